@@ -1,0 +1,183 @@
+//! The validated configuration. A value of these types has been checked; nobody checks it again.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use weir_hal::InterfaceName;
+
+/// Everything an appliance is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[node]`
+    pub node: Node,
+    /// `[http]`: the data listener.
+    pub http: Http,
+    /// `[management]`: the listener for people and fleets.
+    pub management: Management,
+    /// `[cache]`
+    pub cache: Cache,
+    /// `[segment]`
+    pub segment: SegmentConfig,
+    /// `[receive]`
+    pub receive: Receive,
+    /// `[[channel]]`, at most [`Config::CHANNELS_MAX`].
+    pub channels: Vec<Channel>,
+    /// `[[origin]]`
+    pub origins: Vec<Origin>,
+    /// `[[route]]`
+    pub routes: Vec<Route>,
+}
+
+impl Config {
+    /// Channels one appliance carries at most.
+    pub const CHANNELS_MAX: usize = 256;
+    /// Renditions one channel has at most.
+    pub const RENDITIONS_MAX: usize = 16;
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The name in `X-Cache`, `Cache-Status` and on every surface. Default: `weir`.
+    pub name: String,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Addresses players connect to. Default: `0.0.0.0:80`.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// `[management]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Management {
+    /// Address technicians and the fleet connect to. Default: `0.0.0.0:8080`.
+    pub listen: SocketAddr,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// A directory, a file or a block device. Default: `/var/lib/weir/cache`.
+    pub path: PathBuf,
+    /// Bytes on disk. Default: 10 GiB.
+    pub size: ByteSize,
+    /// Bytes in memory for objects being written. Default: 64 MiB.
+    pub memory: ByteSize,
+}
+
+/// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+/// `[segment]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentConfig {
+    /// Target duration, 1 s to 30 s. Default: 6 s.
+    pub target: Duration,
+    /// Segments in the live playlist, 3 to 1000. Default: 10.
+    pub window: usize,
+    /// Media time after which a segment is cut even without a random access point, at least
+    /// `target`. Default: twice the target duration.
+    pub longest: Duration,
+    /// Bytes after which a segment is cut even without a random access point. Default: 64 MiB.
+    pub largest: ByteSize,
+}
+
+/// `[receive]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receive {
+    /// Interval between two looks at the sockets, 1 ms to 100 ms. Default: 10 ms.
+    pub drain_interval: Duration,
+    /// Highest bitrate of one source, from which the kernel buffer is sized. Default: 40 Mb/s.
+    pub bitrate_bps_max: u64,
+    /// How long the receiver may be kept from running without loss. Default: 250 ms.
+    pub stall: Duration,
+}
+
+/// `[[channel]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// The name in URLs: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot; unique.
+    pub id: String,
+    /// The name for people. Default: the id.
+    pub name: String,
+    /// Whose segments outlive whose. Default: medium.
+    pub priority: Priority,
+    /// At least one.
+    pub renditions: Vec<Rendition>,
+}
+
+/// How much a channel matters beside the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Outlives the others.
+    High,
+    /// The default.
+    Medium,
+    /// Goes first.
+    Low,
+}
+
+/// `[[channel.rendition]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendition {
+    /// The name in URLs, by the rule of [`Channel::id`]; unique in its channel.
+    pub name: String,
+    /// Where it comes from, in order of preference; at least one.
+    pub sources: Vec<Source>,
+    /// The interface to join on; the routing table chooses when absent.
+    pub interface: Option<InterfaceName>,
+    /// program_number; the first program with pictures (or sound) when absent.
+    pub program: Option<u16>,
+}
+
+/// One place a rendition comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `udp://[source@]group:port` or `rtp://[source@]group:port`.
+    Datagram {
+        /// Bare transport packets or RTP.
+        transport: Transport,
+        /// Group (or local address) and port.
+        group: SocketAddr,
+        /// Only datagrams from this host.
+        source: Option<IpAddr>,
+    },
+    /// `http://host[:port]/path`: a transport stream over HTTP.
+    Http {
+        /// The URL as written.
+        url: String,
+    },
+}
+
+/// What the datagrams of a source hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Transport packets only.
+    Udp,
+    /// Transport packets behind an RTP header (RFC 2250, RFC 3550).
+    Rtp,
+}
+
+/// `[[origin]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The name routes use; unique.
+    pub name: String,
+    /// Base URLs, at least one.
+    pub urls: Vec<String>,
+}
+
+/// `[[route]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Path prefix, from `/`; unique; not below `/live/`.
+    pub path: String,
+    /// Names of origins, nearest tier first.
+    pub origins: Vec<String>,
+}

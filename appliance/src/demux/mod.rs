@@ -1,0 +1,21 @@
+//! Takes a transport stream apart: finds the program, its tables, and where pictures begin.
+//!
+//! Source: ISO/IEC 13818-1. Pure: no I/O, no clock, nothing spawned; the same bytes in give the
+//! same events out. Damage is counted in [`Counters`], never an error.
+//!
+//! Refuses: to reassemble PES packets, and to look past the head of an access unit.
+
+mod counters;
+mod event;
+mod packet;
+mod program;
+mod types;
+
+pub use counters::Counters;
+pub use event::{AccessUnit, Event, ProgramPacket};
+pub use packet::{AdaptationField, PACKET_BYTES, Packet, SYNC_BYTE};
+pub use program::{
+    AudioCodec, ElementaryStream, PMT_SECTION_BYTES_MAX, Program, STREAMS_MAX, StreamKind,
+    StreamParameters, VideoCodec,
+};
+pub use types::{Pcr, Pid, Pts};

@@ -1,0 +1,18 @@
+//! The appliance: receive → demux → segment → cache → serve, and what watches over it.
+//!
+//! The modules are the data path, in this order; `ARCHITECTURE.md` beside this crate tells the
+//! whole story. `app` builds and wires them; `command` is the command line.
+
+pub mod app;
+pub mod command;
+pub mod config;
+pub mod counter;
+pub mod demo;
+pub mod demux;
+pub mod health;
+pub mod live;
+pub mod measure;
+pub mod receive;
+pub mod segment;
+pub mod send;
+pub mod serve;

@@ -1,0 +1,108 @@
+//! What a person or a fleet may know of one rendition, at one moment.
+
+use std::fmt::{self, Display};
+
+use weir_hal::Wall;
+
+/// State and counters of one rendition.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What it is doing.
+    pub state: State,
+    /// The source that is used, as a URL.
+    pub source: String,
+    /// When the last datagram came.
+    pub last_datagram: Option<Wall>,
+    /// When the last segment was listed.
+    pub last_segment: Option<Wall>,
+    /// Bits received in the last second.
+    pub bitrate_bps: u64,
+    /// Counters of `receive`.
+    pub receive: crate::receive::Counters,
+    /// Counters of `demux`.
+    pub demux: crate::demux::Counters,
+    /// Counters of `segment`.
+    pub segment: crate::segment::Counters,
+}
+
+/// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum State {
+    /// Joined; nothing has come yet.
+    #[default]
+    Waiting,
+    /// The group could not be joined; tried again by itself.
+    NotJoined {
+        /// One sentence, with the remedy.
+        reason: String,
+    },
+    /// Datagrams came once, but none for a second or more.
+    Silent,
+    /// Datagrams come, but no transport packets are in them.
+    NotTransportStream,
+    /// Packets come, but no PAT or no PMT.
+    NoTables,
+    /// The PAT does not list the configured program.
+    NoProgram {
+        /// The program asked for.
+        wanted: u16,
+        /// The programs there are.
+        available: Vec<u16>,
+    },
+    /// The pictures are scrambled.
+    Scrambled,
+    /// No random access point yet, so no segment can begin.
+    NoRandomAccess,
+    /// The first segment is being filled.
+    Filling,
+    /// Segments come out.
+    OnAir,
+}
+
+impl State {
+    /// A stable word for machines.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::NotJoined { .. } => "not_joined",
+            Self::Silent => "silent",
+            Self::NotTransportStream => "not_transport_stream",
+            Self::NoTables => "no_tables",
+            Self::NoProgram { .. } => "no_program",
+            Self::Scrambled => "scrambled",
+            Self::NoRandomAccess => "no_random_access",
+            Self::Filling => "filling",
+            Self::OnAir => "on_air",
+        }
+    }
+}
+
+impl Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => formatter.write_str(
+                "joined, but no datagram has come: check that the group is sent and reaches this interface",
+            ),
+            Self::NotJoined { reason } => formatter.write_str(reason),
+            Self::Silent => {
+                formatter.write_str("datagrams have stopped: check the sender and the cable")
+            }
+            Self::NotTransportStream => formatter.write_str(
+                "datagrams come but hold no transport packets: check udp:// against rtp:// and what is sent",
+            ),
+            Self::NoTables => formatter
+                .write_str("packets come but no PAT and PMT: check the multiplexer's tables"),
+            Self::NoProgram { wanted, available } => write!(
+                formatter,
+                "program {wanted} is not in the stream, which has {available:?}: set `program` to one of these"
+            ),
+            Self::Scrambled => formatter
+                .write_str("the program is scrambled: send it in the clear, Weir does not descramble"),
+            Self::NoRandomAccess => formatter.write_str(
+                "no random access point has come yet: check the encoder's key-frame interval",
+            ),
+            Self::Filling => formatter.write_str("the first segment is being filled"),
+            Self::OnAir => formatter.write_str("on air"),
+        }
+    }
+}

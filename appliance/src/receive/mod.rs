@@ -1,0 +1,5 @@
+//! Joins groups and drains their sockets.
+
+mod counters;
+
+pub use counters::Counters;

@@ -1,0 +1,15 @@
+//! Cuts one program into Media Segments and lists them: MPEG-TS in, HLS out, nothing transcoded.
+//!
+//! Source: RFC 8216 §3.2 (MPEG-2 Transport Stream segments), §4 (playlists), §6.2 (server).
+//! Pure: time comes as an argument, bytes leave through the caller. Elementary streams pass
+//! through untouched; only PAT and PMT are written anew, so that every segment opens with them.
+//!
+//! Refuses: to cut on wall time, to reorder packets, and to mend what the encoder sent.
+
+mod counters;
+mod master;
+mod types;
+
+pub use counters::Counters;
+pub use master::{Variant, render_master};
+pub use types::{Output, Phase, Rules, Segment};

@@ -1,0 +1,60 @@
+//! The vocabulary between the segmenter, the playlists and whoever stores the bytes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use weir_hal::Wall;
+
+/// When to cut. All limits hold for every segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Cut at the first random access point at or after this much media.
+    pub target: Duration,
+    /// Cut here even without a random access point; at least `target`.
+    pub duration_max: Duration,
+    /// Cut here even without a random access point.
+    pub bytes_max: u64,
+    /// Where segments begin on the stream's own timeline.
+    pub phase: Phase,
+}
+
+/// Where segments begin on the stream's own timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// At the first random access point, then every target duration: for files.
+    First,
+    /// The first segment after a start or jump ends at a multiple of the target duration on the
+    /// PTS timeline, so that renditions, and boxes, that join at different moments cut alike.
+    Grid,
+}
+
+/// What the segmenter makes, in stream order.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// A segment begins.
+    Begin {
+        /// Its Media Sequence Number.
+        sequence: u64,
+    },
+    /// The next bytes of the segment that began last; whole transport packets.
+    Bytes(Bytes),
+    /// That segment is whole.
+    End(Segment),
+}
+
+/// One complete Media Segment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Segment {
+    /// Media Sequence Number.
+    pub sequence: u64,
+    /// Media time, from the PTS of the primary stream, in ticks of 90 kHz.
+    pub duration_90k: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// True when the timeline, the tables or the coding changed before it (EXT-X-DISCONTINUITY).
+    pub discontinuity: bool,
+    /// True when it begins with a random access point.
+    pub independent: bool,
+    /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
+    pub date_time: Wall,
+}

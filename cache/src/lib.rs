@@ -1,0 +1,19 @@
+//! The object store: complete objects on disk, objects still being written in memory.
+//!
+//! An object is born by [`Store::begin`], grows by [`Writer::append`] and becomes permanent by
+//! [`Writer::commit`]. Readers may follow it from its first byte while it grows; they end well
+//! only if it is committed. What is served was complete and checked, or the read visibly fails.
+//!
+//! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
+//! who leaves what it wants back in the opaque `metadata` of each object.
+
+// mod engine;
+// mod error;
+// mod key;
+// mod object;
+// mod store;
+
+// pub use error::Error;
+// pub use key::Key;
+// pub use object::{Chunk, Object, Reader, StoredRange};
+// pub use store::{Class, Config, Counters, Pin, Store, Writer};

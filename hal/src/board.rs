@@ -1,0 +1,23 @@
+//! Everything a running appliance stands on, bundled once in `main`.
+
+use std::sync::Arc;
+
+use crate::{Clock, Disk, Multicast, Network, Sensors};
+
+/// The hardware and kernel under one appliance: built once, handed down by reference.
+///
+/// `Multicast` is a type parameter because it is met for every batch of datagrams; the rest is
+/// met rarely enough for dynamic dispatch.
+#[derive(Debug, Clone)]
+pub struct Board<M: Multicast> {
+    /// Monotonic and wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Datagrams in and out.
+    pub multicast: Arc<M>,
+    /// Files and block devices.
+    pub disk: Arc<dyn Disk>,
+    /// Listening stream sockets.
+    pub network: Arc<dyn Network>,
+    /// Processor load and other readings.
+    pub sensors: Arc<dyn Sensors>,
+}

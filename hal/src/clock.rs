@@ -1,0 +1,84 @@
+//! Time as an argument: a monotonic clock for intervals, a wall clock for people and playlists.
+
+use std::{fmt::Debug, ops::Add, time::Duration};
+
+/// A point on a clock that never steps back, in nanoseconds since an arbitrary start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Monotonic(u64);
+
+impl Monotonic {
+    /// The start of the clock.
+    pub const ZERO: Self = Self(0);
+
+    /// The point `nanos` nanoseconds after the start of the clock.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the start of the clock.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the time that has passed since `earlier`, or zero if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Monotonic {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+}
+
+/// UTC, in nanoseconds since 1970-01-01T00:00:00Z without leap seconds. It may step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Wall(u64);
+
+impl Wall {
+    /// The instant `nanos` nanoseconds after the Unix epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the time that has passed since `earlier`, or zero if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Wall {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+}
+
+/// A source of time.
+pub trait Clock: Debug + Send + Sync {
+    /// The present on the monotonic clock.
+    fn monotonic(&self) -> Monotonic;
+
+    /// The present in UTC.
+    fn wall(&self) -> Wall;
+
+    /// Blocks the calling thread until the monotonic clock has reached `deadline`.
+    ///
+    /// Returns at once if it already has. Never returns early.
+    fn sleep_until(&self, deadline: Monotonic);
+}

@@ -1,0 +1,143 @@
+//! Files and block devices, by absolute offset.
+
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::Error;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    ReadWrite,
+    /// A new or emptied file, for reading and writing.
+    Create,
+}
+
+/// What stands behind a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    Regular,
+    /// A block device.
+    BlockDevice,
+    /// A socket, pipe, character device or the like.
+    Other,
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// The full path.
+    pub path: PathBuf,
+    /// What stands behind it.
+    pub kind: FileKind,
+    /// Size in bytes; 0 for anything but a regular file.
+    pub bytes: u64,
+}
+
+/// The fill of the file system that holds a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskUsage {
+    /// Size of the file system.
+    pub bytes_total: u64,
+    /// Bytes an unprivileged process may still write.
+    pub bytes_free: u64,
+}
+
+/// A file system, or several below one root.
+///
+/// Every call may block for as long as the device takes: call it from a thread that may wait,
+/// never from the receive thread.
+pub trait Disk: Debug + Send + Sync {
+    /// Opens a file or block device.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the path is missing, forbidden, or (for [`Access::Create`]) its
+    /// directory is.
+    fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn File>, Error>;
+
+    /// Makes a directory and its missing parents. One that is there already is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when a part of the path is no directory or may not be written.
+    fn create_directory(&self, path: &Path) -> Result<(), Error>;
+
+    /// Tells what stands behind `path`, following links.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when nothing does.
+    fn kind(&self, path: &Path) -> Result<FileKind, Error>;
+
+    /// Lists a directory, ordered by path.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when `path` is no directory that may be read.
+    fn list(&self, path: &Path) -> Result<Vec<DirectoryEntry>, Error>;
+
+    /// Gives a file a new name in one step, replacing what stood there.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when `from` is missing or the directory may not be written.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when it is missing or its directory may not be written.
+    fn remove(&self, path: &Path) -> Result<(), Error>;
+
+    /// Makes the names in a directory (creations, renames, removals) survive a power cut.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses.
+    fn sync_directory(&self, path: &Path) -> Result<(), Error>;
+
+    /// Reads the fill of the file system that holds `path`.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when `path` is missing.
+    fn usage(&self, path: &Path) -> Result<DiskUsage, Error>;
+}
+
+/// An open file or block device. Offsets are absolute, so threads may share it.
+pub trait File: Debug + Send + Sync {
+    /// Fills `buffer` from `offset` on; fewer bytes are returned only at the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error>;
+
+    /// Writes all of `bytes` at `offset`, growing a regular file as needed.
+    ///
+    /// The bytes survive a power cut only after [`File::sync`] has returned.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses or is full; a prefix may have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error>;
+
+    /// Makes all that was written before this call survive a power cut.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses; then nothing is known of the unsynced bytes.
+    fn sync(&self) -> Result<(), Error>;
+
+    /// Present size in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses.
+    fn bytes(&self) -> Result<u64, Error>;
+
+    /// Takes the exclusive advisory lock that is held until the last handle is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] with kind `WouldBlock` when another process or handle holds it.
+    fn lock_exclusive(&self) -> Result<(), Error>;
+}

@@ -1,0 +1,28 @@
+//! The operating system as Weir sees it: small traits named for the thing, not the driver.
+//!
+//! [`linux`] meets the kernel and is the only code that names `nix`, `socket2`, `std::fs` or a
+//! system clock. [`sim`] answers the same traits from memory with seeded faults. The two mirror
+//! each other file by file, and one contract suite (in `tests/`) runs on both.
+//!
+//! Refuses: policy. What to do about an [`Error`] is decided by the caller, one level up.
+
+mod board;
+mod clock;
+mod disk;
+mod error;
+pub mod linux;
+mod multicast;
+mod network;
+mod sensors;
+pub mod sim;
+
+pub use board::Board;
+pub use clock::{Clock, Monotonic, Wall};
+pub use disk::{Access, DirectoryEntry, Disk, DiskUsage, File, FileKind};
+pub use error::Error;
+pub use multicast::{
+    DATAGRAM_BYTES_MAX, Datagram, DatagramBatch, DatagramMeta, Destination, InterfaceName,
+    Membership, Multicast, MulticastReceiver, MulticastSender,
+};
+pub use network::{Connection, Listener, Network};
+pub use sensors::{CpuTime, Sensors};

@@ -1,0 +1,1 @@
+//! The traits, met by the Linux kernel.

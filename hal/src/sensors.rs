@@ -1,0 +1,37 @@
+//! Readings of the machine that a person or a fleet wants to see.
+
+use std::fmt::Debug;
+
+use crate::Error;
+
+/// Processor time of all cores since boot, in arbitrary but equal units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuTime {
+    /// Time spent on anything.
+    pub busy: u64,
+    /// Busy and idle time together.
+    pub total: u64,
+}
+
+impl CpuTime {
+    /// Returns the share of busy time since `earlier`, in `0.0..=100.0`; zero if no time passed.
+    pub fn busy_percent_since(self, earlier: Self) -> f64 {
+        let total = self.total.saturating_sub(earlier.total);
+        if total == 0 {
+            return 0.0;
+        }
+        let busy = self.busy.saturating_sub(earlier.busy).min(total);
+        #[expect(clippy::cast_precision_loss, reason = "a percentage needs no 53 bits")]
+        let share = busy as f64 / total as f64;
+        share * 100.0
+    }
+}
+
+/// The machine's gauges.
+pub trait Sensors: Debug + Send + Sync {
+    /// Reads processor time.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn cpu_time(&self) -> Result<CpuTime, Error>;
+}

@@ -1,0 +1,1 @@
+//! The traits, met from memory with seeded faults.

@@ -1,0 +1,1 @@
+//! The rig: what the black-box tests stand on.
