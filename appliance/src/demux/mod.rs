@@ -15,6 +15,8 @@ mod counters;
 mod crc;
 mod demultiplexer;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod packet;
 mod parameters;
 mod pes;
@@ -24,6 +26,8 @@ mod psi;
 mod selected;
 mod sync;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 mod unit;
 
