@@ -22,6 +22,8 @@ mod parameters;
 mod pes;
 mod pid_table;
 mod program;
+#[cfg(test)]
+mod properties;
 mod psi;
 mod selected;
 mod sync;
