@@ -179,3 +179,34 @@ proptest! {
         prop_assert_eq!(source.to_string(), url);
     }
 }
+
+#[test]
+fn a_file_made_to_exhaust_the_reader_is_refused() {
+    let deep = 100_000;
+    for text in [
+        format!("{}a = 1", "a.".repeat(deep)),
+        format!("[{}a]", "a.".repeat(deep)),
+        format!("a = {}", "[".repeat(deep)),
+        format!("a = {}", "{ a = ".repeat(deep)),
+        "=\n".repeat(deep / 10),
+        "[[a]]\n".repeat(deep),
+    ] {
+        let mistakes = Config::parse(&text).unwrap_err();
+        assert!(mistakes.iter().count() <= Mistakes::LISTED_MAX);
+    }
+}
+
+/// What everybody who writes configurations may rely on.
+#[test]
+fn the_contract_is_accepted() {
+    let parsed = accepted(include_str!("fixtures/contract.toml"));
+    let warnings = parsed.warnings.iter().map(ToString::to_string);
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        [
+            "line 28: route[0].origin[1]: no origin is called \"origin\", so this tier is passed \
+             over: add an [[origin]] with name = \"origin\", or remove it here"
+        ]
+    );
+    assert_eq!(parsed.config.channels[0].renditions[0].sources.len(), 3);
+}
