@@ -13,12 +13,11 @@ pub enum LoadError {
     #[error("cannot read the configuration")]
     Read(#[source] weir_hal::Error),
     /// The file can be read, but not obeyed.
-    #[error("the configuration {} is refused", file.display())]
+    #[error("{mistakes} in {}", file.display())]
     Refused {
         /// The file.
         file: PathBuf,
         /// Everything that is wrong in it.
-        #[source]
         mistakes: Mistakes,
     },
 }
