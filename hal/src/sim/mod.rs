@@ -50,10 +50,7 @@ impl Generator {
 
     /// Draws a number in `0..bound`, or 0 when `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let scaled = (u128::from(self.draw()) * u128::from(bound)) >> 64;
-        #[expect(clippy::cast_possible_truncation, reason = "shifted to 64 bits above")]
-        let drawn = scaled as u64;
-        drawn
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Draws a yes with a chance of `ppm` in a million.
