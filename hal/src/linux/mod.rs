@@ -1,1 +1,5 @@
 //! The traits, met by the Linux kernel.
+
+mod disk;
+
+pub use disk::Disk;
