@@ -9,16 +9,71 @@
 //! wants to see survived.
 
 mod clock;
+mod disk;
 mod multicast;
 mod network;
+mod platter;
 mod sensors;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use clock::Clock;
-pub use multicast::{Ether, EtherCounters, Faults, Multicast, Receiver, Sender};
+pub use disk::{Call, Disk, Fault};
+pub use multicast::{Ether, EtherCounters, Multicast, Receiver, Sender, WireFaults};
 pub use network::Network;
 pub use sensors::Sensors;
+
+use crate::Board;
+
+/// One simulated machine, with the handles a test turns.
+///
+/// After a power cut, build the next machine with the same parts and [`Disk::power_cut`].
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// What all faults are drawn from, for the text of a failure.
+    pub seed: u64,
+    /// Time.
+    pub clock: Arc<Clock>,
+    /// The wire that multicast goes over.
+    pub ether: Arc<Ether>,
+    /// Files.
+    pub disk: Disk,
+    /// Listeners, and the way to connect to them.
+    pub network: Network,
+    /// Readings.
+    pub sensors: Arc<Sensors>,
+}
+
+impl Simulation {
+    /// A flawless machine whose clock jumps to each deadline that is slept for.
+    pub fn new(seed: u64) -> Self {
+        Self::with_clock(seed, Clock::jumping())
+    }
+
+    /// A flawless machine with a clock of choice.
+    pub fn with_clock(seed: u64, clock: Clock) -> Self {
+        let clock = Arc::new(clock);
+        Self {
+            seed,
+            ether: Arc::new(Ether::new(Arc::clone(&clock), seed)),
+            clock,
+            disk: Disk::new(seed),
+            network: Network::new(),
+            sensors: Arc::new(Sensors::new()),
+        }
+    }
+
+    /// The board an appliance is built on.
+    pub fn board(&self) -> Board<Multicast> {
+        Board {
+            clock: Arc::<Clock>::clone(&self.clock),
+            multicast: Arc::new(Multicast::new(Arc::clone(&self.ether))),
+            disk: Arc::new(self.disk.clone()),
+            network: Arc::new(self.network.clone()),
+            sensors: Arc::<Sensors>::clone(&self.sensors),
+        }
+    }
+}
 
 /// Numbers that look like chance and are the same for the same seed.
 ///

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::faults::{Arrival, Faults, Wire};
+use super::faults::{Arrival, Wire, WireFaults};
 use crate::{
     Clock as _, DatagramBatch, Destination, InterfaceName, Membership, Monotonic, Wall,
     sim::{Clock, lock},
@@ -99,7 +99,7 @@ impl Ether {
     }
 
     /// Changes what the wire does to datagrams that are sent from now on.
-    pub fn set_faults(&self, faults: Faults) {
+    pub fn set_faults(&self, faults: WireFaults) {
         lock(&self.state).wire.faults = faults;
     }
 

@@ -8,7 +8,7 @@ use crate::{Monotonic, sim::Generator};
 ///
 /// Shares are in parts per million of the datagrams sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Faults {
+pub struct WireFaults {
     /// Lost one at a time.
     pub loss_ppm: u32,
     /// Starting a burst of loss.
@@ -17,7 +17,7 @@ pub struct Faults {
     pub burst_datagrams: u32,
     /// Arriving twice.
     pub duplicate_ppm: u32,
-    /// Overtaken by those sent within [`Faults::reorder_span`] after them.
+    /// Overtaken by those sent within [`WireFaults::reorder_span`] after them.
     pub reorder_ppm: u32,
     /// How much later a reordered datagram arrives.
     pub reorder_span: Duration,
@@ -45,7 +45,7 @@ pub(super) struct Arrival {
 /// The wire: the faults, and what it remembers from one datagram to the next.
 #[derive(Debug)]
 pub(super) struct Wire {
-    pub(super) faults: Faults,
+    pub(super) faults: WireFaults,
     generator: Generator,
     burst_left: u32,
     latest: Monotonic,
@@ -54,7 +54,7 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            faults: Faults::default(),
+            faults: WireFaults::default(),
             generator: Generator::new(seed),
             burst_left: 0,
             latest: Monotonic::ZERO,

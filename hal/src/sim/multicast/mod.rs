@@ -1,7 +1,7 @@
 //! Multicast over an [`Ether`] in memory.
 //!
 //! Every host on one ether hears every other, its own datagrams included, on interfaces of the
-//! same name. What the wire does to datagrams on their way is set by [`Faults`], at any moment.
+//! same name. What the wire does to datagrams on their way is set by [`WireFaults`], at any moment.
 //!
 //! Refuses: to hand over a datagram before its time of arrival on the simulated clock.
 
@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use ether::{Ether, EtherCounters};
-pub use faults::Faults;
+pub use faults::WireFaults;
 
 use crate::{
     DatagramBatch, Destination, Error, InterfaceName, Membership, MulticastReceiver,

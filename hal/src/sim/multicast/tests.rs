@@ -32,7 +32,7 @@ fn destination(group: SocketAddr) -> Destination {
 }
 
 impl Rig {
-    fn new(faults: Faults) -> Self {
+    fn new(faults: WireFaults) -> Self {
         let clock = Arc::new(Clock::jumping());
         let ether = Arc::new(Ether::new(Arc::clone(&clock), SEED));
         ether.set_faults(faults);
@@ -77,16 +77,16 @@ impl Rig {
 
 #[test]
 fn a_flawless_wire_carries_all_in_order() {
-    let mut rig = Rig::new(Faults::default());
+    let mut rig = Rig::new(WireFaults::default());
     rig.send(DATAGRAMS);
     assert_eq!(rig.numbers(), (0..DATAGRAMS).collect::<Vec<_>>());
 }
 
 #[test]
 fn loss_keeps_its_share_and_is_counted() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         loss_ppm: 100_000,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.send(DATAGRAMS);
     let received = rig.numbers().len() as u64;
@@ -102,10 +102,10 @@ fn loss_keeps_its_share_and_is_counted() {
 
 #[test]
 fn the_same_seed_loses_the_same() {
-    let faults = Faults {
+    let faults = WireFaults {
         loss_ppm: 100_000,
         duplicate_ppm: 1_000,
-        ..Faults::default()
+        ..WireFaults::default()
     };
     let [first, second] = [Rig::new(faults), Rig::new(faults)].map(|mut rig| {
         rig.send(1_000);
@@ -117,10 +117,10 @@ fn the_same_seed_loses_the_same() {
 
 #[test]
 fn a_burst_loses_neighbours() {
-    let faults = Faults {
+    let faults = WireFaults {
         burst_ppm: 1_000,
         burst_datagrams: 50,
-        ..Faults::default()
+        ..WireFaults::default()
     };
     let mut rig = Rig::new(faults);
     rig.send(DATAGRAMS);
@@ -139,9 +139,9 @@ fn a_burst_loses_neighbours() {
 
 #[test]
 fn duplicates_follow_their_originals() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         duplicate_ppm: 1_000_000,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.send(3);
     assert_eq!(rig.numbers(), [0, 0, 1, 1, 2, 2]);
@@ -150,10 +150,10 @@ fn duplicates_follow_their_originals() {
 #[test]
 fn a_reordered_datagram_is_overtaken_and_not_lost() {
     let span = Duration::from_micros(2_500);
-    let faults = Faults {
+    let faults = WireFaults {
         reorder_ppm: 10_000,
         reorder_span: span,
-        ..Faults::default()
+        ..WireFaults::default()
     };
     let mut rig = Rig::new(faults);
     rig.send(DATAGRAMS);
@@ -166,10 +166,10 @@ fn a_reordered_datagram_is_overtaken_and_not_lost() {
 
 #[test]
 fn jitter_delays_within_its_bound_and_keeps_order() {
-    let faults = Faults {
+    let faults = WireFaults {
         delay: Duration::from_millis(20),
         jitter: Duration::from_millis(5),
-        ..Faults::default()
+        ..WireFaults::default()
     };
     let mut rig = Rig::new(faults);
     let start = rig.clock.wall();
@@ -190,9 +190,9 @@ fn jitter_delays_within_its_bound_and_keeps_order() {
 
 #[test]
 fn nothing_arrives_before_its_time() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         delay: Duration::from_millis(20),
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.sender.send(&7_u32.to_be_bytes()).unwrap();
     rig.clock.advance(Duration::from_nanos(19_999_999));
@@ -203,9 +203,9 @@ fn nothing_arrives_before_its_time() {
 
 #[test]
 fn a_bit_flip_inverts_one_bit() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         bit_flip_ppm: 1_000_000,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.send(100);
     let numbers = rig.numbers();
@@ -221,9 +221,9 @@ fn a_bit_flip_inverts_one_bit() {
 
 #[test]
 fn an_empty_datagram_has_no_bit_to_flip() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         bit_flip_ppm: 1_000_000,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.sender.send(&[]).unwrap();
     let mut batch = DatagramBatch::new();
@@ -232,26 +232,26 @@ fn an_empty_datagram_has_no_bit_to_flip() {
 
 #[test]
 fn silence_ends_when_the_fault_is_taken_away() {
-    let mut rig = Rig::new(Faults {
+    let mut rig = Rig::new(WireFaults {
         is_silent: true,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     rig.send(10);
-    rig.ether.set_faults(Faults::default());
+    rig.ether.set_faults(WireFaults::default());
     rig.send(2);
     assert_eq!(rig.numbers(), [0, 1]);
 }
 
 #[test]
 fn a_wrong_group_leaks_only_when_asked() {
-    let mut rig = Rig::new(Faults::default());
+    let mut rig = Rig::new(WireFaults::default());
     let other = SocketAddr::from(([239, 1, 1, 2], GROUP.port()));
     let host = Multicast::new(Arc::clone(&rig.ether));
     let mut stranger = host.sender(&destination(other)).unwrap();
     stranger.send(&1_u32.to_be_bytes()).unwrap();
-    rig.ether.set_faults(Faults {
+    rig.ether.set_faults(WireFaults {
         wrong_group_ppm: 1_000_000,
-        ..Faults::default()
+        ..WireFaults::default()
     });
     stranger.send(&2_u32.to_be_bytes()).unwrap();
     assert_eq!(rig.numbers(), [2]);
@@ -259,7 +259,7 @@ fn a_wrong_group_leaks_only_when_asked() {
 
 #[test]
 fn a_source_specific_membership_hears_its_host_alone() {
-    let rig = Rig::new(Faults::default());
+    let rig = Rig::new(WireFaults::default());
     let wanted = Ipv4Addr::new(10, 0, 0, 7);
     let host = Multicast::new(Arc::clone(&rig.ether));
     let source = Some(IpAddr::V4(wanted));
@@ -284,7 +284,7 @@ fn a_source_specific_membership_hears_its_host_alone() {
 
 #[test]
 fn an_unplugged_interface_is_silent_and_cannot_be_joined() {
-    let mut rig = Rig::new(Faults::default());
+    let mut rig = Rig::new(WireFaults::default());
     let name = InterfaceName::new("eth1").unwrap();
     let host = Multicast::new(Arc::clone(&rig.ether));
     let on_eth1 = Membership {
