@@ -1,10 +1,10 @@
 //! The command line of Weir: arguments, log, board, command, exit code.
 
-use std::{env, process::ExitCode, sync::Arc};
+use std::{env, process::ExitCode};
 
 use clap::Parser;
 use weir::command::{Arguments, ExitStatus, Terminal, start_log};
-use weir_hal::{Board, linux};
+use weir_hal::linux;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -13,8 +13,8 @@ fn main() -> ExitCode {
     };
     let is_color_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let terminal = Terminal::new(arguments.color, is_color_unwanted);
-    start_log(&arguments.command, arguments.verbose, &terminal);
-    match arguments.execute(&board(), &terminal) {
+    start_log(&arguments.command, arguments.verbose, terminal);
+    match arguments.execute(&linux::board(), terminal) {
         Ok(()) => exit(ExitStatus::Done),
         Err(error) if error.is_reader_gone() => exit(ExitStatus::Done),
         Err(error) => {
@@ -32,16 +32,6 @@ fn answer(refusal: &clap::Error) -> ExitCode {
         return exit(ExitStatus::Usage);
     }
     exit(ExitStatus::Done)
-}
-
-fn board() -> Board<linux::Multicast> {
-    Board {
-        clock: Arc::new(linux::Clock),
-        multicast: Arc::new(linux::Multicast),
-        disk: Arc::new(linux::Disk),
-        network: Arc::new(linux::Network),
-        sensors: Arc::new(linux::Sensors),
-    }
 }
 
 fn exit(status: ExitStatus) -> ExitCode {

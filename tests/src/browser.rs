@@ -41,8 +41,14 @@ impl Browser {
             ]},
         }}});
         let answer = post(&base, &wanted);
-        let id = answer["value"]["sessionId"].as_str().expect("a new session has an id").to_owned();
-        Self { session: format!("{base}/{id}"), driver }
+        let id = answer["value"]["sessionId"]
+            .as_str()
+            .expect("a new session has an id")
+            .to_owned();
+        Self {
+            session: format!("{base}/{id}"),
+            driver,
+        }
     }
 
     /// Opens `url` and waits until it is loaded.
@@ -58,7 +64,10 @@ impl Browser {
 
     /// What the page has written to the console since the last call.
     pub fn console(&self) -> Vec<Value> {
-        let entries = post(&format!("{}/se/log", self.session), &json!({"type": "browser"}));
+        let entries = post(
+            &format!("{}/se/log", self.session),
+            &json!({"type": "browser"}),
+        );
         entries["value"].as_array().cloned().unwrap_or_default()
     }
 
@@ -66,7 +75,10 @@ impl Browser {
     pub fn screenshot(&self) -> String {
         let url = format!("{}/screenshot", self.session);
         let answer = http::get(&url).expect("chromedriver answers").json();
-        answer["value"].as_str().expect("a screenshot is text").to_owned()
+        answer["value"]
+            .as_str()
+            .expect("a screenshot is text")
+            .to_owned()
     }
 }
 

@@ -25,7 +25,10 @@ pub struct Daemon {
 /// When the machine has none left.
 pub fn free_port() -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("a bound socket has an address").port()
+    socket
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
 }
 
 impl Daemon {
@@ -46,9 +49,16 @@ impl Daemon {
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");
         let process = Process::weir(["run", "--config", file.to_str().expect("a plain path")]);
-        let daemon = Self { process, folder, data_port, management_port };
+        let daemon = Self {
+            process,
+            folder,
+            data_port,
+            management_port,
+        };
         let url = daemon.management("/livez");
-        wait::until("an answer on /livez", Duration::from_secs(10), || http::get(&url).ok());
+        wait::until("an answer on /livez", Duration::from_secs(10), || {
+            http::get(&url).ok()
+        });
         daemon
     }
 
@@ -64,7 +74,9 @@ impl Daemon {
 
     /// `/api/health`.
     pub fn health(&self) -> serde_json::Value {
-        http::get(&self.management("/api/health")).expect("health answers").json()
+        http::get(&self.management("/api/health"))
+            .expect("health answers")
+            .json()
     }
 
     /// The configuration file.

@@ -23,7 +23,10 @@ pub struct Response {
 impl Response {
     /// The value of the first field called `name` (lower case).
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The content as text.
@@ -68,7 +71,10 @@ pub fn request(
     stream.set_write_timeout(Some(DEADLINE))?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     if !body.is_empty() {
-        head += &format!("Content-Length: {}\r\nContent-Type: application/json\r\n", body.len());
+        head += &format!(
+            "Content-Length: {}\r\nContent-Type: application/json\r\n",
+            body.len()
+        );
     }
     for (name, value) in fields {
         head += &format!("{name}: {value}\r\n");
@@ -81,8 +87,12 @@ pub fn request(
 }
 
 fn split(url: &str) -> Result<(&str, &str), Failure> {
-    let rest = url.strip_prefix("http://").ok_or("only http:// is spoken here")?;
-    Ok(rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash)))
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("only http:// is spoken here")?;
+    Ok(rest
+        .find('/')
+        .map_or((rest, "/"), |slash| rest.split_at(slash)))
 }
 
 /// Parses one whole response.
@@ -90,22 +100,35 @@ fn split(url: &str) -> Result<(&str, &str), Failure> {
 /// # Errors
 /// When it is cut off or malformed.
 pub fn parse(bytes: &[u8], is_head: bool) -> Result<Response, Failure> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or("no end of header")?;
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or("no end of header")?;
     let head = std::str::from_utf8(&bytes[..end])?;
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?;
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .ok_or("no status")?;
     let fields: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let mut response = Response { status: status.parse()?, fields, body: Vec::new() };
+    let mut response = Response {
+        status: status.parse()?,
+        fields,
+        body: Vec::new(),
+    };
     let rest = &bytes[end + 4..];
     let has_body = !is_head && response.status != 304 && response.status != 204;
     if has_body && response.field("transfer-encoding") == Some("chunked") {
         response.body = dechunk(rest)?;
     } else if has_body {
         response.body = rest.to_vec();
-        let announced = response.field("content-length").map(str::parse::<usize>).transpose()?;
+        let announced = response
+            .field("content-length")
+            .map(str::parse::<usize>)
+            .transpose()?;
         if announced.is_some_and(|length| length != rest.len()) {
             return Err(format!("{} bytes of {announced:?}", rest.len()).into());
         }
@@ -116,9 +139,14 @@ pub fn parse(bytes: &[u8], is_head: bool) -> Result<Response, Failure> {
 fn dechunk(mut bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     loop {
-        let line = bytes.windows(2).position(|two| two == b"\r\n").ok_or("cut in a chunk size")?;
+        let line = bytes
+            .windows(2)
+            .position(|two| two == b"\r\n")
+            .ok_or("cut in a chunk size")?;
         let length = usize::from_str_radix(std::str::from_utf8(&bytes[..line])?.trim(), 16)?;
-        let chunk = bytes.get(line + 2..line + 2 + length).ok_or("cut in a chunk")?;
+        let chunk = bytes
+            .get(line + 2..line + 2 + length)
+            .ok_or("cut in a chunk")?;
         if length == 0 {
             return Ok(body);
         }

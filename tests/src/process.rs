@@ -23,7 +23,11 @@ pub fn weir_binary() -> PathBuf {
         .nth(2)
         .expect("a test binary lies two folders below the profile's folder")
         .join("weir");
-    assert!(binary.is_file(), "{} is missing: build it first", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing: build it first",
+        binary.display()
+    );
     binary
 }
 
@@ -65,8 +69,14 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let lines = Arc::new(Mutex::new(Vec::new()));
-        collect(child.stdout.take().expect("stdout is piped"), Arc::clone(&lines));
-        collect(child.stderr.take().expect("stderr is piped"), Arc::clone(&lines));
+        collect(
+            child.stdout.take().expect("stdout is piped"),
+            Arc::clone(&lines),
+        );
+        collect(
+            child.stderr.take().expect("stderr is piped"),
+            Arc::clone(&lines),
+        );
         Self { child, lines, name }
     }
 
@@ -86,14 +96,22 @@ impl Process {
             let lines = self.lines.lock().expect("no reader panics");
             lines.iter().find(|line| line.contains(text)).cloned()
         };
-        wait::until(&format!("{text:?} from {}; it said:\n{}", self.name, self.output()), within, found)
+        wait::until(
+            &format!("{text:?} from {}; it said:\n{}", self.name, self.output()),
+            within,
+            found,
+        )
     }
 
     /// Sends `signal` ("TERM", "INT", "HUP", "KILL") to this process alone.
     pub fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         let status = Command::new("kill").args(["-s", signal, &id]).status();
-        assert!(status.is_ok_and(|status| status.success()), "cannot signal {}", self.name);
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "cannot signal {}",
+            self.name
+        );
     }
 
     /// Waits for the process to end by itself.
@@ -147,6 +165,9 @@ pub fn peer(command: &mut Command) -> String {
         .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed: {text}{errors}");
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {text}{errors}"
+    );
     text
 }

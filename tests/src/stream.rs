@@ -37,7 +37,12 @@ pub struct Encoder {
 impl Encoder {
     /// Starts at `pts_90k` with pictures of about `payload_bytes`.
     pub fn new(pts_90k: u64, payload_bytes: usize) -> Self {
-        Self { pts_90k, picture: 0, continuity: [0; 3], payload_bytes }
+        Self {
+            pts_90k,
+            picture: 0,
+            continuity: [0; 3],
+            payload_bytes,
+        }
     }
 
     /// The packets of the next picture; PAT and PMT stand before every key frame.
@@ -75,7 +80,11 @@ impl Encoder {
     fn pes(&self, is_key: bool) -> Vec<u8> {
         let [a, b, c, d, e] = pts_field(self.pts_90k % (1 << 33));
         let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5, a, b, c, d, e];
-        let units: &[&[u8]] = if is_key { &[&[9, 0x10], SPS, PPS, IDR] } else { &[&[9, 0x30], NON_IDR] };
+        let units: &[&[u8]] = if is_key {
+            &[&[9, 0x10], SPS, PPS, IDR]
+        } else {
+            &[&[9, 0x30], NON_IDR]
+        };
         for unit in units {
             pes.extend_from_slice(START_CODE);
             pes.extend_from_slice(unit);
@@ -145,7 +154,12 @@ fn pcr_field(base: u64) -> [u8; 6] {
 fn crc_32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
-            crc << 1 ^ if crc & 0x8000_0000 == 0 { 0 } else { 0x04C1_1DB7 }
+            crc << 1
+                ^ if crc & 0x8000_0000 == 0 {
+                    0
+                } else {
+                    0x04C1_1DB7
+                }
         })
     })
 }

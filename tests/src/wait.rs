@@ -15,7 +15,10 @@ pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < within, "waited {within:?} in vain for {what}");
+        assert!(
+            start.elapsed() < within,
+            "waited {within:?} in vain for {what}"
+        );
         std::thread::sleep(POLL);
     }
 }

@@ -32,7 +32,7 @@ pub struct Arguments {
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> Result<(), CommandError> {
     let loaded = load(&*board.disk, &arguments.file);
     let Parsed { config, .. } = tell(loaded, terminal)?;
@@ -50,7 +50,7 @@ pub fn execute<M: Multicast>(
 /// Tells every mistake or warning of a configuration on standard error, and passes it on.
 pub(super) fn tell(
     loaded: Result<Parsed, LoadError>,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> Result<Parsed, LoadError> {
     match &loaded {
         Ok(parsed) => {
@@ -72,7 +72,10 @@ pub(super) fn tell(
 }
 
 fn summary(config: &Config) -> String {
-    let renditions = config.channels.iter().map(|channel| channel.renditions.len());
+    let renditions = config
+        .channels
+        .iter()
+        .map(|channel| channel.renditions.len());
     let counts = [
         (config.channels.len(), "channel"),
         (renditions.sum(), "rendition"),
@@ -87,13 +90,26 @@ fn summary(config: &Config) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-fn channels(config: &Config, terminal: &Terminal) -> String {
-    let header = ["CHANNEL", "NAME", "PRIORITY", "RENDITION", "PROGRAM", "SOURCES", "INTERFACE"];
+fn channels(config: &Config, terminal: Terminal) -> String {
+    let header = [
+        "CHANNEL",
+        "NAME",
+        "PRIORITY",
+        "RENDITION",
+        "PROGRAM",
+        "SOURCES",
+        "INTERFACE",
+    ];
     let mut table = terminal.table(&header);
     for channel in &config.channels {
         for (index, rendition) in channel.renditions.iter().enumerate() {
             let [id, name, priority] = if index == 0 { face(channel) } else { [""; 3] };
-            table.add_row([id, name, priority].into_iter().map(str::to_owned).chain(row(rendition)));
+            table.add_row(
+                [id, name, priority]
+                    .into_iter()
+                    .map(str::to_owned)
+                    .chain(row(rendition)),
+            );
         }
     }
     table.trim_fmt()
@@ -120,7 +136,7 @@ fn row(rendition: &Rendition) -> [String; 4] {
     ]
 }
 
-fn routes(config: &Config, terminal: &Terminal) -> String {
+fn routes(config: &Config, terminal: Terminal) -> String {
     let mut table = terminal.table(&["ROUTE", "ORIGINS", "URLS"]);
     for route in &config.routes {
         let urls = |name: &String| {
@@ -128,7 +144,11 @@ fn routes(config: &Config, terminal: &Terminal) -> String {
             origin.map_or_else(|| "not defined".to_owned(), |origin| origin.urls.join(" "))
         };
         let urls: Vec<String> = route.origins.iter().map(urls).collect();
-        table.add_row([route.path.clone(), route.origins.join("\n"), urls.join("\n")]);
+        table.add_row([
+            route.path.clone(),
+            route.origins.join("\n"),
+            urls.join("\n"),
+        ]);
     }
     table.trim_fmt()
 }

@@ -5,9 +5,7 @@
 use std::io;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{
-    filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
-};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{Command, Terminal};
 
@@ -18,7 +16,7 @@ const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
 ///
 /// A daemon logs its life cycle (`info`), a tool only what is wrong (`warn`); each `verbose` adds
 /// a level.
-pub fn start_log(command: &Command, verbose: u8, terminal: &Terminal) {
+pub fn start_log(command: &Command, verbose: u8, terminal: Terminal) {
     let level = match verbose.saturating_add(u8::from(command.is_daemon())) {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,

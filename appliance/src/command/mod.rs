@@ -29,7 +29,11 @@ Start with `weir demo`: it needs no configuration and no network.";
 /// Edge appliance for television: multicast MPEG-TS in, HLS out.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, after_help = EXIT_CODES, arg_required_else_help = true)]
-#[command(disable_help_subcommand = false, subcommand_value_name = "COMMAND", max_term_width = 100)]
+#[command(
+    disable_help_subcommand = false,
+    subcommand_value_name = "COMMAND",
+    max_term_width = 100
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -45,8 +49,18 @@ pub struct Arguments {
 /// The commands of `weir`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// `weir check`
     #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Arguments),
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop, for an operator who reads its log.
+    fn is_daemon(&self) -> bool {
+        match self {
+            Self::Check(_) => false,
+        }
+    }
 }
 
 impl Arguments {
@@ -57,7 +71,7 @@ impl Arguments {
     pub fn execute<M: Multicast>(
         self,
         board: &Board<M>,
-        terminal: &Terminal,
+        terminal: Terminal,
     ) -> Result<(), CommandError> {
         match self.command {
             Command::Check(arguments) => check::execute(&arguments, board, terminal),

@@ -17,6 +17,9 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Looks of every progress bar.
 const PROGRESS: &str = "{msg} {wide_bar} {percent:>3} %  {bytes_per_sec}, {eta} left";
 
+/// Columns from which a table is fitted to the terminal; below, wrapped cells help nobody.
+const WIDTH_MIN: u16 = 60;
+
 /// When output has colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Color {
@@ -54,26 +57,26 @@ impl Terminal {
     }
 
     /// Whether a person looks at standard output.
-    pub fn is_output_seen(&self) -> bool {
+    pub fn is_output_seen(self) -> bool {
         self.is_output_seen
     }
 
     /// Whether standard output takes colour.
-    pub fn has_output_color(&self) -> bool {
+    pub fn has_output_color(self) -> bool {
         self.has_color(self.is_output_seen)
     }
 
     /// Whether standard error takes colour.
-    pub fn has_error_color(&self) -> bool {
+    pub fn has_error_color(self) -> bool {
         self.has_color(self.is_error_seen)
     }
 
     /// An empty table for standard output: as wide as the terminal, or as its content if none.
-    pub fn table(&self, header: &[&str]) -> Table {
+    pub fn table(self, header: &[&str]) -> Table {
         let mut table = Table::new();
         table.load_style(STYLE);
         table.set_header(header.iter().map(|name| self.strong(name)));
-        if self.is_output_seen {
+        if self.is_output_seen && table.width().is_some_and(|width| width >= WIDTH_MIN) {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         } else {
             table.set_content_arrangement(ContentArrangement::Disabled);
@@ -87,13 +90,13 @@ impl Terminal {
     }
 
     /// A cell that stands out where there is colour.
-    pub fn strong(&self, text: &str) -> Cell {
+    pub fn strong(self, text: &str) -> Cell {
         Cell::new(text).add_attribute(Attribute::Bold)
     }
 
     /// A bar for work on `bytes` bytes, called `name`: drawn only when both standard output and
     /// standard error are read by a person.
-    pub fn progress(&self, name: &str, bytes: u64) -> ProgressBar {
+    pub fn progress(self, name: &str, bytes: u64) -> ProgressBar {
         if !(self.is_output_seen && self.is_error_seen) {
             return ProgressBar::hidden();
         }
@@ -109,7 +112,7 @@ impl Terminal {
     ///
     /// # Errors
     /// [`CommandError::Output`] when nobody takes it.
-    pub fn print(&self, text: &str) -> Result<(), CommandError> {
+    pub fn print(self, text: &str) -> Result<(), CommandError> {
         let mut output = io::stdout().lock();
         let written = writeln!(output, "{}", text.trim_end());
         written
@@ -118,11 +121,11 @@ impl Terminal {
     }
 
     /// Writes `text` and a line end to standard error. If even that fails, nobody is there to tell.
-    pub fn complain(&self, text: &str) {
+    pub fn complain(self, text: &str) {
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 
-    fn has_color(&self, is_seen: bool) -> bool {
+    fn has_color(self, is_seen: bool) -> bool {
         match self.color {
             Color::Auto => is_seen,
             Color::Always => true,
@@ -148,7 +151,10 @@ mod tests {
         let mut table = PIPE.table(&["PID", "PACKETS"]);
         table.add_row(["256", "12"]);
         let lines: Vec<String> = table.lines().collect();
-        assert_eq!(lines, [" PID   PACKETS ", "───────────────", " 256   12      "]);
+        assert_eq!(
+            lines,
+            [" PID   PACKETS ", "───────────────", " 256   12      "]
+        );
         assert!(PIPE.progress("analyzing", 1_000).is_hidden());
     }
 
