@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use heapless::Vec;
 
-use crate::demux::{PACKET_BYTES, PMT_SECTION_BYTES_MAX, Pid, Program, SYNC_BYTE};
+use crate::demux::{PACKET_BYTES, PMT_SECTION_BYTES_MAX, Pid, Program, SYNC_BYTE, crc_32};
 
 /// Bytes of a PAT section with one program.
 const PAT_SECTION_BYTES: usize = 16;
@@ -15,8 +15,8 @@ const PAT_SECTION_BYTES: usize = 16;
 const PAYLOAD_BYTES: usize = PACKET_BYTES - 4;
 
 /// Packets of one PAT and one PMT, each behind its pointer_field.
-const PACKETS_MAX: usize =
-    (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES) + (1 + PMT_SECTION_BYTES_MAX).div_ceil(PAYLOAD_BYTES);
+const PACKETS_MAX: usize = (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES)
+    + (1 + PMT_SECTION_BYTES_MAX).div_ceil(PAYLOAD_BYTES);
 
 /// PAT and PMT of the program, ready to be written any number of times.
 #[derive(Debug, Default)]
@@ -33,12 +33,19 @@ impl Tables {
     /// Takes the tables of `program` in place of the present ones.
     pub(super) fn set(&mut self, program: &Program) {
         let association = (program.transport_stream_id, program.number, program.pmt_pid);
-        if self.association.is_some_and(|present| present != association) {
+        if self
+            .association
+            .is_some_and(|present| present != association)
+        {
             self.pat_version = (self.pat_version + 1) % 32;
         }
         self.association = Some(association);
         self.packets.clear();
-        packetise(&pat_section(program, self.pat_version), Pid::PAT, &mut self.packets);
+        packetise(
+            &pat_section(program, self.pat_version),
+            Pid::PAT,
+            &mut self.packets,
+        );
         packetise(&program.pmt_section, program.pmt_pid, &mut self.packets);
     }
 
@@ -47,10 +54,19 @@ impl Tables {
         self.packets.is_empty()
     }
 
+    /// Bytes that PAT and PMT take.
+    pub(super) fn bytes(&self) -> usize {
+        self.packets.len() * PACKET_BYTES
+    }
+
     /// Appends PAT and PMT to `output`.
     pub(super) fn write(&mut self, output: &mut BytesMut) {
         for (index, packet) in self.packets.iter_mut().enumerate() {
-            let counter = if index == 0 { &mut self.pat_counter } else { &mut self.pmt_counter };
+            let counter = if index == 0 {
+                &mut self.pat_counter
+            } else {
+                &mut self.pmt_counter
+            };
             packet[3] = packet[3] & 0xF0 | *counter;
             *counter = (*counter + 1) % 16;
             output.extend_from_slice(packet);
@@ -89,15 +105,8 @@ fn packetise<const N: usize>(section: &[u8], pid: Pid, packets: &mut Vec<[u8; PA
         let bytes = rest.len().min(PACKET_BYTES - start);
         packet[start..start + bytes].copy_from_slice(&rest[..bytes]);
         rest = &rest[bytes..];
-        packets.push(packet).expect("PACKETS_MAX holds a PAT and the longest PMT");
+        packets
+            .push(packet)
+            .expect("PACKETS_MAX holds a PAT and the longest PMT");
     }
-}
-
-/// CRC_32 of Annex A. Bit by bit: it meets 12 bytes per change of the tables.
-fn crc_32(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
-            crc << 1 ^ if crc >> 31 == 1 { 0x04C1_1DB7 } else { 0 }
-        })
-    })
 }

@@ -12,7 +12,7 @@
 //!
 //! From then on the segmenter cuts early, or off a random access point, rather than overrun.
 
-use heapless::HistoryBuffer;
+use heapless::HistoryBuf;
 
 use crate::{demux::Pts, segment::Rules};
 
@@ -29,7 +29,7 @@ const SECOND_90K: i64 = Pts::HZ as i64;
 pub(super) struct TargetDuration {
     target_90k: i64,
     duration_max_90k: i64,
-    intervals: HistoryBuffer<i64, INTERVALS>,
+    intervals: HistoryBuf<i64, INTERVALS>,
     fixed_s: Option<u32>,
 }
 
@@ -40,7 +40,7 @@ impl TargetDuration {
         Self {
             target_90k,
             duration_max_90k: ticks(rules.duration_max).max(target_90k),
-            intervals: HistoryBuffer::new(),
+            intervals: HistoryBuf::new(),
             fixed_s: None,
         }
     }
@@ -52,9 +52,19 @@ impl TargetDuration {
         }
     }
 
-    /// The longest of the last intervals between random access points.
-    pub(super) fn interval_longest_90k(&self) -> Option<i64> {
-        self.intervals.iter().copied().max()
+    /// True when a random access point comes too soon to be cut at, but the one after it, by the
+    /// longest of the last intervals, would come too late.
+    pub(super) fn next_would_overrun(&self, elapsed_90k: i64) -> bool {
+        let longest = self.intervals.iter().copied().max().unwrap_or(0);
+        elapsed_90k > self.target_90k() / 2 && elapsed_90k + longest > self.limit_90k()
+    }
+
+    /// Media after which a segment is cut at the next random access point.
+    pub(super) fn target_90k(&self) -> i64 {
+        match self.fixed_s {
+            Some(seconds) if self.target_90k > self.limit_90k() => i64::from(seconds) * SECOND_90K,
+            _ => self.target_90k,
+        }
     }
 
     /// Fixes the Target Duration, if that has not been done, when the first segment ends after
@@ -63,14 +73,21 @@ impl TargetDuration {
         if let Some(seconds) = self.fixed_s {
             return seconds;
         }
-        let longest = self.expected_90k().max(duration_90k).min(self.duration_max_90k);
-        let seconds = u32::try_from((longest + SECOND_90K / 2) / SECOND_90K).unwrap_or(u32::MAX);
-        *self.fixed_s.insert(seconds.max(1))
+        let longest = self
+            .expected_90k()
+            .max(duration_90k)
+            .min(self.duration_max_90k);
+        *self.fixed_s.insert(rounded_s(longest))
     }
 
     /// Sets the Target Duration to `seconds`, as a playlist that lives on demands it.
     pub(super) fn set(&mut self, seconds: u32) {
         self.fixed_s = Some(seconds.max(1));
+    }
+
+    /// Sets the Target Duration to the longest duration allowed: nothing but that ends a segment.
+    pub(super) fn set_to_longest(&mut self) {
+        self.fixed_s = Some(rounded_s(self.duration_max_90k));
     }
 
     /// The most a segment may last: it still rounds to the Target Duration.
@@ -94,6 +111,13 @@ impl TargetDuration {
             _ => self.duration_max_90k,
         }
     }
+}
+
+/// `duration_90k` in seconds, rounded to the nearest as the Target Duration demands, at least 1.
+fn rounded_s(duration_90k: i64) -> u32 {
+    u32::try_from((duration_90k + SECOND_90K / 2) / SECOND_90K)
+        .unwrap_or(u32::MAX)
+        .max(1)
 }
 
 /// `span` in ticks of 90 kHz.

@@ -65,19 +65,32 @@ pub(super) struct Timeline {
     frame_90k: Option<i64>,
     /// Largest advance of the highest PTS between two adjacent pictures: the depth of reordering.
     pts_advance_max_90k: i64,
+    /// True when pictures are missing before the last unit.
+    has_gap: bool,
 }
 
 impl Timeline {
     /// Starts a time base at `stamps`; its unwrapped PTS is the PTS as sent.
     pub(super) fn start(stamps: Stamps) -> Self {
         let pts = i64::try_from(stamps.pts.ticks()).expect("33 bits");
-        Self { last: stamps, pts, pts_highest: pts, frame_90k: None, pts_advance_max_90k: 0 }
+        Self {
+            last: stamps,
+            pts,
+            pts_highest: pts,
+            frame_90k: None,
+            pts_advance_max_90k: 0,
+            has_gap: false,
+        }
     }
 
     /// Tells what `stamps` would mean as the next unit. `announced`: the stream itself says that
     /// a new time base begins, so that a small step is believed too.
     pub(super) fn step(&self, stamps: Stamps, announced: bool) -> Step {
-        let forward_max = if announced { STEP_BACK_MAX_90K } else { STEP_FORWARD_MAX_90K };
+        let forward_max = if announced {
+            STEP_BACK_MAX_90K
+        } else {
+            STEP_FORWARD_MAX_90K
+        };
         if (-STEP_BACK_MAX_90K..=forward_max).contains(&stamps.since(self.last)) {
             Step::Onward
         } else {
@@ -105,7 +118,8 @@ impl Timeline {
         if step >= FRAME_MIN_90K {
             self.frame_90k = Some(self.frame_90k.map_or(step, |frame| frame.min(step)));
         }
-        if step <= self.frame_90k() * 3 / 2 {
+        self.has_gap = step > self.frame_90k() * 3 / 2;
+        if !self.has_gap {
             let advance = self.pts - self.pts_highest;
             self.pts_advance_max_90k = self.pts_advance_max_90k.max(advance);
         }
@@ -116,6 +130,11 @@ impl Timeline {
     /// PTS of the last unit, unwrapped.
     pub(super) fn pts(&self) -> i64 {
         self.pts
+    }
+
+    /// True when pictures are missing between the last unit and the one before.
+    pub(super) fn has_gap(&self) -> bool {
+        self.has_gap
     }
 
     /// Distance of two pictures, in `90..`.
