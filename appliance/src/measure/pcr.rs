@@ -61,6 +61,11 @@ impl PcrMonitor {
         self.accuracy.restart();
     }
 
+    /// Expects no further PCR until one comes.
+    pub(crate) fn disarm(&mut self) {
+        self.recurrence.disarm();
+    }
+
     /// Starts anew after a time in which nothing could be observed.
     pub(crate) fn restart(&mut self) {
         self.recurrence.restart();
