@@ -1,6 +1,8 @@
 //! The one table of counters: each is declared once, with its help text, and every surface
 //! (JSON, metrics, SNMP, page, log) is a projection of the rows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Name and help of one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -38,11 +40,56 @@ macro_rules! counters {
     };
 }
 
-pub(crate) use counters;
+/// Declares counters that several tasks raise at once: a struct of [`Shared`] cells, and beside it
+/// the plain struct of [`counters!`] that a reading of it gives.
+macro_rules! shared_counters {
+    (
+        $(#[$attribute:meta])*
+        pub struct $Counters:ident, shared as $Cells:ident {
+            $( #[doc = $help:literal] $field:ident, )+
+        }
+    ) => {
+        $crate::counter::counters! {
+            $(#[$attribute])*
+            pub struct $Counters { $( #[doc = $help] $field, )+ }
+        }
+
+        #[doc = concat!("The cells behind [`", stringify!($Counters), "`], raised by any task.")]
+        #[derive(Debug, Default)]
+        pub struct $Cells {
+            $( #[doc = $help] pub $field: $crate::counter::Shared, )+
+        }
+
+        impl $Cells {
+            /// Reads every cell; a count raised meanwhile may or may not be in.
+            pub fn read(&self) -> $Counters {
+                $Counters { $( $field: self.$field.read(), )+ }
+            }
+        }
+    };
+}
+
+pub(crate) use {counters, shared_counters};
+
+/// One counter that several tasks raise at once. It orders nothing but itself.
+#[derive(Debug, Default)]
+pub struct Shared(AtomicU64);
+
+impl Shared {
+    /// Raises the counter by `count`.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 #[cfg(test)]
 mod tests {
-    use super::counters;
+    use super::{counters, shared_counters};
 
     counters! {
         /// Two counters.
@@ -71,5 +118,22 @@ mod tests {
                 ("sent", "Things that went out.", 2)
             ]
         );
+    }
+
+    shared_counters! {
+        /// One counter, raised from anywhere.
+        pub struct Visits, shared as VisitCells {
+            /// Visits seen.
+            visits,
+        }
+    }
+
+    #[test]
+    fn shared_cells_read_as_the_rows_they_declare() {
+        let cells = VisitCells::default();
+        cells.visits.add(2);
+        cells.visits.add(3);
+        assert_eq!(cells.read(), Visits { visits: 5 });
+        assert_eq!(Visits::ROWS[0].help, "Visits seen.");
     }
 }
