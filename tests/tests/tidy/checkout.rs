@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders that no rule looks into: what is built, and what git keeps.
+/// What no rule looks into: what is built, and what git keeps.
 const SKIPPED: [&str; 2] = ["target", ".git"];
 
 /// The folders of the product itself; `tests` is held to the rules of form only.
@@ -41,8 +41,11 @@ impl File {
         (1..).zip(self.text.lines())
     }
 
-    /// Lines of code before the unit tests at the foot of the file.
+    /// Lines of code before the unit tests at the foot of the file; none in a file of unit tests.
     pub fn production_lines(&self) -> usize {
+        if self.is_unit_tests() {
+            return 0;
+        }
         let foot = "#[cfg(test)]\nmod tests {";
         let head = self.text.split(foot).next().unwrap_or("");
         head.lines().count()
@@ -80,7 +83,10 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
         let entry = entry.expect("a folder of the checkout can be listed");
         let kind = entry.file_type().expect("an entry has a kind");
         let name = entry.file_name();
-        if kind.is_dir() && !SKIPPED.iter().any(|skipped| name == *skipped) {
+        if SKIPPED.iter().any(|skipped| name == *skipped) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(&entry.path(), paths);
         } else if kind.is_file() {
             paths.push(entry.path());

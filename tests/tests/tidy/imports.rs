@@ -1,16 +1,16 @@
-//! Imports stand in three blocks: std, crates, ours.
+//! Imports stand in three blocks: std, other crates (those of the house among them), this crate.
 
 use crate::{
     breach::Breaches,
     checkout::{File, rust_files},
 };
 
-/// Whose thing an import brings in; the order of the blocks.
+/// Where an import comes from; the order of the blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
     Std,
     Crates,
-    Ours,
+    Here,
 }
 
 /// One private `use` of a file.
@@ -34,7 +34,7 @@ fn imports_stand_in_three_blocks() {
             }
             let is_separate = below.first_line > above.last_line + 1;
             let complaint = match above.origin.cmp(&below.origin) {
-                std::cmp::Ordering::Greater => "the order is std, crates, ours",
+                std::cmp::Ordering::Greater => "the order is std, other crates, this crate",
                 std::cmp::Ordering::Less if !is_separate => "a new block needs a blank line above",
                 std::cmp::Ordering::Equal if is_separate => "one block needs no blank line in it",
                 std::cmp::Ordering::Less | std::cmp::Ordering::Equal => continue,
@@ -42,7 +42,7 @@ fn imports_stand_in_three_blocks() {
             breaches.note(&file.path, below.first_line, complaint);
         }
     }
-    breaches.expect_none("imports stand in three blocks: std, crates, ours");
+    breaches.expect_none("imports stand in three blocks: std, other crates, this crate");
 }
 
 /// Whether nothing but blank lines stands between two imports.
@@ -86,10 +86,8 @@ fn module(text: &str) -> Option<&str> {
 fn origin(crate_name: &str, modules: &[&str]) -> Origin {
     match crate_name {
         "std" | "core" | "alloc" => Origin::Std,
-        "crate" | "self" | "super" => Origin::Ours,
-        ours if ours == "weir" || ours.starts_with("weir_") || modules.contains(&ours) => {
-            Origin::Ours
-        }
+        "crate" | "self" | "super" => Origin::Here,
+        child if modules.contains(&child) => Origin::Here,
         _ => Origin::Crates,
     }
 }
