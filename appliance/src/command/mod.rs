@@ -4,6 +4,7 @@
 //! Results go to standard output; what is wrong goes to standard error. Refuses: printing the
 //! error a command ended with, which `main` does, once.
 
+pub mod analyze;
 pub mod check;
 mod error;
 mod log;

@@ -101,18 +101,15 @@ fn enlarge_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
 
 /// Bars the datagrams of groups that other sockets of this machine have joined.
 fn only_what_is_joined(socket: &Socket, group: SocketAddr) -> io::Result<()> {
-    if group.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    if !group.ip().is_multicast() {
-        return Ok(());
-    }
     // Several programs may watch one group: each gets a copy. On a unicast address the latest
     // would take all, so there a second socket is refused.
-    socket.set_reuse_address(true)?;
+    socket.set_reuse_address(group.ip().is_multicast())?;
     match group {
         SocketAddr::V4(_) => socket.set_multicast_all_v4(false),
-        SocketAddr::V6(_) => socket.set_multicast_all_v6(false),
+        SocketAddr::V6(_) => {
+            socket.set_only_v6(true)?;
+            socket.set_multicast_all_v6(false)
+        }
     }
 }
 
