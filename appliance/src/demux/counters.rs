@@ -1,4 +1,4 @@
-//! What `demux` counts.
+//! What `demux` counts, under the names of TR 101 290 where it has one.
 
 use crate::counter::counters;
 
@@ -7,5 +7,41 @@ counters! {
     pub struct Counters {
         /// Transport packets received.
         packets,
+        /// Null packets received.
+        null_packets,
+        /// Times synchronisation was lost: two or more consecutive wrong sync bytes (1.1).
+        ts_sync_loss,
+        /// Sync bytes that were not 0x47 where a packet was due (1.2).
+        sync_byte_error,
+        /// Bytes that belonged to no packet.
+        bytes_discarded,
+        /// Packets with transport_error_indicator set (2.1).
+        transport_error,
+        /// Packets out of order, lost, or present more than twice (1.4).
+        continuity_count_error,
+        /// Packets sent twice, as the standard allows.
+        duplicate_packets,
+        /// Packets whose payload is scrambled.
+        scrambled_packets,
+        /// Sections of the PAT and PMT whose CRC_32 is wrong (2.2).
+        crc_error,
+        /// Sections whose lengths or pointer_field contradict each other.
+        sections_malformed,
+        /// PATs that differ from the one before.
+        pat_changes,
+        /// PMTs of the selected program that differ from the one before.
+        pmt_changes,
+        /// Programs of a PAT beyond the number that is kept.
+        programs_dropped,
+        /// Elementary streams of a PMT beyond the number that is kept.
+        streams_dropped,
+        /// Access units of the primary stream.
+        access_units,
+        /// Access units of the primary stream where decoding can begin.
+        random_access_points,
+        /// Access units whose head ended before it told whether decoding can begin there.
+        heads_undecided,
+        /// Packets that claim to start a PES packet and do not.
+        pes_start_errors,
     }
 }

@@ -6,16 +6,22 @@
 //! Refuses: to reassemble PES packets, and to look past the head of an access unit.
 
 mod counters;
+mod crc;
 mod event;
 mod packet;
 mod program;
+mod psi;
+mod sync;
 mod types;
 
 pub use counters::Counters;
+pub use crc::crc_32;
 pub use event::{AccessUnit, Event, ProgramPacket};
 pub use packet::{AdaptationField, PACKET_BYTES, Packet, SYNC_BYTE};
 pub use program::{
     AudioCodec, ElementaryStream, PMT_SECTION_BYTES_MAX, Program, STREAMS_MAX, StreamKind,
     StreamParameters, VideoCodec,
 };
+pub use psi::{PRIVATE_SECTION_BYTES_MAX, PSI_SECTION_BYTES_MAX, Section, SectionAssembler};
+pub use sync::PacketSync;
 pub use types::{Pcr, Pid, Pts};

@@ -1,1 +1,17 @@
-//! The traits, met by the Linux kernel.
+//! The traits, met by the Linux kernel: 6.1 or newer, x86-64 and aarch64.
+//!
+//! The only code that names `nix`, `socket2`, `std::fs` or a system clock, and the only code with
+//! `unsafe`, each use under its reason. Each file answers one trait and has its mirror in
+//! [`crate::sim`].
+//!
+//! Refuses: policy and retries. A call that the kernel refuses returns the kernel's reason.
+
+mod clock;
+mod multicast;
+mod network;
+mod sensors;
+
+pub use clock::Clock;
+pub use multicast::{Multicast, Receiver, Sender};
+pub use network::Network;
+pub use sensors::Sensors;

@@ -1,0 +1,237 @@
+//! Finds transport packets in whatever arrives.
+//!
+//! Source: ISO/IEC 13818-1 §2.4.3.3 and Annex G.1 (sync_byte); TR 101 290 §5.2.1, 1.1 and 1.2:
+//! five consecutive correct sync bytes acquire, two consecutive wrong ones lose. Packets are 188
+//! bytes, or 204 with Reed-Solomon parity, which is passed over.
+//!
+//! What is found depends on the bytes alone, never on how they are split over pushes. Nothing of
+//! an aligned stream is lost to acquisition: its first packets are held, not skipped.
+//!
+//! Refuses: to repair. A packet with a wrong sync byte is counted and passed over.
+
+use crate::demux::{Counters, PACKET_BYTES, Packet, SYNC_BYTE};
+
+/// Correct sync bytes, one stride apart, that acquire.
+const SYNC_BYTES_TO_ACQUIRE: usize = 5;
+
+/// Distances from packet to packet that are tried, in this order.
+const STRIDES: [usize; 2] = [PACKET_BYTES, 204];
+
+/// The most a decision looks ahead: from one sync byte over all that acquire, with the last
+/// packet.
+const LOOK_AHEAD_BYTES: usize = SYNC_BYTES_TO_ACQUIRE * 204;
+
+/// Room for a look-ahead in which every byte but the last is held over from earlier pushes, and
+/// as much again, so that one refill moves on by more than one packet.
+const HELD_BYTES: usize = 2 * LOOK_AHEAD_BYTES;
+
+/// Splits a byte stream into transport packets.
+///
+/// # Limits
+/// Holds at most the bytes of five packets between pushes.
+#[derive(Debug, Clone)]
+pub struct PacketSync {
+    state: State,
+    held: [u8; HELD_BYTES],
+    held_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Hunting,
+    Locked { stride: usize },
+}
+
+/// What the bytes at one offset can be, while hunting.
+enum Candidate {
+    Packets { stride: usize },
+    Garbage,
+    Undecided,
+}
+
+impl Default for PacketSync {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PacketSync {
+    /// Knows nothing of the stream yet.
+    pub const fn new() -> Self {
+        Self {
+            state: State::Hunting,
+            held: [0; HELD_BYTES],
+            held_bytes: 0,
+        }
+    }
+
+    /// True while packets come where they are due.
+    pub fn is_locked(&self) -> bool {
+        matches!(self.state, State::Locked { .. })
+    }
+
+    /// Takes the next bytes of the stream and calls `each` for every packet found.
+    pub fn push(
+        &mut self,
+        mut bytes: &[u8],
+        counters: &mut Counters,
+        mut each: impl FnMut(Packet<'_>),
+    ) {
+        while self.held_bytes > 0 && !bytes.is_empty() {
+            bytes = self.push_behind_held(bytes, counters, &mut each);
+        }
+        if self.held_bytes == 0 {
+            let used = self.scan(bytes, false, counters, &mut each);
+            self.hold(bytes.get(used..).unwrap_or_default());
+        }
+    }
+
+    /// Ends the stream: calls `each` for the packets still held that agree with one another.
+    pub fn finish(&mut self, counters: &mut Counters, mut each: impl FnMut(Packet<'_>)) {
+        let held = self.held;
+        let bytes = held.get(..self.held_bytes).unwrap_or_default();
+        let used = self.scan(bytes, true, counters, &mut each);
+        counters.bytes_discarded += (bytes.len() - used) as u64;
+        *self = Self::new();
+    }
+
+    /// Joins what is held with the front of `bytes`; returns what of `bytes` is still to be
+    /// scanned.
+    fn push_behind_held<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        counters: &mut Counters,
+        each: &mut impl FnMut(Packet<'_>),
+    ) -> &'a [u8] {
+        let mut window = self.held;
+        let room = window.get_mut(self.held_bytes..).unwrap_or_default();
+        let moved = room.len().min(bytes.len());
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        let window = window.get(..self.held_bytes + moved).unwrap_or_default();
+        let used = self.scan(window, false, counters, each);
+        if used >= self.held_bytes {
+            // All that was held is dealt with: the rest is read in place.
+            let used_of_bytes = used - self.held_bytes;
+            self.held_bytes = 0;
+            return bytes.get(used_of_bytes..).unwrap_or_default();
+        }
+        self.hold(window.get(used..).unwrap_or_default());
+        bytes.get(moved..).unwrap_or_default()
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        assert!(
+            bytes.len() <= HELD_BYTES,
+            "a scan leaves less than it looks ahead"
+        );
+        self.held_bytes = bytes.len();
+        for (to, from) in self.held.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+    }
+
+    /// Takes packets off the front of `window`; returns the number of bytes dealt with. What is
+    /// left is shorter than the look-ahead, and empty or still undecided.
+    fn scan(
+        &mut self,
+        window: &[u8],
+        at_end: bool,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Packet<'_>),
+    ) -> usize {
+        let mut rest = window;
+        while !rest.is_empty() {
+            let step = match self.state {
+                State::Locked { stride } => self.follow(stride, rest, at_end, counters, each),
+                State::Hunting => self.hunt(rest, at_end, counters),
+            };
+            let Some(behind) = step.and_then(|step| rest.get(step..)) else {
+                break;
+            };
+            rest = behind;
+        }
+        window.len() - rest.len()
+    }
+
+    /// Takes the packet that is due at the front of `rest`; returns the bytes dealt with, `None`
+    /// to wait for more.
+    fn follow(
+        &mut self,
+        stride: usize,
+        rest: &[u8],
+        at_end: bool,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Packet<'_>),
+    ) -> Option<usize> {
+        if rest.first() == Some(&SYNC_BYTE) {
+            let packet = rest.first_chunk().and_then(Packet::new)?;
+            if rest.len() < stride && !at_end {
+                return None;
+            }
+            each(packet);
+            return Some(stride.min(rest.len()));
+        }
+        match rest.get(stride) {
+            None => None,
+            Some(&SYNC_BYTE) => {
+                counters.sync_byte_error += 1;
+                counters.bytes_discarded += stride as u64;
+                Some(stride)
+            }
+            Some(_) => {
+                counters.sync_byte_error += 2;
+                counters.ts_sync_loss += 1;
+                self.state = State::Hunting;
+                Some(0)
+            }
+        }
+    }
+
+    /// Looks for packets from the front of `rest` on; returns the bytes dealt with, `None` to
+    /// wait for more.
+    fn hunt(&mut self, rest: &[u8], at_end: bool, counters: &mut Counters) -> Option<usize> {
+        let offset = rest
+            .iter()
+            .position(|&byte| byte == SYNC_BYTE)
+            .unwrap_or(rest.len());
+        counters.bytes_discarded += offset as u64;
+        let candidate = rest.get(offset..).filter(|candidate| !candidate.is_empty());
+        match candidate.map(|candidate| judge(candidate, at_end)) {
+            None => Some(offset),
+            Some(Candidate::Undecided) => (offset > 0).then_some(offset),
+            Some(Candidate::Garbage) => {
+                counters.bytes_discarded += 1;
+                Some(offset + 1)
+            }
+            Some(Candidate::Packets { stride }) => {
+                self.state = State::Locked { stride };
+                Some(offset)
+            }
+        }
+    }
+}
+
+/// Tells whether packets begin at the front of `rest`, which begins with a sync byte.
+fn judge(rest: &[u8], at_end: bool) -> Candidate {
+    let mut decided = true;
+    for stride in STRIDES {
+        let mut due = rest.iter().step_by(stride).take(SYNC_BYTES_TO_ACQUIRE);
+        if !due.all(|&byte| byte == SYNC_BYTE) {
+            continue;
+        }
+        let present = rest.len().div_ceil(stride);
+        // At the end fewer must do: two, or one that ends just where the stream does.
+        let agrees_at_end = present >= 2 || rest.len() == stride;
+        if present >= SYNC_BYTES_TO_ACQUIRE || at_end && agrees_at_end {
+            return Candidate::Packets { stride };
+        }
+        decided = false;
+    }
+    if decided || at_end {
+        Candidate::Garbage
+    } else {
+        Candidate::Undecided
+    }
+}
