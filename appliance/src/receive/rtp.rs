@@ -48,7 +48,20 @@ impl<'a> RtpHeader<'a> {
         let Some((fixed, rest)) = datagram.split_first_chunk::<FIXED_BYTES>() else {
             return Err(RtpMalformed::Short);
         };
-        let [flags, marker_and_type, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3] = *fixed;
+        let [
+            flags,
+            marker_and_type,
+            s0,
+            s1,
+            t0,
+            t1,
+            t2,
+            t3,
+            i0,
+            i1,
+            i2,
+            i3,
+        ] = *fixed;
         if flags >> 6 != 2 {
             return Err(RtpMalformed::Version);
         }
@@ -81,7 +94,10 @@ fn behind_extension(bytes: &[u8]) -> Result<&[u8], RtpMalformed> {
 
 fn without_padding(payload: &[u8]) -> Result<&[u8], RtpMalformed> {
     let padding = usize::from(*payload.last().ok_or(RtpMalformed::Short)?);
-    let end = payload.len().checked_sub(padding.max(1)).ok_or(RtpMalformed::Short)?;
+    let end = payload
+        .len()
+        .checked_sub(padding.max(1))
+        .ok_or(RtpMalformed::Short)?;
     payload.get(..end).ok_or(RtpMalformed::Short)
 }
 
@@ -159,7 +175,10 @@ mod tests {
         let bytes = packet(0x80 | 0x20 | 0x10 | 2, 0x80 | 33, 258, &rest);
         let header = RtpHeader::parse(&bytes).unwrap();
         assert_eq!(header.payload, [0x47, 0x00]);
-        assert_eq!((header.sequence, header.timestamp, header.ssrc), (258, 9, 7));
+        assert_eq!(
+            (header.sequence, header.timestamp, header.ssrc),
+            (258, 9, 7)
+        );
     }
 
     #[test]
@@ -170,8 +189,14 @@ mod tests {
             RtpHeader::parse(&packet(0x80, 14, 0, &[])),
             Err(RtpMalformed::PayloadType(14))
         );
-        assert_eq!(RtpHeader::parse(&packet(0x8F, 33, 0, &[0; 59])), Err(RtpMalformed::Short));
-        assert_eq!(RtpHeader::parse(&packet(0xA0, 33, 0, &[200])), Err(RtpMalformed::Short));
+        assert_eq!(
+            RtpHeader::parse(&packet(0x8F, 33, 0, &[0; 59])),
+            Err(RtpMalformed::Short)
+        );
+        assert_eq!(
+            RtpHeader::parse(&packet(0xA0, 33, 0, &[200])),
+            Err(RtpMalformed::Short)
+        );
     }
 
     fn arrivals(sequences: &[u16]) -> Vec<Arrival> {

@@ -156,6 +156,9 @@ mod tests {
         let stall = Duration::from_millis(250);
         assert_eq!(receive_buffer_bytes(40_000_000, stall), 5_000_000);
         assert_eq!(receive_buffer_bytes(1, stall), 256 * 1024);
-        assert_eq!(receive_buffer_bytes(u64::MAX, Duration::from_secs(9)), 512 * 1024 * 1024);
+        assert_eq!(
+            receive_buffer_bytes(u64::MAX, Duration::from_secs(9)),
+            512 * 1024 * 1024
+        );
     }
 }
