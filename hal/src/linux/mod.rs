@@ -7,11 +7,28 @@
 //! Refuses: policy and retries. A call that the kernel refuses returns the kernel's reason.
 
 mod clock;
+mod disk;
 mod multicast;
 mod network;
 mod sensors;
 
+use std::sync::Arc;
+
 pub use clock::Clock;
+pub use disk::Disk;
 pub use multicast::{Multicast, Receiver, Sender};
 pub use network::Network;
 pub use sensors::Sensors;
+
+use crate::Board;
+
+/// This machine: what an appliance stands on in the field.
+pub fn board() -> Board<Multicast> {
+    Board {
+        clock: Arc::new(Clock::new()),
+        multicast: Arc::new(Multicast::new()),
+        disk: Arc::new(Disk::new()),
+        network: Arc::new(Network::new()),
+        sensors: Arc::new(Sensors::new()),
+    }
+}

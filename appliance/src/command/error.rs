@@ -1,0 +1,66 @@
+//! Why a command ends without its result, and the exit code that says so to scripts.
+//!
+//! Source of the codes: `sysexits.h` (BSD).
+
+use std::io;
+
+use crate::config::LoadError;
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// The work is done.
+    Done = 0,
+    /// The command line cannot be obeyed (`EX_USAGE`).
+    Usage = 64,
+    /// A port, group or interface is not to be had (`EX_UNAVAILABLE`).
+    Unavailable = 69,
+    /// A file cannot be read or written, or is not what it should be (`EX_IOERR`).
+    Io = 74,
+    /// The configuration has mistakes (`EX_CONFIG`).
+    Configuration = 78,
+}
+
+/// Why a command gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The arguments are well formed, but ask for what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration file gives no configuration.
+    #[error(transparent)]
+    Configuration(#[from] LoadError),
+    /// The operating system refused.
+    #[error(transparent)]
+    Hal(#[from] weir_hal::Error),
+    /// Standard output takes nothing more.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl CommandError {
+    /// The exit code for this failure.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage(_) => ExitStatus::Usage,
+            Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
+            Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
+            Self::Output(_) => ExitStatus::Io,
+        }
+    }
+
+    /// Whether the reader of standard output has seen enough (`weir … | head`): no failure at all.
+    pub fn is_reader_gone(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn hal_status(error: &weir_hal::Error) -> ExitStatus {
+    match error {
+        weir_hal::Error::Socket { .. } | weir_hal::Error::NoInterface { .. } => {
+            ExitStatus::Unavailable
+        }
+        weir_hal::Error::Disk { .. } | weir_hal::Error::Sensor { .. } => ExitStatus::Io,
+    }
+}
