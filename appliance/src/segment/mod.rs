@@ -24,6 +24,11 @@ mod target_duration;
 mod timeline;
 mod types;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
 pub use bandwidth::BandwidthMeter;
 pub use counters::Counters;
 pub use master::{Variant, render_master};
