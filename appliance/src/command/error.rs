@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::analyze::AnalyzeError;
 use crate::config::LoadError;
 
 /// How a command ended, for scripts.
@@ -34,6 +35,9 @@ pub enum CommandError {
     /// The operating system refused.
     #[error(transparent)]
     Hal(#[from] weir_hal::Error),
+    /// There is no transport stream to analyze.
+    #[error(transparent)]
+    Analyze(#[from] AnalyzeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -46,7 +50,8 @@ impl CommandError {
             Self::Usage(_) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
             Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
-            Self::Output(_) => ExitStatus::Io,
+            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
+            Self::Analyze(_) | Self::Output(_) => ExitStatus::Io,
         }
     }
 

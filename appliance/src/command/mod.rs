@@ -8,6 +8,7 @@ pub mod analyze;
 pub mod check;
 mod error;
 mod log;
+mod report;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -53,13 +54,16 @@ pub enum Command {
     /// `weir check`
     #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// `weir analyze`
+    #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
+    Analyze(analyze::Arguments),
 }
 
 impl Command {
     /// Whether it runs until it is told to stop, for an operator who reads its log.
     fn is_daemon(&self) -> bool {
         match self {
-            Self::Check(_) => false,
+            Self::Check(_) | Self::Analyze(_) => false,
         }
     }
 }
@@ -76,6 +80,7 @@ impl Arguments {
     ) -> Result<(), CommandError> {
         match self.command {
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
+            Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
         }
     }
 }
