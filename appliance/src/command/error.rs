@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::analyze::AnalyzeError;
 use crate::{app::AppError, config::LoadError};
 
 /// How a command ended, for scripts.
@@ -40,6 +41,9 @@ pub enum CommandError {
     /// The system has no room for threads or signals.
     #[error("cannot start: raise the process limit")]
     Runtime(#[source] io::Error),
+    /// There is no transport stream to analyze.
+    #[error(transparent)]
+    Analyze(#[from] AnalyzeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -55,7 +59,8 @@ impl CommandError {
             Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
                 ExitStatus::Unavailable
             }
-            Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
+            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
+            Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod analyze;
 pub mod check;
 mod error;
 mod log;
+mod report;
 pub mod run;
 mod terminal;
 
@@ -57,6 +58,9 @@ pub enum Command {
     /// `weir check`
     #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// `weir analyze`
+    #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
+    Analyze(analyze::Arguments),
 }
 
 impl Command {
@@ -64,7 +68,7 @@ impl Command {
     fn is_daemon(&self) -> bool {
         match self {
             Self::Run(_) => true,
-            Self::Check(_) => false,
+            Self::Check(_) | Self::Analyze(_) => false,
         }
     }
 }
@@ -82,6 +86,7 @@ impl Arguments {
         match self.command {
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
+            Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
         }
     }
 }
