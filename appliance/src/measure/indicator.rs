@@ -55,28 +55,28 @@ macro_rules! indicators {
 indicators! {
     TsSyncLoss First "1.1" "TS_sync_loss" "2 or more sync bytes in a row are wrong"
     SyncByteError First "1.2" "Sync_byte_error" "a sync byte is not 0x47"
-    PatError2 First "1.3.a" "PAT_error_2" "PAT absent for 0.5 s, scrambled, or another table on its PID"
+    PatError2 First "1.3.a" "PAT_error_2" "PAT absent 0.5 s, scrambled, or displaced"
     ContinuityCountError First "1.4" "Continuity_count_error" "packets lost, repeated or out of order"
-    PmtError2 First "1.5.a" "PMT_error_2" "a PMT absent for 0.5 s, or scrambled"
-    PidError First "1.6" "PID_error" "a video, audio or PCR PID absent for 5 s"
-    TransportError Second "2.1" "Transport_error" "transport_error_indicator is set"
+    PmtError2 First "1.5.a" "PMT_error_2" "a PMT is absent 0.5 s, or scrambled"
+    PidError First "1.6" "PID_error" "a video, audio or PCR PID is absent 5 s"
+    TransportError Second "2.1" "Transport_error" "packets damaged before they came here"
     CrcError Second "2.2" "CRC_error" "a table fails its CRC_32"
-    PcrRepetitionError Second "2.3.a" "PCR_repetition_error" "more than 100 ms between two PCRs"
+    PcrRepetitionError Second "2.3.a" "PCR_repetition_error" "more than 100 ms between PCRs"
     PcrDiscontinuityIndicatorError Second "2.3.b" "PCR_discontinuity_indicator_error"
-        "PCR steps by less than 0 or more than 100 ms unannounced"
-    PcrAccuracyError Second "2.4" "PCR_accuracy_error" "PCR off by more than 500 ns (constant bitrate only)"
-    PtsError Second "2.5" "PTS_error" "more than 700 ms between two PTS of video or audio"
-    CatError Second "2.6" "CAT_error" "scrambled packets without a CAT, or another table on its PID"
-    NitActualError Third "3.1.a" "NIT_actual_error" "NIT absent for 10 s, too dense, or another table on its PID"
-    NitOtherError Third "3.1.b" "NIT_other_error" "a section of another network's NIT absent for 10 s"
-    SiRepetitionError Third "3.2" "SI_repetition_error" "an SI section outside its interval limits"
+        "PCR steps back or over 100 ms unannounced"
+    PcrAccuracyError Second "2.4" "PCR_accuracy_error" "PCR off by more than 500 ns"
+    PtsError Second "2.5" "PTS_error" "more than 700 ms between PTS"
+    CatError Second "2.6" "CAT_error" "scrambled without a CAT, or CAT displaced"
+    NitActualError Third "3.1.a" "NIT_actual_error" "NIT absent 10 s, too dense, or displaced"
+    NitOtherError Third "3.1.b" "NIT_other_error" "NIT of another network absent 10 s"
+    SiRepetitionError Third "3.2" "SI_repetition_error" "an SI table is too rare or too dense"
     UnreferencedPid Third "3.4.a" "Unreferenced_PID" "a PID that no table refers to for 0.5 s"
-    SdtActualError Third "3.5.a" "SDT_actual_error" "SDT absent for 2 s, too dense, or another table on its PID"
-    SdtOtherError Third "3.5.b" "SDT_other_error" "a section of another stream's SDT absent for 10 s"
-    EitActualError Third "3.6.a" "EIT_actual_error" "EIT p/f absent for 2 s, too dense, or another table on its PID"
-    EitOtherError Third "3.6.b" "EIT_other_error" "a section of another stream's EIT p/f absent for 10 s"
-    RstError Third "3.7" "RST_error" "RST too dense, or another table on its PID"
-    TdtError Third "3.8" "TDT_error" "TDT absent for 30 s, too dense, or another table on its PID"
+    SdtActualError Third "3.5.a" "SDT_actual_error" "SDT absent 2 s, too dense, or displaced"
+    SdtOtherError Third "3.5.b" "SDT_other_error" "SDT of another stream absent 10 s"
+    EitActualError Third "3.6.a" "EIT_actual_error" "EIT p/f absent 2 s, too dense, or displaced"
+    EitOtherError Third "3.6.b" "EIT_other_error" "EIT p/f of another stream absent 10 s"
+    RstError Third "3.7" "RST_error" "RST too dense, or displaced"
+    TdtError Third "3.8" "TDT_error" "TDT absent 30 s, too dense, or displaced"
 }
 
 /// How often each [`Indicator`] was raised. Serializes as an object keyed by the standard's names,
@@ -89,8 +89,8 @@ impl Indicators {
     pub fn new() -> Self {
         let mut counts = [None; Indicator::ALL.len()];
         for &indicator in Indicator::ALL {
-            let always = indicator.priority() < Priority::Third
-                && indicator != Indicator::PcrAccuracyError;
+            let always =
+                indicator.priority() < Priority::Third && indicator != Indicator::PcrAccuracyError;
             counts[indicator as usize] = always.then_some(0);
         }
         Self(counts)
@@ -131,6 +131,9 @@ impl Default for Indicators {
 
 impl Serialize for Indicators {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(indicator, count)| (indicator.name(), count)))
+        serializer.collect_map(
+            self.iter()
+                .map(|(indicator, count)| (indicator.name(), count)),
+        )
     }
 }

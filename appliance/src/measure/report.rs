@@ -127,7 +127,9 @@ pub struct LimitsReport {
 
 impl Report {
     pub(crate) fn of(analyzer: &Analyzer, mut indicators: Indicators) -> Self {
-        let span = analyzer.now.saturating_sub(analyzer.started.unwrap_or_default());
+        let span = analyzer
+            .now
+            .saturating_sub(analyzer.started.unwrap_or_default());
         let streams = streams_by_pid(&analyzer.catalog);
         let pids: Vec<_> = analyzer
             .pids
@@ -173,7 +175,10 @@ impl ServiceReport {
             pmt_pid: program.pmt_pid.value(),
             pcr_pid: program.pcr_pid.map(Pid::value),
             scrambled: own().any(|row| row.scrambled > 0),
-            bitrate_bps: own().map(|row| row.bitrate_bps).sum(),
+            bitrate_bps: own()
+                .map(|row| row.bitrate_bps)
+                .reduce(|sum, next| Some(sum? + next?))
+                .flatten(),
             streams,
         }
     }
@@ -236,8 +241,13 @@ struct PidUse<'a> {
 fn streams_by_pid(catalog: &Catalog) -> BTreeMap<Pid, PidUse<'_>> {
     let mut uses = BTreeMap::<Pid, PidUse<'_>>::new();
     for program in catalog.programs() {
-        let tables = [Some(program.pmt_pid), program.pcr_pid].into_iter().flatten();
-        let streams = program.streams.iter().map(|stream| (stream.pid, Some(stream)));
+        let tables = [Some(program.pmt_pid), program.pcr_pid]
+            .into_iter()
+            .flatten();
+        let streams = program
+            .streams
+            .iter()
+            .map(|stream| (stream.pid, Some(stream)));
         for (pid, stream) in tables.map(|pid| (pid, None)).chain(streams) {
             let it = uses.entry(pid).or_default();
             if it.programs.last() != Some(&program.number) {
@@ -267,12 +277,12 @@ fn description(pid: Pid, row: &PidRow, use_of: Option<&PidUse<'_>>) -> String {
 const fn by_role(pid: Pid, row: &PidRow) -> &'static str {
     match pid.value() {
         _ if row.role.is_pcr => "PCR",
-        _ if row.role.is_referenced => "conditional access",
         0x10 => "NIT",
         0x11 => "SDT, BAT",
         0x12 => "EIT",
         0x13 => "RST",
         0x14 => "TDT, TOT",
+        _ if row.role.is_referenced => "conditional access",
         0x15..=0x1F => "DVB reserved",
         _ => "unreferenced",
     }
