@@ -5,7 +5,7 @@
 use std::{error::Error, io};
 
 use super::analyze::AnalyzeError;
-use crate::{app::AppError, config::LoadError};
+use crate::{app::AppError, config::LoadError, send};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub enum CommandError {
     /// There is no transport stream to analyze.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),
+    /// A file cannot be sent.
+    #[error(transparent)]
+    Send(#[from] send::Error),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -60,7 +63,10 @@ impl CommandError {
                 ExitStatus::Unavailable
             }
             Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
-            Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
+            Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
+            Self::Analyze(_) | Self::Send(_) | Self::App(AppError::Store(_)) | Self::Output(_) => {
+                ExitStatus::Io
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod log;
 mod report;
 pub mod run;
+pub mod send;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +62,9 @@ pub enum Command {
     /// `weir analyze`
     #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
     Analyze(analyze::Arguments),
+    /// `weir send`
+    #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
+    Send(send::Arguments),
 }
 
 impl Command {
@@ -68,7 +72,7 @@ impl Command {
     fn is_daemon(&self) -> bool {
         match self {
             Self::Run(_) => true,
-            Self::Check(_) | Self::Analyze(_) => false,
+            Self::Check(_) | Self::Analyze(_) | Self::Send(_) => false,
         }
     }
 }
@@ -87,6 +91,7 @@ impl Arguments {
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Send(arguments) => send::execute(&arguments, board, terminal),
         }
     }
 }
