@@ -4,7 +4,7 @@
 
 use std::{error::Error, io};
 
-use super::analyze::AnalyzeError;
+use super::{analyze::AnalyzeError, segment};
 use crate::{app::AppError, config::LoadError, send};
 
 /// How a command ended, for scripts.
@@ -44,6 +44,9 @@ pub enum CommandError {
     /// There is no transport stream to analyze.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),
+    /// A file cannot be segmented.
+    #[error(transparent)]
+    Segment(#[from] segment::Error),
     /// A file cannot be sent.
     #[error(transparent)]
     Send(#[from] send::Error),
@@ -56,17 +59,20 @@ impl CommandError {
     /// The exit code for this failure.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) => ExitStatus::Usage,
+            Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
             Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
             Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
                 ExitStatus::Unavailable
             }
-            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
+            Self::Analyze(AnalyzeError::Disk(error))
+            | Self::Segment(segment::Error::Hal(error)) => hal_status(error),
             Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
-            Self::Analyze(_) | Self::Send(_) | Self::App(AppError::Store(_)) | Self::Output(_) => {
-                ExitStatus::Io
-            }
+            Self::Analyze(_)
+            | Self::Segment(_)
+            | Self::Send(_)
+            | Self::App(AppError::Store(_))
+            | Self::Output(_) => ExitStatus::Io,
         }
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod log;
 mod report;
 pub mod run;
+pub mod segment;
 pub mod send;
 mod terminal;
 
@@ -62,6 +63,9 @@ pub enum Command {
     /// `weir analyze`
     #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
     Analyze(analyze::Arguments),
+    /// `weir segment`
+    #[command(about = segment::ABOUT, after_help = segment::EXAMPLES)]
+    Segment(segment::Arguments),
     /// `weir send`
     #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
     Send(send::Arguments),
@@ -72,7 +76,7 @@ impl Command {
     fn is_daemon(&self) -> bool {
         match self {
             Self::Run(_) => true,
-            Self::Check(_) | Self::Analyze(_) | Self::Send(_) => false,
+            Self::Check(_) | Self::Analyze(_) | Self::Segment(_) | Self::Send(_) => false,
         }
     }
 }
@@ -91,6 +95,7 @@ impl Arguments {
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
         }
     }
