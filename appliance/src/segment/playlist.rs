@@ -190,14 +190,15 @@ impl MediaPlaylist {
     }
 
     /// Empties a live list that is too old to go on from, as if its segments had left one by one,
-    /// and leaves out `numbers` Media Sequence Numbers.
-    pub fn forget(&mut self, numbers: u64) {
+    /// and up to `unknown` further ones with it that players may have seen, each of which may have
+    /// begun with a discontinuity: numbers that players know never come back.
+    pub fn forget(&mut self, unknown: u64) {
         let discontinuities = self
             .segments()
             .filter(|segment| segment.discontinuity)
             .count();
-        self.discontinuity_sequence += discontinuities as u64;
-        self.sequence_next = self.sequence_next.saturating_add(numbers);
+        self.discontinuity_sequence += discontinuities as u64 + unknown;
+        self.sequence_next = self.sequence_next.saturating_add(unknown);
         self.entries.clear();
     }
 

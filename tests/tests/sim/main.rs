@@ -11,7 +11,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use checker::Checker;
 use weir::{
-    app::{Ingest, orders},
+    app::{Ingest, orders, store_config},
     config::Config,
     live::Live,
 };
@@ -29,6 +29,9 @@ const PICTURES: u64 = 3_600 * 25;
 const TURNS_PER_PICTURE: u32 = 4;
 
 const TURN: Duration = Duration::from_millis(10);
+
+/// From power to the first line of the program, on a quick box.
+const BOOT: Duration = Duration::from_secs(20);
 
 const CONFIGURATION: &str = r#"
 [segment]
@@ -57,10 +60,10 @@ impl Life {
         let config = Config::parse(CONFIGURATION)
             .expect("the configuration is right")
             .config;
-        let store = Store::open(Arc::clone(&board.disk), &config.cache.store())
+        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))
             .expect("the store opens after any power cut");
         let live = Arc::new(Live::default());
-        let orders = orders(&board, &store, &config, &[]).await;
+        let orders = orders(&board, &store, &config, None).await;
         let mut ingest = Ingest::new(board, Arc::clone(&live));
         ingest.carry(orders);
         Self {
@@ -129,10 +132,14 @@ async fn hour(seed: u64) -> Checker {
             disturb(&mut encoder, &simulation, &mut chance);
         }
         if chance.below(25 * 600) == 0 {
-            drop(life);
-            simulation = simulation.power_cut();
+            let disk = simulation.disk.power_cut();
+            simulation = Simulation {
+                disk,
+                ..simulation.clone()
+            };
+            simulation.clock.advance(BOOT);
+            encoder.pts_90k += 90_000 * BOOT.as_secs();
             life = Life::begin(&simulation).await;
-            sender = self::sender(&simulation);
             checker.restarted();
         }
     }
