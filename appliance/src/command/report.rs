@@ -2,6 +2,8 @@
 //!
 //! Fits 100 columns. What is fine is quiet; what is wrong stands out and says what it means.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
 
 use super::{CommandError, Terminal};
@@ -15,6 +17,9 @@ const PROGRAMS_NAMED_MAX: usize = 3;
 
 /// PIDs named in one cell; the rest is given as a count.
 const PIDS_NAMED_MAX: usize = 4;
+
+/// Absent PIDs of one kind named on a line; the rest is given as a count.
+const ABSENT_NAMED_MAX: usize = 8;
 
 /// A PCR may be off by this much.
 const PCR_JITTER_NS_MAX: u64 = 500;
@@ -48,6 +53,7 @@ pub(super) fn render(report: &Report, terminal: Terminal) -> String {
         parts.push(services(report, terminal));
     }
     parts.push(pids(report, terminal));
+    parts.extend(absent(report));
     if report.pids.iter().any(|row| row.pcr.is_some()) {
         parts.push(pcrs(report, terminal));
     }
@@ -81,7 +87,7 @@ fn services(report: &Report, terminal: Terminal) -> String {
             Cell::new(shortened(&service.name)),
             Cell::new(shortened(&service.provider)),
             Cell::new(hex(service.pmt_pid)),
-            Cell::new(service.pcr_pid.map_or_else(|| "none".to_owned(), hex)),
+            Cell::new(service.pcr_pid.map(hex).unwrap_or_default()),
             Cell::new(stream_pids(service)),
             Cell::new(rate(service.bitrate_bps)),
             Cell::new(if service.scrambled { "yes" } else { "" }),
@@ -92,6 +98,9 @@ fn services(report: &Report, terminal: Terminal) -> String {
 }
 
 fn stream_pids(service: &ServiceReport) -> String {
+    if !service.pmt_present {
+        return "no PMT came".to_owned();
+    }
     let named = service.streams.iter().take(PIDS_NAMED_MAX).copied().map(hex);
     let mut text = named.collect::<Vec<_>>().join(" ");
     if service.streams.len() > PIDS_NAMED_MAX {
@@ -132,11 +141,26 @@ fn programs(row: &PidReport) -> String {
 }
 
 fn content(row: &PidReport) -> String {
-    let absent = if row.packets == 0 { ", absent" } else { "" };
     match &row.language {
-        Some(language) => format!("{} ({language}){absent}", row.description),
-        None => format!("{}{absent}", row.description),
+        Some(language) => format!("{} ({language})", row.description),
+        None => row.description.clone(),
     }
+}
+
+/// Names what tables promise and the stream lacks, one kind a line.
+fn absent(report: &Report) -> Option<String> {
+    let mut kinds = BTreeMap::<&str, Vec<u16>>::new();
+    for absent in &report.absent_pids {
+        kinds.entry(&absent.description).or_default().push(absent.pid);
+    }
+    let lines = kinds.into_iter().map(|(kind, pids)| {
+        let named = pids.iter().take(ABSENT_NAMED_MAX).copied().map(hex);
+        let named = named.collect::<Vec<_>>().join(" ");
+        let rest = pids.len().saturating_sub(ABSENT_NAMED_MAX);
+        let more = if rest > 0 { format!(" +{rest}") } else { String::new() };
+        format!("absent: {kind} on {named}{more}")
+    });
+    (!report.absent_pids.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn pcrs(report: &Report, terminal: Terminal) -> String {
