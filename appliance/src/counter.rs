@@ -16,24 +16,30 @@ pub struct Row {
 macro_rules! counters {
     (
         $(#[$attribute:meta])*
-        pub struct $Counters:ident {
+        $visibility:vis struct $Counters:ident {
             $( #[doc = $help:literal] $field:ident, )+
         }
     ) => {
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct $Counters {
-            $( #[doc = $help] pub $field: u64, )+
+        $visibility struct $Counters {
+            $( #[doc = $help] $visibility $field: u64, )+
         }
 
         impl $Counters {
             /// Name and help of each counter, in order of declaration.
-            pub const ROWS: &'static [$crate::counter::Row] = &[
+            $visibility const ROWS: &'static [$crate::counter::Row] = &[
                 $( $crate::counter::Row { name: stringify!($field), help: $help.trim_ascii() }, )+
             ];
 
+            /// The counts of `self` and `other` together.
+            #[must_use]
+            pub const fn plus(&self, other: &Self) -> Self {
+                Self { $( $field: self.$field.wrapping_add(other.$field), )+ }
+            }
+
             /// The present values, in the order of [`Self::ROWS`].
-            pub fn values(&self) -> impl Iterator<Item = ($crate::counter::Row, u64)> {
+            $visibility fn values(&self) -> impl Iterator<Item = ($crate::counter::Row, u64)> {
                 Self::ROWS.iter().copied().zip([ $( self.$field, )+ ])
             }
         }
@@ -45,24 +51,24 @@ macro_rules! counters {
 macro_rules! shared_counters {
     (
         $(#[$attribute:meta])*
-        pub struct $Counters:ident, shared as $Cells:ident {
+        $visibility:vis struct $Counters:ident, shared as $Cells:ident {
             $( #[doc = $help:literal] $field:ident, )+
         }
     ) => {
         $crate::counter::counters! {
             $(#[$attribute])*
-            pub struct $Counters { $( #[doc = $help] $field, )+ }
+            $visibility struct $Counters { $( #[doc = $help] $field, )+ }
         }
 
         #[doc = concat!("The cells behind [`", stringify!($Counters), "`], raised by any task.")]
         #[derive(Debug, Default)]
-        pub struct $Cells {
-            $( #[doc = $help] pub $field: $crate::counter::Shared, )+
+        $visibility struct $Cells {
+            $( #[doc = $help] $visibility $field: $crate::counter::Shared, )+
         }
 
         impl $Cells {
             /// Reads every cell; a count raised meanwhile may or may not be in.
-            pub fn read(&self) -> $Counters {
+            $visibility fn read(&self) -> $Counters {
                 $Counters { $( $field: self.$field.read(), )+ }
             }
         }
@@ -89,11 +95,9 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::{counters, shared_counters};
-
     counters! {
         /// Two counters.
-        pub struct Sample {
+        struct Sample {
             /// Things that came in.
             received,
             /// Things that went out.
@@ -122,7 +126,7 @@ mod tests {
 
     shared_counters! {
         /// One counter, raised from anywhere.
-        pub struct Visits, shared as VisitCells {
+        struct Visits, shared as VisitCells {
             /// Visits seen.
             visits,
         }
@@ -133,7 +137,9 @@ mod tests {
         let cells = VisitCells::default();
         cells.visits.add(2);
         cells.visits.add(3);
-        assert_eq!(cells.read(), Visits { visits: 5 });
-        assert_eq!(Visits::ROWS[0].help, "Visits seen.");
+        let visits = cells.read();
+        assert_eq!(visits, Visits { visits: 5 });
+        let row = visits.values().map(|(row, value)| (row.help, value)).next();
+        assert_eq!(row, Some(("Visits seen.", 5)));
     }
 }

@@ -8,6 +8,11 @@ pub mod browser;
 pub mod daemon;
 pub mod ffmpeg;
 pub mod http;
+mod own_network;
+mod poll;
 pub mod process;
 pub mod stream;
 pub mod wait;
+
+pub use own_network::in_own_network;
+pub use poll::holds_within;

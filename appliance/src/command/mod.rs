@@ -9,6 +9,7 @@ pub mod check;
 mod error;
 mod log;
 mod report;
+pub mod run;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +52,9 @@ pub struct Arguments {
 /// The commands of `weir`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// `weir run`
+    #[command(about = run::ABOUT, after_help = run::EXAMPLES)]
+    Run(run::Arguments),
     /// `weir check`
     #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Arguments),
@@ -63,6 +67,7 @@ impl Command {
     /// Whether it runs until it is told to stop, for an operator who reads its log.
     fn is_daemon(&self) -> bool {
         match self {
+            Self::Run(_) => true,
             Self::Check(_) | Self::Analyze(_) => false,
         }
     }
@@ -79,6 +84,7 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<(), CommandError> {
         match self.command {
+            Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
         }

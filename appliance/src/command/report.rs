@@ -34,11 +34,7 @@ const PTS_INTERVAL_MS_MAX: f64 = 700.0;
 ///
 /// # Errors
 /// [`CommandError::Output`] when nobody takes it.
-pub(super) fn print(
-    report: &Report,
-    json: bool,
-    terminal: Terminal,
-) -> Result<(), CommandError> {
+pub(super) fn print(report: &Report, json: bool, terminal: Terminal) -> Result<(), CommandError> {
     if !json {
         return terminal.print(&render(report, terminal));
     }
@@ -64,9 +60,10 @@ pub(super) fn render(report: &Report, terminal: Terminal) -> String {
 
 fn summary(report: &Report) -> String {
     let packets = grouped(report.packets);
-    let stream = report
-        .transport_stream_id
-        .map_or_else(|| "no PAT".to_owned(), |id| format!("transport stream {id}"));
+    let stream = report.transport_stream_id.map_or_else(
+        || "no PAT".to_owned(),
+        |id| format!("transport stream {id}"),
+    );
     match (report.duration_s, report.bitrate_bps) {
         (Some(seconds), Some(_)) => {
             let rate = rate(report.bitrate_bps);
@@ -79,7 +76,9 @@ fn summary(report: &Report) -> String {
 }
 
 fn services(report: &Report, terminal: Terminal) -> String {
-    let header = ["PROGRAM", "NAME", "PROVIDER", "PMT", "PCR", "STREAMS", "RATE", "SCR"];
+    let header = [
+        "PROGRAM", "NAME", "PROVIDER", "PMT", "PCR", "STREAMS", "RATE", "SCR",
+    ];
     let mut table = terminal.table(&header);
     for service in &report.services {
         table.add_row([
@@ -101,7 +100,12 @@ fn stream_pids(service: &ServiceReport) -> String {
     if !service.pmt_present {
         return "no PMT came".to_owned();
     }
-    let named = service.streams.iter().take(PIDS_NAMED_MAX).copied().map(hex);
+    let named = service
+        .streams
+        .iter()
+        .take(PIDS_NAMED_MAX)
+        .copied()
+        .map(hex);
     let mut text = named.collect::<Vec<_>>().join(" ");
     if service.streams.len() > PIDS_NAMED_MAX {
         text += &format!(" +{}", service.streams.len() - PIDS_NAMED_MAX);
@@ -124,7 +128,11 @@ fn pids(report: &Report, terminal: Terminal) -> String {
             Cell::new(share(row.packets, report.packets)),
             fault(row.continuity_count_error),
             fault(row.transport_error),
-            Cell::new(if row.scrambled > 0 { grouped(row.scrambled) } else { String::new() }),
+            Cell::new(if row.scrambled > 0 {
+                grouped(row.scrambled)
+            } else {
+                String::new()
+            }),
             judged(row.pts_interval_ms_max, PTS_INTERVAL_MS_MAX),
         ]);
     }
@@ -151,13 +159,20 @@ fn content(row: &PidReport) -> String {
 fn absent(report: &Report) -> Option<String> {
     let mut kinds = BTreeMap::<&str, Vec<u16>>::new();
     for absent in &report.absent_pids {
-        kinds.entry(&absent.description).or_default().push(absent.pid);
+        kinds
+            .entry(&absent.description)
+            .or_default()
+            .push(absent.pid);
     }
     let lines = kinds.into_iter().map(|(kind, pids)| {
         let named = pids.iter().take(ABSENT_NAMED_MAX).copied().map(hex);
         let named = named.collect::<Vec<_>>().join(" ");
         let rest = pids.len().saturating_sub(ABSENT_NAMED_MAX);
-        let more = if rest > 0 { format!(" +{rest}") } else { String::new() };
+        let more = if rest > 0 {
+            format!(" +{rest}")
+        } else {
+            String::new()
+        };
         format!("absent: {kind} on {named}{more}")
     });
     (!report.absent_pids.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
@@ -203,7 +218,11 @@ fn tr_101_290(report: &Report, terminal: Terminal) -> String {
             Cell::new(indicator.clause()),
             Cell::new(indicator.name()),
             count_of(count),
-            Cell::new(if count > Some(0) { indicator.help() } else { "" }),
+            Cell::new(if count > Some(0) {
+                indicator.help()
+            } else {
+                ""
+            }),
         ]);
     }
     align_right(&mut table, &[2]);
@@ -258,7 +277,9 @@ fn judged(millis: Option<f64>, millis_max: f64) -> Cell {
 }
 
 fn bad(text: String) -> Cell {
-    Cell::new(text).fg(Color::Red).add_attribute(Attribute::Bold)
+    Cell::new(text)
+        .fg(Color::Red)
+        .add_attribute(Attribute::Bold)
 }
 
 fn align_right(table: &mut Table, columns: &[usize]) {

@@ -3,19 +3,33 @@
 //! Source: ISO/IEC 13818-1. Pure: no I/O, no clock, nothing spawned; the same bytes in give the
 //! same events out. Damage is counted in [`Counters`], never an error.
 //!
+//! Bytes → `PacketSync` → packets → [`Demux`] → [`Event`]s. Inside `Demux`, `catalogue` follows the
+//! tables, `selected` the one program taken, `unit` and `codec` the head of each access unit.
+//!
 //! Refuses: to reassemble PES packets, and to look past the head of an access unit.
 
+mod catalogue;
+mod codec;
+mod continuity;
 mod counters;
 mod crc;
+mod demultiplexer;
 mod event;
 mod packet;
+mod parameters;
+mod pes;
+mod pid_table;
 mod program;
 mod psi;
+mod selected;
 mod sync;
+mod tables;
 mod types;
+mod unit;
 
 pub use counters::Counters;
 pub use crc::crc_32;
+pub use demultiplexer::{Demux, Selection};
 pub use event::{AccessUnit, Event, ProgramPacket};
 pub use packet::{AdaptationField, PACKET_BYTES, Packet, SYNC_BYTE};
 pub use program::{

@@ -145,26 +145,28 @@ impl ServiceInformation {
             return;
         }
         if !is_permitted(pid, table_id) {
-            of_pid(pid).into_iter().for_each(|indicator| indicators.raise(indicator));
+            of_pid(pid)
+                .into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
         } else if let Some(span) = span {
             self.note_occurrence(section, span.end, indicators);
             self.check_intervals(section, span, indicators);
         }
     }
 
-    fn check_intervals(
-        &mut self,
-        section: Section<'_>,
-        span: Span,
-        indicators: &mut Indicators,
-    ) {
+    fn check_intervals(&mut self, section: Section<'_>, span: Span, indicators: &mut Indicators) {
         let table_id = section.table_id();
         let key = key(section);
-        let sub_table = Key { section: ANY_SECTION, ..key };
+        let sub_table = Key {
+            section: ANY_SECTION,
+            ..key
+        };
         let last_of_sub_table = self.replace(sub_table, span.end);
         if last_of_sub_table.is_some_and(|last| span.start.saturating_sub(last) < GAP_MIN) {
             indicators.raise(Indicator::SiRepetitionError);
-            of_dense(table_id).into_iter().for_each(|indicator| indicators.raise(indicator));
+            of_dense(table_id)
+                .into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
         }
         let Some(limit) = interval_max(table_id) else {
             return;
@@ -172,16 +174,13 @@ impl ServiceInformation {
         let last = self.replace(key, span.end);
         if last.is_some_and(|last| span.end.saturating_sub(last) > limit) {
             indicators.raise(Indicator::SiRepetitionError);
-            of_other(table_id).into_iter().for_each(|indicator| indicators.raise(indicator));
+            of_other(table_id)
+                .into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
         }
     }
 
-    fn note_occurrence(
-        &mut self,
-        section: Section<'_>,
-        at: Duration,
-        indicators: &mut Indicators,
-    ) {
+    fn note_occurrence(&mut self, section: Section<'_>, at: Duration, indicators: &mut Indicators) {
         for watched in &mut self.watched {
             let is_it = watched.table_id == section.table_id()
                 && watched
@@ -216,9 +215,17 @@ fn key(section: Section<'_>) -> Key {
     let stream = section.body().first_chunk().filter(|_| of_event_table);
     Key {
         table_id,
-        extension: if is_long { section.table_id_extension() } else { 0 },
+        extension: if is_long {
+            section.table_id_extension()
+        } else {
+            0
+        },
         transport_stream_id: stream.map_or(0, |&bytes| u16::from_be_bytes(bytes)),
-        section: if is_long { u16::from(section.section_number()) } else { 0 },
+        section: if is_long {
+            u16::from(section.section_number())
+        } else {
+            0
+        },
     }
 }
 

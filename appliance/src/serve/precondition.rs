@@ -1,6 +1,6 @@
 //! Which answer a GET or HEAD gets, from its conditional fields and the selected representation.
 //!
-//! Source: RFC 9110 §8.8.3 (ETag), §13.1 (preconditions), §13.2.2 (precedence), §14.2 (Range).
+//! Source: RFC 9110 §8.8.3 (`ETag`), §13.1 (preconditions), §13.2.2 (precedence), §14.2 (Range).
 //! Pure. Nothing here has a modification date, so the two date conditions are ignored, as
 //! §13.1.3 and §13.1.4 demand.
 

@@ -49,7 +49,7 @@ impl Limits {
     /// target duration (30 s).
     pub const DATA: Self = Self {
         connections_max: 10_000,
-        request_wait: Duration::from_secs(60),
+        request_wait: Duration::from_mins(1),
         send_stall: Duration::from_secs(30),
     };
 

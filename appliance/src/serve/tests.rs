@@ -62,10 +62,10 @@ impl Rig {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = network.listen(any_port).expect("a free port");
         let address = listener.local_address();
-        let (shutdown, shut_down) = oneshot::channel();
+        let (shutdown, told) = oneshot::channel();
         let running = tokio::spawn(Arc::clone(&server).run(
             listener,
-            async move { shut_down.await.expect("the rig outlives its server") },
+            async move { told.await.expect("the rig outlives its server") },
             DRAIN,
         ));
         Self {
@@ -103,11 +103,9 @@ impl Rig {
             .expect("room in the store")
     }
 
-    fn put(&self, sequence: u64, bytes: &'static [u8]) {
+    fn put(&self, sequence: u64, bytes: impl Into<Bytes>) {
         let mut writer = self.begin(sequence);
-        writer
-            .append(Bytes::from_static(bytes))
-            .expect("room in the store");
+        writer.append(bytes.into()).expect("room in the store");
         writer.commit().expect("room in the store");
     }
 
@@ -246,7 +244,7 @@ async fn serves_a_master_playlist_once_a_rendition_has_segments() {
 #[tokio::test]
 async fn serves_a_segment_that_may_be_kept_for_good() {
     let rig = Rig::start();
-    rig.put(1, b"0123456789");
+    rig.put(1, "0123456789");
     let answer = rig.get(SEGMENT_1).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "0123456789"));
     for (name, value) in [
@@ -263,7 +261,7 @@ async fn serves_a_segment_that_may_be_kept_for_good() {
 #[tokio::test]
 async fn serves_one_range() {
     let rig = Rig::start();
-    rig.put(1, b"0123456789");
+    rig.put(1, "0123456789");
     let part = rig.ask("GET", SEGMENT_1, "Range: bytes=2-4\r\n").await;
     assert_eq!((part.status, part.body.as_str()), (206, "234"));
     assert_eq!(part.field("content-range"), Some("bytes 2-4/10"));
@@ -287,7 +285,7 @@ async fn serves_a_range_of_a_playlist_too() {
 #[tokio::test]
 async fn spares_a_client_what_it_has() {
     let rig = Rig::start();
-    rig.put(1, b"0123456789");
+    rig.put(1, "0123456789");
     let fields = "If-None-Match: \"HD-0\", \"HD-1\"\r\n";
     let answer = rig.ask("GET", SEGMENT_1, fields).await;
     assert_eq!((answer.status, answer.body.as_str()), (304, ""));
@@ -298,7 +296,7 @@ async fn spares_a_client_what_it_has() {
 #[tokio::test]
 async fn answers_head_with_the_size_alone() {
     let rig = Rig::start();
-    rig.put(1, b"0123456789");
+    rig.put(1, "0123456789");
     let answer = rig.ask("HEAD", SEGMENT_1, "Range: bytes=2-4\r\n").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert_eq!(answer.field("content-length"), Some("10"));
@@ -336,7 +334,7 @@ async fn keeps_absence_for_one_target_duration_and_the_unknown_not_at_all() {
 #[tokio::test]
 async fn does_not_serve_a_channel_that_was_taken_off() {
     let rig = Rig::start();
-    rig.put(1, b"0123456789");
+    rig.put(1, "0123456789");
     rig.live.set(vec![]);
     assert_eq!(rig.get(SEGMENT_1).await.status, 404);
 }
@@ -435,8 +433,8 @@ async fn gives_clients_without_chunks_whole_segments_only() {
 #[tokio::test]
 async fn answers_pipelined_requests_in_order() {
     let rig = Rig::start();
-    rig.put(1, b"one");
-    rig.put(2, b"two");
+    rig.put(1, "one");
+    rig.put(2, "two");
     let ask = |method: &str, sequence: u64, more: &str| {
         let path = segment_path("CH_1", "HD", sequence);
         format!("{method} {path} HTTP/1.1\r\nHost: edge\r\n{more}\r\n")
@@ -464,7 +462,7 @@ async fn answers_pipelined_requests_in_order() {
 #[tokio::test(start_paused = true)]
 async fn answers_before_the_next_request_is_whole() {
     let rig = Rig::start();
-    rig.put(1, b"one");
+    rig.put(1, "one");
     let mut pipe = rig.connect();
     let request = format!("GET {SEGMENT_1} HTTP/1.1\r\nHost: edge\r\n\r\n");
     send(&mut pipe, &format!("{request}GET /live/CH")).await;
@@ -493,7 +491,7 @@ async fn refuses_what_breaks_http() {
         let mut pipe = rig.connect();
         send(&mut pipe, &request).await;
         let answer = Answer::parse(&read_to_end(&mut pipe).await);
-        assert_eq!(answer.status, status, "{:.60}", request);
+        assert_eq!(answer.status, status, "{request:.60}");
     }
     assert_eq!(rig.get("/livez").await.status, 200);
 }
@@ -524,7 +522,7 @@ async fn closes_an_idle_connection() {
 #[tokio::test(start_paused = true)]
 async fn cuts_a_client_that_does_not_read() {
     let rig = Rig::start();
-    rig.put(1, &[b'x'; 300_000]);
+    rig.put(1, vec![b'x'; 300_000]);
     let mut pipe = rig.connect();
     let request = format!("GET {SEGMENT_1} HTTP/1.1\r\nHost: edge\r\n\r\n");
     send(&mut pipe, &request).await;
@@ -537,7 +535,7 @@ async fn cuts_a_client_that_does_not_read() {
 #[tokio::test(start_paused = true)]
 async fn cuts_a_client_that_reads_a_trickle_but_not_a_slow_one() {
     let rig = Rig::start();
-    rig.put(1, &[b'x'; 300_000]);
+    rig.put(1, vec![b'x'; 300_000]);
     for (bytes_per_second, is_cut) in [(100, true), (2_000, false)] {
         let mut pipe = rig.connect();
         let request =

@@ -1,0 +1,302 @@
+//! Takes transport packets one by one and tells what they mean for one program.
+//!
+//! Source: ISO/IEC 13818-1 §2.4; TR 101 290 §5.2 for what is counted.
+//!
+//! Passes on: every packet of the program's elementary streams and of its PCR PID. Keeps back:
+//! PSI, SI, ECM, EMM, null packets and other programs.
+
+use crate::demux::catalogue::Catalogue;
+use crate::demux::continuity::{Continuity, Order};
+use crate::demux::pid_table::PidTable;
+use crate::demux::selected::Selected;
+use crate::demux::unit::UnitHead;
+use crate::demux::{Counters, Event, Packet, Pid, Program, StreamKind, StreamParameters};
+
+/// Which program of a transport stream is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// The first of which a clear video access unit begins. A program without video is taken when
+    /// all tables are known and none names video; such a program, or one that is scrambled, also
+    /// when it is the only one or when nothing better shows for `SECOND_CHOICE_UNITS` units.
+    First,
+    /// The one with this program_number.
+    Program(u16),
+}
+
+/// Access units of programs that are second choice, seen in vain before one of them is taken:
+/// about five seconds of video, or of the audio of four radio programs.
+const SECOND_CHOICE_UNITS: u32 = 128;
+
+/// What the packets of one PID are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Unrelated,
+    Pat,
+    Pmt,
+    /// Primary stream of a program that may be selected.
+    Candidate,
+    /// Belongs to the selected program.
+    Stream,
+}
+
+/// Demultiplexes one transport stream.
+///
+/// # Limits
+/// About 30 KiB, and while [`Selection::First`] is open 3 KiB for each of at most 256 programs.
+/// Allocates when tables or stream parameters change, never per packet.
+#[derive(Debug)]
+pub struct Demux {
+    selection: Selection,
+    counters: Counters,
+    continuity: Continuity,
+    roles: PidTable<Role>,
+    catalogue: Catalogue,
+    selected: Option<Box<Selected>>,
+    second_choice_units: u32,
+    /// Tables were learned ahead, and the stream itself has not begun.
+    is_learning: bool,
+}
+
+impl Demux {
+    /// Knows nothing of the stream yet.
+    pub fn new(selection: Selection) -> Self {
+        let mut demux = Self {
+            selection,
+            counters: Counters::default(),
+            continuity: Continuity::new(),
+            roles: PidTable::filled(Role::Unrelated),
+            catalogue: Catalogue::new(selection.only()),
+            selected: None,
+            second_choice_units: 0,
+            is_learning: false,
+        };
+        demux.assign_roles();
+        demux
+    }
+
+    /// Packets seen and damage found.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The counters, for `PacketSync` to count in.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// The selected program, once known.
+    pub fn program(&self) -> Option<&Program> {
+        self.catalogue.program(self.selected.as_ref()?.number())
+    }
+
+    /// program_number and program_map_PID of each program of the PAT, by number.
+    pub fn programs(&self) -> impl Iterator<Item = (u16, Pid)> {
+        self.catalogue.programs()
+    }
+
+    /// The parameters of an elementary stream of the selected program, once known.
+    pub fn parameters(&self, pid: Pid) -> Option<&StreamParameters> {
+        self.selected.as_ref()?.parameters(pid)
+    }
+
+    /// Reads the first PAT and the first PMT of each program ahead of the stream, for a source
+    /// that can be read again from its beginning: pictures that come before the tables are then
+    /// not lost. Counts nothing. Returns true when no more can be learned.
+    pub fn learn(&mut self, packet: Packet<'_>) -> bool {
+        self.is_learning = true;
+        let mut unheard = Counters::default();
+        let changed = match *self.roles.at(packet.pid()) {
+            Role::Pat if self.catalogue.programs().next().is_none() => {
+                self.catalogue.push_pat(packet, &mut unheard)
+            }
+            Role::Pmt => self.catalogue.push_first_pmt(packet, &mut unheard),
+            Role::Pat | Role::Unrelated | Role::Candidate | Role::Stream => false,
+        };
+        if changed {
+            self.assign_roles();
+        }
+        self.catalogue.is_complete()
+    }
+
+    /// Takes the next packet of the stream and calls `each` for all it means, in the order that
+    /// [`Event`] tells.
+    pub fn push(&mut self, packet: Packet<'_>, mut each: impl FnMut(Event<'_>)) {
+        if self.is_learning {
+            self.begin_learned(&mut each);
+        }
+        self.counters.packets += 1;
+        let pid = packet.pid();
+        let role = *self.roles.at(pid);
+        if packet.transport_error() {
+            self.counters.transport_error += 1;
+            if role == Role::Stream {
+                Selected::pass(packet, &mut each);
+            }
+            return;
+        }
+        if pid == Pid::NULL {
+            self.counters.null_packets += 1;
+            return;
+        }
+        self.counters.scrambled_packets += u64::from(packet.scrambled());
+        let order = self.continuity.check(packet, &mut self.counters);
+        match role {
+            Role::Unrelated => {}
+            Role::Pat => self.push_pat(packet, &mut each),
+            Role::Pmt => self.push_pmt(packet, &mut each),
+            Role::Candidate => self.consider(packet, order, &mut each),
+            Role::Stream => self.push_stream(packet, order, &mut each),
+        }
+    }
+
+    /// Ends the stream: tells of the access unit whose head was still open.
+    pub fn finish(&mut self, mut each: impl FnMut(Event<'_>)) {
+        if let Some(selected) = &mut self.selected {
+            selected.finish_unit(&mut self.counters, &mut each);
+        }
+    }
+
+    fn push_stream(&mut self, packet: Packet<'_>, order: Order, each: &mut impl FnMut(Event<'_>)) {
+        if let Some(selected) = &mut self.selected {
+            selected.push(packet, order, &mut self.counters, each);
+        }
+    }
+
+    fn push_pat(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+        let identity = |program: &Program| (program.transport_stream_id, program.pmt_pid);
+        let before = self.program().map(identity);
+        if !self.catalogue.push_pat(packet, &mut self.counters) {
+            return;
+        }
+        let after = self.program().map(identity);
+        if let Some(selected) = &mut self.selected {
+            if after.is_none() {
+                // The program has left the stream.
+                selected.finish_unit(&mut self.counters, each);
+                self.selected = None;
+                self.second_choice_units = 0;
+                self.catalogue.listen(self.selection.only());
+            } else if after != before {
+                self.announce(each);
+            }
+        }
+        self.assign_roles();
+    }
+
+    fn push_pmt(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+        if !self.catalogue.push_pmt(packet, &mut self.counters) {
+            return;
+        }
+        match (&mut self.selected, self.selection) {
+            (Some(selected), _) => {
+                self.counters.pmt_changes += 1;
+                if let Some(program) = self.catalogue.program(selected.number()) {
+                    selected.follow(program, &mut self.counters, each);
+                }
+                self.announce(each);
+            }
+            (None, Selection::Program(number)) => self.select(number, each),
+            (None, Selection::First) => {}
+        }
+        self.assign_roles();
+    }
+
+    /// Takes a packet of a program's primary stream while no program is selected.
+    fn consider(&mut self, packet: Packet<'_>, order: Order, each: &mut impl FnMut(Event<'_>)) {
+        if !packet.payload_unit_start() || !UnitHead::can_begin_with(packet) {
+            return;
+        }
+        if let Some(number) = self.choose(packet) {
+            self.select(number, each);
+            self.push_stream(packet, order, each);
+        }
+    }
+
+    /// Decides whether the program whose primary stream begins a unit with `packet` is taken.
+    fn choose(&mut self, packet: Packet<'_>) -> Option<u16> {
+        let is_video = |program: &Program| {
+            let kind = program.primary().map(|stream| stream.kind);
+            matches!(kind, Some(StreamKind::Video(_)))
+        };
+        let pid = packet.pid();
+        let program = self
+            .catalogue
+            .known()
+            .find(|program| program.primary().is_some_and(|stream| stream.pid == pid))?;
+        let no_video = || self.catalogue.is_complete() && !self.catalogue.known().any(is_video);
+        let is_first_choice = !packet.scrambled() && (is_video(program) || no_video());
+        let is_only_one = self.catalogue.programs().count() == 1;
+        if !is_first_choice && !is_only_one && self.second_choice_units < SECOND_CHOICE_UNITS {
+            self.second_choice_units += 1;
+            return None;
+        }
+        Some(program.number)
+    }
+
+    fn select(&mut self, number: u16, each: &mut impl FnMut(Event<'_>)) {
+        self.catalogue.listen(Some(number));
+        self.selected = self
+            .catalogue
+            .program(number)
+            .map(|it| Box::new(Selected::new(it)));
+        self.assign_roles();
+        self.announce(each);
+    }
+
+    fn announce(&self, each: &mut impl FnMut(Event<'_>)) {
+        if let Some(program) = self.program() {
+            each(Event::Program(program));
+        }
+    }
+
+    /// Starts over at the beginning of the stream, with the tables that were learned.
+    fn begin_learned(&mut self, each: &mut impl FnMut(Event<'_>)) {
+        self.is_learning = false;
+        self.catalogue.restart();
+        if let Selection::Program(number) = self.selection {
+            self.select(number, each);
+        }
+    }
+
+    fn assign_roles(&mut self) {
+        self.roles.fill(Role::Unrelated);
+        *self.roles.at(Pid::PAT) = Role::Pat;
+        for pid in self.catalogue.pmt_pids() {
+            *self.roles.at(pid) = Role::Pmt;
+        }
+        let mut assign = |pid, role| {
+            let row = self.roles.at(pid);
+            if *row == Role::Unrelated && pid != Pid::NULL {
+                *row = role;
+            }
+        };
+        let selected = self.selected.as_ref().map(|selected| selected.number());
+        for program in self.catalogue.known() {
+            if selected.is_none() {
+                program
+                    .primary()
+                    .into_iter()
+                    .for_each(|stream| assign(stream.pid, Role::Candidate));
+            } else if selected == Some(program.number) {
+                program
+                    .streams
+                    .iter()
+                    .for_each(|stream| assign(stream.pid, Role::Stream));
+                program
+                    .pcr_pid
+                    .into_iter()
+                    .for_each(|pid| assign(pid, Role::Stream));
+            }
+        }
+    }
+}
+
+impl Selection {
+    /// The program whose PMT alone is of interest.
+    const fn only(self) -> Option<u16> {
+        match self {
+            Self::First => None,
+            Self::Program(number) => Some(number),
+        }
+    }
+}

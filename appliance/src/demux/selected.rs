@@ -1,0 +1,183 @@
+//! The selected program: passes its packets on and tells where its access units begin.
+//!
+//! Packets pass as they came, duplicates and damaged ones among them, so that a decoder reads
+//! behind the appliance what it would have read before it.
+
+use crate::demux::continuity::Order;
+use crate::demux::parameters::ParameterTable;
+use crate::demux::unit::UnitHead;
+use crate::demux::{
+    AccessUnit, Counters, Event, Packet, Pid, Program, ProgramPacket, StreamKind, StreamParameters,
+};
+
+/// The program whose packets are passed on.
+#[derive(Debug)]
+pub(super) struct Selected {
+    number: u16,
+    pcr_pid: Option<Pid>,
+    primary: Option<Pid>,
+    unit: UnitHead,
+    /// discontinuity_indicator was seen on the PCR PID before the unit at hand began.
+    unit_time_base_changed: bool,
+    /// discontinuity_indicator was seen on the PCR PID since.
+    time_base_changed: bool,
+    parameters: ParameterTable,
+}
+
+impl Selected {
+    pub(super) fn new(program: &Program) -> Self {
+        let primary = program.primary();
+        let mut parameters = ParameterTable::default();
+        parameters.follow(program);
+        Self {
+            number: program.number,
+            pcr_pid: program.pcr_pid,
+            primary: primary.map(|stream| stream.pid),
+            unit: UnitHead::new(primary.map_or(StreamKind::Other, |stream| stream.kind)),
+            unit_time_base_changed: false,
+            time_base_changed: false,
+            parameters,
+        }
+    }
+
+    /// program_number.
+    pub(super) const fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(super) fn parameters(&self, pid: Pid) -> Option<&StreamParameters> {
+        self.parameters.of(pid)
+    }
+
+    /// Goes over to new tables of the same program. A unit of a primary stream that is no longer
+    /// the primary one ends here.
+    pub(super) fn follow(
+        &mut self,
+        program: &Program,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        let primary = program.primary().map(|stream| (stream.pid, stream.kind));
+        if primary != self.primary.map(|pid| (pid, self.unit.kind())) {
+            self.finish_unit(counters, each);
+            self.primary = primary.map(|(pid, _)| pid);
+            self.unit = UnitHead::new(primary.map_or(StreamKind::Other, |(_, kind)| kind));
+        }
+        self.pcr_pid = program.pcr_pid;
+        self.parameters.follow(program);
+    }
+
+    /// Passes on a packet from which nothing may be derived.
+    pub(super) fn pass(packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+        each(Event::Packet(ProgramPacket {
+            packet,
+            starts_unit: false,
+        }));
+    }
+
+    /// Takes a packet of the program, which follows the one before on its PID in `order`.
+    pub(super) fn push(
+        &mut self,
+        packet: Packet<'_>,
+        order: Order,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        let announced = packet
+            .adaptation_field()
+            .is_some_and(|field| field.discontinuity());
+        if announced && self.pcr_pid == Some(packet.pid()) {
+            self.time_base_changed = true;
+        }
+        match packet.payload() {
+            Some(payload) if self.primary == Some(packet.pid()) => {
+                // A duplicate counts as one only where it repeats what stood at the start of a
+                // unit: some multiplexers never move the counter.
+                let repeats = order == Order::Duplicate
+                    && (!packet.payload_unit_start() || self.unit.began_with(payload));
+                if repeats {
+                    Self::pass(packet, each);
+                } else {
+                    self.push_primary(packet, order, counters, each);
+                }
+            }
+            Some(_) | None => {
+                Self::pass(packet, each);
+                self.read_audio(packet, each);
+            }
+        }
+    }
+
+    /// Ends the unit at hand: tells what is known of it, if that has not been told.
+    pub(super) fn finish_unit(
+        &mut self,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        self.tell(true, counters, each);
+    }
+
+    fn push_primary(
+        &mut self,
+        packet: Packet<'_>,
+        order: Order,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        if packet.payload_unit_start() {
+            self.finish_unit(counters, each);
+        }
+        let starts_unit = packet.payload_unit_start() && UnitHead::can_begin_with(packet);
+        each(Event::Packet(ProgramPacket {
+            packet,
+            starts_unit,
+        }));
+        if starts_unit {
+            counters.access_units += 1;
+            self.unit_time_base_changed = std::mem::take(&mut self.time_base_changed);
+            self.unit.begin(packet);
+            self.read_audio(packet, each);
+        } else if packet.payload_unit_start() {
+            counters.pes_start_errors += 1;
+        } else if order == Order::Broken {
+            // What is missing may have been the parameter sets.
+            self.finish_unit(counters, each);
+        } else {
+            self.unit.extend(packet);
+        }
+        self.tell(false, counters, each);
+    }
+
+    /// Tells of the unit at hand once its head is understood, or now when `is_last`.
+    fn tell(&mut self, is_last: bool, counters: &mut Counters, each: &mut impl FnMut(Event<'_>)) {
+        let finding = if is_last {
+            self.unit.last_finding()
+        } else {
+            self.unit.finding()
+        };
+        let Some(finding) = finding else { return };
+        if let (Some(pid), Some(sets)) = (self.primary, finding.parameter_sets)
+            && let Some(parameters) = self.parameters.note_video(pid, sets)
+        {
+            each(Event::Parameters(pid, parameters));
+        }
+        counters.random_access_points += u64::from(finding.random_access);
+        counters.heads_undecided += u64::from(!finding.is_decided);
+        let unit = AccessUnit {
+            pts: finding.header.and_then(|header| header.pts),
+            dts: finding.header.and_then(|header| header.dts),
+            random_access: finding.random_access,
+            time_base_changed: self.unit_time_base_changed,
+        };
+        self.unit.close();
+        each(Event::AccessUnit(unit));
+    }
+
+    fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+        if packet.payload_unit_start()
+            && let Some(parameters) = self.parameters.note_audio(packet)
+        {
+            each(Event::Parameters(packet.pid(), parameters));
+        }
+    }
+}
