@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::analyze::AnalyzeError;
+use super::{analyze::AnalyzeError, probe::ProbeError};
 use crate::{app::AppError, config::LoadError};
 
 /// How a command ended, for scripts.
@@ -44,6 +44,9 @@ pub enum CommandError {
     /// There is no transport stream to analyze.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),
+    /// There is no live stream to measure.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -60,6 +63,7 @@ impl CommandError {
                 ExitStatus::Unavailable
             }
             Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
+            Self::Probe(_) => ExitStatus::Unavailable,
             Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
         }
     }

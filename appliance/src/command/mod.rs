@@ -8,6 +8,7 @@ pub mod analyze;
 pub mod check;
 mod error;
 mod log;
+pub mod probe;
 mod report;
 pub mod run;
 mod terminal;
@@ -61,6 +62,9 @@ pub enum Command {
     /// `weir analyze`
     #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
     Analyze(analyze::Arguments),
+    /// `weir probe`
+    #[command(about = probe::ABOUT, after_help = probe::EXAMPLES)]
+    Probe(probe::Arguments),
 }
 
 impl Command {
@@ -68,7 +72,7 @@ impl Command {
     fn is_daemon(&self) -> bool {
         match self {
             Self::Run(_) => true,
-            Self::Check(_) | Self::Analyze(_) => false,
+            Self::Check(_) | Self::Analyze(_) | Self::Probe(_) => false,
         }
     }
 }
@@ -87,6 +91,7 @@ impl Arguments {
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
         }
     }
 }

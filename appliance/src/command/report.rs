@@ -2,12 +2,17 @@
 //!
 //! Fits 100 columns. What is fine is quiet; what is wrong stands out and says what it means.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
 
-use super::{CommandError, Terminal};
-use crate::measure::{Indicator, PcrReport, PidReport, Priority, Report, ServiceReport};
+use serde::Serialize;
+
+use super::{
+    CommandError, Terminal,
+    probe::{ProbeReport, ReceiveReport},
+};
+use crate::measure::{PcrReport, PidReport, Priority, Report, ServiceReport};
 
 /// Characters shown of a name that comes from the stream.
 const NAME_CHARACTERS_MAX: usize = 20;
@@ -30,15 +35,38 @@ const PCR_INTERVAL_MS_MAX: f64 = 100.0;
 /// PTS may be this far apart.
 const PTS_INTERVAL_MS_MAX: f64 = 700.0;
 
-/// Prints a report, as JSON or as tables.
+/// Prints the measurement of a file, as JSON or as tables.
 ///
 /// # Errors
 /// [`CommandError::Output`] when nobody takes it.
 pub(super) fn print(report: &Report, json: bool, terminal: Terminal) -> Result<(), CommandError> {
-    if !json {
-        return terminal.print(&render(report, terminal));
+    if json {
+        return print_json(report, terminal);
     }
-    let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
+    terminal.print(&render(report, terminal))
+}
+
+/// Prints the measurement of a live source, as JSON or as tables.
+///
+/// # Errors
+/// [`CommandError::Output`] when nobody takes it.
+pub(super) fn print_probe(
+    report: &ProbeReport,
+    json: bool,
+    terminal: Terminal,
+) -> Result<(), CommandError> {
+    if json {
+        return print_json(report, terminal);
+    }
+    let stream = render(&report.stream, terminal);
+    terminal.print(&format!(
+        "{}\n\n{stream}",
+        reception(&report.receive, terminal)
+    ))
+}
+
+fn print_json(report: &impl Serialize, terminal: Terminal) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(report).map_err(io::Error::from);
     terminal.print(&text.map_err(CommandError::Output)?)
 }
 
@@ -255,6 +283,40 @@ fn verdict(report: &Report) -> String {
     let unseen = limits.table_entries_dropped + limits.pcrs_dropped + limits.si_sections_untimed;
     if unseen > 0 {
         text += &format!(" {} entries were too many to follow.", grouped(unseen));
+    }
+    text
+}
+
+fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
+    let header = [
+        "SOURCE",
+        "DATAGRAMS",
+        "KERNEL DROPS",
+        "RTP LOST",
+        "RTP LATE",
+        "LONGEST GAP",
+    ];
+    let mut table = terminal.table(&header);
+    table.add_row([
+        Cell::new(&receive.source),
+        Cell::new(grouped(receive.datagrams)),
+        fault(receive.kernel_dropped_datagrams),
+        fault(receive.rtp_lost),
+        fault(receive.rtp_late),
+        Cell::new(format!("{:.1} ms", receive.interarrival_ms_max)),
+    ]);
+    align_right(&mut table, &[1, 2, 3, 4, 5]);
+    let senders = receive.senders.iter().map(ToString::to_string);
+    let senders = senders.collect::<Vec<_>>().join(", ");
+    let mut text = format!("{}\n\nsent by {senders}", table.trim_fmt());
+    let others = [
+        (receive.sender_changes, "changes of sender"),
+        (receive.rtp_malformed, "datagrams without an RTP header"),
+        (receive.rtp_restarts, "restarts of the RTP sequence"),
+        (receive.receive_errors, "failed receive calls"),
+    ];
+    for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
+        text += &format!("; {} {what}", grouped(count));
     }
     text
 }
