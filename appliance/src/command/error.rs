@@ -4,7 +4,7 @@
 
 use std::{error::Error, io};
 
-use super::{analyze::AnalyzeError, segment};
+use super::{analyze::AnalyzeError, probe::ProbeError, segment};
 use crate::{app::AppError, config::LoadError, send};
 
 /// How a command ended, for scripts.
@@ -50,6 +50,9 @@ pub enum CommandError {
     /// A file cannot be sent.
     #[error(transparent)]
     Send(#[from] send::Error),
+    /// There is no live stream to measure.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -61,17 +64,18 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
-            Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
-            Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
-                ExitStatus::Unavailable
-            }
-            Self::Analyze(AnalyzeError::Disk(error))
+            Self::Configuration(LoadError::Read(error))
+            | Self::Hal(error)
+            | Self::Analyze(AnalyzeError::Disk(error))
             | Self::Segment(segment::Error::Hal(error)) => hal_status(error),
-            Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
-            Self::Analyze(_)
+            Self::App(AppError::Listen { .. } | AppError::Thread(_))
+            | Self::Runtime(_)
+            | Self::Probe(_)
+            | Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
+            Self::App(AppError::Store(_))
+            | Self::Analyze(_)
             | Self::Segment(_)
             | Self::Send(_)
-            | Self::App(AppError::Store(_))
             | Self::Output(_) => ExitStatus::Io,
         }
     }

@@ -34,6 +34,16 @@ the file holds no transport stream or the directory cannot be written.";
 /// Target durations that are taken.
 const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
 
+/// Counters that tell how much there was, and not that something is wrong.
+const PLAIN: [&str; 6] = [
+    "access_units",
+    "bytes",
+    "null_packets",
+    "packets",
+    "random_access_points",
+    "segments",
+];
+
 /// Bytes read at once.
 const READ_BYTES: usize = 1024 * 1024;
 
@@ -106,24 +116,18 @@ fn target(text: &str) -> Result<Duration, String> {
 
 fn told(made: &Summary) -> String {
     let media = Duration::from_micros(made.duration_90k.saturating_mul(100) / 9);
-    let mut told = format!(
-        "{}: program {}, {} segments, {:.3} s, target duration {} s",
+    let mut lines = vec![format!(
+        "{}: program {}, segments: {}, {:.3} s, target duration {} s",
         made.playlist.display(),
         made.program,
         made.segment.segments,
         media.as_secs_f64(),
         made.target_duration_s
-    );
-    let noted = made.segment.values().chain(made.demux.values());
-    for (row, count) in noted.filter(|(row, count)| *count > 0 && !is_plain(row.name)) {
-        told += &format!("\n  {count:>8}  {}", row.help);
-    }
-    told
-}
-
-/// Whether a counter tells how much there was, not that something is wrong with it.
-fn is_plain(name: &str) -> bool {
-    ["segments", "packets", "null_packets", "bytes"].contains(&name)
+    )];
+    let counted = made.segment.values().chain(made.demux.values());
+    let noted = counted.filter(|(row, count)| *count > 0 && !PLAIN.contains(&row.name));
+    lines.extend(noted.map(|(row, count)| format!("  {count:>8}  {}", row.help)));
+    lines.join("\n")
 }
 
 /// What to segment, how, and where to.

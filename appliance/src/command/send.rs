@@ -121,27 +121,27 @@ fn show(bar: &ProgressBar, progress: &Progress) {
 
 fn told(sent: &Statistics, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
-    let mut told = format!(
+    let mut lines = vec![format!(
         "sent {} datagrams, {} bytes in {seconds:.1} s; {} left more than 1 ms late, the latest by \
          {:.1} ms",
         sent.datagrams,
         sent.bytes,
         sent.late_datagrams,
         sent.lateness_max.as_secs_f64() * 1_000.0
-    );
+    )];
     if sent.send_errors > 0 {
-        told += &format!(
-            "\n{} datagrams were refused by the system and are lost",
-            sent.send_errors
-        );
+        let count = sent.send_errors;
+        lines.push(format!(
+            "{count} datagrams were refused by the system and are lost"
+        ));
     }
     if sent.standstills > 0 {
-        told += &format!(
-            "\nthe machine stood still {} times for more than 1 s",
-            sent.standstills
-        );
+        let count = sent.standstills;
+        lines.push(format!(
+            "the machine stood still {count} times for more than 1 s"
+        ));
     }
-    told
+    lines.join("\n")
 }
 
 fn target(text: &str) -> Result<Target, String> {
