@@ -127,11 +127,11 @@ impl Ether {
         EPHEMERAL_PORT_FIRST + u16::try_from(count).expect("reduced to 15 bits above")
     }
 
-    /// Opens a socket. A unicast address is open to one at a time.
+    /// Opens a socket.
     pub(super) fn open(&self, membership: &Membership) -> Result<u64, io::ErrorKind> {
         let mut state = lock(&self.state);
-        let is_taken = |socket: &Socket| socket.membership.group == membership.group;
-        if !membership.group.ip().is_multicast() && state.sockets.values().any(is_taken) {
+        let mut taken = state.sockets.values().map(|socket| socket.membership.group);
+        if taken.any(|taken| excludes(taken, membership.group)) {
             return Err(io::ErrorKind::AddrInUse);
         }
         let number = state.next_serial();
@@ -172,6 +172,15 @@ impl Ether {
         state.counters.dropped_datagrams += socket.settle(now);
         socket.take(batch, |arrived| before(wall, now.since(arrived)))
     }
+}
+
+/// Whether two sockets cannot stand side by side: groups share a port, unicast addresses do not.
+fn excludes(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && !(ip.is_multicast() && other_ip.is_multicast())
+        && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
 }
 
 fn before(wall: Wall, span: Duration) -> Wall {
