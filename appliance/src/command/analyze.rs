@@ -221,11 +221,7 @@ impl Timeline {
     }
 
     /// Hands the next packet on, with its time.
-    fn time(
-        &mut self,
-        packet: Packet<'_>,
-        analyzer: &mut Analyzer,
-    ) -> Result<(), weir_hal::Error> {
+    fn time(&mut self, packet: Packet<'_>, analyzer: &mut Analyzer) -> Result<(), weir_hal::Error> {
         let index = analyzer.packets();
         self.settle(index)?;
         let at = self.clock.as_ref().map(|clock| clock.at(index));

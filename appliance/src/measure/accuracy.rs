@@ -119,10 +119,8 @@ fn judge(points: &[Point]) -> Judgement {
     let Some(&first) = points.first().filter(|_| points.len() >= POINTS_MIN) else {
         return Judgement::TooFew;
     };
-    let line: Vec<(f64, f64), POINTS_MAX> = points
-        .iter()
-        .map(|point| position(first, *point))
-        .collect();
+    let line: Vec<(f64, f64), POINTS_MAX> =
+        points.iter().map(|point| position(first, *point)).collect();
     let slope = slope(&line);
     if !is_steady(&line, slope) {
         return Judgement::Variable;

@@ -98,12 +98,13 @@ impl PcrSurvey {
     /// A clock by the PID that has the most PCRs; `None` when no PID has two that fit together.
     pub fn clock(&self) -> Option<PcrClock> {
         let rated = self.pids.iter().filter_map(|(&pid, row)| {
-            let rate = [row.near, row.far].into_iter().find(|rate| rate.packets > 0)?;
+            let rate = [row.near, row.far]
+                .into_iter()
+                .find(|rate| rate.packets > 0)?;
             Some((row.count, pid, rate))
         });
-        let (_, reference, average) = rated.reduce(|best, next| {
-            if next.0 > best.0 { next } else { best }
-        })?;
+        let (_, reference, average) =
+            rated.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
         Some(PcrClock {
             reference,
             average,
@@ -171,12 +172,16 @@ impl PcrClock {
 
     fn ticks_at(&self, packet: u64) -> u64 {
         let packets = packet.saturating_sub(self.start_packet);
-        self.start_ticks.saturating_add(self.rate.ticks_for(packets))
+        self.start_ticks
+            .saturating_add(self.rate.ticks_for(packets))
     }
 
     /// Ticks from one point to the next when both lie on one time base.
     fn ticks_between(&self, last: PcrPoint, next: PcrPoint, packets: u64) -> Option<u64> {
-        let expected = self.average.ticks_for(packets).saturating_mul(RATE_FALL_MAX);
+        let expected = self
+            .average
+            .ticks_for(packets)
+            .saturating_mul(RATE_FALL_MAX);
         let ticks = u64::try_from(next.pcr.ticks_since(last.pcr)).ok()?;
         let fits = ticks <= expected.saturating_add(STEP_TICKS_MAX);
         (ticks > 0 && packets > 0 && fits && !next.starts_time_base).then_some(ticks)

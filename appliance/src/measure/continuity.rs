@@ -127,7 +127,10 @@ mod tests {
     fn verdicts(packets: &[[u8; PACKET_BYTES]]) -> Vec<Continuity> {
         let mut check = ContinuityCheck::new();
         let view = |bytes| Packet::new(bytes).expect("the sync byte is right");
-        packets.iter().map(|bytes| check.check(view(bytes))).collect()
+        packets
+            .iter()
+            .map(|bytes| check.check(view(bytes)))
+            .collect()
     }
 
     #[test]
@@ -135,7 +138,10 @@ mod tests {
         let stream = [14, 15, 0, 2, 3].map(|counter| packet(PAYLOAD, counter, counter));
         let errors = verdicts(&stream);
         assert_eq!(errors[3], Continuity::Error);
-        assert_eq!(errors.iter().filter(|&&v| v == Continuity::Error).count(), 1);
+        assert_eq!(
+            errors.iter().filter(|&&v| v == Continuity::Error).count(),
+            1
+        );
     }
 
     #[test]
@@ -143,7 +149,11 @@ mod tests {
         let stream = [packet(PAYLOAD, 4, 7); 3];
         assert_eq!(
             verdicts(&stream),
-            [Continuity::InOrder, Continuity::Duplicate, Continuity::Error]
+            [
+                Continuity::InOrder,
+                Continuity::Duplicate,
+                Continuity::Error
+            ]
         );
     }
 
@@ -157,7 +167,11 @@ mod tests {
 
     #[test]
     fn the_counter_stands_still_without_a_payload() {
-        let stream = [packet(PAYLOAD, 4, 1), packet(FIELD_ONLY, 4, 2), packet(PAYLOAD, 5, 3)];
+        let stream = [
+            packet(PAYLOAD, 4, 1),
+            packet(FIELD_ONLY, 4, 2),
+            packet(PAYLOAD, 5, 3),
+        ];
         assert!(verdicts(&stream).iter().all(|&v| v == Continuity::InOrder));
         let stream = [packet(PAYLOAD, 4, 1), packet(FIELD_ONLY, 5, 2)];
         assert_eq!(verdicts(&stream)[1], Continuity::Error);

@@ -89,8 +89,8 @@ impl Indicators {
     pub fn new() -> Self {
         let mut counts = [None; Indicator::ALL.len()];
         for &indicator in Indicator::ALL {
-            let always = indicator.priority() < Priority::Third
-                && indicator != Indicator::PcrAccuracyError;
+            let always =
+                indicator.priority() < Priority::Third && indicator != Indicator::PcrAccuracyError;
             counts[indicator as usize] = always.then_some(0);
         }
         Self(counts)
@@ -131,6 +131,9 @@ impl Default for Indicators {
 
 impl Serialize for Indicators {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(indicator, count)| (indicator.name(), count)))
+        serializer.collect_map(
+            self.iter()
+                .map(|(indicator, count)| (indicator.name(), count)),
+        )
     }
 }

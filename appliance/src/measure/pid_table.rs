@@ -3,9 +3,7 @@
 use std::{iter::repeat_with, time::Duration};
 
 use crate::{
-    demux::{
-        Counters, PRIVATE_SECTION_BYTES_MAX, Packet, Pid, Section, SectionAssembler,
-    },
+    demux::{Counters, PRIVATE_SECTION_BYTES_MAX, Packet, Pid, Section, SectionAssembler},
     measure::{continuity::ContinuityCheck, pcr::PcrMonitor, recurrence::Recurrence, si::Span},
 };
 
@@ -124,7 +122,10 @@ impl PidRow {
             }
         };
         expect(&mut self.pmt, self.role.is_pmt);
-        expect(&mut self.presence, self.role.is_continuous || self.role.is_pcr);
+        expect(
+            &mut self.presence,
+            self.role.is_continuous || self.role.is_pcr,
+        );
         if !self.role.is_continuous {
             self.pts.disarm();
         }

@@ -127,7 +127,9 @@ pub struct LimitsReport {
 
 impl Report {
     pub(crate) fn of(analyzer: &Analyzer, mut indicators: Indicators) -> Self {
-        let span = analyzer.now.saturating_sub(analyzer.started.unwrap_or_default());
+        let span = analyzer
+            .now
+            .saturating_sub(analyzer.started.unwrap_or_default());
         let streams = streams_by_pid(&analyzer.catalog);
         let pids: Vec<_> = analyzer
             .pids
@@ -236,8 +238,13 @@ struct PidUse<'a> {
 fn streams_by_pid(catalog: &Catalog) -> BTreeMap<Pid, PidUse<'_>> {
     let mut uses = BTreeMap::<Pid, PidUse<'_>>::new();
     for program in catalog.programs() {
-        let tables = [Some(program.pmt_pid), program.pcr_pid].into_iter().flatten();
-        let streams = program.streams.iter().map(|stream| (stream.pid, Some(stream)));
+        let tables = [Some(program.pmt_pid), program.pcr_pid]
+            .into_iter()
+            .flatten();
+        let streams = program
+            .streams
+            .iter()
+            .map(|stream| (stream.pid, Some(stream)));
         for (pid, stream) in tables.map(|pid| (pid, None)).chain(streams) {
             let it = uses.entry(pid).or_default();
             if it.programs.last() != Some(&program.number) {

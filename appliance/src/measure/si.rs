@@ -143,17 +143,23 @@ impl ServiceInformation {
         }
         let of_pid = of_pid(pid);
         if !is_permitted(pid, table_id) {
-            of_pid.into_iter().for_each(|indicator| indicators.raise(indicator));
+            of_pid
+                .into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
             return;
         }
         self.note_occurrence(section, span.end, indicators);
         let key = key(section);
-        let sub_table = Key { section: ANY_SECTION, ..key };
+        let sub_table = Key {
+            section: ANY_SECTION,
+            ..key
+        };
         let last_of_sub_table = self.replace(sub_table, span.end);
         if last_of_sub_table.is_some_and(|last| span.start.saturating_sub(last) < GAP_MIN) {
             indicators.raise(Indicator::SiRepetitionError);
             let own = of_pid.filter(|_| is_actual(table_id));
-            own.into_iter().for_each(|indicator| indicators.raise(indicator));
+            own.into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
         }
         let Some(limit) = interval_max(table_id) else {
             return;
@@ -161,16 +167,13 @@ impl ServiceInformation {
         let last = self.replace(key, span.end);
         if last.is_some_and(|last| span.end.saturating_sub(last) > limit) {
             indicators.raise(Indicator::SiRepetitionError);
-            of_other(table_id).into_iter().for_each(|indicator| indicators.raise(indicator));
+            of_other(table_id)
+                .into_iter()
+                .for_each(|indicator| indicators.raise(indicator));
         }
     }
 
-    fn note_occurrence(
-        &mut self,
-        section: Section<'_>,
-        at: Duration,
-        indicators: &mut Indicators,
-    ) {
+    fn note_occurrence(&mut self, section: Section<'_>, at: Duration, indicators: &mut Indicators) {
         for watched in &mut self.watched {
             let is_it = watched.table_id == section.table_id()
                 && watched
@@ -205,9 +208,17 @@ fn key(section: Section<'_>) -> Key {
     let stream = section.body().first_chunk().filter(|_| of_event_table);
     Key {
         table_id,
-        extension: if is_long { section.table_id_extension() } else { 0 },
+        extension: if is_long {
+            section.table_id_extension()
+        } else {
+            0
+        },
         transport_stream_id: stream.map_or(0, |&bytes| u16::from_be_bytes(bytes)),
-        section: if is_long { u16::from(section.section_number()) } else { 0 },
+        section: if is_long {
+            u16::from(section.section_number())
+        } else {
+            0
+        },
     }
 }
 

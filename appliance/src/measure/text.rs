@@ -18,7 +18,11 @@ pub(crate) fn dvb_text(bytes: &[u8]) -> String {
         [0x00..0x20, text @ ..] => single_bytes(text, unknown),
         text => iso_6937(text),
     };
-    let shown: String = text.chars().map(line_break).filter(|&c| is_shown(c)).collect();
+    let shown: String = text
+        .chars()
+        .map(line_break)
+        .filter(|&c| is_shown(c))
+        .collect();
     shown.trim().to_owned()
 }
 
@@ -149,7 +153,10 @@ mod tests {
     fn reads_the_character_tables_in_use() {
         assert_eq!(dvb_text(b"News HD"), "News HD");
         assert_eq!(dvb_text(b"T\xC2el\xC2e"), "Te\u{301}le\u{301}");
-        assert_eq!(dvb_text("\u{15}VTV1 Th\u{1EDD}i s\u{1EF1}".as_bytes()), "VTV1 Thời sự");
+        assert_eq!(
+            dvb_text("\u{15}VTV1 Th\u{1EDD}i s\u{1EF1}".as_bytes()),
+            "VTV1 Thời sự"
+        );
         assert_eq!(dvb_text(b"\x01\xC0\xD5\xE2\xE0"), "Рет\u{440}");
         assert_eq!(dvb_text(b"\x10\x00\x01caf\xE9"), "café");
         assert_eq!(dvb_text(b"\x11\x00A\x04\x10"), "AА");
@@ -158,8 +165,14 @@ mod tests {
 
     #[test]
     fn terminal_control_never_comes_out() {
-        assert_eq!(dvb_text(b"\x86Hot\x87 \x1b[31mNews\x07\x8Anow"), "Hot [31mNews now");
-        assert_eq!(dvb_text("\u{15}a\u{202E}b\u{9B}c\u{2066}d".as_bytes()), "abcd");
+        assert_eq!(
+            dvb_text(b"\x86Hot\x87 \x1b[31mNews\x07\x8Anow"),
+            "Hot [31mNews now"
+        );
+        assert_eq!(
+            dvb_text("\u{15}a\u{202E}b\u{9B}c\u{2066}d".as_bytes()),
+            "abcd"
+        );
     }
 
     proptest! {
