@@ -32,6 +32,12 @@ macro_rules! counters {
                 $( $crate::counter::Row { name: stringify!($field), help: $help.trim_ascii() }, )+
             ];
 
+            /// The counts of `self` and `other` together.
+            #[must_use]
+            pub const fn plus(&self, other: &Self) -> Self {
+                Self { $( $field: self.$field.wrapping_add(other.$field), )+ }
+            }
+
             /// The present values, in the order of [`Self::ROWS`].
             $visibility fn values(&self) -> impl Iterator<Item = ($crate::counter::Row, u64)> {
                 Self::ROWS.iter().copied().zip([ $( self.$field, )+ ])

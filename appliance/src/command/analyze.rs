@@ -5,17 +5,27 @@
 
 use std::{
     collections::VecDeque,
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use weir_hal::{Access, Disk, File, FileKind};
+use clap::Args;
+use weir_hal::{Access, Board, Disk, File, FileKind, Multicast};
 
+use super::{CommandError, Terminal, report};
 use crate::{
     demux::{Counters, PACKET_BYTES, Packet, PacketSync},
     measure::{Analyzer, PcrClock, PcrPoint, PcrSurvey, Report},
 };
+
+pub(super) const ABOUT: &str = "Measure a transport stream in a file: services, PIDs, TR 101 290";
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  weir analyze recording.ts
+  weir analyze recording.ts --json | jq .tr_101_290
+
+Damage in the stream is told, and is no failure: exits with 0 when there is a stream to tell of,
+74 when the file cannot be read or holds no transport stream.";
 
 /// Bytes of one read.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -54,9 +64,35 @@ pub enum AnalyzeError {
         /// Its size.
         bytes: u64,
     },
-    /// The report could not be written.
-    #[error("cannot write the report")]
-    Output(#[from] io::Error),
+}
+
+/// Arguments of `weir analyze`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The transport stream to measure.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Measures the file and prints what was found.
+///
+/// # Errors
+/// [`CommandError::Analyze`] when there is nothing to measure.
+pub fn execute<M: Multicast>(
+    arguments: &Arguments,
+    board: &Board<M>,
+    terminal: Terminal,
+) -> Result<(), CommandError> {
+    let bar = terminal.progress("analyzing", 0);
+    let measured = analyze(&*board.disk, &arguments.file, |progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes_done);
+    });
+    bar.finish_and_clear();
+    report::print(&measured?, arguments.json, terminal)
 }
 
 /// How far the work has come.

@@ -4,7 +4,8 @@
 
 use std::io;
 
-use crate::config::LoadError;
+use super::analyze::AnalyzeError;
+use crate::{app::AppError, config::LoadError};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,15 @@ pub enum CommandError {
     /// The operating system refused.
     #[error(transparent)]
     Hal(#[from] weir_hal::Error),
+    /// The appliance cannot start.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The system has no room for threads or signals.
+    #[error("cannot start: raise the process limit")]
+    Runtime(#[source] io::Error),
+    /// There is no transport stream to analyze.
+    #[error(transparent)]
+    Analyze(#[from] AnalyzeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -46,7 +56,11 @@ impl CommandError {
             Self::Usage(_) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
             Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
-            Self::Output(_) => ExitStatus::Io,
+            Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
+                ExitStatus::Unavailable
+            }
+            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
+            Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
         }
     }
 

@@ -8,6 +8,8 @@ pub mod analyze;
 pub mod check;
 mod error;
 mod log;
+mod report;
+pub mod run;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -50,16 +52,23 @@ pub struct Arguments {
 /// The commands of `weir`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// `weir run`
+    #[command(about = run::ABOUT, after_help = run::EXAMPLES)]
+    Run(run::Arguments),
     /// `weir check`
     #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// `weir analyze`
+    #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
+    Analyze(analyze::Arguments),
 }
 
 impl Command {
     /// Whether it runs until it is told to stop, for an operator who reads its log.
     fn is_daemon(&self) -> bool {
         match self {
-            Self::Check(_) => false,
+            Self::Run(_) => true,
+            Self::Check(_) | Self::Analyze(_) => false,
         }
     }
 }
@@ -75,7 +84,9 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<(), CommandError> {
         match self.command {
+            Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
+            Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
         }
     }
 }

@@ -274,7 +274,8 @@ pub(super) fn id(text: &str) -> Result<String, String> {
         && text.bytes().all(is_letter);
     is_fit.then(|| text.to_owned()).ok_or_else(|| {
         let text = quoted(text);
-        format!("{text} is no name for URLs: write 1 to {ID_BYTES_MAX} of A-Z a-z 0-9 . _ -, not starting with a dot")
+        let letters = "A-Z a-z 0-9 . _ -, not starting with a dot";
+        format!("{text} is no name for URLs: write 1 to {ID_BYTES_MAX} of {letters}")
     })
 }
 

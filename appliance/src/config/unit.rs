@@ -46,9 +46,11 @@ impl ByteSize {
     /// # Errors
     /// A sentence that says what a size looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        quantity(text, BYTE_UNITS)
-            .map(Self)
-            .ok_or_else(|| format!("{} is no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in \"64MiB\"", quoted(text)))
+        quantity(text, BYTE_UNITS).map(Self).ok_or_else(|| {
+            let units = "B, kB, MB, GB, TB, KiB, MiB, GiB or TiB";
+            let text = quoted(text);
+            format!("{text} is no size: write a number and {units}, as in \"64MiB\"")
+        })
     }
 }
 

@@ -25,8 +25,10 @@ struct Row {
     known: Option<StreamParameters>,
     /// CRC of the parameter sets read last.
     parameter_sets_crc: Option<u32>,
-    /// An audio codec read once that is not the known one.
-    doubtful: Option<&'static str>,
+    /// The audio frame header read last, when it was not believed.
+    doubtful: Option<u32>,
+    /// True once a frame began right behind a PES header: any other reading is chance.
+    is_aligned: bool,
 }
 
 impl ParameterTable {
@@ -43,6 +45,7 @@ impl ParameterTable {
                     known: None,
                     parameter_sets_crc: None,
                     doubtful: None,
+                    is_aligned: false,
                 },
             }
         }));
@@ -99,14 +102,14 @@ impl Row {
     /// Tells whether an audio reading is news to be believed; remembers it when in doubt.
     fn believes(&mut self, reading: Reading) -> bool {
         let known = self.known.as_ref().map(|known| known.codec.as_str());
-        if known == Some(reading.codec) {
-            self.doubtful = None;
+        let is_first_certain = reading.is_certain && !self.is_aligned;
+        self.is_aligned |= reading.is_certain;
+        if self.is_aligned && !reading.is_certain {
             return false;
         }
-        let is_confirmed = self.doubtful == Some(reading.codec);
-        let is_first = known.is_none() && reading.is_certain;
-        self.doubtful = Some(reading.codec);
-        is_confirmed || is_first
+        let is_confirmed = self.doubtful == Some(reading.fixed_header);
+        self.doubtful = Some(reading.fixed_header);
+        known != Some(reading.codec) && (is_confirmed || is_first_certain)
     }
 
     fn replace(&mut self, parameters: StreamParameters) -> Option<&StreamParameters> {

@@ -175,7 +175,10 @@ impl ServiceReport {
             pmt_pid: program.pmt_pid.value(),
             pcr_pid: program.pcr_pid.map(Pid::value),
             scrambled: own().any(|row| row.scrambled > 0),
-            bitrate_bps: own().map(|row| row.bitrate_bps).sum(),
+            bitrate_bps: own()
+                .map(|row| row.bitrate_bps)
+                .reduce(|sum, next| Some(sum? + next?))
+                .flatten(),
             streams,
         }
     }
@@ -274,12 +277,12 @@ fn description(pid: Pid, row: &PidRow, use_of: Option<&PidUse<'_>>) -> String {
 const fn by_role(pid: Pid, row: &PidRow) -> &'static str {
     match pid.value() {
         _ if row.role.is_pcr => "PCR",
-        _ if row.role.is_referenced => "conditional access",
         0x10 => "NIT",
         0x11 => "SDT, BAT",
         0x12 => "EIT",
         0x13 => "RST",
         0x14 => "TDT, TOT",
+        _ if row.role.is_referenced => "conditional access",
         0x15..=0x1F => "DVB reserved",
         _ => "unreferenced",
     }

@@ -17,11 +17,17 @@ mod on_air;
 mod pending;
 mod pid_set;
 mod playlist;
+mod resume;
 mod segmenter;
 mod sequence;
 mod target_duration;
 mod timeline;
 mod types;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub use bandwidth::BandwidthMeter;
 pub use counters::Counters;

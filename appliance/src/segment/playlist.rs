@@ -22,7 +22,7 @@ use std::{
 use jiff::Timestamp;
 use weir_hal::Wall;
 
-use crate::segment::Segment;
+use crate::segment::{Segment, resume::resume};
 
 /// Segments a live playlist lists at most beyond its window, while they are too short for it.
 const EXTRA_SEGMENTS_MAX: usize = 50;
@@ -34,6 +34,7 @@ const SECOND_90K: u64 = 90_000;
 pub struct MediaPlaylist {
     kind: Kind,
     entries: VecDeque<Entry>,
+    sequence_next: u64,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
     /// Media before the end of the last entry since the playlist began.
@@ -66,15 +67,10 @@ pub struct Removed {
 impl MediaPlaylist {
     /// Makes an empty live playlist that will list the last `window` segments, at least 3.
     ///
-    /// `target_duration_s` is given when the playlist lives on after a restart; otherwise it is
-    /// that of the first segment.
-    pub fn live(target_duration_s: Option<u32>, window: usize) -> Self {
-        Self::new(
-            Kind::Live {
-                window: window.max(3),
-            },
-            target_duration_s,
-        )
+    /// Its Target Duration is that of the first segment.
+    pub fn live(window: usize) -> Self {
+        let window = window.max(3);
+        Self::new(Kind::Live { window })
     }
 
     /// Makes an empty playlist that will list all segments of a file.
@@ -82,14 +78,44 @@ impl MediaPlaylist {
     /// # Limits
     /// Grows with the file: some 80 bytes a segment.
     pub fn vod() -> Self {
-        Self::new(Kind::Vod, None)
+        Self::new(Kind::Vod)
     }
 
-    fn new(kind: Kind, target_duration_s: Option<u32>) -> Self {
+    /// Reads back what [`MediaPlaylist::render`] wrote of a live list, to go on from there.
+    ///
+    /// Returns `None` when `text` is anything else. Segments read back do not know their size.
+    pub fn resume(text: &str, window: usize) -> Option<Self> {
+        resume(text, window)
+    }
+
+    /// A live list that already holds `segments`; `None` when they do not fit one another.
+    pub(super) fn of(
+        window: usize,
+        (target_duration_s, discontinuity_sequence): (u32, u64),
+        segments: Vec<Segment>,
+    ) -> Option<Self> {
+        let is_consecutive = segments.is_sorted_by(|one, next| one.sequence + 1 == next.sequence);
+        if segments.is_empty() || !is_consecutive {
+            return None;
+        }
+        let mut playlist = Self::live(window.max(segments.len()));
+        playlist.target_duration_s = Some(target_duration_s);
+        playlist.discontinuity_sequence = discontinuity_sequence;
+        for segment in segments {
+            playlist.push(segment);
+        }
+        playlist.kind = Kind::Live {
+            window: window.max(3),
+        };
+        Some(playlist)
+    }
+
+    fn new(kind: Kind) -> Self {
         Self {
             kind,
             entries: VecDeque::new(),
-            target_duration_s,
+            sequence_next: 0,
+            target_duration_s: None,
             discontinuity_sequence: 0,
             elapsed_90k: 0,
             duration_longest_90k: 0,
@@ -122,6 +148,7 @@ impl MediaPlaylist {
             segment,
             duration_micros,
         });
+        self.sequence_next = segment.sequence + 1;
         let removed = self.shorten();
         self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
         removed
@@ -152,10 +179,33 @@ impl MediaPlaylist {
         self.segments().map(|segment| segment.duration_90k).sum()
     }
 
-    /// Renders the playlist; segments have the URI `segment-{sequence}.ts`.
-    pub fn render(&self) -> String {
+    /// The Media Sequence Number of the next segment; 0 before the first.
+    pub fn sequence_next(&self) -> u64 {
+        self.sequence_next
+    }
+
+    /// Wall time at which the last segment listed ends.
+    pub fn end(&self) -> Option<Wall> {
+        self.entries.back().map(|entry| entry.segment.end())
+    }
+
+    /// Empties a live list that is too old to go on from, as if its segments had left one by one,
+    /// and up to `unknown` further ones with it that players may have seen, each of which may have
+    /// begun with a discontinuity: numbers that players know never come back.
+    pub fn forget(&mut self, unknown: u64) {
+        let discontinuities = self
+            .segments()
+            .filter(|segment| segment.discontinuity)
+            .count();
+        self.discontinuity_sequence += discontinuities as u64 + unknown;
+        self.sequence_next = self.sequence_next.saturating_add(unknown);
+        self.entries.clear();
+    }
+
+    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
+    pub fn render(&self, directory: &str) -> String {
         let mut text = String::with_capacity(128 + 64 * self.entries.len());
-        self.write(&mut text)
+        self.write(&mut text, directory)
             .expect("a String takes all that is written");
         text
     }
@@ -189,7 +239,7 @@ impl MediaPlaylist {
         removed
     }
 
-    fn write(&self, text: &mut String) -> fmt::Result {
+    fn write(&self, text: &mut String, directory: &str) -> fmt::Result {
         let sequence = self
             .entries
             .front()
@@ -214,7 +264,7 @@ impl MediaPlaylist {
             }
         }
         for (index, entry) in self.entries.iter().enumerate() {
-            self.write_entry(text, index == 0, entry)?;
+            self.write_entry(text, (directory, index == 0), entry)?;
         }
         match self.kind {
             Kind::Live { .. } => Ok(()),
@@ -222,7 +272,12 @@ impl MediaPlaylist {
         }
     }
 
-    fn write_entry(&self, text: &mut String, is_first: bool, entry: &Entry) -> fmt::Result {
+    fn write_entry(
+        &self,
+        text: &mut String,
+        (directory, is_first): (&str, bool),
+        entry: &Entry,
+    ) -> fmt::Result {
         let Entry {
             segment,
             duration_micros,
@@ -241,7 +296,7 @@ impl MediaPlaylist {
         let (seconds, micros) = (duration_micros / 1_000_000, duration_micros % 1_000_000);
         writeln!(
             text,
-            "#EXTINF:{seconds}.{micros:06},\nsegment-{}.ts",
+            "#EXTINF:{seconds}.{micros:06},\n{directory}segment-{}.ts",
             segment.sequence
         )
     }

@@ -25,7 +25,7 @@ pub use body::{Body, BodyError};
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use readiness::{NotReady, Readiness};
-pub use route::{Item, Route, route, segment_path};
+pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ pub enum Item {
     },
 }
 
+/// The path of a Media Playlist, which is also its key in the store.
+pub fn playlist_path(channel: &str, rendition: &str) -> String {
+    format!("/live/{channel}/{channel}_{rendition}.m3u8")
+}
+
 /// The path of a segment, which is also its key in the store.
 pub fn segment_path(channel: &str, rendition: &str, sequence: u64) -> String {
     format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}.ts")

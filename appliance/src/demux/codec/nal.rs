@@ -6,7 +6,8 @@
 /// The prefix of every unit.
 const START_CODE: [u8; 3] = [0, 0, 1];
 
-/// One unit of a byte stream, behind its start code and without trailing zeros.
+/// One unit of a byte stream, behind its start code. Zeros before the next start code belong to
+/// it: the last byte of an MPEG-2 unit may well be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unit<'a> {
     pub bytes: &'a [u8],
@@ -30,14 +31,8 @@ pub(super) fn units(stream: &[u8]) -> impl Iterator<Item = Unit<'_>> {
         let offset = start?;
         start = unit_start(stream, offset);
         let end = start.map_or(stream.len(), |next| next.saturating_sub(START_CODE.len()));
-        let mut bytes = stream.get(offset..end).unwrap_or_default();
-        while start.is_some()
-            && let [shorter @ .., 0] = bytes
-        {
-            bytes = shorter;
-        }
         Some(Unit {
-            bytes,
+            bytes: stream.get(offset..end).unwrap_or_default(),
             offset,
             is_whole: start.is_some(),
         })
@@ -65,7 +60,7 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            [(&[9, 0x10][..], true), (&[7, 5], true), (&[8], false)]
+            [(&[9, 0x10][..], true), (&[7, 5, 0], true), (&[8], false)]
         );
     }
 
