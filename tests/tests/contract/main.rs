@@ -2,6 +2,7 @@
 //! the kernel and on the simulation. What holds in a simulated test then holds in the field.
 
 mod clock;
+mod disk;
 mod multicast;
 mod network;
 mod sensors;
