@@ -173,6 +173,27 @@ impl DatagramBatch {
         }
         self.len
     }
+
+    /// Forgets the datagrams of other hosts than `source`. The rest keep their order; returns
+    /// how many they are. Nothing is copied when all are kept.
+    pub(crate) fn retain_source(&mut self, source: IpAddr) -> usize {
+        let mut kept = 0;
+        for index in 0..self.len {
+            let meta = self.metas[index];
+            if meta.source.ip() != source {
+                continue;
+            }
+            if kept < index {
+                let start = index * DATAGRAM_BYTES_MAX;
+                self.storage
+                    .copy_within(start..start + meta.bytes, kept * DATAGRAM_BYTES_MAX);
+                self.metas[kept] = meta;
+            }
+            kept += 1;
+        }
+        self.len = kept;
+        kept
+    }
 }
 
 impl Default for DatagramBatch {

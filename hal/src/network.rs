@@ -21,6 +21,9 @@ pub trait Network: Debug + Send + Sync {
     fn listen(&self, address: SocketAddr) -> Result<Box<dyn Listener>, Error>;
 }
 
+/// A connection and the address it came from.
+pub type Accepted = (Box<dyn Connection>, SocketAddr);
+
 /// One listening socket.
 pub trait Listener: Debug + Send {
     /// Waits for the next connection.
@@ -31,10 +34,7 @@ pub trait Listener: Debug + Send {
     ///
     /// # Cancel safety
     /// Nothing is lost when the caller stops polling.
-    fn poll_accept(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(Box<dyn Connection>, SocketAddr), Error>>;
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Accepted, Error>>;
 
     /// The address that is listened on, with the port the system chose.
     fn local_address(&self) -> SocketAddr;

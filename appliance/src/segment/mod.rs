@@ -6,10 +6,32 @@
 //!
 //! Refuses: to cut on wall time, to reorder packets, and to mend what the encoder sent.
 
+mod bandwidth;
+mod coding;
 mod counters;
+mod cut;
+mod date_time;
 mod master;
+mod mux;
+mod on_air;
+mod pending;
+mod pid_set;
+mod playlist;
+mod resume;
+mod segmenter;
+mod sequence;
+mod target_duration;
+mod timeline;
 mod types;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use bandwidth::BandwidthMeter;
 pub use counters::Counters;
 pub use master::{Variant, render_master};
+pub use playlist::{MediaPlaylist, Removed};
+pub use segmenter::Segmenter;
 pub use types::{Output, Phase, Rules, Segment};

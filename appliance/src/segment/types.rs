@@ -12,7 +12,7 @@ pub struct Rules {
     pub target: Duration,
     /// Cut here even without a random access point; at least `target`.
     pub duration_max: Duration,
-    /// Cut here even without a random access point.
+    /// Cut here even without a random access point; fewer than 256 KiB count as 256 KiB.
     pub bytes_max: u64,
     /// Where segments begin on the stream's own timeline.
     pub phase: Phase,
@@ -43,12 +43,15 @@ pub enum Output {
 }
 
 /// One complete Media Segment.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// Media Sequence Number.
     pub sequence: u64,
     /// Media time, from the PTS of the primary stream, in ticks of 90 kHz.
     pub duration_90k: u64,
+    /// Target Duration of the playlist it belongs to, in seconds: the same in all segments of one
+    /// segmenter, and no `duration_90k` rounds above it.
+    pub target_duration_s: u32,
     /// Size in bytes.
     pub bytes: u64,
     /// True when the timeline, the tables or the coding changed before it (EXT-X-DISCONTINUITY).
@@ -57,4 +60,11 @@ pub struct Segment {
     pub independent: bool,
     /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
     pub date_time: Wall,
+}
+
+impl Segment {
+    /// Wall time at which it ends.
+    pub fn end(&self) -> Wall {
+        self.date_time + Duration::from_micros(self.duration_90k * 100 / 9)
+    }
 }

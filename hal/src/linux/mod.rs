@@ -1,1 +1,34 @@
-//! The traits, met by the Linux kernel.
+//! The traits, met by the Linux kernel: 6.1 or newer, x86-64 and aarch64.
+//!
+//! The only code that names `nix`, `socket2`, `std::fs` or a system clock, and the only code with
+//! `unsafe`, each use under its reason. Each file answers one trait and has its mirror in
+//! [`crate::sim`].
+//!
+//! Refuses: policy and retries. A call that the kernel refuses returns the kernel's reason.
+
+mod clock;
+mod disk;
+mod multicast;
+mod network;
+mod sensors;
+
+use std::sync::Arc;
+
+pub use clock::Clock;
+pub use disk::Disk;
+pub use multicast::{Multicast, Receiver, Sender};
+pub use network::Network;
+pub use sensors::Sensors;
+
+use crate::Board;
+
+/// This machine: what an appliance stands on in the field.
+pub fn board() -> Board<Multicast> {
+    Board {
+        clock: Arc::new(Clock::new()),
+        multicast: Arc::new(Multicast::new()),
+        disk: Arc::new(Disk::new()),
+        network: Arc::new(Network::new()),
+        sensors: Arc::new(Sensors::new()),
+    }
+}

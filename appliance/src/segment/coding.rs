@@ -1,0 +1,55 @@
+//! Notices when a stream stops being decodable by what was said before: other PIDs, other stream
+//! types, another codec or picture size.
+//!
+//! Source: RFC 8216 §4.3.2.3: such a change needs an EXT-X-DISCONTINUITY. A new version of the
+//! PMT that changes none of these needs none.
+
+use heapless::Vec;
+
+use crate::demux::{ElementaryStream, Pid, Program, STREAMS_MAX, StreamKind, StreamParameters};
+
+/// PID, stream_type and kind of an elementary stream.
+type Layout = Vec<(Pid, u8, StreamKind), STREAMS_MAX>;
+
+/// The present coding of the program.
+#[derive(Debug, Default)]
+pub(super) struct Coding {
+    program: Option<(u16, Layout)>,
+    parameters: Vec<(Pid, StreamParameters), STREAMS_MAX>,
+}
+
+impl Coding {
+    /// Takes note of new tables; true when they break with the ones before.
+    pub(super) fn set_program(&mut self, program: &Program) -> bool {
+        let row = |stream: &ElementaryStream| (stream.pid, stream.stream_type, stream.kind);
+        let present = (program.number, program.streams.iter().map(row).collect());
+        if self.program.as_ref() == Some(&present) {
+            return false;
+        }
+        self.parameters.clear();
+        self.program.replace(present).is_some()
+    }
+
+    /// Takes note of the parameters of one stream; true when they break with the ones before.
+    pub(super) fn set_parameters(&mut self, pid: Pid, parameters: &StreamParameters) -> bool {
+        if let Some((_, present)) = self.parameters.iter_mut().find(|(other, _)| *other == pid) {
+            let is_break = differ(present, parameters);
+            present.clone_from(parameters);
+            return is_break;
+        }
+        // Streams beyond STREAMS_MAX are not in the program; none can be missed here.
+        self.parameters
+            .push((pid, parameters.clone()))
+            .is_ok_and(|()| false)
+    }
+}
+
+/// True when codec or picture size were known and are now different.
+fn differ(before: &StreamParameters, after: &StreamParameters) -> bool {
+    let codec = !before.codec.is_empty() && !after.codec.is_empty() && before.codec != after.codec;
+    let resolution = before
+        .resolution
+        .zip(after.resolution)
+        .is_some_and(|(old, new)| old != new);
+    codec || resolution
+}

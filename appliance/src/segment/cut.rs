@@ -1,0 +1,115 @@
+//! Decides where a segment ends.
+//!
+//! Source: RFC 8216 §4.3.3.1 (Target Duration), §4.3.2.3 (discontinuity).
+
+use weir_hal::Wall;
+
+use crate::segment::{Segment, target_duration::TargetDuration};
+
+/// Why a segment ends before an access unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A random access point at or after the target.
+    RandomAccess,
+    /// A random access point before the target, because the next would overrun.
+    Early,
+    /// A random access point after a change of coding.
+    Change,
+    /// The Target Duration is about to be overrun.
+    Overrun,
+    /// The segment has reached its size.
+    Size,
+    /// So much media is missing that a segment with the hole in it would be too long.
+    Hole,
+    /// A new time base.
+    Jump,
+}
+
+impl Reason {
+    /// True when the next segment needs an EXT-X-DISCONTINUITY.
+    pub(super) fn is_discontinuity(self) -> bool {
+        matches!(self, Self::Change) || self.breaks_timeline()
+    }
+
+    /// True when media time does not go on across the cut, so that the segment ends with its last
+    /// picture and not where the next begins.
+    pub(super) fn breaks_timeline(self) -> bool {
+        matches!(self, Self::Hole | Self::Jump)
+    }
+}
+
+/// An access unit before which the open segment may be cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cuttable {
+    /// Unwrapped PTS.
+    pub(super) pts: i64,
+    /// The highest PTS that the next unit may have.
+    pub(super) pts_next_max: i64,
+    /// True when decoding can begin here.
+    pub(super) random_access: bool,
+    /// True when the coding has changed since the segment began.
+    pub(super) coding_changed: bool,
+    /// True when pictures are missing before it.
+    pub(super) has_gap: bool,
+    /// True when the segment is as large as it may get.
+    pub(super) is_large: bool,
+}
+
+/// The segment that is being filled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenSegment {
+    pub(super) sequence: u64,
+    /// Unwrapped PTS of its first unit.
+    pub(super) pts: i64,
+    /// Unwrapped PTS from which on it is cut at a random access point.
+    pub(super) cut_from: i64,
+    pub(super) discontinuity: bool,
+    pub(super) independent: bool,
+    pub(super) date_time: Wall,
+    /// Bytes handed on.
+    pub(super) bytes: u64,
+}
+
+impl OpenSegment {
+    /// Tells whether, and why, the segment ends before `unit`.
+    pub(super) fn reason(&self, unit: &Cuttable, target: &TargetDuration) -> Option<Reason> {
+        let elapsed = unit.pts - self.pts;
+        let limit = target.limit_90k();
+        if elapsed > limit {
+            return Some(if unit.has_gap {
+                Reason::Hole
+            } else {
+                Reason::Overrun
+            });
+        }
+        if unit.random_access {
+            if unit.coding_changed {
+                return Some(Reason::Change);
+            }
+            if unit.pts >= self.cut_from {
+                return Some(Reason::RandomAccess);
+            }
+            if target.next_would_overrun(elapsed) {
+                return Some(Reason::Early);
+            }
+        }
+        if elapsed >= target.target_90k() && unit.pts_next_max - self.pts > limit {
+            return Some(Reason::Overrun);
+        }
+        unit.is_large.then_some(Reason::Size)
+    }
+
+    /// Completes the segment at the unwrapped PTS `end`, or as near to it as the limit allows.
+    pub(super) fn complete(&self, end: i64, target: &mut TargetDuration) -> Segment {
+        let duration = (end - self.pts).clamp(1, target.limit_90k());
+        Segment {
+            sequence: self.sequence,
+            duration_90k: duration.unsigned_abs(),
+            target_duration_s: target.fix(duration),
+            bytes: self.bytes,
+            discontinuity: self.discontinuity,
+            independent: self.independent,
+            date_time: self.date_time,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The wall time of a picture: anchored where the stream was received, carried on by its own clock.
+//!
+//! Source: RFC 8216 §4.3.2.6 (EXT-X-PROGRAM-DATE-TIME). Media time does not jitter as reception
+//! does, so that segments lie as exactly on the wall clock as in the stream. An encoder whose
+//! crystal is off by 50 ppm would drift by 4 s a day; therefore each segment is drawn towards its
+//! reception by at most a millisecond.
+
+use std::time::Duration;
+
+use weir_hal::Wall;
+
+/// Correction per segment, 166 ppm at 6 s: more than an encoder's clock may be off (30 ppm).
+const CORRECTION_NANOS_MAX: i64 = 1_000_000;
+
+/// Share of the distance that is corrected per segment, against the jitter of reception.
+const CORRECTION_DIVISOR: i64 = 16;
+
+/// A distance beyond this means that the wall clock was set: it is followed at once.
+const STEP_NANOS_MIN: u64 = 10_000_000_000;
+
+/// A point at which media time and wall time were seen together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DateTime {
+    wall: Wall,
+    pts: i64,
+}
+
+impl DateTime {
+    /// Ties the unwrapped `pts` to `now`.
+    pub(super) fn anchor(pts: i64, now: Wall) -> Self {
+        Self { wall: now, pts }
+    }
+
+    /// The wall time of `pts`.
+    pub(super) fn of(self, pts: i64) -> Wall {
+        let ticks = pts - self.pts;
+        let nanos = i128::from(ticks) * 100_000 / 9;
+        let wall = i128::from(self.wall.as_nanos()) + nanos;
+        Wall::from_nanos(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// Moves the anchor to `pts`, received at `now`, and returns its wall time.
+    pub(super) fn follow(&mut self, pts: i64, now: Wall) -> Wall {
+        let expected = self.of(pts);
+        *self = Self {
+            wall: corrected(expected, now),
+            pts,
+        };
+        self.wall
+    }
+}
+
+fn corrected(expected: Wall, now: Wall) -> Wall {
+    let (expected_nanos, now_nanos) = (expected.as_nanos(), now.as_nanos());
+    if expected_nanos.abs_diff(now_nanos) > STEP_NANOS_MIN {
+        return now;
+    }
+    let late = i64::try_from(now_nanos.abs_diff(expected_nanos)).unwrap_or(0) / CORRECTION_DIVISOR;
+    let correction = Duration::from_nanos(late.min(CORRECTION_NANOS_MAX).unsigned_abs());
+    if now > expected {
+        expected + correction
+    } else {
+        Wall::from_nanos(expected_nanos.saturating_sub(correction.as_nanos() as u64))
+    }
+}

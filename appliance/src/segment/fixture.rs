@@ -1,0 +1,274 @@
+//! A made-up program and a recorder of what the segmenter makes of it, for the tests here.
+
+use std::time::Duration;
+
+use weir_hal::Wall;
+
+use crate::{
+    demux::{
+        AccessUnit, AudioCodec, ElementaryStream, Event, PACKET_BYTES, Packet, Pid, Program,
+        ProgramPacket, Pts, StreamKind, VideoCodec,
+    },
+    segment::{Output, Phase, Rules, Segment, Segmenter},
+};
+
+pub(super) const VIDEO: Pid = Pid::from_bits(0x100);
+pub(super) const AUDIO: Pid = Pid::from_bits(0x101);
+pub(super) const PMT: Pid = Pid::from_bits(0x1000);
+pub(super) const SECOND: u64 = 90_000;
+pub(super) const FRAME: u64 = 3_600;
+
+/// Rules with a target of 6 s, at most 12 s and 64 MiB.
+pub(super) fn rules(phase: Phase) -> Rules {
+    Rules {
+        target: Duration::from_secs(6),
+        duration_max: Duration::from_secs(12),
+        bytes_max: 64 * 1024 * 1024,
+        phase,
+    }
+}
+
+/// One H.264 and one AAC stream; the PMT is `filler` bytes long and not a real one.
+pub(super) fn program(version: u8, filler: usize) -> Program {
+    let stream = |pid, stream_type, kind| ElementaryStream {
+        pid,
+        stream_type,
+        kind,
+        language: None,
+    };
+    Program {
+        number: 7,
+        transport_stream_id: 1,
+        pmt_pid: PMT,
+        pcr_pid: Some(VIDEO),
+        version,
+        streams: [
+            stream(VIDEO, 0x1B, StreamKind::Video(VideoCodec::H264)),
+            stream(AUDIO, 0x0F, StreamKind::Audio(AudioCodec::AacAdts)),
+        ]
+        .into_iter()
+        .collect(),
+        pmt_section: std::iter::once(2)
+            .chain(std::iter::repeat_n(version, filler))
+            .collect(),
+    }
+}
+
+/// An access unit to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unit {
+    pub(super) pts: Option<u64>,
+    pub(super) dts: u64,
+    pub(super) random_access: bool,
+    pub(super) announced: bool,
+    /// Video packets it takes.
+    pub(super) packets: usize,
+    /// Of these, how many are sent before it is understood.
+    pub(super) understood_after: usize,
+}
+
+impl Unit {
+    /// A picture of three packets that is understood with its first.
+    pub(super) fn at(ticks: u64) -> Self {
+        Self {
+            pts: Some(ticks),
+            dts: ticks,
+            random_access: false,
+            announced: false,
+            packets: 3,
+            understood_after: 1,
+        }
+    }
+
+    pub(super) fn key(ticks: u64) -> Self {
+        Self {
+            random_access: true,
+            ..Self::at(ticks)
+        }
+    }
+}
+
+/// A completed segment with its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub(super) segment: Segment,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Made {
+    /// Its packets but for PAT and PMT.
+    pub(super) fn payload(&self) -> Vec<[u8; PACKET_BYTES]> {
+        packets(&self.bytes)
+            .filter(|packet| !is_table(packet))
+            .collect()
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        self.segment.duration_90k as f64 / SECOND as f64
+    }
+}
+
+pub(super) fn packets(bytes: &[u8]) -> impl Iterator<Item = [u8; PACKET_BYTES]> {
+    assert_eq!(bytes.len() % PACKET_BYTES, 0, "whole packets");
+    bytes
+        .chunks_exact(PACKET_BYTES)
+        .map(|packet| packet.try_into().expect("188 bytes"))
+}
+
+fn is_table(packet: &[u8; PACKET_BYTES]) -> bool {
+    let pid = Packet::new(packet).expect("sync byte").pid();
+    pid == Pid::PAT || pid == PMT
+}
+
+/// A segmenter that is fed units and whose outputs are recorded.
+#[derive(Debug)]
+pub(super) struct Bench {
+    pub(super) segmenter: Segmenter,
+    pub(super) now: Wall,
+    pub(super) made: Vec<Made>,
+    /// Every packet sent, in order.
+    pub(super) sent: Vec<[u8; PACKET_BYTES]>,
+    open: Option<(u64, Vec<u8>)>,
+    serial: u64,
+}
+
+impl Bench {
+    pub(super) fn new(rules: Rules, sequence_min: u64) -> Self {
+        let mut bench = Self {
+            segmenter: Segmenter::new(rules, sequence_min),
+            now: Wall::from_nanos(1_700_000_000_000_000_000),
+            made: Vec::new(),
+            sent: Vec::new(),
+            open: None,
+            serial: 0,
+        };
+        bench.push(Event::Program(&program(0, 30)));
+        bench
+    }
+
+    /// With a target of 6 s, for a file.
+    pub(super) fn first() -> Self {
+        Self::new(rules(Phase::First), 0)
+    }
+
+    pub(super) fn push(&mut self, event: Event<'_>) {
+        let Self {
+            segmenter,
+            made,
+            open,
+            ..
+        } = self;
+        segmenter.push(event, self.now, |output| record(output, open, made));
+    }
+
+    pub(super) fn finish(&mut self) {
+        let Self {
+            segmenter,
+            made,
+            open,
+            ..
+        } = self;
+        segmenter.finish(|output| record(output, open, made));
+        assert!(open.is_none(), "the last segment was ended");
+    }
+
+    /// Forgets the open segment, as its store did.
+    pub(super) fn abandon(&mut self) {
+        self.open = None;
+        self.segmenter.abandon();
+    }
+
+    /// True when a segment has begun.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Sends one packet with a serial number as its payload.
+    pub(super) fn packet(&mut self, pid: Pid, payload_unit_start: bool, starts_unit: bool) {
+        self.serial += 1;
+        let mut bytes = [0; PACKET_BYTES];
+        let [high, low] = pid.value().to_be_bytes();
+        let start = if payload_unit_start { 0x40 } else { 0 };
+        bytes[..4].copy_from_slice(&[0x47, high | start, low, 0x10]);
+        bytes[4..12].copy_from_slice(&self.serial.to_be_bytes());
+        self.sent.push(bytes);
+        let packet = Packet::new(&bytes).expect("sync byte");
+        self.push(Event::Packet(ProgramPacket {
+            packet,
+            starts_unit,
+        }));
+    }
+
+    /// Sends a picture with an audio packet after its first packet.
+    pub(super) fn unit(&mut self, unit: Unit) {
+        for index in 0..unit.packets {
+            self.packet(VIDEO, index == 0, index == 0);
+            if index == 0 {
+                self.packet(AUDIO, true, false);
+            }
+            if index + 1 == unit.understood_after {
+                self.push(Event::AccessUnit(AccessUnit {
+                    pts: unit.pts.map(Pts::from_ticks),
+                    dts: Some(Pts::from_ticks(unit.dts)),
+                    random_access: unit.random_access,
+                    time_base_changed: unit.announced,
+                }));
+            }
+        }
+    }
+
+    /// Sends pictures 40 ms apart over `span` ticks from `start`, a key frame every `interval`.
+    /// The wall clock goes along.
+    pub(super) fn pictures(&mut self, start: u64, span: u64, interval: u64) {
+        for ticks in (0..span).step_by(FRAME as usize) {
+            let unit = if ticks % interval == 0 {
+                Unit::key
+            } else {
+                Unit::at
+            };
+            self.unit(unit(start + ticks));
+            self.now = self.now + Duration::from_millis(40);
+        }
+    }
+
+    /// Durations of the segments made, in seconds.
+    pub(super) fn durations(&self) -> Vec<f64> {
+        self.made.iter().map(Made::seconds).collect()
+    }
+
+    /// Media Sequence Numbers of the segments that begin with a discontinuity.
+    pub(super) fn discontinuities(&self) -> Vec<u64> {
+        let breaks = self.made.iter().filter(|made| made.segment.discontinuity);
+        breaks.map(|made| made.segment.sequence).collect()
+    }
+
+    /// All packets that came out, but for PAT and PMT.
+    pub(super) fn payload(&self) -> Vec<[u8; PACKET_BYTES]> {
+        self.made.iter().flat_map(Made::payload).collect()
+    }
+}
+
+fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made>) {
+    match output {
+        Output::Begin { sequence } => {
+            assert!(
+                open.replace((sequence, Vec::new())).is_none(),
+                "one segment at a time"
+            );
+        }
+        Output::Bytes(chunk) => {
+            open.as_mut()
+                .expect("a segment is open")
+                .1
+                .extend_from_slice(&chunk);
+        }
+        Output::End(segment) => {
+            let (sequence, bytes) = open.take().expect("a segment is open");
+            assert_eq!(
+                (segment.sequence, segment.bytes),
+                (sequence, bytes.len() as u64)
+            );
+            made.push(Made { segment, bytes });
+        }
+    }
+}

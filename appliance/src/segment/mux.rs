@@ -1,0 +1,112 @@
+//! Writes the tables every segment opens with: a PAT of one program, and the PMT as received.
+//!
+//! Source: ISO/IEC 13818-1 §2.4.4.3 (PAT), §2.4.4.8 (PMT), §2.4.4 (sections in packets).
+//! Continuity counters run over the whole output, so that segments join without an error.
+
+use bytes::BytesMut;
+use heapless::Vec;
+
+use crate::demux::{PACKET_BYTES, PMT_SECTION_BYTES_MAX, Pid, Program, SYNC_BYTE, crc_32};
+
+/// Bytes of a PAT section with one program.
+const PAT_SECTION_BYTES: usize = 16;
+
+/// Payload of a packet without adaptation field.
+const PAYLOAD_BYTES: usize = PACKET_BYTES - 4;
+
+/// Packets of one PAT and one PMT, each behind its pointer_field.
+const PACKETS_MAX: usize = (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES)
+    + (1 + PMT_SECTION_BYTES_MAX).div_ceil(PAYLOAD_BYTES);
+
+/// PAT and PMT of the program, ready to be written any number of times.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    packets: Vec<[u8; PACKET_BYTES], PACKETS_MAX>,
+    /// transport_stream_id, program_number and program_map_PID of the present PAT.
+    association: Option<(u16, u16, Pid)>,
+    pat_version: u8,
+    pat_counter: u8,
+    pmt_counter: u8,
+}
+
+impl Tables {
+    /// Takes the tables of `program` in place of the present ones.
+    pub(super) fn set(&mut self, program: &Program) {
+        let association = (program.transport_stream_id, program.number, program.pmt_pid);
+        if self
+            .association
+            .is_some_and(|present| present != association)
+        {
+            self.pat_version = (self.pat_version + 1) % 32;
+        }
+        self.association = Some(association);
+        self.packets.clear();
+        packetise(
+            &pat_section(program, self.pat_version),
+            Pid::PAT,
+            &mut self.packets,
+        );
+        packetise(&program.pmt_section, program.pmt_pid, &mut self.packets);
+    }
+
+    /// True until the first program is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Bytes that PAT and PMT take.
+    pub(super) fn bytes(&self) -> usize {
+        self.packets.len() * PACKET_BYTES
+    }
+
+    /// Appends PAT and PMT to `output`.
+    pub(super) fn write(&mut self, output: &mut BytesMut) {
+        for (index, packet) in self.packets.iter_mut().enumerate() {
+            let counter = if index == 0 {
+                &mut self.pat_counter
+            } else {
+                &mut self.pmt_counter
+            };
+            packet[3] = packet[3] & 0xF0 | *counter;
+            *counter = (*counter + 1) % 16;
+            output.extend_from_slice(packet);
+        }
+    }
+}
+
+/// A PAT section that lists `program` alone.
+fn pat_section(program: &Program, version: u8) -> [u8; PAT_SECTION_BYTES] {
+    let mut section = [0; PAT_SECTION_BYTES];
+    section[1] = 0xB0; // section_syntax_indicator, reserved
+    section[2] = 13; // section_length
+    section[3..5].copy_from_slice(&program.transport_stream_id.to_be_bytes());
+    section[5] = 0xC1 | version << 1; // reserved, version_number, current_next_indicator
+    section[8..10].copy_from_slice(&program.number.to_be_bytes());
+    section[10..12].copy_from_slice(&(0xE000 | program.pmt_pid.value()).to_be_bytes());
+    let crc = crc_32(&section[..12]);
+    section[12..].copy_from_slice(&crc.to_be_bytes());
+    section
+}
+
+/// Splits one section into packets, stuffed with 0xFF; counters are stamped when written.
+fn packetise<const N: usize>(section: &[u8], pid: Pid, packets: &mut Vec<[u8; PACKET_BYTES], N>) {
+    let [high, low] = pid.value().to_be_bytes();
+    let mut rest = section;
+    while !rest.is_empty() {
+        let is_first = rest.len() == section.len();
+        let mut packet = [0xFF; PACKET_BYTES];
+        packet[..4].copy_from_slice(&[SYNC_BYTE, high, low, 0x10]);
+        let mut start = 4;
+        if is_first {
+            packet[1] |= 0x40; // payload_unit_start_indicator
+            packet[4] = 0; // pointer_field
+            start = 5;
+        }
+        let bytes = rest.len().min(PACKET_BYTES - start);
+        packet[start..start + bytes].copy_from_slice(&rest[..bytes]);
+        rest = &rest[bytes..];
+        packets
+            .push(packet)
+            .expect("PACKETS_MAX holds a PAT and the longest PMT");
+    }
+}

@@ -1,0 +1,315 @@
+//! The Media Playlist: a window over a live stream, or the whole of a file.
+//!
+//! Source: RFC 8216 §4.3 (tags), §6.2.1 and §6.2.2 (what a server may change). A live playlist
+//! only ever gains a segment at its end and loses segments at its start. What serves which rule:
+//!
+//! - EXT-X-TARGETDURATION never changes and no EXTINF rounds above it: taken from the first
+//!   segment; the segmenter keeps to it.
+//! - EXT-X-MEDIA-SEQUENCE goes up by one per removed segment: it is the first segment's number.
+//! - EXT-X-DISCONTINUITY-SEQUENCE goes up when a discontinuity leaves; always written when live.
+//! - A removal never leaves less than three Target Durations, within `SEGMENTS_MAX`.
+//! - A removed segment stays available for its duration and that of the longest playlist that
+//!   listed it: [`Removed::keep`].
+//! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
+//! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
+
+use std::{
+    collections::VecDeque,
+    fmt::{self, Write},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use weir_hal::Wall;
+
+use crate::segment::{Segment, resume::resume};
+
+/// Segments a live playlist lists at most beyond its window, while they are too short for it.
+const EXTRA_SEGMENTS_MAX: usize = 50;
+
+const SECOND_90K: u64 = 90_000;
+
+/// A Media Playlist that grows.
+#[derive(Debug, Clone)]
+pub struct MediaPlaylist {
+    kind: Kind,
+    entries: VecDeque<Entry>,
+    sequence_next: u64,
+    target_duration_s: Option<u32>,
+    discontinuity_sequence: u64,
+    /// Media before the end of the last entry since the playlist began.
+    elapsed_90k: u64,
+    duration_longest_90k: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Live { window: usize },
+    Vod,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    segment: Segment,
+    /// EXTINF. Rounded so that sums of successive entries are never off by more than 1 µs.
+    duration_micros: u64,
+}
+
+/// A segment that left the playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// The segment.
+    pub segment: Segment,
+    /// How long it must stay available from now on (RFC 8216 §6.2.2).
+    pub keep: Duration,
+}
+
+impl MediaPlaylist {
+    /// Makes an empty live playlist that will list the last `window` segments, at least 3.
+    ///
+    /// Its Target Duration is that of the first segment.
+    pub fn live(window: usize) -> Self {
+        let window = window.max(3);
+        Self::new(Kind::Live { window })
+    }
+
+    /// Makes an empty playlist that will list all segments of a file.
+    ///
+    /// # Limits
+    /// Grows with the file: some 80 bytes a segment.
+    pub fn vod() -> Self {
+        Self::new(Kind::Vod)
+    }
+
+    /// Reads back what [`MediaPlaylist::render`] wrote of a live list, to go on from there.
+    ///
+    /// Returns `None` when `text` is anything else. Segments read back do not know their size.
+    pub fn resume(text: &str, window: usize) -> Option<Self> {
+        resume(text, window)
+    }
+
+    /// A live list that already holds `segments`; `None` when they do not fit one another.
+    pub(super) fn of(
+        window: usize,
+        (target_duration_s, discontinuity_sequence): (u32, u64),
+        segments: Vec<Segment>,
+    ) -> Option<Self> {
+        let is_consecutive = segments.is_sorted_by(|one, next| one.sequence + 1 == next.sequence);
+        if segments.is_empty() || !is_consecutive {
+            return None;
+        }
+        let mut playlist = Self::live(window.max(segments.len()));
+        playlist.target_duration_s = Some(target_duration_s);
+        playlist.discontinuity_sequence = discontinuity_sequence;
+        for segment in segments {
+            playlist.push(segment);
+        }
+        playlist.kind = Kind::Live {
+            window: window.max(3),
+        };
+        Some(playlist)
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            entries: VecDeque::new(),
+            sequence_next: 0,
+            target_duration_s: None,
+            discontinuity_sequence: 0,
+            elapsed_90k: 0,
+            duration_longest_90k: 0,
+        }
+    }
+
+    /// Appends `segment` and returns those that leave: mostly one, none while the playlist fills.
+    ///
+    /// # Panics
+    /// When `segment` does not bear the next Media Sequence Number.
+    pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
+        if let Some(last) = self.entries.back() {
+            assert_eq!(
+                segment.sequence,
+                last.segment.sequence + 1,
+                "segments come in sequence"
+            );
+        }
+        let target = rounded_s(segment.duration_90k).max(1);
+        match (self.kind, &mut self.target_duration_s) {
+            (Kind::Live { .. }, present) => {
+                present.get_or_insert(segment.target_duration_s);
+            }
+            (Kind::Vod, present) => *present = Some(present.unwrap_or(1).max(target)),
+        }
+        let before_micros = micros(self.elapsed_90k);
+        self.elapsed_90k += segment.duration_90k;
+        let duration_micros = micros(self.elapsed_90k) - before_micros;
+        self.entries.push_back(Entry {
+            segment,
+            duration_micros,
+        });
+        self.sequence_next = segment.sequence + 1;
+        let removed = self.shorten();
+        self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
+        removed
+    }
+
+    /// Number of segments listed.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True before the first segment.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The segments listed, oldest first.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.entries.iter().map(|entry| &entry.segment)
+    }
+
+    /// EXT-X-TARGETDURATION; `None` before the first segment.
+    pub fn target_duration_s(&self) -> Option<u32> {
+        self.target_duration_s
+    }
+
+    /// Media in the segments listed, in ticks of 90 kHz.
+    pub fn duration_90k(&self) -> u64 {
+        self.segments().map(|segment| segment.duration_90k).sum()
+    }
+
+    /// The Media Sequence Number of the next segment; 0 before the first.
+    pub fn sequence_next(&self) -> u64 {
+        self.sequence_next
+    }
+
+    /// Wall time at which the last segment listed ends.
+    pub fn end(&self) -> Option<Wall> {
+        self.entries.back().map(|entry| entry.segment.end())
+    }
+
+    /// Empties a live list that is too old to go on from, as if its segments had left one by one,
+    /// and up to `unknown` further ones with it that players may have seen, each of which may have
+    /// begun with a discontinuity: numbers that players know never come back.
+    pub fn forget(&mut self, unknown: u64) {
+        let discontinuities = self
+            .segments()
+            .filter(|segment| segment.discontinuity)
+            .count();
+        self.discontinuity_sequence += discontinuities as u64 + unknown;
+        self.sequence_next = self.sequence_next.saturating_add(unknown);
+        self.entries.clear();
+    }
+
+    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
+    pub fn render(&self, directory: &str) -> String {
+        let mut text = String::with_capacity(128 + 64 * self.entries.len());
+        self.write(&mut text, directory)
+            .expect("a String takes all that is written");
+        text
+    }
+
+    /// Takes out the segments that are too many.
+    fn shorten(&mut self) -> Vec<Removed> {
+        let Kind::Live { window } = self.kind else {
+            return Vec::new();
+        };
+        let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s.unwrap_or(0));
+        let mut duration_90k = self.duration_90k();
+        let mut removed = Vec::new();
+        while self.entries.len() > window {
+            let Some(first) = self.entries.front().map(|entry| entry.segment) else {
+                break;
+            };
+            duration_90k -= first.duration_90k;
+            let is_overlong = self.entries.len() > window + EXTRA_SEGMENTS_MAX;
+            if duration_90k < least_90k && !is_overlong {
+                break;
+            }
+            self.entries.pop_front();
+            self.discontinuity_sequence += u64::from(first.discontinuity);
+            let keep_90k = first.duration_90k + self.duration_longest_90k;
+            let keep = Duration::from_micros(micros(keep_90k));
+            removed.push(Removed {
+                segment: first,
+                keep,
+            });
+        }
+        removed
+    }
+
+    fn write(&self, text: &mut String, directory: &str) -> fmt::Result {
+        let sequence = self
+            .entries
+            .front()
+            .map_or(0, |entry| entry.segment.sequence);
+        let target_duration_s = self.target_duration_s.unwrap_or(1);
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
+        match self.kind {
+            Kind::Live { .. } => {
+                writeln!(
+                    text,
+                    "#EXT-X-DISCONTINUITY-SEQUENCE:{}",
+                    self.discontinuity_sequence
+                )?;
+            }
+            Kind::Vod => {
+                writeln!(text, "#EXT-X-PLAYLIST-TYPE:VOD")?;
+                if self.segments().all(|segment| segment.independent) {
+                    writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+                }
+            }
+        }
+        for (index, entry) in self.entries.iter().enumerate() {
+            self.write_entry(text, (directory, index == 0), entry)?;
+        }
+        match self.kind {
+            Kind::Live { .. } => Ok(()),
+            Kind::Vod => writeln!(text, "#EXT-X-ENDLIST"),
+        }
+    }
+
+    fn write_entry(
+        &self,
+        text: &mut String,
+        (directory, is_first): (&str, bool),
+        entry: &Entry,
+    ) -> fmt::Result {
+        let Entry {
+            segment,
+            duration_micros,
+        } = entry;
+        if segment.discontinuity {
+            writeln!(text, "#EXT-X-DISCONTINUITY")?;
+        }
+        // A file has no wall time.
+        if self.kind != Kind::Vod && (is_first || segment.discontinuity) {
+            writeln!(
+                text,
+                "#EXT-X-PROGRAM-DATE-TIME:{:.3}",
+                timestamp(segment.date_time)
+            )?;
+        }
+        let (seconds, micros) = (duration_micros / 1_000_000, duration_micros % 1_000_000);
+        writeln!(
+            text,
+            "#EXTINF:{seconds}.{micros:06},\n{directory}segment-{}.ts",
+            segment.sequence
+        )
+    }
+}
+
+fn micros(duration_90k: u64) -> u64 {
+    duration_90k * 100 / 9
+}
+
+fn rounded_s(duration_90k: u64) -> u32 {
+    u32::try_from((duration_90k + SECOND_90K / 2) / SECOND_90K).unwrap_or(u32::MAX)
+}
+
+fn timestamp(wall: Wall) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(wall.as_nanos())).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,522 @@
+//! Cuts the packets of one program into Media Segments at random access points.
+//!
+//! Source: RFC 8216 §3.2, §4.3.3.1; ISO/IEC 13818-1 §2.4.3.5 (random_access_indicator).
+//!
+//! Nothing leaves before the first random access point, and nothing of a PES packet or section
+//! that began before it. From there on every packet leaves once, in order, as it came; PAT and
+//! PMT are added at the start of each segment, when they change, and every 100 ms of media.
+//!
+//! A cut is decided when a unit's head is understood, packets after the unit began; until then
+//! the unit is held back. A unit whose time stamps leap is held back until the next one confirms
+//! the leap, so that one damaged stamp makes no discontinuity.
+
+use bytes::BytesMut;
+use weir_hal::Wall;
+
+use crate::{
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts},
+    segment::{
+        Counters, Output, Phase, Rules,
+        coding::Coding,
+        cut::{OpenSegment, Reason},
+        date_time::DateTime,
+        mux::Tables,
+        on_air::{Candidate, Circumstances, Cut, OnAir},
+        pending::{CHUNK_BYTES, Mark, Pending},
+        pid_set::PidSet,
+        sequence::{first_sequence, until_grid_line},
+        target_duration::TargetDuration,
+        timeline::{Stamps, Timeline},
+    },
+};
+
+/// Bytes held back at most while a cut is undecided: a key frame of 8 Mbit. A larger one is
+/// passed on without a cut before it.
+const HOLD_BACK_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The least `Rules::bytes_max` that is obeyed.
+const BYTES_MAX_MIN: u64 = 256 * 1024;
+
+/// Media between two repetitions of PAT and PMT: what TS 101 154 recommends.
+const TABLES_INTERVAL_90K: u64 = 9_000;
+
+/// Where the outputs go.
+type Each<'a> = &'a mut dyn FnMut(Output);
+
+/// Turns the events of one program into segments.
+///
+/// # Limits
+/// Holds at most 1 MiB of undecided packets and 256 KiB of decided ones.
+#[derive(Debug)]
+pub struct Segmenter {
+    rules: Rules,
+    counters: Counters,
+    tables: Tables,
+    change: Change,
+    target: TargetDuration,
+    sequence: Sequence,
+    pending: Pending,
+    /// Where the newest unit of the primary stream begins, until it is understood.
+    unit: Option<Mark>,
+    /// PIDs of which a payload unit has started since the first segment.
+    started: PidSet,
+    on_air: Option<OnAir>,
+    /// True when the next segment does not go on where the last one ended.
+    is_interrupted: bool,
+}
+
+/// What tables and coding did since the last segment began.
+#[derive(Debug, Default)]
+struct Change {
+    coding: Coding,
+    /// The coding broke with what was before.
+    is_break: bool,
+    /// The tables were not written since they changed.
+    tables_stale: bool,
+}
+
+/// The next Media Sequence Number.
+#[derive(Debug, Clone, Copy)]
+enum Sequence {
+    /// At least this; the first segment decides.
+    AtLeast(u64),
+    /// This.
+    Next(u64),
+}
+
+impl Segmenter {
+    /// Makes a segmenter that waits for its first random access point.
+    ///
+    /// The first Media Sequence Number is `sequence_min` with [`Phase::First`]; with
+    /// [`Phase::Grid`] it counts target durations since 1970, from `sequence_min` up.
+    pub fn new(rules: Rules, sequence_min: u64) -> Self {
+        let mut target = TargetDuration::new(&rules);
+        if rules.phase == Phase::First {
+            target.set_to_longest();
+        }
+        Self {
+            rules,
+            counters: Counters::default(),
+            tables: Tables::default(),
+            change: Change::default(),
+            target,
+            sequence: Sequence::AtLeast(sequence_min),
+            pending: Pending::default(),
+            unit: None,
+            started: PidSet::default(),
+            on_air: None,
+            is_interrupted: false,
+        }
+    }
+
+    /// Goes on after a restart, for a playlist that lives on: its Target Duration in `seconds`
+    /// stays, and the first segment begins with a discontinuity, because what was under way when
+    /// the last life ended is missing.
+    pub fn resume(&mut self, seconds: u32) {
+        self.target.set(seconds);
+        self.is_interrupted = true;
+    }
+
+    /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
+    /// the first one, and never decides a cut.
+    pub fn push(&mut self, event: Event<'_>, now: Wall, mut each: impl FnMut(Output)) {
+        match event {
+            Event::Program(program) => self.on_program(program),
+            Event::Parameters(pid, parameters) => {
+                let is_break = self.change.coding.set_parameters(pid, parameters);
+                self.note_change(is_break);
+            }
+            Event::Packet(event) => {
+                self.on_packet(event.packet, event.starts_unit, now, &mut each);
+            }
+            Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
+        }
+    }
+
+    /// Ends the open segment with all that was pushed; the next one begins with a discontinuity.
+    pub fn finish(&mut self, mut each: impl FnMut(Output)) {
+        if let Some(air) = &self.on_air {
+            let end = air.timeline.end();
+            self.hand_on(self.pending.end(), &mut each);
+            self.end_segment(end, &mut each);
+        }
+        self.stop();
+    }
+
+    /// Forgets the open segment, because its bytes could not be kept. Its Media Sequence Number
+    /// is used again by the next one, which begins at the next random access point with a
+    /// discontinuity.
+    pub fn abandon(&mut self) {
+        self.counters.segments_abandoned += u64::from(self.on_air.is_some());
+        self.stop();
+    }
+
+    /// True while a segment is open.
+    pub fn is_filling(&self) -> bool {
+        self.on_air.is_some()
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn stop(&mut self) {
+        self.is_interrupted |= self.on_air.take().is_some();
+        self.unit = None;
+        self.pending.discard();
+    }
+
+    fn on_program(&mut self, program: &Program) {
+        self.tables.set(program);
+        self.change.tables_stale = true;
+        let is_break = self.change.coding.set_program(program);
+        self.note_change(is_break);
+    }
+
+    fn note_change(&mut self, is_break: bool) {
+        self.change.is_break |= is_break;
+        self.counters.program_changes += u64::from(is_break);
+    }
+
+    fn on_packet(&mut self, packet: Packet<'_>, starts_unit: bool, now: Wall, each: Each<'_>) {
+        if self.on_air.is_none() {
+            self.on_packet_waiting(packet, starts_unit, now);
+            return;
+        }
+        if !self.admits(packet) {
+            return;
+        }
+        self.bound_size(now, each);
+        if starts_unit {
+            self.mark_unit(now);
+        } else if self.change.tables_stale && self.held_from().is_none() {
+            self.write_tables();
+        }
+        self.pending.push(packet);
+        self.bound_hold_back(each);
+        let settled = self.held_from().unwrap_or(self.pending.end());
+        if settled - self.pending.start() >= CHUNK_BYTES as u64 {
+            self.hand_on(settled, each);
+        }
+    }
+
+    /// Keeps what may turn out to be the first random access point, and nothing else.
+    fn on_packet_waiting(&mut self, packet: Packet<'_>, starts_unit: bool, now: Wall) {
+        if starts_unit {
+            self.discard();
+            self.started.clear();
+            let position = self.pending.end();
+            self.unit = Some(Mark {
+                position,
+                now,
+                has_tables: false,
+            });
+        }
+        if self.unit.is_none() {
+            self.counters.packets_before_random_access += 1;
+            return;
+        }
+        if !self.admits(packet) {
+            return;
+        }
+        self.pending.push(packet);
+        if self.held_bytes() > HOLD_BACK_BYTES_MAX {
+            self.counters.hold_back_overflows += 1;
+            self.discard();
+        }
+    }
+
+    /// True unless the packet goes on with a payload unit whose start is not in the output.
+    fn admits(&mut self, packet: Packet<'_>) -> bool {
+        if packet.payload_unit_start() {
+            self.started.insert(packet.pid());
+        }
+        let admits = !packet.has_payload() || self.started.contains(packet.pid());
+        self.counters.packets_before_payload_start += u64::from(!admits);
+        admits
+    }
+
+    /// Drops what was held back and proved to be no random access point.
+    fn discard(&mut self) {
+        self.unit = None;
+        self.counters.packets_before_random_access += self.pending.discard();
+    }
+
+    /// Marks the end of the pending bytes as the start of a unit, and writes tables behind the
+    /// mark if they are due, so that a segment cut here opens with them.
+    fn mark_unit(&mut self, now: Wall) {
+        self.unit = None;
+        let position = self.pending.end();
+        let has_tables = self.held_from().is_none() && self.tables_are_due();
+        if has_tables {
+            self.write_tables();
+        }
+        self.unit = Some(Mark {
+            position,
+            now,
+            has_tables,
+        });
+    }
+
+    fn tables_are_due(&self) -> bool {
+        let is_old =
+            |air: &OnAir| air.timeline.pts().abs_diff(air.tables_pts) >= TABLES_INTERVAL_90K;
+        self.change.tables_stale || self.on_air.as_ref().is_some_and(is_old)
+    }
+
+    /// Appends PAT and PMT to the pending bytes. Never behind a mark at which a cut may still
+    /// write its own: continuity counters would step back.
+    fn write_tables(&mut self) {
+        self.tables.write(self.pending.writer());
+        self.change.tables_stale = false;
+        if let Some(air) = &mut self.on_air {
+            air.tables_pts = air.timeline.pts();
+        }
+    }
+
+    /// Position of the first byte that is held back.
+    fn held_from(&self) -> Option<u64> {
+        let suspect = self.on_air.as_ref().and_then(|air| air.suspect?.mark);
+        suspect.or(self.unit).map(|mark| mark.position)
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.held_from()
+            .map_or(0, |position| self.pending.end() - position)
+    }
+
+    fn bound_hold_back(&mut self, each: Each<'_>) {
+        if self.held_bytes() <= HOLD_BACK_BYTES_MAX {
+            return;
+        }
+        self.counters.hold_back_overflows += 1;
+        if let Some(suspect) = self.on_air.as_mut().and_then(|air| air.suspect.take()) {
+            self.accept(&suspect, each);
+        }
+        if self.held_bytes() > HOLD_BACK_BYTES_MAX {
+            self.unit = None;
+        }
+    }
+
+    /// Bytes of the open segment if it were cut at `position`.
+    fn bytes_until(&self, position: u64) -> u64 {
+        let handed_on = self.on_air.as_ref().map_or(0, |air| air.segment.bytes);
+        handed_on + (position - self.pending.start())
+    }
+
+    fn bytes_max(&self) -> u64 {
+        self.rules.bytes_max.max(BYTES_MAX_MIN)
+    }
+
+    /// Cuts before the next packet, wherever that is, when the segment would grow too large.
+    fn bound_size(&mut self, now: Wall, each: Each<'_>) {
+        let position = self.pending.end();
+        let bytes = self.bytes_until(position) + (self.tables.bytes() + PACKET_BYTES) as u64;
+        let bytes_max = self.bytes_max();
+        let Some(air) = self.on_air.as_mut().filter(|_| bytes > bytes_max) else {
+            return;
+        };
+        air.suspect = None;
+        let pts = air.timeline.end().max(air.segment.pts);
+        let mark = Mark {
+            position,
+            now,
+            has_tables: false,
+        };
+        let cut = Cut {
+            reason: Reason::Size,
+            end: pts,
+            begin: pts,
+        };
+        self.cut(mark, cut, false, each);
+    }
+
+    fn on_unit(&mut self, unit: AccessUnit, now: Wall, each: Each<'_>) {
+        let mark = self.unit.take();
+        let stamps = Stamps::of(&unit);
+        self.counters.timestamps_ignored += u64::from(stamps.is_none() && unit.pts.is_some());
+        let candidate = stamps.map(|stamps| Candidate {
+            mark,
+            stamps,
+            random_access: unit.random_access,
+            time_base_changed: unit.time_base_changed,
+            now,
+        });
+        match candidate {
+            Some(candidate) if self.on_air.is_some() => self.judge(candidate, each),
+            Some(candidate) if candidate.random_access => self.start(&candidate, each),
+            _ if self.on_air.is_none() => self.discard(),
+            _ => {}
+        }
+    }
+
+    /// Settles the unit before, if it was suspect, and then this one, unless it is suspect.
+    fn judge(&mut self, candidate: Candidate, each: Each<'_>) {
+        let Some(air) = &mut self.on_air else { return };
+        if let Some(mut suspect) = air.suspect.take() {
+            if air.timeline.confirms(suspect.stamps, candidate.stamps) {
+                suspect.mark = suspect.mark.or(candidate.mark);
+                self.accept(&suspect, each);
+            } else {
+                self.counters.timestamps_ignored += 1;
+            }
+        }
+        let Some(air) = &mut self.on_air else { return };
+        if candidate.time_base_changed || air.timeline.is_credible(candidate.stamps) {
+            self.accept(&candidate, each);
+        } else {
+            air.suspect = Some(candidate);
+        }
+    }
+
+    /// Takes a unit whose stamps are believed, and cuts before it if the rules say so.
+    fn accept(&mut self, unit: &Candidate, each: Each<'_>) {
+        let position = unit.mark.map_or(self.pending.end(), |mark| mark.position);
+        let circumstances = Circumstances {
+            coding_changed: self.change.is_break,
+            is_large: self.bytes_until(position) >= self.bytes_max() / 8 * 7,
+        };
+        let Some(air) = &mut self.on_air else { return };
+        let Some(cut) = air.advance(unit, circumstances, &mut self.target) else {
+            return;
+        };
+        let here = Mark {
+            position,
+            now: unit.now,
+            has_tables: false,
+        };
+        let is_independent = unit.random_access && unit.mark.is_some();
+        self.cut(unit.mark.unwrap_or(here), cut, is_independent, each);
+    }
+
+    /// Begins the first segment after a start or an interruption.
+    fn start(&mut self, unit: &Candidate, each: Each<'_>) {
+        let Some(mark) = unit.mark.filter(|_| !self.tables.is_empty()) else {
+            self.discard();
+            return;
+        };
+        let timeline = Timeline::start(unit.stamps);
+        let pts = timeline.pts();
+        let date_time = DateTime::anchor(pts, mark.now);
+        let segment = OpenSegment {
+            sequence: self.number(pts, mark.now),
+            pts,
+            cut_from: self.cut_from(pts, timeline.frame_90k(), true),
+            discontinuity: self.is_interrupted,
+            independent: true,
+            date_time: mark.now,
+            bytes: 0,
+        };
+        self.on_air = Some(OnAir {
+            segment,
+            timeline,
+            date_time,
+            suspect: None,
+            random_access_pts: Some(pts),
+            tables_pts: pts,
+        });
+        self.begin_segment(mark, each);
+    }
+
+    /// Ends the open segment at `mark` and begins the next one there.
+    fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
+        self.hand_on(mark.position, each);
+        self.end_segment(cut.end, each);
+        self.count(cut.reason);
+        self.unit = self.unit.filter(|unit| unit.position >= mark.position);
+        let sequence = self.number(cut.begin, mark.now);
+        let discontinuity = cut.reason.is_discontinuity();
+        let frame_90k = self
+            .on_air
+            .as_ref()
+            .map_or(0, |air| air.timeline.frame_90k());
+        let cut_from = self.cut_from(cut.begin, frame_90k, discontinuity);
+        let Some(air) = &mut self.on_air else { return };
+        if cut.reason.breaks_timeline() {
+            air.date_time = DateTime::anchor(cut.begin, mark.now);
+        }
+        air.segment = OpenSegment {
+            sequence,
+            pts: cut.begin,
+            cut_from,
+            discontinuity,
+            independent,
+            date_time: air.date_time.follow(cut.begin, mark.now),
+            bytes: 0,
+        };
+        self.begin_segment(mark, each);
+    }
+
+    /// The Media Sequence Number of the segment that begins at the unwrapped `pts`.
+    fn number(&self, pts: i64, now: Wall) -> u64 {
+        match (self.sequence, self.rules.phase) {
+            (Sequence::Next(sequence), _) | (Sequence::AtLeast(sequence), Phase::First) => sequence,
+            (Sequence::AtLeast(least), Phase::Grid) => {
+                least.max(first_sequence(now, as_sent(pts), self.rules.target))
+            }
+        }
+    }
+
+    /// The unwrapped PTS from which on a segment that begins at `pts` is cut.
+    fn cut_from(&self, pts: i64, frame_90k: i64, is_fresh: bool) -> i64 {
+        // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
+        let tolerance_90k = frame_90k / 2;
+        let span = if is_fresh && self.rules.phase == Phase::Grid {
+            until_grid_line(as_sent(pts), self.rules.target, tolerance_90k)
+        } else {
+            self.target.target_90k()
+        };
+        pts + span - tolerance_90k
+    }
+
+    fn begin_segment(&mut self, mark: Mark, each: Each<'_>) {
+        let Some(air) = &mut self.on_air else { return };
+        each(Output::Begin {
+            sequence: air.segment.sequence,
+        });
+        self.sequence = Sequence::Next(air.segment.sequence);
+        self.change.is_break = false;
+        self.is_interrupted = false;
+        air.tables_pts = air.segment.pts;
+        if !mark.has_tables {
+            let mut bytes = BytesMut::with_capacity(self.tables.bytes());
+            self.tables.write(&mut bytes);
+            self.change.tables_stale = false;
+            air.segment.bytes += bytes.len() as u64;
+            each(Output::Bytes(bytes.freeze()));
+        }
+    }
+
+    fn end_segment(&mut self, end: i64, each: Each<'_>) {
+        let Some(air) = &self.on_air else { return };
+        let segment = air.segment.complete(end, &mut self.target);
+        self.sequence = Sequence::Next(segment.sequence + 1);
+        self.counters.segments += 1;
+        self.counters.bytes += segment.bytes;
+        self.counters.discontinuities += u64::from(segment.discontinuity);
+        each(Output::End(segment));
+    }
+
+    fn hand_on(&mut self, position: u64, each: Each<'_>) {
+        let Some(air) = &mut self.on_air else { return };
+        while let Some(bytes) = self.pending.take_before(position) {
+            air.segment.bytes += bytes.len() as u64;
+            each(Output::Bytes(bytes));
+        }
+    }
+
+    fn count(&mut self, reason: Reason) {
+        match reason {
+            Reason::Early => self.counters.early_cuts += 1,
+            Reason::Overrun => self.counters.target_overruns += 1,
+            Reason::Size => self.counters.size_overruns += 1,
+            Reason::RandomAccess | Reason::Change | Reason::Hole | Reason::Jump => {}
+        }
+    }
+}
+
+/// The PTS whose unwrapped count is `pts`.
+fn as_sent(pts: i64) -> Pts {
+    Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs())
+}

@@ -1,0 +1,83 @@
+//! The first Media Sequence Number: one that two boxes, and the renditions of a channel, agree on.
+//!
+//! Source: RFC 8216 §4.3.3.2 and §6.2.2: numbers never step back, so they must also go up across
+//! a restart. Counting targets since 1970 does that without a record on disk, as long as segments
+//! are not shorter than the target for long; who keeps a record passes it as the least number.
+//!
+//! What is counted are cells of the grid at which [`Phase::Grid`](crate::segment::Phase) cuts. The
+//! distance between wall time and PTS is rounded to whole cells, and the cell of the PTS is added:
+//! reception may differ by almost half a target before two boxes disagree. They do when that
+//! distance happens to lie at the very middle of a cell, and after segments longer than the target.
+
+use std::time::Duration;
+
+use weir_hal::Wall;
+
+use crate::{demux::Pts, segment::target_duration::ticks};
+
+/// The number of the segment that begins at `pts`, received at `now`.
+pub(super) fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
+    let cell = i128::from(ticks(target).max(1));
+    let wall_90k = i128::from(now.as_nanos()) * 9 / 100_000;
+    let pts_90k = i128::from(pts.ticks());
+    let cells = (wall_90k - pts_90k + cell / 2).div_euclid(cell) + pts_90k / cell;
+    u64::try_from(cells.max(0)).unwrap_or(u64::MAX)
+}
+
+/// Ticks from `pts` to the next line of the grid; a line nearer than `tolerance_90k` is passed by.
+pub(super) fn until_grid_line(pts: Pts, target: Duration, tolerance_90k: i64) -> i64 {
+    let cell = ticks(target).max(1);
+    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell;
+    let distance = cell - into;
+    if distance <= tolerance_90k {
+        distance + cell
+    } else {
+        distance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Duration = Duration::from_secs(6);
+    const SECOND: u64 = 90_000;
+
+    fn wall(seconds: f64) -> Wall {
+        Wall::from_nanos((seconds * 1e9) as u64)
+    }
+
+    #[test]
+    fn boxes_that_join_at_different_moments_agree() {
+        // PTS 100 s was on air at wall time 1_000_000.7 s.
+        let at = |pts: u64, jitter: f64| {
+            let now = wall(1_000_000.7 + pts as f64 - 100.0 + jitter);
+            first_sequence(now, Pts::from_ticks(pts * SECOND), TARGET)
+        };
+        assert_eq!(at(100, 0.0), at(97, 0.3), "one cell: 96 s to 102 s");
+        assert_eq!(at(103, 0.0), at(100, 0.0) + 1);
+        assert_eq!(at(6 * 50, 0.2), at(100, 0.0) + 34);
+    }
+
+    #[test]
+    fn grows_with_wall_time() {
+        let day = first_sequence(wall(86_400.0), Pts::from_ticks(0), TARGET);
+        assert_eq!(day, 14_400);
+    }
+
+    #[test]
+    fn grid_line_at_hand_is_passed_by() {
+        assert_eq!(
+            until_grid_line(Pts::from_ticks(5 * SECOND), TARGET, 1_800),
+            90_000
+        );
+        assert_eq!(
+            until_grid_line(Pts::from_ticks(6 * SECOND), TARGET, 1_800),
+            540_000
+        );
+        assert_eq!(
+            until_grid_line(Pts::from_ticks(6 * SECOND - 1_000), TARGET, 1_800),
+            541_000
+        );
+    }
+}

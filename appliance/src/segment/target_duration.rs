@@ -1,0 +1,126 @@
+//! Chooses the Target Duration once and keeps every segment within it.
+//!
+//! Source: RFC 8216 §4.3.3.1: each EXTINF, rounded to the nearest second, is at most the Target
+//! Duration, and the Target Duration of a playlist never changes.
+//!
+//! A segment is cut at the first random access point at or after the target, so how long it gets
+//! depends on how far apart these points are. That is learned while the first segment fills:
+//!
+//! - evenly spaced: the smallest multiple of the interval that reaches the target;
+//! - unevenly spaced: the target and the longest interval seen;
+//! - none seen: the longest duration allowed.
+//!
+//! From then on the segmenter cuts early, or off a random access point, rather than overrun.
+
+use heapless::HistoryBuf;
+
+use crate::{demux::Pts, segment::Rules};
+
+/// Intervals remembered: those of the last segment at a usual 1 s to 2 s between key frames.
+const INTERVALS: usize = 8;
+
+/// Intervals that differ by no more than this are even: 10 ms, a rounding of time stamps.
+const EVEN_90K: i64 = 900;
+
+const SECOND_90K: i64 = Pts::HZ as i64;
+
+/// The Target Duration of one stream, and what is known before it is fixed.
+#[derive(Debug, Clone)]
+pub(super) struct TargetDuration {
+    target_90k: i64,
+    duration_max_90k: i64,
+    intervals: HistoryBuf<i64, INTERVALS>,
+    fixed_s: Option<u32>,
+}
+
+impl TargetDuration {
+    /// Nothing is fixed yet; segments are within `rules.duration_max`.
+    pub(super) fn new(rules: &Rules) -> Self {
+        let target_90k = ticks(rules.target);
+        Self {
+            target_90k,
+            duration_max_90k: ticks(rules.duration_max).max(target_90k),
+            intervals: HistoryBuf::new(),
+            fixed_s: None,
+        }
+    }
+
+    /// Takes note of the distance between two successive random access points.
+    pub(super) fn observe(&mut self, interval_90k: i64) {
+        if interval_90k > 0 {
+            self.intervals.write(interval_90k);
+        }
+    }
+
+    /// True when a random access point comes too soon to be cut at, but the one after it, by the
+    /// longest of the last intervals, would come too late.
+    pub(super) fn next_would_overrun(&self, elapsed_90k: i64) -> bool {
+        let longest = self.intervals.iter().copied().max().unwrap_or(0);
+        elapsed_90k > self.target_90k() / 2 && elapsed_90k + longest > self.limit_90k()
+    }
+
+    /// Media after which a segment is cut at the next random access point.
+    pub(super) fn target_90k(&self) -> i64 {
+        match self.fixed_s {
+            Some(seconds) if self.target_90k > self.limit_90k() => i64::from(seconds) * SECOND_90K,
+            _ => self.target_90k,
+        }
+    }
+
+    /// Fixes the Target Duration, if that has not been done, when the first segment ends after
+    /// `duration_90k`; returns it in seconds.
+    pub(super) fn fix(&mut self, duration_90k: i64) -> u32 {
+        if let Some(seconds) = self.fixed_s {
+            return seconds;
+        }
+        let longest = self
+            .expected_90k()
+            .max(duration_90k)
+            .min(self.duration_max_90k);
+        *self.fixed_s.insert(rounded_s(longest))
+    }
+
+    /// Sets the Target Duration to `seconds`, as a playlist that lives on demands it.
+    pub(super) fn set(&mut self, seconds: u32) {
+        self.fixed_s = Some(seconds.max(1));
+    }
+
+    /// Sets the Target Duration to the longest duration allowed: nothing but that ends a segment.
+    pub(super) fn set_to_longest(&mut self) {
+        self.fixed_s = Some(rounded_s(self.duration_max_90k));
+    }
+
+    /// The most a segment may last: it still rounds to the Target Duration.
+    pub(super) fn limit_90k(&self) -> i64 {
+        self.fixed_s.map_or(self.duration_max_90k, |seconds| {
+            let rounds_down = i64::from(seconds) * SECOND_90K + SECOND_90K / 2 - 1;
+            rounds_down.min(self.duration_max_90k)
+        })
+    }
+
+    /// The longest a segment is expected to get.
+    fn expected_90k(&self) -> i64 {
+        let longest = self.intervals.iter().max();
+        let shortest = self.intervals.iter().min();
+        match (shortest, longest) {
+            (Some(shortest), Some(longest)) if longest - shortest <= EVEN_90K => {
+                let intervals = (self.target_90k - EVEN_90K).max(1).div_euclid(*longest) + 1;
+                intervals * longest
+            }
+            (_, Some(longest)) => self.target_90k + longest,
+            _ => self.duration_max_90k,
+        }
+    }
+}
+
+/// `duration_90k` in seconds, rounded to the nearest as the Target Duration demands, at least 1.
+fn rounded_s(duration_90k: i64) -> u32 {
+    u32::try_from((duration_90k + SECOND_90K / 2) / SECOND_90K)
+        .unwrap_or(u32::MAX)
+        .max(1)
+}
+
+/// `span` in ticks of 90 kHz.
+pub(super) fn ticks(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_micros() * 9 / 100).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,90 @@
+//! Time from the kernel's clocks.
+//!
+//! Source: `clock_gettime(2)`, `clock_nanosleep(2)`. Monotonic time does not advance while the
+//! machine is suspended; an appliance never is.
+//!
+//! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
+
+use nix::{
+    errno::Errno,
+    sys::time::TimeSpec,
+    time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep},
+};
+
+use crate::{Monotonic, Wall};
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// `CLOCK_MONOTONIC` and `CLOCK_REALTIME`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clock;
+
+impl Clock {
+    /// The clocks of this machine.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl crate::Clock for Clock {
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_nanos(nanos_on(ClockId::CLOCK_MONOTONIC))
+    }
+
+    fn wall(&self) -> Wall {
+        Wall::from_nanos(nanos_on(ClockId::CLOCK_REALTIME))
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) {
+        let deadline = timespec(deadline.as_nanos());
+        let flags = ClockNanosleepFlags::TIMER_ABSTIME;
+        while let Err(error) = clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &deadline) {
+            // A signal handler ran. The deadline is absolute, so sleeping on cannot drift.
+            assert_eq!(
+                error,
+                Errno::EINTR,
+                "a valid deadline is only ever interrupted"
+            );
+        }
+    }
+}
+
+fn nanos_on(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock).expect("every Linux has both clocks");
+    nanos(now.tv_sec(), now.tv_nsec())
+}
+
+/// A kernel time as nanoseconds; times before the clock's start become zero.
+pub(super) fn nanos(seconds: i64, nanos: i64) -> u64 {
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    seconds
+        .saturating_mul(NANOS_PER_SECOND)
+        .saturating_add(u64::try_from(nanos).unwrap_or(0))
+}
+
+fn timespec(nanos: u64) -> TimeSpec {
+    let part = |value: u64| i64::try_from(value).expect("u64::MAX nanoseconds are 2^34.2 seconds");
+    TimeSpec::new(
+        part(nanos / NANOS_PER_SECOND),
+        part(nanos % NANOS_PER_SECOND),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_deadline_is_a_valid_kernel_time() {
+        let latest = timespec(u64::MAX);
+        assert_eq!(
+            (latest.tv_sec(), latest.tv_nsec()),
+            (18_446_744_073, 709_551_615)
+        );
+    }
+
+    #[test]
+    fn a_time_before_the_start_is_zero() {
+        assert_eq!(nanos(-1, 0), 0);
+    }
+}

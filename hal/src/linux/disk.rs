@@ -1,0 +1,189 @@
+//! Files and block devices of the Linux kernel.
+//!
+//! Source: open(2), pread(2), pwrite(2), fdatasync(2), fsync(2) on directories, flock(2),
+//! statvfs(3). The standard library opens everything with `O_CLOEXEC` and repeats a call that a
+//! signal broke off.
+//!
+//! Refuses: direct and asynchronous I/O. Every call may block.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is what hal::Disk stands for"
+)]
+
+use std::{
+    fs::{self, OpenOptions, TryLockError},
+    io::{self, Seek, SeekFrom},
+    os::unix::fs::{FileExt, FileTypeExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nix::sys::statvfs::statvfs;
+
+use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
+
+/// The file systems of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl Disk {
+    /// The file systems below `/`.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl crate::Disk for Disk {
+    fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn crate::File>, Error> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        let act = match access {
+            Access::Read => "open",
+            Access::ReadWrite => {
+                options.write(true);
+                "open"
+            }
+            Access::Create => {
+                options.write(true).create(true).truncate(true);
+                "create"
+            }
+        };
+        let file = options.open(path).map_err(failed(act, path))?;
+        Ok(Arc::new(File {
+            file,
+            path: path.to_owned(),
+        }))
+    }
+
+    fn create_directory(&self, path: &Path) -> Result<(), Error> {
+        fs::create_dir_all(path).map_err(failed("create directory", path))
+    }
+
+    fn kind(&self, path: &Path) -> Result<FileKind, Error> {
+        let metadata = fs::metadata(path).map_err(failed("look at", path))?;
+        Ok(kind_of(metadata.file_type()))
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<DirectoryEntry>, Error> {
+        let failed = failed("list", path);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path).map_err(&failed)? {
+            let path = entry.map_err(&failed)?.path();
+            match fs::metadata(&path) {
+                Ok(metadata) => entries.push(directory_entry(path, &metadata)),
+                // Removed since it was listed, or a link to nowhere: there is nothing to tell.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        entries.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        Ok(entries)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        fs::rename(from, to).map_err(failed("rename", from))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), Error> {
+        fs::remove_file(path).map_err(failed("remove", path))
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<(), Error> {
+        let directory = fs::File::open(path).map_err(failed("open", path))?;
+        directory.sync_all().map_err(failed("sync", path))
+    }
+
+    fn usage(&self, path: &Path) -> Result<DiskUsage, Error> {
+        let usage = statvfs(path)
+            .map_err(io::Error::from)
+            .map_err(failed("take the fill of", path))?;
+        let block_bytes = usage.fragment_size();
+        Ok(DiskUsage {
+            bytes_total: usage.blocks().saturating_mul(block_bytes),
+            bytes_free: usage.blocks_available().saturating_mul(block_bytes),
+        })
+    }
+}
+
+/// An open file, with its path for error texts. The kernel drops its lock with the last handle.
+#[derive(Debug)]
+struct File {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl crate::File for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self
+                .file
+                .read_at(&mut buffer[filled..], offset + filled as u64)
+            {
+                Ok(0) => break,
+                Ok(bytes) => filled += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed("read", &self.path)(error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(failed("write", &self.path))
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(failed("sync", &self.path))
+    }
+
+    fn bytes(&self) -> Result<u64, Error> {
+        // The metadata of a block device has no size, but its end can be sought. Nothing here
+        // depends on the position that this moves.
+        (&self.file)
+            .seek(SeekFrom::End(0))
+            .map_err(failed("measure", &self.path))
+    }
+
+    fn lock_exclusive(&self) -> Result<(), Error> {
+        self.file
+            .try_lock()
+            .map_err(|error| match error {
+                TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+                TryLockError::Error(error) => error,
+            })
+            .map_err(failed("lock", &self.path))
+    }
+}
+
+/// Names the failed act.
+fn failed<'a>(act: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
+    move |source| Error::Disk {
+        act,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn directory_entry(path: PathBuf, metadata: &fs::Metadata) -> DirectoryEntry {
+    let kind = kind_of(metadata.file_type());
+    let bytes = match kind {
+        FileKind::Regular => metadata.len(),
+        FileKind::Directory | FileKind::BlockDevice | FileKind::Other => 0,
+    };
+    DirectoryEntry { path, kind, bytes }
+}
+
+fn kind_of(file_type: fs::FileType) -> FileKind {
+    if file_type.is_dir() {
+        FileKind::Directory
+    } else if file_type.is_file() {
+        FileKind::Regular
+    } else if file_type.is_block_device() {
+        FileKind::BlockDevice
+    } else {
+        FileKind::Other
+    }
+}

@@ -1,0 +1,519 @@
+//! A disk in memory that tells the truth about durability.
+//!
+//! Every file keeps two bodies: what a read sees, and what is on the platter. [`power_cut`] puts
+//! an end to the running machine and returns the disk that the next one finds: each write that
+//! was not synced is kept, dropped or torn (some of its 4 KiB pages are kept), in random order,
+//! and each creation, rename or removal that was not followed by a sync of its directory may be
+//! undone, whatever happened to the others. Syncing a file does not make its name durable.
+//!
+//! After a sync that failed, the writes it was to cover stay in danger even if a later sync
+//! succeeds, as on Linux, which reports a lost page once and forgets it.
+//!
+//! Refuses: links, permissions and partial reads. Block devices are played by regular files.
+//!
+//! [`power_cut`]: Disk::power_cut
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use super::{
+    Generator, lock,
+    platter::{Inode, below, coin},
+};
+use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
+
+/// Room on a new disk, so that a runaway test meets "full" before the machine's memory ends.
+const BYTES_TOTAL: u64 = 4 << 30;
+/// Linux's number for an input/output error.
+const EIO: i32 = 5;
+
+/// The kinds of call that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// [`crate::File::read_at`].
+    Read,
+    /// [`crate::File::write_at`], which then leaves a random prefix behind.
+    Write,
+    /// [`crate::File::sync`] and [`crate::Disk::sync_directory`].
+    Sync,
+}
+
+/// Which calls fail, counted from 1 for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The Nth call alone.
+    Once(u64),
+    /// The Nth call and all that follow.
+    ForEver(u64),
+}
+
+/// A file system in memory. Clones are the same disk.
+#[derive(Clone)]
+pub struct Disk {
+    seed: u64,
+    state: Arc<Mutex<State>>,
+}
+
+impl Disk {
+    /// An empty disk of 4 GiB whose accidents are chosen by `seed`.
+    pub fn new(seed: u64) -> Self {
+        let names = BTreeMap::from([(PathBuf::from("/"), Node::Directory)]);
+        Self::with_names(seed, Generator::new(seed), names)
+    }
+
+    /// Ends this machine and returns the disk as the next one finds it.
+    ///
+    /// From now on every call on this disk and its open files fails.
+    #[must_use]
+    pub fn power_cut(&self) -> Self {
+        let mut state = self.lock();
+        state.is_powered = false;
+        let names = state.names_after_power_cut();
+        for node in names.values() {
+            if let Node::File(inode) = node {
+                inode.lock().cut_power(&mut state.random);
+            }
+        }
+        Self::with_names(self.seed, state.random.clone(), names)
+    }
+
+    /// Makes calls of one kind fail with EIO, in place of what was planned for them before.
+    pub fn inject(&self, call: Call, fault: Fault) {
+        self.lock().faults.insert(call, fault);
+    }
+
+    /// Forgets all that was planned by [`Disk::inject`].
+    pub fn heal(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Leaves room for `bytes` more; what does not fit fails with kind `StorageFull`.
+    pub fn set_bytes_free(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.bytes_total = state.bytes_used.saturating_add(bytes);
+    }
+
+    /// Flips the lowest bit of one byte of a file, as a failing medium does.
+    ///
+    /// Returns false if there is no such byte.
+    pub fn rot(&self, path: &Path, offset: usize) -> bool {
+        let state = self.lock();
+        let Some(Node::File(inode)) = state.names.get(path) else {
+            return false;
+        };
+        let mut content = inode.lock();
+        let Some(byte) = content.current.get_mut(offset) else {
+            return false;
+        };
+        *byte ^= 1;
+        if let Some(byte) = content.durable.get_mut(offset) {
+            *byte ^= 1;
+        }
+        true
+    }
+
+    fn with_names(seed: u64, random: Generator, names: BTreeMap<PathBuf, Node>) -> Self {
+        let bytes_used = names.values().map(Node::bytes).sum();
+        let state = State {
+            is_powered: true,
+            random,
+            names_durable: names.clone(),
+            names,
+            name_changes: Vec::new(),
+            faults: BTreeMap::new(),
+            bytes_total: BYTES_TOTAL,
+            bytes_used,
+        };
+        Self {
+            seed,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Runs one act on a machine that still has power.
+    fn act<T>(
+        &self,
+        act: &'static str,
+        path: &Path,
+        run: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        let mut state = self.lock();
+        let outcome = if state.is_powered {
+            run(&mut state)
+        } else {
+            Err(io::Error::other("the power is off"))
+        };
+        outcome.map_err(|source| Error::Disk {
+            act,
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+impl Debug for Disk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Disk")
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl crate::Disk for Disk {
+    fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn crate::File>, Error> {
+        let inode = self.act("open", path, |state| match access {
+            Access::Read | Access::ReadWrite => state.file(path),
+            Access::Create => state.create(path),
+        })?;
+        Ok(Arc::new(File {
+            disk: self.clone(),
+            path: path.to_owned(),
+            inode,
+            holds_lock: Mutex::new(false),
+        }))
+    }
+
+    fn create_directory(&self, path: &Path) -> Result<(), Error> {
+        self.act("create directory", path, |state| {
+            let mut parents: Vec<&Path> = path.ancestors().collect();
+            parents.reverse();
+            for path in parents {
+                match state.names.get(path) {
+                    Some(Node::Directory) => {}
+                    Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+                    None => state.change_name(NameChange::Set(path.into(), Node::Directory)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn kind(&self, path: &Path) -> Result<FileKind, Error> {
+        self.act("look at", path, |state| state.node(path).map(Node::kind))
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<DirectoryEntry>, Error> {
+        self.act("list", path, |state| {
+            if state.node(path)?.kind() != FileKind::Directory {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            let entries = state.names.iter();
+            Ok(entries
+                .filter(|(name, _)| name.parent() == Some(path))
+                .map(|(name, node)| DirectoryEntry {
+                    path: name.clone(),
+                    kind: node.kind(),
+                    bytes: node.bytes(),
+                })
+                .collect())
+        })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.act("rename", from, |state| {
+            let inode = state.file(from)?;
+            state.check_parent(to)?;
+            state.unlink_if_there(to)?;
+            state.change_name(NameChange::Move(from.into(), to.into(), inode));
+            Ok(())
+        })
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), Error> {
+        self.act("remove", path, |state| {
+            state.file(path)?;
+            state.unlink_if_there(path)?;
+            state.change_name(NameChange::Remove(path.into()));
+            Ok(())
+        })
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<(), Error> {
+        self.act("sync", path, |state| {
+            state.node(path)?;
+            state.meet_fault(Call::Sync)?;
+            let changes = std::mem::take(&mut state.name_changes);
+            let (synced, unsynced) = changes.into_iter().partition(|change| change.is_in(path));
+            state.name_changes = unsynced;
+            let synced: Vec<NameChange> = synced;
+            for change in synced {
+                change.apply(&mut state.names_durable);
+            }
+            Ok(())
+        })
+    }
+
+    fn usage(&self, path: &Path) -> Result<DiskUsage, Error> {
+        self.act("take the fill of", path, |state| {
+            state.node(path)?;
+            Ok(DiskUsage {
+                bytes_total: state.bytes_total,
+                bytes_free: state.bytes_free(),
+            })
+        })
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+struct File {
+    disk: Disk,
+    path: PathBuf,
+    inode: Inode,
+    holds_lock: Mutex<bool>,
+}
+
+impl crate::File for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        self.disk.act("read", &self.path, |state| {
+            state.meet_fault(Call::Read)?;
+            let content = self.inode.lock();
+            let start = index(offset)?.min(content.current.len());
+            let bytes = buffer.len().min(content.current.len() - start);
+            buffer[..bytes].copy_from_slice(&content.current[start..start + bytes]);
+            Ok(bytes)
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
+        self.disk.act("write", &self.path, |state| {
+            let fault = state.meet_fault(Call::Write);
+            let wanted = if fault.is_ok() {
+                bytes.len()
+            } else {
+                below(&mut state.random, bytes.len())
+            };
+            let start = index(offset)?;
+            let mut content = self.inode.lock();
+            // Room is taken by growth alone.
+            let room = content.current.len().max(start) as u64 + state.bytes_free();
+            let fitting = wanted.min(usize::try_from(room).unwrap_or(usize::MAX) - start);
+            let bytes_before = content.current.len();
+            content.write(&bytes[..fitting], start);
+            if content.is_linked {
+                state.bytes_used += (content.current.len() - bytes_before) as u64;
+            }
+            fault?;
+            if fitting < wanted {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.disk.act("sync", &self.path, |state| {
+            let fault = state.meet_fault(Call::Sync);
+            self.inode.lock().sync(fault.is_ok());
+            fault
+        })
+    }
+
+    fn bytes(&self) -> Result<u64, Error> {
+        self.disk.act("measure", &self.path, |_| {
+            Ok(self.inode.lock().current.len() as u64)
+        })
+    }
+
+    fn lock_exclusive(&self) -> Result<(), Error> {
+        self.disk.act("lock", &self.path, |_| {
+            let mut holds_lock = lock(&self.holds_lock);
+            let mut content = self.inode.lock();
+            if content.is_locked && !*holds_lock {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            content.is_locked = true;
+            *holds_lock = true;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if *lock(&self.holds_lock) {
+            self.inode.lock().is_locked = false;
+        }
+    }
+}
+
+/// All of one disk but the bodies of its files.
+#[derive(Debug)]
+struct State {
+    is_powered: bool,
+    random: Generator,
+    names: BTreeMap<PathBuf, Node>,
+    names_durable: BTreeMap<PathBuf, Node>,
+    /// What led from `names_durable` to `names`, in order.
+    name_changes: Vec<NameChange>,
+    faults: BTreeMap<Call, Fault>,
+    bytes_total: u64,
+    /// Bytes of all files that have a name.
+    bytes_used: u64,
+}
+
+impl State {
+    fn node(&self, path: &Path) -> io::Result<&Node> {
+        let node = self.names.get(path);
+        node.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Inode> {
+        match self.node(path)? {
+            Node::File(inode) => Ok(inode.clone()),
+            Node::Directory => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<Inode> {
+        if self.names.contains_key(path) {
+            let inode = self.file(path)?;
+            let mut content = inode.lock();
+            self.bytes_used -= content.current.len() as u64;
+            content.truncate();
+            drop(content);
+            return Ok(inode);
+        }
+        self.check_parent(path)?;
+        let inode = Inode::default();
+        inode.lock().is_linked = true;
+        self.change_name(NameChange::Set(path.into(), Node::File(inode.clone())));
+        Ok(inode)
+    }
+
+    fn check_parent(&self, path: &Path) -> io::Result<()> {
+        match path.parent().map(|parent| self.node(parent)).transpose()? {
+            Some(Node::Directory) => Ok(()),
+            Some(Node::File(_)) | None => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// Gives back the room of the file behind `path`, which is about to lose that name.
+    fn unlink_if_there(&mut self, path: &Path) -> io::Result<()> {
+        if self.names.contains_key(path) {
+            let inode = self.file(path)?;
+            let mut content = inode.lock();
+            content.is_linked = false;
+            self.bytes_used -= content.current.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn change_name(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.name_changes.push(change);
+    }
+
+    fn bytes_free(&self) -> u64 {
+        self.bytes_total.saturating_sub(self.bytes_used)
+    }
+
+    fn meet_fault(&mut self, call: Call) -> io::Result<()> {
+        let Some(fault) = self.faults.get_mut(&call) else {
+            return Ok(());
+        };
+        let (Fault::Once(calls) | Fault::ForEver(calls)) = fault;
+        *calls = calls.saturating_sub(1);
+        if *calls > 0 {
+            return Ok(());
+        }
+        if matches!(fault, Fault::Once(_)) {
+            self.faults.remove(&call);
+        }
+        Err(io::Error::from_raw_os_error(EIO))
+    }
+
+    fn names_after_power_cut(&mut self) -> BTreeMap<PathBuf, Node> {
+        let mut names = self.names_durable.clone();
+        for change in &self.name_changes {
+            if coin(&mut self.random) {
+                change.apply(&mut names);
+            }
+        }
+        // Parents come before children, so an orphan of an orphan is found as well.
+        for path in names.keys().cloned().collect::<Vec<_>>() {
+            if path
+                .parent()
+                .is_some_and(|parent| !names.contains_key(parent))
+            {
+                names.remove(&path);
+            }
+        }
+        names
+    }
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+enum Node {
+    Directory,
+    File(Inode),
+}
+
+impl Node {
+    fn kind(&self) -> FileKind {
+        match self {
+            Self::Directory => FileKind::Directory,
+            Self::File(_) => FileKind::Regular,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Directory => 0,
+            Self::File(inode) => inode.lock().current.len() as u64,
+        }
+    }
+}
+
+/// One act on directories.
+#[derive(Debug)]
+enum NameChange {
+    Set(PathBuf, Node),
+    Move(PathBuf, PathBuf, Inode),
+    Remove(PathBuf),
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<PathBuf, Node>) {
+        match self {
+            Self::Set(path, node) => {
+                names.insert(path.clone(), node.clone());
+            }
+            Self::Move(from, to, inode) => {
+                names.remove(from);
+                names.insert(to.clone(), Node::File(inode.clone()));
+            }
+            Self::Remove(path) => {
+                names.remove(path);
+            }
+        }
+    }
+
+    fn is_in(&self, directory: &Path) -> bool {
+        match self {
+            Self::Set(path, _) | Self::Remove(path) => path.parent() == Some(directory),
+            Self::Move(from, to, _) => {
+                from.parent() == Some(directory) || to.parent() == Some(directory)
+            }
+        }
+    }
+}
+
+/// Offsets at which no file of this size can end are refused as Linux refuses them.
+fn index(offset: u64) -> io::Result<usize> {
+    match usize::try_from(offset) {
+        Ok(offset) if offset <= usize::MAX / 2 => Ok(offset),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}

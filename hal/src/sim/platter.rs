@@ -1,0 +1,233 @@
+//! What lies on the medium of a simulated disk, and what a power cut makes of it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{Generator, lock};
+
+/// What a power cut keeps or loses as one: a page of the page cache.
+const PAGE_BYTES: usize = 4096;
+
+/// A file whatever its name, shared by its names and its open handles.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inode(Arc<Mutex<Content>>);
+
+impl Inode {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Content> {
+        lock(&self.0)
+    }
+}
+
+/// The body of a file, as it is read and as it would survive.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// What a read sees.
+    pub(super) current: Vec<u8>,
+    /// What survives for certain.
+    pub(super) durable: Vec<u8>,
+    /// What led from `durable` to `current`, in order.
+    unsynced: Vec<Write>,
+    /// Some name stands for it, so that it counts against the size of the disk.
+    pub(super) is_linked: bool,
+    /// Some handle holds the exclusive lock.
+    pub(super) is_locked: bool,
+}
+
+#[derive(Debug)]
+struct Write {
+    change: Change,
+    /// A failed sync has passed over it: no later sync saves it.
+    is_forgotten: bool,
+}
+
+#[derive(Debug)]
+enum Change {
+    Truncate,
+    Put { start: usize, bytes: Vec<u8> },
+}
+
+impl Content {
+    pub(super) fn truncate(&mut self) {
+        self.current.clear();
+        self.unsynced.push(Write {
+            change: Change::Truncate,
+            is_forgotten: false,
+        });
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8], start: usize) {
+        put(&mut self.current, bytes, start);
+        self.unsynced.push(Write {
+            change: Change::Put {
+                start,
+                bytes: bytes.to_vec(),
+            },
+            is_forgotten: false,
+        });
+    }
+
+    /// Makes what was written durable, or, if the device fails, puts it in lasting danger.
+    pub(super) fn sync(&mut self, succeeds: bool) {
+        for write in std::mem::take(&mut self.unsynced) {
+            if succeeds && !write.is_forgotten {
+                write.change.apply(&mut self.durable);
+            } else {
+                self.unsynced.push(Write {
+                    is_forgotten: true,
+                    ..write
+                });
+            }
+        }
+    }
+
+    /// Keeps, drops or tears each unsynced write, in random order.
+    pub(super) fn cut_power(&mut self, random: &mut Generator) {
+        let mut writes = std::mem::take(&mut self.unsynced);
+        for last in (1..writes.len()).rev() {
+            writes.swap(last, below(random, last + 1));
+        }
+        for write in writes {
+            match random.below(3) {
+                0 => {}
+                1 => write.change.apply(&mut self.durable),
+                _ => write.change.apply_torn(&mut self.durable, random),
+            }
+        }
+        self.current.clone_from(&self.durable);
+        self.is_locked = false;
+        self.is_linked = true;
+    }
+}
+
+impl Change {
+    fn apply(&self, body: &mut Vec<u8>) {
+        match self {
+            Self::Truncate => body.clear(),
+            Self::Put { start, bytes } => put(body, bytes, *start),
+        }
+    }
+
+    /// Applies each 4 KiB page of the file that the write touched, or does not.
+    fn apply_torn(&self, body: &mut Vec<u8>, random: &mut Generator) {
+        let Self::Put { start, bytes } = self else {
+            return self.apply(body);
+        };
+        let (mut start, mut rest) = (*start, bytes.as_slice());
+        while !rest.is_empty() {
+            let (page, after) = rest.split_at(rest.len().min(PAGE_BYTES - start % PAGE_BYTES));
+            if coin(random) {
+                put(body, page, start);
+            }
+            start += page.len();
+            rest = after;
+        }
+    }
+}
+
+fn put(body: &mut Vec<u8>, bytes: &[u8], start: usize) {
+    let end = start + bytes.len();
+    if body.len() < end && !bytes.is_empty() {
+        body.resize(end, 0);
+    }
+    if !bytes.is_empty() {
+        body[start..end].copy_from_slice(bytes);
+    }
+}
+
+/// Draws an index below `bound`, or 0 if `bound` is 0.
+pub(super) fn below(random: &mut Generator, bound: usize) -> usize {
+    // What is drawn is below a usize.
+    usize::try_from(random.below(bound as u64)).unwrap_or(0)
+}
+
+/// Draws yes or no.
+pub(super) fn coin(random: &mut Generator) -> bool {
+    random.below(2) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::{Access, Disk as _, sim::Disk};
+
+    const PAGE: usize = super::PAGE_BYTES;
+
+    fn write(disk: &Disk, name: &str, bytes: &[u8]) {
+        let file = disk.open(Path::new(name), Access::ReadWrite);
+        let file = file.or_else(|_missing| disk.open(Path::new(name), Access::Create));
+        file.unwrap().write_at(bytes, 0).unwrap();
+    }
+
+    fn sync(disk: &Disk, name: &str) {
+        let file = disk.open(Path::new(name), Access::Read).unwrap();
+        file.sync().unwrap();
+    }
+
+    fn content(disk: &Disk, name: &str) -> Option<Vec<u8>> {
+        let file = disk.open(Path::new(name), Access::Read).ok()?;
+        let mut content = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+        file.read_at(&mut content, 0).unwrap();
+        Some(content)
+    }
+
+    #[test]
+    fn what_is_synced_with_its_name_survives_every_power_cut() {
+        for seed in 0..50 {
+            let disk = Disk::new(seed);
+            write(&disk, "/a", &[1; 3 * PAGE]);
+            sync(&disk, "/a");
+            disk.sync_directory(Path::new("/")).unwrap();
+            let after = disk.power_cut();
+            assert_eq!(content(&after, "/a"), Some(vec![1; 3 * PAGE]), "{disk:?}");
+            assert!(
+                disk.kind(Path::new("/a")).is_err(),
+                "the old machine is off"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unsynced_write_is_kept_dropped_or_torn_by_page() {
+        let mut outcomes = std::collections::BTreeSet::new();
+        for seed in 0..200 {
+            let disk = Disk::new(seed);
+            write(&disk, "/a", &[1; 2 * PAGE]);
+            sync(&disk, "/a");
+            disk.sync_directory(Path::new("/")).unwrap();
+            write(&disk, "/a", &[2; 2 * PAGE]);
+            let after = content(&disk.power_cut(), "/a").unwrap();
+            let (first, second) = after.split_at(PAGE);
+            assert!(first.iter().all(|byte| *byte == first[0]), "{disk:?}");
+            assert!(second.iter().all(|byte| *byte == second[0]), "{disk:?}");
+            outcomes.insert((first[0], second[0]));
+        }
+        assert_eq!(Vec::from_iter(outcomes), [(1, 1), (1, 2), (2, 1), (2, 2)]);
+    }
+
+    #[test]
+    fn an_unsynced_name_may_be_undone() {
+        let survivors = (0..200).filter(|&seed| {
+            let disk = Disk::new(seed);
+            write(&disk, "/new", b"body");
+            sync(&disk, "/new");
+            disk.rename(Path::new("/new"), Path::new("/final")).unwrap();
+            content(&disk.power_cut(), "/final").is_some_and(|body| body == b"body")
+        });
+        assert!((50..150).contains(&survivors.count()));
+    }
+
+    #[test]
+    fn a_write_that_a_failed_sync_passed_over_stays_in_danger() {
+        let losses = (0..200).filter(|&seed| {
+            let disk = Disk::new(seed);
+            write(&disk, "/a", b"body");
+            disk.inject(super::super::Call::Sync, super::super::Fault::Once(1));
+            let file = disk.open(Path::new("/a"), Access::Read).unwrap();
+            file.sync().unwrap_err();
+            file.sync().unwrap();
+            disk.sync_directory(Path::new("/")).unwrap();
+            content(&disk.power_cut(), "/a").unwrap() != b"body"
+        });
+        assert!(losses.count() > 20);
+    }
+}

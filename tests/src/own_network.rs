@@ -1,0 +1,53 @@
+//! A network of a test's own: a namespace where nothing else is heard and loopback carries IPv6
+//! multicast, which the kernel gives no route on a plain machine.
+
+use std::{env, process::Command};
+
+/// Set for the process inside. Not configuration: the mark is how a test knows where it runs.
+const MARK: &str = "WEIR_TEST_OWN_NETWORK";
+
+/// Makes the network, then becomes the command that follows.
+const SETUP: &str = "ip link set lo up \
+    && ip -6 route add local ff00::/8 dev lo table local \
+    && exec \"$@\"";
+
+/// Runs `claim` in a network namespace of its own, which dies with it. Needs no privilege.
+///
+/// A thread cannot enter a namespace without privilege, but a new process can. So this runs the
+/// calling test once more, alone, in such a process, where the call comes here again and runs
+/// `claim`. `test` is the path of the calling test with the name of its binary in front:
+/// `concat!(module_path!(), "::", "name_of_the_test")`.
+///
+/// # Panics
+/// If the claim does, or if the namespace cannot be made.
+pub fn in_own_network(test: &str, claim: impl FnOnce()) {
+    if env::var_os(MARK).is_some() {
+        return claim();
+    }
+    let (_, test) = test
+        .split_once("::")
+        .expect("the path starts with the binary");
+    let binary = env::current_exe().expect("a running program has a path");
+    let output = Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--net",
+            "sh",
+            "-c",
+            SETUP,
+            "sh",
+        ])
+        .arg(binary)
+        .args([test, "--exact", "--nocapture"])
+        .env(MARK, "1")
+        .output()
+        .expect("unshare (Debian package util-linux) is installed");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && stdout.contains("1 passed"),
+        "{test} failed in a network of its own (needs ip of Debian package iproute2):\n\
+         {stdout}{stderr}"
+    );
+}

@@ -1,0 +1,177 @@
+//! Claims on [`weir_hal::Network`].
+
+use std::{
+    future::{Future, poll_fn},
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    runtime, time,
+};
+use weir_hal::{Accepted, Listener};
+
+use crate::side::Side;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The longest a claim may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+crate::claims! {
+    the_system_chooses_a_port,
+    bytes_go_both_ways,
+    the_end_of_a_connection_is_seen,
+    a_busy_port_is_refused_as_such,
+    a_busy_port_blocks_all_addresses,
+    a_port_is_free_when_its_listener_is_gone,
+    nobody_listening_refuses,
+    an_accept_given_up_loses_nothing,
+    connections_come_in_order,
+    both_families_share_a_port,
+}
+
+fn run(claim: impl Future<Output = ()>) {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async { time::timeout(PATIENCE, claim).await.expect("ends in time") });
+}
+
+async fn accept(listener: &mut dyn Listener) -> Accepted {
+    poll_fn(|context| listener.poll_accept(context))
+        .await
+        .unwrap()
+}
+
+fn listen(side: &impl Side, address: SocketAddr) -> Box<dyn Listener> {
+    side.board().network.listen(address).unwrap()
+}
+
+fn refusal(side: &impl Side, address: SocketAddr) -> ErrorKind {
+    side.board().network.listen(address).unwrap_err().kind()
+}
+
+fn the_system_chooses_a_port(side: &impl Side) {
+    run(async {
+        let [first, second] = [listen(side, LOOPBACK), listen(side, LOOPBACK)];
+        let (first, second) = (first.local_address(), second.local_address());
+        assert_eq!(first.ip(), LOOPBACK.ip());
+        assert_ne!(first.port(), 0);
+        assert_ne!(first.port(), second.port());
+    });
+}
+
+fn bytes_go_both_ways(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let mut client = side.connect(listener.local_address()).await.unwrap();
+        let (mut server, peer) = accept(&mut *listener).await;
+        assert!(peer.ip().is_loopback() && peer.port() != 0, "{peer}");
+        let mut four = [0; 4];
+        client.write_all(b"ping").await.unwrap();
+        server.read_exact(&mut four).await.unwrap();
+        assert_eq!(&four, b"ping");
+        server.write_all(b"pong").await.unwrap();
+        client.read_exact(&mut four).await.unwrap();
+        assert_eq!(&four, b"pong");
+    });
+}
+
+fn the_end_of_a_connection_is_seen(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let mut client = side.connect(listener.local_address()).await.unwrap();
+        let (mut server, _) = accept(&mut *listener).await;
+        server.write_all(b"last words").await.unwrap();
+        drop(server);
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"last words");
+    });
+}
+
+fn a_busy_port_is_refused_as_such(side: &impl Side) {
+    run(async {
+        let listener = listen(side, LOOPBACK);
+        assert_eq!(
+            refusal(side, listener.local_address()),
+            ErrorKind::AddrInUse
+        );
+    });
+}
+
+fn a_busy_port_blocks_all_addresses(side: &impl Side) {
+    run(async {
+        let listener = listen(side, LOOPBACK);
+        let all = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listener.local_address().port()));
+        assert_eq!(refusal(side, all), ErrorKind::AddrInUse);
+    });
+}
+
+fn a_port_is_free_when_its_listener_is_gone(side: &impl Side) {
+    run(async {
+        let mut first = listen(side, LOOPBACK);
+        let address = first.local_address();
+        let _client = side.connect(address).await.unwrap();
+        let _server = accept(&mut *first).await;
+        drop(first);
+        assert_eq!(listen(side, address).local_address(), address);
+    });
+}
+
+fn nobody_listening_refuses(side: &impl Side) {
+    run(async {
+        let address = listen(side, LOOPBACK).local_address();
+        let refused = side.connect(address).await.map(drop).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+fn an_accept_given_up_loses_nothing(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let is_pending = poll_fn(|context| Poll::Ready(listener.poll_accept(context).is_pending()));
+        assert!(is_pending.await);
+        let mut client = side.connect(listener.local_address()).await.unwrap();
+        client.write_all(b"!").await.unwrap();
+        let (mut server, _) = accept(&mut *listener).await;
+        assert_eq!(server.read_u8().await.unwrap(), b'!');
+    });
+}
+
+fn connections_come_in_order(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let mut clients = Vec::new();
+        for number in 0..20 {
+            let mut client = side.connect(listener.local_address()).await.unwrap();
+            client.write_u8(number).await.unwrap();
+            clients.push(client);
+        }
+        for number in 0..20 {
+            let (mut server, _) = accept(&mut *listener).await;
+            assert_eq!(server.read_u8().await.unwrap(), number);
+        }
+    });
+}
+
+fn both_families_share_a_port(side: &impl Side) {
+    run(async {
+        let v6 = listen(side, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
+        let port = v6.local_address().port();
+        let mut v4 = listen(side, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+        let mut v6 = v6;
+        for (listener, host) in [(&mut v4, "127.0.0.1"), (&mut v6, "::1")] {
+            let address = SocketAddr::new(host.parse().unwrap(), port);
+            let mut client = side.connect(address).await.unwrap();
+            let (mut server, _) = accept(&mut **listener).await;
+            client.write_u8(6).await.unwrap();
+            assert_eq!(server.read_u8().await.unwrap(), 6);
+        }
+    });
+}
