@@ -7,13 +7,13 @@
 //! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
 //! who leaves what it wants back in the opaque `metadata` of each object.
 
-// mod engine;
-// mod error;
-// mod key;
-// mod object;
-// mod store;
+mod engine;
+mod error;
+mod key;
+mod object;
+mod store;
 
-// pub use error::Error;
-// pub use key::Key;
-// pub use object::{Chunk, Object, Reader, StoredRange};
-// pub use store::{Class, Config, Counters, Pin, Store, Writer};
+pub use error::Error;
+pub use key::Key;
+pub use object::{Chunk, Object, Reader, StoredRange};
+pub use store::{Class, Config, Counters, Pin, Store, Writer};

@@ -8,7 +8,7 @@ use crate::{Clock, Disk, Multicast, Network, Sensors};
 ///
 /// `Multicast` is a type parameter because it is met for every batch of datagrams; the rest is
 /// met rarely enough for dynamic dispatch.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Board<M: Multicast> {
     /// Monotonic and wall time.
     pub clock: Arc<dyn Clock>,
@@ -20,4 +20,17 @@ pub struct Board<M: Multicast> {
     pub network: Arc<dyn Network>,
     /// Processor load and other readings.
     pub sensors: Arc<dyn Sensors>,
+}
+
+// Not derived: that would ask for `M: Clone`, and the board shares it.
+impl<M: Multicast> Clone for Board<M> {
+    fn clone(&self) -> Self {
+        Self {
+            clock: Arc::clone(&self.clock),
+            multicast: Arc::clone(&self.multicast),
+            disk: Arc::clone(&self.disk),
+            network: Arc::clone(&self.network),
+            sensors: Arc::clone(&self.sensors),
+        }
+    }
 }

@@ -1,7 +1,18 @@
 //! The rig: what the black-box tests stand on.
+//!
+//! Everything here speaks to the product only as an operator or a player would: its command line,
+//! its sockets, its files. Every wait has a deadline, and every process started is ended by its
+//! own handle.
 
+pub mod browser;
+pub mod daemon;
+pub mod ffmpeg;
+pub mod http;
 mod own_network;
 mod poll;
+pub mod process;
+pub mod stream;
+pub mod wait;
 
 pub use own_network::in_own_network;
 pub use poll::holds_within;

@@ -1,1 +1,300 @@
-//! (to be written)
+//! Builds the appliance from a configuration and a board, runs it, drains it.
+//!
+//! The data path runs on a thread of its own ([`Ingest`]), so that no load on HTTP can starve it;
+//! everything that waits for sockets or the disk runs on the tokio runtime of the caller.
+//!
+//! Refuses: defaults and parsing (`config` did that), and printing (`command` does that).
+
+mod description;
+mod error;
+mod ingest;
+mod publisher;
+mod rendition;
+mod restore;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tracing::{info, warn};
+use weir_cache::Store;
+use weir_hal::{Board, Listener, Multicast};
+
+pub use error::AppError;
+pub use ingest::{ChannelOrder, Ingest};
+pub use publisher::PublishCounters;
+
+use crate::{
+    app::{
+        ingest::{IngestThread, RenditionOrder},
+        publisher::Publisher,
+        rendition::Plan,
+        restore::restore,
+    },
+    config::{self, Config},
+    health::{self, Health, Sampler, Watched},
+    live::{self, Live},
+    serve::{self, Content, Handler, Limits, Readiness, Server},
+};
+
+/// How long answers under way may take after a shutdown has begun.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// How long the store may take to write what is finished, after that.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// Reloads that may wait; more are the same as one.
+pub const RELOADS_MAX: usize = 1;
+
+/// An appliance whose sockets are open and whose store is recovered, ready to run.
+#[derive(Debug)]
+pub struct App<M: Multicast> {
+    board: Board<M>,
+    config: Config,
+    store: Store,
+    live: Arc<Live>,
+    data: Vec<Box<dyn Listener>>,
+    management: Box<dyn Listener>,
+}
+
+/// What the store is told, out of the configuration.
+pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
+    weir_cache::Config {
+        path: cache.path.clone(),
+        bytes_max: cache.size.0,
+        memory_bytes_max: usize::try_from(cache.memory.0).unwrap_or(usize::MAX),
+    }
+}
+
+/// Orders the receive thread to carry what `config` asks for. Renditions whose plan is among
+/// `running` go on as they are; the others begin from what the store knows of them.
+pub async fn orders<M: Multicast>(
+    board: &Board<M>,
+    store: &Store,
+    config: &Config,
+    running: Option<&Config>,
+) -> Vec<ChannelOrder> {
+    let running = running.map(Plan::all).unwrap_or_default();
+    let mut orders = Vec::with_capacity(config.channels.len());
+    for channel in &config.channels {
+        let mut renditions = Vec::with_capacity(channel.renditions.len());
+        for plan in Plan::of(config, channel) {
+            if running.contains(&plan) {
+                renditions.push(RenditionOrder::Keep(plan));
+                continue;
+            }
+            let name = plan.rendition.name.clone();
+            let names = (channel.id.as_str(), name.as_str());
+            let restored = restore(store, names, plan.window, board.clock.wall()).await;
+            let face = Arc::new(live::Rendition::new(name));
+            let publisher = Publisher::new(store.clone(), &channel.id, face, restored);
+            renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
+        }
+        orders.push(ChannelOrder {
+            id: channel.id.clone(),
+            name: channel.name.clone(),
+            renditions,
+        });
+    }
+    orders
+}
+
+impl<M: Multicast> App<M> {
+    /// Opens every listener and the store. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`AppError`] with one sentence that names the address or path and the remedy.
+    pub fn build(config: Config, board: Board<M>) -> Result<Self, AppError> {
+        let listen = |address: SocketAddr, key: &'static str| {
+            let opened = board.network.listen(address);
+            opened.map_err(|source| AppError::Listen {
+                address,
+                key,
+                source,
+            })
+        };
+        let data = config
+            .http
+            .listen
+            .iter()
+            .map(|address| listen(*address, "http.listen"));
+        let data = data.collect::<Result<Vec<_>, _>>()?;
+        let management = listen(config.management.listen, "management.listen")?;
+        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))?;
+        Ok(Self {
+            board,
+            config,
+            store,
+            live: Arc::default(),
+            data,
+            management,
+        })
+    }
+
+    /// The address of the first data listener.
+    pub fn data_address(&self) -> SocketAddr {
+        self.data
+            .first()
+            .expect("the configuration has a data listener")
+            .local_address()
+    }
+
+    /// The address of the management listener.
+    pub fn management_address(&self) -> SocketAddr {
+        self.management.local_address()
+    }
+
+    /// The state of every channel, for whoever watches from within.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Runs until `shutdown` completes, then drains: no new connections, answers under way
+    /// complete, finished segments reach the disk. Takes each configuration that `reloads` brings.
+    ///
+    /// # Errors
+    /// [`AppError::Thread`] when the receive thread cannot start.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+        mut reloads: mpsc::Receiver<Config>,
+    ) -> Result<(), AppError> {
+        let Self {
+            board,
+            mut config,
+            store,
+            live,
+            data,
+            management,
+        } = self;
+        let ingest = Ingest::new(board.clone(), Arc::clone(&live));
+        let mut ingest =
+            IngestThread::start(ingest, config.receive.drain_interval).map_err(AppError::Thread)?;
+        ingest.carry(orders(&board, &store, &config, None).await);
+        let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
+        let faces = Faces::new((&config, &board), (&store, &live), &readiness, &data);
+        let (stop, stopping) = watch::channel(());
+        let serving = tokio::spawn(faces.serve(data, management, stopping));
+        info!(
+            node = config.node.name,
+            channels = config.channels.len(),
+            "running"
+        );
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(next) = reloads.recv() => {
+                    warn_of_fixed_parts(&config, &next);
+                    ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    config = next;
+                    info!(channels = config.channels.len(), "reloaded");
+                }
+            }
+        }
+        info!("draining");
+        readiness.drain();
+        stop.send_replace(());
+        serving.await.expect("serving does not panic");
+        ingest.stop();
+        let flushed = tokio::task::spawn_blocking(move || store.flush(FLUSH)).await;
+        if !flushed.unwrap_or(false) {
+            warn!("the store could not write all that was finished in {FLUSH:?}");
+        }
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// Names what a reload cannot change while it runs.
+fn warn_of_fixed_parts(now: &Config, next: &Config) {
+    let parts = [
+        ("http", now.http != next.http),
+        ("management", now.management != next.management),
+        ("cache", now.cache != next.cache),
+        ("node", now.node != next.node),
+        (
+            "receive.drain_interval",
+            now.receive.drain_interval != next.receive.drain_interval,
+        ),
+    ];
+    for (part, _) in parts.iter().filter(|(_, is_changed)| *is_changed) {
+        warn!("`{part}` has changed: restart weir for it to take effect");
+    }
+}
+
+/// What answers on the two kinds of listener.
+#[derive(Debug)]
+struct Faces {
+    content: Arc<Server<Content>>,
+    health: Arc<Server<Health>>,
+    sampler: Sampler,
+}
+
+impl Faces {
+    fn new<M: Multicast>(
+        (config, board): (&Config, &Board<M>),
+        (store, live): (&Store, &Arc<Live>),
+        readiness: &Arc<Readiness>,
+        data: &[Box<dyn Listener>],
+    ) -> Self {
+        let node = config.node.name.clone();
+        let settings = serve::Settings {
+            node: node.clone(),
+            target: config.segment.target,
+        };
+        let content = Content::new(
+            &settings,
+            Arc::clone(live),
+            store.clone(),
+            Arc::clone(readiness),
+        );
+        let watched = Watched {
+            live: Arc::clone(live),
+            store: store.clone(),
+            http: Arc::clone(content.counters()),
+            clock: Arc::clone(&board.clock),
+            sensors: Arc::clone(&board.sensors),
+            disk: Arc::clone(&board.disk),
+            cache_path: config.cache.path.clone(),
+        };
+        let data_port = data
+            .first()
+            .map_or(0, |listener| listener.local_address().port());
+        let sampler = Sampler::new(watched);
+        let health = Health::new(
+            health::Settings { node, data_port },
+            Arc::clone(live),
+            Arc::clone(readiness),
+            sampler.latest(),
+        );
+        Self {
+            content: Arc::new(Server::new(content, Limits::DATA)),
+            health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
+            sampler,
+        }
+    }
+
+    /// Serves until `stopping` changes, and until the last answer is out.
+    async fn serve(
+        self,
+        data: Vec<Box<dyn Listener>>,
+        management: Box<dyn Listener>,
+        stopping: watch::Receiver<()>,
+    ) {
+        let stop = || {
+            let mut stopping = stopping.clone();
+            // The sender gone means the same as its word.
+            async move { drop(stopping.changed().await) }
+        };
+        let mut tasks = JoinSet::new();
+        for listener in data {
+            tasks.spawn(Arc::clone(&self.content).run(listener, stop(), DRAIN));
+        }
+        tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
+        tasks.spawn(self.sampler.run(stop()));
+        while tasks.join_next().await.is_some() {}
+    }
+}

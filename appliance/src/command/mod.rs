@@ -1,3 +1,105 @@
-//! The command line.
+//! The command line: one file per command, each with its arguments and what it does with them.
+//!
+//! `main` parses [`Arguments`], starts the log, builds the board and calls [`Arguments::execute`].
+//! Results go to standard output; what is wrong goes to standard error. Refuses: printing the
+//! error a command ended with, which `main` does, once.
 
+pub mod analyze;
+pub mod check;
+mod error;
+mod log;
+pub mod probe;
+mod report;
+pub mod run;
 pub mod segment;
+pub mod send;
+mod terminal;
+
+use clap::{Parser, Subcommand};
+use weir_hal::{Board, Multicast};
+
+pub use error::{CommandError, ExitStatus, with_causes};
+pub use log::start_log;
+pub use terminal::{Color, Terminal};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+  64  the command line cannot be obeyed
+  69  a port, group or interface is not to be had
+  74  a file cannot be read or written
+  78  the configuration has mistakes
+
+Start with `weir demo`: it needs no configuration and no network.";
+
+/// Edge appliance for television: multicast MPEG-TS in, HLS out.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(
+    disable_help_subcommand = false,
+    subcommand_value_name = "COMMAND",
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Log more: once for debugging, twice for every step.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour: auto, always or never.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_possible_values = true)]
+    pub color: Color,
+}
+
+/// The commands of `weir`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// `weir run`
+    #[command(about = run::ABOUT, after_help = run::EXAMPLES)]
+    Run(run::Arguments),
+    /// `weir check`
+    #[command(about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Arguments),
+    /// `weir analyze`
+    #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
+    Analyze(analyze::Arguments),
+    /// `weir segment`
+    #[command(about = segment::ABOUT, after_help = segment::EXAMPLES)]
+    Segment(segment::Arguments),
+    /// `weir probe`
+    #[command(about = probe::ABOUT, after_help = probe::EXAMPLES)]
+    Probe(probe::Arguments),
+    /// `weir send`
+    #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
+    Send(send::Arguments),
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop, for an operator who reads its log.
+    fn is_daemon(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
+impl Arguments {
+    /// Does what was asked, on `board`, telling it on `terminal`.
+    ///
+    /// # Errors
+    /// What kept the command from its result.
+    pub fn execute<M: Multicast>(
+        self,
+        board: &Board<M>,
+        terminal: Terminal,
+    ) -> Result<(), CommandError> {
+        match self.command {
+            Command::Run(arguments) => run::execute(&arguments, board, terminal),
+            Command::Check(arguments) => check::execute(&arguments, board, terminal),
+            Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
+            Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
+            Command::Send(arguments) => send::execute(&arguments, board, terminal),
+        }
+    }
+}

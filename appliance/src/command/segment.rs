@@ -1,4 +1,4 @@
-//! `weir segment FILE.ts --out DIR`: makes of a file what the appliance makes of a stream.
+//! `weir segment`: makes of a file what the appliance makes of a stream.
 //!
 //! The very code of the data path: `PacketSync` → `Demux` → `Segmenter` → files. `DIR/media.m3u8`
 //! appears last and whole, so that a playlist never names a segment that is not there.
@@ -6,17 +6,43 @@
 //! Refuses: to mend the file. What is damaged in it is damaged in its segments.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use weir_hal::{Access, Disk, File, Wall};
+use clap::Args;
+use weir_hal::{Access, Board, Disk, File, Multicast, Wall};
 
+use super::{CommandError, Terminal};
 use crate::{
+    config::parse_duration,
     demux::{Counters as DemuxCounters, Demux, Packet, PacketSync, Selection},
     segment::{Counters, MediaPlaylist, Output, Phase, Rules, Segmenter},
 };
+
+pub(super) const ABOUT: &str = "Cut a file into HLS segments by the very code that cuts live";
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  weir segment recording.ts --out hls
+  weir segment multiplex.ts --out hls --target 4s --program 101
+
+Writes DIR/media.m3u8 and DIR/segment-N.ts. Exits with 64 when there is no such program, 74 when
+the file holds no transport stream or the directory cannot be written.";
+
+/// Target durations that are taken.
+const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
+/// Counters that tell how much there was, and not that something is wrong.
+const PLAIN: [&str; 6] = [
+    "access_units",
+    "bytes",
+    "null_packets",
+    "packets",
+    "random_access_points",
+    "segments",
+];
 
 /// Bytes read at once.
 const READ_BYTES: usize = 1024 * 1024;
@@ -34,6 +60,75 @@ const SEGMENT_DURATION_MAX: Duration = Duration::from_mins(1);
 
 /// Time of reception: none, and of no account, as the playlist of a file shows no dates.
 const NOW: Wall = Wall::from_nanos(0);
+
+/// Arguments of `weir segment`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The transport stream to segment.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The directory for playlist and segments; made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Cut at the first random access point at or after this much media, 1s to 60s.
+    #[arg(long, value_name = "TIME", default_value = "6s", value_parser = target)]
+    pub target: Duration,
+    /// The program to take [default: the first with pictures or sound].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub program: Option<u16>,
+}
+
+/// Segments the file and tells what was made of it.
+///
+/// # Errors
+/// [`CommandError::Segment`] when nothing could be made of it.
+pub fn execute<M: Multicast>(
+    arguments: &Arguments,
+    board: &Board<M>,
+    terminal: Terminal,
+) -> Result<(), CommandError> {
+    let request = Request {
+        file: arguments.file.clone(),
+        directory: arguments.out.clone(),
+        target: arguments.target,
+        program: arguments.program,
+    };
+    let bar = terminal.progress("segmenting", 0);
+    let made = run(&*board.disk, &request, |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    terminal.print(&told(&made?))
+}
+
+fn target(text: &str) -> Result<Duration, String> {
+    let target = parse_duration(text)?;
+    if TARGETS.contains(&target) {
+        return Ok(target);
+    }
+    Err(format!(
+        "must be from {:?} to {:?}",
+        TARGETS.start(),
+        TARGETS.end()
+    ))
+}
+
+fn told(made: &Summary) -> String {
+    let media = Duration::from_micros(made.duration_90k.saturating_mul(100) / 9);
+    let mut lines = vec![format!(
+        "{}: program {}, segments: {}, {:.3} s, target duration {} s",
+        made.playlist.display(),
+        made.program,
+        made.segment.segments,
+        media.as_secs_f64(),
+        made.target_duration_s
+    )];
+    let counted = made.segment.values().chain(made.demux.values());
+    let noted = counted.filter(|(row, count)| *count > 0 && !PLAIN.contains(&row.name));
+    lines.extend(noted.map(|(row, count)| format!("  {count:>8}  {}", row.help)));
+    lines.join("\n")
+}
 
 /// What to segment, how, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,7 +401,7 @@ impl<'a> OutputFiles<'a> {
     fn write_playlist(&self) -> Result<PathBuf, Error> {
         let path = self.directory.join("media.m3u8");
         let part = self.directory.join("media.m3u8.part");
-        let text = self.playlist.render();
+        let text = self.playlist.render("");
         self.disk
             .open(&part, Access::Create)?
             .write_at(text.as_bytes(), 0)?;

@@ -1,8 +1,76 @@
 //! The configuration: TOML text in, checked values out, every mistake named at once.
+//!
+//! `Config::parse` takes the text apart with spans (`toml`), `section` walks its tables, `read`,
+//! `channel` and `route` know what the keys mean, and `mistake` gathers what is wrong. Source of
+//! the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and guessing.
 
+mod channel;
+mod default;
+mod load;
+mod mistake;
+mod read;
+mod route;
+mod section;
+mod source;
 mod types;
+mod unit;
 
+use toml::de::{DeTable, Error as SyntaxError};
+
+pub use channel::parse_interface;
+pub use load::{LoadError, load};
+pub use mistake::{Mistake, Mistakes};
 pub use types::{
     ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Receive, Rendition,
     Route, SegmentConfig, Source, Transport,
 };
+pub use unit::{parse_bitrate, parse_duration};
+
+use mistake::{Ledger, quoted};
+use section::{Lines, Section};
+
+/// A configuration without mistakes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// The checked values.
+    pub config: Config,
+    /// What is suspicious in it, in the order of the file.
+    pub warnings: Vec<Mistake>,
+}
+
+impl Config {
+    /// Bytes a configuration file may have: 256 channels of 4 KiB each.
+    pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Every mistake in `text`: those of TOML itself, and those of the keys.
+    pub fn parse(text: &str) -> Result<Parsed, Mistakes> {
+        if text.len() > Self::FILE_BYTES_MAX {
+            return Err(load::too_long());
+        }
+        let lines = Lines::of(text);
+        let mut ledger = Ledger::default();
+        let (root, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            ledger.syntax(lines.line(span.start), syntax_text(text, &error));
+        }
+        let config = read::read_config(Section::root(root.get_ref(), &lines), &mut ledger);
+        let warnings = ledger.close()?;
+        Ok(Parsed { config, warnings })
+    }
+}
+
+fn syntax_text(text: &str, error: &SyntaxError) -> String {
+    let there = error.span().and_then(|span| text.get(span)).unwrap_or("");
+    match error.message() {
+        "duplicate key" => format!("{} is given twice: keep one", quoted(there)),
+        message if there.trim().is_empty() => format!("not TOML: {message}"),
+        message => format!("not TOML at {}: {message}", quoted(there)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

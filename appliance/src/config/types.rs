@@ -36,6 +36,16 @@ impl Config {
     pub const CHANNELS_MAX: usize = 256;
     /// Renditions one channel has at most.
     pub const RENDITIONS_MAX: usize = 16;
+    /// Sources one rendition has at most.
+    pub const SOURCES_MAX: usize = 8;
+    /// Origins an appliance knows at most.
+    pub const ORIGINS_MAX: usize = 64;
+    /// URLs one origin has at most.
+    pub const ORIGIN_URLS_MAX: usize = 16;
+    /// Routes an appliance has at most.
+    pub const ROUTES_MAX: usize = 256;
+    /// Origins one route goes through at most.
+    pub const TIERS_MAX: usize = 8;
 }
 
 /// `[node]`
@@ -64,9 +74,10 @@ pub struct Management {
 pub struct Cache {
     /// A directory, a file or a block device. Default: `/var/lib/weir/cache`.
     pub path: PathBuf,
-    /// Bytes on disk. Default: 10 GiB.
+    /// Bytes on disk, at least 1 MiB. Default: 10 GiB.
     pub size: ByteSize,
-    /// Bytes in memory for objects being written. Default: 64 MiB.
+    /// Bytes in memory for objects being written, 1 MiB to `size`. Default: 64 MiB, or `size` if
+    /// that is less.
     pub memory: ByteSize,
 }
 
@@ -81,10 +92,11 @@ pub struct SegmentConfig {
     pub target: Duration,
     /// Segments in the live playlist, 3 to 1000. Default: 10.
     pub window: usize,
-    /// Media time after which a segment is cut even without a random access point, at least
-    /// `target`. Default: twice the target duration.
+    /// Media time after which a segment is cut even without a random access point, from
+    /// `target` to 2 min. Default: twice the target duration.
     pub longest: Duration,
-    /// Bytes after which a segment is cut even without a random access point. Default: 64 MiB.
+    /// Bytes after which a segment is cut even without a random access point; 64 KiB to the
+    /// cache's memory. Default: 64 MiB, or the cache's memory if that is less.
     pub largest: ByteSize,
 }
 
@@ -93,9 +105,10 @@ pub struct SegmentConfig {
 pub struct Receive {
     /// Interval between two looks at the sockets, 1 ms to 100 ms. Default: 10 ms.
     pub drain_interval: Duration,
-    /// Highest bitrate of one source, from which the kernel buffer is sized. Default: 40 Mb/s.
+    /// `bitrate_max`: highest bitrate of one source, from which the kernel buffer is sized, 64 kb/s
+    /// to 10 Gb/s. Default: 40 Mb/s.
     pub bitrate_bps_max: u64,
-    /// How long the receiver may be kept from running without loss. Default: 250 ms.
+    /// How long the receiver may be kept from running without loss, 10 ms to 5 s. Default: 250 ms.
     pub stall: Duration,
 }
 
@@ -113,11 +126,12 @@ pub struct Channel {
 }
 
 /// How much a channel matters beside the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Priority {
     /// Outlives the others.
     High,
     /// The default.
+    #[default]
     Medium,
     /// Goes first.
     Low,
@@ -132,7 +146,7 @@ pub struct Rendition {
     pub sources: Vec<Source>,
     /// The interface to join on; the routing table chooses when absent.
     pub interface: Option<InterfaceName>,
-    /// program_number; the first program with pictures (or sound) when absent.
+    /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
 }
 

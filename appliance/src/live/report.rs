@@ -1,6 +1,9 @@
 //! What a person or a fleet may know of one rendition, at one moment.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    net::SocketAddr,
+};
 
 use weir_hal::Wall;
 
@@ -11,6 +14,8 @@ pub struct Report {
     pub state: State,
     /// The source that is used, as a URL.
     pub source: String,
+    /// Who sends it.
+    pub sender: Option<SocketAddr>,
     /// When the last datagram came.
     pub last_datagram: Option<Wall>,
     /// When the last segment was listed.
@@ -23,6 +28,8 @@ pub struct Report {
     pub demux: crate::demux::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
+    /// Counters of the way into the store.
+    pub publish: crate::app::PublishCounters,
 }
 
 /// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.

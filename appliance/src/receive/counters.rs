@@ -7,17 +7,21 @@ counters! {
     pub struct Counters {
         /// Datagrams received.
         datagrams,
-        /// Bytes of payload received.
+        /// Bytes of datagram payload received.
         bytes,
-        /// Datagrams the kernel dropped because its buffer was full.
+        /// Datagrams the kernel dropped because the socket's buffer was full.
         kernel_dropped_datagrams,
-        /// Datagrams refused because they hold no RTP header, or an RTP payload other than MP2T.
+        /// Datagrams refused because they hold no RTP header or no transport packets behind it.
         rtp_malformed,
         /// RTP packets missing from the sequence.
         rtp_lost,
-        /// RTP packets that came after a later one, or twice; they are dropped.
+        /// RTP packets dropped because they came twice or after a later one.
         rtp_late,
-        /// Failed receive calls (ICMP errors, link down).
+        /// Times the RTP sender began a new sequence.
+        rtp_restarts,
+        /// Times datagrams began to come from another address or port.
+        sender_changes,
+        /// Receive calls that failed (ICMP errors, a link that went down).
         receive_errors,
     }
 }

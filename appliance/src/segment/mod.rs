@@ -17,6 +17,7 @@ mod on_air;
 mod pending;
 mod pid_set;
 mod playlist;
+mod resume;
 mod segmenter;
 mod sequence;
 mod target_duration;

@@ -22,7 +22,7 @@ use std::{
 use jiff::Timestamp;
 use weir_hal::Wall;
 
-use crate::segment::Segment;
+use crate::segment::{Segment, resume::resume};
 
 /// Segments a live playlist lists at most beyond its window, while they are too short for it.
 const EXTRA_SEGMENTS_MAX: usize = 50;
@@ -33,11 +33,10 @@ const SECOND_90K: u64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     kind: Kind,
-    entries: VecDeque<Entry>,
+    segments: VecDeque<Segment>,
+    sequence_next: u64,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
-    /// Media before the end of the last entry since the playlist began.
-    elapsed_90k: u64,
     duration_longest_90k: u64,
 }
 
@@ -45,13 +44,6 @@ pub struct MediaPlaylist {
 enum Kind {
     Live { window: usize },
     Vod,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    segment: Segment,
-    /// EXTINF. Rounded so that sums of successive entries are never off by more than 1 µs.
-    duration_micros: u64,
 }
 
 /// A segment that left the playlist.
@@ -66,15 +58,10 @@ pub struct Removed {
 impl MediaPlaylist {
     /// Makes an empty live playlist that will list the last `window` segments, at least 3.
     ///
-    /// `target_duration_s` is given when the playlist lives on after a restart; otherwise it is
-    /// that of the first segment.
-    pub fn live(target_duration_s: Option<u32>, window: usize) -> Self {
-        Self::new(
-            Kind::Live {
-                window: window.max(3),
-            },
-            target_duration_s,
-        )
+    /// Its Target Duration is that of the first segment.
+    pub fn live(window: usize) -> Self {
+        let window = window.max(3);
+        Self::new(Kind::Live { window })
     }
 
     /// Makes an empty playlist that will list all segments of a file.
@@ -82,16 +69,45 @@ impl MediaPlaylist {
     /// # Limits
     /// Grows with the file: some 80 bytes a segment.
     pub fn vod() -> Self {
-        Self::new(Kind::Vod, None)
+        Self::new(Kind::Vod)
     }
 
-    fn new(kind: Kind, target_duration_s: Option<u32>) -> Self {
+    /// Reads back what [`MediaPlaylist::render`] wrote of a live list, to go on from there.
+    ///
+    /// Returns `None` when `text` is anything else. Segments read back do not know their size.
+    pub fn resume(text: &str, window: usize) -> Option<Self> {
+        resume(text, window)
+    }
+
+    /// A live list that already holds `segments`; `None` when they do not fit one another.
+    pub(super) fn of(
+        window: usize,
+        (target_duration_s, discontinuity_sequence): (u32, u64),
+        segments: Vec<Segment>,
+    ) -> Option<Self> {
+        let is_consecutive = segments.is_sorted_by(|one, next| one.sequence + 1 == next.sequence);
+        if segments.is_empty() || !is_consecutive {
+            return None;
+        }
+        let mut playlist = Self::live(window.max(segments.len()));
+        playlist.target_duration_s = Some(target_duration_s);
+        playlist.discontinuity_sequence = discontinuity_sequence;
+        for segment in segments {
+            playlist.push(segment);
+        }
+        playlist.kind = Kind::Live {
+            window: window.max(3),
+        };
+        Some(playlist)
+    }
+
+    fn new(kind: Kind) -> Self {
         Self {
             kind,
-            entries: VecDeque::new(),
-            target_duration_s,
+            segments: VecDeque::new(),
+            sequence_next: 0,
+            target_duration_s: None,
             discontinuity_sequence: 0,
-            elapsed_90k: 0,
             duration_longest_90k: 0,
         }
     }
@@ -101,10 +117,10 @@ impl MediaPlaylist {
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
     pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
-        if let Some(last) = self.entries.back() {
+        if let Some(last) = self.segments.back() {
             assert_eq!(
                 segment.sequence,
-                last.segment.sequence + 1,
+                last.sequence + 1,
                 "segments come in sequence"
             );
         }
@@ -115,13 +131,8 @@ impl MediaPlaylist {
             }
             (Kind::Vod, present) => *present = Some(present.unwrap_or(1).max(target)),
         }
-        let before_micros = micros(self.elapsed_90k);
-        self.elapsed_90k += segment.duration_90k;
-        let duration_micros = micros(self.elapsed_90k) - before_micros;
-        self.entries.push_back(Entry {
-            segment,
-            duration_micros,
-        });
+        self.segments.push_back(segment);
+        self.sequence_next = segment.sequence + 1;
         let removed = self.shorten();
         self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
         removed
@@ -129,17 +140,17 @@ impl MediaPlaylist {
 
     /// Number of segments listed.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.segments.len()
     }
 
     /// True before the first segment.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.segments.is_empty()
     }
 
     /// The segments listed, oldest first.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.entries.iter().map(|entry| &entry.segment)
+        self.segments.iter()
     }
 
     /// EXT-X-TARGETDURATION; `None` before the first segment.
@@ -152,9 +163,37 @@ impl MediaPlaylist {
         self.segments().map(|segment| segment.duration_90k).sum()
     }
 
-    /// Renders the playlist; segments have the URI `segment-{sequence}.ts`.
-    pub fn render(&self) -> String {
-        self.to_string()
+    /// The Media Sequence Number of the next segment; 0 before the first.
+    pub fn sequence_next(&self) -> u64 {
+        self.sequence_next
+    }
+
+    /// Wall time at which the last segment listed ends.
+    pub fn end(&self) -> Option<Wall> {
+        self.segments.back().map(Segment::end)
+    }
+
+    /// Empties a live list that is too old to go on from, as if its segments had left one by one,
+    /// and up to `unknown` further ones with it that players may have seen, each of which may have
+    /// begun with a discontinuity: numbers that players know never come back.
+    pub fn forget(&mut self, unknown: u64) {
+        let discontinuities = self
+            .segments()
+            .filter(|segment| segment.discontinuity)
+            .count();
+        self.discontinuity_sequence += discontinuities as u64 + unknown;
+        self.sequence_next = self.sequence_next.saturating_add(unknown);
+        self.segments.clear();
+    }
+
+    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
+    pub fn render(&self, directory: &str) -> String {
+        let playlist = self;
+        Rendering {
+            playlist,
+            directory,
+        }
+        .to_string()
     }
 
     /// Takes out the segments that are too many.
@@ -165,16 +204,16 @@ impl MediaPlaylist {
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s.unwrap_or(0));
         let mut duration_90k = self.duration_90k();
         let mut removed = Vec::new();
-        while self.entries.len() > window {
-            let Some(first) = self.entries.front().map(|entry| entry.segment) else {
+        while self.segments.len() > window {
+            let Some(first) = self.segments.front().copied() else {
                 break;
             };
             duration_90k -= first.duration_90k;
-            let is_overlong = self.entries.len() > window + EXTRA_SEGMENTS_MAX;
+            let is_overlong = self.segments.len() > window + EXTRA_SEGMENTS_MAX;
             if duration_90k < least_90k && !is_overlong {
                 break;
             }
-            self.entries.pop_front();
+            self.segments.pop_front();
             self.discontinuity_sequence += u64::from(first.discontinuity);
             let keep_90k = first.duration_90k + self.duration_longest_90k;
             let keep = Duration::from_micros(micros(keep_90k));
@@ -185,74 +224,75 @@ impl MediaPlaylist {
         }
         removed
     }
+}
 
-    fn write_entry(
+/// A playlist as it is written below a directory of segments.
+struct Rendering<'a> {
+    playlist: &'a MediaPlaylist,
+    directory: &'a str,
+}
+
+impl Display for Rendering<'_> {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MediaPlaylist { kind, segments, .. } = self.playlist;
+        let target_duration_s = self.playlist.target_duration_s.unwrap_or(1);
+        let sequence = segments.front().map_or(0, |segment| segment.sequence);
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
+        match kind {
+            Kind::Live { .. } => {
+                let discontinuity_sequence = self.playlist.discontinuity_sequence;
+                writeln!(
+                    text,
+                    "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}"
+                )?;
+            }
+            Kind::Vod => {
+                writeln!(text, "#EXT-X-PLAYLIST-TYPE:VOD")?;
+                if segments.iter().all(|segment| segment.independent) {
+                    writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+                }
+            }
+        }
+        for (index, segment) in segments.iter().enumerate() {
+            self.write_segment(text, index == 0, segment)?;
+        }
+        match kind {
+            Kind::Live { .. } => Ok(()),
+            Kind::Vod => writeln!(text, "#EXT-X-ENDLIST"),
+        }
+    }
+}
+
+impl Rendering<'_> {
+    fn write_segment(
         &self,
-        formatter: &mut fmt::Formatter<'_>,
+        text: &mut fmt::Formatter<'_>,
         is_first: bool,
-        entry: &Entry,
+        segment: &Segment,
     ) -> fmt::Result {
-        let Entry {
-            segment,
-            duration_micros,
-        } = entry;
         if segment.discontinuity {
-            writeln!(formatter, "#EXT-X-DISCONTINUITY")?;
+            writeln!(text, "#EXT-X-DISCONTINUITY")?;
         }
         // A file has no wall time.
-        if self.kind != Kind::Vod && (is_first || segment.discontinuity) {
+        if self.playlist.kind != Kind::Vod && (is_first || segment.discontinuity) {
             writeln!(
-                formatter,
+                text,
                 "#EXT-X-PROGRAM-DATE-TIME:{:.3}",
                 timestamp(segment.date_time)
             )?;
         }
-        let (seconds, micros) = (duration_micros / 1_000_000, duration_micros % 1_000_000);
-        writeln!(
-            formatter,
-            "#EXTINF:{seconds}.{micros:06},\nsegment-{}.ts",
-            segment.sequence
-        )
+        let micros = micros(segment.duration_90k);
+        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+        writeln!(text, "#EXTINF:{seconds}.{fraction:06},")?;
+        writeln!(text, "{}segment-{}.ts", self.directory, segment.sequence)
     }
 }
 
-impl Display for MediaPlaylist {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sequence = self
-            .entries
-            .front()
-            .map_or(0, |entry| entry.segment.sequence);
-        let target_duration_s = self.target_duration_s.unwrap_or(1);
-        writeln!(formatter, "#EXTM3U\n#EXT-X-VERSION:3")?;
-        writeln!(formatter, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
-        writeln!(formatter, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
-        match self.kind {
-            Kind::Live { .. } => {
-                writeln!(
-                    formatter,
-                    "#EXT-X-DISCONTINUITY-SEQUENCE:{}",
-                    self.discontinuity_sequence
-                )?;
-            }
-            Kind::Vod => {
-                writeln!(formatter, "#EXT-X-PLAYLIST-TYPE:VOD")?;
-                if self.segments().all(|segment| segment.independent) {
-                    writeln!(formatter, "#EXT-X-INDEPENDENT-SEGMENTS")?;
-                }
-            }
-        }
-        for (index, entry) in self.entries.iter().enumerate() {
-            self.write_entry(formatter, index == 0, entry)?;
-        }
-        match self.kind {
-            Kind::Live { .. } => Ok(()),
-            Kind::Vod => writeln!(formatter, "#EXT-X-ENDLIST"),
-        }
-    }
-}
-
+/// `duration_90k` in microseconds, rounded to the nearest: so close that the ticks can be read back.
 fn micros(duration_90k: u64) -> u64 {
-    duration_90k * 100 / 9
+    (duration_90k * 200 + 9) / 18
 }
 
 fn rounded_s(duration_90k: u64) -> u32 {
@@ -285,14 +325,14 @@ mod tests {
 
     #[test]
     fn live_lists_the_last_segments_with_their_date() {
-        let mut playlist = MediaPlaylist::live(None, 3);
+        let mut playlist = MediaPlaylist::live(3);
         playlist.push(segment(7, 540_000));
         playlist.push(segment(8, 540_540));
         playlist.push(Segment {
             discontinuity: true,
             ..segment(9, 450_000)
         });
-        insta::assert_snapshot!(playlist.render(), @r"
+        insta::assert_snapshot!(playlist.render(""), @r"
         #EXTM3U
         #EXT-X-VERSION:3
         #EXT-X-TARGETDURATION:6
@@ -312,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_discontinuity_that_leaves_is_counted() {
-        let mut playlist = MediaPlaylist::live(None, 3);
+        let mut playlist = MediaPlaylist::live(3);
         playlist.push(Segment {
             discontinuity: true,
             ..segment(7, 540_000)
@@ -320,7 +360,7 @@ mod tests {
         for sequence in 8..=10 {
             playlist.push(segment(sequence, 540_000));
         }
-        assert!(playlist.render().contains(
+        assert!(playlist.render("").contains(
             "#EXT-X-MEDIA-SEQUENCE:8\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-PROGRAM-DATE-TIME"
         ));
     }
@@ -330,7 +370,7 @@ mod tests {
         let mut playlist = MediaPlaylist::vod();
         playlist.push(segment(0, 750_000));
         playlist.push(segment(1, 30_001));
-        insta::assert_snapshot!(playlist.render(), @r"
+        insta::assert_snapshot!(playlist.render(""), @r"
         #EXTM3U
         #EXT-X-VERSION:3
         #EXT-X-TARGETDURATION:8
@@ -352,12 +392,12 @@ mod tests {
             independent: false,
             ..segment(0, 540_000)
         });
-        assert!(!playlist.render().contains("INDEPENDENT"));
+        assert!(!playlist.render("").contains("INDEPENDENT"));
     }
 
     #[test]
     fn a_removed_segment_is_kept_for_itself_and_the_longest_playlist_that_listed_it() {
-        let mut playlist = MediaPlaylist::live(None, 3);
+        let mut playlist = MediaPlaylist::live(3);
         for sequence in 0..3 {
             assert_eq!(playlist.push(segment(sequence, 540_000)), []);
         }
@@ -369,7 +409,7 @@ mod tests {
 
     #[test]
     fn short_segments_stay_until_three_target_durations_are_listed() {
-        let mut playlist = MediaPlaylist::live(None, 3);
+        let mut playlist = MediaPlaylist::live(3);
         for sequence in 0..12 {
             assert_eq!(playlist.push(segment(sequence, 135_000)), [], "1.5 s each");
         }
@@ -381,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_list_stays_bounded_while_segments_last_no_time() {
-        let mut playlist = MediaPlaylist::live(None, 3);
+        let mut playlist = MediaPlaylist::live(3);
         for sequence in 0..200 {
             playlist.push(segment(sequence, 1));
         }
@@ -389,17 +429,26 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_extinf_do_not_drift() {
-        let mut playlist = MediaPlaylist::vod();
-        for sequence in 0..10_000 {
-            playlist.push(segment(sequence, 540_001));
+    fn extinf_is_within_half_a_microsecond() {
+        for duration_90k in [1, 3_003, 540_540, 540_541, 584_999] {
+            let error = (micros(duration_90k) * 9).abs_diff(duration_90k * 100);
+            assert!(error * 2 <= 9, "{duration_90k}");
         }
-        let sum: u64 = playlist
-            .entries
-            .iter()
-            .map(|entry| entry.duration_micros)
-            .sum();
-        assert_eq!(sum, 10_000 * 540_001 * 100 / 9);
+    }
+
+    #[test]
+    fn a_list_read_back_is_written_as_it_was() {
+        let mut playlist = MediaPlaylist::live(4);
+        for (sequence, duration_90k) in (70..).zip([540_541, 1, 584_999, 30_001, 450_007]) {
+            playlist.push(Segment {
+                discontinuity: sequence == 72,
+                ..segment(sequence, duration_90k)
+            });
+        }
+        let text = playlist.render("HD/");
+        let back = MediaPlaylist::resume(&text, 4).expect("a live list");
+        assert_eq!(back.render("HD/"), text);
+        assert_eq!(back.sequence_next(), 75);
     }
 
     /// One published playlist, read back by the rules of RFC 8216.
@@ -464,12 +513,20 @@ mod tests {
 
     proptest! {
         #[test]
+        fn no_text_is_read_back_with_a_panic(text in "(#[A-Z-]{3,24}[:,]?[0-9.+TZ:-]{0,22}\n|s.ts\n){0,9}") {
+            let text = format!(
+                "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n{text}"
+            );
+            MediaPlaylist::resume(&text, 5);
+        }
+
+        #[test]
         fn each_version_may_follow_the_one_before(
             window in 0..12_usize,
             first in 0..1_u64 << 60,
             segments in prop::collection::vec((1..585_000_u64, any::<bool>()), 1..80),
         ) {
-            let mut playlist = MediaPlaylist::live(None, window);
+            let mut playlist = MediaPlaylist::live(window);
             let mut before = None;
             let mut removed_next = first;
             for (sequence, (duration_90k, discontinuity)) in (first..).zip(segments) {
@@ -486,7 +543,7 @@ mod tests {
                     prop_assert!(removed.keep >= Duration::from_micros(micros(least)));
                     prop_assert!(playlist.duration_90k() >= 3 * 6 * SECOND_90K);
                 }
-                let after = read(&playlist.render());
+                let after = read(&playlist.render(""));
                 if let Some(before) = before.replace(after.clone()) {
                     may_follow(&before, &after);
                 }

@@ -109,10 +109,12 @@ impl Segmenter {
         }
     }
 
-    /// Sets the Target Duration instead of learning it from the first segment: for a playlist
-    /// that lives on after a restart.
-    pub fn set_target_duration(&mut self, seconds: u32) {
+    /// Goes on after a restart, for a playlist that lives on: its Target Duration in `seconds`
+    /// stays, and the first segment begins with a discontinuity, because what was under way when
+    /// the last life ended is missing.
+    pub fn resume(&mut self, seconds: u32) {
         self.target.set(seconds);
+        self.is_interrupted = true;
     }
 
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
@@ -147,6 +149,11 @@ impl Segmenter {
     pub fn abandon(&mut self) {
         self.counters.segments_abandoned += u64::from(self.on_air.is_some());
         self.stop();
+    }
+
+    /// True while a segment is open.
+    pub fn is_filling(&self) -> bool {
+        self.on_air.is_some()
     }
 
     /// What was counted so far.

@@ -61,3 +61,10 @@ pub struct Segment {
     /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
     pub date_time: Wall,
 }
+
+impl Segment {
+    /// Wall time at which it ends.
+    pub fn end(&self) -> Wall {
+        self.date_time + Duration::from_micros(self.duration_90k * 100 / 9)
+    }
+}

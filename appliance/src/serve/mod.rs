@@ -1,1 +1,32 @@
-//! (to be written)
+//! HTTP out: playlists and segments to players, over HTTP/1.1.
+//!
+//! A [`Server`] runs the connections of a listener and asks a [`Handler`] for each answer:
+//! [`Content`] on the data listener, `health` on the management listener. What a path names
+//! ([`route`]), which bytes a request may have (preconditions, ranges) and how long they may be
+//! kept are decided by pure functions; only `server` and `body` meet I/O.
+//!
+//! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 8216 (HLS).
+//! Refuses: request bodies, methods other than GET and HEAD, several ranges at once, and any
+//! answer that would look complete when it is not.
+
+mod body;
+mod content;
+mod counters;
+mod precondition;
+mod range;
+mod readiness;
+pub(crate) mod reply;
+mod route;
+mod send_deadline;
+mod server;
+mod stamp;
+
+pub use body::{Body, BodyError};
+pub use content::{Content, Settings};
+pub use counters::{CounterCells, Counters};
+pub use readiness::{NotReady, Readiness};
+pub use route::{Item, Route, playlist_path, route, segment_path};
+pub use server::{Handler, Limits, Server};
+
+#[cfg(test)]
+mod tests;

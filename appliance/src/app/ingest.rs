@@ -1,0 +1,180 @@
+//! The receive thread: drains every group at a fixed interval and carries what came through to
+//! the store.
+//!
+//! Waking for each datagram would make batches of one; a timer makes a 10 Mb/s group come ten
+//! datagrams at a time. Kernel time stamps keep the arrival times exact meanwhile. The thread
+//! needs no async runtime, takes no lock that HTTP holds, and never touches the disk.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
+
+use crate::{
+    app::{
+        publisher::Publisher,
+        rendition::{Plan, Rendition},
+    },
+    live::{self, Live},
+};
+
+/// Orders that may wait for the receive thread; a reload is one order.
+const ORDERS_MAX: usize = 4;
+
+/// Interval between two reports of state and counters.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A channel to carry: its names, and what is new about its renditions.
+#[derive(Debug)]
+pub struct ChannelOrder {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) renditions: Vec<RenditionOrder>,
+}
+
+/// A rendition to carry.
+#[derive(Debug)]
+pub(super) enum RenditionOrder {
+    /// Go on with the one that runs by this plan.
+    Keep(Plan),
+    /// Begin.
+    Begin(Box<(Plan, Publisher)>),
+}
+
+/// What the receive thread is told.
+#[derive(Debug)]
+enum Order {
+    Carry(Vec<ChannelOrder>),
+    Stop,
+}
+
+/// The data path of all channels.
+#[derive(Debug)]
+pub struct Ingest<M: Multicast> {
+    board: Board<M>,
+    live: Arc<Live>,
+    renditions: Vec<Rendition<M>>,
+    batch: DatagramBatch,
+    reported: Monotonic,
+}
+
+impl<M: Multicast> Ingest<M> {
+    /// A path that carries nothing yet and publishes in `live`.
+    pub fn new(board: Board<M>, live: Arc<Live>) -> Self {
+        let reported = board.clock.monotonic();
+        Self {
+            board,
+            live,
+            renditions: Vec::new(),
+            batch: DatagramBatch::new(),
+            reported,
+        }
+    }
+
+    /// Carries `channels` from now on; renditions that are not kept end here.
+    pub fn carry(&mut self, channels: Vec<ChannelOrder>) {
+        let mut before = std::mem::take(&mut self.renditions);
+        let mut faces = Vec::with_capacity(channels.len());
+        for channel in channels {
+            let mut renditions = Vec::with_capacity(channel.renditions.len());
+            for order in channel.renditions {
+                let rendition = match order {
+                    RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1),
+                    RenditionOrder::Keep(plan) => {
+                        let place = before.iter().position(|running| *running.plan() == plan);
+                        before.swap_remove(place.expect("only running plans are kept"))
+                    }
+                };
+                renditions.push(Arc::clone(rendition.live()));
+                self.renditions.push(rendition);
+            }
+            faces.push(Arc::new(live::Channel {
+                id: channel.id,
+                name: channel.name,
+                renditions,
+            }));
+        }
+        self.live.set(faces);
+    }
+
+    /// One turn: drains every group once, and reports once a second. Never waits.
+    pub fn turn(&mut self) {
+        let now = self.board.clock.monotonic();
+        for rendition in &mut self.renditions {
+            rendition.turn(&*self.board.multicast, &mut self.batch, now);
+        }
+        let since_report = now.since(self.reported);
+        if since_report >= REPORT_INTERVAL {
+            self.reported = now;
+            let wall = self.board.clock.wall();
+            for rendition in &mut self.renditions {
+                rendition.report(wall, since_report);
+            }
+        }
+    }
+
+    fn run(mut self, orders: &Receiver<Order>, drain_interval: Duration) {
+        let mut due = self.board.clock.monotonic();
+        loop {
+            match orders.try_recv() {
+                Ok(Order::Carry(channels)) => self.carry(channels),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {}
+            }
+            self.turn();
+            // A late turn is not made up for: the sockets hold what came meanwhile.
+            due = (due + drain_interval).max(self.board.clock.monotonic());
+            self.board.clock.sleep_until(due);
+        }
+    }
+}
+
+/// The handle of a running receive thread.
+#[derive(Debug)]
+pub(super) struct IngestThread {
+    orders: SyncSender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl IngestThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no room for another thread.
+    pub(super) fn start<M: Multicast>(
+        ingest: Ingest<M>,
+        drain_interval: Duration,
+    ) -> std::io::Result<Self> {
+        let (orders, received) = sync_channel(ORDERS_MAX);
+        let thread = std::thread::Builder::new()
+            .name("weir-receive".to_owned())
+            .spawn(move || ingest.run(&received, drain_interval))?;
+        Ok(Self {
+            orders,
+            thread: Some(thread),
+        })
+    }
+
+    /// Carries `channels` from the next turn on. Waits while earlier orders are not yet taken:
+    /// at most a drain interval each.
+    pub(super) fn carry(&self, channels: Vec<ChannelOrder>) {
+        self.orders
+            .send(Order::Carry(channels))
+            .expect("the receive thread runs until stopped");
+    }
+
+    /// Ends the thread at its next turn and waits for it.
+    pub(super) fn stop(&mut self) {
+        // The thread may have met a bug and be gone; joining tells.
+        drop(self.orders.send(Order::Stop));
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the receive thread does not panic");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Puts finished segments into the store and on air, and keeps them as long as players may ask.
+//!
+//! Source: RFC 8216 §6.2.1 (a listed segment is available), §6.2.2 (and stays so for its own
+//! duration plus that of the longest playlist that listed it). A segment is listed only after it
+//! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
+//! after a restart the list goes on from there ([`crate::app::restore`]).
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use tracing::warn;
+use weir_cache::{Class, Error, Key, Pin, Store, Writer};
+use weir_hal::{Monotonic, Wall};
+
+use crate::{
+    app::{description::Description, restore::Restored},
+    counter::counters,
+    demux::Event,
+    live::{self, Document},
+    segment::{BandwidthMeter, MediaPlaylist, Output, Segment},
+    serve::{playlist_path, segment_path},
+};
+
+counters! {
+    /// What became of segments on their way into the store.
+    pub struct PublishCounters {
+        /// Segments the store refused for want of memory; they are not listed.
+        segments_refused,
+        /// Playlists the store refused; a restart would go on from an older one.
+        playlists_refused,
+        /// Segments given up early because too many had left the playlist at once.
+        segments_released_early,
+    }
+}
+
+/// Segments out of the playlist that are kept for players that still ask for them.
+///
+/// One playlist duration and one segment: a window of 1,000 needs as many. Beyond it the oldest
+/// is released early, and counted.
+const RETAINED_MAX: usize = 1_024;
+
+/// One rendition's way from finished segments to the air.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    store: Store,
+    live: Arc<live::Rendition>,
+    channel: String,
+    description: Description,
+    bandwidth: BandwidthMeter,
+    playlist: MediaPlaylist,
+    /// One for each segment listed, oldest first.
+    listed: VecDeque<Pin>,
+    /// Segments that left the list, until their time is over.
+    retained: VecDeque<(Monotonic, Pin)>,
+    writer: Option<Writer>,
+    has_lost_segment: bool,
+    last_segment: Option<Wall>,
+    counters: PublishCounters,
+}
+
+impl Publisher {
+    /// Goes on from what `restored` found of `channel`'s rendition `live`.
+    pub(super) fn new(
+        store: Store,
+        channel: &str,
+        live: Arc<live::Rendition>,
+        restored: Restored,
+    ) -> Self {
+        Self {
+            store,
+            live,
+            channel: channel.to_owned(),
+            description: Description::default(),
+            bandwidth: BandwidthMeter::default(),
+            playlist: restored.playlist,
+            listed: restored.listed,
+            retained: VecDeque::new(),
+            writer: None,
+            has_lost_segment: false,
+            last_segment: None,
+            counters: PublishCounters::default(),
+        }
+    }
+
+    pub(super) fn live(&self) -> &Arc<live::Rendition> {
+        &self.live
+    }
+
+    pub(super) fn playlist(&self) -> &MediaPlaylist {
+        &self.playlist
+    }
+
+    pub(super) fn counters(&self) -> &PublishCounters {
+        &self.counters
+    }
+
+    /// When the last segment was listed in this life.
+    pub(super) fn last_segment(&self) -> Option<Wall> {
+        self.last_segment
+    }
+
+    /// True once after the store has refused bytes of the open segment.
+    pub(super) fn take_loss(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost_segment)
+    }
+
+    /// Takes note of what the stream says of itself.
+    pub(super) fn observe(&mut self, event: &Event<'_>) {
+        self.description.observe(event);
+    }
+
+    /// Takes the next output of the segmenter.
+    pub(super) fn take(&mut self, output: Output, (now, wall): (Monotonic, Wall)) {
+        let outcome = match output {
+            Output::Begin { sequence } => self.begin(sequence, wall),
+            Output::Bytes(bytes) => self.append(bytes),
+            Output::End(segment) => self.end(segment, now, wall),
+        };
+        if let Err(error) = outcome {
+            self.writer = None;
+            self.has_lost_segment = true;
+            self.counters.segments_refused += 1;
+            warn!(channel = self.channel, rendition = self.live.name, %error, "segment lost");
+        }
+    }
+
+    /// Lets go of segments whose time is over.
+    pub(super) fn release(&mut self, now: Monotonic) {
+        while self
+            .retained
+            .front()
+            .is_some_and(|(until, _)| *until <= now)
+        {
+            self.retained.pop_front();
+        }
+    }
+
+    fn begin(&mut self, sequence: u64, wall: Wall) -> Result<(), Error> {
+        let key = key(&segment_path(&self.channel, &self.live.name, sequence));
+        // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
+        let etag = format!("\"{sequence:x}-{:x}\"", wall.as_nanos());
+        self.writer = Some(self.store.begin(&key, Class::Live, Bytes::from(etag))?);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
+        // Without a writer the segment is lost already; the segmenter is about to be told.
+        self.writer
+            .as_mut()
+            .map_or(Ok(()), |writer| writer.append(bytes))
+    }
+
+    fn end(&mut self, segment: Segment, now: Monotonic, wall: Wall) -> Result<(), Error> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        self.listed.push_back(writer.commit()?);
+        self.bandwidth.push(&segment);
+        for removed in self.playlist.push(segment) {
+            let pin = self
+                .listed
+                .pop_front()
+                .expect("one pin for each segment listed");
+            self.retain(now + removed.keep, pin);
+        }
+        self.last_segment = Some(wall);
+        self.publish();
+        Ok(())
+    }
+
+    fn retain(&mut self, until: Monotonic, pin: Pin) {
+        if self.retained.len() == RETAINED_MAX {
+            self.retained.pop_front();
+            self.counters.segments_released_early += 1;
+        }
+        self.retained.push_back((until, pin));
+    }
+
+    fn publish(&mut self) {
+        let base = format!("{}_{}", self.channel, self.live.name);
+        let text = self.playlist.render(&format!("{base}/"));
+        let variant = self
+            .description
+            .variant(format!("{base}.m3u8"), &self.bandwidth);
+        let document = Document::new(text);
+        let key = key(&playlist_path(&self.channel, &self.live.name));
+        if let Err(error) = self.keep(&key, &document) {
+            self.counters.playlists_refused += 1;
+            warn!(%key, %error, "playlist not stored");
+        }
+        self.live.publish(document, variant);
+    }
+
+    fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {
+        let mut writer = self.store.begin(key, Class::Live, Bytes::new())?;
+        writer.append(document.body.clone())?;
+        // Its pin is not needed: losing the list to eviction only costs a restart its window.
+        drop(writer.commit()?);
+        Ok(())
+    }
+}
+
+/// Channel and rendition names are checked when the configuration is read.
+pub(super) fn key(path: &str) -> Key {
+    Key::new(path).expect("paths of checked names are short and printable")
+}

@@ -1,0 +1,316 @@
+//! The data path of one rendition: source → sync → demux → segment → publisher.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tracing::{info, warn};
+use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
+
+use crate::{
+    app::publisher::Publisher,
+    config::{self, Source as SourceAddress, Transport},
+    demux::{self, Demux, PacketSync, Selection},
+    live::{self, Report, State},
+    receive::{Source, receive_buffer_bytes},
+    segment::{Phase, Rules, Segmenter},
+};
+
+/// Pause between two attempts to join a group.
+const JOIN_RETRY: Duration = Duration::from_secs(5);
+
+/// Silence after which datagrams are said to have stopped.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What one rendition is to do: everything that, if it changes, means to begin anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) channel: String,
+    pub(super) rendition: config::Rendition,
+    pub(super) rules: Rules,
+    pub(super) window: usize,
+    pub(super) receive_buffer_bytes: usize,
+}
+
+impl Plan {
+    /// The plans of all renditions of `config`, in its order.
+    pub(super) fn all(config: &config::Config) -> Vec<Self> {
+        config
+            .channels
+            .iter()
+            .flat_map(|channel| Self::of(config, channel))
+            .collect()
+    }
+
+    /// The plans of the renditions of `channel`, in its order.
+    pub(super) fn of(config: &config::Config, channel: &config::Channel) -> Vec<Self> {
+        let buffer = receive_buffer_bytes(config.receive.bitrate_bps_max, config.receive.stall);
+        let plan = |rendition: &config::Rendition| Self {
+            channel: channel.id.clone(),
+            rendition: rendition.clone(),
+            rules: rules(&config.segment),
+            window: config.segment.window,
+            receive_buffer_bytes: buffer,
+        };
+        channel.renditions.iter().map(plan).collect()
+    }
+
+    /// The first source that comes as datagrams, in order of preference.
+    fn source(&self) -> Option<(Transport, Membership)> {
+        self.rendition
+            .sources
+            .iter()
+            .find_map(|source| match source {
+                SourceAddress::Datagram {
+                    transport,
+                    group,
+                    source,
+                } => Some((
+                    *transport,
+                    Membership {
+                        group: *group,
+                        source: *source,
+                        interface: self.rendition.interface.clone(),
+                        receive_buffer_bytes: self.receive_buffer_bytes,
+                    },
+                )),
+                SourceAddress::Http { .. } => None,
+            })
+    }
+}
+
+fn rules(segment: &config::SegmentConfig) -> Rules {
+    Rules {
+        target: segment.target,
+        duration_max: segment.longest,
+        bytes_max: segment.largest.0,
+        phase: Phase::Grid,
+    }
+}
+
+/// One rendition at work.
+#[derive(Debug)]
+pub(super) struct Rendition<M: Multicast> {
+    plan: Plan,
+    source: Option<Source<M::Receiver>>,
+    join_failure: Option<String>,
+    join_at: Monotonic,
+    sync: PacketSync,
+    sync_counters: demux::Counters,
+    demux: Demux,
+    segmenter: Segmenter,
+    publisher: Publisher,
+    last_bytes: u64,
+    last_scrambled: u64,
+}
+
+impl<M: Multicast> Rendition<M> {
+    pub(super) fn new(plan: Plan, publisher: Publisher) -> Self {
+        let selection = plan
+            .rendition
+            .program
+            .map_or(Selection::First, Selection::Program);
+        let playlist = publisher.playlist();
+        let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
+        if let Some(seconds) = playlist.target_duration_s() {
+            segmenter.resume(seconds);
+        }
+        Self {
+            plan,
+            source: None,
+            join_failure: None,
+            join_at: Monotonic::ZERO,
+            sync: PacketSync::new(),
+            sync_counters: demux::Counters::default(),
+            demux: Demux::new(selection),
+            segmenter,
+            publisher,
+            last_bytes: 0,
+            last_scrambled: 0,
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn live(&self) -> &Arc<live::Rendition> {
+        self.publisher.live()
+    }
+
+    /// Takes all that has arrived through the whole path. Never waits.
+    pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, now: Monotonic) {
+        self.publisher.release(now);
+        if self.source.is_none() && now >= self.join_at {
+            self.join(multicast, now);
+        }
+        let Self {
+            source: Some(source),
+            sync,
+            sync_counters,
+            demux,
+            segmenter,
+            publisher,
+            ..
+        } = self
+        else {
+            return;
+        };
+        source.drain(batch, |bytes, received| {
+            sync.push(bytes, sync_counters, |packet| {
+                demux.push(packet, |event| {
+                    publisher.observe(&event);
+                    segmenter.push(event, received, |output| {
+                        publisher.take(output, (now, received));
+                    });
+                    if publisher.take_loss() {
+                        segmenter.abandon();
+                    }
+                });
+            });
+        });
+    }
+
+    fn join(&mut self, multicast: &M, now: Monotonic) {
+        let Some((transport, membership)) = self.plan.source() else {
+            self.join_failure = Some(
+                "no source is a group: add a udp:// or rtp:// source, http:// is not received yet"
+                    .to_owned(),
+            );
+            self.join_at = now + JOIN_RETRY;
+            return;
+        };
+        match Source::join(multicast, &membership, transport) {
+            Ok(source) => {
+                let granted = source.receive_buffer_bytes();
+                info!(group = %membership.group, receive_buffer_bytes = granted, "joined");
+                self.join_failure = None;
+                self.source = Some(source);
+            }
+            Err(error) => {
+                let reason = join_sentence(&error, &membership);
+                if self.join_failure.as_ref() != Some(&reason) {
+                    warn!(
+                        channel = self.plan.channel,
+                        rendition = self.plan.rendition.name,
+                        "{reason}"
+                    );
+                }
+                self.join_failure = Some(reason);
+                self.join_at = now + JOIN_RETRY;
+            }
+        }
+    }
+
+    /// Publishes state and counters; called once a second.
+    pub(super) fn report(&mut self, wall: Wall, interval: Duration) {
+        let report = self.observe(wall, interval);
+        let before = self.live().report();
+        if before.state != report.state {
+            let (channel, rendition) = (&self.plan.channel, &self.plan.rendition.name);
+            match report.state {
+                State::OnAir | State::Filling | State::NoRandomAccess | State::Waiting => {
+                    info!(channel, rendition, "{}", report.state);
+                }
+                State::NotJoined { .. } => {}
+                State::Silent
+                | State::NotTransportStream
+                | State::NoTables
+                | State::NoProgram { .. }
+                | State::Scrambled => warn!(channel, rendition, "{}", report.state),
+            }
+        }
+        self.live().tell(report);
+    }
+
+    fn observe(&mut self, wall: Wall, interval: Duration) -> Report {
+        let receive = self
+            .source
+            .as_ref()
+            .map(|source| *source.counters())
+            .unwrap_or_default();
+        let demux = self.demux.counters().plus(&self.sync_counters);
+        let state = self.state(wall, demux.scrambled_packets > self.last_scrambled);
+        let bytes = receive.bytes.saturating_sub(self.last_bytes);
+        let interval_ms = u64::try_from(interval.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        self.last_bytes = receive.bytes;
+        self.last_scrambled = demux.scrambled_packets;
+        Report {
+            state,
+            source: self
+                .plan
+                .rendition
+                .sources
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            sender: self.source.as_ref().and_then(Source::sender),
+            last_datagram: self.source.as_ref().and_then(Source::last_datagram),
+            last_segment: self.publisher.last_segment(),
+            bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
+            receive,
+            demux,
+            segment: *self.segmenter.counters(),
+            publish: *self.publisher.counters(),
+        }
+    }
+
+    fn state(&self, wall: Wall, scrambled_now: bool) -> State {
+        let Some(source) = &self.source else {
+            let reason = self.join_failure.clone();
+            return reason.map_or(State::Waiting, |reason| State::NotJoined { reason });
+        };
+        match source.last_datagram() {
+            None => return State::Waiting,
+            Some(last) if wall.since(last) >= SILENCE => return State::Silent,
+            Some(_) => {}
+        }
+        if self.demux.counters().packets == 0 {
+            return State::NotTransportStream;
+        }
+        if self.demux.program().is_none() {
+            return self.state_without_program();
+        }
+        if scrambled_now {
+            State::Scrambled
+        } else if self.publisher.last_segment().is_some() {
+            State::OnAir
+        } else if self.segmenter.is_filling() {
+            State::Filling
+        } else {
+            State::NoRandomAccess
+        }
+    }
+
+    fn state_without_program(&self) -> State {
+        let available: Vec<u16> = self.demux.programs().map(|(number, _)| number).collect();
+        match self.plan.rendition.program {
+            Some(wanted) if !available.is_empty() && !available.contains(&wanted) => {
+                State::NoProgram { wanted, available }
+            }
+            _ => State::NoTables,
+        }
+    }
+}
+
+fn join_sentence(error: &weir_hal::Error, membership: &Membership) -> String {
+    let group: SocketAddr = membership.group;
+    match (error, &membership.interface) {
+        (weir_hal::Error::NoInterface { name }, _) => format!(
+            "cannot join {group}: there is no interface {name}; plug it in or change `interface`"
+        ),
+        (other, Some(interface)) => {
+            format!("cannot join {group} on {interface}: {}", sentence(other))
+        }
+        (other, None) => format!(
+            "cannot join {group}: {}; set `interface` if the routing table has no route for it",
+            sentence(other)
+        ),
+    }
+}
+
+/// One error and its causes as one sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

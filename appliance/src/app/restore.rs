@@ -1,0 +1,97 @@
+//! Finds what a rendition had on air before a restart, so that players notice nothing.
+//!
+//! The last Media Playlist lies in the store under its own path, written after the segments it
+//! lists. After a crash of the process alone all of it is there, and the list goes on. After a
+//! power cut the last few seconds may be missing: then the list begins anew, and Media Sequence
+//! Numbers leap over any that players may have seen.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tracing::info;
+use weir_cache::{Pin, Store};
+use weir_hal::Wall;
+
+use crate::{
+    app::publisher::key,
+    segment::MediaPlaylist,
+    serve::{playlist_path, segment_path},
+};
+
+/// Longest playlist read back: 1,050 segments of 128 bytes.
+const PLAYLIST_BYTES_MAX: usize = 256 * 1024;
+
+/// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
+const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
+
+/// What was on air before.
+#[derive(Debug)]
+pub(super) struct Restored {
+    /// The list to go on from; empty when there is none, or when it is too old to be of use.
+    pub(super) playlist: MediaPlaylist,
+    /// One for each segment listed, oldest first.
+    pub(super) listed: VecDeque<Pin>,
+}
+
+/// Reads back the last playlist of one rendition and keeps the segments it lists.
+pub(super) async fn restore(
+    store: &Store,
+    (channel, rendition): (&str, &str),
+    window: usize,
+    now: Wall,
+) -> Restored {
+    let nothing = || Restored {
+        playlist: MediaPlaylist::live(window),
+        listed: VecDeque::new(),
+    };
+    let path = playlist_path(channel, rendition);
+    let Some(text) = read(store, &path).await else {
+        return nothing();
+    };
+    let Some(mut playlist) = MediaPlaylist::resume(&text, window) else {
+        return nothing();
+    };
+    let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
+    let target = Duration::from_secs(playlist.target_duration_s().unwrap_or(1).into());
+    let pin = |sequence| store.pin(&key(&segment_path(channel, rendition, sequence)));
+    let listed: Option<VecDeque<Pin>> = playlist
+        .segments()
+        .map(|segment| pin(segment.sequence))
+        .collect();
+    match listed {
+        Some(listed) if since_end <= 2 * target => {
+            info!(
+                channel,
+                rendition,
+                segments = listed.len(),
+                "the playlist goes on"
+            );
+            Restored { playlist, listed }
+        }
+        _ => {
+            let seen_max = since_end.as_millis() / SEGMENT_SHORTEST.as_millis();
+            playlist.forget(u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX));
+            info!(
+                channel,
+                rendition, "the playlist begins anew, its numbers go on"
+            );
+            Restored {
+                playlist,
+                listed: VecDeque::new(),
+            }
+        }
+    }
+}
+
+/// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
+const LEAP_MAX: u64 = 7_200;
+
+async fn read(store: &Store, path: &str) -> Option<String> {
+    let object = store.get(&key(path))?;
+    let mut reader = object.read(0..PLAYLIST_BYTES_MAX as u64);
+    let mut bytes = Vec::new();
+    // A list that cannot be read is as good as none: the store has counted and logged it.
+    while let Some(chunk) = reader.next().await.ok()? {
+        bytes.extend_from_slice(&chunk.bytes);
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,108 @@
+//! Why a command ends without its result, and the exit code that says so to scripts.
+//!
+//! Source of the codes: `sysexits.h` (BSD).
+
+use std::{error::Error, io};
+
+use super::{analyze::AnalyzeError, probe::ProbeError, segment};
+use crate::{app::AppError, config::LoadError, send};
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// The work is done.
+    Done = 0,
+    /// The command line cannot be obeyed (`EX_USAGE`).
+    Usage = 64,
+    /// A port, group or interface is not to be had (`EX_UNAVAILABLE`).
+    Unavailable = 69,
+    /// A file cannot be read or written, or is not what it should be (`EX_IOERR`).
+    Io = 74,
+    /// The configuration has mistakes (`EX_CONFIG`).
+    Configuration = 78,
+}
+
+/// Why a command gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The arguments are well formed, but ask for what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration file gives no configuration.
+    #[error(transparent)]
+    Configuration(#[from] LoadError),
+    /// The operating system refused.
+    #[error(transparent)]
+    Hal(#[from] weir_hal::Error),
+    /// The appliance cannot start.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The system has no room for threads or signals.
+    #[error("cannot start: raise the process limit")]
+    Runtime(#[source] io::Error),
+    /// There is no transport stream to analyze.
+    #[error(transparent)]
+    Analyze(#[from] AnalyzeError),
+    /// A file cannot be segmented.
+    #[error(transparent)]
+    Segment(#[from] segment::Error),
+    /// A file cannot be sent.
+    #[error(transparent)]
+    Send(#[from] send::Error),
+    /// There is no live stream to measure.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// Standard output takes nothing more.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl CommandError {
+    /// The exit code for this failure.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
+            Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
+            Self::Configuration(LoadError::Read(error))
+            | Self::Hal(error)
+            | Self::Analyze(AnalyzeError::Disk(error))
+            | Self::Segment(segment::Error::Hal(error)) => hal_status(error),
+            Self::App(AppError::Listen { .. } | AppError::Thread(_))
+            | Self::Runtime(_)
+            | Self::Probe(_)
+            | Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
+            Self::App(AppError::Store(_))
+            | Self::Analyze(_)
+            | Self::Segment(_)
+            | Self::Send(_)
+            | Self::Output(_) => ExitStatus::Io,
+        }
+    }
+
+    /// Whether the reader of standard output has seen enough (`weir … | head`): no failure at all.
+    pub fn is_reader_gone(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// The whole story of a failure in one sentence: what failed, and after each colon, why.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        sentence.push_str(": ");
+        sentence.push_str(&error.to_string());
+        cause = error.source();
+    }
+    sentence
+}
+
+fn hal_status(error: &weir_hal::Error) -> ExitStatus {
+    match error {
+        weir_hal::Error::Socket { .. } | weir_hal::Error::NoInterface { .. } => {
+            ExitStatus::Unavailable
+        }
+        weir_hal::Error::Disk { .. } | weir_hal::Error::Sensor { .. } => ExitStatus::Io,
+    }
+}

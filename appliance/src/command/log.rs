@@ -1,0 +1,35 @@
+//! The log: events with fields on standard error.
+//!
+//! Refuses: the environment. What is logged depends on the command line alone.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use super::{Command, Terminal};
+
+/// Targets of the log that are ours; others speak from level `warn` up.
+const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
+
+/// Starts the log, for the rest of the process. A second call changes nothing.
+///
+/// A daemon logs its life cycle (`info`), a tool only what is wrong (`warn`); each `verbose` adds
+/// a level.
+pub fn start_log(command: &Command, verbose: u8, terminal: Terminal) {
+    let level = match verbose.saturating_add(u8::from(command.is_daemon())) {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets(OURS.map(|target| (target, level)));
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(terminal.has_error_color())
+        .with_target(command.is_daemon());
+    let log = tracing_subscriber::registry().with(lines).with(targets);
+    drop(log.try_init());
+}

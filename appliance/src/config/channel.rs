@@ -1,0 +1,182 @@
+//! `[[channel]]`, its renditions and their sources.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use weir_hal::InterfaceName;
+
+use super::{
+    Channel, Config, Priority, Rendition, Source,
+    mistake::{Ledger, Place, quoted},
+    read::{display_name, id},
+    section::{Found, Section},
+};
+
+/// One place to receive from, down to the program.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Feed {
+    group: SocketAddr,
+    source: Option<IpAddr>,
+    interface: Option<InterfaceName>,
+    program: Option<u16>,
+}
+
+/// Names and feeds that were met, to find what is there twice.
+#[derive(Debug, Default)]
+struct Met {
+    ids: Vec<Found<String>>,
+    feeds: HashMap<Feed, Place>,
+}
+
+pub(super) fn read_channels(root: &mut Section<'_>, ledger: &mut Ledger) -> Vec<Channel> {
+    let mut met = Met::default();
+    let sections = root.tables("channel", Config::CHANNELS_MAX, ledger);
+    let channels = sections
+        .into_iter()
+        .map(|section| read_channel(section, &mut met, ledger));
+    channels.collect()
+}
+
+fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) -> Channel {
+    section.require("id", "id = \"CH_001\"", ledger);
+    let id = unique(section.text("id", id, ledger), &mut met.ids, ledger);
+    let name = section.text("name", display_name, ledger);
+    let priority = section.text("priority", priority, ledger);
+    let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
+    section.require("rendition", "a [[channel.rendition]] below it", ledger);
+    if section.is_empty_list("rendition") {
+        let place = section.place_of("rendition");
+        ledger.mistake(&place, "is empty: add a [[channel.rendition]]");
+    }
+    let mut names = Vec::new();
+    let mut renditions = Vec::new();
+    for section in sections {
+        renditions.push(read_rendition(section, &mut names, met, ledger));
+    }
+    section.finish(ledger);
+    Channel {
+        name: name.map_or_else(|| id.clone(), |name| name.value),
+        id,
+        priority: priority.map_or_else(Priority::default, |priority| priority.value),
+        renditions,
+    }
+}
+
+fn read_rendition(
+    mut section: Section<'_>,
+    names: &mut Vec<Found<String>>,
+    met: &mut Met,
+    ledger: &mut Ledger,
+) -> Rendition {
+    section.require("name", "name = \"HD_5M\"", ledger);
+    let name = unique(section.text("name", id, ledger), names, ledger);
+    section.require("sources", "sources = [\"udp://239.1.1.1:1234\"]", ledger);
+    let sources = section.texts("sources", Config::SOURCES_MAX, str::parse::<Source>, ledger);
+    let interface = section
+        .text("interface", parse_interface, ledger)
+        .map(|found| found.value);
+    let program = section.integer("program", (1, u64::from(u16::MAX)), ledger);
+    let program = program.and_then(|number| u16::try_from(number).ok());
+    for found in &sources {
+        check_feed(found, interface.as_ref(), program, (met, ledger));
+    }
+    if section.is_empty_list("sources") {
+        let place = section.place_of("sources");
+        ledger.mistake(
+            &place,
+            "names no source: add one, such as \"udp://239.1.1.1:1234\"",
+        );
+    }
+    section.finish(ledger);
+    Rendition {
+        name,
+        sources: sources.into_iter().map(|found| found.value).collect(),
+        interface,
+        program,
+    }
+}
+
+/// Warns of a feed that is there twice, and of one that routers will not forward.
+fn check_feed(
+    found: &Found<Source>,
+    interface: Option<&InterfaceName>,
+    program: Option<u16>,
+    (met, ledger): (&mut Met, &mut Ledger),
+) {
+    let Source::Datagram { group, source, .. } = found.value else {
+        return;
+    };
+    let feed = Feed {
+        group,
+        source,
+        interface: interface.cloned(),
+        program,
+    };
+    if source.is_none() && is_source_specific(group.ip()) {
+        let text = format!("{group} is in the source-specific range: write udp://source@{group}");
+        ledger.warning(&found.place, text);
+    }
+    match met.feeds.get(&feed) {
+        Some(earlier) => {
+            let (path, line) = (&earlier.path, earlier.line);
+            let text = format!("{group} is received twice; the first is {path} on line {line}");
+            ledger.warning(&found.place, text);
+        }
+        None => {
+            met.feeds.insert(feed, found.place.clone());
+        }
+    }
+}
+
+/// RFC 4607 §1: 232.0.0.0/8 and `FF3x::/32`.
+fn is_source_specific(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(group) => group.octets()[0] == 232,
+        IpAddr::V6(group) => group.segments()[0] & 0xFFF0 == 0xFF30 && group.segments()[1] == 0,
+    }
+}
+
+/// Notes a name that was met before, and remembers it. An unreadable name counts as empty.
+pub(super) fn unique(
+    found: Option<Found<String>>,
+    met: &mut Vec<Found<String>>,
+    ledger: &mut Ledger,
+) -> String {
+    let Some(found) = found else {
+        return String::new();
+    };
+    if let Some(earlier) = met.iter().find(|earlier| earlier.value == found.value) {
+        let (value, line) = (&found.value, earlier.place.line);
+        let text = format!("{value:?} is taken on line {line}: choose another");
+        ledger.mistake(&found.place, text);
+    }
+    let value = found.value.clone();
+    met.push(found);
+    value
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    match text {
+        "high" => Ok(Priority::High),
+        "medium" => Ok(Priority::Medium),
+        "low" => Ok(Priority::Low),
+        _ => {
+            let text = quoted(text);
+            Err(format!("{text} is no priority: write high, medium or low"))
+        }
+    }
+}
+
+/// Checks the name of a network interface.
+///
+/// # Errors
+/// A sentence that says what a name looks like.
+pub fn parse_interface(text: &str) -> Result<InterfaceName, String> {
+    InterfaceName::new(text).ok_or_else(|| {
+        let max = InterfaceName::BYTES_MAX;
+        let text = quoted(text);
+        format!("{text} is no interface name: write 1 to {max} letters as `ip link` shows them")
+    })
+}

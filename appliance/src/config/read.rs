@@ -1,0 +1,288 @@
+//! What each key means: sections of the file to validated types, with the rules between keys.
+
+use std::{
+    net::{AddrParseError, IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use super::{
+    ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
+    channel::read_channels,
+    mistake::{Ledger, Place, quoted},
+    route::read_pull,
+    section::{Found, Section},
+    unit::{parse_bitrate, parse_duration},
+};
+
+/// Addresses the data listener has at most.
+const LISTEN_MAX: usize = 16;
+
+/// Bytes a path or a name for people may have.
+const PATH_BYTES_MAX: usize = 1_024;
+const NAME_BYTES_MAX: usize = 128;
+
+/// Letters an id may have: it is a part of URLs, headers and file names.
+const ID_BYTES_MAX: usize = 64;
+
+/// Below this a cache holds not even one segment of a radio channel.
+const CACHE_BYTES_MIN: u64 = 1 << 20;
+
+/// Reads the whole file. What is wrong is in the ledger, and at its default in the result.
+pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config {
+    let node = read_node(root.table("node", ledger), ledger);
+    let http = read_http(root.table("http", ledger), ledger);
+    let management = read_management(root.table("management", ledger), &http, ledger);
+    let cache_section = root.table("cache", ledger);
+    let cache_size_place = cache_section.place_of("size");
+    let cache = read_cache(cache_section, ledger);
+    let segment = read_segment(root.table("segment", ledger), &cache, ledger);
+    let receive = read_receive(root.table("receive", ledger), ledger);
+    let channels = read_channels(&mut root, ledger);
+    let (origins, routes) = read_pull(&mut root, ledger);
+    if !root.has("channel") && !root.has("origin") {
+        let text = "has nothing to do: add a [[channel]] or an [[origin]]";
+        ledger.mistake_unless_damaged(root.place(), format!("the file {text}"));
+    }
+    root.finish(ledger);
+    let config = Config {
+        node,
+        http,
+        management,
+        cache,
+        segment,
+        receive,
+        channels,
+        origins,
+        routes,
+    };
+    compare_windows_with_cache(&config, &cache_size_place, ledger);
+    config
+}
+
+fn read_node(mut section: Section<'_>, ledger: &mut Ledger) -> Node {
+    let name = section.text("name", id, ledger);
+    section.finish(ledger);
+    name.map_or_else(Node::default, |name| Node { name: name.value })
+}
+
+fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
+    let found = section.texts("listen", LISTEN_MAX, address, ledger);
+    if section.is_empty_list("listen") {
+        let place = section.place_of("listen");
+        ledger.mistake(&place, "names no address: add one, such as \"0.0.0.0:80\"");
+    }
+    section.finish(ledger);
+    let mut listen = Vec::new();
+    for Found { value, place } in found {
+        if listen.iter().any(|earlier| collide(*earlier, value)) {
+            let text = format!("{value} is listened on already: remove it");
+            ledger.mistake(&place, text);
+        }
+        listen.push(value);
+    }
+    if listen.is_empty() {
+        return Http::default();
+    }
+    Http { listen }
+}
+
+fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -> Management {
+    let found = section.text("listen", address, ledger);
+    let place = section.place_of("listen");
+    section.finish(ledger);
+    let listen = found.map_or(Management::default().listen, |found| found.value);
+    if let Some(other) = http.listen.iter().find(|other| collide(**other, listen)) {
+        let text = format!("{listen} is taken by http.listen ({other}): choose another port");
+        ledger.mistake(&place, text);
+    }
+    Management { listen }
+}
+
+fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache {
+    let default = Cache::default();
+    let path = section.text("path", absolute_path, ledger);
+    let size = section.text("size", cache_size, ledger);
+    let memory = section.text("memory", cache_size, ledger);
+    let is_size_known = size.is_some() || !section.has("size");
+    section.finish(ledger);
+    let size = size.map_or(default.size, |size| size.value);
+    let excess = memory.as_ref().filter(|memory| memory.value > size);
+    if let Some(Found { value, place }) = excess.filter(|_| is_size_known) {
+        let text = format!("{value} is more than cache.size ({size}): lower it, or raise the size");
+        ledger.mistake(place, text);
+    }
+    Cache {
+        path: path.map_or(default.path, |path| path.value),
+        size,
+        memory: memory.map_or(default.memory.min(size), |memory| memory.value),
+    }
+}
+
+fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) -> SegmentConfig {
+    let default = SegmentConfig::default();
+    let target = duration_in(&mut section, "target", (1_000, 30_000), ledger);
+    let window = section.integer("window", (3, 1_000), ledger);
+    let longest = duration_in(&mut section, "longest", (1_000, 120_000), ledger);
+    let largest = section.text("largest", ByteSize::parse, ledger);
+    let is_target_known = target.is_some() || !section.has("target");
+    section.finish(ledger);
+    let target = target.map_or(default.target, |target| target.value);
+    let short = longest.as_ref().filter(|longest| longest.value < target);
+    if let Some(Found { value, place }) = short.filter(|_| is_target_known) {
+        let text = format!("{value:?} is shorter than segment.target ({target:?}): raise it");
+        ledger.mistake(place, text);
+    }
+    if let Some(Found { value, place }) = &largest {
+        check_largest(*value, place, cache, ledger);
+    }
+    SegmentConfig {
+        target,
+        window: window
+            .and_then(|window| usize::try_from(window).ok())
+            .unwrap_or(default.window),
+        longest: longest.map_or(target * 2, |longest| longest.value),
+        largest: largest.map_or(default.largest.min(cache.memory), |largest| largest.value),
+    }
+}
+
+fn check_largest(largest: ByteSize, place: &Place, cache: &Cache, ledger: &mut Ledger) {
+    let min = ByteSize(64 << 10);
+    if largest < min {
+        ledger.mistake(
+            place,
+            format!("{largest} is too small: write at least {min}"),
+        );
+    }
+    if largest > cache.memory {
+        let text = "a segment stays in memory until it is on disk: lower it, or raise the memory";
+        let memory = cache.memory;
+        ledger.mistake(
+            place,
+            format!("{largest} is more than cache.memory ({memory}); {text}"),
+        );
+    }
+}
+
+fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
+    let default = Receive::default();
+    let drain_interval = duration_in(&mut section, "drain_interval", (1, 100), ledger);
+    let bitrate = section.text("bitrate_max", bitrate_in_range, ledger);
+    let stall = duration_in(&mut section, "stall", (10, 5_000), ledger);
+    section.finish(ledger);
+    Receive {
+        drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
+        bitrate_bps_max: bitrate.map_or(default.bitrate_bps_max, |found| found.value),
+        stall: stall.map_or(default.stall, |found| found.value),
+    }
+}
+
+/// Warns when the live windows alone can outgrow the cache.
+///
+/// A segment stays fetchable for about a window after it has left the playlist (RFC 8216 §6.2.2).
+fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledger) {
+    let renditions = config
+        .channels
+        .iter()
+        .map(|channel| channel.renditions.len() as u64);
+    let segments = renditions.sum::<u64>() * 2 * config.segment.window as u64;
+    let seconds = segments.saturating_mul(config.segment.target.as_secs());
+    let bytes = seconds.saturating_mul(config.receive.bitrate_bps_max / 8);
+    let size = config.cache.size;
+    if bytes > size.0 {
+        ledger.warning(
+            place,
+            format!(
+                "{size} may be too small: at receive.bitrate_max the live windows need {} GB",
+                bytes.div_ceil(1_000_000_000)
+            ),
+        );
+    }
+}
+
+fn duration_in(
+    section: &mut Section<'_>,
+    key: &'static str,
+    (min_ms, max_ms): (u64, u64),
+    ledger: &mut Ledger,
+) -> Option<Found<Duration>> {
+    let (min, max) = (Duration::from_millis(min_ms), Duration::from_millis(max_ms));
+    let read = |text: &str| {
+        let duration = parse_duration(text)?;
+        if (min..=max).contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(format!("must be from {min:?} to {max:?}, not {duration:?}"))
+        }
+    };
+    section.text(key, read, ledger)
+}
+
+fn bitrate_in_range(text: &str) -> Result<u64, String> {
+    let bitrate_bps = parse_bitrate(text)?;
+    if (64_000..=10_000_000_000).contains(&bitrate_bps) {
+        Ok(bitrate_bps)
+    } else {
+        Err(format!(
+            "must be from 64kb/s to 10Gb/s, not {}",
+            quoted(text)
+        ))
+    }
+}
+
+fn cache_size(text: &str) -> Result<ByteSize, String> {
+    let size = ByteSize::parse(text)?;
+    if size.0 < CACHE_BYTES_MIN {
+        let min = ByteSize(CACHE_BYTES_MIN);
+        return Err(format!("{size} is too small: write at least {min}"));
+    }
+    Ok(size)
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_fit = path.is_absolute() && text.len() <= PATH_BYTES_MAX && !text.contains('\0');
+    is_fit.then_some(path).ok_or_else(|| {
+        format!(
+            "{} is no absolute path: write one, from /, of at most {PATH_BYTES_MAX} bytes",
+            quoted(text)
+        )
+    })
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_unhelpful: AddrParseError| {
+        let text = quoted(text);
+        format!("{text} is no address: write address and port in numbers, as in \"0.0.0.0:80\"")
+    })
+}
+
+/// Whether two listeners would want one port of one address.
+fn collide(left: SocketAddr, right: SocketAddr) -> bool {
+    let is_any = |ip: IpAddr| ip.is_unspecified();
+    let is_port_shared = left.port() == right.port() && left.port() != 0;
+    let is_host_shared = left.ip() == right.ip()
+        || left.is_ipv4() == right.is_ipv4() && (is_any(left.ip()) || is_any(right.ip()));
+    is_port_shared && is_host_shared
+}
+
+/// A name in URLs, headers and file names.
+pub(super) fn id(text: &str) -> Result<String, String> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_fit = (1..=ID_BYTES_MAX).contains(&text.len())
+        && !text.starts_with('.')
+        && text.bytes().all(is_letter);
+    is_fit.then(|| text.to_owned()).ok_or_else(|| {
+        let text = quoted(text);
+        let letters = "A-Z a-z 0-9 . _ -, not starting with a dot";
+        format!("{text} is no name for URLs: write 1 to {ID_BYTES_MAX} of {letters}")
+    })
+}
+
+/// A name for people.
+pub(super) fn display_name(text: &str) -> Result<String, String> {
+    let is_fit = (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control);
+    is_fit
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("must be 1 to {NAME_BYTES_MAX} bytes of printable text"))
+}

@@ -1,0 +1,135 @@
+//! `[[origin]]` and `[[route]]`: where that comes from which is not received.
+
+use super::{
+    Config, Origin, Route,
+    channel::unique,
+    mistake::{Ledger, quoted},
+    read::id,
+    section::{Found, Section},
+    source::http_url,
+};
+
+/// Bytes a route's path may have.
+const PATH_BYTES_MAX: usize = 512;
+
+/// Paths that the appliance itself answers on the data listener.
+const OWN_PATHS: &[&str] = &["/live", "/livez", "/readyz"];
+
+/// Reads origins and routes together, for a route names origins.
+pub(super) fn read_pull(root: &mut Section<'_>, ledger: &mut Ledger) -> (Vec<Origin>, Vec<Route>) {
+    let mut names = Vec::new();
+    let sections = root.tables("origin", Config::ORIGINS_MAX, ledger);
+    let origins: Vec<Origin> = sections
+        .into_iter()
+        .map(|section| read_origin(section, &mut names, ledger))
+        .collect();
+    let mut paths = Vec::new();
+    let sections = root.tables("route", Config::ROUTES_MAX, ledger);
+    let routes: Vec<Route> = sections
+        .into_iter()
+        .map(|section| read_route(section, &mut paths, &origins, ledger))
+        .collect();
+    for Found { value, place } in &names {
+        if !routes.iter().any(|route| route.origins.contains(value)) {
+            let text = format!("no route leads to {value:?}: add a [[route]], or remove it");
+            ledger.warning(place, text);
+        }
+    }
+    (origins, routes)
+}
+
+fn read_origin(
+    mut section: Section<'_>,
+    names: &mut Vec<Found<String>>,
+    ledger: &mut Ledger,
+) -> Origin {
+    section.require("name", "name = \"midcache\"", ledger);
+    let name = unique(section.text("name", id, ledger), names, ledger);
+    section.require("urls", "urls = [\"http://midcache:80\"]", ledger);
+    let urls = section.texts("urls", Config::ORIGIN_URLS_MAX, base_url, ledger);
+    if section.is_empty_list("urls") {
+        let text = "names no URL: add one, such as \"http://midcache:80\"";
+        ledger.mistake(&section.place_of("urls"), text);
+    }
+    section.finish(ledger);
+    let urls = urls.into_iter().map(|found| found.value).collect();
+    Origin { name, urls }
+}
+
+fn read_route(
+    mut section: Section<'_>,
+    paths: &mut Vec<Found<String>>,
+    origins: &[Origin],
+    ledger: &mut Ledger,
+) -> Route {
+    section.require("path", "path = \"/vod/\"", ledger);
+    let path = unique(section.text("path", route_path, ledger), paths, ledger);
+    section.require("origin", "origin = [\"midcache\"]", ledger);
+    let tiers = section.texts("origin", Config::TIERS_MAX, id, ledger);
+    if section.is_empty_list("origin") {
+        let text = "names no origin: add one, such as \"midcache\"";
+        ledger.mistake(&section.place_of("origin"), text);
+    }
+    section.finish(ledger);
+    check_tiers(&tiers, origins, ledger);
+    let origins = tiers.into_iter().map(|found| found.value).collect();
+    Route { path, origins }
+}
+
+/// A tier that nobody defined is passed over with a warning; a route with none left is a mistake.
+fn check_tiers(tiers: &[Found<String>], origins: &[Origin], ledger: &mut Ledger) {
+    let is_known = |name: &str| origins.iter().any(|origin| origin.name == name);
+    let is_served = tiers.iter().any(|tier| is_known(&tier.value));
+    for (index, Found { value, place }) in tiers.iter().enumerate() {
+        let is_repeated = tiers
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.value == *value);
+        let remedy = format!("add an [[origin]] with name = {value:?}, or remove it here");
+        if is_repeated {
+            ledger.mistake(place, format!("{value:?} is listed twice: keep the first"));
+        } else if !is_known(value) && is_served {
+            let text = format!("no origin is called {value:?}, so this tier is passed over");
+            ledger.warning(place, format!("{text}: {remedy}"));
+        } else if !is_known(value) {
+            ledger
+                .mistake_unless_damaged(place, format!("no origin is called {value:?}: {remedy}"));
+        }
+    }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let url = http_url(text)?;
+    if url.contains(['?', '#']) {
+        let text = quoted(text);
+        return Err(format!(
+            "{text} has a query: an origin is the part before the request path"
+        ));
+    }
+    Ok(url)
+}
+
+fn route_path(text: &str) -> Result<String, String> {
+    let is_fit = text.starts_with('/')
+        && text.len() <= PATH_BYTES_MAX
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#\\".contains(&byte))
+        && text.split('/').all(|part| part != "." && part != "..");
+    if !is_fit {
+        let text = quoted(text);
+        return Err(format!(
+            "{text} is no path: write one from /, without ?, # and .., as in \"/vod/\""
+        ));
+    }
+    let first = text
+        .get(1..)
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or("");
+    if let Some(own) = OWN_PATHS.iter().find(|own| own.get(1..) == Some(first)) {
+        return Err(format!(
+            "{own} is answered by the appliance itself: choose another path"
+        ));
+    }
+    Ok(text.to_owned())
+}

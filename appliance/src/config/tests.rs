@@ -1,0 +1,212 @@
+use proptest::prelude::*;
+
+use super::{ByteSize, Config, Mistakes, Parsed, Priority, Source};
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// The smallest configuration that has something to do.
+const SMALLEST: &str = r#"
+[[channel]]
+id = "A"
+[[channel.rendition]]
+name = "HD"
+sources = ["udp://239.1.1.1:1234"]
+"#;
+
+fn accepted(text: &str) -> Parsed {
+    Config::parse(text).unwrap_or_else(|mistakes| panic!("refused: {}", listing(&mistakes)))
+}
+
+fn refused(text: &str) -> String {
+    let mistakes = Config::parse(text).expect_err("the configuration has mistakes");
+    listing(&mistakes)
+}
+
+fn listing(mistakes: &Mistakes) -> String {
+    let lines = mistakes.iter().map(ToString::to_string);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_default_in_the_example_is_the_default_of_the_code() {
+    let example = accepted(EXAMPLE);
+    assert_eq!(example.warnings, []);
+    let undecided = Config {
+        channels: example.config.channels.clone(),
+        origins: example.config.origins.clone(),
+        routes: example.config.routes.clone(),
+        ..Config::default()
+    };
+    assert_eq!(example.config, undecided);
+}
+
+#[test]
+fn the_example_names_every_key_there_is() {
+    let all = "node name http listen management cache path size memory segment target window \
+        longest largest receive drain_interval bitrate_max stall channel id priority rendition \
+        sources interface program origin urls route";
+    for key in all.split_whitespace() {
+        assert!(EXAMPLE.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn what_is_not_told_is_at_its_default() {
+    let Parsed { config, warnings } = accepted(SMALLEST);
+    assert_eq!(warnings, []);
+    let channels = config.channels.clone();
+    assert_eq!(
+        config,
+        Config {
+            channels,
+            ..Config::default()
+        }
+    );
+    assert_eq!(config.channels[0].name, "A");
+    assert_eq!(config.channels[0].priority, Priority::Medium);
+    assert_eq!(config.channels[0].renditions[0].interface, None);
+    assert_eq!(config.channels[0].renditions[0].program, None);
+}
+
+#[test]
+fn a_box_that_only_pulls_needs_no_channel() {
+    let text = r#"
+        origin = [{ name = "o", urls = ["http://origin"] }]
+        route = [{ path = "/", origin = ["o"] }]
+    "#;
+    let config = accepted(text).config;
+    assert_eq!(config.routes[0].origins, ["o"]);
+}
+
+#[test]
+fn longest_and_largest_follow_what_they_depend_on() {
+    let text = format!("segment.target = \"4s\"\ncache.memory = \"16MiB\"\n{SMALLEST}");
+    let config = accepted(&text).config;
+    assert_eq!(config.segment.longest.as_secs(), 8);
+    assert_eq!(config.segment.largest, ByteSize(16 << 20));
+}
+
+#[test]
+fn every_mistake_is_named_with_key_path_and_line() {
+    insta::assert_snapshot!(refused(include_str!("fixtures/mistakes.toml")));
+}
+
+#[test]
+fn a_wrong_type_is_named_as_such_everywhere() {
+    insta::assert_snapshot!(refused(include_str!("fixtures/types.toml")));
+}
+
+#[test]
+fn several_breaches_of_toml_are_named_and_cause_no_false_mistakes() {
+    insta::assert_snapshot!(refused(include_str!("fixtures/syntax.toml")));
+}
+
+#[test]
+fn what_is_suspicious_is_told_but_taken() {
+    let parsed = accepted(include_str!("fixtures/warnings.toml"));
+    let warnings = parsed.warnings.iter().map(ToString::to_string);
+    insta::assert_snapshot!(warnings.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_empty_file_has_nothing_to_do() {
+    assert_eq!(
+        refused("# nothing\n"),
+        "line 1: the file has nothing to do: add a [[channel]] or an [[origin]]"
+    );
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_refused_unread() {
+    let text = " ".repeat(Config::FILE_BYTES_MAX + 1);
+    assert_eq!(
+        refused(&text),
+        "line 1: the file is longer than 1048576 bytes: shorten it"
+    );
+}
+
+#[test]
+fn more_mistakes_than_anyone_reads_are_counted() {
+    let keys = (0..1_000).map(|key| format!("k{key} = 1"));
+    let text = keys.collect::<Vec<_>>().join("\n");
+    let mistakes = Config::parse(&text).unwrap_err();
+    assert_eq!(mistakes.iter().count(), Mistakes::LISTED_MAX);
+    assert_eq!(mistakes.total(), 1_001);
+}
+
+#[test]
+fn more_channels_than_the_limit_are_refused() {
+    let channel = |number| {
+        format!(
+            "[[channel]]\nid = \"C{number}\"\n[[channel.rendition]]\nname = \"HD\"\nsources = \
+             [\"udp://239.1.1.1:{}\"]\n",
+            number + 1
+        )
+    };
+    let text: String = (0..=Config::CHANNELS_MAX).map(channel).collect();
+    assert_eq!(
+        refused(&text),
+        "line 1: channel: has 257 entries: keep at most 256"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(\\PC|\n){0,200}") {
+        let names_work = text.contains("channel") || text.contains("origin");
+        prop_assert!(names_work || Config::parse(&text).is_err());
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_makes_the_reader_panic(
+        cuts in prop::collection::vec((0..EXAMPLE.len(), "[\\[\\]{}=\"'#.,\n a-z0-9]{0,3}"), 1..6),
+    ) {
+        let mut text = EXAMPLE.to_owned();
+        for (at, patch) in cuts {
+            let at = at.min(text.len() - 1);
+            text.replace_range(at..=at, &patch);
+        }
+        if let Err(mistakes) = Config::parse(&text) {
+            prop_assert!(mistakes.iter().all(|mistake| mistake.line >= 1));
+            prop_assert!(mistakes.total() >= 1);
+        }
+    }
+
+    #[test]
+    fn a_source_of_the_configuration_reads_back(port in 1_u16.., last in 1_u8..255) {
+        let url = format!("udp://239.0.0.{last}:{port}");
+        let source: Source = url.parse().map_err(TestCaseError::fail)?;
+        prop_assert_eq!(source.to_string(), url);
+    }
+}
+
+#[test]
+fn a_file_made_to_exhaust_the_reader_is_refused() {
+    let deep = 100_000;
+    for text in [
+        format!("{}a = 1", "a.".repeat(deep)),
+        format!("[{}a]", "a.".repeat(deep)),
+        format!("a = {}", "[".repeat(deep)),
+        format!("a = {}", "{ a = ".repeat(deep)),
+        "=\n".repeat(deep / 10),
+        "[[a]]\n".repeat(deep),
+    ] {
+        let mistakes = Config::parse(&text).unwrap_err();
+        assert!(mistakes.iter().count() <= Mistakes::LISTED_MAX);
+    }
+}
+
+/// What everybody who writes configurations may rely on.
+#[test]
+fn the_contract_is_accepted() {
+    let parsed = accepted(include_str!("fixtures/contract.toml"));
+    let warnings = parsed.warnings.iter().map(ToString::to_string);
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        [
+            "line 28: route[0].origin[1]: no origin is called \"origin\", so this tier is passed \
+             over: add an [[origin]] with name = \"origin\", or remove it here"
+        ]
+    );
+    assert_eq!(parsed.config.channels[0].renditions[0].sources.len(), 3);
+}

@@ -1,0 +1,250 @@
+//! A snapshot as JSON: `/api/health` for the fleet, `/healthz` for supervisors.
+//!
+//! Source: draft-inadarei-api-health-check-06 for `/healthz`; `/api/health` is a contract of
+//! Weir, whose fields are only ever added to. Rates and shares are numbers of one decimal;
+//! what could not be read is `null`, never zero.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+use weir_hal::Wall;
+
+use crate::{
+    counter::Row,
+    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
+};
+
+/// The version of the appliance.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Renders the body of `/api/health`.
+pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
+    render(&ApiHealth {
+        status: snapshot.status().as_str(),
+        channels_active: snapshot.channels_active(),
+        channels_total: snapshot.channels.len(),
+        output_bitrate_mbps: mbps(snapshot.output_bitrate_bps),
+        input_bitrate_mbps: mbps(snapshot.input_bitrate_bps()),
+        cpu_usage_percent: snapshot.cpu_usage_percent.map(one_decimal),
+        disk_usage_percent: snapshot.disk_usage_percent.map(one_decimal),
+        node,
+        version: VERSION,
+        time: timestamp(snapshot.taken),
+        uptime_seconds: snapshot.uptime.as_secs(),
+        channels: snapshot
+            .channels
+            .iter()
+            .map(|channel| ChannelHealth::of(channel, snapshot.taken))
+            .collect(),
+        cache: rows(snapshot.store.values()),
+        http: rows(snapshot.http.values()),
+    })
+}
+
+/// Renders the body of `/healthz`.
+pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
+    render(&Healthz {
+        status: match snapshot.status() {
+            Status::Ok => "pass",
+            Status::Degraded => "warn",
+            Status::Failed => "fail",
+        },
+        version: VERSION,
+        service_id: node,
+        output: format!(
+            "{} of {} channels on air",
+            snapshot.channels_active(),
+            snapshot.channels.len()
+        ),
+    })
+}
+
+#[derive(Serialize)]
+struct ApiHealth<'a> {
+    status: &'static str,
+    channels_active: usize,
+    channels_total: usize,
+    output_bitrate_mbps: f64,
+    input_bitrate_mbps: f64,
+    cpu_usage_percent: Option<f64>,
+    disk_usage_percent: Option<f64>,
+    node: &'a str,
+    version: &'static str,
+    time: String,
+    uptime_seconds: u64,
+    channels: Vec<ChannelHealth<'a>>,
+    cache: Rows,
+    http: Rows,
+}
+
+#[derive(Serialize)]
+struct ChannelHealth<'a> {
+    id: &'a str,
+    name: &'a str,
+    status: &'static str,
+    renditions: Vec<RenditionHealth<'a>>,
+}
+
+impl<'a> ChannelHealth<'a> {
+    fn of(channel: &'a ChannelSnapshot, taken: Wall) -> Self {
+        Self {
+            id: &channel.id,
+            name: &channel.name,
+            status: channel.status().as_str(),
+            renditions: channel
+                .renditions
+                .iter()
+                .map(|rendition| RenditionHealth::of(rendition, taken))
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RenditionHealth<'a> {
+    name: &'a str,
+    state: &'static str,
+    reason: String,
+    source: &'a str,
+    bitrate_mbps: f64,
+    segment_age_seconds: Option<f64>,
+    last_datagram_age_seconds: Option<f64>,
+    counters: StageCounters,
+}
+
+impl<'a> RenditionHealth<'a> {
+    fn of(rendition: &'a RenditionSnapshot, taken: Wall) -> Self {
+        let report = &rendition.report;
+        let age = |moment: Wall| seconds(taken.since(moment));
+        Self {
+            name: &rendition.name,
+            state: report.state.as_str(),
+            reason: report.state.to_string(),
+            source: &report.source,
+            bitrate_mbps: mbps(report.bitrate_bps),
+            segment_age_seconds: report.last_segment.map(age),
+            last_datagram_age_seconds: report.last_datagram.map(age),
+            counters: StageCounters {
+                receive: rows(report.receive.values()),
+                demux: rows(report.demux.values()),
+                segment: rows(report.segment.values()),
+                publish: rows(report.publish.values()),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StageCounters {
+    receive: Rows,
+    demux: Rows,
+    segment: Rows,
+    publish: Rows,
+}
+
+#[derive(Serialize)]
+struct Healthz<'a> {
+    status: &'static str,
+    version: &'static str,
+    #[serde(rename = "serviceId")]
+    service_id: &'a str,
+    output: String,
+}
+
+/// Counters as an object, in order of declaration.
+struct Rows(Vec<(Row, u64)>);
+
+fn rows(values: impl Iterator<Item = (Row, u64)>) -> Rows {
+    Rows(values.collect())
+}
+
+impl Serialize for Rows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(row, value)| (row.name, value)))
+    }
+}
+
+fn render(value: &impl Serialize) -> Bytes {
+    let mut json = serde_json::to_vec_pretty(value).expect("every key here is text");
+    json.push(b'\n');
+    Bytes::from(json)
+}
+
+/// Megabits a second, to one decimal.
+pub(super) fn mbps(bitrate_bps: u64) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "one decimal of a megabit is kept"
+    )]
+    let bitrate_bps = bitrate_bps as f64;
+    one_decimal(bitrate_bps / 1e6)
+}
+
+/// Seconds, to one decimal.
+pub(super) fn seconds(time: Duration) -> f64 {
+    one_decimal(time.as_secs_f64())
+}
+
+fn one_decimal(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+/// RFC 3339, to the second.
+pub(super) fn timestamp(wall: Wall) -> String {
+    i64::try_from(wall.as_nanos() / 1_000_000_000)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .unwrap_or_default()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{health::snapshot::tests::snapshot, live::State};
+
+    fn parse(json: &Bytes) -> Value {
+        serde_json::from_slice(json).expect("JSON")
+    }
+
+    #[test]
+    fn tells_the_fleet_what_the_contract_says() {
+        let snapshot = snapshot(&[&[State::OnAir, State::Silent], &[State::Waiting]]);
+        let body = parse(&api_health("edge-1", &snapshot));
+        for (field, value) in [
+            ("status", json!("degraded")),
+            ("channels_active", json!(1)),
+            ("channels_total", json!(2)),
+            ("output_bitrate_mbps", json!(12.3)),
+            ("input_bitrate_mbps", json!(6.1)),
+            ("cpu_usage_percent", json!(12.3)),
+            ("disk_usage_percent", json!(null)),
+            ("node", json!("edge-1")),
+            ("time", json!("2023-11-14T22:13:24Z")),
+            ("uptime_seconds", json!(90)),
+        ] {
+            assert_eq!(body[field], value, "{field}");
+        }
+        let rendition = &body["channels"][0]["renditions"][1];
+        assert_eq!(rendition["state"], "silent");
+        assert_eq!(rendition["reason"], State::Silent.to_string());
+        assert_eq!(rendition["bitrate_mbps"], json!(2.0));
+        assert_eq!(rendition["segment_age_seconds"], json!(4.3));
+        assert_eq!(rendition["last_datagram_age_seconds"], json!(null));
+        assert_eq!(rendition["counters"]["receive"]["datagrams"], json!(0));
+        assert_eq!(body["http"]["requests"], json!(0));
+        assert_eq!(body["cache"]["objects"], json!(0));
+    }
+
+    #[test]
+    fn tells_supervisors_in_their_words() {
+        for (state, status) in [(State::OnAir, "pass"), (State::Silent, "fail")] {
+            let body = parse(&healthz("edge-1", &snapshot(&[&[state]])));
+            assert_eq!(body["status"], status);
+            assert_eq!(body["serviceId"], "edge-1");
+        }
+    }
+}

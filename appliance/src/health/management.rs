@@ -1,0 +1,245 @@
+//! The management listener: what each of its paths answers.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
+    http::request::Parts,
+};
+use maud::Markup;
+
+use crate::{
+    health::{Snapshot, Status, asset::Assets, json, page, player},
+    live::Live,
+    serve::{
+        Body, CounterCells, Handler, Readiness,
+        reply::{self, Freshness},
+    },
+};
+
+const JSON: &str = "application/json";
+const HEALTH_JSON: &str = "application/health+json";
+const HTML: &str = "text/html; charset=utf-8";
+
+const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// What a page may load unless it says otherwise: its style.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the management listener is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name on every surface.
+    pub node: String,
+    /// The port players connect to, as the player page must know it.
+    pub data_port: u16,
+}
+
+/// Answers people and fleets.
+#[derive(Debug)]
+pub struct Health {
+    settings: Settings,
+    live: Arc<Live>,
+    readiness: Arc<Readiness>,
+    latest: Arc<ArcSwap<Snapshot>>,
+    assets: Assets,
+    counters: Arc<CounterCells>,
+}
+
+impl Health {
+    /// Shows the snapshots that a [`Sampler`](crate::health::Sampler) puts in `latest`.
+    pub fn new(
+        settings: Settings,
+        live: Arc<Live>,
+        readiness: Arc<Readiness>,
+        latest: Arc<ArcSwap<Snapshot>>,
+    ) -> Self {
+        Self {
+            settings,
+            live,
+            readiness,
+            latest,
+            assets: Assets::new(),
+            counters: Arc::default(),
+        }
+    }
+
+    fn content(&self, request: &Parts) -> Response<Body> {
+        let node = &self.settings.node;
+        match request.uri.path() {
+            "/" => html_response(page::render(node, &self.latest.load())),
+            "/livez" => reply::text(StatusCode::OK, "ok"),
+            "/readyz" => reply::readiness(self.readiness.check()),
+            "/healthz" => self.healthz(),
+            "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
+            path => self
+                .player(request, path)
+                .or_else(|| self.assets.answer(request))
+                .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
+        }
+    }
+
+    fn healthz(&self) -> Response<Body> {
+        let snapshot = self.latest.load();
+        let mut response = fresh(HEALTH_JSON, json::healthz(&self.settings.node, &snapshot));
+        if snapshot.status() == Status::Failed {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        response
+    }
+
+    fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
+        let channel = self.live.channel(path.strip_prefix("/player/")?)?;
+        Some(player::answer(request, &channel, self.settings.data_port))
+    }
+}
+
+impl Handler for Health {
+    async fn answer(&self, request: Parts) -> Response<Body> {
+        let without_content = reply::without_content(&request.method);
+        let mut response = without_content.unwrap_or_else(|| self.content(&request));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    fn counters(&self) -> &Arc<CounterCells> {
+        &self.counters
+    }
+}
+
+fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {
+    reply::content(StatusCode::OK, media_type, body, Freshness::NoStore)
+}
+
+/// A page, which may load nothing but its style.
+pub(super) fn html_response(page: Markup) -> Response<Body> {
+    let body = Bytes::from(page.into_string());
+    let mut response = fresh(HTML, body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use hyper::{
+        Method, Request,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
+    };
+
+    use super::*;
+    use crate::{
+        health::{asset::HLS_JS, snapshot::tests::snapshot},
+        live::{Channel, Rendition, State},
+    };
+
+    fn health(state: State) -> Health {
+        let live = Arc::new(Live::default());
+        live.set(vec![Arc::new(Channel {
+            id: "CH_0".to_owned(),
+            name: "Channel <0>".to_owned(),
+            renditions: vec![Arc::new(Rendition::new("R0".to_owned()))],
+        })]);
+        let settings = Settings {
+            node: "edge-1".to_owned(),
+            data_port: 8_081,
+        };
+        let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
+        let latest = Arc::new(ArcSwap::from_pointee(snapshot(&[&[state]])));
+        Health::new(settings, live, readiness, latest)
+    }
+
+    fn request(method: Method, path: &str) -> Parts {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "edge-1.example:8080")
+            .body(());
+        request.expect("a request").into_parts().0
+    }
+
+    async fn get(health: &Health, path: &str) -> (StatusCode, hyper::HeaderMap, String) {
+        let (head, body) = health.answer(request(Method::GET, path)).await.into_parts();
+        let body = body.collect().await.expect("a body in memory").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        (head.status, head.headers, text)
+    }
+
+    #[tokio::test]
+    async fn answers_every_path_of_the_contract() {
+        let health = health(State::OnAir);
+        for (path, status, media_type) in [
+            ("/", 200, HTML),
+            ("/api/health", 200, JSON),
+            ("/healthz", 200, HEALTH_JSON),
+            ("/livez", 200, reply::TEXT),
+            ("/readyz", 503, reply::TEXT),
+            ("/player/CH_0", 200, HTML),
+            ("/player/CH_1", 404, reply::TEXT),
+            ("/nowhere", 404, reply::TEXT),
+        ] {
+            let (code, headers, _) = get(&health, path).await;
+            assert_eq!(code, status, "{path}");
+            assert_eq!(headers[CONTENT_TYPE], media_type, "{path}");
+            assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn fails_the_supervisor_when_nothing_is_on_air() {
+        let (code, _, _) = get(&health(State::Silent), "/healthz").await;
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn lets_the_player_reach_the_data_listener_and_nothing_else() {
+        let (_, headers, page) = get(&health(State::OnAir), "/player/CH_0").await;
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert!(policy.contains("connect-src http://edge-1.example:8081;"));
+        assert!(page.contains("http://edge-1.example:8081/live/CH_0/master.m3u8"));
+        assert!(page.contains("Channel &lt;0&gt;"));
+        assert_eq!(
+            page.matches("src=").count(),
+            2,
+            "two scripts, both from here"
+        );
+        assert!(!page.contains("src=\"http"));
+    }
+
+    #[tokio::test]
+    async fn keeps_the_player_library_for_good() {
+        let health = health(State::OnAir);
+        let (code, headers, body) = get(&health, HLS_JS).await;
+        assert_eq!(code, StatusCode::OK);
+        assert_eq!(
+            headers[CACHE_CONTROL],
+            "public, max-age=31536000, immutable"
+        );
+        assert!(body.len() > 100_000);
+        let mut again = request(Method::GET, HLS_JS);
+        again.headers.insert(IF_NONE_MATCH, headers[ETAG].clone());
+        assert_eq!(health.answer(again).await.status(), 304);
+    }
+
+    #[tokio::test]
+    async fn allows_get_and_head_only() {
+        let health = health(State::OnAir);
+        for (method, status) in [
+            (Method::HEAD, 200),
+            (Method::OPTIONS, 204),
+            (Method::POST, 405),
+            (Method::DELETE, 405),
+        ] {
+            let response = health.answer(request(method.clone(), "/api/health")).await;
+            assert_eq!(response.status(), status, "{method}");
+        }
+    }
+}

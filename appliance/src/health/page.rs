@@ -1,0 +1,191 @@
+//! The status page: which channel is bad, and why, at one look.
+//!
+//! No script, no request to another host; the browser loads it again every two seconds.
+
+use std::time::Duration;
+
+use maud::{DOCTYPE, Markup, html};
+use weir_hal::Wall;
+
+use crate::health::{
+    ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
+    asset::STYLE_CSS,
+    json::{VERSION, mbps, seconds, timestamp},
+};
+
+/// Renders the page of the node called `node`.
+pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
+    let status = snapshot.status();
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="refresh" content="2";
+                title { (status.as_str()) " · " (node) " · Weir" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href=(STYLE_CSS);
+            }
+            body {
+                header {
+                    h1 { (node) " " b class=(status.as_str()) { (word(status)) } }
+                    a href="/api/health" { "as JSON" }
+                }
+                (summary(snapshot))
+                main {
+                    @for channel in worst_first(&snapshot.channels) {
+                        (channel_section(channel, snapshot.taken))
+                    }
+                    @if snapshot.channels.is_empty() {
+                        p { "No channel is configured." }
+                    }
+                }
+                footer { small { "Weir " (VERSION) ", " (timestamp(snapshot.taken)) } }
+            }
+        }
+    }
+}
+
+fn summary(snapshot: &Snapshot) -> Markup {
+    let channels = format!(
+        "{} of {} on air",
+        snapshot.channels_active(),
+        snapshot.channels.len()
+    );
+    html! {
+        dl {
+            (figure("channels", &channels))
+            (figure("in", &bitrate(snapshot.input_bitrate_bps())))
+            (figure("out", &bitrate(snapshot.output_bitrate_bps)))
+            (figure("CPU", &percent(snapshot.cpu_usage_percent)))
+            (figure("disk", &percent(snapshot.disk_usage_percent)))
+            (figure("up", &span(snapshot.uptime)))
+        }
+    }
+}
+
+fn channel_section(channel: &ChannelSnapshot, taken: Wall) -> Markup {
+    let status = channel.status();
+    html! {
+        section class=(status.as_str()) {
+            h2 {
+                b { (word(status)) } " " (channel.name) " "
+                a href={ "/player/" (channel.id) } { "play" }
+            }
+            ul {
+                @for rendition in &channel.renditions {
+                    (rendition_line(rendition, taken))
+                }
+            }
+        }
+    }
+}
+
+fn rendition_line(rendition: &RenditionSnapshot, taken: Wall) -> Markup {
+    let report = &rendition.report;
+    let status = if rendition.is_on_air() {
+        Status::Ok
+    } else {
+        Status::Failed
+    };
+    html! {
+        li class=(status.as_str()) {
+            b { (rendition.name) } ": " (report.state)
+            dl {
+                (figure("source", &report.source))
+                (figure("in", &bitrate(report.bitrate_bps)))
+                (figure("last datagram", &age(taken, report.last_datagram)))
+                (figure("last segment", &age(taken, report.last_segment)))
+            }
+        }
+    }
+}
+
+fn figure(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn worst_first(channels: &[ChannelSnapshot]) -> Vec<&ChannelSnapshot> {
+    let mut channels: Vec<_> = channels.iter().collect();
+    channels.sort_by_key(|channel| channel.status());
+    channels
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Failed => "off air",
+        Status::Degraded => "degraded",
+        Status::Ok => "ok",
+    }
+}
+
+fn bitrate(bitrate_bps: u64) -> String {
+    format!("{:.1} Mb/s", mbps(bitrate_bps))
+}
+
+fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.0} %"))
+}
+
+fn age(taken: Wall, moment: Option<Wall>) -> String {
+    moment.map_or_else(
+        || "never".to_owned(),
+        |moment| format!("{:.1} s ago", seconds(taken.since(moment))),
+    )
+}
+
+/// Days, hours, minutes and seconds, from the first that is not zero.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    if days > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours} h {} min", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{health::snapshot::tests::snapshot, live::State};
+
+    #[test]
+    fn shows_the_worst_channel_first_with_its_reason() {
+        let snapshot = snapshot(&[
+            &[State::OnAir],
+            &[State::OnAir, State::Scrambled],
+            &[State::Silent],
+        ]);
+        let page = render("edge-1", &snapshot).into_string();
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text}"));
+        assert!(at("Channel &lt;2&gt;") < at("Channel &lt;1&gt;"));
+        assert!(at("Channel &lt;1&gt;") < at("Channel &lt;0&gt;"));
+        assert!(page.contains(&State::Silent.to_string()));
+        assert!(page.contains("2 of 3 on air"));
+    }
+
+    #[test]
+    fn names_no_other_host_and_no_script() {
+        let page = render("edge-1", &snapshot(&[&[State::OnAir]])).into_string();
+        assert!(!page.contains("http://") && !page.contains("https://"));
+        assert!(!page.contains("<script"));
+    }
+
+    #[test]
+    fn tells_spans_in_two_units() {
+        for (seconds, text) in [
+            (59, "59 s"),
+            (61, "1 min 1 s"),
+            (7_300, "2 h 1 min"),
+            (180_000, "2 d 2 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}

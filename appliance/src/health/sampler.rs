@@ -1,0 +1,213 @@
+//! Reads counters and gauges, once a second.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use weir_cache::Store;
+use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
+
+use crate::{
+    health::{ChannelSnapshot, Snapshot},
+    live::Live,
+    serve::CounterCells,
+};
+
+/// Time between two snapshots.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the sampler reads.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// The channels.
+    pub live: Arc<Live>,
+    /// The store.
+    pub store: Store,
+    /// Counters of the data listener.
+    pub http: Arc<CounterCells>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Processor load.
+    pub sensors: Arc<dyn Sensors>,
+    /// Fill of the disk.
+    pub disk: Arc<dyn Disk>,
+    /// Where the cache is.
+    pub cache_path: PathBuf,
+}
+
+/// The readings that rates are the difference of.
+#[derive(Debug, Clone, Copy)]
+struct Totals {
+    at: Monotonic,
+    bytes_sent: u64,
+    cpu_time: CpuTime,
+}
+
+/// Takes snapshots and keeps the last where everyone can read it.
+#[derive(Debug)]
+pub struct Sampler {
+    watched: Watched,
+    latest: Arc<ArcSwap<Snapshot>>,
+    started: Monotonic,
+    last: Totals,
+}
+
+impl Sampler {
+    /// Takes a first snapshot, whose processor load is that since boot. May block on a slow disk.
+    pub fn new(watched: Watched) -> Self {
+        let now = watched.clock.monotonic();
+        let mut sampler = Self {
+            watched,
+            latest: Arc::default(),
+            started: now,
+            last: Totals {
+                at: now,
+                bytes_sent: 0,
+                cpu_time: CpuTime::default(),
+            },
+        };
+        sampler.take();
+        sampler
+    }
+
+    /// Where the last snapshot is, at most a second old while [`Sampler::run`] runs.
+    pub fn latest(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.latest)
+    }
+
+    /// Takes a snapshot every second until `shutdown` completes.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = ticks.tick() => {}
+            }
+            let taken = spawn_blocking(move || {
+                self.take();
+                self
+            });
+            self = taken.await.expect("a sampler does not panic");
+        }
+    }
+
+    /// Takes one snapshot. May block on a slow disk.
+    fn take(&mut self) {
+        let watched = &self.watched;
+        let now = watched.clock.monotonic();
+        let http = watched.http.read();
+        let cpu_time = watched.sensors.cpu_time().ok();
+        let channels = watched.live.channels();
+        let snapshot = Snapshot {
+            taken: watched.clock.wall(),
+            uptime: now.since(self.started),
+            channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
+            output_bitrate_bps: bits_per_second(
+                http.bytes_sent.saturating_sub(self.last.bytes_sent),
+                now.since(self.last.at),
+            ),
+            cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
+            disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
+            http,
+            store: watched.store.counters().into(),
+        };
+        self.last = Totals {
+            at: now,
+            bytes_sent: http.bytes_sent,
+            cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
+        };
+        self.latest.store(Arc::new(snapshot));
+    }
+}
+
+fn bits_per_second(bytes: u64, time: Duration) -> u64 {
+    let bits = u128::from(bytes) * 8;
+    match time.as_micros() {
+        0 => 0,
+        micros => u64::try_from(bits * 1_000_000 / micros).unwrap_or(u64::MAX),
+    }
+}
+
+fn disk_usage_percent(disk: &dyn Disk, path: &Path) -> Option<f64> {
+    let usage = disk.usage(path).ok().filter(|it| it.bytes_total > 0)?;
+    let used = usage.bytes_total.saturating_sub(usage.bytes_free);
+    #[expect(clippy::cast_precision_loss, reason = "a percentage needs no 53 bits")]
+    let share = used as f64 / usage.bytes_total as f64;
+    Some(share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_cache::Config;
+    use weir_hal::sim::Simulation;
+
+    use super::*;
+
+    fn watched(machine: &Simulation) -> Watched {
+        let board = machine.board();
+        let config = Config {
+            path: "/cache".into(),
+            bytes_max: 64 << 20,
+            memory_bytes_max: 16 << 20,
+        };
+        Watched {
+            live: Arc::default(),
+            store: Store::open(Arc::clone(&board.disk), &config).expect("a flawless disk"),
+            http: Arc::default(),
+            clock: board.clock,
+            sensors: board.sensors,
+            disk: board.disk,
+            cache_path: config.path,
+        }
+    }
+
+    #[test]
+    fn rates_are_taken_over_the_time_between_two_snapshots() {
+        let machine = Simulation::new(1);
+        let watched = watched(&machine);
+        let http = Arc::clone(&watched.http);
+        machine.sensors.set_cpu_time(CpuTime {
+            busy: 50,
+            total: 100,
+        });
+        let mut sampler = Sampler::new(watched);
+        let first = sampler.latest().load_full();
+        assert_eq!(first.cpu_usage_percent, Some(50.0));
+        machine.clock.advance(Duration::from_secs(2));
+        machine.sensors.set_cpu_time(CpuTime {
+            busy: 75,
+            total: 200,
+        });
+        http.bytes_sent.add(500_000);
+        sampler.take();
+        let second = sampler.latest().load_full();
+        assert_eq!(second.output_bitrate_bps, 2_000_000);
+        assert_eq!(second.cpu_usage_percent, Some(25.0));
+        assert_eq!(second.uptime, Duration::from_secs(2));
+        assert!(second.disk_usage_percent.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let machine = Simulation::new(1);
+        let mut watched = watched(&machine);
+        watched.cache_path = "/nowhere".into();
+        machine.sensors.break_cpu_time();
+        let snapshot = Sampler::new(watched).latest().load_full();
+        assert_eq!(snapshot.cpu_usage_percent, None);
+        assert_eq!(snapshot.disk_usage_percent, None);
+    }
+}

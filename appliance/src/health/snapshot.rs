@@ -1,0 +1,281 @@
+//! What was true of the appliance at one moment.
+
+use std::{sync::Arc, time::Duration};
+
+use weir_hal::Wall;
+
+use crate::{
+    counter::counters,
+    live::{Channel, Report, State},
+    serve,
+};
+
+/// The appliance at one moment; by default, before anything was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub taken: Wall,
+    /// Time since the process started.
+    pub uptime: Duration,
+    /// The channels, in the order of the configuration.
+    pub channels: Vec<ChannelSnapshot>,
+    /// Bits handed to the kernel for players in the last second.
+    pub output_bitrate_bps: u64,
+    /// Busy share of all cores in the last second; `None` if the kernel does not tell.
+    pub cpu_usage_percent: Option<f64>,
+    /// Fill of the file system that holds the cache; `None` if it does not tell.
+    pub disk_usage_percent: Option<f64>,
+    /// Counters of the data listener.
+    pub http: serve::Counters,
+    /// Counters of the store.
+    pub store: StoreCounters,
+}
+
+/// One channel at that moment.
+#[derive(Debug, Clone)]
+pub struct ChannelSnapshot {
+    /// The name in URLs.
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// Its renditions, in the order of the configuration.
+    pub renditions: Vec<RenditionSnapshot>,
+}
+
+/// One rendition at that moment.
+#[derive(Debug, Clone)]
+pub struct RenditionSnapshot {
+    /// The name in URLs.
+    pub name: String,
+    /// State and counters.
+    pub report: Arc<Report>,
+}
+
+/// How well something is, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Nothing of it can be played.
+    Failed,
+    /// Some of it can be played.
+    Degraded,
+    /// All of it can be played.
+    Ok,
+}
+
+impl Status {
+    /// A stable word for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+impl Snapshot {
+    /// The appliance as a whole: as well as its channels. Without channels it is well.
+    pub fn status(&self) -> Status {
+        let mut statuses = self.channels.iter().map(ChannelSnapshot::status);
+        if statuses.clone().all(|status| status == Status::Ok) {
+            Status::Ok
+        } else if statuses.all(|status| status == Status::Failed) {
+            Status::Failed
+        } else {
+            Status::Degraded
+        }
+    }
+
+    /// Channels of which at least one rendition is on air.
+    pub fn channels_active(&self) -> usize {
+        self.channels
+            .iter()
+            .filter(|channel| channel.status() != Status::Failed)
+            .count()
+    }
+
+    /// Bits received from all sources in the last second.
+    pub fn input_bitrate_bps(&self) -> u64 {
+        self.channels
+            .iter()
+            .flat_map(|channel| &channel.renditions)
+            .map(|rendition| rendition.report.bitrate_bps)
+            .sum()
+    }
+}
+
+impl ChannelSnapshot {
+    /// Takes what `channel` tells of itself.
+    pub fn of(channel: &Channel) -> Self {
+        let renditions = channel
+            .renditions
+            .iter()
+            .map(|rendition| RenditionSnapshot {
+                name: rendition.name.clone(),
+                report: rendition.report(),
+            });
+        Self {
+            id: channel.id.clone(),
+            name: channel.name.clone(),
+            renditions: renditions.collect(),
+        }
+    }
+
+    /// The channel as a whole: as well as its renditions.
+    pub fn status(&self) -> Status {
+        let on_air = self
+            .renditions
+            .iter()
+            .filter(|rendition| rendition.is_on_air())
+            .count();
+        if on_air == 0 {
+            Status::Failed
+        } else if on_air < self.renditions.len() {
+            Status::Degraded
+        } else {
+            Status::Ok
+        }
+    }
+}
+
+impl RenditionSnapshot {
+    /// True if segments come out.
+    pub fn is_on_air(&self) -> bool {
+        self.report.state == State::OnAir
+    }
+}
+
+counters! {
+    /// What the store holds now and has done since it was opened.
+    pub struct StoreCounters {
+        /// Complete objects.
+        objects,
+        /// Bytes of objects on disk.
+        bytes,
+        /// Bytes the store may hold on disk.
+        bytes_max,
+        /// Bytes in memory: of objects being written, or not yet on disk.
+        memory_bytes,
+        /// Bytes the store may hold in memory.
+        memory_bytes_max,
+        /// Objects asked for and found.
+        hits,
+        /// Objects asked for and not found.
+        misses,
+        /// Objects completed.
+        commits,
+        /// Objects given up by their writers.
+        aborts,
+        /// Objects removed to make room.
+        evictions,
+        /// Reads from disk that failed or met damage.
+        read_errors,
+        /// Writes, syncs and removals on disk that failed.
+        write_errors,
+        /// Objects not written because nothing could be removed for them.
+        refused_no_space,
+        /// Objects refused because the memory of the store was full.
+        refused_no_memory,
+        /// Objects found whole when the store was opened.
+        recovered,
+        /// Objects removed when the store was opened: incomplete, damaged or superseded.
+        discarded,
+    }
+}
+
+impl From<weir_cache::Counters> for StoreCounters {
+    fn from(counters: weir_cache::Counters) -> Self {
+        // Taken apart in full, so that a counter added there is missed here by the compiler.
+        let weir_cache::Counters {
+            objects,
+            bytes,
+            bytes_max,
+            memory_bytes,
+            memory_bytes_max,
+            hits,
+            misses,
+            commits,
+            aborts,
+            evictions,
+            read_errors,
+            write_errors,
+            refused_no_space,
+            refused_no_memory,
+            recovered,
+            discarded,
+        } = counters;
+        Self {
+            objects,
+            bytes,
+            bytes_max,
+            memory_bytes,
+            memory_bytes_max,
+            hits,
+            misses,
+            commits,
+            aborts,
+            evictions,
+            read_errors,
+            write_errors,
+            refused_no_space,
+            refused_no_memory,
+            recovered,
+            discarded,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A snapshot of one channel for each list of states.
+    pub(crate) fn snapshot(channels: &[&[State]]) -> Snapshot {
+        let rendition = |(index, state): (usize, &State)| RenditionSnapshot {
+            name: format!("R{index}"),
+            report: Arc::new(Report {
+                state: state.clone(),
+                bitrate_bps: 2_040_000,
+                source: "udp://239.1.1.1:1234".to_owned(),
+                last_segment: Some(Wall::from_nanos(1_700_000_000_000_000_000)),
+                ..Report::default()
+            }),
+        };
+        let channel = |(index, states): (usize, &&[State])| ChannelSnapshot {
+            id: format!("CH_{index}"),
+            name: format!("Channel <{index}>"),
+            renditions: states.iter().enumerate().map(rendition).collect(),
+        };
+        Snapshot {
+            taken: Wall::from_nanos(1_700_000_004_250_000_000),
+            uptime: Duration::from_secs(90),
+            channels: channels.iter().enumerate().map(channel).collect(),
+            output_bitrate_bps: 12_345_678,
+            cpu_usage_percent: Some(12.34),
+            disk_usage_percent: None,
+            http: serve::Counters::default(),
+            store: StoreCounters::default(),
+        }
+    }
+
+    #[test]
+    fn is_as_well_as_its_channels() {
+        use State::{OnAir, Silent};
+        for (channels, status) in [
+            (&[][..], Status::Ok),
+            (&[&[OnAir][..], &[OnAir, OnAir]][..], Status::Ok),
+            (&[&[OnAir][..], &[OnAir, Silent]][..], Status::Degraded),
+            (&[&[OnAir][..], &[Silent]][..], Status::Degraded),
+            (&[&[Silent][..], &[Silent, Silent]][..], Status::Failed),
+        ] {
+            assert_eq!(snapshot(channels).status(), status, "{channels:?}");
+        }
+    }
+
+    #[test]
+    fn counts_a_channel_as_active_while_one_rendition_is_on_air() {
+        let snapshot = snapshot(&[&[State::OnAir, State::Silent], &[State::Waiting]]);
+        assert_eq!(snapshot.channels_active(), 1);
+        assert_eq!(snapshot.input_bitrate_bps(), 6_120_000);
+    }
+}

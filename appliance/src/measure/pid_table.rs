@@ -1,0 +1,201 @@
+//! One row for each PID: what was counted on it and what is expected of it.
+
+use std::{iter::repeat_with, time::Duration};
+
+use crate::{
+    demux::{Counters, PRIVATE_SECTION_BYTES_MAX, Packet, Pid, Section, SectionAssembler},
+    measure::{continuity::ContinuityCheck, pcr::PcrMonitor, recurrence::Recurrence, si::Span},
+};
+
+/// A PID that no table refers to may go on for this long (TR 101 290 table 5.0c, note 1).
+const UNREFERENCED_MAX: Duration = Duration::from_millis(500);
+
+/// The rows of all PIDs, made as the PIDs appear.
+///
+/// # Limits
+/// 8,192 rows of under 1 KiB, as many as there are PIDs.
+#[derive(Debug)]
+pub(crate) struct PidTable {
+    rows: Box<[Option<Box<PidRow>>]>,
+    /// The PIDs that have a row, in the order they appeared.
+    known: Vec<Pid>,
+}
+
+/// What is known of one PID.
+#[derive(Debug)]
+pub(crate) struct PidRow {
+    pub(crate) counts: PidCounts,
+    pub(crate) role: Role,
+    pub(crate) continuity: ContinuityCheck,
+    /// Packets of a referenced stream (PID_error).
+    pub(crate) presence: Recurrence,
+    /// PMT sections (PMT_error_2).
+    pub(crate) pmt: Recurrence,
+    /// PES headers with a PTS (PTS_error).
+    pub(crate) pts: Recurrence,
+    pub(crate) pcr: Option<Box<PcrMonitor>>,
+    pub(crate) sections: Option<Box<SectionReader>>,
+    unreferenced_since: Option<Duration>,
+    unreferenced_counted: bool,
+}
+
+/// What was counted on one PID.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PidCounts {
+    pub(crate) packets: u64,
+    pub(crate) transport_error: u64,
+    pub(crate) scrambled: u64,
+    pub(crate) continuity_count_error: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) discontinuity_indicators: u64,
+}
+
+/// What the tables say a PID is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Role {
+    pub(crate) is_referenced: bool,
+    pub(crate) is_pmt: bool,
+    pub(crate) is_pcr: bool,
+    /// Video or audio that never pauses.
+    pub(crate) is_continuous: bool,
+    /// Any elementary stream.
+    pub(crate) is_stream: bool,
+}
+
+impl PidTable {
+    pub(crate) fn new() -> Self {
+        Self {
+            rows: repeat_with(|| None).take(Pid::COUNT).collect(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The row of `pid`, made if need be.
+    pub(crate) fn row(&mut self, pid: Pid) -> &mut PidRow {
+        let known = &mut self.known;
+        self.rows[pid.index()].get_or_insert_with(|| {
+            known.push(pid);
+            Box::new(PidRow::new())
+        })
+    }
+
+    /// The rows there are, ordered by PID.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Pid, &PidRow)> {
+        let pids = (0..).map(Pid::from_bits);
+        pids.zip(&self.rows)
+            .filter_map(|(pid, row)| Some((pid, row.as_deref()?)))
+    }
+
+    /// The rows there are, in the order their PIDs appeared.
+    pub(crate) fn each_mut(&mut self, mut each: impl FnMut(Pid, &mut PidRow)) {
+        for &pid in &self.known {
+            if let Some(row) = &mut self.rows[pid.index()] {
+                each(pid, row);
+            }
+        }
+    }
+}
+
+impl PidRow {
+    fn new() -> Self {
+        Self {
+            counts: PidCounts::default(),
+            role: Role::default(),
+            continuity: ContinuityCheck::new(),
+            presence: Recurrence::new(),
+            pmt: Recurrence::new(),
+            pts: Recurrence::new(),
+            pcr: None,
+            sections: None,
+            unreferenced_since: None,
+            unreferenced_counted: false,
+        }
+    }
+
+    /// Expects what the role asks for, and nothing else.
+    pub(crate) fn apply_role(&mut self) {
+        let expect = |recurrence: &mut Recurrence, is_expected| {
+            if is_expected {
+                recurrence.arm();
+            } else {
+                recurrence.disarm();
+            }
+        };
+        expect(&mut self.pmt, self.role.is_pmt);
+        expect(
+            &mut self.presence,
+            self.role.is_continuous || self.role.is_pcr,
+        );
+        if !self.role.is_continuous {
+            self.pts.disarm();
+        }
+        if let Some(pcr) = self.pcr.as_mut().filter(|_| !self.role.is_pcr) {
+            pcr.disarm();
+        }
+        if self.role.is_referenced {
+            self.unreferenced_since = None;
+            self.unreferenced_counted = false;
+        }
+    }
+
+    /// Starts anew after a time in which nothing could be observed.
+    pub(crate) fn restart(&mut self) {
+        self.continuity.restart();
+        self.presence.restart();
+        self.pmt.restart();
+        self.pts.disarm();
+        self.unreferenced_since = None;
+        if let Some(pcr) = &mut self.pcr {
+            pcr.restart();
+        }
+    }
+
+    /// Notes a packet of a PID that tables must refer to; returns true once when none has for
+    /// too long.
+    pub(crate) fn is_unreferenced(&mut self, at: Duration) -> bool {
+        let since = *self.unreferenced_since.get_or_insert(at);
+        let is_new = at.saturating_sub(since) > UNREFERENCED_MAX && !self.unreferenced_counted;
+        self.unreferenced_counted |= is_new;
+        is_new
+    }
+}
+
+/// Puts the sections of one PID together and knows when each was on the wire.
+#[derive(Debug)]
+pub(crate) struct SectionReader {
+    assembler: SectionAssembler<PRIVATE_SECTION_BYTES_MAX>,
+    /// When the packet came in which the unfinished section begins.
+    started: Option<Duration>,
+}
+
+impl SectionReader {
+    pub(crate) const fn new() -> Self {
+        Self {
+            assembler: SectionAssembler::new(),
+            started: None,
+        }
+    }
+
+    /// Takes the next packet and calls `each` for the sections it completes.
+    pub(crate) fn push(
+        &mut self,
+        packet: Packet<'_>,
+        at: Duration,
+        counters: &mut Counters,
+        mut each: impl FnMut(Section<'_>, Span),
+    ) {
+        let begins_section = packet.payload_unit_start();
+        let begins_at_once = begins_section
+            && packet
+                .payload()
+                .is_some_and(|payload| payload.first() == Some(&0));
+        let mut start = self.started.filter(|_| !begins_at_once).unwrap_or(at);
+        self.assembler.push(packet, counters, |section| {
+            each(section, Span { start, end: at });
+            start = at;
+        });
+        if begins_section {
+            self.started = Some(at);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! One membership, drained: strips RTP, counts what is missing, hands on transport-stream bytes.
+
+use std::{net::SocketAddr, time::Duration};
+
+use weir_hal::{Datagram, DatagramBatch, Error, Membership, Multicast, MulticastReceiver, Wall};
+
+use crate::{
+    config::Transport,
+    receive::{
+        Counters,
+        rtp::{Arrival, RtpHeader, Sequence},
+    },
+};
+
+/// Receive calls of one drain: bounds how long one flooded group can keep the others waiting.
+/// 4,096 datagrams are 430 ms of a 100 Mb/s group.
+const BATCHES_PER_DRAIN_MAX: usize = 64;
+
+/// Kernel bookkeeping makes a 1316-byte datagram cost up to this many times its size.
+const TRUESIZE_FACTOR: u64 = 4;
+
+/// Smallest kernel buffer asked for.
+const RECEIVE_BUFFER_BYTES_MIN: u64 = 256 * 1024;
+
+/// Largest kernel buffer asked for: `SO_RCVBUF` is an `int` and the kernel doubles it.
+const RECEIVE_BUFFER_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Returns the kernel buffer that holds `stall` of a stream of `bitrate_bps`, bookkeeping included.
+pub fn receive_buffer_bytes(bitrate_bps: u64, stall: Duration) -> usize {
+    let stall_ms = u64::try_from(stall.as_millis()).unwrap_or(u64::MAX);
+    let media_bytes = bitrate_bps.saturating_mul(stall_ms) / 8_000;
+    let bytes = media_bytes
+        .saturating_mul(TRUESIZE_FACTOR)
+        .clamp(RECEIVE_BUFFER_BYTES_MIN, RECEIVE_BUFFER_BYTES_MAX);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// One membership.
+#[derive(Debug)]
+pub struct Source<R> {
+    receiver: R,
+    transport: Transport,
+    sequence: Sequence,
+    sender: Option<SocketAddr>,
+    last_datagram: Option<Wall>,
+    counters: Counters,
+}
+
+impl<R: MulticastReceiver> Source<R> {
+    /// Joins the group of `membership`.
+    ///
+    /// # Errors
+    /// Those of [`Multicast::join`].
+    pub fn join<M>(
+        multicast: &M,
+        membership: &Membership,
+        transport: Transport,
+    ) -> Result<Self, Error>
+    where
+        M: Multicast<Receiver = R>,
+    {
+        Ok(Self {
+            receiver: multicast.join(membership)?,
+            transport,
+            sequence: Sequence::default(),
+            sender: None,
+            last_datagram: None,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Takes all that has arrived and calls `each` with the transport-stream bytes of every
+    /// datagram and the moment the kernel received it. Never waits.
+    ///
+    /// # Limits
+    /// 4,096 datagrams; what is left waits in the kernel for the next drain.
+    pub fn drain(&mut self, batch: &mut DatagramBatch, mut each: impl FnMut(&[u8], Wall)) {
+        for _ in 0..BATCHES_PER_DRAIN_MAX {
+            let received = match self.receiver.receive(batch) {
+                Ok(received) => received,
+                Err(_) => {
+                    self.counters.receive_errors += 1;
+                    return;
+                }
+            };
+            for datagram in batch.iter() {
+                if let Some(bytes) = self.accept(datagram) {
+                    each(bytes, datagram.received);
+                }
+            }
+            if received < DatagramBatch::CAPACITY {
+                break;
+            }
+        }
+        self.counters.kernel_dropped_datagrams = self.receiver.dropped_datagrams();
+    }
+
+    /// Counters since the join.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// When the last datagram came.
+    pub fn last_datagram(&self) -> Option<Wall> {
+        self.last_datagram
+    }
+
+    /// Who sent it.
+    pub fn sender(&self) -> Option<SocketAddr> {
+        self.sender
+    }
+
+    /// The kernel buffer that was granted, bookkeeping included.
+    pub fn receive_buffer_bytes(&self) -> usize {
+        self.receiver.receive_buffer_bytes()
+    }
+
+    fn accept<'a>(&mut self, datagram: Datagram<'a>) -> Option<&'a [u8]> {
+        self.counters.datagrams += 1;
+        self.counters.bytes += datagram.payload.len() as u64;
+        self.last_datagram = Some(datagram.received);
+        if self.sender != Some(datagram.source) {
+            self.counters.sender_changes += u64::from(self.sender.is_some());
+            self.sender = Some(datagram.source);
+        }
+        match self.transport {
+            Transport::Udp => Some(datagram.payload),
+            Transport::Rtp => self.strip_rtp(datagram.payload),
+        }
+    }
+
+    fn strip_rtp<'a>(&mut self, datagram: &'a [u8]) -> Option<&'a [u8]> {
+        let Ok(header) = RtpHeader::parse(datagram) else {
+            self.counters.rtp_malformed += 1;
+            return None;
+        };
+        match self.sequence.arrive(&header) {
+            Arrival::Next => {}
+            Arrival::AfterLoss(lost) => self.counters.rtp_lost += u64::from(lost),
+            Arrival::Restart => self.counters.rtp_restarts += 1,
+            Arrival::Late => {
+                self.counters.rtp_late += 1;
+                return None;
+            }
+        }
+        Some(header.payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffer_holds_the_stall_with_bookkeeping_within_bounds() {
+        let stall = Duration::from_millis(250);
+        assert_eq!(receive_buffer_bytes(40_000_000, stall), 5_000_000);
+        assert_eq!(receive_buffer_bytes(1, stall), 256 * 1024);
+        assert_eq!(
+            receive_buffer_bytes(u64::MAX, Duration::from_secs(9)),
+            512 * 1024 * 1024
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! The data listener: live playlists out of [`Live`], segments out of the store, probes.
+//!
+//! Source: RFC 8216 §6.2 (server responsibilities); draft-pantos-hls-rfc8216bis appendix B.1
+//! (how long to keep playlists, segments, and their absence).
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{Method, Response, StatusCode, Version, http::request::Parts};
+use weir_cache::{Key, Store};
+
+use crate::{
+    live::{Document, Live},
+    serve::{
+        Body, CounterCells, Handler, Readiness,
+        reply::{self, Freshness, Selected, Source},
+        route::{Item, Route, route, segment_path},
+        stamp::{self, Stamps},
+    },
+};
+
+/// How long a segment may be kept elsewhere. Its path never names other bytes; an hour is longer
+/// than any live window.
+const SEGMENT_FRESHNESS: Freshness = Freshness::Immutable(3_600);
+
+/// What the data listener is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name in `X-Cache` and `Cache-Status`.
+    pub node: String,
+    /// Target duration of the live playlists.
+    pub target: Duration,
+}
+
+/// Answers players.
+#[derive(Debug)]
+pub struct Content {
+    live: Arc<Live>,
+    store: Store,
+    readiness: Arc<Readiness>,
+    counters: Arc<CounterCells>,
+    stamps: Stamps,
+    target: Duration,
+}
+
+impl Content {
+    /// Serves the channels of `live`, whose segments are in `store`.
+    pub fn new(
+        settings: &Settings,
+        live: Arc<Live>,
+        store: Store,
+        readiness: Arc<Readiness>,
+    ) -> Self {
+        Self {
+            live,
+            store,
+            readiness,
+            counters: Arc::default(),
+            stamps: Stamps::new(&settings.node),
+            target: settings.target,
+        }
+    }
+
+    fn content(&self, request: &Parts) -> Response<Body> {
+        match route(request.uri.path()) {
+            Route::Alive => reply::text(StatusCode::OK, "ok"),
+            Route::Ready => reply::readiness(self.readiness.check()),
+            Route::Live { channel, item } => self.live_content(request, &channel, &item),
+            // Routes to origins take their paths from here.
+            Route::Other => self.unknown(),
+            Route::Malformed => reply::text(StatusCode::BAD_REQUEST, "the path is malformed"),
+        }
+    }
+
+    fn live_content(&self, request: &Parts, id: &str, item: &Item) -> Response<Body> {
+        let Some(channel) = self.live.channel(id) else {
+            return self.unknown();
+        };
+        let rendition = |name: &str| channel.rendition(name);
+        match item {
+            Item::Master => self.playlist(request, channel.master().as_ref()),
+            Item::Media { rendition: name } => match rendition(name) {
+                None => self.unknown(),
+                Some(rendition) => self.playlist(request, rendition.playlist().as_deref()),
+            },
+            Item::Segment {
+                rendition: name,
+                sequence,
+            } => match rendition(name) {
+                None => self.unknown(),
+                Some(_) => self.segment(request, &segment_path(id, name, *sequence)),
+            },
+        }
+    }
+
+    fn playlist(&self, request: &Parts, playlist: Option<&Document>) -> Response<Body> {
+        let Some(document) = playlist else {
+            return self.not_there("the channel is not on air yet");
+        };
+        self.hit(
+            request,
+            &Selected {
+                media_type: reply::PLAYLIST,
+                etag: Some(&document.etag),
+                freshness: Freshness::Seconds((self.target.as_secs() / 2).max(1)),
+                source: Source::Document(&document.body),
+            },
+        )
+    }
+
+    fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
+        let object = Key::new(path)
+            .and_then(|key| self.store.get(&key))
+            // The end of a body of unknown size can only be told from a break where there are
+            // chunks, so an older client gets whole objects only.
+            .filter(|object| request.version == Version::HTTP_11 || object.bytes().is_some());
+        let Some(object) = object else {
+            return self.not_there("there is no such segment");
+        };
+        self.hit(
+            request,
+            &Selected {
+                media_type: reply::SEGMENT,
+                etag: std::str::from_utf8(object.metadata()).ok(),
+                freshness: SEGMENT_FRESHNESS,
+                source: Source::Object(&object),
+            },
+        )
+    }
+
+    fn hit(&self, request: &Parts, selected: &Selected<'_>) -> Response<Body> {
+        self.counters.hits.add(1);
+        let mut response = reply::select(request, selected);
+        self.stamps.hit(response.headers_mut());
+        response
+    }
+
+    /// Absent now, perhaps not for long: absence is kept for one target duration at most.
+    fn not_there(&self, line: &str) -> Response<Body> {
+        self.miss(line, Freshness::Seconds(self.target.as_secs().max(1)))
+    }
+
+    fn unknown(&self) -> Response<Body> {
+        self.miss("there is nothing by this name", Freshness::NoStore)
+    }
+
+    fn miss(&self, line: &str, freshness: Freshness) -> Response<Body> {
+        self.counters.misses.add(1);
+        let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
+        self.stamps.miss(response.headers_mut());
+        response
+    }
+}
+
+impl Handler for Content {
+    async fn answer(&self, request: Parts) -> Response<Body> {
+        let without_content = reply::without_content(&request.method);
+        let mut response = without_content.unwrap_or_else(|| self.content(&request));
+        let headers = response.headers_mut();
+        stamp::open_to_all_origins(headers);
+        if request.method == Method::OPTIONS {
+            stamp::answer_preflight(headers);
+        }
+        response
+    }
+
+    fn counters(&self) -> &Arc<CounterCells> {
+        &self.counters
+    }
+}

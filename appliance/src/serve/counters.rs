@@ -1,0 +1,43 @@
+//! What a listener counts.
+
+use crate::counter::shared_counters;
+
+shared_counters! {
+    /// Connections, requests and bytes of one listener.
+    pub struct Counters, shared as CounterCells {
+        /// Connections accepted.
+        connections_accepted,
+        /// Accepted connections that have ended, however they ended.
+        connections_closed,
+        /// Connections closed at once because the limit of open connections was met.
+        connections_refused,
+        /// Connections closed because the client took too little for too long.
+        connections_stalled,
+        /// Connections closed because no whole request came in time.
+        connections_timed_out,
+        /// Connections cut because they outlasted the drain at shutdown.
+        connections_cut,
+        /// Failed accept calls (want of descriptors, connection gone before it was taken).
+        accept_errors,
+        /// Requests understood and answered.
+        requests,
+        /// Requests refused because they break HTTP/1.1 or are too large.
+        requests_malformed,
+        /// Answers with a status of 2xx.
+        responses_2xx,
+        /// Answers with a status of 3xx.
+        responses_3xx,
+        /// Answers with a status of 4xx.
+        responses_4xx,
+        /// Answers with a status of 5xx.
+        responses_5xx,
+        /// Requests for content that were answered from this box.
+        hits,
+        /// Requests for content that this box does not have.
+        misses,
+        /// Response bodies broken off because their object was given up or could not be read.
+        bodies_broken,
+        /// Bytes handed to the kernel, header fields included.
+        bytes_sent,
+    }
+}

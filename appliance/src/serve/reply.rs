@@ -1,0 +1,208 @@
+//! Responses, from the parts that handlers know.
+//!
+//! Source: RFC 9110 §8 (representation), §14.4 (Content-Range), §15; RFC 9111 §5.2
+//! (Cache-Control); RFC 8246 (immutable); RFC 8216 §4 (media types).
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, Method, Response, StatusCode,
+    header::{ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue},
+    http::request::Parts,
+};
+use weir_cache::Object;
+
+use crate::serve::{
+    Body, NotReady,
+    precondition::{Representation, Verdict, evaluate},
+};
+
+/// Playlists (RFC 8216 §4).
+pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// Media Segments of MPEG-2 transport streams.
+pub(crate) const SEGMENT: &str = "video/mp2t";
+/// Plain answers for people and probes.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The methods that everything here allows.
+pub(crate) const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// How long a response may be used again (RFC 9111 §5.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Never kept.
+    NoStore,
+    /// For so many seconds.
+    Seconds(u64),
+    /// For so many seconds, without ever asking whether it changed: it cannot (RFC 8246).
+    Immutable(u64),
+}
+
+impl Freshness {
+    fn to_value(self) -> HeaderValue {
+        match self {
+            Self::NoStore => HeaderValue::from_static("no-store"),
+            Self::Seconds(seconds) => visible(format!("max-age={seconds}")),
+            Self::Immutable(seconds) => visible(format!("public, max-age={seconds}, immutable")),
+        }
+    }
+}
+
+/// Something that can be sent whole, in part, or not at all because the client has it.
+#[derive(Debug)]
+pub(crate) struct Selected<'a> {
+    /// Media type.
+    pub(crate) media_type: &'static str,
+    /// Entity tag with quotes.
+    pub(crate) etag: Option<&'a str>,
+    /// How long it may be used again.
+    pub(crate) freshness: Freshness,
+    /// The bytes.
+    pub(crate) source: Source<'a>,
+}
+
+/// Where the bytes of a representation are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// In memory.
+    Document(&'a Bytes),
+    /// In the store.
+    Object(&'a Object),
+}
+
+impl Source<'_> {
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Document(bytes) => Some(bytes.len() as u64),
+            Self::Object(object) => object.bytes(),
+        }
+    }
+
+    fn whole(self) -> Body {
+        match self {
+            Self::Document(bytes) => Body::document(bytes.clone()),
+            Self::Object(object) => Body::stored(object.read(0..u64::MAX), object.bytes()),
+        }
+    }
+
+    fn part(self, range: std::ops::Range<u64>) -> Body {
+        match self {
+            Self::Document(bytes) => {
+                let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
+                Body::document(bytes.slice(at(range.start)..at(range.end)))
+            }
+            Self::Object(object) => {
+                let bytes = range.end - range.start;
+                Body::stored(object.read(range), Some(bytes))
+            }
+        }
+    }
+}
+
+/// Answers a GET or HEAD for `selected`, as far as its conditions and range ask.
+pub(crate) fn select(request: &Parts, selected: &Selected<'_>) -> Response<Body> {
+    let bytes = selected.source.bytes();
+    let representation = Representation {
+        etag: selected.etag,
+        bytes,
+    };
+    let mut response = match evaluate(&request.method, &request.headers, representation) {
+        Verdict::Whole => status(StatusCode::OK, selected.source.whole()),
+        Verdict::Part(range) => {
+            let total = bytes.unwrap_or_default();
+            let content_range = visible(format!("bytes {}-{}/{total}", range.start, range.end - 1));
+            let mut response = status(StatusCode::PARTIAL_CONTENT, selected.source.part(range));
+            response.headers_mut().insert(CONTENT_RANGE, content_range);
+            response
+        }
+        Verdict::NotModified => status(StatusCode::NOT_MODIFIED, Body::empty()),
+        Verdict::PreconditionFailed => {
+            return text(StatusCode::PRECONDITION_FAILED, "it has changed");
+        }
+        Verdict::RangeNotSatisfiable => return range_not_satisfiable(bytes.unwrap_or_default()),
+    };
+    describe(response.headers_mut(), selected, bytes);
+    response
+}
+
+fn describe(headers: &mut HeaderMap, selected: &Selected<'_>, bytes: Option<u64>) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(selected.media_type));
+    headers.insert(CACHE_CONTROL, selected.freshness.to_value());
+    if let Some(etag) = selected.etag.and_then(|etag| etag.parse().ok()) {
+        headers.insert(ETAG, etag);
+    }
+    if bytes.is_some() {
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+}
+
+fn range_not_satisfiable(bytes: u64) -> Response<Body> {
+    let mut response = text(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "the range begins beyond the end",
+    );
+    let content_range = visible(format!("bytes */{bytes}"));
+    response.headers_mut().insert(CONTENT_RANGE, content_range);
+    response
+}
+
+/// One line of text that nobody keeps.
+pub(crate) fn text(code: StatusCode, line: &str) -> Response<Body> {
+    kept_text(code, line, Freshness::NoStore)
+}
+
+/// One line of text that may be used again.
+pub(crate) fn kept_text(code: StatusCode, line: &str, freshness: Freshness) -> Response<Body> {
+    content(code, TEXT, Bytes::from(format!("{line}\n")), freshness)
+}
+
+/// What `/readyz` says.
+pub(crate) fn readiness(verdict: Result<(), NotReady>) -> Response<Body> {
+    match verdict {
+        Ok(()) => text(StatusCode::OK, "ready"),
+        Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &reason.to_string()),
+    }
+}
+
+/// A body made for this one answer.
+pub(crate) fn content(
+    code: StatusCode,
+    media_type: &'static str,
+    body: Bytes,
+    freshness: Freshness,
+) -> Response<Body> {
+    let mut response = status(code, Body::document(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, freshness.to_value());
+    response
+}
+
+/// Answers the methods that need no content: OPTIONS, and those that are not allowed.
+/// `None` for GET and HEAD.
+pub(crate) fn without_content(method: &Method) -> Option<Response<Body>> {
+    let mut response = match *method {
+        Method::GET | Method::HEAD => return None,
+        Method::OPTIONS => status(StatusCode::NO_CONTENT, Body::empty()),
+        _ => text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD are allowed",
+        ),
+    };
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    Some(response)
+}
+
+fn status(code: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
+    response
+}
+
+/// Makes a field value of text that this code wrote itself.
+///
+/// # Panics
+/// If `text` holds anything but visible ASCII and spaces.
+pub(crate) fn visible(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("field values written here are visible ASCII")
+}

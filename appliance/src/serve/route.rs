@@ -1,0 +1,272 @@
+//! What a request path of the data listener names.
+//!
+//! Source: RFC 3986 §2.1, §3.3 (percent-encoding, path); the URL layout is a contract of Weir.
+//! Every thing has exactly one path: what would only match after tidying up (`//`, `/./`, `%2F`,
+//! `segment-007.ts`) names nothing. Pure.
+
+use std::borrow::Cow;
+
+/// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
+const SEGMENTS_MAX: usize = 4;
+
+/// The thing a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Something of a channel, below `/live/{channel}/`.
+    Live {
+        /// Id of the channel.
+        channel: String,
+        /// What of it.
+        item: Item,
+    },
+    /// `/livez`: is the process alive?
+    Alive,
+    /// `/readyz`: may a load balancer send players here?
+    Ready,
+    /// Anything else below `/`, left to the configured routes.
+    Other,
+    /// No path at all: a stray `%`, an encoded control character, or bytes that are not UTF-8.
+    Malformed,
+}
+
+/// Something of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// `master.m3u8`
+    Master,
+    /// `{channel}_{rendition}.m3u8`
+    Media {
+        /// Name of the rendition.
+        rendition: String,
+    },
+    /// `{channel}_{rendition}/segment-{sequence}.ts`
+    Segment {
+        /// Name of the rendition.
+        rendition: String,
+        /// Media Sequence Number.
+        sequence: u64,
+    },
+}
+
+/// The path of a Media Playlist, which is also its key in the store.
+pub fn playlist_path(channel: &str, rendition: &str) -> String {
+    format!("/live/{channel}/{channel}_{rendition}.m3u8")
+}
+
+/// The path of a segment, which is also its key in the store.
+pub fn segment_path(channel: &str, rendition: &str, sequence: u64) -> String {
+    format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}.ts")
+}
+
+/// Tells what `path`, as it stood in the request, names.
+pub fn route(path: &str) -> Route {
+    match path {
+        "/livez" => return Route::Alive,
+        "/readyz" => return Route::Ready,
+        _ => {}
+    }
+    let Some(rest) = path.strip_prefix('/') else {
+        return Route::Malformed;
+    };
+    let mut segments: heapless::Vec<Cow<'_, str>, SEGMENTS_MAX> = heapless::Vec::new();
+    let mut is_short = true;
+    for encoded in rest.split('/') {
+        let Some(segment) = decode(encoded) else {
+            return Route::Malformed;
+        };
+        is_short &= segments.push(segment).is_ok();
+    }
+    let item = match segments.as_slice() {
+        [live, channel, file] if is_short && live == "live" => playlist(channel, file),
+        [live, channel, directory, file] if is_short && live == "live" => {
+            segment(channel, directory, file)
+        }
+        _ => None,
+    };
+    match (item, segments.get(1)) {
+        (Some(item), Some(channel)) => Route::Live {
+            channel: channel.to_string(),
+            item,
+        },
+        (None, _) | (_, None) => Route::Other,
+    }
+}
+
+fn playlist(channel: &str, file: &str) -> Option<Item> {
+    if file == "master.m3u8" {
+        return Some(Item::Master);
+    }
+    let rendition = rendition_of(channel, file.strip_suffix(".m3u8")?)?;
+    Some(Item::Media {
+        rendition: rendition.to_owned(),
+    })
+}
+
+fn segment(channel: &str, directory: &str, file: &str) -> Option<Item> {
+    let digits = file.strip_prefix("segment-")?.strip_suffix(".ts")?;
+    Some(Item::Segment {
+        rendition: rendition_of(channel, directory)?.to_owned(),
+        sequence: sequence_number(digits)?,
+    })
+}
+
+/// Takes `{channel}_{rendition}` apart.
+fn rendition_of<'a>(channel: &str, stem: &'a str) -> Option<&'a str> {
+    let rendition = stem.strip_prefix(channel)?.strip_prefix('_')?;
+    (!rendition.is_empty()).then_some(rendition)
+}
+
+/// Reads a Media Sequence Number in its one spelling: digits without leading zeros.
+fn sequence_number(digits: &str) -> Option<u64> {
+    let is_canonical = digits == "0" || !digits.starts_with(['0', '+']);
+    is_canonical.then(|| digits.parse().ok()).flatten()
+}
+
+/// Decodes one path segment; `None` if it holds anything a file name on this box could not.
+fn decode(encoded: &str) -> Option<Cow<'_, str>> {
+    let decoded = if encoded.contains('%') {
+        Cow::Owned(decode_percent(encoded.as_bytes())?)
+    } else {
+        Cow::Borrowed(encoded)
+    };
+    (!decoded.chars().any(char::is_control)).then_some(decoded)
+}
+
+fn decode_percent(encoded: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        if *byte != b'%' {
+            decoded.push(*byte);
+            continue;
+        }
+        let [high, low, tail @ ..] = rest else {
+            return None;
+        };
+        rest = tail;
+        decoded.push(hexadecimal(*high)? << 4 | hexadecimal(*low)?);
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn live(channel: &str, item: Item) -> Route {
+        Route::Live {
+            channel: channel.to_owned(),
+            item,
+        }
+    }
+
+    fn segment_route(channel: &str, rendition: &str, sequence: u64) -> Route {
+        let rendition = rendition.to_owned();
+        live(
+            channel,
+            Item::Segment {
+                rendition,
+                sequence,
+            },
+        )
+    }
+
+    #[test]
+    fn names_the_three_kinds_of_live_content() {
+        assert_eq!(
+            route("/live/CH_001/master.m3u8"),
+            live("CH_001", Item::Master)
+        );
+        let rendition = "HD_5M".to_owned();
+        assert_eq!(
+            route("/live/CH_001/CH_001_HD_5M.m3u8"),
+            live("CH_001", Item::Media { rendition })
+        );
+        assert_eq!(
+            route("/live/CH_001/CH_001_HD_5M/segment-12.ts"),
+            segment_route("CH_001", "HD_5M", 12)
+        );
+    }
+
+    #[test]
+    fn names_the_probes() {
+        assert_eq!(route("/livez"), Route::Alive);
+        assert_eq!(route("/readyz"), Route::Ready);
+        assert_eq!(route("/livez/"), Route::Other);
+    }
+
+    #[test]
+    fn reads_percent_encoded_letters() {
+        assert_eq!(
+            route("/live/%43H/CH%5fHD/segment-0.ts"),
+            segment_route("CH", "HD", 0)
+        );
+    }
+
+    #[test]
+    fn gives_every_thing_one_path_only() {
+        for path in [
+            "/",
+            "/live",
+            "/live/",
+            "//live/CH/master.m3u8",
+            "/live//master.m3u8/x",
+            "/live/CH/../CH/master.m3u8",
+            "/live/CH/./master.m3u8",
+            "/live/CH%2Fmaster.m3u8",
+            "/live/CH/CH_.m3u8",
+            "/live/CH/XX_HD.m3u8",
+            "/live/CH/CH_HD/segment-007.ts",
+            "/live/CH/CH_HD/segment-+7.ts",
+            "/live/CH/CH_HD/segment--7.ts",
+            "/live/CH/CH_HD/segment-.ts",
+            "/live/CH/CH_HD/segment-18446744073709551616.ts",
+            "/live/CH/CH_HD/segment-7.ts/",
+            "/LIVE/CH/master.m3u8",
+        ] {
+            assert_eq!(route(path), Route::Other, "{path}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_path() {
+        for path in [
+            "*",
+            "",
+            "live/CH/master.m3u8",
+            "/live/CH%/master.m3u8",
+            "/live/CH%4/master.m3u8",
+            "/live/CH%zz/master.m3u8",
+            "/live/CH%00/master.m3u8",
+            "/live/CH%0d%0aX/master.m3u8",
+            "/live/%ff/master.m3u8",
+            "/a/b/c/d/e/%/f",
+        ] {
+            assert_eq!(route(path), Route::Malformed, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_on_any_text(path in ".*") {
+            route(&path);
+        }
+
+        #[test]
+        fn reads_back_every_segment_path(
+            channel in "[A-Za-z0-9_-]{1,64}", rendition in "[A-Za-z0-9._-]{1,64}", sequence: u64,
+        ) {
+            let path = segment_path(&channel, &rendition, sequence);
+            prop_assert_eq!(route(&path), segment_route(&channel, &rendition, sequence));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One listener: takes connections, speaks HTTP/1.1 on each, drains them at the end.
+//!
+//! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
+//! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
+//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::send_stall`]), for the
+//! last answers at shutdown.
+//!
+//! Refuses: request bodies (a handler never sees one), and connections beyond
+//! [`Limits::connections_max`], which are closed at once.
+
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+
+use hyper::{
+    Request, Response, StatusCode, Version, body::Incoming, header::HOST, http::request::Parts,
+    server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+use weir_hal::{Connection, Listener};
+
+use crate::serve::{Body, CounterCells, reply, send_deadline::Guarded};
+
+/// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
+/// hyper, which keeps that many on the stack.)
+const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What one listener allows its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at one time; more are closed at once.
+    pub connections_max: usize,
+    /// Longest wait for a whole request head, from the connection's start or the last answer on.
+    /// It is therefore also how long an idle connection is kept.
+    pub request_wait: Duration,
+    /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
+    pub send_stall: Duration,
+}
+
+impl Limits {
+    /// For players: the connections of a POP box, kept over two playlist reloads of the longest
+    /// target duration (30 s).
+    pub const DATA: Self = Self {
+        connections_max: 10_000,
+        request_wait: Duration::from_mins(1),
+        send_stall: Duration::from_secs(30),
+    };
+
+    /// For people and fleets.
+    pub const MANAGEMENT: Self = Self {
+        connections_max: 256,
+        request_wait: Duration::from_secs(30),
+        send_stall: Duration::from_secs(30),
+    };
+}
+
+/// Answers requests; one for each kind of listener.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. The body of an answer to HEAD is never sent, only its size.
+    fn answer(&self, request: Parts) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Where the listener counts.
+    fn counters(&self) -> &Arc<CounterCells>;
+}
+
+/// A [`Handler`] and the limits its listeners share.
+#[derive(Debug)]
+pub struct Server<H> {
+    handler: H,
+    limits: Limits,
+    slots: Arc<Semaphore>,
+}
+
+impl<H: Handler> Server<H> {
+    /// A server that answers by `handler` within `limits`.
+    pub fn new(handler: H, limits: Limits) -> Self {
+        Self {
+            handler,
+            limits,
+            slots: Arc::new(Semaphore::new(limits.connections_max)),
+        }
+    }
+
+    /// What answers.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// Serves the connections of `listener` until `shutdown` completes; then closes it, lets
+    /// answers under way go out for at most `drain`, and cuts what is left.
+    ///
+    /// May be called once for each of several listeners; they share the limits. Must be called
+    /// within a tokio runtime.
+    pub async fn run(
+        self: Arc<Self>,
+        mut listener: Box<dyn Listener>,
+        shutdown: impl Future<Output = ()> + Send,
+        drain: Duration,
+    ) {
+        let (drain_all, draining) = watch::channel(());
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next() => {}
+                accepted = poll_fn(|context| listener.poll_accept(context)) => match accepted {
+                    Ok((io, _)) => self.admit(io, &draining, &mut connections),
+                    Err(error) => self.pause(&error).await,
+                },
+            }
+        }
+        drop(listener);
+        drain_all.send_replace(());
+        self.drain(connections, drain).await;
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        io: Box<dyn Connection>,
+        draining: &watch::Receiver<()>,
+        connections: &mut JoinSet<()>,
+    ) {
+        let counters = self.handler.counters();
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            counters.connections_refused.add(1);
+            return;
+        };
+        counters.connections_accepted.add(1);
+        let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
+        connections.spawn(Arc::clone(self).converse(io, draining.clone()));
+    }
+
+    async fn pause(&self, error: &weir_hal::Error) {
+        warn!(%error, kind = %error.kind(), "cannot accept a connection");
+        self.handler.counters().accept_errors.add(1);
+        sleep(ACCEPT_PAUSE).await;
+    }
+
+    async fn drain(&self, mut connections: JoinSet<()>, within: Duration) {
+        let all_closed = async { while connections.join_next().await.is_some() {} };
+        if timeout(within, all_closed).await.is_err() {
+            let cut = connections.len() as u64;
+            self.handler.counters().connections_cut.add(cut);
+            warn!(cut, "cut connections that outlasted the drain");
+            connections.shutdown().await;
+        }
+    }
+
+    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
+    async fn converse(self: Arc<Self>, io: Guarded, mut draining: watch::Receiver<()>) {
+        let service = service_fn(|request| self.answer(request));
+        // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
+        // begun to arrive and is not whole yet.
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.request_wait)
+                .max_header_size(REQUEST_HEAD_BYTES_MAX)
+                .max_buf_size(REQUEST_HEAD_BYTES_MAX)
+                .serve_connection(TokioIo::new(io), service)
+        );
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = draining.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            self.count_failure(&error);
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let counters = self.handler.counters();
+        counters.requests.add(1);
+        let (head, _body) = request.into_parts();
+        let response = if has_one_host(&head) {
+            self.handler.answer(head).await
+        } else {
+            reply::text(StatusCode::BAD_REQUEST, "exactly one Host field is needed")
+        };
+        match response.status().as_u16() {
+            ..300 => counters.responses_2xx.add(1),
+            300..400 => counters.responses_3xx.add(1),
+            400..500 => counters.responses_4xx.add(1),
+            500.. => counters.responses_5xx.add(1),
+        }
+        Ok(response)
+    }
+
+    fn count_failure(&self, error: &hyper::Error) {
+        let counters = self.handler.counters();
+        if error.is_parse() {
+            counters.requests_malformed.add(1);
+        } else if error.is_user() {
+            counters.bodies_broken.add(1);
+        } else if error.is_timeout() {
+            counters.connections_timed_out.add(1);
+        }
+        debug!(%error, "connection failed");
+    }
+}
+
+/// RFC 9112 §3.2: a request of HTTP/1.1 has one Host field, neither none nor several.
+fn has_one_host(head: &Parts) -> bool {
+    head.version != Version::HTTP_11 || head.headers.get_all(HOST).iter().count() == 1
+}

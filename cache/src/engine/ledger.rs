@@ -1,0 +1,148 @@
+//! What the store holds and has done: two budgets that cannot be overdrawn, and counters.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// The budgets and counters of one store.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// Bytes of objects being written or not yet on disk.
+    pub(crate) memory: Arc<Budget>,
+    /// Bytes of files, rounded up to blocks.
+    pub(crate) disk: Arc<Budget>,
+    pub(crate) hits: Count,
+    pub(crate) misses: Count,
+    pub(crate) commits: Count,
+    pub(crate) aborts: Count,
+    pub(crate) evictions: Count,
+    pub(crate) read_errors: Count,
+    pub(crate) write_errors: Count,
+    pub(crate) refused_no_space: Count,
+    pub(crate) refused_no_memory: Count,
+    pub(crate) recovered: Count,
+    pub(crate) discarded: Count,
+}
+
+impl Ledger {
+    pub(crate) fn new(disk_bytes_max: u64, memory_bytes_max: u64) -> Self {
+        Self {
+            memory: Arc::new(Budget::new(memory_bytes_max)),
+            disk: Arc::new(Budget::new(disk_bytes_max)),
+            hits: Count::default(),
+            misses: Count::default(),
+            commits: Count::default(),
+            aborts: Count::default(),
+            evictions: Count::default(),
+            read_errors: Count::default(),
+            write_errors: Count::default(),
+            refused_no_space: Count::default(),
+            refused_no_memory: Count::default(),
+            recovered: Count::default(),
+            discarded: Count::default(),
+        }
+    }
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number of bytes of which parts can be taken.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    used: AtomicU64,
+    bytes_max: u64,
+}
+
+impl Budget {
+    const fn new(bytes_max: u64) -> Self {
+        Self {
+            used: AtomicU64::new(0),
+            bytes_max,
+        }
+    }
+
+    /// Takes `bytes` until the charge is dropped, or returns `None` if so much is not left.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Charge> {
+        self.take(bytes).then(|| Charge {
+            budget: Arc::clone(self),
+            bytes,
+        })
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) const fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let grown = |used: u64| {
+            used.checked_add(bytes)
+                .filter(|&used| used <= self.bytes_max)
+        };
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown)
+            .is_ok()
+    }
+}
+
+/// A part of a budget, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Charge {
+    /// Takes `more` bytes, or returns false and takes nothing.
+    pub(crate) fn grow(&mut self, more: u64) -> bool {
+        let is_taken = self.budget.take(more);
+        if is_taken {
+            self.bytes += more;
+        }
+        is_taken
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_never_overdrawn_and_charges_come_back() {
+        let budget = Arc::new(Budget::new(100));
+        let mut first = budget.reserve(60).unwrap();
+        assert!(budget.reserve(41).is_none());
+        assert!(!first.grow(41));
+        assert!(first.grow(40));
+        assert_eq!(budget.used(), 100);
+        drop(first);
+        assert_eq!(budget.used(), 0);
+        assert!(budget.reserve(u64::MAX).is_none());
+    }
+}

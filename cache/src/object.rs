@@ -1,0 +1,162 @@
+//! Reading objects: whole or in part, while they grow or long after.
+
+use std::{
+    fmt::{self, Debug},
+    ops::Range,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use weir_hal::File;
+
+use crate::{
+    Error, Key,
+    engine::{Body, Engine, PIECE_BYTES, Sight, Stored},
+};
+
+/// One object, complete or being written. Clones are the same object.
+///
+/// It stays what it is: if its key is given to a newer object, this one can still be read.
+#[derive(Clone)]
+pub struct Object {
+    engine: Arc<Engine>,
+    body: Arc<Body>,
+}
+
+impl Object {
+    pub(crate) const fn new(engine: Arc<Engine>, body: Arc<Body>) -> Self {
+        Self { engine, body }
+    }
+
+    /// The name.
+    pub fn key(&self) -> &Key {
+        &self.body.key
+    }
+
+    /// What the writer left for its own use.
+    pub fn metadata(&self) -> &Bytes {
+        &self.body.metadata
+    }
+
+    /// Bytes of a complete object; `None` while it is being written.
+    pub fn bytes(&self) -> Option<u64> {
+        self.body.bytes()
+    }
+
+    /// Reads the bytes in `range`, clipped to the end of the object; `0..u64::MAX` is all.
+    ///
+    /// A reader of an object that is being written follows the writer.
+    pub fn read(&self, range: Range<u64>) -> Reader {
+        Reader {
+            object: self.clone(),
+            range,
+            file: None,
+        }
+    }
+}
+
+impl Debug for Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Object")
+            .field("key", self.key())
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run through a range of one object.
+#[derive(Debug)]
+pub struct Reader {
+    object: Object,
+    /// What is still to be read.
+    range: Range<u64>,
+    file: Option<Arc<dyn File>>,
+}
+
+impl Reader {
+    /// Waits for the next bytes, at most 256 KiB.
+    ///
+    /// Returns `None` only at the end of the range or of a complete object. Must be called
+    /// within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] if the writer gave up; [`Error::Read`] or [`Error::Damaged`] if the
+    /// disk does not give back what was written.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped: the next call goes on at the same byte.
+    pub async fn next(&mut self) -> Result<Option<Chunk>, Error> {
+        while self.range.start < self.range.end {
+            let body = Arc::clone(&self.object.body);
+            let changed = body.changed();
+            let chunk = match body.look(self.range.start) {
+                Sight::Nothing => {
+                    changed.await;
+                    continue;
+                }
+                Sight::End => return Ok(None),
+                Sight::Aborted => return Err(Error::Aborted),
+                Sight::Bytes(bytes) => Chunk {
+                    bytes: self.clip(&bytes),
+                    stored: None,
+                },
+                Sight::Stored(stored) => self.next_stored(&stored).await?,
+            };
+            self.range.start += chunk.bytes.len() as u64;
+            return Ok(Some(chunk));
+        }
+        Ok(None)
+    }
+
+    async fn next_stored(&mut self, stored: &Arc<Stored>) -> Result<Chunk, Error> {
+        let Object { engine, body } = &self.object;
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(engine.open_stored(body, stored).await?)),
+        };
+        let index = self.range.start / PIECE_BYTES as u64;
+        let piece = engine.read_stored(body, stored, &file, index).await?;
+        // The remainder is below the size of a piece.
+        let skipped = usize::try_from(self.range.start % PIECE_BYTES as u64).unwrap_or(0);
+        let bytes = self.clip(&piece.slice(skipped.min(piece.len())..));
+        let stored = StoredRange {
+            file,
+            offset: stored.file_offset(self.range.start),
+            bytes: bytes.len() as u64,
+        };
+        Ok(Chunk {
+            bytes,
+            stored: Some(stored),
+        })
+    }
+
+    /// Cuts what lies beyond the range or beyond a chunk.
+    fn clip(&self, bytes: &Bytes) -> Bytes {
+        let wanted = self.range.end - self.range.start;
+        let wanted = usize::try_from(wanted)
+            .unwrap_or(usize::MAX)
+            .min(PIECE_BYTES);
+        bytes.slice(..wanted.min(bytes.len()))
+    }
+}
+
+/// Some bytes of an object, in order.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The bytes: at least one.
+    pub bytes: Bytes,
+    /// Where the same bytes lie on disk, if they do.
+    pub stored: Option<StoredRange>,
+}
+
+/// Bytes of an object in a file. The file can be read even after the object has gone.
+#[derive(Debug, Clone)]
+pub struct StoredRange {
+    /// The open file.
+    pub file: Arc<dyn File>,
+    /// Where the bytes begin.
+    pub offset: u64,
+    /// How many they are.
+    pub bytes: u64,
+}

@@ -1,0 +1,288 @@
+//! The store as its users see it: configuration, objects coming and going, pins, counters.
+
+use std::{
+    fmt::{self, Debug},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use weir_hal::Disk;
+
+use crate::{
+    Error, Key, Object,
+    engine::{Body, Engine, Running},
+};
+
+/// How long an object is likely to be wanted.
+///
+/// Room is made in the order low, medium, high, live; within a class the least recently used
+/// object goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// A Media Segment of a live window.
+    Live,
+    /// What many are expected to ask for.
+    High,
+    /// What some are expected to ask for.
+    Medium,
+    /// What may never be asked for again.
+    Low,
+}
+
+/// Where a store keeps its objects, and how much of everything it may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// A directory of its own; made if it is missing.
+    pub path: PathBuf,
+    /// Bytes of files, in blocks of 4 KiB. Never exceeded, not even while an object is written.
+    pub bytes_max: u64,
+    /// Bytes of objects that are being written or not yet on disk, bookkeeping included.
+    pub memory_bytes_max: usize,
+}
+
+/// What a store holds now and has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Complete objects.
+    pub objects: u64,
+    /// Bytes of files, in blocks of 4 KiB.
+    pub bytes: u64,
+    /// The limit of `bytes`.
+    pub bytes_max: u64,
+    /// Bytes of objects being written or not yet on disk.
+    pub memory_bytes: u64,
+    /// The limit of `memory_bytes`.
+    pub memory_bytes_max: u64,
+    /// Calls of [`Store::get`] that found an object.
+    pub hits: u64,
+    /// Calls of [`Store::get`] that found none.
+    pub misses: u64,
+    /// Objects completed.
+    pub commits: u64,
+    /// Objects given up by their writers.
+    pub aborts: u64,
+    /// Objects removed to make room, or by [`Store::evict`].
+    pub evictions: u64,
+    /// Reads from disk that failed or met damage.
+    pub read_errors: u64,
+    /// Writes, syncs and removals on disk that failed.
+    pub write_errors: u64,
+    /// Objects not written because nothing could be evicted for them.
+    pub refused_no_space: u64,
+    /// Calls of [`Store::begin`] and [`Writer::append`] refused because memory was full.
+    pub refused_no_memory: u64,
+    /// Objects found whole when the store was opened.
+    pub recovered: u64,
+    /// Files removed when the store was opened: incomplete, damaged, superseded or beyond
+    /// `bytes_max`.
+    pub discarded: u64,
+}
+
+/// A store of objects. Clones are the same store; the last one dropped closes it.
+///
+/// Closing abandons what is not on disk yet: call [`Store::flush`] first. Writers of a closed
+/// store fail, readers go on.
+#[derive(Clone)]
+pub struct Store {
+    running: Arc<Running>,
+}
+
+impl Store {
+    /// Opens the store below `config.path` and finds what is whole there. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`], [`Error::NotWritable`], [`Error::InUse`], [`Error::Unusable`] or
+    /// [`Error::Thread`], each naming its remedy.
+    pub fn open(disk: Arc<dyn Disk>, config: &Config) -> Result<Self, Error> {
+        let running = Arc::new(Running::start(disk, config)?);
+        Ok(Self { running })
+    }
+
+    /// Begins an object. Never blocks.
+    ///
+    /// An older object of the same key stays readable until the new one is committed; of two
+    /// that are being written at once, the one committed last remains.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`], [`Error::MetadataTooLong`] (above 64 KiB) or [`Error::Closed`].
+    pub fn begin(&self, key: &Key, class: Class, metadata: Bytes) -> Result<Writer, Error> {
+        let body = self.engine().begin(key, class, metadata)?;
+        Ok(Writer {
+            engine: Arc::clone(self.engine()),
+            body,
+            state: WriterState::Open,
+        })
+    }
+
+    /// Finds the complete object of `key`, or else one that is being written. Never blocks.
+    ///
+    /// Counts as a use. While the returned object or a reader of it lives, the object is not
+    /// evicted to make room.
+    pub fn get(&self, key: &Key) -> Option<Object> {
+        let body = self.engine().find(key)?;
+        Some(Object::new(Arc::clone(self.engine()), body))
+    }
+
+    /// Protects the complete object of `key` from eviction. Never blocks.
+    pub fn pin(&self, key: &Key) -> Option<Pin> {
+        let body = self.engine().pin(key)?;
+        Some(Pin::new(Arc::clone(self.engine()), body))
+    }
+
+    /// Removes the complete object of `key`. Never blocks; whoever is reading it may finish.
+    ///
+    /// Returns false, and removes nothing, if it is pinned or not there.
+    pub fn evict(&self, key: &Key) -> bool {
+        self.engine().evict(key)
+    }
+
+    /// The keys of complete objects that begin with `prefix`, in order.
+    pub fn keys(&self, prefix: &str) -> Vec<Key> {
+        self.engine().keys(prefix)
+    }
+
+    /// Reads the counters.
+    pub fn counters(&self) -> Counters {
+        self.engine().counters()
+    }
+
+    /// Waits until all that is committed by now would survive a power cut. Blocks.
+    ///
+    /// Returns false if that took longer than `within`, or if some object lives in memory alone
+    /// because the disk is full or failed.
+    pub fn flush(&self, within: Duration) -> bool {
+        self.engine().flush(within)
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        self.running.engine()
+    }
+}
+
+impl Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Store")
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The writing end of one object. Dropping it gives the object up.
+pub struct Writer {
+    engine: Arc<Engine>,
+    body: Arc<Body>,
+    state: WriterState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WriterState {
+    /// All that was appended was taken.
+    Open,
+    /// Something was refused: the object has a hole and must not be committed.
+    Broken,
+    /// Committed.
+    Done,
+}
+
+impl Writer {
+    /// Adds bytes at the end, without a copy. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; then the object is lost, and so are later attempts.
+    pub fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
+        if self.state == WriterState::Open && self.body.append(bytes) {
+            return Ok(());
+        }
+        self.state = WriterState::Broken;
+        Err(self.engine.refuse_memory())
+    }
+
+    /// Completes the object: it is found by its key at once and written to disk soon. Never
+    /// blocks.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] if an append was refused, [`Error::Closed`] if the store has been
+    /// closed; then the object is given up.
+    pub fn commit(mut self) -> Result<Pin, Error> {
+        if self.state == WriterState::Broken {
+            return Err(Error::NoMemory);
+        }
+        self.engine.commit(&self.body)?;
+        self.state = WriterState::Done;
+        Ok(Pin::new(Arc::clone(&self.engine), Arc::clone(&self.body)))
+    }
+
+    /// Gives the object up: its readers get [`Error::Aborted`].
+    pub fn abort(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.state != WriterState::Done {
+            self.engine.abort(&self.body);
+        }
+    }
+}
+
+impl Debug for Writer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Writer")
+            .field("key", &self.body.key)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Protection of one complete object: while a pin lives, the object is not evicted.
+///
+/// An object that is replaced or found damaged goes all the same.
+#[derive(Clone)]
+pub struct Pin {
+    hold: Arc<Hold>,
+}
+
+impl Pin {
+    fn new(engine: Arc<Engine>, body: Arc<Body>) -> Self {
+        Self {
+            hold: Arc::new(Hold { engine, body }),
+        }
+    }
+
+    /// The name of the object.
+    pub fn key(&self) -> &Key {
+        &self.hold.body.key
+    }
+
+    /// Bytes of the object.
+    pub fn bytes(&self) -> u64 {
+        self.hold.body.bytes().unwrap_or(0)
+    }
+}
+
+impl Debug for Pin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pin")
+            .field("key", self.key())
+            .field("bytes", &self.bytes())
+            .finish()
+    }
+}
+
+/// What all clones of one pin share.
+struct Hold {
+    engine: Arc<Engine>,
+    body: Arc<Body>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.engine.unpin(&self.body);
+    }
+}

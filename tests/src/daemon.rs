@@ -1,0 +1,97 @@
+//! A running `weir run` with a configuration, a cache and ports of its own.
+
+use std::{net::UdpSocket, path::PathBuf, time::Duration};
+
+use tempfile::TempDir;
+
+use crate::{
+    http,
+    process::{Ended, Process},
+    wait,
+};
+
+/// A daemon under test. Dropping it kills it and removes its cache.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Process,
+    folder: TempDir,
+    data_port: u16,
+    management_port: u16,
+}
+
+/// A UDP port nobody uses now, and hence a good name for a group of one's own.
+///
+/// # Panics
+/// When the machine has none left.
+pub fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
+}
+
+impl Daemon {
+    /// Starts `weir run` on the `channels` part of a configuration and waits until it answers.
+    pub fn start(channels: &str) -> Self {
+        Self::start_in(TempDir::new().expect("a temporary folder"), channels)
+    }
+
+    /// The same with the cache of an earlier daemon.
+    pub fn start_in(folder: TempDir, channels: &str) -> Self {
+        let (data_port, management_port) = (free_port(), free_port());
+        let file = folder.path().join("weir.toml");
+        let cache = folder.path().join("cache");
+        let text = format!(
+            "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n[management]\n\
+             listen = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\nsize = \"1GiB\"\n{channels}",
+            cache.display()
+        );
+        std::fs::write(&file, text).expect("the temporary folder can be written");
+        let process = Process::weir(["run", "--config", file.to_str().expect("a plain path")]);
+        let daemon = Self {
+            process,
+            folder,
+            data_port,
+            management_port,
+        };
+        let url = daemon.management("/livez");
+        wait::until("an answer on /livez", Duration::from_secs(10), || {
+            http::get(&url).ok()
+        });
+        daemon
+    }
+
+    /// A URL of the data listener.
+    pub fn data(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.data_port)
+    }
+
+    /// A URL of the management listener.
+    pub fn management(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.management_port)
+    }
+
+    /// `/api/health`.
+    pub fn health(&self) -> serde_json::Value {
+        http::get(&self.management("/api/health"))
+            .expect("health answers")
+            .json()
+    }
+
+    /// The configuration file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("weir.toml")
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Sends `signal` and waits for the end; gives the folder back for another daemon.
+    pub fn end(self, signal: &str, within: Duration) -> (Ended, TempDir) {
+        self.process.signal(signal);
+        (self.process.ended(within), self.folder)
+    }
+}

@@ -1,0 +1,156 @@
+//! A small HTTP/1.1 client, independent of the product's own HTTP code.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// Longest wait for any single read or write.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// One response, read to its end.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Header fields, names in lower case.
+    pub fields: Vec<(String, String)>,
+    /// The content, chunked coding removed.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The value of the first field called `name` (lower case).
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The content as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The content as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text()))
+    }
+}
+
+/// Why no response came.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Fetches `url` (`http://host:port/path`).
+///
+/// # Errors
+/// When the connection fails or the response is not whole.
+pub fn get(url: &str) -> Result<Response, Failure> {
+    request("GET", url, &[], b"")
+}
+
+/// Sends one request on a connection of its own.
+///
+/// # Errors
+/// When the connection fails or the response is not whole.
+pub fn request(
+    method: &str,
+    url: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Response, Failure> {
+    let (host, path) = split(url)?;
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    if !body.is_empty() {
+        head += &format!(
+            "Content-Length: {}\r\nContent-Type: application/json\r\n",
+            body.len()
+        );
+    }
+    for (name, value) in fields {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(body)?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes, method == "HEAD")
+}
+
+fn split(url: &str) -> Result<(&str, &str), Failure> {
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("only http:// is spoken here")?;
+    Ok(rest
+        .find('/')
+        .map_or((rest, "/"), |slash| rest.split_at(slash)))
+}
+
+/// Parses one whole response.
+///
+/// # Errors
+/// When it is cut off or malformed.
+pub fn parse(bytes: &[u8], is_head: bool) -> Result<Response, Failure> {
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or("no end of header")?;
+    let head = std::str::from_utf8(&bytes[..end])?;
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .ok_or("no status")?;
+    let fields: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut response = Response {
+        status: status.parse()?,
+        fields,
+        body: Vec::new(),
+    };
+    let rest = &bytes[end + 4..];
+    let has_body = !is_head && response.status != 304 && response.status != 204;
+    if has_body && response.field("transfer-encoding") == Some("chunked") {
+        response.body = dechunk(rest)?;
+    } else if has_body {
+        response.body = rest.to_vec();
+        let announced = response
+            .field("content-length")
+            .map(str::parse::<usize>)
+            .transpose()?;
+        if announced.is_some_and(|length| length != rest.len()) {
+            return Err(format!("{} bytes of {announced:?}", rest.len()).into());
+        }
+    }
+    Ok(response)
+}
+
+fn dechunk(mut bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes
+            .windows(2)
+            .position(|two| two == b"\r\n")
+            .ok_or("cut in a chunk size")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..line])?.trim(), 16)?;
+        let chunk = bytes
+            .get(line + 2..line + 2 + length)
+            .ok_or("cut in a chunk")?;
+        if length == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(chunk);
+        bytes = bytes.get(line + 4 + length..).ok_or("cut behind a chunk")?;
+    }
+}

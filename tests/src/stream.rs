@@ -1,0 +1,165 @@
+//! A small transport stream made from nothing: H.264 pictures that parse but show nothing.
+//!
+//! Independent of the product's own writers, so that both cannot be wrong alike.
+
+/// Bytes of a transport packet.
+pub const PACKET_BYTES: usize = 188;
+
+/// Ticks of 90 kHz between two pictures: 25 a second.
+pub const PICTURE_90K: u64 = 3_600;
+
+/// Pictures from one key frame to the next: one second.
+const KEY_FRAME_INTERVAL: u64 = 25;
+
+const PMT_PID: u16 = 0x100;
+const VIDEO_PID: u16 = 0x101;
+
+/// x264's parameter sets for 320x180 at 25 Hz, baseline.
+const SPS: &[u8] = &[
+    0x67, 0x42, 0xC0, 0x0C, 0xDA, 0x05, 0x06, 0x7E, 0x7C, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40,
+    0x00, 0x00, 0x0C, 0x83, 0xC5, 0x0A, 0xA8,
+];
+const PPS: &[u8] = &[0x68, 0xCE, 0x0F, 0xC8];
+const IDR: &[u8] = &[0x65, 0x88, 0x84, 0x3A];
+const NON_IDR: &[u8] = &[0x41, 0x9A, 0x22, 0xBC];
+const START_CODE: &[u8] = &[0, 0, 0, 1];
+
+/// Makes one program with one video stream, picture by picture.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    /// PTS of the next picture; set it to make the stream jump.
+    pub pts_90k: u64,
+    picture: u64,
+    continuity: [u8; 3],
+    payload_bytes: usize,
+}
+
+impl Encoder {
+    /// Starts at `pts_90k` with pictures of about `payload_bytes`.
+    pub fn new(pts_90k: u64, payload_bytes: usize) -> Self {
+        Self {
+            pts_90k,
+            picture: 0,
+            continuity: [0; 3],
+            payload_bytes,
+        }
+    }
+
+    /// The packets of the next picture; PAT and PMT stand before every key frame.
+    pub fn picture(&mut self) -> Vec<u8> {
+        let is_key = self.picture.is_multiple_of(KEY_FRAME_INTERVAL);
+        let mut packets = Vec::new();
+        if is_key {
+            self.tables(&mut packets);
+        }
+        let pes = self.pes(is_key);
+        self.packetise(&pes, is_key, &mut packets);
+        self.picture += 1;
+        self.pts_90k += PICTURE_90K;
+        packets
+    }
+
+    fn tables(&mut self, packets: &mut Vec<u8>) {
+        let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
+        let [video_high, video_low] = (VIDEO_PID | 0xE000).to_be_bytes();
+        let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
+        let pmt = [
+            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, video_high, video_low, 0xF0, 0, 0x1B, video_high,
+            video_low, 0xF0, 0,
+        ];
+        for (index, pid, section) in [(0, 0, &pat[..]), (1, PMT_PID, &pmt[..])] {
+            let mut packet = self.header(pid, true, 0x10, index);
+            packet.push(0);
+            packet.extend_from_slice(section);
+            packet.extend_from_slice(&crc_32(section).to_be_bytes());
+            packet.resize(PACKET_BYTES, 0xFF);
+            packets.extend_from_slice(&packet);
+        }
+    }
+
+    fn pes(&self, is_key: bool) -> Vec<u8> {
+        let [a, b, c, d, e] = pts_field(self.pts_90k % (1 << 33));
+        let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5, a, b, c, d, e];
+        let units: &[&[u8]] = if is_key {
+            &[&[9, 0x10], SPS, PPS, IDR]
+        } else {
+            &[&[9, 0x30], NON_IDR]
+        };
+        for unit in units {
+            pes.extend_from_slice(START_CODE);
+            pes.extend_from_slice(unit);
+        }
+        // Slice data: anything without a start code.
+        pes.resize(pes.len().max(self.payload_bytes), 0x5A);
+        pes
+    }
+
+    fn packetise(&mut self, pes: &[u8], is_key: bool, packets: &mut Vec<u8>) {
+        let mut rest = pes;
+        let mut is_first = true;
+        while !rest.is_empty() {
+            let mut field = Vec::new();
+            if is_first {
+                field.push(if is_key { 0x50 } else { 0x10 });
+                // The PCR runs 100 ms before the PTS.
+                field.extend_from_slice(&pcr_field((self.pts_90k + (1 << 33) - 9_000) % (1 << 33)));
+            }
+            let room = PACKET_BYTES - 4 - if is_first { 1 + field.len() } else { 0 };
+            let taken = rest.len().min(room);
+            let stuffing = room - taken;
+            let control = if is_first || stuffing > 0 { 0x30 } else { 0x10 };
+            let mut packet = self.header(VIDEO_PID, is_first, control, 2);
+            if control == 0x30 {
+                if !is_first && stuffing > 1 {
+                    field.push(0);
+                }
+                let length = PACKET_BYTES - 4 - 1 - taken;
+                packet.push(u8::try_from(length).expect("an adaptation field has up to 183 bytes"));
+                packet.extend_from_slice(&field);
+                packet.resize(PACKET_BYTES - taken, 0xFF);
+            }
+            packet.extend_from_slice(&rest[..taken]);
+            packets.extend_from_slice(&packet);
+            rest = &rest[taken..];
+            is_first = false;
+        }
+    }
+
+    fn header(&mut self, pid: u16, starts_unit: bool, control: u8, index: usize) -> Vec<u8> {
+        let [high, low] = pid.to_be_bytes();
+        let counter = self.continuity[index];
+        self.continuity[index] = (counter + 1) % 16;
+        let unit_start = if starts_unit { 0x40 } else { 0 };
+        vec![0x47, unit_start | high, low, control | counter]
+    }
+}
+
+fn pts_field(pts: u64) -> [u8; 5] {
+    let byte = |shift: u32, mask: u64| u8::try_from(pts >> shift & mask).expect("masked to 8 bits");
+    [
+        0x21 | byte(30, 7) << 1,
+        byte(22, 0xFF),
+        byte(15, 0x7F) << 1 | 1,
+        byte(7, 0xFF),
+        byte(0, 0x7F) << 1 | 1,
+    ]
+}
+
+fn pcr_field(base: u64) -> [u8; 6] {
+    let byte = |shift: u32| u8::try_from(base >> shift & 0xFF).expect("masked to 8 bits");
+    let last = u8::try_from(base & 1).expect("one bit") << 7 | 0x7E;
+    [byte(25), byte(17), byte(9), byte(1), last, 0]
+}
+
+fn crc_32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
+            crc << 1
+                ^ if crc & 0x8000_0000 == 0 {
+                    0
+                } else {
+                    0x04C1_1DB7
+                }
+        })
+    })
+}

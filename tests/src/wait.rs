@@ -1,0 +1,31 @@
+//! Waiting with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// Pause between two looks.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Looks until `look` finds something; panics with `what` when `within` is over.
+///
+/// # Panics
+/// When the deadline passes.
+pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            start.elapsed() < within,
+            "waited {within:?} in vain for {what}"
+        );
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Runs `act` and tells how long it took.
+pub fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let value = act();
+    (value, start.elapsed())
+}

@@ -1,0 +1,154 @@
+//! SIGTERM drains, SIGKILL loses nothing that was listed, SIGHUP reloads.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use weir_tests::{
+    daemon::{Daemon, free_port},
+    ffmpeg::{self, Streams},
+    http,
+    process::Process,
+    wait::{timed, until},
+};
+
+const CHANNEL: &str =
+    "[[channel]]\nid = \"ch\"\n[[channel.rendition]]\nname = \"r\"\ninterface = \"lo\"\n";
+const SEGMENT: &str = "[segment]\ntarget = \"1s\"\n";
+
+fn channel(group: &str) -> String {
+    format!("{SEGMENT}{CHANNEL}sources = [\"udp://{group}\"]\n")
+}
+
+fn on_air() -> (Daemon, Process, String) {
+    let group = format!("239.255.81.1:{}", free_port());
+    let daemon = Daemon::start(&channel(&group));
+    let sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 60);
+    (daemon, sender, group)
+}
+
+/// The Media Sequence Number of each listed segment.
+fn sequences(daemon: &Daemon) -> Vec<u64> {
+    let Ok(response) = http::get(&daemon.data("/live/ch/ch_r.m3u8")) else {
+        return Vec::new();
+    };
+    let text = response.text();
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("ch_r/segment-"));
+    names
+        .filter_map(|name| name.strip_suffix(".ts")?.parse().ok())
+        .collect()
+}
+
+fn await_segments(daemon: &Daemon, count: usize) -> Vec<u64> {
+    until(
+        &format!("{count} segments"),
+        Duration::from_secs(30),
+        || {
+            let sequences = sequences(daemon);
+            (sequences.len() >= count).then_some(sequences)
+        },
+    )
+}
+
+#[test]
+fn term_lets_responses_in_flight_complete_and_exits_0_within_5_s() {
+    let (daemon, _sender, _) = on_air();
+    let last = *await_segments(&daemon, 3).last().expect("three segments");
+    let path = format!("/live/ch/ch_r/segment-{last}.ts");
+    let address = daemon.data("").replace("http://", "");
+    // Slow readers hold responses open over the signal: each has read the header only.
+    let readers: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).expect("the data listener accepts");
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: box\r\n\r\n").expect("a request is sent");
+            let mut first = [0; 1];
+            stream.read_exact(&mut first).expect("the response begins");
+            stream
+        })
+        .collect();
+    daemon.process().signal("TERM");
+    let bodies: Vec<_> = readers
+        .into_iter()
+        .map(|mut stream| {
+            thread::spawn(move || {
+                let mut bytes = b"H".to_vec();
+                stream.read_to_end(&mut bytes).map(|_| bytes)
+            })
+        })
+        .collect();
+    for body in bodies {
+        let bytes = body
+            .join()
+            .expect("no reader panics")
+            .expect("the response is not cut off");
+        let response = http::parse(&bytes, false).expect("the response is whole");
+        assert_eq!(response.status, 200);
+    }
+    let ((ended, _), elapsed) = timed(|| daemon.end("TERM", Duration::from_secs(6)));
+    assert!(ended.status.success(), "{}", ended.output);
+    assert!(elapsed <= Duration::from_secs(5), "it took {elapsed:?}");
+}
+
+#[test]
+fn kill_and_restart_serves_again_and_sequence_numbers_go_on_upward() {
+    let (daemon, _sender, group) = on_air();
+    let before = await_segments(&daemon, 4);
+    let (_, folder) = daemon.end("KILL", Duration::from_secs(5));
+    let daemon = Daemon::start_in(folder, &channel(&group));
+    let newest = *before.last().expect("four segments");
+    let after = until("a newer segment", Duration::from_secs(15), || {
+        let after = sequences(&daemon);
+        after
+            .last()
+            .is_some_and(|last| *last > newest)
+            .then_some(after)
+    });
+    assert!(
+        after.is_sorted_by(|one, next| one + 1 == *next),
+        "{after:?}"
+    );
+    for sequence in after {
+        let url = daemon.data(&format!("/live/ch/ch_r/segment-{sequence}.ts"));
+        assert_eq!(
+            http::get(&url)
+                .expect("a listed segment can be fetched")
+                .status,
+            200
+        );
+    }
+}
+
+#[test]
+fn hang_up_adds_a_channel_and_leaves_the_others_alone() {
+    let (daemon, _sender, group) = on_air();
+    await_segments(&daemon, 2);
+    let datagrams =
+        |daemon: &Daemon| daemon.health()["channels"][0]["renditions"][0]["counters"].to_string();
+    let text = std::fs::read_to_string(daemon.file()).expect("the file is ours");
+    let more = format!(
+        "{text}\n[[channel]]\nid = \"second\"\n[[channel.rendition]]\nname = \"r\"\n\
+         interface = \"lo\"\nsources = [\"udp://{group}\"]\n"
+    );
+    std::fs::write(daemon.file(), more).expect("the file is ours");
+    daemon.process().signal("HUP");
+    until("the second channel", Duration::from_secs(20), || {
+        let url = daemon.data("/live/second/master.m3u8");
+        http::get(&url)
+            .ok()
+            .filter(|response| response.status == 200)
+    });
+    assert!(
+        datagrams(&daemon).contains("\"continuity_count_error\":0"),
+        "{}",
+        datagrams(&daemon)
+    );
+    std::fs::write(daemon.file(), "nonsense").expect("the file is ours");
+    daemon.process().signal("HUP");
+    daemon.process().line_with("line 1", Duration::from_secs(5));
+    assert_eq!(daemon.health()["channels_total"], 2);
+}

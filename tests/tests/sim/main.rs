@@ -1,0 +1,181 @@
+//! The data path of the appliance on a simulated machine, in compressed time.
+//!
+//! Goal: whatever the wire, the encoder and the power do, playlists only move forward and list
+//! nothing that cannot be fetched. Method: an encoder sends onto a wire with faults, the clock is
+//! moved by hand, and an independent reader checks every version of the playlist against the one
+//! before. `SEED=7 cargo test -p weir-tests --test sim` repeats one run.
+
+mod checker;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use checker::Checker;
+use weir::{
+    app::{Ingest, orders, store_config},
+    config::Config,
+    live::Live,
+};
+use weir_cache::Store;
+use weir_hal::{
+    Destination, Multicast, MulticastSender,
+    sim::{Generator, Simulation, WireFaults},
+};
+use weir_tests::stream::{Encoder, PACKET_BYTES};
+
+/// One hour of pictures at 25 a second.
+const PICTURES: u64 = 3_600 * 25;
+
+/// Turns of the receive thread between two pictures.
+const TURNS_PER_PICTURE: u32 = 4;
+
+const TURN: Duration = Duration::from_millis(10);
+
+/// From power to the first line of the program, on a quick box.
+const BOOT: Duration = Duration::from_secs(20);
+
+const CONFIGURATION: &str = r#"
+[segment]
+target = "2s"
+window = 6
+[cache]
+size = "64MiB"
+memory = "16MiB"
+[[channel]]
+id = "ch"
+  [[channel.rendition]]
+  name = "r"
+  sources = ["udp://239.255.0.1:5000"]
+"#;
+
+/// One life of the appliance, from start to power cut.
+struct Life {
+    ingest: Ingest<weir_hal::sim::Multicast>,
+    live: Arc<Live>,
+    store: Store,
+}
+
+impl Life {
+    async fn begin(simulation: &Simulation) -> Self {
+        let board = simulation.board();
+        let config = Config::parse(CONFIGURATION)
+            .expect("the configuration is right")
+            .config;
+        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))
+            .expect("the store opens after any power cut");
+        let live = Arc::new(Live::default());
+        let orders = orders(&board, &store, &config, None).await;
+        let mut ingest = Ingest::new(board, Arc::clone(&live));
+        ingest.carry(orders);
+        Self {
+            ingest,
+            live,
+            store,
+        }
+    }
+
+    fn playlist(&self) -> Option<String> {
+        let document = self.live.channel("ch")?.rendition("r")?.playlist()?;
+        Some(String::from_utf8_lossy(&document.body).into_owned())
+    }
+}
+
+/// What happens to the encoder and the wire, by chance, once a second.
+fn disturb(encoder: &mut Encoder, simulation: &Simulation, chance: &mut Generator) {
+    match chance.below(600) {
+        0 => encoder.pts_90k += 90_000 * (11 + chance.below(100_000)),
+        1 => {
+            encoder.pts_90k = encoder
+                .pts_90k
+                .saturating_sub(90_000 * (1 + chance.below(50_000)))
+        }
+        2 => encoder.pts_90k = (1 << 33) - 90_000 * 20,
+        3 => simulation.ether.set_faults(WireFaults {
+            is_silent: true,
+            ..WireFaults::default()
+        }),
+        4..20 => simulation.ether.set_faults(WireFaults::default()),
+        20..30 => simulation.ether.set_faults(WireFaults {
+            loss_ppm: 20_000,
+            duplicate_ppm: 10_000,
+            reorder_ppm: 10_000,
+            reorder_span: Duration::from_millis(30),
+            bit_flip_ppm: 5_000,
+            jitter: Duration::from_millis(20),
+            ..WireFaults::default()
+        }),
+        _ => {}
+    }
+}
+
+async fn hour(seed: u64) -> Checker {
+    let mut simulation = Simulation::new(seed);
+    let mut chance = Generator::new(seed);
+    let mut life = Life::begin(&simulation).await;
+    let mut checker = Checker::new(seed);
+    // Twenty seconds before the first wrap of PTS.
+    let mut encoder = Encoder::new((1 << 33) - 90_000 * 20, 1_000);
+    let mut sender = sender(&simulation);
+    for picture in 0..PICTURES {
+        for datagram in encoder.picture().chunks(7 * PACKET_BYTES) {
+            sender
+                .send(datagram)
+                .expect("a simulated wire takes the datagram");
+        }
+        for _ in 0..TURNS_PER_PICTURE {
+            simulation.clock.advance(TURN);
+            life.ingest.turn();
+        }
+        if let Some(text) = life.playlist() {
+            checker.check(&text, &life.store).await;
+        }
+        if picture % 25 == 0 {
+            disturb(&mut encoder, &simulation, &mut chance);
+        }
+        if chance.below(25 * 600) == 0 {
+            let disk = simulation.disk.power_cut();
+            simulation = Simulation {
+                disk,
+                ..simulation.clone()
+            };
+            simulation.clock.advance(BOOT);
+            encoder.pts_90k += 90_000 * BOOT.as_secs();
+            life = Life::begin(&simulation).await;
+            checker.restarted();
+        }
+    }
+    checker
+}
+
+fn sender(simulation: &Simulation) -> weir_hal::sim::Sender {
+    let group = SocketAddr::from(([239, 255, 0, 1], 5_000));
+    let destination = Destination {
+        group,
+        interface: None,
+        hops: 1,
+    };
+    simulation
+        .board()
+        .multicast
+        .sender(&destination)
+        .expect("a simulated wire has room")
+}
+
+/// Hours in one run, each with a seed of its own.
+const HOURS: u64 = 8;
+
+#[test]
+fn an_hour_of_loss_jumps_wraps_and_power_cuts_breaks_no_promise() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let seeds = match std::env::var("SEED") {
+        Ok(seed) => vec![seed.parse().expect("SEED is a number")],
+        Err(_) => (1..=HOURS).collect(),
+    };
+    for seed in seeds {
+        let checker = runtime.block_on(hour(seed));
+        println!("seed {seed}: {checker}");
+        assert!(checker.segments >= 1_200, "only {checker}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The files of this checkout, in order of their paths.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What no rule looks into: what is built, and what git keeps.
+const SKIPPED: [&str; 2] = ["target", ".git"];
+
+/// The folders of the product itself; `tests` is held to the rules of form only.
+const PRODUCT: [&str; 3] = ["appliance/", "cache/", "hal/"];
+
+/// One text file.
+#[derive(Debug)]
+pub struct File {
+    /// Path from the root of the checkout, with `/`.
+    pub path: String,
+    /// All of it.
+    pub text: String,
+}
+
+impl File {
+    /// Whether it is Rust.
+    pub fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Whether it is Rust that runs on the appliance (with the unit tests beside it).
+    pub fn is_product(&self) -> bool {
+        self.is_rust() && PRODUCT.iter().any(|folder| self.path.starts_with(folder))
+    }
+
+    /// Whether it holds unit tests only.
+    pub fn is_unit_tests(&self) -> bool {
+        self.path.ends_with("/tests.rs")
+    }
+
+    /// Lines with their numbers from 1.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..).zip(self.text.lines())
+    }
+
+    /// Lines of code before the unit tests at the foot of the file; none in a file of unit tests.
+    pub fn production_lines(&self) -> usize {
+        if self.is_unit_tests() {
+            return 0;
+        }
+        let foot = "#[cfg(test)]\nmod tests {";
+        let head = self.text.split(foot).next().unwrap_or("");
+        head.lines().count()
+    }
+}
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("tests/ lies in the root").to_owned()
+}
+
+/// Every text file below the root; what is not UTF-8 is no text.
+pub fn files() -> Vec<File> {
+    let root = root();
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    paths.sort();
+    let texts = paths.into_iter().filter_map(|path| {
+        let text = fs::read_to_string(&path).ok()?;
+        let below = path.strip_prefix(&root).expect("found below the root");
+        let path = below.to_str()?.to_owned();
+        Some(File { path, text })
+    });
+    texts.collect()
+}
+
+/// Every Rust file below the root.
+pub fn rust_files() -> impl Iterator<Item = File> {
+    files().into_iter().filter(File::is_rust)
+}
+
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the checkout can be listed") {
+        let entry = entry.expect("a folder of the checkout can be listed");
+        let kind = entry.file_type().expect("an entry has a kind");
+        let name = entry.file_name();
+        if SKIPPED.iter().any(|skipped| name == *skipped) {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&entry.path(), paths);
+        } else if kind.is_file() {
+            paths.push(entry.path());
+        }
+    }
+}
