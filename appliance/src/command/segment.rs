@@ -56,7 +56,7 @@ const SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Media after which a segment is cut off a random access point, if that is more than twice the
 /// target. A file has no viewer who waits for it, so its key frames may lie far apart.
-const SEGMENT_DURATION_MAX: Duration = Duration::from_secs(60);
+const SEGMENT_DURATION_MAX: Duration = Duration::from_mins(1);
 
 /// Time of reception: none, and of no account, as the playlist of a file shows no dates.
 const NOW: Wall = Wall::from_nanos(0);
@@ -139,7 +139,7 @@ pub struct Request {
     pub directory: PathBuf,
     /// Cut at the first random access point at or after this much media.
     pub target: Duration,
-    /// program_number; the first program with pictures (or sound) when absent.
+    /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
 }
 
@@ -148,7 +148,7 @@ pub struct Request {
 pub struct Summary {
     /// The Media Playlist.
     pub playlist: PathBuf,
-    /// program_number of the program that was segmented.
+    /// `program_number` of the program that was segmented.
     pub program: u16,
     /// EXT-X-TARGETDURATION of the playlist, in seconds.
     pub target_duration_s: u32,
@@ -407,5 +407,62 @@ impl<'a> OutputFiles<'a> {
             .write_at(text.as_bytes(), 0)?;
         self.disk.rename(&part, &path)?;
         Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim::{self, Call, Fault};
+
+    use super::*;
+
+    fn disk_with(bytes: &[u8]) -> sim::Disk {
+        let disk = sim::Disk::new(1);
+        disk.create_directory(Path::new("/media"))
+            .expect("a fresh disk");
+        let file = disk
+            .open(Path::new("/media/in.ts"), Access::Create)
+            .expect("a fresh disk");
+        file.write_at(bytes, 0).expect("there is room");
+        disk
+    }
+
+    fn request(program: Option<u16>) -> Request {
+        Request {
+            file: PathBuf::from("/media/in.ts"),
+            directory: PathBuf::from("/out"),
+            target: Duration::from_secs(6),
+            program,
+        }
+    }
+
+    fn text(disk: &sim::Disk, program: Option<u16>) -> String {
+        match run(disk, &request(program), |_, _| {}) {
+            Ok(_) => "no error".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_transport_stream_is_named() {
+        assert_eq!(
+            text(&disk_with(b"RIFF"), None),
+            "/media/in.ts holds no transport packets: give an MPEG transport stream (.ts)"
+        );
+    }
+
+    #[test]
+    fn a_stream_without_tables_is_named() {
+        let packet = [&[0x47, 0x01, 0x00, 0x10][..], &[0xFF; 184]].concat();
+        assert_eq!(
+            text(&disk_with(&packet.repeat(10)), None),
+            "/media/in.ts has no PAT and PMT that can be read: record it anew, with its tables"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_and_a_full_disk_are_named() {
+        let disk = sim::Disk::new(1);
+        assert_eq!(text(&disk, None), "cannot open /media/in.ts");
     }
 }
