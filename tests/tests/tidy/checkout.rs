@@ -13,36 +13,38 @@ const PRODUCT: [&str; 3] = ["appliance/", "cache/", "hal/"];
 
 /// One text file.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     /// Path from the root of the checkout, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// All of it.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl File {
     /// Whether it is Rust.
-    pub fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+    pub(crate) fn is_rust(&self) -> bool {
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|kind| kind == "rs")
     }
 
     /// Whether it is Rust that runs on the appliance (with the unit tests beside it).
-    pub fn is_product(&self) -> bool {
+    pub(crate) fn is_product(&self) -> bool {
         self.is_rust() && PRODUCT.iter().any(|folder| self.path.starts_with(folder))
     }
 
     /// Whether it holds unit tests only.
-    pub fn is_unit_tests(&self) -> bool {
+    pub(crate) fn is_unit_tests(&self) -> bool {
         self.path.ends_with("/tests.rs")
     }
 
     /// Lines with their numbers from 1.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines())
     }
 
     /// Lines of code before the unit tests at the foot of the file; none in a file of unit tests.
-    pub fn production_lines(&self) -> usize {
+    pub(crate) fn production_lines(&self) -> usize {
         if self.is_unit_tests() {
             return 0;
         }
@@ -53,13 +55,13 @@ impl File {
 }
 
 /// The root of the checkout.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("tests/ lies in the root").to_owned()
 }
 
 /// Every text file below the root; what is not UTF-8 is no text.
-pub fn files() -> Vec<File> {
+pub(crate) fn files() -> Vec<File> {
     let root = root();
     let mut paths = Vec::new();
     walk(&root, &mut paths);
@@ -74,7 +76,7 @@ pub fn files() -> Vec<File> {
 }
 
 /// Every Rust file below the root.
-pub fn rust_files() -> impl Iterator<Item = File> {
+pub(crate) fn rust_files() -> impl Iterator<Item = File> {
     files().into_iter().filter(File::is_rust)
 }
 

@@ -157,13 +157,15 @@ fn the_architecture_names_every_module_folder() {
 /// Whether cargo finds the file by itself.
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    match parts.as_slice() {
-        [_, "build.rs"] | [_, "src", "lib.rs" | "main.rs"] => true,
-        [_, "src", "bin", _] | [_, "src", "bin", _, "main.rs"] => true,
-        [_, "tests" | "benches" | "examples", _] => true,
-        [_, "tests" | "benches" | "examples", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [_, "build.rs"]
+            | [_, "src", "lib.rs" | "main.rs"]
+            | [_, "src", "bin", _]
+            | [_, "src", "bin", _, "main.rs"]
+            | [_, "tests" | "benches" | "examples", _]
+            | [_, "tests" | "benches" | "examples", _, "main.rs"]
+    )
 }
 
 /// Where the modules that `file` declares may lie.
