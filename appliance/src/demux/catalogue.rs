@@ -219,7 +219,7 @@ impl Catalogue {
         let mut before = std::mem::take(&mut self.entries);
         self.entries
             .extend(pat.rows.iter().map(|&(number, pmt_pid)| {
-                // A program whose PMT moves to another PID is the same until its PMT says otherwise.
+                // A program whose PMT moves to another PID is the same until its PMT differs.
                 let same = before.iter_mut().find(|entry| entry.number == number);
                 let mut program = same.and_then(|entry| entry.program.take());
                 if let Some(program) = &mut program {

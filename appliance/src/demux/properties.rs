@@ -199,7 +199,10 @@ proptest! {
 
     #[test]
     fn never_panics_on_any_tables(
-        tables in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..900)), 1..8),
+        tables in prop::collection::vec(
+            (any::<bool>(), prop::collection::vec(any::<u8>(), 0..900)),
+            1..8,
+        ),
     ) {
         let mut mux = sound_stream();
         for (is_pat, body) in &tables {

@@ -1,6 +1,7 @@
 //! The files of this checkout, in order of their paths.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -18,6 +19,8 @@ pub(crate) struct File {
     pub(crate) path: String,
     /// All of it.
     pub(crate) text: String,
+    /// Whether it is compiled for unit tests only.
+    pub(crate) is_unit_tests: bool,
 }
 
 impl File {
@@ -33,11 +36,6 @@ impl File {
         self.is_rust() && PRODUCT.iter().any(|folder| self.path.starts_with(folder))
     }
 
-    /// Whether it holds unit tests only.
-    pub(crate) fn is_unit_tests(&self) -> bool {
-        self.path.ends_with("/tests.rs")
-    }
-
     /// Lines with their numbers from 1.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines())
@@ -45,7 +43,7 @@ impl File {
 
     /// Lines of code before the unit tests at the foot of the file; none in a file of unit tests.
     pub(crate) fn production_lines(&self) -> usize {
-        if self.is_unit_tests() {
+        if self.is_unit_tests {
             return 0;
         }
         let foot = "#[cfg(test)]\nmod tests {";
@@ -69,10 +67,29 @@ pub(crate) fn files() -> Vec<File> {
     let texts = paths.into_iter().filter_map(|path| {
         let text = fs::read_to_string(&path).ok()?;
         let below = path.strip_prefix(&root).expect("found below the root");
-        let path = below.to_str()?.to_owned();
-        Some(File { path, text })
+        Some((below.to_str()?.to_owned(), text))
     });
-    texts.collect()
+    let texts: Vec<(String, String)> = texts.collect();
+    let unit_tests: BTreeSet<String> = texts.iter().flat_map(unit_tests_of).collect();
+    let files = texts.into_iter().map(|(path, text)| File {
+        is_unit_tests: unit_tests.contains(&path),
+        path,
+        text,
+    });
+    files.collect()
+}
+
+/// The files below the module at `path` that are compiled for its unit tests only.
+fn unit_tests_of((path, text): &(String, String)) -> Vec<String> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let folder = match name {
+        "lib.rs" | "main.rs" | "mod.rs" => folder,
+        _ => path.trim_end_matches(".rs"),
+    };
+    let declared = text.split("#[cfg(test)]\nmod ").skip(1);
+    let modules = declared.filter_map(|rest| rest.split_once(';'));
+    let files = modules.map(|(module, _)| format!("{folder}/{module}.rs"));
+    files.collect()
 }
 
 /// Every Rust file below the root.

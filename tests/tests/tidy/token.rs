@@ -122,6 +122,7 @@ fn push(tokens: &mut Vec<Token>, text: &str, line: usize) {
 fn names_are_read_through_braces_and_past_texts() {
     let file = File {
         path: "sample.rs".to_owned(),
+        is_unit_tests: false,
         text: "use std::{fs, io::{self, Read}};\n// libc\nfn f() { let x: A = a::b(\"nix\"); }"
             .to_owned(),
     };
