@@ -32,7 +32,7 @@ Writes DIR/media.m3u8 and DIR/segment-N.ts. Exits with 64 when there is no such 
 the file holds no transport stream or the directory cannot be written.";
 
 /// Target durations that are taken.
-const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// Counters that tell how much there was, and not that something is wrong.
 const PLAIN: [&str; 6] = [
@@ -56,7 +56,7 @@ const SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Media after which a segment is cut off a random access point, if that is more than twice the
 /// target. A file has no viewer who waits for it, so its key frames may lie far apart.
-const SEGMENT_DURATION_MAX: Duration = Duration::from_secs(60);
+const SEGMENT_DURATION_MAX: Duration = Duration::from_mins(1);
 
 /// Time of reception: none, and of no account, as the playlist of a file shows no dates.
 const NOW: Wall = Wall::from_nanos(0);
@@ -139,7 +139,7 @@ pub struct Request {
     pub directory: PathBuf,
     /// Cut at the first random access point at or after this much media.
     pub target: Duration,
-    /// program_number; the first program with pictures (or sound) when absent.
+    /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
 }
 
@@ -148,7 +148,7 @@ pub struct Request {
 pub struct Summary {
     /// The Media Playlist.
     pub playlist: PathBuf,
-    /// program_number of the program that was segmented.
+    /// `program_number` of the program that was segmented.
     pub program: u16,
     /// EXT-X-TARGETDURATION of the playlist, in seconds.
     pub target_duration_s: u32,
@@ -299,7 +299,7 @@ impl Work<'_> {
             output,
         } = self;
         demux.push(packet, |event| {
-            segmenter.push(event, NOW, |made| output.take(made))
+            segmenter.push(event, NOW, |made| output.take(made));
         });
     }
 
