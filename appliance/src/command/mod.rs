@@ -26,7 +26,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  done
   64  the command line cannot be obeyed
-  69  a port, group or interface is not to be had
+  69  a port, group, interface or source is not to be had
   74  a file cannot be read or written
   78  the configuration has mistakes
 

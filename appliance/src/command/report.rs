@@ -5,7 +5,6 @@
 use std::{collections::BTreeMap, io};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
-
 use serde::Serialize;
 
 use super::{
@@ -136,7 +135,7 @@ fn stream_pids(service: &ServiceReport) -> String {
         .map(hex);
     let mut text = named.collect::<Vec<_>>().join(" ");
     if service.streams.len() > PIDS_NAMED_MAX {
-        text += &format!(" +{}", service.streams.len() - PIDS_NAMED_MAX);
+        text = format!("{text} +{}", service.streams.len() - PIDS_NAMED_MAX);
     }
     text
 }
@@ -282,7 +281,10 @@ fn verdict(report: &Report) -> String {
     let limits = report.limits;
     let unseen = limits.table_entries_dropped + limits.pcrs_dropped + limits.si_sections_untimed;
     if unseen > 0 {
-        text += &format!(" {} entries were too many to follow.", grouped(unseen));
+        text = format!(
+            "{text} {} entries were too many to follow.",
+            grouped(unseen)
+        );
     }
     text
 }
@@ -316,7 +318,7 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
         (receive.receive_errors, "failed receive calls"),
     ];
     for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
-        text += &format!("; {} {what}", grouped(count));
+        text = format!("{text}; {} {what}", grouped(count));
     }
     text
 }

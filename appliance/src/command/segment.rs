@@ -32,7 +32,7 @@ Writes DIR/media.m3u8 and DIR/segment-N.ts. Exits with 64 when there is no such 
 the file holds no transport stream or the directory cannot be written.";
 
 /// Target durations that are taken.
-const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// Counters that tell how much there was, and not that something is wrong.
 const PLAIN: [&str; 6] = [
@@ -173,13 +173,19 @@ pub enum Error {
         file: PathBuf,
     },
     /// The file cannot be understood without its tables.
-    #[error("{} has no PAT and PMT that can be read: record it anew, with its tables", file.display())]
+    #[error(
+        "{} has no PAT and PMT that can be read: record it anew, with its tables",
+        file.display()
+    )]
     NoTables {
         /// The file.
         file: PathBuf,
     },
     /// The PAT does not list the program.
-    #[error("program {wanted} is not in {}, which has {available:?}: give one of these", file.display())]
+    #[error(
+        "program {wanted} is not in {}, which has {available:?}: give one of these",
+        file.display()
+    )]
     NoProgram {
         /// The file.
         file: PathBuf,
@@ -293,7 +299,7 @@ impl Work<'_> {
             output,
         } = self;
         demux.push(packet, |event| {
-            segmenter.push(event, NOW, |made| output.take(made))
+            segmenter.push(event, NOW, |made| output.take(made));
         });
     }
 

@@ -87,6 +87,19 @@ impl AccuracyMeter {
         }
     }
 
+    /// Notes that packets are missing somewhere behind the one of index `packet`. The PCRs since
+    /// are not judged, as their distance to those before is not known.
+    pub(crate) fn note_loss_since(&mut self, packet: u64) {
+        while self
+            .points
+            .last()
+            .is_some_and(|point| point.packet > packet)
+        {
+            self.points.pop();
+        }
+        self.restart();
+    }
+
     /// Begins a new window: the next PCR has no fixed relation to those before.
     pub(crate) fn restart(&mut self) {
         self.total = self.summary();

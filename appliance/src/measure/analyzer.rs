@@ -126,7 +126,7 @@ impl Analyzer {
         }
         let has_content = packet.has_payload() || packet.adaptation_field().is_some();
         if pid != Pid::NULL && has_content {
-            self.check_continuity(packet);
+            self.check_continuity(packet, index);
             self.check_scrambling(packet);
             self.check_reference(pid);
             self.take_pcr(packet, index);
@@ -144,8 +144,8 @@ impl Analyzer {
         }
     }
 
-    /// Notes that synchronisation was lost. Nothing is derived across the gap: intervals and
-    /// continuity start anew with the next packet.
+    /// Notes that synchronisation was lost. Of the time until the next packet nothing is known:
+    /// intervals start anew with it. What was lost meanwhile shows in the continuity_counters.
     pub fn sync_lost(&mut self) {
         self.indicators.raise(Indicator::TsSyncLoss);
         self.pat.restart();
@@ -191,9 +191,10 @@ impl Analyzer {
         self.pids.each_mut(|_, row| sweep_row(row, now, indicators));
     }
 
-    fn check_continuity(&mut self, packet: Packet<'_>) {
+    fn check_continuity(&mut self, packet: Packet<'_>, index: u64) {
         let row = self.pids.row(packet.pid());
         let verdict = row.continuity.check(packet);
+        let last_packet = std::mem::replace(&mut row.last_packet, index);
         let is_announced = packet
             .adaptation_field()
             .is_some_and(|field| field.discontinuity());
@@ -210,7 +211,7 @@ impl Analyzer {
                 self.indicators.raise(Indicator::ContinuityCountError);
                 self.pids.each_mut(|_, row| {
                     if let Some(pcr) = &mut row.pcr {
-                        pcr.note_loss();
+                        pcr.note_loss_since(last_packet);
                     }
                 });
             }
@@ -424,3 +425,6 @@ fn has_pts(payload: &[u8]) -> bool {
     matches!(payload, [0, 0, 1, stream_id, _, _, marker, flags, ..]
         if !WITHOUT_FLAGS.contains(stream_id) && marker & 0xC0 == 0x80 && flags & 0x80 != 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,11 +37,6 @@ impl ContinuityCheck {
         }
     }
 
-    /// Forgets the last packet: the next one is taken as it comes.
-    pub(crate) fn restart(&mut self) {
-        self.is_started = false;
-    }
-
     /// Judges the next packet.
     pub(crate) fn check(&mut self, packet: Packet<'_>) -> Continuity {
         let is_announced = packet

@@ -12,6 +12,8 @@ mod catalog;
 mod clock;
 mod content;
 mod continuity;
+#[cfg(test)]
+mod generator;
 mod indicator;
 mod pcr;
 mod pid_table;

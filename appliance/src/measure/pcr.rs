@@ -56,9 +56,10 @@ impl PcrMonitor {
         self.is_step_announced = true;
     }
 
-    /// Packets are missing from the stream: its packet index is no measure of time across here.
-    pub(crate) fn note_loss(&mut self) {
-        self.accuracy.restart();
+    /// Notes that packets are missing from the stream somewhere behind the one of index `packet`:
+    /// from there on the index is another measure of time.
+    pub(crate) fn note_loss_since(&mut self, packet: u64) {
+        self.accuracy.note_loss_since(packet);
     }
 
     /// Expects no further PCR until one comes.

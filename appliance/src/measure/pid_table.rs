@@ -27,6 +27,8 @@ pub(crate) struct PidRow {
     pub(crate) counts: PidCounts,
     pub(crate) role: Role,
     pub(crate) continuity: ContinuityCheck,
+    /// Index in the stream of the last packet whose continuity was checked.
+    pub(crate) last_packet: u64,
     /// Packets of a referenced stream (PID_error).
     pub(crate) presence: Recurrence,
     /// PMT sections (PMT_error_2).
@@ -102,6 +104,7 @@ impl PidRow {
             counts: PidCounts::default(),
             role: Role::default(),
             continuity: ContinuityCheck::new(),
+            last_packet: 0,
             presence: Recurrence::new(),
             pmt: Recurrence::new(),
             pts: Recurrence::new(),
@@ -138,9 +141,9 @@ impl PidRow {
         }
     }
 
-    /// Starts anew after a time in which nothing could be observed.
+    /// Starts anew after a time in which nothing could be observed. Continuity is not forgotten:
+    /// the packets of that time are missing.
     pub(crate) fn restart(&mut self) {
-        self.continuity.restart();
         self.presence.restart();
         self.pmt.restart();
         self.pts.disarm();
