@@ -136,7 +136,7 @@ fn stream_pids(service: &ServiceReport) -> String {
         .map(hex);
     let mut text = named.collect::<Vec<_>>().join(" ");
     if service.streams.len() > PIDS_NAMED_MAX {
-        text += &format!(" +{}", service.streams.len() - PIDS_NAMED_MAX);
+        text.push_str(&format!(" +{}", service.streams.len() - PIDS_NAMED_MAX));
     }
     text
 }

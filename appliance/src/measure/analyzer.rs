@@ -425,6 +425,3 @@ fn has_pts(payload: &[u8]) -> bool {
     matches!(payload, [0, 0, 1, stream_id, _, _, marker, flags, ..]
         if !WITHOUT_FLAGS.contains(stream_id) && marker & 0xC0 == 0x80 && flags & 0x80 != 0)
 }
-
-#[cfg(test)]
-mod tests;

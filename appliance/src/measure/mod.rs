@@ -20,6 +20,8 @@ mod pid_table;
 mod recurrence;
 mod report;
 mod si;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use analyzer::Analyzer;
