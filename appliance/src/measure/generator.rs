@@ -49,7 +49,7 @@ pub(super) fn clean(millis: u64) -> Vec<Timed> {
     stream
 }
 
-/// Gives every packet the continuity_counter that is due.
+/// Gives every packet the `continuity_counter` that is due.
 pub(super) fn renumber(stream: &mut [Timed]) {
     let mut counters = vec![0x0F_u8; Pid::COUNT];
     for timed in stream {
@@ -97,7 +97,7 @@ pub(super) fn pmt() -> Vec<u8> {
     section(0x02, PROGRAM_NUMBER, &body)
 }
 
-/// A section with a long header and the right CRC_32.
+/// A section with a long header and the right `CRC_32`.
 pub(super) fn section(table_id: u8, extension: u16, body: &[u8]) -> Vec<u8> {
     numbered_section(table_id, extension, 0, body)
 }
@@ -145,9 +145,7 @@ pub(super) fn set_pcr(bytes: &mut [u8; PACKET_BYTES], ticks: u64) {
 fn pes_packet(pid: u16, stream_id: u8, pts: u64) -> [u8; PACKET_BYTES] {
     let mut bytes = payload_packet(pid);
     bytes[1] |= 0x40;
-    let [_, _, _, a, b, c, d, e] = (pts & 0x1_FFFF_FFFF).to_be_bytes();
-    let all = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-    let part = |shift: u32, mask: u64| u8::try_from(all >> shift & mask).expect("masked");
+    let part = |shift: u32, mask: u64| u8::try_from(pts >> shift & mask).expect("masked");
     let pts = [
         0x21 | part(29, 0x0E),
         part(22, 0xFF),
