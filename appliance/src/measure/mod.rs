@@ -13,7 +13,7 @@ mod clock;
 mod content;
 mod continuity;
 #[cfg(test)]
-mod generator;
+pub(crate) mod generator;
 mod indicator;
 mod pcr;
 mod pid_table;
