@@ -29,7 +29,7 @@ const RATE_TOLERANCE: f64 = 0.01;
 /// of a variable stream does not.
 const STEADY_SHARE: f64 = 0.9;
 
-const NS_PER_TICK: f64 = 1e9 / Pcr::HZ as f64;
+const NS_PER_TICK: f64 = 1e9 / 27e6;
 
 /// What was found of the PCRs of one PID.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -9,35 +9,35 @@ use crate::{
 
 /// One packet and when it comes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timed {
-    pub(super) at: Duration,
-    pub(super) bytes: [u8; PACKET_BYTES],
+pub(crate) struct Timed {
+    pub(crate) at: Duration,
+    pub(crate) bytes: [u8; PACKET_BYTES],
 }
 
 impl Timed {
-    pub(super) fn pid(&self) -> u16 {
+    pub(crate) fn pid(&self) -> u16 {
         Pid::from_bits(u16::from_be_bytes([self.bytes[1], self.bytes[2]])).value()
     }
 
-    pub(super) fn millis(&self) -> u64 {
+    pub(crate) fn millis(&self) -> u64 {
         u64::try_from(self.at.as_millis()).expect("tests are short")
     }
 }
 
-pub(super) const PMT_PID: u16 = 0x1000;
-pub(super) const VIDEO_PID: u16 = 0x100;
-pub(super) const AUDIO_PID: u16 = 0x101;
-pub(super) const PROGRAM_NUMBER: u16 = 7;
+pub(crate) const PMT_PID: u16 = 0x1000;
+pub(crate) const VIDEO_PID: u16 = 0x100;
+pub(crate) const AUDIO_PID: u16 = 0x101;
+pub(crate) const PROGRAM_NUMBER: u16 = 7;
 
 /// Packets are this far apart: 752 kb/s.
-pub(super) const PACKET_MILLIS: u64 = 2;
+pub(crate) const PACKET_MILLIS: u64 = 2;
 
 /// Ticks of 27 MHz in a millisecond.
 const TICKS: u64 = 27_000;
 
 /// A stream of constant bitrate with PAT and PMT every 100 ms, a PCR every 40 ms, video and audio
 /// with a PTS every 40 ms, and null packets between.
-pub(super) fn clean(millis: u64) -> Vec<Timed> {
+pub(crate) fn clean(millis: u64) -> Vec<Timed> {
     let slots = 0..millis / PACKET_MILLIS;
     let mut stream: Vec<Timed> = slots
         .map(|slot| Timed {
@@ -49,8 +49,8 @@ pub(super) fn clean(millis: u64) -> Vec<Timed> {
     stream
 }
 
-/// Gives every packet the continuity_counter that is due.
-pub(super) fn renumber(stream: &mut [Timed]) {
+/// Gives every packet the `continuity_counter` that is due.
+pub(crate) fn renumber(stream: &mut [Timed]) {
     let mut counters = vec![0x0F_u8; Pid::COUNT];
     for timed in stream {
         let counter = &mut counters[usize::from(timed.pid())];
@@ -60,7 +60,7 @@ pub(super) fn renumber(stream: &mut [Timed]) {
     }
 }
 
-pub(super) fn null_packet() -> [u8; PACKET_BYTES] {
+pub(crate) fn null_packet() -> [u8; PACKET_BYTES] {
     payload_packet(Pid::NULL.value())
 }
 
@@ -76,7 +76,7 @@ fn in_slot(slot: u64, at: u64) -> [u8; PACKET_BYTES] {
     }
 }
 
-pub(super) fn pat() -> Vec<u8> {
+pub(crate) fn pat() -> Vec<u8> {
     let body = [
         PROGRAM_NUMBER.to_be_bytes(),
         (0xE000 | PMT_PID).to_be_bytes(),
@@ -85,7 +85,7 @@ pub(super) fn pat() -> Vec<u8> {
     section(0x00, 1, &body)
 }
 
-pub(super) fn pmt() -> Vec<u8> {
+pub(crate) fn pmt() -> Vec<u8> {
     let entry = |stream_type: u8, pid: u16| {
         let [high, low] = (0xE000 | pid).to_be_bytes();
         [stream_type, high, low, 0xF0, 0]
@@ -97,12 +97,12 @@ pub(super) fn pmt() -> Vec<u8> {
     section(0x02, PROGRAM_NUMBER, &body)
 }
 
-/// A section with a long header and the right CRC_32.
-pub(super) fn section(table_id: u8, extension: u16, body: &[u8]) -> Vec<u8> {
+/// A section with a long header and the right `CRC_32`.
+pub(crate) fn section(table_id: u8, extension: u16, body: &[u8]) -> Vec<u8> {
     numbered_section(table_id, extension, 0, body)
 }
 
-pub(super) fn numbered_section(table_id: u8, extension: u16, number: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn numbered_section(table_id: u8, extension: u16, number: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(5 + body.len() + 4).expect("a section fits");
     let [high, low] = (0xB000 | length).to_be_bytes();
     let [extension_high, extension_low] = extension.to_be_bytes();
@@ -121,7 +121,7 @@ pub(super) fn numbered_section(table_id: u8, extension: u16, number: u8, body: &
     bytes
 }
 
-pub(super) fn section_packet(pid: u16, section: &[u8]) -> [u8; PACKET_BYTES] {
+pub(crate) fn section_packet(pid: u16, section: &[u8]) -> [u8; PACKET_BYTES] {
     let mut bytes = [0xFF; PACKET_BYTES];
     let [high, low] = pid.to_be_bytes();
     bytes[..5].copy_from_slice(&[0x47, 0x40 | high, low, 0x10, 0]);
@@ -137,7 +137,7 @@ fn pcr_packet(pid: u16, ticks: u64) -> [u8; PACKET_BYTES] {
     bytes
 }
 
-pub(super) fn set_pcr(bytes: &mut [u8; PACKET_BYTES], ticks: u64) {
+pub(crate) fn set_pcr(bytes: &mut [u8; PACKET_BYTES], ticks: u64) {
     let field = (ticks / 300) << 15 | 0x7E00 | (ticks % 300);
     bytes[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
 }
@@ -145,9 +145,7 @@ pub(super) fn set_pcr(bytes: &mut [u8; PACKET_BYTES], ticks: u64) {
 fn pes_packet(pid: u16, stream_id: u8, pts: u64) -> [u8; PACKET_BYTES] {
     let mut bytes = payload_packet(pid);
     bytes[1] |= 0x40;
-    let [_, _, _, a, b, c, d, e] = (pts & 0x1_FFFF_FFFF).to_be_bytes();
-    let all = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-    let part = |shift: u32, mask: u64| u8::try_from(all >> shift & mask).expect("masked");
+    let part = |shift: u32, mask: u64| u8::try_from(pts >> shift & mask).expect("masked");
     let pts = [
         0x21 | part(29, 0x0E),
         part(22, 0xFF),
@@ -168,7 +166,7 @@ fn payload_packet(pid: u16) -> [u8; PACKET_BYTES] {
 }
 
 /// Feeds a stream to a new analyzer.
-pub(super) fn analyzed(stream: &[Timed]) -> Analyzer {
+pub(crate) fn analyzed(stream: &[Timed]) -> Analyzer {
     let mut analyzer = Analyzer::new();
     for timed in stream {
         let packet = Packet::new(&timed.bytes).expect("the generator sets the sync byte");

@@ -1,7 +1,7 @@
 //! The indicators of TR 101 290 and how often each was raised.
 //!
 //! Source: ETSI TR 101 290 v1.4.1, tables 5.0a to 5.0c, whose names are kept letter for letter.
-//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters, and EIT_PF_error.
+//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters, and `EIT_PF_error`.
 
 use serde::{Serialize, Serializer};
 
@@ -60,7 +60,7 @@ indicators! {
     PmtError2 First "1.5.a" "PMT_error_2" "a PMT is absent 0.5 s, or scrambled"
     PidError First "1.6" "PID_error" "a video, audio or PCR PID is absent 5 s"
     TransportError Second "2.1" "Transport_error" "packets damaged before they came here"
-    CrcError Second "2.2" "CRC_error" "a table fails its CRC_32"
+    CrcError Second "2.2" "CRC_error" "a table came damaged (CRC)"
     PcrRepetitionError Second "2.3.a" "PCR_repetition_error" "more than 100 ms between PCRs"
     PcrDiscontinuityIndicatorError Second "2.3.b" "PCR_discontinuity_indicator_error"
         "PCR steps back or over 100 ms unannounced"
@@ -85,7 +85,7 @@ indicators! {
 pub struct Indicators([Option<u64>; Indicator::ALL.len()]);
 
 impl Indicators {
-    /// All at zero; the third priority and PCR_accuracy_error not applicable until armed.
+    /// All at zero; the third priority and `PCR_accuracy_error` not applicable until armed.
     pub fn new() -> Self {
         let mut counts = [None; Indicator::ALL.len()];
         for &indicator in Indicator::ALL {

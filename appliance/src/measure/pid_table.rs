@@ -29,11 +29,11 @@ pub(crate) struct PidRow {
     pub(crate) continuity: ContinuityCheck,
     /// Index in the stream of the last packet whose continuity was checked.
     pub(crate) last_packet: u64,
-    /// Packets of a referenced stream (PID_error).
+    /// Packets of a referenced stream (`PID_error`).
     pub(crate) presence: Recurrence,
-    /// PMT sections (PMT_error_2).
+    /// PMT sections (`PMT_error_2`).
     pub(crate) pmt: Recurrence,
-    /// PES headers with a PTS (PTS_error).
+    /// PES headers with a PTS (`PTS_error`).
     pub(crate) pts: Recurrence,
     pub(crate) pcr: Option<Box<PcrMonitor>>,
     pub(crate) sections: Option<Box<SectionReader>>,
@@ -54,6 +54,10 @@ pub(crate) struct PidCounts {
 
 /// What the tables say a PID is for.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one PID may be all of these at once"
+)]
 pub(crate) struct Role {
     pub(crate) is_referenced: bool,
     pub(crate) is_pmt: bool,

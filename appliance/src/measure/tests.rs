@@ -4,10 +4,10 @@ use std::{iter::repeat_n, time::Duration};
 
 use proptest::prelude::*;
 
-use super::Analyzer;
 use crate::{
     demux::{PACKET_BYTES, Packet},
     measure::{
+        Analyzer,
         Indicator::{self, *},
         generator::{
             AUDIO_PID, PMT_PID, PROGRAM_NUMBER, Timed, VIDEO_PID, analyzed, clean, null_packet,
