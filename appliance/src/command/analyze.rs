@@ -123,7 +123,10 @@ pub fn analyze(
         return Err(AnalyzeError::Empty { path: path_of() });
     }
     let mut timeline = Timeline::open(&file)?;
-    let mut analyzer = Analyzer::new();
+    let mut analyzer = match timeline.clock {
+        Some(_) => Analyzer::new(),
+        None => Analyzer::without_time(),
+    };
     let mut blocks = Blocks::new(Arc::clone(&file));
     let mut stream = MeasuredStream::new();
     while let Some(block) = blocks.next()? {

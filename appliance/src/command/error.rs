@@ -2,10 +2,10 @@
 //!
 //! Source of the codes: `sysexits.h` (BSD).
 
-use std::io;
+use std::{error::Error, io};
 
-use super::analyze::AnalyzeError;
-use crate::{app::AppError, config::LoadError};
+use super::{analyze::AnalyzeError, probe::ProbeError, segment};
+use crate::{app::AppError, config::LoadError, send};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,15 @@ pub enum CommandError {
     /// There is no transport stream to analyze.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),
+    /// A file cannot be segmented.
+    #[error(transparent)]
+    Segment(#[from] segment::Error),
+    /// A file cannot be sent.
+    #[error(transparent)]
+    Send(#[from] send::Error),
+    /// There is no live stream to measure.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -53,14 +62,21 @@ impl CommandError {
     /// The exit code for this failure.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) => ExitStatus::Usage,
+            Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
-            Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
-            Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
-                ExitStatus::Unavailable
-            }
-            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
-            Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
+            Self::Configuration(LoadError::Read(error))
+            | Self::Hal(error)
+            | Self::Analyze(AnalyzeError::Disk(error))
+            | Self::Segment(segment::Error::Hal(error)) => hal_status(error),
+            Self::App(AppError::Listen { .. } | AppError::Thread(_))
+            | Self::Runtime(_)
+            | Self::Probe(_)
+            | Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
+            Self::App(AppError::Store(_))
+            | Self::Analyze(_)
+            | Self::Segment(_)
+            | Self::Send(_)
+            | Self::Output(_) => ExitStatus::Io,
         }
     }
 
@@ -68,6 +84,18 @@ impl CommandError {
     pub fn is_reader_gone(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// The whole story of a failure in one sentence: what failed, and after each colon, why.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        sentence.push_str(": ");
+        sentence.push_str(&error.to_string());
+        cause = error.source();
+    }
+    sentence
 }
 
 fn hal_status(error: &weir_hal::Error) -> ExitStatus {

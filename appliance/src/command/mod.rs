@@ -8,14 +8,17 @@ pub mod analyze;
 pub mod check;
 mod error;
 mod log;
+pub mod probe;
 mod report;
 pub mod run;
+pub mod segment;
+pub mod send;
 mod terminal;
 
 use clap::{Parser, Subcommand};
 use weir_hal::{Board, Multicast};
 
-pub use error::{CommandError, ExitStatus};
+pub use error::{CommandError, ExitStatus, with_causes};
 pub use log::start_log;
 pub use terminal::{Color, Terminal};
 
@@ -44,8 +47,9 @@ pub struct Arguments {
     /// Log more: once for debugging, twice for every step.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to use colour.
+    /// When to use colour: auto, always or never.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
 }
 
@@ -61,15 +65,21 @@ pub enum Command {
     /// `weir analyze`
     #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
     Analyze(analyze::Arguments),
+    /// `weir segment`
+    #[command(about = segment::ABOUT, after_help = segment::EXAMPLES)]
+    Segment(segment::Arguments),
+    /// `weir probe`
+    #[command(about = probe::ABOUT, after_help = probe::EXAMPLES)]
+    Probe(probe::Arguments),
+    /// `weir send`
+    #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
+    Send(send::Arguments),
 }
 
 impl Command {
     /// Whether it runs until it is told to stop, for an operator who reads its log.
     fn is_daemon(&self) -> bool {
-        match self {
-            Self::Run(_) => true,
-            Self::Check(_) | Self::Analyze(_) => false,
-        }
+        matches!(self, Self::Run(_))
     }
 }
 
@@ -87,6 +97,9 @@ impl Arguments {
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
+            Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
+            Command::Send(arguments) => send::execute(&arguments, board, terminal),
         }
     }
 }

@@ -2,10 +2,17 @@
 //!
 //! Fits 100 columns. What is fine is quiet; what is wrong stands out and says what it means.
 
+use std::{collections::BTreeMap, io};
+
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
 
-use super::{CommandError, Terminal};
-use crate::measure::{Indicator, PcrReport, PidReport, Priority, Report, ServiceReport};
+use serde::Serialize;
+
+use super::{
+    CommandError, Terminal,
+    probe::{ProbeReport, ReceiveReport},
+};
+use crate::measure::{PcrReport, PidReport, Priority, Report, ServiceReport};
 
 /// Characters shown of a name that comes from the stream.
 const NAME_CHARACTERS_MAX: usize = 20;
@@ -16,6 +23,9 @@ const PROGRAMS_NAMED_MAX: usize = 3;
 /// PIDs named in one cell; the rest is given as a count.
 const PIDS_NAMED_MAX: usize = 4;
 
+/// Absent PIDs of one kind named on a line; the rest is given as a count.
+const ABSENT_NAMED_MAX: usize = 8;
+
 /// A PCR may be off by this much.
 const PCR_JITTER_NS_MAX: u64 = 500;
 
@@ -25,15 +35,38 @@ const PCR_INTERVAL_MS_MAX: f64 = 100.0;
 /// PTS may be this far apart.
 const PTS_INTERVAL_MS_MAX: f64 = 700.0;
 
-/// Prints a report, as JSON or as tables.
+/// Prints the measurement of a file, as JSON or as tables.
 ///
 /// # Errors
 /// [`CommandError::Output`] when nobody takes it.
 pub(super) fn print(report: &Report, json: bool, terminal: Terminal) -> Result<(), CommandError> {
-    if !json {
-        return terminal.print(&render(report, terminal));
+    if json {
+        return print_json(report, terminal);
     }
-    let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
+    terminal.print(&render(report, terminal))
+}
+
+/// Prints the measurement of a live source, as JSON or as tables.
+///
+/// # Errors
+/// [`CommandError::Output`] when nobody takes it.
+pub(super) fn print_probe(
+    report: &ProbeReport,
+    json: bool,
+    terminal: Terminal,
+) -> Result<(), CommandError> {
+    if json {
+        return print_json(report, terminal);
+    }
+    let stream = render(&report.stream, terminal);
+    terminal.print(&format!(
+        "{}\n\n{stream}",
+        reception(&report.receive, terminal)
+    ))
+}
+
+fn print_json(report: &impl Serialize, terminal: Terminal) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(report).map_err(io::Error::from);
     terminal.print(&text.map_err(CommandError::Output)?)
 }
 
@@ -44,6 +77,7 @@ pub(super) fn render(report: &Report, terminal: Terminal) -> String {
         parts.push(services(report, terminal));
     }
     parts.push(pids(report, terminal));
+    parts.extend(absent(report));
     if report.pids.iter().any(|row| row.pcr.is_some()) {
         parts.push(pcrs(report, terminal));
     }
@@ -80,7 +114,7 @@ fn services(report: &Report, terminal: Terminal) -> String {
             Cell::new(shortened(&service.name)),
             Cell::new(shortened(&service.provider)),
             Cell::new(hex(service.pmt_pid)),
-            Cell::new(service.pcr_pid.map_or_else(|| "none".to_owned(), hex)),
+            Cell::new(service.pcr_pid.map(hex).unwrap_or_default()),
             Cell::new(stream_pids(service)),
             Cell::new(rate(service.bitrate_bps)),
             Cell::new(if service.scrambled { "yes" } else { "" }),
@@ -91,6 +125,9 @@ fn services(report: &Report, terminal: Terminal) -> String {
 }
 
 fn stream_pids(service: &ServiceReport) -> String {
+    if !service.pmt_present {
+        return "no PMT came".to_owned();
+    }
     let named = service
         .streams
         .iter()
@@ -140,11 +177,33 @@ fn programs(row: &PidReport) -> String {
 }
 
 fn content(row: &PidReport) -> String {
-    let absent = if row.packets == 0 { ", absent" } else { "" };
     match &row.language {
-        Some(language) => format!("{} ({language}){absent}", row.description),
-        None => format!("{}{absent}", row.description),
+        Some(language) => format!("{} ({language})", row.description),
+        None => row.description.clone(),
     }
+}
+
+/// Names what tables promise and the stream lacks, one kind a line.
+fn absent(report: &Report) -> Option<String> {
+    let mut kinds = BTreeMap::<&str, Vec<u16>>::new();
+    for absent in &report.absent_pids {
+        kinds
+            .entry(&absent.description)
+            .or_default()
+            .push(absent.pid);
+    }
+    let lines = kinds.into_iter().map(|(kind, pids)| {
+        let named = pids.iter().take(ABSENT_NAMED_MAX).copied().map(hex);
+        let named = named.collect::<Vec<_>>().join(" ");
+        let rest = pids.len().saturating_sub(ABSENT_NAMED_MAX);
+        let more = if rest > 0 {
+            format!(" +{rest}")
+        } else {
+            String::new()
+        };
+        format!("absent: {kind} on {named}{more}")
+    });
+    (!report.absent_pids.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn pcrs(report: &Report, terminal: Terminal) -> String {
@@ -224,6 +283,40 @@ fn verdict(report: &Report) -> String {
     let unseen = limits.table_entries_dropped + limits.pcrs_dropped + limits.si_sections_untimed;
     if unseen > 0 {
         text += &format!(" {} entries were too many to follow.", grouped(unseen));
+    }
+    text
+}
+
+fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
+    let header = [
+        "SOURCE",
+        "DATAGRAMS",
+        "KERNEL DROPS",
+        "RTP LOST",
+        "RTP LATE",
+        "LONGEST GAP",
+    ];
+    let mut table = terminal.table(&header);
+    table.add_row([
+        Cell::new(&receive.source),
+        Cell::new(grouped(receive.datagrams)),
+        fault(receive.kernel_dropped_datagrams),
+        fault(receive.rtp_lost),
+        fault(receive.rtp_late),
+        Cell::new(format!("{:.1} ms", receive.interarrival_ms_max)),
+    ]);
+    align_right(&mut table, &[1, 2, 3, 4, 5]);
+    let senders = receive.senders.iter().map(ToString::to_string);
+    let senders = senders.collect::<Vec<_>>().join(", ");
+    let mut text = format!("{}\n\nsent by {senders}", table.trim_fmt());
+    let others = [
+        (receive.sender_changes, "changes of sender"),
+        (receive.rtp_malformed, "datagrams without an RTP header"),
+        (receive.rtp_restarts, "restarts of the RTP sequence"),
+        (receive.receive_errors, "failed receive calls"),
+    ];
+    for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
+        text += &format!("; {} {what}", grouped(count));
     }
     text
 }

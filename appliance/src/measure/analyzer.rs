@@ -9,7 +9,7 @@ use crate::{
         continuity::Continuity,
         indicator::{Indicator, Indicators},
         pcr::PcrMonitor,
-        pid_table::{PidRow, PidTable, SectionReader},
+        pid_table::{PidRow, PidTable, Role, SectionReader},
         recurrence::Recurrence,
         report::Report,
         si::{ServiceInformation, Span},
@@ -49,6 +49,7 @@ const SDT_ACTUAL_TABLE: u8 = 0x42;
 /// 263 unfinished sections of 4 KiB, 256 PCR windows of 4 KiB, 1,024 times of sections.
 #[derive(Debug)]
 pub struct Analyzer {
+    has_time: bool,
     pub(crate) pids: PidTable,
     pub(crate) catalog: Catalog,
     pub(crate) indicators: Indicators,
@@ -78,6 +79,7 @@ impl Analyzer {
         let mut indicators = Indicators::new();
         indicators.arm(Indicator::UnreferencedPid);
         Self {
+            has_time: true,
             pids: PidTable::new(),
             catalog: Catalog::default(),
             indicators,
@@ -91,6 +93,15 @@ impl Analyzer {
             cat: CatWatch::default(),
             pcr_pids: 0,
             next_sweep: Duration::ZERO,
+        }
+    }
+
+    /// Measures a stream whose packets have no known time: of its intervals nothing is said.
+    pub fn without_time() -> Self {
+        Self {
+            has_time: false,
+            indicators: Indicators::new(),
+            ..Self::new()
         }
     }
 
@@ -111,7 +122,6 @@ impl Analyzer {
         if packet.transport_error() {
             counts.transport_error += 1;
             self.indicators.raise(Indicator::TransportError);
-            self.pids.row(pid).continuity.note_damaged();
             return;
         }
         let has_content = packet.has_payload() || packet.adaptation_field().is_some();
@@ -282,7 +292,7 @@ impl Analyzer {
             .take()
             .unwrap_or_else(|| Box::new(SectionReader::new()));
         if is_si {
-            self.si.arm(pid, &mut self.indicators);
+            self.si.arm(pid, self.has_time, &mut self.indicators);
         }
         let mut counters = std::mem::take(&mut self.sections);
         reader.push(packet, now, &mut counters, |section, span| {
@@ -309,6 +319,7 @@ impl Analyzer {
             if table_id == SDT_ACTUAL_TABLE && is_current(section) {
                 self.catalog.take_sdt(section);
             }
+            let span = self.has_time.then_some(span);
             self.si.take(pid, section, span, &mut self.indicators);
         }
     }
@@ -353,7 +364,7 @@ impl Analyzer {
     /// Tells every PID what the tables, which have changed, say of it.
     fn assign_roles(&mut self) {
         let (catalog, pids) = (&self.catalog, &mut self.pids);
-        pids.each_mut(|_, row| row.role = super::pid_table::Role::default());
+        pids.each_mut(|_, row| row.role = Role::default());
         catalog.each_reference(|pid| pids.row(pid).role.is_referenced = true);
         for program in catalog.programs() {
             let has_own_pid = program.pmt_pid.value() >= 0x10 && program.pmt_pid != Pid::NULL;

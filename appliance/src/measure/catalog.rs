@@ -238,6 +238,11 @@ impl Catalog {
 }
 
 impl ProgramEntry {
+    /// True once its PMT has come.
+    pub(crate) const fn has_pmt(&self) -> bool {
+        self.pmt_crc.is_some()
+    }
+
     /// Reads the body of a PMT; returns how many entries found no room.
     fn read_pmt(&mut self, body: &[u8]) -> u64 {
         self.pcr_pid = None;

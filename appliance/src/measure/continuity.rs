@@ -4,8 +4,8 @@
 //! clause 5.2.1, indicator 1.4. Null packets are not for this check, and packets whose
 //! adaptation_field_control is 00 are discarded.
 //!
-//! From a packet with transport_error_indicator nothing is derived, so neither is a loss: as many
-//! counter values as there were damaged packets may be missing before one is called lost.
+//! A packet with transport_error_indicator is not for this check either: nothing is derived from
+//! it, not even that it came, so it is missing from the count of the packets around it.
 
 use crate::demux::{PACKET_BYTES, Packet};
 
@@ -26,7 +26,6 @@ pub(crate) struct ContinuityCheck {
     last: [u8; PACKET_BYTES],
     is_started: bool,
     was_duplicated: bool,
-    damaged_since: u8,
 }
 
 impl ContinuityCheck {
@@ -35,18 +34,12 @@ impl ContinuityCheck {
             last: [0; PACKET_BYTES],
             is_started: false,
             was_duplicated: false,
-            damaged_since: 0,
         }
     }
 
     /// Forgets the last packet: the next one is taken as it comes.
     pub(crate) fn restart(&mut self) {
         self.is_started = false;
-    }
-
-    /// Notes a packet with transport_error_indicator.
-    pub(crate) fn note_damaged(&mut self) {
-        self.damaged_since = self.damaged_since.saturating_add(1);
     }
 
     /// Judges the next packet.
@@ -65,11 +58,9 @@ impl ContinuityCheck {
             self.was_duplicated = true;
             return Continuity::Duplicate;
         }
-        let expected = self.last_counter() + u8::from(packet.has_payload());
-        let ahead = packet.continuity_counter().wrapping_sub(expected) & 0x0F;
-        let is_in_order = ahead <= self.damaged_since;
+        let expected = (self.last_counter() + u8::from(packet.has_payload())) & 0x0F;
         self.take(packet);
-        if is_in_order {
+        if packet.continuity_counter() == expected {
             Continuity::InOrder
         } else {
             Continuity::Error
@@ -80,7 +71,6 @@ impl ContinuityCheck {
         self.last = *packet.bytes();
         self.is_started = true;
         self.was_duplicated = false;
-        self.damaged_since = 0;
     }
 
     const fn last_counter(&self) -> u8 {
@@ -183,23 +173,5 @@ mod tests {
         jump[4..6].copy_from_slice(&[1, 0x80]);
         let stream = [packet(PAYLOAD, 4, 1), jump, packet(PAYLOAD, 12, 3)];
         assert!(verdicts(&stream).iter().all(|&v| v == Continuity::InOrder));
-    }
-
-    #[test]
-    fn damaged_packets_account_for_as_many_missing_values() {
-        let mut check = ContinuityCheck::new();
-        let mut judge = |counter| {
-            let bytes = packet(PAYLOAD, counter, counter);
-            check.check(Packet::new(&bytes).expect("the sync byte is right"))
-        };
-        judge(4);
-        assert_eq!(judge(5), Continuity::InOrder);
-        check.note_damaged();
-        let mut judge = |counter| {
-            let bytes = packet(PAYLOAD, counter, counter);
-            check.check(Packet::new(&bytes).expect("the sync byte is right"))
-        };
-        assert_eq!(judge(7), Continuity::InOrder);
-        assert_eq!(judge(9), Continuity::Error);
     }
 }

@@ -23,4 +23,4 @@ mod text;
 pub use analyzer::Analyzer;
 pub use clock::{PcrClock, PcrPoint, PcrSurvey};
 pub use indicator::{Indicator, Indicators, Priority};
-pub use report::{LimitsReport, PcrReport, PidReport, Report, ServiceReport};
+pub use report::{AbsentPid, LimitsReport, PcrReport, PidReport, Report, ServiceReport};

@@ -33,8 +33,10 @@ pub struct Report {
     pub transport_stream_id: Option<u16>,
     /// The programs of the PAT, in its order.
     pub services: Vec<ServiceReport>,
-    /// Every PID that occurred or that a table refers to, in order.
+    /// Every PID that occurred, in order.
     pub pids: Vec<PidReport>,
+    /// Every PID that a table refers to and that did not occur, in order.
+    pub absent_pids: Vec<AbsentPid>,
     /// How often each check failed.
     pub tr_101_290: Indicators,
     /// What was not followed because a table of fixed size was full.
@@ -52,6 +54,8 @@ pub struct ServiceReport {
     pub provider: String,
     /// program_map_PID.
     pub pmt_pid: u16,
+    /// True once a PMT of the program has come; without one nothing below is known.
+    pub pmt_present: bool,
     /// PCR_PID.
     pub pcr_pid: Option<u16>,
     /// Elementary PIDs in the order of the PMT.
@@ -60,6 +64,17 @@ pub struct ServiceReport {
     pub scrambled: bool,
     /// Bitrate of its streams together.
     pub bitrate_bps: Option<u64>,
+}
+
+/// One PID without a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AbsentPid {
+    /// The PID.
+    pub pid: u16,
+    /// What it is for.
+    pub description: String,
+    /// The programs that refer to it.
+    pub program_numbers: Vec<u16>,
 }
 
 /// One PID.
@@ -131,10 +146,21 @@ impl Report {
             .now
             .saturating_sub(analyzer.started.unwrap_or_default());
         let streams = streams_by_pid(&analyzer.catalog);
-        let pids: Vec<_> = analyzer
-            .pids
-            .iter()
+        let rows = analyzer.pids.iter();
+        let (present, absent): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.counts.packets > 0);
+        let pids: Vec<_> = present
+            .into_iter()
             .map(|(pid, row)| PidReport::of(pid, row, span, streams.get(&pid)))
+            .collect();
+        let is_referenced = |(_, row): &(Pid, &PidRow)| row.role.is_referenced;
+        let absent_pids = absent
+            .into_iter()
+            .filter(is_referenced)
+            .map(|(pid, row)| AbsentPid {
+                pid: pid.value(),
+                description: description(pid, row, streams.get(&pid)),
+                program_numbers: programs(streams.get(&pid)),
+            })
             .collect();
         for pid in &pids {
             if let Some(errors) = pid.pcr.and_then(|pcr| pcr.accuracy_error) {
@@ -152,6 +178,7 @@ impl Report {
                 .map(|program| ServiceReport::of(program, &analyzer.catalog, &pids))
                 .collect(),
             pids,
+            absent_pids,
             tr_101_290: indicators,
             limits: LimitsReport {
                 table_entries_dropped: analyzer.catalog.entries_dropped,
@@ -173,6 +200,7 @@ impl ServiceReport {
             name: name.to_owned(),
             provider: provider.to_owned(),
             pmt_pid: program.pmt_pid.value(),
+            pmt_present: program.has_pmt(),
             pcr_pid: program.pcr_pid.map(Pid::value),
             scrambled: own().any(|row| row.scrambled > 0),
             bitrate_bps: own()
@@ -198,7 +226,7 @@ impl PidReport {
             codec: stream.map(|stream| stream.content.codec),
             description: description(pid, row, use_of),
             language: language.map(|code| readable(&code)),
-            program_numbers: use_of.map_or_else(Vec::new, |it| it.programs.clone()),
+            program_numbers: programs(use_of),
             continuity_count_error: counts.continuity_count_error,
             transport_error: counts.transport_error,
             scrambled: counts.scrambled,
@@ -257,6 +285,10 @@ fn streams_by_pid(catalog: &Catalog) -> BTreeMap<Pid, PidUse<'_>> {
         }
     }
     uses
+}
+
+fn programs(use_of: Option<&PidUse<'_>>) -> Vec<u16> {
+    use_of.map_or_else(Vec::new, |it| it.programs.clone())
 }
 
 fn description(pid: Pid, row: &PidRow, use_of: Option<&PidUse<'_>>) -> String {

@@ -102,8 +102,10 @@ impl ServiceInformation {
     }
 
     /// Begins to expect the tables of a PID that has been seen.
-    pub(crate) fn arm(&mut self, pid: Pid, indicators: &mut Indicators) {
-        indicators.arm(Indicator::SiRepetitionError);
+    pub(crate) fn arm(&mut self, pid: Pid, has_time: bool, indicators: &mut Indicators) {
+        if has_time {
+            indicators.arm(Indicator::SiRepetitionError);
+        }
         if let Some(indicator) = of_pid(pid) {
             indicators.arm(indicator);
         }
@@ -129,26 +131,31 @@ impl ServiceInformation {
         }
     }
 
-    /// Takes a section whose `CRC_32` is right, if it has one.
+    /// Takes a section whose `CRC_32` is right, if it has one. Without a `span` only its place is
+    /// checked.
     pub(crate) fn take(
         &mut self,
         pid: Pid,
         section: Section<'_>,
-        span: Span,
+        span: Option<Span>,
         indicators: &mut Indicators,
     ) {
         let table_id = section.table_id();
         if table_id == STUFFING_TABLE {
             return;
         }
-        let of_pid = of_pid(pid);
         if !is_permitted(pid, table_id) {
-            of_pid
+            of_pid(pid)
                 .into_iter()
                 .for_each(|indicator| indicators.raise(indicator));
-            return;
+        } else if let Some(span) = span {
+            self.note_occurrence(section, span.end, indicators);
+            self.check_intervals(section, span, indicators);
         }
-        self.note_occurrence(section, span.end, indicators);
+    }
+
+    fn check_intervals(&mut self, section: Section<'_>, span: Span, indicators: &mut Indicators) {
+        let table_id = section.table_id();
         let key = key(section);
         let sub_table = Key {
             section: ANY_SECTION,
@@ -157,8 +164,8 @@ impl ServiceInformation {
         let last_of_sub_table = self.replace(sub_table, span.end);
         if last_of_sub_table.is_some_and(|last| span.start.saturating_sub(last) < GAP_MIN) {
             indicators.raise(Indicator::SiRepetitionError);
-            let own = of_pid.filter(|_| is_actual(table_id));
-            own.into_iter()
+            of_dense(table_id)
+                .into_iter()
                 .for_each(|indicator| indicators.raise(indicator));
         }
         let Some(limit) = interval_max(table_id) else {
@@ -254,9 +261,16 @@ fn is_permitted(pid: Pid, table_id: u8) -> bool {
     }
 }
 
-/// True for the tables whose own indicator counts sections that come too densely.
-const fn is_actual(table_id: u8) -> bool {
-    matches!(table_id, 0x40 | 0x42 | 0x4E | 0x70 | 0x71)
+/// The indicator that counts sections of this table that come too densely.
+const fn of_dense(table_id: u8) -> Option<Indicator> {
+    Some(match table_id {
+        0x40 => Indicator::NitActualError,
+        0x42 => Indicator::SdtActualError,
+        0x4E => Indicator::EitActualError,
+        0x70 => Indicator::TdtError,
+        0x71 => Indicator::RstError,
+        _ => return None,
+    })
 }
 
 /// The longest interval between two occurrences of one section.
