@@ -15,15 +15,21 @@ mod counters;
 mod crc;
 mod demultiplexer;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod packet;
 mod parameters;
 mod pes;
 mod pid_table;
 mod program;
+#[cfg(test)]
+mod properties;
 mod psi;
 mod selected;
 mod sync;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 mod unit;
 

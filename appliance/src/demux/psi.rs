@@ -284,3 +284,131 @@ fn emit(bytes: &[u8], counters: &mut Counters, each: &mut impl FnMut(Section<'_>
         None => counters.sections_malformed += 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PRIVATE_SECTION_BYTES_MAX, SectionAssembler};
+    use crate::demux::fixtures::{Mux, section};
+    use crate::demux::{Counters, PACKET_BYTES, Packet};
+
+    const PID: u16 = 0x20;
+
+    fn body(bytes: u16) -> Vec<u8> {
+        (0..bytes).map(|at| at.to_le_bytes()[0]).collect()
+    }
+
+    /// The sections that `packets` complete, and what was counted.
+    fn sections(packets: &[[u8; PACKET_BYTES]]) -> (Vec<Vec<u8>>, Counters) {
+        let mut assembler = SectionAssembler::<PRIVATE_SECTION_BYTES_MAX>::new();
+        let (mut counters, mut found) = (Counters::default(), Vec::new());
+        for packet in packets.iter().filter_map(Packet::new) {
+            assembler.push(packet, &mut counters, |section| {
+                assert!(section.crc_ok());
+                found.push(section.bytes().to_vec());
+            });
+        }
+        (found, counters)
+    }
+
+    #[test]
+    fn reads_the_fields_of_a_section() {
+        let mut mux = Mux::new();
+        mux.section(PID, &section(0x42, 0xABCD, 21, &[1, 2, 3]));
+        let mut assembler = SectionAssembler::<1_024>::new();
+        let packet = Packet::new(&mux.packets[0]).expect("the sync byte is right");
+        let mut seen = 0;
+        assembler.push(packet, &mut Counters::default(), |section| {
+            seen += 1;
+            assert_eq!(
+                (section.table_id(), section.table_id_extension()),
+                (0x42, 0xABCD)
+            );
+            assert_eq!((section.version(), section.current_next()), (21, true));
+            assert_eq!(
+                (section.section_number(), section.last_section_number()),
+                (0, 0)
+            );
+            assert_eq!(section.body(), [1, 2, 3]);
+        });
+        assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn reads_several_sections_of_one_packet() {
+        let (first, second) = (section(2, 1, 0, &body(20)), section(2, 2, 0, &body(30)));
+        let mut mux = Mux::new();
+        mux.section(PID, &[first.clone(), second.clone()].concat());
+        assert_eq!(sections(&mux.packets).0, [first, second]);
+    }
+
+    #[test]
+    fn reads_a_section_over_packets_and_the_next_behind_pointer_field() {
+        let (first, second) = (section(2, 1, 0, &body(300)), section(2, 2, 0, &body(3_000)));
+        for tail in [0, 1, 100, 120] {
+            let cut = first.len() - tail;
+            let mut mux = Mux::new();
+            let mut start = vec![0];
+            start.extend(&first[..183.min(cut)]);
+            mux.packet(PID, true, 0, &start);
+            for middle in first[start.len() - 1..cut].chunks(184) {
+                mux.packet(PID, false, 0, middle);
+            }
+            let pointer = u8::try_from(tail).expect("below 184");
+            let behind = second.len().min(50);
+            let last = [&[pointer], &first[cut..], &second[..behind]].concat();
+            mux.packet(PID, true, 0, &last);
+            for rest in second[behind..].chunks(184) {
+                mux.packet(PID, false, 0, rest);
+            }
+            let due = (vec![first.clone(), second.clone()], Counters::default());
+            assert_eq!(
+                sections(&mux.packets),
+                due,
+                "{tail} bytes before the next section"
+            );
+        }
+    }
+
+    #[test]
+    fn reads_a_section_whose_header_is_split() {
+        let whole = section(2, 1, 0, &body(40));
+        for cut in 1..4 {
+            let mut mux = Mux::new();
+            mux.packet(PID, true, 0, &[&[0], &whole[..cut]].concat());
+            mux.packet(PID, false, 0, &whole[cut..]);
+            assert_eq!(sections(&mux.packets).0, std::slice::from_ref(&whole));
+        }
+    }
+
+    #[test]
+    fn drops_a_section_that_misses_a_packet() {
+        let mut mux = Mux::new();
+        let (lost, whole) = (section(2, 1, 0, &body(600)), section(2, 1, 0, &body(601)));
+        mux.section(PID, &lost).section(PID, &whole);
+        mux.packets.remove(1);
+        assert_eq!(sections(&mux.packets).0, [whole]);
+    }
+
+    #[test]
+    fn passes_over_duplicates() {
+        let whole = section(2, 1, 0, &body(300));
+        let mut mux = Mux::new();
+        mux.section(PID, &whole);
+        let [first, second] = *mux.packets else {
+            panic!("300 bytes take two packets")
+        };
+        assert_eq!(sections(&[first, first, second, second]).0, [whole]);
+    }
+
+    #[test]
+    fn counts_lengths_that_contradict_each_other() {
+        let mut mux = Mux::new();
+        mux.packet(PID, true, 0, &[183]);
+        mux.packet(PID, true, 0, &[0, 2, 0xB0, 4, 0, 0, 0, 0]);
+        let (found, counters) = sections(&mux.packets);
+        assert_eq!((found.len(), counters.sections_malformed), (0, 2));
+        let mut too_long = Mux::new();
+        too_long.packet(PID, true, 0, &[0, 2, 0xBF, 0xFF, 0]);
+        assert_eq!(sections(&too_long.packets).1.sections_malformed, 1);
+    }
+}

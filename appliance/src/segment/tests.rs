@@ -653,7 +653,7 @@ proptest! {
         let phase = if grid { Phase::Grid } else { Phase::First };
         let mut bench = Bench::new(Rules { bytes_max: 1024 * 1024, ..rules(phase) }, 5);
         play(&mut bench, start, &happenings);
-        let mut playlist = MediaPlaylist::live(None, 5);
+        let mut playlist = MediaPlaylist::live(5);
         let mut before = None;
         for made in &bench.made {
             let segment = made.segment;
