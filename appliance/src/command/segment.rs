@@ -415,3 +415,60 @@ impl<'a> OutputFiles<'a> {
         Ok(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim::{self, Call, Fault};
+
+    use super::*;
+
+    fn disk_with(bytes: &[u8]) -> sim::Disk {
+        let disk = sim::Disk::new(1);
+        disk.create_directory(Path::new("/media"))
+            .expect("a fresh disk");
+        let file = disk
+            .open(Path::new("/media/in.ts"), Access::Create)
+            .expect("a fresh disk");
+        file.write_at(bytes, 0).expect("there is room");
+        disk
+    }
+
+    fn request(program: Option<u16>) -> Request {
+        Request {
+            file: PathBuf::from("/media/in.ts"),
+            directory: PathBuf::from("/out"),
+            target: Duration::from_secs(6),
+            program,
+        }
+    }
+
+    fn text(disk: &sim::Disk, program: Option<u16>) -> String {
+        match run(disk, &request(program), |_, _| {}) {
+            Ok(_) => "no error".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_transport_stream_is_named() {
+        assert_eq!(
+            text(&disk_with(b"RIFF"), None),
+            "/media/in.ts holds no transport packets: give an MPEG transport stream (.ts)"
+        );
+    }
+
+    #[test]
+    fn a_stream_without_tables_is_named() {
+        let packet = [&[0x47, 0x01, 0x00, 0x10][..], &[0xFF; 184]].concat();
+        assert_eq!(
+            text(&disk_with(&packet.repeat(10)), None),
+            "/media/in.ts has no PAT and PMT that can be read: record it anew, with its tables"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_and_a_full_disk_are_named() {
+        let disk = sim::Disk::new(1);
+        assert_eq!(text(&disk, None), "cannot open /media/in.ts");
+    }
+}

@@ -11,9 +11,9 @@ pub(super) const H264_SPS: [u8; 29] = [
 ];
 pub(super) const H264_PPS: [u8; 4] = [0x68, 0xFE, 0x8F, 0xCB];
 pub(super) const H264_IDR_SLICE: [u8; 6] = [0x65, 0x88, 0x84, 0x00, 0x2F, 0xF5];
-/// A slice of a P picture: first_mb_in_slice 0, slice_type 5.
+/// A slice of a P picture.
 pub(super) const H264_P_SLICE: [u8; 5] = [0x41, 0x9A, 0x24, 0x6C, 0x41];
-/// A slice of an I picture that is no IDR: first_mb_in_slice 0, slice_type 7.
+/// A slice of an I picture that is no IDR.
 pub(super) const H264_I_SLICE: [u8; 5] = [0x41, 0x88, 0x84, 0x00, 0x2F];
 
 /// Joins units with start codes before them.
@@ -81,7 +81,7 @@ pub(super) fn pat_body(programs: &[(u16, u16)]) -> Vec<u8> {
     rows.collect::<Vec<_>>().concat()
 }
 
-/// A PMT whose streams are given as stream_type, PID and descriptors.
+/// A PMT whose streams are given as `stream_type`, PID and descriptors.
 pub(super) fn pmt(number: u16, version: u8, pcr_pid: u16, streams: &[(u8, u16, &[u8])]) -> Vec<u8> {
     let mut body = (0xE000 | pcr_pid).to_be_bytes().to_vec();
     body.extend([0xF0, 0]);
@@ -191,7 +191,7 @@ impl Mux {
 /// An [`Event`] that owns what it holds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Told {
-    Program(Program),
+    Program(Box<Program>),
     Packet { pid: u16, starts_unit: bool },
     AccessUnit(AccessUnit),
     Parameters(u16, StreamParameters),
@@ -200,7 +200,7 @@ pub(super) enum Told {
 impl From<Event<'_>> for Told {
     fn from(event: Event<'_>) -> Self {
         match event {
-            Event::Program(program) => Self::Program(program.clone()),
+            Event::Program(program) => Self::Program(Box::new(program.clone())),
             Event::Packet(it) => Self::Packet {
                 pid: it.packet.pid().value(),
                 starts_unit: it.starts_unit,
@@ -231,9 +231,11 @@ pub(super) fn units(told: &[Told]) -> Vec<AccessUnit> {
 
 /// The programs announced among `told`.
 pub(super) fn programs(told: &[Told]) -> Vec<&Program> {
-    let program = |told| match told {
-        &Told::Program(ref program) => Some(program),
-        Told::AccessUnit(_) | Told::Packet { .. } | Told::Parameters(..) => None,
-    };
-    told.iter().filter_map(program).collect()
+    let mut programs = Vec::new();
+    for told in told {
+        if let Told::Program(program) = told {
+            programs.push(program.as_ref());
+        }
+    }
+    programs
 }

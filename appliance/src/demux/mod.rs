@@ -8,6 +8,9 @@
 //!
 //! Refuses: to reassemble PES packets, and to look past the head of an access unit.
 
+// Input is hostile: no index that is not provably in range.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 mod catalogue;
 mod codec;
 mod continuity;

@@ -1,7 +1,7 @@
 //! Puts PSI sections together out of the packets of one PID.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.4 (pointer_field, sections, stuffing), §2.4.4.11 (private
-//! sections), §2.4.3.3 (continuity_counter, duplicates).
+//! Source: ISO/IEC 13818-1 §2.4.4 (`pointer_field`, sections, stuffing), §2.4.4.11 (private
+//! sections), §2.4.3.3 (`continuity_counter`, duplicates).
 //!
 //! Refuses: a section that misses a packet. It is dropped; tables repeat.
 
@@ -10,16 +10,16 @@ use heapless::Vec;
 use crate::demux::crc::crc_32;
 use crate::demux::{Counters, PACKET_BYTES, Packet};
 
-/// Bytes of a PAT, CAT or PMT section at most (§2.4.4.4: section_length at most 1021).
+/// Bytes of a PAT, CAT or PMT section at most (§2.4.4.4: `section_length` at most 1021).
 pub const PSI_SECTION_BYTES_MAX: usize = 1_024;
 
-/// Bytes of any other section at most (§2.4.4.11: section_length at most 4093).
+/// Bytes of any other section at most (§2.4.4.11: `section_length` at most 4093).
 pub const PRIVATE_SECTION_BYTES_MAX: usize = 4_096;
 
-/// table_id, flags and section_length.
+/// `table_id`, flags and `section_length`.
 const SHORT_HEADER_BYTES: usize = 3;
 
-/// The header of a section with section_syntax_indicator.
+/// The header of a section with `section_syntax_indicator`.
 const LONG_HEADER_BYTES: usize = 8;
 
 const CRC_BYTES: usize = 4;
@@ -27,7 +27,7 @@ const CRC_BYTES: usize = 4;
 /// Fills the rest of a payload behind the last section.
 const STUFFING: u8 = 0xFF;
 
-/// One whole section, from table_id to its last byte.
+/// One whole section, from `table_id` to its last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section<'a>(&'a [u8]);
 
@@ -52,38 +52,38 @@ impl<'a> Section<'a> {
         self.0
     }
 
-    /// table_id.
+    /// `table_id`.
     pub fn table_id(self) -> u8 {
         self.byte(0)
     }
 
-    /// section_syntax_indicator: the fields from [`Self::table_id_extension`] to
+    /// `section_syntax_indicator`: the fields from [`Self::table_id_extension`] to
     /// [`Self::last_section_number`] mean something.
     pub fn has_long_header(self) -> bool {
         self.byte(1) & 0x80 != 0
     }
 
-    /// table_id_extension: the transport_stream_id of a PAT, the program_number of a PMT.
+    /// `table_id_extension`: the `transport_stream_id` of a PAT, the `program_number` of a PMT.
     pub fn table_id_extension(self) -> u16 {
         u16::from_be_bytes([self.byte(3), self.byte(4)])
     }
 
-    /// version_number, in `0..32`.
+    /// `version_number`, in `0..32`.
     pub fn version(self) -> u8 {
         self.byte(5) >> 1 & 0x1F
     }
 
-    /// current_next_indicator: true when the table holds now.
+    /// `current_next_indicator`: true when the table holds now.
     pub fn current_next(self) -> bool {
         self.byte(5) & 1 != 0
     }
 
-    /// section_number.
+    /// `section_number`.
     pub fn section_number(self) -> u8 {
         self.byte(6)
     }
 
-    /// last_section_number.
+    /// `last_section_number`.
     pub fn last_section_number(self) -> u8 {
         self.byte(7)
     }
@@ -213,7 +213,7 @@ impl<const BYTES_MAX: usize> SectionAssembler<BYTES_MAX> {
     }
 
     /// Appends to the unfinished section until it is whole. What follows it is not looked at: the
-    /// next section can only begin in a packet with payload_unit_start_indicator.
+    /// next section can only begin in a packet with `payload_unit_start_indicator`.
     fn resume(
         &mut self,
         bytes: &[u8],

@@ -1,6 +1,6 @@
 //! Finds transport packets in whatever arrives.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.3.3 and Annex G.1 (sync_byte); TR 101 290 §5.2.1, 1.1 and 1.2:
+//! Source: ISO/IEC 13818-1 §2.4.3.3 and Annex G.1 (`sync_byte`); TR 101 290 §5.2.1, 1.1 and 1.2:
 //! five consecutive correct sync bytes acquire, two consecutive wrong ones lose. Packets are 188
 //! bytes, or 204 with Reed-Solomon parity, which is passed over.
 //!
@@ -144,7 +144,11 @@ impl PacketSync {
         let mut rest = window;
         while !rest.is_empty() {
             let step = match self.state {
-                State::Locked { stride } => self.follow(stride, rest, at_end, counters, each),
+                State::Locked { stride } => {
+                    let (packet, step) = self.follow(stride, rest, at_end, counters);
+                    packet.into_iter().for_each(&mut *each);
+                    step
+                }
                 State::Hunting => self.hunt(rest, at_end, counters),
             };
             let Some(behind) = step.and_then(|step| rest.get(step..)) else {
@@ -155,25 +159,24 @@ impl PacketSync {
         window.len() - rest.len()
     }
 
-    /// Takes the packet that is due at the front of `rest`; returns the bytes dealt with, `None`
-    /// to wait for more.
-    fn follow(
+    /// Takes what is due at the front of `rest`: returns the packet, if it is one, and the bytes
+    /// dealt with, `None` to wait for more.
+    fn follow<'a>(
         &mut self,
         stride: usize,
-        rest: &[u8],
+        rest: &'a [u8],
         at_end: bool,
         counters: &mut Counters,
-        each: &mut impl FnMut(Packet<'_>),
-    ) -> Option<usize> {
+    ) -> (Option<Packet<'a>>, Option<usize>) {
         if rest.first() == Some(&SYNC_BYTE) {
-            let packet = rest.first_chunk().and_then(Packet::new)?;
-            if rest.len() < stride && !at_end {
-                return None;
-            }
-            each(packet);
-            return Some(stride.min(rest.len()));
+            let is_whole = rest.len() >= stride || at_end;
+            let packet = rest
+                .first_chunk()
+                .filter(|_| is_whole)
+                .and_then(Packet::new);
+            return (packet, packet.map(|_| stride.min(rest.len())));
         }
-        match rest.get(stride) {
+        let step = match rest.get(stride) {
             None => None,
             Some(&SYNC_BYTE) => {
                 counters.sync_byte_error += 1;
@@ -186,7 +189,8 @@ impl PacketSync {
                 self.state = State::Hunting;
                 Some(0)
             }
-        }
+        };
+        (None, step)
     }
 
     /// Looks for packets from the front of `rest` on; returns the bytes dealt with, `None` to
@@ -274,7 +278,7 @@ mod tests {
         let mut found = Vec::new();
         let bytes = stream(0..7);
         PacketSync::new().push(&bytes, &mut Counters::default(), |it| {
-            found.push(it.bytes()[1])
+            found.push(it.bytes()[1]);
         });
         assert_eq!(found, numbers(0..7));
     }

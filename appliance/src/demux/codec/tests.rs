@@ -31,7 +31,7 @@ fn begins(codec: VideoCodec, units: &[&[u8]]) -> Option<bool> {
     examine(codec, &byte_stream(units)).random_access
 }
 
-/// A recovery point SEI whose recovery_frame_cnt is the ue(v) code in the top bits of `count`.
+/// A recovery point SEI whose `recovery_frame_cnt` is the ue(v) code in the top bits of `count`.
 fn recovery_point(count: u8) -> [u8; 5] {
     [0x06, 0x06, 0x01, count, 0x80]
 }
