@@ -3,7 +3,7 @@
 use std::{env, process::ExitCode};
 
 use clap::Parser;
-use weir::command::{Arguments, ExitStatus, Terminal, start_log};
+use weir::command::{Arguments, ExitStatus, Terminal, start_log, with_causes};
 use weir_hal::linux;
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_reader_gone() => exit(ExitStatus::Done),
         Err(error) => {
             let status = error.exit_status();
-            terminal.complain(&format!("weir: {:#}", anyhow::Error::new(error)));
+            terminal.complain(&format!("weir: {}", with_causes(&error)));
             exit(status)
         }
     }

@@ -34,7 +34,7 @@ use crate::{
         restore::restore,
     },
     config::{self, Config},
-    health::{self, Health, Watched},
+    health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{self, Content, Handler, Limits, Readiness, Server},
 };
@@ -230,6 +230,7 @@ fn warn_of_fixed_parts(now: &Config, next: &Config) {
 struct Faces {
     content: Arc<Server<Content>>,
     health: Arc<Server<Health>>,
+    sampler: Sampler,
 }
 
 impl Faces {
@@ -262,14 +263,17 @@ impl Faces {
         let data_port = data
             .first()
             .map_or(0, |listener| listener.local_address().port());
+        let sampler = Sampler::new(watched);
         let health = Health::new(
             health::Settings { node, data_port },
-            watched,
+            Arc::clone(live),
             Arc::clone(readiness),
+            sampler.latest(),
         );
         Self {
             content: Arc::new(Server::new(content, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
+            sampler,
         }
     }
 
@@ -290,8 +294,7 @@ impl Faces {
             tasks.spawn(Arc::clone(&self.content).run(listener, stop(), DRAIN));
         }
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
-        let (health, stop) = (Arc::clone(&self.health), stop());
-        tasks.spawn(async move { health.handler().sample(stop).await });
+        tasks.spawn(self.sampler.run(stop()));
         while tasks.join_next().await.is_some() {}
     }
 }

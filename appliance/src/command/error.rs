@@ -2,10 +2,10 @@
 //!
 //! Source of the codes: `sysexits.h` (BSD).
 
-use std::io;
+use std::{error::Error, io};
 
-use super::{analyze::AnalyzeError, probe::ProbeError};
-use crate::{app::AppError, config::LoadError};
+use super::{analyze::AnalyzeError, probe::ProbeError, segment};
+use crate::{app::AppError, config::LoadError, demo::DemoError, send};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,15 @@ pub enum CommandError {
     /// There is no transport stream to analyze.
     #[error(transparent)]
     Analyze(#[from] AnalyzeError),
+    /// A file cannot be segmented.
+    #[error(transparent)]
+    Segment(#[from] segment::Error),
+    /// A file cannot be sent.
+    #[error(transparent)]
+    Send(#[from] send::Error),
+    /// The demo cannot run.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// There is no live stream to measure.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -56,21 +65,51 @@ impl CommandError {
     /// The exit code for this failure.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) => ExitStatus::Usage,
+            Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
-            Self::Configuration(LoadError::Read(error)) | Self::Hal(error) => hal_status(error),
-            Self::App(AppError::Listen { .. } | AppError::Thread(_)) | Self::Runtime(_) => {
+            Self::Configuration(LoadError::Read(error))
+            | Self::Hal(error)
+            | Self::Analyze(AnalyzeError::Disk(error))
+            | Self::Segment(segment::Error::Hal(error))
+            | Self::Demo(DemoError::Hal(error)) => hal_status(error),
+            Self::App(error) | Self::Demo(DemoError::App(error)) => app_status(error),
+            Self::Send(error) | Self::Demo(DemoError::Send(error)) => send_status(error),
+            Self::Demo(DemoError::Thread(_)) | Self::Runtime(_) | Self::Probe(_) => {
                 ExitStatus::Unavailable
             }
-            Self::Analyze(AnalyzeError::Disk(error)) => hal_status(error),
-            Self::Probe(_) => ExitStatus::Unavailable,
-            Self::Analyze(_) | Self::App(AppError::Store(_)) | Self::Output(_) => ExitStatus::Io,
+            Self::Analyze(_) | Self::Segment(_) | Self::Output(_) => ExitStatus::Io,
         }
     }
 
     /// Whether the reader of standard output has seen enough (`weir … | head`): no failure at all.
     pub fn is_reader_gone(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// The whole story of a failure in one sentence: what failed, and after each colon, why.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        sentence.push_str(": ");
+        sentence.push_str(&error.to_string());
+        cause = error.source();
+    }
+    sentence
+}
+
+fn app_status(error: &AppError) -> ExitStatus {
+    match error {
+        AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
+        AppError::Store(_) => ExitStatus::Io,
+    }
+}
+
+fn send_status(error: &send::Error) -> ExitStatus {
+    match error {
+        send::Error::Send { .. } => ExitStatus::Unavailable,
+        send::Error::Read { .. } | send::Error::Unpaced { .. } => ExitStatus::Io,
     }
 }
 

@@ -6,17 +6,20 @@
 
 pub mod analyze;
 pub mod check;
+pub mod demo;
 mod error;
 mod log;
 pub mod probe;
 mod report;
 pub mod run;
+pub mod segment;
+pub mod send;
 mod terminal;
 
 use clap::{Parser, Subcommand};
 use weir_hal::{Board, Multicast};
 
-pub use error::{CommandError, ExitStatus};
+pub use error::{CommandError, ExitStatus, with_causes};
 pub use log::start_log;
 pub use terminal::{Color, Terminal};
 
@@ -24,7 +27,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  done
   64  the command line cannot be obeyed
-  69  a port, group or interface is not to be had
+  69  a port, group, interface or source is not to be had
   74  a file cannot be read or written
   78  the configuration has mistakes
 
@@ -45,14 +48,18 @@ pub struct Arguments {
     /// Log more: once for debugging, twice for every step.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to use colour.
+    /// When to use colour: auto, always or never.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
 }
 
 /// The commands of `weir`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// `weir demo`
+    #[command(about = demo::ABOUT, after_help = demo::EXAMPLES)]
+    Demo(demo::Arguments),
     /// `weir run`
     #[command(about = run::ABOUT, after_help = run::EXAMPLES)]
     Run(run::Arguments),
@@ -62,18 +69,21 @@ pub enum Command {
     /// `weir analyze`
     #[command(about = analyze::ABOUT, after_help = analyze::EXAMPLES)]
     Analyze(analyze::Arguments),
+    /// `weir segment`
+    #[command(about = segment::ABOUT, after_help = segment::EXAMPLES)]
+    Segment(segment::Arguments),
     /// `weir probe`
     #[command(about = probe::ABOUT, after_help = probe::EXAMPLES)]
     Probe(probe::Arguments),
+    /// `weir send`
+    #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
+    Send(send::Arguments),
 }
 
 impl Command {
     /// Whether it runs until it is told to stop, for an operator who reads its log.
     fn is_daemon(&self) -> bool {
-        match self {
-            Self::Run(_) => true,
-            Self::Check(_) | Self::Analyze(_) | Self::Probe(_) => false,
-        }
+        matches!(self, Self::Run(_))
     }
 }
 
@@ -88,10 +98,13 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<(), CommandError> {
         match self.command {
+            Command::Demo(_) => demo::execute(board, terminal),
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
+            Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
+            Command::Send(arguments) => send::execute(&arguments, board, terminal),
         }
     }
 }

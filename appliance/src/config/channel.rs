@@ -75,7 +75,7 @@ fn read_rendition(
     section.require("sources", "sources = [\"udp://239.1.1.1:1234\"]", ledger);
     let sources = section.texts("sources", Config::SOURCES_MAX, str::parse::<Source>, ledger);
     let interface = section
-        .text("interface", interface, ledger)
+        .text("interface", parse_interface, ledger)
         .map(|found| found.value);
     let program = section.integer("program", (1, u64::from(u16::MAX)), ledger);
     let program = program.and_then(|number| u16::try_from(number).ok());
@@ -169,7 +169,11 @@ fn priority(text: &str) -> Result<Priority, String> {
     }
 }
 
-fn interface(text: &str) -> Result<InterfaceName, String> {
+/// Checks the name of a network interface.
+///
+/// # Errors
+/// A sentence that says what a name looks like.
+pub fn parse_interface(text: &str) -> Result<InterfaceName, String> {
     InterfaceName::new(text).ok_or_else(|| {
         let max = InterfaceName::BYTES_MAX;
         let text = quoted(text);

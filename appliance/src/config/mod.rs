@@ -17,6 +17,7 @@ mod unit;
 
 use toml::de::{DeTable, Error as SyntaxError};
 
+pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{

@@ -2,9 +2,9 @@
 //!
 //! Source: ISO/IEC 13818-1 §2.4.4.3 to §2.4.4.10. A table whose bytes are those accepted last is
 //! passed over before its `CRC_32` is computed; any other is accepted only with a right one.
-//! Several programs may share a program_map_PID.
+//! Several programs may share a `program_map_PID`.
 //!
-//! Refuses: tables that are not yet in force (current_next_indicator 0).
+//! Refuses: tables that are not yet in force (`current_next_indicator` 0).
 
 use heapless::Vec as Bounded;
 
@@ -45,7 +45,7 @@ struct Collecting {
     transport_stream_id: u16,
     version: u8,
     last_section_number: u8,
-    /// One bit for each section_number.
+    /// One bit for each `section_number`.
     received: [u128; 2],
     rows: Rows,
 }
@@ -80,7 +80,7 @@ impl Catalogue {
         }
     }
 
-    /// program_number and program_map_PID of each program, by number.
+    /// `program_number` and `program_map_PID` of each program, by number.
     pub(super) fn programs(&self) -> impl Iterator<Item = (u16, Pid)> {
         self.entries
             .iter()
@@ -157,7 +157,7 @@ impl Catalogue {
         });
         counters.crc_error += found.crc_error;
         counters.programs_dropped += found.programs_dropped;
-        let changed = complete.is_some_and(|pat| self.adopt_pat(pat));
+        let changed = complete.is_some_and(|pat| self.adopt_pat(&pat));
         counters.pat_changes += u64::from(changed);
         changed
     }
@@ -210,7 +210,7 @@ impl Catalogue {
     }
 
     /// Replaces the PAT; returns false when it says what the last one said.
-    fn adopt_pat(&mut self, pat: Collecting) -> bool {
+    fn adopt_pat(&mut self, pat: &Collecting) -> bool {
         let same_stream = pat.transport_stream_id == self.pat.transport_stream_id;
         if same_stream && self.programs().eq(pat.rows.iter().copied()) {
             return false;
@@ -219,7 +219,7 @@ impl Catalogue {
         let mut before = std::mem::take(&mut self.entries);
         self.entries
             .extend(pat.rows.iter().map(|&(number, pmt_pid)| {
-                // A program whose PMT moves to another PID is the same until its PMT says otherwise.
+                // A program whose PMT moves to another PID stays what it was until that PMT comes.
                 let same = before.iter_mut().find(|entry| entry.number == number);
                 let mut program = same.and_then(|entry| entry.program.take());
                 if let Some(program) = &mut program {

@@ -1,7 +1,7 @@
-//! Follows the continuity_counter of every PID.
+//! Follows the `continuity_counter` of every PID.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.3.3; TR 101 290 §5.2.1, 1.4. The counter moves with payload only;
-//! a packet may be sent twice, no more; nothing is asked behind a discontinuity_indicator.
+//! a packet may be sent twice, no more; nothing is asked behind a `discontinuity_indicator`.
 //!
 //! Refuses: to compare payloads. Sixteen packets lost in a row look like a duplicate here.
 
@@ -51,13 +51,13 @@ impl Continuity {
     }
 
     /// Places `packet` behind the last of its PID and counts what is wrong. Null packets and
-    /// packets with transport_error_indicator are the caller's to keep away.
+    /// packets with `transport_error_indicator` are the caller's to keep away.
     pub(super) fn check(&mut self, packet: Packet<'_>, counters: &mut Counters) -> Order {
         let last = self.0.at(packet.pid());
         let counter = packet.continuity_counter();
         let announced = packet
             .adaptation_field()
-            .is_some_and(|field| field.discontinuity());
+            .is_some_and(super::packet::AdaptationField::discontinuity);
         if !last.is_seen() || announced {
             *last = Last(Last::SEEN | counter);
             return Order::Next;
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn counts_up_to_fifteen_and_on_from_zero() {
-        let packets: Vec<_> = (7..40).map(|count| (PAYLOAD | count % 16, 0)).collect();
+        let packets: Vec<_> = (7..40).map(|count| (PAYLOAD | (count & 0x0F), 0)).collect();
         let (found, counters) = orders(&packets);
         assert!(found.iter().all(|&order| order == Order::Next));
         assert_eq!(counters, Counters::default());
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn asks_nothing_behind_a_discontinuity_indicator() {
-        let (found, counters) = orders(&[(PAYLOAD | 3, 0), (BOTH | 9, 0x80), (PAYLOAD | 10, 0)]);
+        let (found, counters) = orders(&[(PAYLOAD | 3, 0), (BOTH | 9, 0x80), (PAYLOAD | 0xA, 0)]);
         assert!(found.iter().all(|&order| order == Order::Next));
         assert_eq!(counters, Counters::default());
     }

@@ -15,7 +15,7 @@ counters! {
         sync_byte_error,
         /// Bytes that belonged to no packet.
         bytes_discarded,
-        /// Packets with transport_error_indicator set (2.1).
+        /// Packets that were marked as damaged on their way (2.1).
         transport_error,
         /// Packets out of order, lost, or present more than twice (1.4).
         continuity_count_error,
@@ -23,9 +23,9 @@ counters! {
         duplicate_packets,
         /// Packets whose payload is scrambled.
         scrambled_packets,
-        /// Sections of the PAT and PMT whose CRC_32 is wrong (2.2).
+        /// Sections of the PAT and PMT whose CRC is wrong (2.2).
         crc_error,
-        /// Sections whose lengths or pointer_field contradict each other.
+        /// Sections whose lengths contradict each other.
         sections_malformed,
         /// PATs that differ from the one before.
         pat_changes,

@@ -19,7 +19,7 @@ pub enum Selection {
     /// all tables are known and none names video; such a program, or one that is scrambled, also
     /// when it is the only one or when nothing better shows for `SECOND_CHOICE_UNITS` units.
     First,
-    /// The one with this program_number.
+    /// The one with this `program_number`.
     Program(u16),
 }
 
@@ -89,7 +89,7 @@ impl Demux {
         self.catalogue.program(self.selected.as_ref()?.number())
     }
 
-    /// program_number and program_map_PID of each program of the PAT, by number.
+    /// `program_number` and `program_map_PID` of each program of the PAT, by number.
     pub fn programs(&self) -> impl Iterator<Item = (u16, Pid)> {
         self.catalogue.programs()
     }

@@ -39,7 +39,7 @@ pub struct AccessUnit {
     /// True when decoding can begin here: an IDR or CRA picture, an I picture after a sequence
     /// header, or any unit of an audio-only program.
     pub random_access: bool,
-    /// True when the stream announced a new time base (discontinuity_indicator on the PCR PID)
+    /// True when the stream announced a new time base (`discontinuity_indicator` on the PCR PID)
     /// since the last unit.
     pub time_base_changed: bool,
 }

@@ -8,6 +8,9 @@
 //!
 //! Refuses: to reassemble PES packets, and to look past the head of an access unit.
 
+// Input is hostile: no index that is not provably in range.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 mod catalogue;
 mod codec;
 mod continuity;
@@ -15,15 +18,21 @@ mod counters;
 mod crc;
 mod demultiplexer;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod packet;
 mod parameters;
 mod pes;
 mod pid_table;
 mod program;
+#[cfg(test)]
+mod properties;
 mod psi;
 mod selected;
 mod sync;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 mod unit;
 

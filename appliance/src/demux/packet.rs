@@ -10,13 +10,13 @@ pub const PACKET_BYTES: usize = 188;
 /// The first byte of every transport packet.
 pub const SYNC_BYTE: u8 = 0x47;
 
-/// One transport packet whose sync_byte is right. Every field reads without failing; fields that
+/// One transport packet whose `sync_byte` is right. Every field reads without failing; fields that
 /// contradict the packet's length read as absent.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet<'a>(&'a [u8; PACKET_BYTES]);
 
 impl<'a> Packet<'a> {
-    /// Views `bytes` as a packet; `None` when the sync_byte is wrong.
+    /// Views `bytes` as a packet; `None` when the `sync_byte` is wrong.
     pub fn new(bytes: &'a [u8; PACKET_BYTES]) -> Option<Self> {
         (bytes[0] == SYNC_BYTE).then_some(Self(bytes))
     }
@@ -31,27 +31,27 @@ impl<'a> Packet<'a> {
         Pid::from_bits(u16::from_be_bytes([self.0[1], self.0[2]]))
     }
 
-    /// transport_error_indicator.
+    /// `transport_error_indicator`.
     pub const fn transport_error(self) -> bool {
         self.0[1] & 0x80 != 0
     }
 
-    /// payload_unit_start_indicator.
+    /// `payload_unit_start_indicator`.
     pub const fn payload_unit_start(self) -> bool {
         self.0[1] & 0x40 != 0
     }
 
-    /// True when transport_scrambling_control is not 00.
+    /// True when `transport_scrambling_control` is not 00.
     pub const fn scrambled(self) -> bool {
         self.0[3] & 0xC0 != 0
     }
 
-    /// continuity_counter, in `0..16`.
+    /// `continuity_counter`, in `0..16`.
     pub const fn continuity_counter(self) -> u8 {
         self.0[3] & 0x0F
     }
 
-    /// True when adaptation_field_control announces a payload.
+    /// True when `adaptation_field_control` announces a payload.
     pub const fn has_payload(self) -> bool {
         self.0[3] & 0x10 != 0
     }
@@ -88,25 +88,27 @@ impl AdaptationField<'_> {
         self.0.first().is_some_and(|flags| flags & mask != 0)
     }
 
-    /// discontinuity_indicator.
+    /// `discontinuity_indicator`.
     pub fn discontinuity(self) -> bool {
         self.flag(0x80)
     }
 
-    /// random_access_indicator.
+    /// `random_access_indicator`.
     pub fn random_access(self) -> bool {
         self.flag(0x40)
     }
 
-    /// program_clock_reference, when the field carries one in full.
+    /// `program_clock_reference`, when the field carries one in full.
     pub fn pcr(self) -> Option<Pcr> {
         if !self.flag(0x10) {
             return None;
         }
         let field: &[u8; 6] = self.0.get(1..7)?.try_into().ok()?;
-        let [a, b, c, d, e, f] = field.map(u64::from);
-        let base = a << 25 | b << 17 | c << 9 | d << 1 | e >> 7;
-        let extension = (e & 1) << 8 | f;
+        let bits = field
+            .iter()
+            .fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+        let base = bits >> 15;
+        let extension = bits & 0x1FF;
         Some(Pcr::from_ticks(base * 300 + extension))
     }
 }

@@ -6,13 +6,13 @@
 
 use crate::demux::Pts;
 
-/// packet_start_code_prefix.
+/// `packet_start_code_prefix`.
 const PREFIX: [u8; 3] = [0, 0, 1];
 
-/// From packet_start_code_prefix to PES_packet_length.
+/// From `packet_start_code_prefix` to `PES_packet_length`.
 const SHORT_HEADER_BYTES: usize = 6;
 
-/// From packet_start_code_prefix to PES_header_data_length.
+/// From `packet_start_code_prefix` to `PES_header_data_length`.
 const FIXED_HEADER_BYTES: usize = 9;
 
 const PADDING_STREAM: u8 = 0xBE;
@@ -83,7 +83,7 @@ pub(super) fn head(bytes: &[u8]) -> PesHead {
     })
 }
 
-/// False for the stream_ids whose packets carry no optional header (table 2-21).
+/// False for the `stream_ids` whose packets carry no optional header (table 2-21).
 fn has_time_stamps(stream_id: u8) -> bool {
     !matches!(
         stream_id,
@@ -93,9 +93,12 @@ fn has_time_stamps(stream_id: u8) -> bool {
 
 /// Reads PTS or DTS; its marker bits are not insisted on.
 fn time_stamp(bytes: &[u8]) -> Option<Pts> {
-    let [a, b, c, d, e] = bytes.first_chunk::<5>()?.map(u64::from);
-    let ticks = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
-    Some(Pts::from_ticks(ticks))
+    let field = bytes.first_chunk::<5>()?;
+    let bits = field
+        .iter()
+        .fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+    let (high, middle, low) = (bits >> 33 & 0x7, bits >> 17 & 0x7FFF, bits >> 1 & 0x7FFF);
+    Some(Pts::from_ticks(high << 30 | middle << 15 | low))
 }
 
 #[cfg(test)]
@@ -103,7 +106,7 @@ mod tests {
     use super::{PesHead, PesHeader, head, may_begin};
     use crate::demux::Pts;
 
-    /// PTS 132006 and DTS 129003, the largest of 33 bits aside the usual case.
+    /// A header with both time stamps, and one byte behind it.
     const BOTH: [u8; 20] = [
         0, 0, 1, 0xE0, 0, 0, 0x80, 0xC0, 10, 0x31, 0x00, 0x09, 0x07, 0x4D, 0x11, 0x00, 0x07, 0xEF,
         0xD7, 0x55,

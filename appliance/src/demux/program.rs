@@ -7,36 +7,36 @@ use crate::demux::Pid;
 /// Elementary streams kept of one program; further ones are counted and dropped.
 pub const STREAMS_MAX: usize = 48;
 
-/// Bytes of a PMT section with header and CRC_32 (§2.4.4.9: section_length at most 1021).
+/// Bytes of a PMT section with header and `CRC_32` (§2.4.4.9: `section_length` at most 1021).
 pub const PMT_SECTION_BYTES_MAX: usize = 1024;
 
 /// One program, as the last complete PMT describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// program_number.
+    /// `program_number`.
     pub number: u16,
-    /// transport_stream_id of the PAT.
+    /// `transport_stream_id` of the PAT.
     pub transport_stream_id: u16,
-    /// program_map_PID.
+    /// `program_map_PID`.
     pub pmt_pid: Pid,
-    /// PCR_PID; `None` when the program has no PCR (0x1FFF).
+    /// `PCR_PID`; `None` when the program has no PCR (0x1FFF).
     pub pcr_pid: Option<Pid>,
-    /// version_number of the PMT.
+    /// `version_number` of the PMT.
     pub version: u8,
     /// Elementary streams in the order of the PMT.
     pub streams: Vec<ElementaryStream, STREAMS_MAX>,
-    /// The PMT section as received, from table_id to CRC_32.
+    /// The PMT section as received, from `table_id` to `CRC_32`.
     pub pmt_section: Vec<u8, PMT_SECTION_BYTES_MAX>,
 }
 
 /// One elementary stream of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ElementaryStream {
-    /// elementary_PID.
+    /// `elementary_PID`.
     pub pid: Pid,
-    /// stream_type as written.
+    /// `stream_type` as written.
     pub stream_type: u8,
-    /// What it is, from stream_type and descriptors.
+    /// What it is, from `stream_type` and descriptors.
     pub kind: StreamKind,
     /// ISO 639 language code, as written.
     pub language: Option<[u8; 3]>,
@@ -64,7 +64,7 @@ pub enum StreamKind {
 /// Coding of a video stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VideoCodec {
-    /// MPEG-1 or MPEG-2 video (stream_type 0x01, 0x02).
+    /// MPEG-1 or MPEG-2 video (`stream_type` 0x01, 0x02).
     Mpeg2,
     /// H.264 (0x1B).
     H264,

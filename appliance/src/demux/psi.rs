@@ -1,7 +1,7 @@
 //! Puts PSI sections together out of the packets of one PID.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.4 (pointer_field, sections, stuffing), §2.4.4.11 (private
-//! sections), §2.4.3.3 (continuity_counter, duplicates).
+//! Source: ISO/IEC 13818-1 §2.4.4 (`pointer_field`, sections, stuffing), §2.4.4.11 (private
+//! sections), §2.4.3.3 (`continuity_counter`, duplicates).
 //!
 //! Refuses: a section that misses a packet. It is dropped; tables repeat.
 
@@ -10,16 +10,16 @@ use heapless::Vec;
 use crate::demux::crc::crc_32;
 use crate::demux::{Counters, PACKET_BYTES, Packet};
 
-/// Bytes of a PAT, CAT or PMT section at most (§2.4.4.4: section_length at most 1021).
+/// Bytes of a PAT, CAT or PMT section at most (§2.4.4.4: `section_length` at most 1021).
 pub const PSI_SECTION_BYTES_MAX: usize = 1_024;
 
-/// Bytes of any other section at most (§2.4.4.11: section_length at most 4093).
+/// Bytes of any other section at most (§2.4.4.11: `section_length` at most 4093).
 pub const PRIVATE_SECTION_BYTES_MAX: usize = 4_096;
 
-/// table_id, flags and section_length.
+/// `table_id`, flags and `section_length`.
 const SHORT_HEADER_BYTES: usize = 3;
 
-/// The header of a section with section_syntax_indicator.
+/// The header of a section with `section_syntax_indicator`.
 const LONG_HEADER_BYTES: usize = 8;
 
 const CRC_BYTES: usize = 4;
@@ -27,7 +27,7 @@ const CRC_BYTES: usize = 4;
 /// Fills the rest of a payload behind the last section.
 const STUFFING: u8 = 0xFF;
 
-/// One whole section, from table_id to its last byte.
+/// One whole section, from `table_id` to its last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section<'a>(&'a [u8]);
 
@@ -52,38 +52,38 @@ impl<'a> Section<'a> {
         self.0
     }
 
-    /// table_id.
+    /// `table_id`.
     pub fn table_id(self) -> u8 {
         self.byte(0)
     }
 
-    /// section_syntax_indicator: the fields from [`Self::table_id_extension`] to
+    /// `section_syntax_indicator`: the fields from [`Self::table_id_extension`] to
     /// [`Self::last_section_number`] mean something.
     pub fn has_long_header(self) -> bool {
         self.byte(1) & 0x80 != 0
     }
 
-    /// table_id_extension: the transport_stream_id of a PAT, the program_number of a PMT.
+    /// `table_id_extension`: the `transport_stream_id` of a PAT, the `program_number` of a PMT.
     pub fn table_id_extension(self) -> u16 {
         u16::from_be_bytes([self.byte(3), self.byte(4)])
     }
 
-    /// version_number, in `0..32`.
+    /// `version_number`, in `0..32`.
     pub fn version(self) -> u8 {
         self.byte(5) >> 1 & 0x1F
     }
 
-    /// current_next_indicator: true when the table holds now.
+    /// `current_next_indicator`: true when the table holds now.
     pub fn current_next(self) -> bool {
         self.byte(5) & 1 != 0
     }
 
-    /// section_number.
+    /// `section_number`.
     pub fn section_number(self) -> u8 {
         self.byte(6)
     }
 
-    /// last_section_number.
+    /// `last_section_number`.
     pub fn last_section_number(self) -> u8 {
         self.byte(7)
     }
@@ -213,7 +213,7 @@ impl<const BYTES_MAX: usize> SectionAssembler<BYTES_MAX> {
     }
 
     /// Appends to the unfinished section until it is whole. What follows it is not looked at: the
-    /// next section can only begin in a packet with payload_unit_start_indicator.
+    /// next section can only begin in a packet with `payload_unit_start_indicator`.
     fn resume(
         &mut self,
         bytes: &[u8],
@@ -282,5 +282,133 @@ fn emit(bytes: &[u8], counters: &mut Counters, each: &mut impl FnMut(Section<'_>
     match Section::new(bytes) {
         Some(section) => each(section),
         None => counters.sections_malformed += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PRIVATE_SECTION_BYTES_MAX, SectionAssembler};
+    use crate::demux::fixtures::{Mux, section};
+    use crate::demux::{Counters, PACKET_BYTES, Packet};
+
+    const PID: u16 = 0x20;
+
+    fn body(bytes: u16) -> Vec<u8> {
+        (0..bytes).map(|at| at.to_le_bytes()[0]).collect()
+    }
+
+    /// The sections that `packets` complete, and what was counted.
+    fn sections(packets: &[[u8; PACKET_BYTES]]) -> (Vec<Vec<u8>>, Counters) {
+        let mut assembler = SectionAssembler::<PRIVATE_SECTION_BYTES_MAX>::new();
+        let (mut counters, mut found) = (Counters::default(), Vec::new());
+        for packet in packets.iter().filter_map(Packet::new) {
+            assembler.push(packet, &mut counters, |section| {
+                assert!(section.crc_ok());
+                found.push(section.bytes().to_vec());
+            });
+        }
+        (found, counters)
+    }
+
+    #[test]
+    fn reads_the_fields_of_a_section() {
+        let mut mux = Mux::new();
+        mux.section(PID, &section(0x42, 0xABCD, 21, &[1, 2, 3]));
+        let mut assembler = SectionAssembler::<1_024>::new();
+        let packet = Packet::new(&mux.packets[0]).expect("the sync byte is right");
+        let mut seen = 0;
+        assembler.push(packet, &mut Counters::default(), |section| {
+            seen += 1;
+            assert_eq!(
+                (section.table_id(), section.table_id_extension()),
+                (0x42, 0xABCD)
+            );
+            assert_eq!((section.version(), section.current_next()), (21, true));
+            assert_eq!(
+                (section.section_number(), section.last_section_number()),
+                (0, 0)
+            );
+            assert_eq!(section.body(), [1, 2, 3]);
+        });
+        assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn reads_several_sections_of_one_packet() {
+        let (first, second) = (section(2, 1, 0, &body(20)), section(2, 2, 0, &body(30)));
+        let mut mux = Mux::new();
+        mux.section(PID, &[first.clone(), second.clone()].concat());
+        assert_eq!(sections(&mux.packets).0, [first, second]);
+    }
+
+    #[test]
+    fn reads_a_section_over_packets_and_the_next_behind_pointer_field() {
+        let (first, second) = (section(2, 1, 0, &body(300)), section(2, 2, 0, &body(3_000)));
+        for tail in [0, 1, 100, 120] {
+            let cut = first.len() - tail;
+            let mut mux = Mux::new();
+            let mut start = vec![0];
+            start.extend(&first[..183.min(cut)]);
+            mux.packet(PID, true, 0, &start);
+            for middle in first[start.len() - 1..cut].chunks(184) {
+                mux.packet(PID, false, 0, middle);
+            }
+            let pointer = u8::try_from(tail).expect("below 184");
+            let behind = second.len().min(50);
+            let last = [&[pointer], &first[cut..], &second[..behind]].concat();
+            mux.packet(PID, true, 0, &last);
+            for rest in second[behind..].chunks(184) {
+                mux.packet(PID, false, 0, rest);
+            }
+            let due = (vec![first.clone(), second.clone()], Counters::default());
+            assert_eq!(
+                sections(&mux.packets),
+                due,
+                "{tail} bytes before the next section"
+            );
+        }
+    }
+
+    #[test]
+    fn reads_a_section_whose_header_is_split() {
+        let whole = section(2, 1, 0, &body(40));
+        for cut in 1..4 {
+            let mut mux = Mux::new();
+            mux.packet(PID, true, 0, &[&[0], &whole[..cut]].concat());
+            mux.packet(PID, false, 0, &whole[cut..]);
+            assert_eq!(sections(&mux.packets).0, std::slice::from_ref(&whole));
+        }
+    }
+
+    #[test]
+    fn drops_a_section_that_misses_a_packet() {
+        let mut mux = Mux::new();
+        let (lost, whole) = (section(2, 1, 0, &body(600)), section(2, 1, 0, &body(601)));
+        mux.section(PID, &lost).section(PID, &whole);
+        mux.packets.remove(1);
+        assert_eq!(sections(&mux.packets).0, [whole]);
+    }
+
+    #[test]
+    fn passes_over_duplicates() {
+        let whole = section(2, 1, 0, &body(300));
+        let mut mux = Mux::new();
+        mux.section(PID, &whole);
+        let [first, second] = *mux.packets else {
+            panic!("300 bytes take two packets")
+        };
+        assert_eq!(sections(&[first, first, second, second]).0, [whole]);
+    }
+
+    #[test]
+    fn counts_lengths_that_contradict_each_other() {
+        let mut mux = Mux::new();
+        mux.packet(PID, true, 0, &[183]);
+        mux.packet(PID, true, 0, &[0, 2, 0xB0, 4, 0, 0, 0, 0]);
+        let (found, counters) = sections(&mux.packets);
+        assert_eq!((found.len(), counters.sections_malformed), (0, 2));
+        let mut too_long = Mux::new();
+        too_long.packet(PID, true, 0, &[0, 2, 0xBF, 0xFF, 0]);
+        assert_eq!(sections(&too_long.packets).1.sections_malformed, 1);
     }
 }

@@ -17,9 +17,9 @@ pub(super) struct Selected {
     pcr_pid: Option<Pid>,
     primary: Option<Pid>,
     unit: UnitHead,
-    /// discontinuity_indicator was seen on the PCR PID before the unit at hand began.
+    /// `discontinuity_indicator` was seen on the PCR PID before the unit at hand began.
     unit_time_base_changed: bool,
-    /// discontinuity_indicator was seen on the PCR PID since.
+    /// `discontinuity_indicator` was seen on the PCR PID since.
     time_base_changed: bool,
     parameters: ParameterTable,
 }
@@ -40,7 +40,7 @@ impl Selected {
         }
     }
 
-    /// program_number.
+    /// `program_number`.
     pub(super) const fn number(&self) -> u16 {
         self.number
     }
@@ -85,7 +85,7 @@ impl Selected {
     ) {
         let announced = packet
             .adaptation_field()
-            .is_some_and(|field| field.discontinuity());
+            .is_some_and(super::packet::AdaptationField::discontinuity);
         if announced && self.pcr_pid == Some(packet.pid()) {
             self.time_base_changed = true;
         }

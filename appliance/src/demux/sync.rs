@@ -1,6 +1,6 @@
 //! Finds transport packets in whatever arrives.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.3.3 and Annex G.1 (sync_byte); TR 101 290 §5.2.1, 1.1 and 1.2:
+//! Source: ISO/IEC 13818-1 §2.4.3.3 and Annex G.1 (`sync_byte`); TR 101 290 §5.2.1, 1.1 and 1.2:
 //! five consecutive correct sync bytes acquire, two consecutive wrong ones lose. Packets are 188
 //! bytes, or 204 with Reed-Solomon parity, which is passed over.
 //!
@@ -144,7 +144,11 @@ impl PacketSync {
         let mut rest = window;
         while !rest.is_empty() {
             let step = match self.state {
-                State::Locked { stride } => self.follow(stride, rest, at_end, counters, each),
+                State::Locked { stride } => {
+                    let (packet, step) = self.follow(stride, rest, at_end, counters);
+                    packet.into_iter().for_each(&mut *each);
+                    step
+                }
                 State::Hunting => self.hunt(rest, at_end, counters),
             };
             let Some(behind) = step.and_then(|step| rest.get(step..)) else {
@@ -155,25 +159,24 @@ impl PacketSync {
         window.len() - rest.len()
     }
 
-    /// Takes the packet that is due at the front of `rest`; returns the bytes dealt with, `None`
-    /// to wait for more.
-    fn follow(
+    /// Takes what is due at the front of `rest`: returns the packet, if it is one, and the bytes
+    /// dealt with, `None` to wait for more.
+    fn follow<'a>(
         &mut self,
         stride: usize,
-        rest: &[u8],
+        rest: &'a [u8],
         at_end: bool,
         counters: &mut Counters,
-        each: &mut impl FnMut(Packet<'_>),
-    ) -> Option<usize> {
+    ) -> (Option<Packet<'a>>, Option<usize>) {
         if rest.first() == Some(&SYNC_BYTE) {
-            let packet = rest.first_chunk().and_then(Packet::new)?;
-            if rest.len() < stride && !at_end {
-                return None;
-            }
-            each(packet);
-            return Some(stride.min(rest.len()));
+            let is_whole = rest.len() >= stride || at_end;
+            let packet = rest
+                .first_chunk()
+                .filter(|_| is_whole)
+                .and_then(Packet::new);
+            return (packet, packet.map(|_| stride.min(rest.len())));
         }
-        match rest.get(stride) {
+        let step = match rest.get(stride) {
             None => None,
             Some(&SYNC_BYTE) => {
                 counters.sync_byte_error += 1;
@@ -186,7 +189,8 @@ impl PacketSync {
                 self.state = State::Hunting;
                 Some(0)
             }
-        }
+        };
+        (None, step)
     }
 
     /// Looks for packets from the front of `rest` on; returns the bytes dealt with, `None` to
@@ -233,5 +237,132 @@ fn judge(rest: &[u8], at_end: bool) -> Candidate {
         Candidate::Garbage
     } else {
         Candidate::Undecided
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::PacketSync;
+    use crate::demux::{Counters, PACKET_BYTES, SYNC_BYTE};
+
+    /// Packet `number`, with no other sync byte in it.
+    fn packet(number: u8) -> Vec<u8> {
+        let mut packet = vec![number & 0x3F; PACKET_BYTES];
+        packet[0] = SYNC_BYTE;
+        packet
+    }
+
+    fn stream(numbers: std::ops::Range<u8>) -> Vec<u8> {
+        numbers.flat_map(packet).collect()
+    }
+
+    /// Pushes `pieces`; returns the second byte of each packet found, and what was counted.
+    fn found<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Counters) {
+        let (mut sync, mut counters, mut found) =
+            (PacketSync::new(), Counters::default(), Vec::new());
+        for piece in pieces {
+            sync.push(piece, &mut counters, |packet| found.push(packet.bytes()[1]));
+        }
+        sync.finish(&mut counters, |packet| found.push(packet.bytes()[1]));
+        (found, counters)
+    }
+
+    fn numbers(range: std::ops::Range<u8>) -> Vec<u8> {
+        range.collect()
+    }
+
+    #[test]
+    fn takes_a_datagram_of_seven_packets_at_once() {
+        let mut found = Vec::new();
+        let bytes = stream(0..7);
+        PacketSync::new().push(&bytes, &mut Counters::default(), |it| {
+            found.push(it.bytes()[1]);
+        });
+        assert_eq!(found, numbers(0..7));
+    }
+
+    #[test]
+    fn loses_nothing_of_datagrams_of_one_packet() {
+        let datagrams: Vec<_> = (0..9).map(packet).collect();
+        let (found, counters) = found(datagrams.iter().map(Vec::as_slice));
+        assert_eq!((found, counters), (numbers(0..9), Counters::default()));
+    }
+
+    #[test]
+    fn reads_a_file_of_one_packet() {
+        assert_eq!(found([packet(3).as_slice()]).0, [3]);
+    }
+
+    #[test]
+    fn finds_packets_behind_garbage() {
+        let bytes = [&[1, 2, SYNC_BYTE, 3][..], &stream(0..6)].concat();
+        let (found, counters) = found([bytes.as_slice()]);
+        assert_eq!((found, counters.bytes_discarded), (numbers(0..6), 4));
+    }
+
+    #[test]
+    fn passes_over_parity_of_204_byte_packets() {
+        let bytes: Vec<_> = (0..6)
+            .flat_map(|number| [packet(number), vec![9; 16]].concat())
+            .collect();
+        let (found, counters) = found(bytes.chunks(100));
+        assert_eq!((found, counters), (numbers(0..6), Counters::default()));
+    }
+
+    #[test]
+    fn skips_one_packet_whose_sync_byte_is_wrong() {
+        let mut bytes = stream(0..8);
+        bytes[6 * PACKET_BYTES] = 0;
+        let (found, counters) = found([bytes.as_slice()]);
+        assert_eq!(found, [0, 1, 2, 3, 4, 5, 7]);
+        assert_eq!((counters.sync_byte_error, counters.ts_sync_loss), (1, 0));
+    }
+
+    #[test]
+    fn loses_nothing_but_garbage_when_the_phase_shifts() {
+        let bytes = [stream(0..6), vec![1; 300], stream(6..14)].concat();
+        let (found, counters) = found([bytes.as_slice()]);
+        assert_eq!(found, numbers(0..14));
+        assert_eq!((counters.ts_sync_loss, counters.bytes_discarded), (1, 300));
+    }
+
+    fn damaged() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => (0..40_u8).prop_map(packet),
+            1 => prop::collection::vec(any::<u8>(), 0..400),
+            1 => (1..40_u8, 1..188_usize).prop_map(|(number, end)| packet(number)[..end].to_vec()),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_packets(
+            bytes in damaged(),
+            lengths in prop::collection::vec(1..1_500_usize, 1..8),
+        ) {
+            let mut pieces = Vec::new();
+            let mut rest = bytes.as_slice();
+            for length in lengths.into_iter().cycle() {
+                let (piece, behind) = rest.split_at(length.min(rest.len()));
+                pieces.push(piece);
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(found(pieces), found([bytes.as_slice()]));
+        }
+
+        #[test]
+        fn every_byte_is_in_a_packet_or_counted(bytes in damaged()) {
+            let (found, counters) = found([bytes.as_slice()]);
+            // Parity, where it comes along, is part of its packet.
+            let (least, most) = (found.len() * PACKET_BYTES, found.len() * 204);
+            let in_packets = bytes.len() - usize::try_from(counters.bytes_discarded).unwrap();
+            prop_assert!((least..=most).contains(&in_packets));
+        }
     }
 }

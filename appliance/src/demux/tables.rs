@@ -1,10 +1,10 @@
 //! Reads the bodies of PAT and PMT sections.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.4.3 (PAT), §2.4.4.9 (PMT), §2.6 (descriptors), table 2-34
-//! (stream_type); EN 300 468 §6.2 (DVB descriptors), Annex D (AC-3); ATSC A/53-3 §6.9 (0x81, 0x87);
-//! SCTE 35 §8.1 (0x86).
+//! (`stream_type`); EN 300 468 §6.2 (DVB descriptors), Annex D (AC-3); ATSC A/53-3 §6.9 (0x81,
+//! 0x87); SCTE 35 §8.1 (0x86).
 //!
-//! A stream_type above 0x7F belongs to whoever registered it: HDMV gives 0x82 to 0x86 another
+//! A `stream_type` above 0x7F belongs to whoever registered it: HDMV gives 0x82 to 0x86 another
 //! meaning than SCTE and ATSC do.
 
 use heapless::Vec;
@@ -12,14 +12,14 @@ use heapless::Vec;
 use crate::demux::psi::Section;
 use crate::demux::{AudioCodec, Counters, ElementaryStream, Pid, Program, StreamKind, VideoCodec};
 
-/// table_id of a PAT section.
+/// `table_id` of a PAT section.
 pub(super) const PAT_TABLE_ID: u8 = 0x00;
 
-/// table_id of a PMT section.
+/// `table_id` of a PMT section.
 pub(super) const PMT_TABLE_ID: u8 = 0x02;
 
-/// The programs of one PAT section: program_number and program_map_PID. The network PID, which
-/// goes by program_number 0, is left out.
+/// The programs of one PAT section: `program_number` and `program_map_PID`. The network PID, which
+/// goes by `program_number` 0, is left out.
 pub(super) fn programs(section: Section<'_>) -> impl Iterator<Item = (u16, Pid)> {
     let (rows, _) = section.body().as_chunks::<4>();
     rows.iter()
@@ -85,7 +85,7 @@ fn streams<const MAX: usize>(
     streams
 }
 
-/// The twelve bits of program_info_length and ES_info_length.
+/// The twelve bits of `program_info_length` and `ES_info_length`.
 fn length_12([high, low]: [u8; 2]) -> usize {
     usize::from(u16::from_be_bytes([high & 0x0F, low]))
 }
@@ -131,7 +131,7 @@ impl<'a> Descriptors<'a> {
     const EXTENSION: u8 = 0x7F;
     const EXTENSION_DTS_HD: u8 = 0x0E;
 
-    /// descriptor_tag and content of each descriptor that is whole.
+    /// `descriptor_tag` and content of each descriptor that is whole.
     fn iter(self) -> impl Iterator<Item = (u8, &'a [u8])> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
@@ -153,7 +153,7 @@ impl<'a> Descriptors<'a> {
         })
     }
 
-    /// What a stream of private stream_type is.
+    /// What a stream of private `stream_type` is.
     fn kind(self) -> Option<StreamKind> {
         self.iter().find_map(|(tag, content)| match tag {
             Self::AC_3 => Some(StreamKind::Audio(AudioCodec::Ac3)),
@@ -170,7 +170,7 @@ impl<'a> Descriptors<'a> {
         })
     }
 
-    /// ISO_639_language_code of the first descriptor that has one in front.
+    /// `ISO_639_language_code` of the first descriptor that has one in front.
     fn language(self) -> Option<[u8; 3]> {
         const WITH_LANGUAGE: [u8; 4] = [
             Descriptors::ISO_639_LANGUAGE,
@@ -184,7 +184,7 @@ impl<'a> Descriptors<'a> {
     }
 }
 
-/// What a format_identifier stands for.
+/// What a `format_identifier` stands for.
 fn registered(content: &[u8]) -> Option<StreamKind> {
     Some(match content.first_chunk::<4>()? {
         b"AC-3" => StreamKind::Audio(AudioCodec::Ac3),

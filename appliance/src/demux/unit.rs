@@ -1,9 +1,9 @@
 //! Reads the head of each access unit of the primary stream until it tells whether decoding can
 //! begin there.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.3.5 (random_access_indicator), §2.4.3.6 (PES packet).
+//! Source: ISO/IEC 13818-1 §2.4.3.5 (`random_access_indicator`), §2.4.3.6 (PES packet).
 //!
-//! random_access_indicator alone is not believed: streams exist that set it on every picture. It
+//! `random_access_indicator` alone is not believed: streams exist that set it on every picture. It
 //! decides where the bytes cannot be read: in scrambled packets, and where parameter sets are
 //! there but the first slice lies beyond the head.
 //!
@@ -67,7 +67,7 @@ impl UnitHead {
         self.kind
     }
 
-    /// Tells whether a unit begins with `packet`, which has payload_unit_start_indicator.
+    /// Tells whether a unit begins with `packet`, which has `payload_unit_start_indicator`.
     pub(super) fn can_begin_with(packet: Packet<'_>) -> bool {
         packet
             .payload()
@@ -88,7 +88,7 @@ impl UnitHead {
         };
         self.random_access_indicator = packet
             .adaptation_field()
-            .is_some_and(|field| field.random_access());
+            .is_some_and(super::packet::AdaptationField::random_access);
         self.bytes.clear();
         self.append(packet);
     }

@@ -129,6 +129,7 @@ impl<'a> RenditionHealth<'a> {
                 receive: rows(report.receive.values()),
                 demux: rows(report.demux.values()),
                 segment: rows(report.segment.values()),
+                publish: rows(report.publish.values()),
             },
         }
     }
@@ -139,6 +140,7 @@ struct StageCounters {
     receive: Rows,
     demux: Rows,
     segment: Rows,
+    publish: Rows,
 }
 
 #[derive(Serialize)]

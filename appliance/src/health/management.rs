@@ -12,12 +12,7 @@ use hyper::{
 use maud::Markup;
 
 use crate::{
-    health::{
-        Snapshot, Status, Watched,
-        asset::Assets,
-        json, page, player,
-        sampler::{self, Sampler},
-    },
+    health::{Snapshot, Status, asset::Assets, json, page, player},
     live::Live,
     serve::{
         Body, CounterCells, Handler, Readiness,
@@ -50,49 +45,37 @@ pub struct Health {
     settings: Settings,
     live: Arc<Live>,
     readiness: Arc<Readiness>,
-    watched: Watched,
-    snapshot: ArcSwap<Snapshot>,
+    latest: Arc<ArcSwap<Snapshot>>,
     assets: Assets,
     counters: Arc<CounterCells>,
 }
 
 impl Health {
-    /// Watches what is named, and takes a first snapshot. May block on a slow disk.
-    pub fn new(settings: Settings, watched: Watched, readiness: Arc<Readiness>) -> Self {
-        let first = Sampler::new(watched.clone()).take();
+    /// Shows the snapshots that a [`Sampler`](crate::health::Sampler) puts in `latest`.
+    pub fn new(
+        settings: Settings,
+        live: Arc<Live>,
+        readiness: Arc<Readiness>,
+        latest: Arc<ArcSwap<Snapshot>>,
+    ) -> Self {
         Self {
             settings,
-            live: Arc::clone(&watched.live),
+            live,
             readiness,
-            watched,
-            snapshot: ArcSwap::from_pointee(first),
+            latest,
             assets: Assets::new(),
             counters: Arc::default(),
         }
     }
 
-    /// Takes a snapshot every second until `shutdown` completes.
-    pub async fn sample(&self, shutdown: impl Future<Output = ()> + Send) {
-        sampler::run(self, Sampler::new(self.watched.clone()), shutdown).await;
-    }
-
-    /// The last snapshot, at most a second old while [`Health::sample`] runs.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
-    }
-
-    pub(super) fn publish(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
-    }
-
     fn content(&self, request: &Parts) -> Response<Body> {
         let node = &self.settings.node;
         match request.uri.path() {
-            "/" => html_response(page::render(node, &self.snapshot())),
+            "/" => html_response(page::render(node, &self.latest.load())),
             "/livez" => reply::text(StatusCode::OK, "ok"),
             "/readyz" => reply::readiness(self.readiness.check()),
             "/healthz" => self.healthz(),
-            "/api/health" => fresh(JSON, json::api_health(node, &self.snapshot())),
+            "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
             path => self
                 .player(request, path)
                 .or_else(|| self.assets.answer(request))
@@ -101,7 +84,7 @@ impl Health {
     }
 
     fn healthz(&self) -> Response<Body> {
-        let snapshot = self.snapshot();
+        let snapshot = self.latest.load();
         let mut response = fresh(HEALTH_JSON, json::healthz(&self.settings.node, &snapshot));
         if snapshot.status() == Status::Failed {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -142,4 +125,121 @@ pub(super) fn html_response(page: Markup) -> Response<Body> {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use hyper::{
+        Method, Request,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
+    };
+
+    use super::*;
+    use crate::{
+        health::{asset::HLS_JS, snapshot::tests::snapshot},
+        live::{Channel, Rendition, State},
+    };
+
+    fn health(state: State) -> Health {
+        let live = Arc::new(Live::default());
+        live.set(vec![Arc::new(Channel {
+            id: "CH_0".to_owned(),
+            name: "Channel <0>".to_owned(),
+            renditions: vec![Arc::new(Rendition::new("R0".to_owned()))],
+        })]);
+        let settings = Settings {
+            node: "edge-1".to_owned(),
+            data_port: 8_081,
+        };
+        let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
+        let latest = Arc::new(ArcSwap::from_pointee(snapshot(&[&[state]])));
+        Health::new(settings, live, readiness, latest)
+    }
+
+    fn request(method: Method, path: &str) -> Parts {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "edge-1.example:8080")
+            .body(());
+        request.expect("a request").into_parts().0
+    }
+
+    async fn get(health: &Health, path: &str) -> (StatusCode, hyper::HeaderMap, String) {
+        let (head, body) = health.answer(request(Method::GET, path)).await.into_parts();
+        let body = body.collect().await.expect("a body in memory").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        (head.status, head.headers, text)
+    }
+
+    #[tokio::test]
+    async fn answers_every_path_of_the_contract() {
+        let health = health(State::OnAir);
+        for (path, status, media_type) in [
+            ("/", 200, HTML),
+            ("/api/health", 200, JSON),
+            ("/healthz", 200, HEALTH_JSON),
+            ("/livez", 200, reply::TEXT),
+            ("/readyz", 503, reply::TEXT),
+            ("/player/CH_0", 200, HTML),
+            ("/player/CH_1", 404, reply::TEXT),
+            ("/nowhere", 404, reply::TEXT),
+        ] {
+            let (code, headers, _) = get(&health, path).await;
+            assert_eq!(code, status, "{path}");
+            assert_eq!(headers[CONTENT_TYPE], media_type, "{path}");
+            assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn fails_the_supervisor_when_nothing_is_on_air() {
+        let (code, _, _) = get(&health(State::Silent), "/healthz").await;
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn lets_the_player_reach_the_data_listener_and_nothing_else() {
+        let (_, headers, page) = get(&health(State::OnAir), "/player/CH_0").await;
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert!(policy.contains("connect-src http://edge-1.example:8081;"));
+        assert!(page.contains("http://edge-1.example:8081/live/CH_0/master.m3u8"));
+        assert!(page.contains("Channel &lt;0&gt;"));
+        assert_eq!(
+            page.matches("src=").count(),
+            2,
+            "two scripts, both from here"
+        );
+        assert!(!page.contains("src=\"http"));
+    }
+
+    #[tokio::test]
+    async fn keeps_the_player_library_for_good() {
+        let health = health(State::OnAir);
+        let (code, headers, body) = get(&health, HLS_JS).await;
+        assert_eq!(code, StatusCode::OK);
+        assert_eq!(
+            headers[CACHE_CONTROL],
+            "public, max-age=31536000, immutable"
+        );
+        assert!(body.len() > 100_000);
+        let mut again = request(Method::GET, HLS_JS);
+        again.headers.insert(IF_NONE_MATCH, headers[ETAG].clone());
+        assert_eq!(health.answer(again).await.status(), 304);
+    }
+
+    #[tokio::test]
+    async fn allows_get_and_head_only() {
+        let health = health(State::OnAir);
+        for (method, status) in [
+            (Method::HEAD, 200),
+            (Method::OPTIONS, 204),
+            (Method::POST, 405),
+            (Method::DELETE, 405),
+        ] {
+            let response = health.answer(request(method.clone(), "/api/health")).await;
+            assert_eq!(response.status(), status, "{method}");
+        }
+    }
 }

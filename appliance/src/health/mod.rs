@@ -1,8 +1,8 @@
 //! How the appliance is: one snapshot a second, and every surface that shows it over HTTP.
 //!
-//! A sampler reads counters and gauges into a [`Snapshot`]; JSON, page and probes are projections
-//! of it, so they cannot disagree, and polling them never touches the data path. [`Health`]
-//! answers on the management listener, behind the same `serve::Server` as the data listener.
+//! A [`Sampler`] reads counters and gauges into a [`Snapshot`]; JSON, page and probes are
+//! projections of it, so they cannot disagree, and polling them never touches the data path.
+//! [`Health`] answers on the management listener, behind the same `serve::Server` as the data listener.
 //!
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.
@@ -16,5 +16,5 @@ mod sampler;
 mod snapshot;
 
 pub use management::{Health, Settings};
-pub use sampler::Watched;
+pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status, StoreCounters};

@@ -2,10 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::{
     task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval_at},
@@ -14,7 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    health::{ChannelSnapshot, Health, Snapshot},
+    health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
 };
@@ -49,33 +51,61 @@ struct Totals {
     cpu_time: CpuTime,
 }
 
-/// Takes snapshots.
+/// Takes snapshots and keeps the last where everyone can read it.
 #[derive(Debug)]
-pub(super) struct Sampler {
+pub struct Sampler {
     watched: Watched,
+    latest: Arc<ArcSwap<Snapshot>>,
     started: Monotonic,
     last: Totals,
 }
 
 impl Sampler {
-    /// A sampler whose first rates are taken over the time since now, and whose first processor
-    /// load is that since boot.
-    pub(super) fn new(watched: Watched) -> Self {
+    /// Takes a first snapshot, whose processor load is that since boot. May block on a slow disk.
+    pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
-        let last = Totals {
-            at: now,
-            bytes_sent: watched.http.read().bytes_sent,
-            cpu_time: CpuTime::default(),
-        };
-        Self {
+        let mut sampler = Self {
             watched,
+            latest: Arc::default(),
             started: now,
-            last,
+            last: Totals {
+                at: now,
+                bytes_sent: 0,
+                cpu_time: CpuTime::default(),
+            },
+        };
+        sampler.take();
+        sampler
+    }
+
+    /// Where the last snapshot is, at most a second old while [`Sampler::run`] runs.
+    pub fn latest(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.latest)
+    }
+
+    /// Takes a snapshot every second until `shutdown` completes.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = ticks.tick() => {}
+            }
+            let taken = spawn_blocking(move || {
+                self.take();
+                self
+            });
+            self = taken.await.expect("a sampler does not panic");
         }
     }
 
     /// Takes one snapshot. May block on a slow disk.
-    pub(super) fn take(&mut self) -> Snapshot {
+    fn take(&mut self) {
         let watched = &self.watched;
         let now = watched.clock.monotonic();
         let http = watched.http.read();
@@ -99,31 +129,7 @@ impl Sampler {
             bytes_sent: http.bytes_sent,
             cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
         };
-        snapshot
-    }
-}
-
-/// Publishes a snapshot every second until `shutdown` completes.
-pub(super) async fn run(
-    health: &Health,
-    mut sampler: Sampler,
-    shutdown: impl Future<Output = ()> + Send,
-) {
-    let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => return,
-            _ = ticks.tick() => {}
-        }
-        let taken = spawn_blocking(move || {
-            let snapshot = sampler.take();
-            (sampler, snapshot)
-        });
-        let snapshot;
-        (sampler, snapshot) = taken.await.expect("a sampler does not panic");
-        health.publish(snapshot);
+        self.latest.store(Arc::new(snapshot));
     }
 }
 
@@ -141,4 +147,67 @@ fn disk_usage_percent(disk: &dyn Disk, path: &Path) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a percentage needs no 53 bits")]
     let share = used as f64 / usage.bytes_total as f64;
     Some(share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_cache::Config;
+    use weir_hal::sim::Simulation;
+
+    use super::*;
+
+    fn watched(machine: &Simulation) -> Watched {
+        let board = machine.board();
+        let config = Config {
+            path: "/cache".into(),
+            bytes_max: 64 << 20,
+            memory_bytes_max: 16 << 20,
+        };
+        Watched {
+            live: Arc::default(),
+            store: Store::open(Arc::clone(&board.disk), &config).expect("a flawless disk"),
+            http: Arc::default(),
+            clock: board.clock,
+            sensors: board.sensors,
+            disk: board.disk,
+            cache_path: config.path,
+        }
+    }
+
+    #[test]
+    fn rates_are_taken_over_the_time_between_two_snapshots() {
+        let machine = Simulation::new(1);
+        let watched = watched(&machine);
+        let http = Arc::clone(&watched.http);
+        machine.sensors.set_cpu_time(CpuTime {
+            busy: 50,
+            total: 100,
+        });
+        let mut sampler = Sampler::new(watched);
+        let first = sampler.latest().load_full();
+        assert_eq!(first.cpu_usage_percent, Some(50.0));
+        machine.clock.advance(Duration::from_secs(2));
+        machine.sensors.set_cpu_time(CpuTime {
+            busy: 75,
+            total: 200,
+        });
+        http.bytes_sent.add(500_000);
+        sampler.take();
+        let second = sampler.latest().load_full();
+        assert_eq!(second.output_bitrate_bps, 2_000_000);
+        assert_eq!(second.cpu_usage_percent, Some(25.0));
+        assert_eq!(second.uptime, Duration::from_secs(2));
+        assert!(second.disk_usage_percent.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let machine = Simulation::new(1);
+        let mut watched = watched(&machine);
+        watched.cache_path = "/nowhere".into();
+        machine.sensors.break_cpu_time();
+        let snapshot = Sampler::new(watched).latest().load_full();
+        assert_eq!(snapshot.cpu_usage_percent, None);
+        assert_eq!(snapshot.disk_usage_percent, None);
+    }
 }

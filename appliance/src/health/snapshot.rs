@@ -10,8 +10,8 @@ use crate::{
     serve,
 };
 
-/// The appliance at one moment.
-#[derive(Debug, Clone)]
+/// The appliance at one moment; by default, before anything was looked at.
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// When it was taken.
     pub taken: Wall,

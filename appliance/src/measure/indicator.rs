@@ -56,7 +56,7 @@ indicators! {
     TsSyncLoss First "1.1" "TS_sync_loss" "2 or more sync bytes in a row are wrong"
     SyncByteError First "1.2" "Sync_byte_error" "a sync byte is not 0x47"
     PatError2 First "1.3.a" "PAT_error_2" "PAT absent 0.5 s, scrambled, or displaced"
-    ContinuityCountError First "1.4" "Continuity_count_error" "packets lost, repeated or out of order"
+    ContinuityCountError First "1.4" "Continuity_count_error" "packets lost, repeated or disordered"
     PmtError2 First "1.5.a" "PMT_error_2" "a PMT is absent 0.5 s, or scrambled"
     PidError First "1.6" "PID_error" "a video, audio or PCR PID is absent 5 s"
     TransportError Second "2.1" "Transport_error" "packets damaged before they came here"

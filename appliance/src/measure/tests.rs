@@ -514,7 +514,10 @@ proptest! {
 
     #[test]
     fn any_bytes_are_measured_without_a_panic(
-        packets in prop::collection::vec(prop::collection::vec(any::<u8>(), PACKET_BYTES - 1), 1..40),
+        packets in prop::collection::vec(
+            prop::collection::vec(any::<u8>(), PACKET_BYTES - 1),
+            1..40,
+        ),
         millis in prop::collection::vec(0_u64..3_000, 40),
     ) {
         let mut analyzer = Analyzer::new();

@@ -8,7 +8,7 @@ use heapless::Vec;
 
 use crate::demux::{ElementaryStream, Pid, Program, STREAMS_MAX, StreamKind, StreamParameters};
 
-/// PID, stream_type and kind of an elementary stream.
+/// PID, `stream_type` and kind of an elementary stream.
 type Layout = Vec<(Pid, u8, StreamKind), STREAMS_MAX>;
 
 /// The present coding of the program.

@@ -47,11 +47,18 @@ pub(super) struct Cuttable {
     pub(super) pts_next_max: i64,
     /// True when decoding can begin here.
     pub(super) random_access: bool,
-    /// True when the coding has changed since the segment began.
-    pub(super) coding_changed: bool,
     /// True when pictures are missing before it.
     pub(super) has_gap: bool,
-    /// True when the segment is as large as it may get.
+    /// What else bears on a cut.
+    pub(super) circumstances: Circumstances,
+}
+
+/// What bears on a cut beside the unit and its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Circumstances {
+    /// The coding has changed since the segment began.
+    pub(super) coding_changed: bool,
+    /// The segment is nearly as large as it may get.
     pub(super) is_large: bool,
 }
 
@@ -83,7 +90,7 @@ impl OpenSegment {
             });
         }
         if unit.random_access {
-            if unit.coding_changed {
+            if unit.circumstances.coding_changed {
                 return Some(Reason::Change);
             }
             if unit.pts >= self.cut_from {
@@ -96,7 +103,7 @@ impl OpenSegment {
         if elapsed >= target.target_90k() && unit.pts_next_max - self.pts > limit {
             return Some(Reason::Overrun);
         }
-        unit.is_large.then_some(Reason::Size)
+        unit.circumstances.is_large.then_some(Reason::Size)
     }
 
     /// Completes the segment at the unwrapped PTS `end`, or as near to it as the limit allows.

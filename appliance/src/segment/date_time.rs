@@ -5,15 +5,13 @@
 //! crystal is off by 50 ppm would drift by 4 s a day; therefore each segment is drawn towards its
 //! reception by at most a millisecond.
 
-use std::time::Duration;
-
 use weir_hal::Wall;
 
 /// Correction per segment, 166 ppm at 6 s: more than an encoder's clock may be off (30 ppm).
-const CORRECTION_NANOS_MAX: i64 = 1_000_000;
+const CORRECTION_NANOS_MAX: u64 = 1_000_000;
 
 /// Share of the distance that is corrected per segment, against the jitter of reception.
-const CORRECTION_DIVISOR: i64 = 16;
+const CORRECTION_DIVISOR: u64 = 16;
 
 /// A distance beyond this means that the wall clock was set: it is followed at once.
 const STEP_NANOS_MIN: u64 = 10_000_000_000;
@@ -55,11 +53,11 @@ fn corrected(expected: Wall, now: Wall) -> Wall {
     if expected_nanos.abs_diff(now_nanos) > STEP_NANOS_MIN {
         return now;
     }
-    let late = i64::try_from(now_nanos.abs_diff(expected_nanos)).unwrap_or(0) / CORRECTION_DIVISOR;
-    let correction = Duration::from_nanos(late.min(CORRECTION_NANOS_MAX).unsigned_abs());
+    let distance_nanos = expected_nanos.abs_diff(now_nanos);
+    let correction_nanos = (distance_nanos / CORRECTION_DIVISOR).min(CORRECTION_NANOS_MAX);
     if now > expected {
-        expected + correction
+        Wall::from_nanos(expected_nanos + correction_nanos)
     } else {
-        Wall::from_nanos(expected_nanos.saturating_sub(correction.as_nanos() as u64))
+        Wall::from_nanos(expected_nanos - correction_nanos)
     }
 }

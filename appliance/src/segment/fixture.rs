@@ -54,6 +54,11 @@ pub(super) fn program(version: u8, filler: usize) -> Program {
     }
 }
 
+/// The time stamps of all pictures in `span` ticks, 40 ms apart.
+pub(super) fn frames(span: u64) -> impl Iterator<Item = u64> {
+    (0..span.div_ceil(FRAME)).map(|index| index * FRAME)
+}
+
 /// An access unit to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unit {
@@ -103,8 +108,9 @@ impl Made {
             .collect()
     }
 
-    pub(super) fn seconds(&self) -> f64 {
-        self.segment.duration_90k as f64 / SECOND as f64
+    /// Its duration in milliseconds.
+    pub(super) fn duration_ms(&self) -> u64 {
+        self.segment.duration_90k / 90
     }
 }
 
@@ -220,7 +226,7 @@ impl Bench {
     /// Sends pictures 40 ms apart over `span` ticks from `start`, a key frame every `interval`.
     /// The wall clock goes along.
     pub(super) fn pictures(&mut self, start: u64, span: u64, interval: u64) {
-        for ticks in (0..span).step_by(FRAME as usize) {
+        for ticks in frames(span) {
             let unit = if ticks % interval == 0 {
                 Unit::key
             } else {
@@ -231,9 +237,9 @@ impl Bench {
         }
     }
 
-    /// Durations of the segments made, in seconds.
-    pub(super) fn durations(&self) -> Vec<f64> {
-        self.made.iter().map(Made::seconds).collect()
+    /// Durations of the segments made, in milliseconds.
+    pub(super) fn durations_ms(&self) -> Vec<u64> {
+        self.made.iter().map(Made::duration_ms).collect()
     }
 
     /// Media Sequence Numbers of the segments that begin with a discontinuity.

@@ -14,7 +14,7 @@ const PAT_SECTION_BYTES: usize = 16;
 /// Payload of a packet without adaptation field.
 const PAYLOAD_BYTES: usize = PACKET_BYTES - 4;
 
-/// Packets of one PAT and one PMT, each behind its pointer_field.
+/// Packets of one PAT and one PMT, each behind its `pointer_field`.
 const PACKETS_MAX: usize = (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES)
     + (1 + PMT_SECTION_BYTES_MAX).div_ceil(PAYLOAD_BYTES);
 
@@ -22,7 +22,7 @@ const PACKETS_MAX: usize = (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES)
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     packets: Vec<[u8; PACKET_BYTES], PACKETS_MAX>,
-    /// transport_stream_id, program_number and program_map_PID of the present PAT.
+    /// `transport_stream_id`, `program_number` and `program_map_PID` of the present PAT.
     association: Option<(u16, u16, Pid)>,
     pat_version: u8,
     pat_counter: u8,
@@ -108,5 +108,71 @@ fn packetise<const N: usize>(section: &[u8], pid: Pid, packets: &mut Vec<[u8; PA
         packets
             .push(packet)
             .expect("PACKETS_MAX holds a PAT and the longest PMT");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{demux::Packet, segment::fixture};
+
+    fn written(tables: &mut Tables) -> std::vec::Vec<[u8; PACKET_BYTES]> {
+        let mut output = BytesMut::new();
+        tables.write(&mut output);
+        assert_eq!(output.len(), tables.bytes());
+        fixture::packets(&output).collect()
+    }
+
+    #[test]
+    fn pat_lists_the_program_alone_and_its_crc_is_right() {
+        let mut tables = Tables::default();
+        tables.set(&fixture::program(0, 30));
+        let pat = written(&mut tables)[0];
+        let expected = [
+            0x47, 0x40, 0, 0x10, 0, 0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 7, 0xF0, 0,
+        ];
+        assert_eq!(pat[..17], expected);
+        assert_eq!(crc_32(&pat[5..21]), 0);
+        assert!(pat[21..].iter().all(|byte| *byte == 0xFF));
+    }
+
+    #[test]
+    fn the_longest_pmt_is_written_as_received_over_six_packets() {
+        let program = fixture::program(5, PMT_SECTION_BYTES_MAX - 1);
+        let mut tables = Tables::default();
+        tables.set(&program);
+        let packets = written(&mut tables);
+        let payload: std::vec::Vec<u8> = packets[1..]
+            .iter()
+            .flat_map(|packet| packet[4..].to_vec())
+            .collect();
+        assert_eq!(packets.len(), 7);
+        assert_eq!(payload[0], 0, "pointer_field");
+        assert_eq!(payload[1..=PMT_SECTION_BYTES_MAX], program.pmt_section[..]);
+        assert!(
+            payload[1 + PMT_SECTION_BYTES_MAX..]
+                .iter()
+                .all(|byte| *byte == 0xFF)
+        );
+        let starts = packets
+            .iter()
+            .map(|bytes| Packet::new(bytes).expect("sync byte"));
+        let starts: std::vec::Vec<bool> = starts.map(Packet::payload_unit_start).collect();
+        assert_eq!(starts, [true, true, false, false, false, false, false]);
+    }
+
+    #[test]
+    fn pat_version_goes_up_only_when_its_content_changes() {
+        let mut tables = Tables::default();
+        let mut version = |program: &Program| {
+            tables.set(program);
+            written(&mut tables)[0][10] >> 1 & 0x1F
+        };
+        let mut program = fixture::program(0, 30);
+        assert_eq!(version(&program), 0);
+        program.version = 1;
+        assert_eq!(version(&program), 0);
+        program.transport_stream_id = 9;
+        assert_eq!(version(&program), 1);
     }
 }

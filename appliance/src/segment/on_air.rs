@@ -3,7 +3,7 @@
 use weir_hal::Wall;
 
 use crate::segment::{
-    cut::{Cuttable, OpenSegment, Reason},
+    cut::{Circumstances, Cuttable, OpenSegment, Reason},
     date_time::DateTime,
     pending::Mark,
     target_duration::TargetDuration,
@@ -46,15 +46,6 @@ pub(super) struct Cut {
     pub(super) begin: i64,
 }
 
-/// What else bears on a cut.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances {
-    /// The coding has changed since the segment began.
-    pub(super) coding_changed: bool,
-    /// The segment is nearly as large as it may get.
-    pub(super) is_large: bool,
-}
-
 impl OnAir {
     /// Takes `unit` as the next one and tells whether the segment ends before it.
     pub(super) fn advance(
@@ -93,9 +84,8 @@ impl OnAir {
             pts: self.timeline.pts(),
             pts_next_max: self.timeline.pts_next_max(),
             random_access: unit.random_access && unit.mark.is_some(),
-            coding_changed: circumstances.coding_changed,
             has_gap: self.timeline.has_gap(),
-            is_large: circumstances.is_large,
+            circumstances,
         }
     }
 }

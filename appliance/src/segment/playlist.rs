@@ -15,7 +15,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt::{self, Write},
+    fmt::{self, Display},
     time::Duration,
 };
 
@@ -33,12 +33,10 @@ const SECOND_90K: u64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     kind: Kind,
-    entries: VecDeque<Entry>,
+    segments: VecDeque<Segment>,
     sequence_next: u64,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
-    /// Media before the end of the last entry since the playlist began.
-    elapsed_90k: u64,
     duration_longest_90k: u64,
 }
 
@@ -46,13 +44,6 @@ pub struct MediaPlaylist {
 enum Kind {
     Live { window: usize },
     Vod,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    segment: Segment,
-    /// EXTINF. Rounded so that sums of successive entries are never off by more than 1 µs.
-    duration_micros: u64,
 }
 
 /// A segment that left the playlist.
@@ -113,11 +104,10 @@ impl MediaPlaylist {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
-            entries: VecDeque::new(),
+            segments: VecDeque::new(),
             sequence_next: 0,
             target_duration_s: None,
             discontinuity_sequence: 0,
-            elapsed_90k: 0,
             duration_longest_90k: 0,
         }
     }
@@ -127,10 +117,10 @@ impl MediaPlaylist {
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
     pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
-        if let Some(last) = self.entries.back() {
+        if let Some(last) = self.segments.back() {
             assert_eq!(
                 segment.sequence,
-                last.segment.sequence + 1,
+                last.sequence + 1,
                 "segments come in sequence"
             );
         }
@@ -141,13 +131,7 @@ impl MediaPlaylist {
             }
             (Kind::Vod, present) => *present = Some(present.unwrap_or(1).max(target)),
         }
-        let before_micros = micros(self.elapsed_90k);
-        self.elapsed_90k += segment.duration_90k;
-        let duration_micros = micros(self.elapsed_90k) - before_micros;
-        self.entries.push_back(Entry {
-            segment,
-            duration_micros,
-        });
+        self.segments.push_back(segment);
         self.sequence_next = segment.sequence + 1;
         let removed = self.shorten();
         self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
@@ -156,17 +140,17 @@ impl MediaPlaylist {
 
     /// Number of segments listed.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.segments.len()
     }
 
     /// True before the first segment.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.segments.is_empty()
     }
 
     /// The segments listed, oldest first.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.entries.iter().map(|entry| &entry.segment)
+        self.segments.iter()
     }
 
     /// EXT-X-TARGETDURATION; `None` before the first segment.
@@ -186,27 +170,30 @@ impl MediaPlaylist {
 
     /// Wall time at which the last segment listed ends.
     pub fn end(&self) -> Option<Wall> {
-        self.entries.back().map(|entry| entry.segment.end())
+        self.segments.back().map(Segment::end)
     }
 
     /// Empties a live list that is too old to go on from, as if its segments had left one by one,
-    /// and leaves out `numbers` Media Sequence Numbers.
-    pub fn forget(&mut self, numbers: u64) {
+    /// and up to `unknown` further ones with it that players may have seen, each of which may have
+    /// begun with a discontinuity: numbers that players know never come back.
+    pub fn forget(&mut self, unknown: u64) {
         let discontinuities = self
             .segments()
             .filter(|segment| segment.discontinuity)
             .count();
-        self.discontinuity_sequence += discontinuities as u64;
-        self.sequence_next = self.sequence_next.saturating_add(numbers);
-        self.entries.clear();
+        self.discontinuity_sequence += discontinuities as u64 + unknown;
+        self.sequence_next = self.sequence_next.saturating_add(unknown);
+        self.segments.clear();
     }
 
     /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
     pub fn render(&self, directory: &str) -> String {
-        let mut text = String::with_capacity(128 + 64 * self.entries.len());
-        self.write(&mut text, directory)
-            .expect("a String takes all that is written");
-        text
+        let playlist = self;
+        Rendering {
+            playlist,
+            directory,
+        }
+        .to_string()
     }
 
     /// Takes out the segments that are too many.
@@ -217,16 +204,16 @@ impl MediaPlaylist {
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s.unwrap_or(0));
         let mut duration_90k = self.duration_90k();
         let mut removed = Vec::new();
-        while self.entries.len() > window {
-            let Some(first) = self.entries.front().map(|entry| entry.segment) else {
+        while self.segments.len() > window {
+            let Some(first) = self.segments.front().copied() else {
                 break;
             };
             duration_90k -= first.duration_90k;
-            let is_overlong = self.entries.len() > window + EXTRA_SEGMENTS_MAX;
+            let is_overlong = self.segments.len() > window + EXTRA_SEGMENTS_MAX;
             if duration_90k < least_90k && !is_overlong {
                 break;
             }
-            self.entries.pop_front();
+            self.segments.pop_front();
             self.discontinuity_sequence += u64::from(first.discontinuity);
             let keep_90k = first.duration_90k + self.duration_longest_90k;
             let keep = Duration::from_micros(micros(keep_90k));
@@ -237,72 +224,75 @@ impl MediaPlaylist {
         }
         removed
     }
+}
 
-    fn write(&self, text: &mut String, directory: &str) -> fmt::Result {
-        let sequence = self
-            .entries
-            .front()
-            .map_or(0, |entry| entry.segment.sequence);
-        let target_duration_s = self.target_duration_s.unwrap_or(1);
+/// A playlist as it is written below a directory of segments.
+struct Rendering<'a> {
+    playlist: &'a MediaPlaylist,
+    directory: &'a str,
+}
+
+impl Display for Rendering<'_> {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MediaPlaylist { kind, segments, .. } = self.playlist;
+        let target_duration_s = self.playlist.target_duration_s.unwrap_or(1);
+        let sequence = segments.front().map_or(0, |segment| segment.sequence);
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
         writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
-        match self.kind {
+        match kind {
             Kind::Live { .. } => {
+                let discontinuity_sequence = self.playlist.discontinuity_sequence;
                 writeln!(
                     text,
-                    "#EXT-X-DISCONTINUITY-SEQUENCE:{}",
-                    self.discontinuity_sequence
+                    "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}"
                 )?;
             }
             Kind::Vod => {
                 writeln!(text, "#EXT-X-PLAYLIST-TYPE:VOD")?;
-                if self.segments().all(|segment| segment.independent) {
+                if segments.iter().all(|segment| segment.independent) {
                     writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
                 }
             }
         }
-        for (index, entry) in self.entries.iter().enumerate() {
-            self.write_entry(text, (directory, index == 0), entry)?;
+        for (index, segment) in segments.iter().enumerate() {
+            self.write_segment(text, index == 0, segment)?;
         }
-        match self.kind {
+        match kind {
             Kind::Live { .. } => Ok(()),
             Kind::Vod => writeln!(text, "#EXT-X-ENDLIST"),
         }
     }
+}
 
-    fn write_entry(
+impl Rendering<'_> {
+    fn write_segment(
         &self,
-        text: &mut String,
-        (directory, is_first): (&str, bool),
-        entry: &Entry,
+        text: &mut fmt::Formatter<'_>,
+        is_first: bool,
+        segment: &Segment,
     ) -> fmt::Result {
-        let Entry {
-            segment,
-            duration_micros,
-        } = entry;
         if segment.discontinuity {
             writeln!(text, "#EXT-X-DISCONTINUITY")?;
         }
         // A file has no wall time.
-        if self.kind != Kind::Vod && (is_first || segment.discontinuity) {
+        if self.playlist.kind != Kind::Vod && (is_first || segment.discontinuity) {
             writeln!(
                 text,
                 "#EXT-X-PROGRAM-DATE-TIME:{:.3}",
                 timestamp(segment.date_time)
             )?;
         }
-        let (seconds, micros) = (duration_micros / 1_000_000, duration_micros % 1_000_000);
-        writeln!(
-            text,
-            "#EXTINF:{seconds}.{micros:06},\n{directory}segment-{}.ts",
-            segment.sequence
-        )
+        let micros = micros(segment.duration_90k);
+        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+        writeln!(text, "#EXTINF:{seconds}.{fraction:06},")?;
+        writeln!(text, "{}segment-{}.ts", self.directory, segment.sequence)
     }
 }
 
+/// `duration_90k` in microseconds, rounded to the nearest: so close that the ticks can be read back.
 fn micros(duration_90k: u64) -> u64 {
-    duration_90k * 100 / 9
+    (duration_90k * 200 + 9) / 18
 }
 
 fn rounded_s(duration_90k: u64) -> u32 {
@@ -311,4 +301,254 @@ fn rounded_s(duration_90k: u64) -> u32 {
 
 fn timestamp(wall: Wall) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(wall.as_nanos())).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Wall = Wall::from_nanos(1_767_225_600_123_456_789);
+
+    fn segment(sequence: u64, duration_90k: u64) -> Segment {
+        Segment {
+            sequence,
+            duration_90k,
+            target_duration_s: 6,
+            bytes: 1_000_000,
+            discontinuity: false,
+            independent: true,
+            date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
+        }
+    }
+
+    #[test]
+    fn live_lists_the_last_segments_with_their_date() {
+        let mut playlist = MediaPlaylist::live(3);
+        playlist.push(segment(7, 540_000));
+        playlist.push(segment(8, 540_540));
+        playlist.push(Segment {
+            discontinuity: true,
+            ..segment(9, 450_000)
+        });
+        insta::assert_snapshot!(playlist.render(""), @r"
+        #EXTM3U
+        #EXT-X-VERSION:3
+        #EXT-X-TARGETDURATION:6
+        #EXT-X-MEDIA-SEQUENCE:7
+        #EXT-X-DISCONTINUITY-SEQUENCE:0
+        #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.123Z
+        #EXTINF:6.000000,
+        segment-7.ts
+        #EXTINF:6.006000,
+        segment-8.ts
+        #EXT-X-DISCONTINUITY
+        #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:12.123Z
+        #EXTINF:5.000000,
+        segment-9.ts
+        ");
+    }
+
+    #[test]
+    fn a_discontinuity_that_leaves_is_counted() {
+        let mut playlist = MediaPlaylist::live(3);
+        playlist.push(Segment {
+            discontinuity: true,
+            ..segment(7, 540_000)
+        });
+        for sequence in 8..=10 {
+            playlist.push(segment(sequence, 540_000));
+        }
+        assert!(playlist.render("").contains(
+            "#EXT-X-MEDIA-SEQUENCE:8\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-PROGRAM-DATE-TIME"
+        ));
+    }
+
+    #[test]
+    fn vod_lists_everything_and_ends() {
+        let mut playlist = MediaPlaylist::vod();
+        playlist.push(segment(0, 750_000));
+        playlist.push(segment(1, 30_001));
+        insta::assert_snapshot!(playlist.render(""), @r"
+        #EXTM3U
+        #EXT-X-VERSION:3
+        #EXT-X-TARGETDURATION:8
+        #EXT-X-MEDIA-SEQUENCE:0
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXTINF:8.333333,
+        segment-0.ts
+        #EXTINF:0.333344,
+        segment-1.ts
+        #EXT-X-ENDLIST
+        ");
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_decoded_alone_takes_the_claim_back() {
+        let mut playlist = MediaPlaylist::vod();
+        playlist.push(Segment {
+            independent: false,
+            ..segment(0, 540_000)
+        });
+        assert!(!playlist.render("").contains("INDEPENDENT"));
+    }
+
+    #[test]
+    fn a_removed_segment_is_kept_for_itself_and_the_longest_playlist_that_listed_it() {
+        let mut playlist = MediaPlaylist::live(3);
+        for sequence in 0..3 {
+            assert_eq!(playlist.push(segment(sequence, 540_000)), []);
+        }
+        let removed = playlist.push(segment(3, 540_000));
+        assert_eq!(removed.len(), 1);
+        assert_eq!(removed[0].segment.sequence, 0);
+        assert_eq!(removed[0].keep, Duration::from_secs(6 + 18));
+    }
+
+    #[test]
+    fn short_segments_stay_until_three_target_durations_are_listed() {
+        let mut playlist = MediaPlaylist::live(3);
+        for sequence in 0..12 {
+            assert_eq!(playlist.push(segment(sequence, 135_000)), [], "1.5 s each");
+        }
+        for sequence in 12..20 {
+            playlist.push(segment(sequence, 540_000));
+        }
+        assert_eq!(playlist.len(), 3);
+    }
+
+    #[test]
+    fn the_list_stays_bounded_while_segments_last_no_time() {
+        let mut playlist = MediaPlaylist::live(3);
+        for sequence in 0..200 {
+            playlist.push(segment(sequence, 1));
+        }
+        assert_eq!(playlist.len(), 3 + EXTRA_SEGMENTS_MAX);
+    }
+
+    #[test]
+    fn extinf_is_within_half_a_microsecond() {
+        for duration_90k in [1, 3_003, 540_540, 540_541, 584_999] {
+            let error = (micros(duration_90k) * 9).abs_diff(duration_90k * 100);
+            assert!(error * 2 <= 9, "{duration_90k}");
+        }
+    }
+
+    #[test]
+    fn a_list_read_back_is_written_as_it_was() {
+        let mut playlist = MediaPlaylist::live(4);
+        for (sequence, duration_90k) in (70..).zip([540_541, 1, 584_999, 30_001, 450_007]) {
+            playlist.push(Segment {
+                discontinuity: sequence == 72,
+                ..segment(sequence, duration_90k)
+            });
+        }
+        let text = playlist.render("HD/");
+        let back = MediaPlaylist::resume(&text, 4).expect("a live list");
+        assert_eq!(back.render("HD/"), text);
+        assert_eq!(back.sequence_next(), 75);
+    }
+
+    /// One published playlist, read back by the rules of RFC 8216.
+    #[derive(Debug, Default, Clone, PartialEq)]
+    struct Version {
+        target: u64,
+        sequence: u64,
+        discontinuity_sequence: u64,
+        /// Tags and URI of each segment.
+        segments: Vec<String>,
+    }
+
+    fn read(text: &str) -> Version {
+        let mut version = Version::default();
+        let mut tags = String::new();
+        for line in text.lines() {
+            let number = || {
+                line.rsplit(':')
+                    .next()
+                    .and_then(|digits| digits.parse().ok())
+            };
+            if line.starts_with("#EXT-X-TARGETDURATION") {
+                version.target = number().expect("a number");
+            } else if line.starts_with("#EXT-X-MEDIA-SEQUENCE") {
+                version.sequence = number().expect("a number");
+            } else if line.starts_with("#EXT-X-DISCONTINUITY-SEQUENCE") {
+                version.discontinuity_sequence = number().expect("a number");
+            } else if line.starts_with("#EXTINF") || line == "#EXT-X-DISCONTINUITY" {
+                tags.push_str(line);
+            } else if !line.starts_with('#') {
+                tags.push_str(line);
+                version.segments.push(std::mem::take(&mut tags));
+            }
+        }
+        version
+    }
+
+    /// Checks that `after` may follow `before` (RFC 8216 §6.2.1, §6.2.2).
+    fn may_follow(before: &Version, after: &Version) {
+        assert_eq!(after.target, before.target);
+        let removed = after
+            .sequence
+            .checked_sub(before.sequence)
+            .expect("never steps back");
+        let removed = usize::try_from(removed).expect("few");
+        let (gone, kept) = before.segments.split_at(removed);
+        assert_eq!(
+            &after.segments[..kept.len()],
+            kept,
+            "what stays is untouched"
+        );
+        assert_eq!(after.segments.len(), kept.len() + 1, "one is appended");
+        let breaks = gone
+            .iter()
+            .filter(|tags| tags.contains("DISCONTINUITY"))
+            .count() as u64;
+        assert_eq!(
+            after.discontinuity_sequence,
+            before.discontinuity_sequence + breaks
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_read_back_with_a_panic(text in "(#[A-Z-]{3,24}[:,]?[0-9.+TZ:-]{0,22}\n|s.ts\n){0,9}") {
+            let text = format!(
+                "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n{text}"
+            );
+            MediaPlaylist::resume(&text, 5);
+        }
+
+        #[test]
+        fn each_version_may_follow_the_one_before(
+            window in 0..12_usize,
+            first in 0..1_u64 << 60,
+            segments in prop::collection::vec((1..585_000_u64, any::<bool>()), 1..80),
+        ) {
+            let mut playlist = MediaPlaylist::live(window);
+            let mut before = None;
+            let mut removed_next = first;
+            for (sequence, (duration_90k, discontinuity)) in (first..).zip(segments) {
+                let listed_90k = playlist.duration_90k();
+                let removed = playlist.push(Segment {
+                    discontinuity,
+                    date_time: START,
+                    ..segment(sequence, duration_90k)
+                });
+                for removed in removed {
+                    prop_assert_eq!(removed.segment.sequence, removed_next);
+                    removed_next += 1;
+                    let least = listed_90k + removed.segment.duration_90k;
+                    prop_assert!(removed.keep >= Duration::from_micros(micros(least)));
+                    prop_assert!(playlist.duration_90k() >= 3 * 6 * SECOND_90K);
+                }
+                let after = read(&playlist.render(""));
+                if let Some(before) = before.replace(after.clone()) {
+                    may_follow(&before, &after);
+                }
+                prop_assert_eq!(after.segments.len(), playlist.len());
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@ use weir_hal::Wall;
 
 use crate::segment::{MediaPlaylist, Segment};
 
+/// Numbers from here on are not believed: they leave no room to count on.
+const SEQUENCE_MAX: u64 = 1 << 62;
+
 /// What the tags before the first segment say of the list.
 #[derive(Debug, Default)]
 struct Header {
@@ -36,9 +39,10 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
         if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
             header.target_duration_s = Some(value.parse().ok()?);
         } else if let Some(value) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
-            header.sequence = Some(value.parse().ok()?);
+            header.sequence = value.parse().ok().filter(|first| *first < SEQUENCE_MAX);
         } else if let Some(value) = line.strip_prefix("#EXT-X-DISCONTINUITY-SEQUENCE:") {
-            header.discontinuity_sequence = Some(value.parse().ok()?);
+            let number = value.parse().ok();
+            header.discontinuity_sequence = number.filter(|first| *first < SEQUENCE_MAX);
         } else if line.starts_with('#') {
             tags.read(line)?;
         } else {
@@ -63,11 +67,9 @@ impl Tags {
             }
             let seconds: u64 = seconds.parse().ok()?;
             let micros: u64 = micros.parse().ok()?;
-            self.duration_90k = Some(
-                (seconds.checked_mul(1_000_000)? + micros)
-                    .checked_mul(9)?
-                    .div_ceil(100),
-            );
+            let micros = seconds.checked_mul(1_000_000)?.checked_add(micros)?;
+            // The nearest tick: the very one that was rounded to microseconds.
+            self.duration_90k = Some(micros.checked_mul(9)?.checked_add(50)? / 100);
         } else if let Some(value) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
             let at: jiff::Timestamp = value.parse().ok()?;
             self.date_time = Some(Wall::from_nanos(u64::try_from(at.as_nanosecond()).ok()?));
@@ -83,9 +85,12 @@ impl Tags {
         target_duration_s: u32,
         last: Option<&Segment>,
     ) -> Option<Segment> {
+        let duration_max_90k = (u64::from(target_duration_s) + 1) * 90_000;
         Some(Segment {
             sequence,
-            duration_90k: self.duration_90k?,
+            duration_90k: self
+                .duration_90k
+                .filter(|duration| *duration < duration_max_90k)?,
             target_duration_s,
             bytes: 0,
             discontinuity: self.discontinuity,

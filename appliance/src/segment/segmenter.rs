@@ -1,6 +1,6 @@
 //! Cuts the packets of one program into Media Segments at random access points.
 //!
-//! Source: RFC 8216 §3.2, §4.3.3.1; ISO/IEC 13818-1 §2.4.3.5 (random_access_indicator).
+//! Source: RFC 8216 §3.2, §4.3.3.1; ISO/IEC 13818-1 §2.4.3.5 (`random_access_indicator`).
 //!
 //! Nothing leaves before the first random access point, and nothing of a PES packet or section
 //! that began before it. From there on every packet leaves once, in order, as it came; PAT and
@@ -18,10 +18,10 @@ use crate::{
     segment::{
         Counters, Output, Phase, Rules,
         coding::Coding,
-        cut::{OpenSegment, Reason},
+        cut::{Circumstances, OpenSegment, Reason},
         date_time::DateTime,
         mux::Tables,
-        on_air::{Candidate, Circumstances, Cut, OnAir},
+        on_air::{Candidate, Cut, OnAir},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
         sequence::{first_sequence, until_grid_line},

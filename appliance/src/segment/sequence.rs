@@ -43,26 +43,23 @@ mod tests {
     const TARGET: Duration = Duration::from_secs(6);
     const SECOND: u64 = 90_000;
 
-    fn wall(seconds: f64) -> Wall {
-        Wall::from_nanos((seconds * 1e9) as u64)
-    }
-
     #[test]
     fn boxes_that_join_at_different_moments_agree() {
-        // PTS 100 s was on air at wall time 1_000_000.7 s.
-        let at = |pts: u64, jitter: f64| {
-            let now = wall(1_000_000.7 + pts as f64 - 100.0 + jitter);
-            first_sequence(now, Pts::from_ticks(pts * SECOND), TARGET)
+        // PTS 100 s is on air at wall time 1,000,000.7 s.
+        let at = |pts_s: u64, jitter_ms: u64| {
+            let now_ms = 1_000_000_700 + (pts_s * 1_000) - 100_000 + jitter_ms;
+            let now = Wall::from_nanos(now_ms * 1_000_000);
+            first_sequence(now, Pts::from_ticks(pts_s * SECOND), TARGET)
         };
-        assert_eq!(at(100, 0.0), at(97, 0.3), "one cell: 96 s to 102 s");
-        assert_eq!(at(103, 0.0), at(100, 0.0) + 1);
-        assert_eq!(at(6 * 50, 0.2), at(100, 0.0) + 34);
+        assert_eq!(at(100, 0), at(97, 300), "one cell: 96 s to 102 s");
+        assert_eq!(at(103, 0), at(100, 0) + 1);
+        assert_eq!(at(300, 200), at(100, 0) + 34);
     }
 
     #[test]
     fn grows_with_wall_time() {
-        let day = first_sequence(wall(86_400.0), Pts::from_ticks(0), TARGET);
-        assert_eq!(day, 14_400);
+        let day = Wall::from_nanos(86_400 * 1_000_000_000);
+        assert_eq!(first_sequence(day, Pts::from_ticks(0), TARGET), 14_400);
     }
 
     #[test]

@@ -22,7 +22,7 @@ const INTERVALS: usize = 8;
 /// Intervals that differ by no more than this are even: 10 ms, a rounding of time stamps.
 const EVEN_90K: i64 = 900;
 
-const SECOND_90K: i64 = Pts::HZ as i64;
+const SECOND_90K: i64 = Pts::HZ.cast_signed();
 
 /// The Target Duration of one stream, and what is known before it is fixed.
 #[derive(Debug, Clone)]
@@ -123,4 +123,59 @@ fn rounded_s(duration_90k: i64) -> u32 {
 /// `span` in ticks of 90 kHz.
 pub(super) fn ticks(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_micros() * 9 / 100).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::segment::Phase;
+
+    fn learned(intervals_ms: &[i64], first_ms: i64) -> (u32, i64) {
+        let mut target = TargetDuration::new(&Rules {
+            target: Duration::from_secs(6),
+            duration_max: Duration::from_secs(12),
+            bytes_max: 0,
+            phase: Phase::Grid,
+        });
+        intervals_ms
+            .iter()
+            .for_each(|interval| target.observe(interval * 90));
+        (target.fix(first_ms * 90), target.limit_90k() / 90)
+    }
+
+    #[test]
+    fn even_intervals_give_the_multiple_that_reaches_the_target() {
+        assert_eq!(learned(&[2_000, 2_000], 4_000), (6, 6_499));
+        assert_eq!(learned(&[2_002; 3], 6_006), (6, 6_499));
+        assert_eq!(learned(&[4_000], 4_000), (8, 8_499));
+        assert_eq!(learned(&[1_920; 4], 7_680), (8, 8_499));
+        assert_eq!(learned(&[10_000], 10_000), (10, 10_499));
+    }
+
+    #[test]
+    fn uneven_intervals_give_the_target_and_the_longest() {
+        assert_eq!(learned(&[2_000, 700, 2_000], 4_700), (8, 8_499));
+        assert_eq!(learned(&[171, 192, 171], 6_000), (6, 6_499), "audio alone");
+    }
+
+    #[test]
+    fn no_interval_and_long_ones_give_the_longest_allowed() {
+        assert_eq!(learned(&[], 1_000), (12, 12_000));
+        assert_eq!(learned(&[20_000], 12_000), (12, 12_000));
+    }
+
+    #[test]
+    fn what_is_fixed_stays() {
+        let mut target = TargetDuration::new(&Rules {
+            target: Duration::from_secs(10),
+            duration_max: Duration::from_secs(20),
+            bytes_max: 0,
+            phase: Phase::Grid,
+        });
+        target.set(6);
+        assert_eq!(target.fix(900_000), 6);
+        assert_eq!(target.target_90k(), 540_000, "a larger target gives way");
+    }
 }

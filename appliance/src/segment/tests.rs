@@ -9,7 +9,9 @@ use crate::{
     demux::{Event, PACKET_BYTES, Packet, Pid, StreamParameters},
     segment::{
         MediaPlaylist, Phase, Rules,
-        fixture::{AUDIO, Bench, FRAME, PMT, SECOND, Unit, VIDEO, packets, program, rules},
+        fixture::{
+            AUDIO, Bench, FRAME, Made, PMT, SECOND, Unit, VIDEO, frames, packets, program, rules,
+        },
     },
 };
 
@@ -58,14 +60,14 @@ fn cuts_at_the_first_random_access_point_at_or_after_the_target() {
     let mut bench = Bench::first();
     bench.pictures(0, 30 * SECOND, 4 * SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [8.0, 8.0, 8.0, 6.0]);
+    assert_eq!(bench.durations_ms(), [8_000, 8_000, 8_000, 6_000]);
     assert!(bench.made.iter().all(|made| made.segment.independent));
 }
 
 #[test]
 fn a_target_missed_by_a_rounding_is_met() {
     let mut bench = Bench::first();
-    for ticks in (0..12 * SECOND).step_by(FRAME as usize) {
+    for ticks in frames(12 * SECOND) {
         // Every key frame comes a tenth of a millisecond early.
         let is_key = ticks % (6 * SECOND) == 0;
         let early = if is_key {
@@ -86,7 +88,7 @@ fn a_target_missed_by_a_rounding_is_met() {
 fn every_packet_leaves_once_and_in_order() {
     for understood_after in 1..=3 {
         let mut bench = Bench::first();
-        for ticks in (0..20 * SECOND).step_by(FRAME as usize) {
+        for ticks in frames(20 * SECOND) {
             let random_access = ticks % (2 * SECOND) == 0;
             bench.unit(Unit {
                 random_access,
@@ -96,14 +98,14 @@ fn every_packet_leaves_once_and_in_order() {
         }
         bench.finish();
         assert_eq!(bench.payload(), bench.sent);
-        assert_eq!(bench.durations(), [6.0, 6.0, 6.0, 2.0]);
+        assert_eq!(bench.durations_ms(), [6_000, 6_000, 6_000, 2_000]);
     }
 }
 
 #[test]
 fn a_segment_begins_with_the_packet_that_starts_the_unit() {
     let mut bench = Bench::first();
-    for ticks in (0..8 * SECOND).step_by(FRAME as usize) {
+    for ticks in frames(8 * SECOND) {
         let random_access = ticks % (2 * SECOND) == 0;
         bench.unit(Unit {
             random_access,
@@ -165,7 +167,7 @@ fn a_wrap_at_any_phase_changes_nothing() {
             "wrap {} before",
             WRAP - start
         );
-        bench.durations()
+        bench.durations_ms()
     };
     let expected = durations(0);
     for frames in 0..=500 {
@@ -202,11 +204,11 @@ fn durations_are_exact_with_b_pictures() {
         b_pictures(&mut bench, start, 24);
         bench.finish();
         // 1.92 s between key frames; the last segment lasts to the end of its last picture.
-        let [first, second, third, last] = bench.durations()[..] else {
-            panic!("{:?}", bench.durations());
+        let [first, second, third, last] = bench.durations_ms()[..] else {
+            panic!("{:?}", bench.durations_ms());
         };
-        assert_eq!([first, second, third], [7.68, 7.68, 7.68]);
-        assert!((last - 0.96).abs() < 0.081, "{last}");
+        assert_eq!([first, second, third], [7_680, 7_680, 7_680]);
+        assert!(last.abs_diff(960) <= 80, "{last}");
         assert_eq!(bench.discontinuities(), [0; 0]);
     }
 }
@@ -219,7 +221,7 @@ fn a_jump_cuts_at_once_with_a_discontinuity() {
         let before = bench.sent.len();
         bench.pictures(target, 2 * SECOND, SECOND);
         bench.finish();
-        assert_eq!(bench.durations(), [2.0, 2.0]);
+        assert_eq!(bench.durations_ms(), [2_000, 2_000]);
         assert_eq!(bench.discontinuities(), [1]);
         assert_eq!(bench.made[0].payload(), bench.sent[..before]);
         assert_eq!(bench.payload(), bench.sent);
@@ -274,7 +276,7 @@ fn silence_longer_than_a_segment_may_last_is_not_part_of_it() {
     bench.pictures(27 * SECOND, 12 * SECOND, SECOND);
     bench.finish();
     // The third segment has 3 s of pictures, then 6 s are missing.
-    assert_eq!(bench.durations()[..4], [6.0, 6.0, 3.0, 3.0]);
+    assert_eq!(bench.durations_ms()[..4], [6_000, 6_000, 3_000, 3_000]);
     let third = bench.made[2].segment.sequence;
     assert_eq!(bench.discontinuities(), [third + 1]);
     assert!(
@@ -292,8 +294,12 @@ fn a_missing_random_access_point_forces_a_cut_within_the_target_duration() {
     bench.pictures(12 * SECOND, 20 * SECOND, 100 * SECOND);
     bench.finish();
     assert_eq!(bench.made[0].segment.target_duration_s, 6);
-    let longest = bench.durations().into_iter().fold(0.0, f64::max);
-    assert!(longest < 6.5, "{longest}");
+    assert!(
+        bench
+            .durations_ms()
+            .into_iter()
+            .all(|duration| duration < 6_500)
+    );
     assert_eq!(bench.discontinuities(), [0; 0]);
     assert_eq!(bench.segmenter.counters().target_overruns, 3);
     let dependent = bench.made.iter().filter(|made| !made.segment.independent);
@@ -305,7 +311,7 @@ fn a_file_is_cut_off_random_access_at_the_longest_duration_only() {
     let mut bench = Bench::first();
     bench.pictures(0, 30 * SECOND, 100 * SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [12.0, 12.0, 6.0]);
+    assert_eq!(bench.durations_ms(), [12_000, 12_000, 6_000]);
 }
 
 #[test]
@@ -316,7 +322,10 @@ fn an_early_random_access_point_is_taken_when_the_next_would_overrun() {
     // A scene change moves the key frames: 22, 23, 25, 27, 29 s.
     bench.pictures(23 * SECOND, 12 * SECOND, 2 * SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [6.0, 6.0, 6.0, 5.0, 6.0, 6.0]);
+    assert_eq!(
+        bench.durations_ms(),
+        [6_000, 6_000, 6_000, 5_000, 6_000, 6_000]
+    );
     assert!(bench.made.iter().all(|made| made.segment.independent));
     assert_eq!(bench.segmenter.counters().early_cuts, 1);
 }
@@ -331,7 +340,7 @@ fn a_segment_that_reaches_its_size_is_cut_at_the_next_unit() {
         },
         0,
     );
-    for ticks in (0..6 * SECOND).step_by(FRAME as usize) {
+    for ticks in frames(6 * SECOND) {
         let random_access = ticks % (2 * SECOND) == 0;
         bench.unit(Unit {
             packets: 40,
@@ -395,7 +404,7 @@ fn a_unit_too_large_to_hold_back_is_passed_on_uncut() {
     bench.pictures(6 * SECOND + FRAME, 2 * SECOND, SECOND);
     bench.finish();
     assert_eq!(bench.segmenter.counters().hold_back_overflows, 1);
-    assert_eq!(bench.durations(), [6.04, 2.0]);
+    assert_eq!(bench.durations_ms(), [6_040, 2_000]);
     assert_eq!(bench.payload(), bench.sent);
 }
 
@@ -406,7 +415,7 @@ fn a_new_version_of_the_pmt_goes_out_at_once_without_a_cut() {
     bench.push(Event::Program(&program(1, 30)));
     bench.pictures(SECOND, SECOND, SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [2.0]);
+    assert_eq!(bench.durations_ms(), [2_000]);
     let versions: Vec<u8> = packets(&bench.made[0].bytes)
         .filter(|bytes| Packet::new(bytes).is_some_and(|packet| packet.pid() == PMT))
         .map(|bytes| bytes[6])
@@ -424,7 +433,7 @@ fn a_change_of_streams_cuts_at_the_next_random_access_point() {
     bench.unit(Unit::at(2 * SECOND));
     bench.pictures(2 * SECOND + FRAME, SECOND, SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [2.04, 1.0]);
+    assert_eq!(bench.durations_ms(), [2_040, 1_000]);
     assert_eq!(bench.discontinuities(), [1]);
     assert_eq!(bench.payload(), bench.sent);
 }
@@ -446,7 +455,7 @@ fn a_change_of_resolution_is_a_discontinuity_and_its_first_reading_is_not() {
     bench.push(Event::Parameters(VIDEO, &size(960)));
     bench.pictures(3 * SECOND, SECOND, SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [3.0, 1.0]);
+    assert_eq!(bench.durations_ms(), [3_000, 1_000]);
     assert_eq!(bench.discontinuities(), [1]);
 }
 
@@ -506,7 +515,7 @@ fn boxes_that_join_at_different_moments_cut_and_number_alike() {
     let same = same.expect("both boxes have the number");
     // Their serial numbers differ, their places do not.
     assert_eq!(same.segment.duration_90k, late.made[1].segment.duration_90k);
-    let wall = |made: &super::fixture::Made| made.segment.date_time.as_nanos() / 1_000_000;
+    let wall = |made: &Made| made.segment.date_time.as_nanos() / 1_000_000;
     assert!(wall(same).abs_diff(wall(&late.made[1])) <= 300);
 }
 
@@ -575,7 +584,7 @@ fn a_unit_without_time_stamps_is_passed_on_and_never_cut_at() {
     });
     bench.pictures(6 * SECOND + FRAME, SECOND, SECOND);
     bench.finish();
-    assert_eq!(bench.durations(), [6.04, 1.0]);
+    assert_eq!(bench.durations_ms(), [6_040, 1_000]);
 }
 
 /// What may happen to a stream at one picture.
@@ -653,7 +662,7 @@ proptest! {
         let phase = if grid { Phase::Grid } else { Phase::First };
         let mut bench = Bench::new(Rules { bytes_max: 1024 * 1024, ..rules(phase) }, 5);
         play(&mut bench, start, &happenings);
-        let mut playlist = MediaPlaylist::live(None, 5);
+        let mut playlist = MediaPlaylist::live(5);
         let mut before = None;
         for made in &bench.made {
             let segment = made.segment;

@@ -8,13 +8,13 @@ use crate::demux::{AccessUnit, Pts};
 
 /// A step back beyond this is a new time base. Streams that leave out DTS step back by a few
 /// pictures at every B picture, which stays below it.
-const STEP_BACK_MAX_90K: i64 = Pts::HZ as i64 / 2;
+const STEP_BACK_MAX_90K: i64 = Pts::HZ.cast_signed() / 2;
 
 /// A step forward beyond this is believed only when the next unit goes on from there.
-const STEP_FORWARD_CREDIBLE_90K: i64 = 2 * Pts::HZ as i64;
+const STEP_FORWARD_CREDIBLE_90K: i64 = 2 * Pts::HZ.cast_signed();
 
 /// A step forward beyond this is a new time base; below it, pictures are missing.
-const STEP_FORWARD_MAX_90K: i64 = 10 * Pts::HZ as i64;
+const STEP_FORWARD_MAX_90K: i64 = 10 * Pts::HZ.cast_signed();
 
 /// Assumed distance of pictures until two were seen: 1/25 s.
 const FRAME_DEFAULT_90K: i64 = 3_600;

@@ -18,6 +18,10 @@ use crate::{
 /// Packets of a datagram: what fits into an Ethernet frame beside IP, UDP and RTP headers.
 pub(super) const DATAGRAM_PACKETS: usize = 7;
 
+/// Packets due later than this after the first of a datagram, 40 ms in ticks of 27 MHz, wait for
+/// the next: below 263 kb/s full datagrams would carry some packets, and their PCRs, too early.
+const DATAGRAM_SPAN_MAX: u64 = 1_080_000;
+
 /// Bytes of a full datagram with RTP header.
 const DATAGRAM_BYTES_MAX: usize = RTP_HEADER_BYTES + DATAGRAM_PACKETS * PACKET_BYTES;
 
@@ -127,7 +131,10 @@ impl<S: MulticastSender> Item<S> {
         if let Some(rtp) = &mut self.rtp {
             append(&mut self.datagram, &rtp.next_header(self.due));
         }
-        let count = DATAGRAM_PACKETS.min(self.queue.paced.len());
+        let first = self.queue.paced.iter().take(DATAGRAM_PACKETS);
+        let count = first
+            .take_while(|(due, _)| due.ticks_since(self.due) <= DATAGRAM_SPAN_MAX)
+            .count();
         for (_, packet) in self.queue.paced.drain(..count) {
             append(&mut self.datagram, &packet);
         }

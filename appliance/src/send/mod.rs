@@ -69,3 +69,6 @@ pub enum Error {
         source: weir_hal::Error,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,12 @@ impl Due {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The same in ticks of 90 kHz.
+    /// Ticks of 27 MHz since `earlier`, which is not later.
+    pub(super) const fn ticks_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The time since the first packet was due, in ticks of 90 kHz.
     pub const fn ticks_90k(self) -> u64 {
         self.0 / 300
     }
@@ -88,7 +93,7 @@ impl Pace {
     }
 
     /// Gives due times to the `packets` packets before the one that carries `pcr`, in which
-    /// `is_jump` tells of a discontinuity_indicator.
+    /// `is_jump` tells of a `discontinuity_indicator`.
     pub fn until_pcr(&mut self, packets: usize, pcr: Pcr, is_jump: bool) -> Interval {
         let packets = packets as u64;
         let step = self

@@ -1,7 +1,7 @@
 //! Makes the passes over a looping file one stream: moves PCR, PTS and DTS on from pass to pass
-//! and counts continuity_counter on.
+//! and counts `continuity_counter` on.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.3.3 (continuity_counter), §2.4.3.5 (PCR), §2.4.3.7 (PTS, DTS).
+//! Source: ISO/IEC 13818-1 §2.4.3.3 (`continuity_counter`), §2.4.3.5 (PCR), §2.4.3.7 (PTS, DTS).
 //! The first pass leaves as it came, byte for byte. Jumps within the file stay what they are;
 //! only the seam between two passes is mended. Pure.
 //!
@@ -39,7 +39,7 @@ pub struct Restamp {
     heads_unread: u64,
 }
 
-/// The continuity_counter of one PID.
+/// The `continuity_counter` of one PID.
 #[derive(Debug, Clone, Copy, Default)]
 struct Continuity {
     /// Added to every counter of this pass, modulo 16.
@@ -158,7 +158,7 @@ impl Restamp {
         }
     }
 
-    /// Sets continuity_counter: on the first packet of a PID in a pass to what follows the pass
+    /// Sets `continuity_counter`: on the first packet of a PID in a pass to what follows the pass
     /// before, then as the file goes.
     fn count_on(&mut self, bytes: &mut [u8; PACKET_BYTES]) {
         let Some(packet) = Packet::new(bytes).filter(|packet| packet.pid() != Pid::NULL) else {

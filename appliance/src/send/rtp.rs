@@ -59,7 +59,7 @@ impl RtpStream {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): neighbouring seeds give unrelated values.
+/// `SplitMix64` (Steele, Lea, Flood 2014): neighbouring seeds give unrelated values.
 fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -4,11 +4,11 @@
 //! bits of 90 kHz; a shift by whole ticks leaves the 27 MHz extension, marker and reserved bits
 //! as they are.
 //!
-//! Refuses: ESCR, DTS_next_AU and the splice times of SCTE 35, which no receiver of ours reads.
+//! Refuses: ESCR, `DTS_next_AU` and the splice times of SCTE 35, which no receiver of ours reads.
 
 use crate::demux::{PACKET_BYTES, Packet, Pcr, Pts};
 
-/// Bytes of a PES header from packet_start_code_prefix to the end of the DTS.
+/// Bytes of a PES header from `packet_start_code_prefix` to the end of the DTS.
 pub(super) const PES_HEAD_BYTES: usize = 19;
 
 /// Where the PTS begins in a PES header.
@@ -91,7 +91,7 @@ impl PesHead {
     }
 }
 
-/// The PCR of `packet`, unless its transport_error_indicator warns of it.
+/// The PCR of `packet`, unless its `transport_error_indicator` warns of it.
 pub(super) fn undamaged_pcr(packet: Packet<'_>) -> Option<Pcr> {
     let field = packet.adaptation_field()?;
     field.pcr().filter(|_| !packet.transport_error())

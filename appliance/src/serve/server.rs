@@ -158,6 +158,8 @@ impl<H: Handler> Server<H> {
     /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
     async fn converse(self: Arc<Self>, io: Guarded, mut draining: watch::Receiver<()>) {
         let service = service_fn(|request| self.answer(request));
+        // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
+        // begun to arrive and is not whole yet.
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())

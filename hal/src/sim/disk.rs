@@ -18,10 +18,13 @@ use std::{
     fmt::{self, Debug},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::platter::{Inode, Random};
+use super::{
+    Generator, lock,
+    platter::{Inode, below, coin},
+};
 use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
 
 /// Room on a new disk, so that a runaway test meets "full" before the machine's memory ends.
@@ -60,7 +63,7 @@ impl Disk {
     /// An empty disk of 4 GiB whose accidents are chosen by `seed`.
     pub fn new(seed: u64) -> Self {
         let names = BTreeMap::from([(PathBuf::from("/"), Node::Directory)]);
-        Self::with_names(seed, Random::new(seed), names)
+        Self::with_names(seed, Generator::new(seed), names)
     }
 
     /// Ends this machine and returns the disk as the next one finds it.
@@ -114,7 +117,7 @@ impl Disk {
         true
     }
 
-    fn with_names(seed: u64, random: Random, names: BTreeMap<PathBuf, Node>) -> Self {
+    fn with_names(seed: u64, random: Generator, names: BTreeMap<PathBuf, Node>) -> Self {
         let bytes_used = names.values().map(Node::bytes).sum();
         let state = State {
             is_powered: true,
@@ -133,7 +136,7 @@ impl Disk {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Runs one act on a machine that still has power.
@@ -235,6 +238,20 @@ impl crate::Disk for Disk {
         })
     }
 
+    fn remove_directory(&self, path: &Path) -> Result<(), Error> {
+        self.act("remove directory", path, |state| {
+            if state.node(path)?.kind() != FileKind::Directory {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            let is_parent = |name: &PathBuf| name.parent() == Some(path);
+            if state.names.keys().any(is_parent) {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            state.change_name(NameChange::Remove(path.into()));
+            Ok(())
+        })
+    }
+
     fn sync_directory(&self, path: &Path) -> Result<(), Error> {
         self.act("sync", path, |state| {
             state.node(path)?;
@@ -288,7 +305,7 @@ impl crate::File for File {
             let wanted = if fault.is_ok() {
                 bytes.len()
             } else {
-                state.random.below(bytes.len())
+                below(&mut state.random, bytes.len())
             };
             let start = index(offset)?;
             let mut content = self.inode.lock();
@@ -324,10 +341,7 @@ impl crate::File for File {
 
     fn lock_exclusive(&self) -> Result<(), Error> {
         self.disk.act("lock", &self.path, |_| {
-            let mut holds_lock = self
-                .holds_lock
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut holds_lock = lock(&self.holds_lock);
             let mut content = self.inode.lock();
             if content.is_locked && !*holds_lock {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -341,8 +355,7 @@ impl crate::File for File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        let holds_lock = self.holds_lock.get_mut();
-        if *holds_lock.unwrap_or_else(PoisonError::into_inner) {
+        if *lock(&self.holds_lock) {
             self.inode.lock().is_locked = false;
         }
     }
@@ -352,7 +365,7 @@ impl Drop for File {
 #[derive(Debug)]
 struct State {
     is_powered: bool,
-    random: Random,
+    random: Generator,
     names: BTreeMap<PathBuf, Node>,
     names_durable: BTreeMap<PathBuf, Node>,
     /// What led from `names_durable` to `names`, in order.
@@ -437,7 +450,7 @@ impl State {
     fn names_after_power_cut(&mut self) -> BTreeMap<PathBuf, Node> {
         let mut names = self.names_durable.clone();
         for change in &self.name_changes {
-            if self.random.coin() {
+            if coin(&mut self.random) {
                 change.apply(&mut names);
             }
         }

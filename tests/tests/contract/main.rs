@@ -6,6 +6,7 @@
 )]
 
 mod clock;
+mod disk;
 mod multicast;
 mod network;
 mod sensors;

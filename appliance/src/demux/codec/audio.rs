@@ -1,7 +1,8 @@
 //! Audio: the `CODECS` element, from the first frame header of a PES packet.
 //!
-//! Source: ISO/IEC 14496-3 §1.A.2 (ADTS), §1.7.2 (LOAS), §1.7.3 (StreamMuxConfig); ISO/IEC 11172-3
-//! §2.4.1.3 (MPEG audio header); ETSI TS 102 366 §4.4.2 and §E.1.2 (AC-3 bsid); RFC 6381 §3.3.
+//! Source: ISO/IEC 14496-3 §1.A.2 (ADTS), §1.7.2 (LOAS), §1.7.3 (`StreamMuxConfig`);
+//! ISO/IEC 11172-3 §2.4.1.3 (MPEG audio header);
+//! ETSI TS 102 366 §4.4.2 and §E.1.2 (AC-3 bsid); RFC 6381 §3.3.
 //!
 //! MPEG audio is named by its MPEG-4 object types: 32, 33, 34 for layers I, II, III. Players know
 //! `mp4a.40.34`; the older `mp4a.6B` for the same bytes is refused by some.
@@ -90,7 +91,7 @@ fn latm(bytes: &[u8]) -> Option<Frame> {
         // The configuration stands elsewhere, or in a form that broadcasters do not use.
         return Some((AAC_LC, fixed_header));
     }
-    let _framing_sub_frames_program_layer = bits.skip(1 + 6 + 4 + 3)?;
+    bits.skip(1 + 6 + 4 + 3)?;
     Some((aac(bits.unsigned(5)?)?, fixed_header))
 }
 

@@ -23,7 +23,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Reads a NAL unit: passes over each emulation_prevention_three_byte.
+    /// Reads a NAL unit: passes over each `emulation_prevention_three_byte`.
     pub(super) const fn of_nal(bytes: &'a [u8]) -> Self {
         Self {
             bytes,

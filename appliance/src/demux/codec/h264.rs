@@ -6,7 +6,7 @@
 //! Decoding can begin at an IDR picture, or at an I picture that needs no recovery time, as
 //! broadcasters send with open GOPs; either way only behind SPS and PPS of the same unit.
 //!
-//! Refuses: gradual refresh (recovery_frame_cnt above zero). Pictures would be shown half grey.
+//! Refuses: gradual refresh (`recovery_frame_cnt` above zero). Pictures would be shown half grey.
 
 use crate::demux::StreamParameters;
 use crate::demux::codec::bits::Bits;
@@ -45,9 +45,10 @@ pub(super) fn examine(head: &[u8]) -> Examination<'_> {
             }
             SLICE | SLICE_PARTITION_A => {
                 let may_begin = found.has_parameter_sets && recovers_at_once;
-                found.random_access = match may_begin {
-                    true => is_intra_slice(rest).or(unit.is_whole.then_some(false)),
-                    false => Some(false),
+                found.random_access = if may_begin {
+                    is_intra_slice(rest).or(unit.is_whole.then_some(false))
+                } else {
+                    Some(false)
                 };
                 break;
             }
@@ -58,17 +59,17 @@ pub(super) fn examine(head: &[u8]) -> Examination<'_> {
     found
 }
 
-/// Reads slice_type; `None` while the slice header is too short.
+/// Reads `slice_type`; `None` while the slice header is too short.
 fn is_intra_slice(slice: &[u8]) -> Option<bool> {
+    const I: u32 = 2;
+    const SI: u32 = 4;
     let mut bits = Bits::of_nal(slice);
     let _first_mb_in_slice = bits.exp_golomb()?;
     let slice_type = bits.exp_golomb()?;
-    const I: u32 = 2;
-    const SI: u32 = 4;
     Some(matches!(slice_type % 5, I | SI))
 }
 
-/// Reads recovery_frame_cnt of a recovery point among the messages of one SEI unit.
+/// Reads `recovery_frame_cnt` of a recovery point among the messages of one SEI unit.
 fn recovery_frames(messages: &[u8]) -> Option<u32> {
     let mut bits = Bits::of_nal(messages);
     loop {
@@ -110,7 +111,7 @@ pub(super) fn parameters(sps: &[u8]) -> Option<StreamParameters> {
     })
 }
 
-/// Reads chroma_format_idc and passes over the fields of the high profiles that follow it.
+/// Reads `chroma_format_idc` and passes over the fields of the high profiles that follow it.
 fn chroma_format(bits: &mut Bits<'_>, profile_idc: u32) -> Option<u32> {
     const FOUR_TWO_ZERO: u32 = 1;
     const FOUR_FOUR_FOUR: u32 = 3;
@@ -151,7 +152,7 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
     Some(())
 }
 
-/// Passes over log2_max_frame_num to gaps_in_frame_num_value_allowed_flag.
+/// Passes over `log2_max_frame_num` to `gaps_in_frame_num_value_allowed_flag`.
 fn skip_to_size(bits: &mut Bits<'_>) -> Option<()> {
     let _log2_max_frame_num = bits.exp_golomb()?;
     let pic_order_cnt_type = bits.exp_golomb()?;

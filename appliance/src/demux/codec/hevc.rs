@@ -7,13 +7,15 @@
 //!
 //! Refuses: layers above the base layer.
 
+use std::fmt::Write as _;
+
 use crate::demux::StreamParameters;
 use crate::demux::codec::bits::Bits;
 use crate::demux::codec::nal::{Unit, begins_with_unit, units};
 use crate::demux::codec::{Examination, millihertz};
 
 const VCL_LAST: u8 = 31;
-/// BLA_W_LP to CRA_NUT.
+/// `BLA_W_LP` to `CRA_NUT`.
 const IRAP: std::ops::RangeInclusive<u8> = 16..=21;
 const VPS: u8 = 32;
 const SPS: u8 = 33;
@@ -42,13 +44,13 @@ pub(super) fn examine(head: &[u8]) -> Examination<'_> {
             }
             _ => {}
         }
-        let has_sps = found.parameter_sets.is_some();
-        found.has_parameter_sets = vps_offset.is_some() && has_sps && has_pps;
+        let is_preceded = vps_offset.is_some() && found.parameter_sets.is_some();
+        found.has_parameter_sets = is_preceded && has_pps;
     }
     found
 }
 
-/// nal_unit_type; `None` for a unit of another layer or shorter than its header.
+/// `nal_unit_type`; `None` for a unit of another layer or shorter than its header.
 fn base_layer_type(unit: Unit<'_>) -> Option<u8> {
     let [first, second, ..] = *unit.bytes else {
         return None;
@@ -74,7 +76,7 @@ pub(super) fn parameters(parameter_sets: &[u8]) -> Option<StreamParameters> {
     })
 }
 
-/// Reads profile_tier_level( 1, … ) as the `CODECS` element.
+/// Reads `profile_tier_level`( 1, … ) as the `CODECS` element.
 fn profile_tier_level(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<String> {
     let space = match bits.unsigned(2)? {
         0 => "",
@@ -85,19 +87,18 @@ fn profile_tier_level(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option
     let tier = if bits.flag()? { 'H' } else { 'L' };
     let profile_idc = bits.unsigned(5)?;
     let compatibility = bits.unsigned(32)?.reverse_bits();
-    let constraints = [bits.unsigned(16)?, bits.unsigned(16)?, bits.unsigned(16)?];
+    let constraints = [bits.unsigned(24)? << 8, bits.unsigned(24)? << 8];
     let level_idc = bits.unsigned(8)?;
     skip_sub_layers(bits, max_sub_layers_minus1)?;
     let mut codec = format!("hvc1.{space}{profile_idc}.{compatibility:X}.{tier}{level_idc}");
-    let mut bytes: Vec<u32> = constraints
+    let [high, low] = constraints.map(u64::from);
+    let [bytes @ .., _, _] = (high << 32 | low << 8).to_be_bytes();
+    let used = bytes
         .iter()
-        .flat_map(|two| [two >> 8, two & 0xFF])
-        .collect();
-    while bytes.last() == Some(&0) {
-        bytes.pop();
-    }
-    for byte in bytes {
-        codec += &format!(".{byte:X}");
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    for byte in bytes.iter().take(used) {
+        write!(codec, ".{byte:X}").ok()?;
     }
     Some(codec)
 }
@@ -145,7 +146,7 @@ fn resolution(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     (size.0 > 0 && size.1 > 0).then_some(size)
 }
 
-/// Reads the SPS from bit_depth_luma_minus8 to the timing of the VUI.
+/// Reads the SPS from `bit_depth_luma_minus8` to the timing of the VUI.
 fn vui_frame_rate(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<u32> {
     let _bit_depth_luma = bits.exp_golomb()?;
     let _bit_depth_chroma = bits.exp_golomb()?;
@@ -222,7 +223,7 @@ fn skip_short_term_sets(bits: &mut Bits<'_>) -> Option<()> {
     Some(())
 }
 
-/// Passes over st_ref_pic_set( `set` ); returns how many pictures it holds (NumDeltaPocs), which
+/// Passes over `st_ref_pic_set(set)`; returns how many pictures it holds (`NumDeltaPocs`), which
 /// the next set may need. `before` is that number of the set before.
 fn skip_short_term_set(bits: &mut Bits<'_>, set: u32, before: u32) -> Option<u32> {
     const PICTURES_MAX: u32 = 32;
@@ -274,7 +275,7 @@ fn vui_timing(bits: &mut Bits<'_>) -> Option<u32> {
     timing(bits)
 }
 
-/// Reads timing_info_present_flag and what it announces; one tick makes a picture.
+/// Reads `timing_info_present_flag` and what it announces; one tick makes a picture.
 fn timing(bits: &mut Bits<'_>) -> Option<u32> {
     if !bits.flag()? {
         return None;

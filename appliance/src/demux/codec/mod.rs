@@ -11,6 +11,8 @@ mod h264;
 mod hevc;
 mod mpeg2;
 mod nal;
+#[cfg(test)]
+mod tests;
 
 use crate::demux::{AudioCodec, StreamParameters, VideoCodec};
 

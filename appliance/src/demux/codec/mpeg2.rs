@@ -43,7 +43,7 @@ pub(super) fn examine(head: &[u8]) -> Examination<'_> {
     found
 }
 
-/// picture_coding_type stands behind ten bits of temporal_reference.
+/// `picture_coding_type` stands behind ten bits of `temporal_reference`.
 fn is_intra(third: u8) -> bool {
     const I: u8 = 1;
     third >> 3 & 7 == I
@@ -68,7 +68,7 @@ pub(super) fn parameters(parameter_sets: &[u8]) -> Option<StreamParameters> {
         let _progressive_and_chroma_format = bits.unsigned(3)?;
         width += bits.unsigned(2)? << 12;
         height += bits.unsigned(2)? << 12;
-        let _bit_rate_marker_vbv_low_delay = bits.skip(12 + 1 + 8 + 1)?;
+        bits.skip(12 + 1 + 8 + 1)?;
         pictures *= u64::from(bits.unsigned(2)? + 1);
         seconds *= u64::from(bits.unsigned(5)? + 1);
     }
@@ -79,7 +79,7 @@ pub(super) fn parameters(parameter_sets: &[u8]) -> Option<StreamParameters> {
     })
 }
 
-/// frame_rate_code (table 6-4) as a ratio.
+/// `frame_rate_code` (table 6-4) as a ratio.
 fn frame_rate(code: u32) -> Option<(u64, u64)> {
     Some(match code {
         1 => (24_000, 1_001),
@@ -94,7 +94,7 @@ fn frame_rate(code: u32) -> Option<(u64, u64)> {
     })
 }
 
-/// The object type of profile_and_level_indication (tables 8-2 and 8-3).
+/// The object type of `profile_and_level_indication` (tables 8-2 and 8-3).
 fn object_type_of(profile_and_level: u32) -> u8 {
     const ESCAPE: u32 = 0x80;
     let profile = profile_and_level >> 4 & 7;

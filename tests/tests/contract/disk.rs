@@ -1,0 +1,258 @@
+//! Claims on [`weir_hal::Disk`] and [`weir_hal::File`].
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tempfile::TempDir;
+use weir_hal::{Access, DirectoryEntry, Disk, Error, File, FileKind};
+
+use crate::side::Side;
+
+crate::claims! {
+    bytes_are_read_where_they_were_written,
+    a_read_is_short_only_at_the_end,
+    a_write_beyond_the_end_leaves_zeros,
+    creating_empties_what_was_there,
+    a_missing_path_is_not_found,
+    a_list_is_ordered_and_tells_kinds_and_sizes,
+    only_directories_are_listed,
+    a_directory_is_made_with_its_parents_and_left_alone_if_there,
+    no_directory_is_made_below_a_file,
+    a_rename_replaces_and_open_handles_keep_their_file,
+    a_removed_file_is_read_to_its_end_by_who_has_it_open,
+    only_an_empty_directory_is_removed,
+    a_lock_is_held_against_other_handles_until_the_last_is_dropped,
+    what_can_be_written_can_be_synced,
+    usage_is_within_the_total,
+    errors_name_act_and_path,
+}
+
+/// A directory of its own on one side, named as a temporary one of this machine.
+struct Room {
+    disk: Arc<dyn Disk>,
+    directory: TempDir,
+}
+
+impl Room {
+    fn on(side: &impl Side) -> Self {
+        let disk = Arc::clone(&side.board().disk);
+        let directory = TempDir::new().unwrap();
+        disk.create_directory(directory.path()).unwrap();
+        Self { disk, directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn open(&self, name: &str, access: Access) -> Result<Arc<dyn File>, Error> {
+        self.disk.open(&self.path(name), access)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Arc<dyn File> {
+        let file = self.open(name, Access::Create).unwrap();
+        file.write_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn content(&self, name: &str) -> Vec<u8> {
+        content(&*self.open(name, Access::Read).unwrap())
+    }
+}
+
+fn content(file: &dyn File) -> Vec<u8> {
+    let mut content = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+    assert_eq!(file.read_at(&mut content, 0).unwrap(), content.len());
+    content
+}
+
+fn bytes_are_read_where_they_were_written(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"0123456789");
+    file.write_at(b"xyz", 4).unwrap();
+    let mut middle = [0; 5];
+    assert_eq!(file.read_at(&mut middle, 3).unwrap(), 5);
+    assert_eq!(&middle, b"3xyz7");
+    assert_eq!(room.content("a"), b"0123xyz789");
+    let again = room.open("a", Access::ReadWrite).unwrap();
+    again.write_at(b"!", 9).unwrap();
+    assert_eq!(content(&*file), b"0123xyz78!");
+}
+
+fn a_read_is_short_only_at_the_end(side: &impl Side) {
+    let room = Room::on(side);
+    let body = vec![7; 3_000_001];
+    let file = room.write("a", &body);
+    let mut buffer = vec![0; 3_000_100];
+    assert_eq!(file.read_at(&mut buffer, 0).unwrap(), 3_000_001);
+    assert_eq!(buffer[..3_000_001], body);
+    assert_eq!(file.read_at(&mut buffer, 2_999_999).unwrap(), 2);
+    assert_eq!(file.read_at(&mut buffer, 3_000_001).unwrap(), 0);
+    assert_eq!(file.read_at(&mut buffer, 9_000_000).unwrap(), 0);
+    assert_eq!(file.read_at(&mut [], 0).unwrap(), 0);
+}
+
+fn a_write_beyond_the_end_leaves_zeros(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"ab");
+    file.write_at(b"z", 5).unwrap();
+    assert_eq!(file.bytes().unwrap(), 6);
+    assert_eq!(room.content("a"), b"ab\0\0\0z");
+}
+
+fn creating_empties_what_was_there(side: &impl Side) {
+    let room = Room::on(side);
+    let older = room.write("a", b"old");
+    let newer = room.open("a", Access::Create).unwrap();
+    assert_eq!(older.bytes().unwrap(), 0);
+    newer.write_at(b"n", 0).unwrap();
+    assert_eq!(room.content("a"), b"n");
+}
+
+fn a_missing_path_is_not_found(side: &impl Side) {
+    let room = Room::on(side);
+    let (missing, orphan) = (room.path("missing"), room.path("missing/a"));
+    let disk = &room.disk;
+    let errors = [
+        disk.open(&missing, Access::Read).unwrap_err(),
+        disk.open(&missing, Access::ReadWrite).unwrap_err(),
+        disk.open(&orphan, Access::Create).unwrap_err(),
+        disk.kind(&missing).unwrap_err(),
+        disk.list(&missing).unwrap_err(),
+        disk.rename(&missing, &room.path("a")).unwrap_err(),
+        disk.remove(&missing).unwrap_err(),
+        disk.sync_directory(&missing).unwrap_err(),
+        disk.usage(&missing).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    }
+}
+
+fn a_list_is_ordered_and_tells_kinds_and_sizes(side: &impl Side) {
+    let room = Room::on(side);
+    for name in ["b", "a", "c"] {
+        room.write(name, name.as_bytes());
+    }
+    let nested = room.path("aa");
+    room.disk.create_directory(&nested).unwrap();
+    room.disk.open(&nested.join("x"), Access::Create).unwrap();
+    let entry = |name, kind, bytes| DirectoryEntry {
+        path: room.path(name),
+        kind,
+        bytes,
+    };
+    assert_eq!(
+        room.disk.list(room.directory.path()).unwrap(),
+        [
+            entry("a", FileKind::Regular, 1),
+            entry("aa", FileKind::Directory, 0),
+            entry("b", FileKind::Regular, 1),
+            entry("c", FileKind::Regular, 1),
+        ]
+    );
+}
+
+fn only_directories_are_listed(side: &impl Side) {
+    let room = Room::on(side);
+    room.write("a", b"a");
+    let error = room.disk.list(&room.path("a")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+}
+
+fn a_directory_is_made_with_its_parents_and_left_alone_if_there(side: &impl Side) {
+    let room = Room::on(side);
+    let deep = room.path("x/y/z");
+    room.disk.create_directory(&deep).unwrap();
+    room.disk.open(&deep.join("a"), Access::Create).unwrap();
+    room.disk.create_directory(&deep).unwrap();
+    assert_eq!(room.disk.kind(&deep).unwrap(), FileKind::Directory);
+    assert_eq!(room.disk.kind(&deep.join("a")).unwrap(), FileKind::Regular);
+}
+
+fn no_directory_is_made_below_a_file(side: &impl Side) {
+    let room = Room::on(side);
+    room.write("a", b"a");
+    let error = room.disk.create_directory(&room.path("a/b")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+}
+
+fn a_rename_replaces_and_open_handles_keep_their_file(side: &impl Side) {
+    let room = Room::on(side);
+    room.write("new", b"new");
+    room.write("name", b"older");
+    let older = room.open("name", Access::Read).unwrap();
+    let newer = room.open("new", Access::Read).unwrap();
+    room.disk
+        .rename(&room.path("new"), &room.path("name"))
+        .unwrap();
+    assert_eq!(room.content("name"), b"new");
+    assert_eq!(content(&*older), b"older");
+    assert_eq!(content(&*newer), b"new");
+    let error = room.disk.kind(&room.path("new")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+fn a_removed_file_is_read_to_its_end_by_who_has_it_open(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"body");
+    room.disk.remove(&room.path("a")).unwrap();
+    assert!(room.disk.list(room.directory.path()).unwrap().is_empty());
+    assert_eq!(content(&*file), b"body");
+}
+
+fn only_an_empty_directory_is_removed(side: &impl Side) {
+    let room = Room::on(side);
+    let directory = room.path("d");
+    room.disk.create_directory(&directory).unwrap();
+    room.write("d/a", b"body");
+    let refusal = room.disk.remove_directory(&directory).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::DirectoryNotEmpty);
+    let refusal = room.disk.remove_directory(&room.path("d/a")).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::NotADirectory);
+    room.disk.remove(&room.path("d/a")).unwrap();
+    room.disk.remove_directory(&directory).unwrap();
+    assert!(room.disk.list(room.directory.path()).unwrap().is_empty());
+    let refusal = room.disk.remove_directory(&directory).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::NotFound);
+}
+
+fn a_lock_is_held_against_other_handles_until_the_last_is_dropped(side: &impl Side) {
+    let room = Room::on(side);
+    let holder = room.write("lock", b"");
+    holder.lock_exclusive().unwrap();
+    holder.lock_exclusive().unwrap();
+    let other = room.open("lock", Access::ReadWrite).unwrap();
+    let error = other.lock_exclusive().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let second = Arc::clone(&holder);
+    drop(holder);
+    other.lock_exclusive().unwrap_err();
+    drop(second);
+    other.lock_exclusive().unwrap();
+}
+
+fn what_can_be_written_can_be_synced(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"body");
+    file.sync().unwrap();
+    room.disk.sync_directory(room.directory.path()).unwrap();
+    assert_eq!(room.content("a"), b"body");
+}
+
+fn usage_is_within_the_total(side: &impl Side) {
+    let room = Room::on(side);
+    let usage = room.disk.usage(room.directory.path()).unwrap();
+    assert!(usage.bytes_total > 0);
+    assert!(usage.bytes_free <= usage.bytes_total);
+}
+
+fn errors_name_act_and_path(side: &impl Side) {
+    let room = Room::on(side);
+    let missing = Path::new("/there/is/nothing/here");
+    let error = room.disk.open(missing, Access::Read).unwrap_err();
+    assert_eq!(error.to_string(), "cannot open /there/is/nothing/here");
+}
