@@ -148,7 +148,8 @@ impl Store {
         self.engine().counters()
     }
 
-    /// Waits until all that is committed by now would survive a power cut. Blocks.
+    /// Waits until all that is committed by now would survive a power cut, and all that is
+    /// evicted by now and not being read would stay away. Blocks.
     ///
     /// Returns false if that took longer than `within`, or if some object lives in memory alone
     /// because the disk is full or failed.

@@ -2,8 +2,9 @@
 //!
 //! An object is written to a temporary name, synced and renamed; the directory is synced after
 //! several renames together. A file that a newer object replaces is removed only when the newer
-//! one is durable; and once it is gone for good only, that newer one may be removed in its turn.
-//! So a power cut never brings an object back that was replaced by a durable one.
+//! one is durable; and only when it is gone for good may the newer one be removed in its turn.
+//! So a power cut never brings an object back that was replaced by a durable one, unless somebody
+//! was still reading it.
 
 use std::{
     io::ErrorKind,
@@ -50,6 +51,8 @@ pub(super) struct Keeper {
     superseded: Vec<Arc<Stored>>,
     /// Files whose removal failed, to be tried again; each still holds its room.
     stuck: Vec<Removal>,
+    /// The last flush that was asked for when all removals known then had been made.
+    flush_reached: u64,
     is_failing: bool,
     buffer: Vec<u8>,
 }
@@ -71,6 +74,7 @@ impl Keeper {
             has_superseded_unsynced: false,
             superseded: Vec::new(),
             stuck: Vec::new(),
+            flush_reached: 0,
             is_failing: false,
             buffer: Vec::with_capacity(2 * WRITE_BYTES),
         }
@@ -95,8 +99,8 @@ impl Keeper {
         }
     }
 
-    fn next_task(&self) -> Option<Task> {
-        let engine = &self.engine;
+    fn next_task(&mut self) -> Option<Task> {
+        let engine = Arc::clone(&self.engine);
         let mut index = engine.lock();
         let mut is_idle = false;
         loop {
@@ -107,11 +111,12 @@ impl Keeper {
             if !removals.is_empty() {
                 return Some(Task::Remove(removals));
             }
+            self.flush_reached = index.last_flush();
             let is_dirty = self.names_unsynced > 0;
             // A sync that failed is tried again only after a rest.
             let is_urgent = !self.is_failing
-                && (self.names_unsynced >= NAMES_UNSYNCED_MAX || index.flushes > 0);
-            if is_dirty && self.names_unsynced >= NAMES_UNSYNCED_MAX && is_urgent {
+                && (self.names_unsynced >= NAMES_UNSYNCED_MAX || index.has_unanswered_flush());
+            if is_urgent && self.names_unsynced >= NAMES_UNSYNCED_MAX {
                 return Some(Task::Sync);
             }
             if let Some(body) = index.next_queued() {
@@ -122,7 +127,7 @@ impl Keeper {
             }
             if !is_dirty {
                 // Nothing is unsynced: what the queue still held was passed over.
-                index.set_durable();
+                index.set_durable(self.flush_reached);
                 engine.progress.notify_all();
             }
             let (woken, wait) = engine
@@ -294,8 +299,18 @@ impl Keeper {
         true
     }
 
-    /// Removes files, those that were replaced by others first.
-    fn remove(&mut self, removals: Vec<Removal>) {
+    /// Removes files, but none before the files it replaced are gone for good.
+    fn remove(&mut self, mut removals: Vec<Removal>) {
+        let has_dropped = removals
+            .iter()
+            .any(|removal| removal.why == GivenUp::Dropped);
+        if has_dropped && !self.superseded.is_empty() {
+            if !self.sync() {
+                self.stuck.extend(removals);
+                return;
+            }
+            removals.extend(self.engine.removals.take());
+        }
         let (superseded, dropped): (Vec<_>, Vec<_>) = removals
             .into_iter()
             .partition(|removal| removal.why == GivenUp::Superseded);
@@ -303,8 +318,9 @@ impl Keeper {
             self.has_superseded_unsynced = true;
             self.remove_one(removal);
         }
-        if self.has_superseded_unsynced && !dropped.is_empty() {
-            self.sync();
+        if self.has_superseded_unsynced && !dropped.is_empty() && !self.sync() {
+            self.stuck.extend(dropped);
+            return;
         }
         for removal in dropped {
             self.remove_one(removal);
@@ -323,9 +339,8 @@ impl Keeper {
     }
 
     fn retry_stuck(&mut self) {
-        for removal in std::mem::take(&mut self.stuck) {
-            self.remove_one(removal);
-        }
+        let stuck = std::mem::take(&mut self.stuck);
+        self.remove(stuck);
     }
 
     /// Makes all names durable, then gives up what was kept only until now.
@@ -335,7 +350,7 @@ impl Keeper {
                 self.note_success();
                 self.names_unsynced = 0;
                 self.has_superseded_unsynced = false;
-                self.engine.lock().set_durable();
+                self.engine.lock().set_durable(self.flush_reached);
                 self.engine.progress.notify_all();
                 for stored in self.superseded.drain(..) {
                     stored.give_up(GivenUp::Superseded);

@@ -341,7 +341,8 @@ impl crate::File for File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        if *lock(&self.holds_lock) {
+        // A handle of a machine that lost power has nothing to say on the next one.
+        if self.disk.lock().is_powered && *lock(&self.holds_lock) {
             self.inode.lock().is_locked = false;
         }
     }
