@@ -27,7 +27,7 @@ use super::{
 
 /// How long the directory waits for another change before it is synced.
 const IDLE: Duration = Duration::from_millis(250);
-/// Names changed at most before the directory is synced.
+/// Names changed at most before the directory is synced, or is tried again to be.
 ///
 /// Together with [`IDLE`] this bounds what a power cut may take back to the last 4 s, and the
 /// cost to four syncs a second when little is written and to a sixteenth of a sync an object
@@ -45,6 +45,8 @@ pub(super) struct Keeper {
     sequence: u64,
     /// Names changed since the directory was synced.
     names_unsynced: usize,
+    /// How many of them do not wait any longer; more than usual after a sync that failed.
+    names_unsynced_max: usize,
     /// Whether one of these is the removal of a file that another one replaces.
     has_superseded_unsynced: bool,
     /// Files to remove after the next sync of the directory, when what replaces them is durable.
@@ -71,6 +73,7 @@ impl Keeper {
             directory,
             sequence,
             names_unsynced: 0,
+            names_unsynced_max: NAMES_UNSYNCED_MAX,
             has_superseded_unsynced: false,
             superseded: Vec::new(),
             stuck: Vec::new(),
@@ -111,24 +114,24 @@ impl Keeper {
             if !removals.is_empty() {
                 return Some(Task::Remove(removals));
             }
-            self.flush_reached = index.last_flush();
-            let is_dirty = self.names_unsynced > 0;
-            // A sync that failed is tried again only after a rest.
-            let is_urgent = !self.is_failing
-                && (self.names_unsynced >= NAMES_UNSYNCED_MAX || index.has_unanswered_flush());
-            if is_urgent && self.names_unsynced >= NAMES_UNSYNCED_MAX {
+            if self.stuck.is_empty() {
+                self.flush_reached = index.last_flush();
+            }
+            if self.names_unsynced >= self.names_unsynced_max {
                 return Some(Task::Sync);
             }
             if let Some(body) = index.next_queued() {
                 return Some(Task::Write(body));
             }
-            if is_dirty && (is_urgent || is_idle) {
-                return Some(Task::Sync);
-            }
-            if !is_dirty {
-                // Nothing is unsynced: what the queue still held was passed over.
+            let is_clean = self.names_unsynced == 0 && self.stuck.is_empty();
+            if is_clean {
+                // What the queue still held was passed over.
                 index.set_durable(self.flush_reached);
                 engine.progress.notify_all();
+            }
+            let is_urgent = index.has_unanswered_flush() && !self.needs_rest();
+            if !is_clean && (is_urgent || is_idle) {
+                return Some(Task::Sync);
             }
             let (woken, wait) = engine
                 .work
@@ -137,6 +140,11 @@ impl Keeper {
             index = woken;
             is_idle = wait.timed_out();
         }
+    }
+
+    /// Whether trying again at once would only fail again.
+    fn needs_rest(&self) -> bool {
+        self.names_unsynced_max > NAMES_UNSYNCED_MAX || !self.stuck.is_empty()
     }
 
     fn write(&mut self, body: &Arc<Body>) {
@@ -318,7 +326,9 @@ impl Keeper {
             self.has_superseded_unsynced = true;
             self.remove_one(removal);
         }
-        if self.has_superseded_unsynced && !dropped.is_empty() && !self.sync() {
+        let is_safe = dropped.is_empty()
+            || self.stuck.is_empty() && (!self.has_superseded_unsynced || self.sync());
+        if !is_safe {
             self.stuck.extend(dropped);
             return;
         }
@@ -349,6 +359,7 @@ impl Keeper {
             Ok(()) => {
                 self.note_success();
                 self.names_unsynced = 0;
+                self.names_unsynced_max = NAMES_UNSYNCED_MAX;
                 self.has_superseded_unsynced = false;
                 self.engine.lock().set_durable(self.flush_reached);
                 self.engine.progress.notify_all();
@@ -359,6 +370,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.note_failure(&error);
+                self.names_unsynced_max = self.names_unsynced + NAMES_UNSYNCED_MAX;
                 false
             }
         }
@@ -373,7 +385,7 @@ impl Keeper {
     }
 
     fn note_success(&mut self) {
-        if std::mem::replace(&mut self.is_failing, false) {
+        if self.stuck.is_empty() && std::mem::replace(&mut self.is_failing, false) {
             info!("the cache can be written again");
         }
     }

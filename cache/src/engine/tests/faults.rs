@@ -204,7 +204,11 @@ fn a_file_that_cannot_be_removed_keeps_its_room_and_evicts_no_others() {
     }
     disk.forbid_removals(true);
     drop(put(&store, "/new", Class::Low, &body(9, 9_000)));
-    assert!(store.flush(PATIENCE));
+    wait_until(|| store.counters().refused_no_space == 1);
+    assert!(
+        !store.flush(Duration::ZERO),
+        "what was evicted is still there"
+    );
     assert_eq!(names(&store), ["/1", "/2", "/3"], "only one was tried");
     assert_eq!(store.counters().bytes, 12 * 4096);
     disk.forbid_removals(false);

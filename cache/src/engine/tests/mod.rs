@@ -18,7 +18,7 @@ use weir_hal::{Disk, sim};
 use crate::{Class, Config, Error, Key, Object, Pin, Reader, Store};
 
 /// Longer than any act on a simulated disk takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const KIBIBYTE: u64 = 1024;
 
 /// A store with room for all that a test writes, unless the test says otherwise.
@@ -66,6 +66,15 @@ fn put(store: &Store, name: &str, class: Class, body: &[u8]) -> Pin {
 fn settle(store: &Store, name: &str, class: Class, body: &[u8]) {
     drop(put(store, name, class, body));
     assert!(store.flush(PATIENCE), "{name} does not reach the disk");
+}
+
+/// Gives way to other threads until a claim about the store holds.
+fn wait_until(holds: impl Fn() -> bool) {
+    let is_met = (0..u32::MAX).any(|_| {
+        std::thread::yield_now();
+        holds()
+    });
+    assert!(is_met, "it never holds");
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

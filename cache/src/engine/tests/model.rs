@@ -14,7 +14,7 @@ use crate::Writer;
 const KEYS: u8 = 5;
 const SLOTS: usize = 3;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Action {
     Begin { slot: usize, key: u8, class: Class },
     Append { slot: usize, salt: u8, bytes: usize },
