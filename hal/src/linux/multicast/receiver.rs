@@ -154,3 +154,62 @@ fn storage(address: SocketAddr) -> libc::sockaddr_storage {
     // SAFETY: `SockAddrStorage` is a transparent wrapper of `sockaddr_storage`.
     unsafe { ptr::read(address.as_ptr().cast()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process};
+
+    use super::*;
+    use crate::{InterfaceName, Multicast as _, linux};
+
+    /// Whether the kernel has joined a group for one source on loopback, as its table words them.
+    fn is_joined(table: &str, group: &str, source: &str) -> bool {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "hal::linux is where the ban on files ends"
+        )]
+        let text = fs::read_to_string(table).unwrap();
+        text.lines().any(|line| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            words == ["1", "lo", group, source, "1", "0"]
+        })
+    }
+
+    fn join(group: &str, source: &str) -> Receiver {
+        let membership = Membership {
+            group: group.parse().unwrap(),
+            source: Some(source.parse().unwrap()),
+            interface: InterfaceName::new("lo"),
+            receive_buffer_bytes: 1 << 16,
+        };
+        linux::Multicast::new().join(&membership).unwrap()
+    }
+
+    /// Two bytes that another run of these tests, at the same time, has not in its groups.
+    fn own_bytes() -> u16 {
+        u16::try_from(process::id() % 0x1_0000).unwrap()
+    }
+
+    #[test]
+    fn the_kernel_knows_the_source_and_forgets_it_with_the_receiver() {
+        let [high, low] = own_bytes().to_be_bytes();
+        let group = format!("0xe8fe{high:02x}{low:02x}");
+        let is_joined = || is_joined("/proc/net/mcfilter", &group, "0x7f000002");
+        let receiver = join(&format!("232.254.{high}.{low}:5000"), "127.0.0.2");
+        assert!(is_joined());
+        drop(receiver);
+        assert!(!is_joined());
+    }
+
+    #[test]
+    fn the_kernel_knows_the_ipv6_source_and_forgets_it_with_the_receiver() {
+        let own = own_bytes();
+        let group = format!("ff35000000000000000000008000{own:04x}");
+        let source = "fd000000000000000000000000000002";
+        let is_joined = || is_joined("/proc/net/mcfilter6", &group, source);
+        let receiver = join(&format!("[ff35::8000:{own:x}]:5000"), "fd00::2");
+        assert!(is_joined());
+        drop(receiver);
+        assert!(!is_joined());
+    }
+}
