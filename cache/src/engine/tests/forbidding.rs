@@ -80,6 +80,11 @@ impl Disk for Forbidding {
         self.disk.remove(path)
     }
 
+    fn remove_directory(&self, path: &Path) -> Result<(), Error> {
+        check(&self.removals, "remove directory", path)?;
+        self.disk.remove_directory(path)
+    }
+
     fn sync_directory(&self, path: &Path) -> Result<(), Error> {
         self.disk.sync_directory(path)
     }
