@@ -89,7 +89,7 @@ fn disturb(encoder: &mut Encoder, simulation: &Simulation, chance: &mut Generato
         1 => {
             encoder.pts_90k = encoder
                 .pts_90k
-                .saturating_sub(90_000 * (1 + chance.below(50_000)))
+                .saturating_sub(90_000 * (1 + chance.below(50_000)));
         }
         2 => encoder.pts_90k = (1 << 33) - 90_000 * 20,
         3 => simulation.ether.set_faults(WireFaults {
