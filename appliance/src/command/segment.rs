@@ -32,7 +32,7 @@ Writes DIR/media.m3u8 and DIR/segment-N.ts. Exits with 64 when there is no such 
 the file holds no transport stream or the directory cannot be written.";
 
 /// Target durations that are taken.
-const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// Counters that tell how much there was, and not that something is wrong.
 const PLAIN: [&str; 6] = [
@@ -293,7 +293,7 @@ impl Work<'_> {
             output,
         } = self;
         demux.push(packet, |event| {
-            segmenter.push(event, NOW, |made| output.take(made))
+            segmenter.push(event, NOW, |made| output.take(made));
         });
     }
 
@@ -412,7 +412,7 @@ impl<'a> OutputFiles<'a> {
 
 #[cfg(test)]
 mod tests {
-    use weir_hal::sim::{self, Call, Fault};
+    use weir_hal::sim;
 
     use super::*;
 
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_and_a_full_disk_are_named() {
+    fn a_missing_file_is_named() {
         let disk = sim::Disk::new(1);
         assert_eq!(text(&disk, None), "cannot open /media/in.ts");
     }
