@@ -94,6 +94,13 @@ pub trait Disk: Debug + Send + Sync {
     /// [`Error::Disk`] when it is missing or its directory may not be written.
     fn remove(&self, path: &Path) -> Result<(), Error>;
 
+    /// Removes a directory that is empty.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] with kind `DirectoryNotEmpty` when it is not; when it is missing, or its
+    /// own directory may not be written.
+    fn remove_directory(&self, path: &Path) -> Result<(), Error>;
+
     /// Makes the names in a directory (creations, renames, removals) survive a power cut.
     ///
     /// # Errors

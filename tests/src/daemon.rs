@@ -44,7 +44,8 @@ impl Daemon {
         let cache = folder.path().join("cache");
         let text = format!(
             "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n[management]\n\
-             listen = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\nsize = \"1GiB\"\n{channels}",
+             listen = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
+             size = \"1GiB\"\n{channels}",
             cache.display()
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");

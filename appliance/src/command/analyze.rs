@@ -342,3 +342,128 @@ fn survey(file: &Arc<dyn File>) -> Result<PcrSurvey, weir_hal::Error> {
     }
     Ok(survey)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use weir_hal::{Access, Disk, sim::Simulation};
+
+    use super::{AnalyzeError, Progress, analyze};
+    use crate::measure::{
+        Indicator, Report,
+        generator::{Timed, clean},
+    };
+
+    fn analyzed(bytes: &[u8]) -> Result<Report, AnalyzeError> {
+        let disk = Simulation::new(3).disk;
+        let path = Path::new("/stream.ts");
+        let file = disk.open(path, Access::Create).expect("room for a file");
+        file.write_at(bytes, 0).expect("room for its bytes");
+        analyze(&disk, path, |_| {})
+    }
+
+    fn bytes_of(stream: &[Timed]) -> Vec<u8> {
+        stream.iter().flat_map(|timed| timed.bytes).collect()
+    }
+
+    #[test]
+    fn a_file_takes_its_time_from_its_pcrs() {
+        let report = analyzed(&bytes_of(&clean(10_000))).expect("a stream");
+        assert_eq!(report.packets, 5_000);
+        assert_eq!(report.duration_s, Some(10.0));
+        assert_eq!(report.bitrate_bps, Some(752_000));
+        let failed = report
+            .tr_101_290
+            .iter()
+            .filter(|(_, count)| *count > Some(0));
+        assert_eq!(failed.count(), 0);
+    }
+
+    #[test]
+    fn a_file_of_many_blocks_is_read_to_its_end() {
+        let minute = bytes_of(&clean(60_000));
+        // Each minute begins a time base of its own, as in a file that was put together.
+        let whole = minute.repeat(3);
+        let disk = Simulation::new(3).disk;
+        let path = Path::new("/stream.ts");
+        let file = disk.open(path, Access::Create).expect("room for a file");
+        file.write_at(&whole, 0).expect("room for its bytes");
+        let mut told = Vec::new();
+        let report = analyze(&disk, path, |progress| told.push(progress)).expect("a stream");
+        let bytes_total = whole.len() as u64;
+        let end = Progress {
+            bytes_done: bytes_total,
+            bytes_total,
+        };
+        assert_eq!(told.last(), Some(&end));
+        assert!(told.len() > 10, "{}", told.len());
+        assert_eq!(report.duration_s, Some(180.0));
+        let steps = Indicator::PcrDiscontinuityIndicatorError;
+        assert_eq!(report.tr_101_290.count(steps), Some(2));
+        let late = Indicator::PcrRepetitionError;
+        assert_eq!(report.tr_101_290.count(late), Some(0));
+    }
+
+    #[test]
+    fn packets_of_204_bytes_and_a_start_amid_a_packet_are_read() {
+        let stream = clean(3_000);
+        let long: Vec<u8> = stream
+            .iter()
+            .flat_map(|timed| timed.bytes.into_iter().chain([0; 16]))
+            .collect();
+        let report = analyzed(&long).expect("a stream");
+        assert_eq!(report.packets, 1_500);
+        let report = analyzed(&bytes_of(&stream)[100..]).expect("a stream");
+        assert_eq!(report.packets, 1_499);
+    }
+
+    #[test]
+    fn a_loss_of_synchronisation_is_counted_where_it_happens() {
+        let stream = clean(4_000);
+        let (before, after) = stream.split_at(1_000);
+        let bytes = [bytes_of(before), vec![0; 1_000], bytes_of(after)].concat();
+        let report = analyzed(&bytes).expect("a stream");
+        let count = |indicator| report.tr_101_290.count(indicator);
+        assert_eq!(count(Indicator::TsSyncLoss), Some(1));
+        assert_eq!(count(Indicator::SyncByteError), Some(2));
+        assert_eq!(report.packets, 2_000);
+    }
+
+    #[test]
+    fn what_is_no_stream_is_refused_with_a_sentence_that_names_it() {
+        let sentence = |bytes: &[u8]| analyzed(bytes).expect_err("no stream").to_string();
+        assert_eq!(
+            sentence(&[]),
+            "/stream.ts is empty; name a file that holds a transport stream"
+        );
+        assert!(sentence(&[1; 5_000]).starts_with("/stream.ts holds no transport stream: "));
+        let disk = Simulation::new(3).disk;
+        disk.create_directory(Path::new("/streams")).expect("room");
+        let directory = analyze(&disk, Path::new("/streams"), |_| {});
+        assert!(matches!(directory, Err(AnalyzeError::NotAFile { .. })));
+        let missing = analyze(&disk, Path::new("/nothing.ts"), |_| {});
+        assert!(matches!(missing, Err(AnalyzeError::Disk(_))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_damage_to_a_file_is_survived(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..60),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = bytes_of(&clean(400));
+            for (place, value) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            bytes.truncate(cut.index(bytes.len()));
+            if let Ok(report) = analyzed(&bytes) {
+                prop_assert!(report.packets <= 200);
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use std::{error::Error, io};
 
 use super::{analyze::AnalyzeError, probe::ProbeError, segment};
-use crate::{app::AppError, config::LoadError, send};
+use crate::{app::AppError, config::LoadError, demo::DemoError, send};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub enum CommandError {
     /// A file cannot be sent.
     #[error(transparent)]
     Send(#[from] send::Error),
+    /// The demo cannot run.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// There is no live stream to measure.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -67,16 +70,14 @@ impl CommandError {
             Self::Configuration(LoadError::Read(error))
             | Self::Hal(error)
             | Self::Analyze(AnalyzeError::Disk(error))
-            | Self::Segment(segment::Error::Hal(error)) => hal_status(error),
-            Self::App(AppError::Listen { .. } | AppError::Thread(_))
-            | Self::Runtime(_)
-            | Self::Probe(_)
-            | Self::Send(send::Error::Send { .. }) => ExitStatus::Unavailable,
-            Self::App(AppError::Store(_))
-            | Self::Analyze(_)
-            | Self::Segment(_)
-            | Self::Send(_)
-            | Self::Output(_) => ExitStatus::Io,
+            | Self::Segment(segment::Error::Hal(error))
+            | Self::Demo(DemoError::Hal(error)) => hal_status(error),
+            Self::App(error) | Self::Demo(DemoError::App(error)) => app_status(error),
+            Self::Send(error) | Self::Demo(DemoError::Send(error)) => send_status(error),
+            Self::Demo(DemoError::Thread(_)) | Self::Runtime(_) | Self::Probe(_) => {
+                ExitStatus::Unavailable
+            }
+            Self::Analyze(_) | Self::Segment(_) | Self::Output(_) => ExitStatus::Io,
         }
     }
 
@@ -96,6 +97,20 @@ pub fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     sentence
+}
+
+fn app_status(error: &AppError) -> ExitStatus {
+    match error {
+        AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
+        AppError::Store(_) => ExitStatus::Io,
+    }
+}
+
+fn send_status(error: &send::Error) -> ExitStatus {
+    match error {
+        send::Error::Send { .. } => ExitStatus::Unavailable,
+        send::Error::Read { .. } | send::Error::Unpaced { .. } => ExitStatus::Io,
+    }
 }
 
 fn hal_status(error: &weir_hal::Error) -> ExitStatus {

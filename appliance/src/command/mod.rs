@@ -6,6 +6,7 @@
 
 pub mod analyze;
 pub mod check;
+pub mod demo;
 mod error;
 mod log;
 pub mod probe;
@@ -26,7 +27,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  done
   64  the command line cannot be obeyed
-  69  a port, group or interface is not to be had
+  69  a port, group, interface or source is not to be had
   74  a file cannot be read or written
   78  the configuration has mistakes
 
@@ -56,6 +57,9 @@ pub struct Arguments {
 /// The commands of `weir`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// `weir demo`
+    #[command(about = demo::ABOUT, after_help = demo::EXAMPLES)]
+    Demo(demo::Arguments),
     /// `weir run`
     #[command(about = run::ABOUT, after_help = run::EXAMPLES)]
     Run(run::Arguments),
@@ -94,6 +98,7 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<(), CommandError> {
         match self.command {
+            Command::Demo(_) => demo::execute(board, terminal),
             Command::Run(arguments) => run::execute(&arguments, board, terminal),
             Command::Check(arguments) => check::execute(&arguments, board, terminal),
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),

@@ -392,8 +392,8 @@ mod tests {
     fn a_stream_is_measured_over_the_time_asked_for() {
         let report = probe_of(&packets()).expect("a stream came");
         let (stream, receive) = (report.stream, report.receive);
-        assert_eq!(receive.datagrams, 199);
-        assert_eq!(stream.packets, 7 * 199);
+        assert_eq!(receive.datagrams, 200);
+        assert_eq!(stream.packets, 7 * 200);
         assert_eq!(receive.senders.len(), 1);
         assert!((receive.interarrival_ms_max - 10.0).abs() < 0.1);
         let bitrate_bps = stream.bitrate_bps.expect("time passed");
@@ -419,7 +419,7 @@ mod tests {
         let outcome = probe_of(b"GET / HTTP/1.1\r\n\r\n");
         assert!(matches!(
             outcome,
-            Err(ProbeError::NoTransportStream { datagrams: 199, .. })
+            Err(ProbeError::NoTransportStream { datagrams: 200, .. })
         ));
     }
 }

@@ -128,17 +128,15 @@ fn stream_pids(service: &ServiceReport) -> String {
     if !service.pmt_present {
         return "no PMT came".to_owned();
     }
-    let named = service
-        .streams
-        .iter()
-        .take(PIDS_NAMED_MAX)
-        .copied()
-        .map(hex);
-    let mut text = named.collect::<Vec<_>>().join(" ");
-    if service.streams.len() > PIDS_NAMED_MAX {
-        text += &format!(" +{}", service.streams.len() - PIDS_NAMED_MAX);
-    }
-    text
+    named(&service.streams, PIDS_NAMED_MAX)
+}
+
+/// The first PIDs by name, the rest as a count.
+fn named(pids: &[u16], named_max: usize) -> String {
+    let named = pids.iter().take(named_max).copied().map(hex);
+    let rest = pids.len().saturating_sub(named_max);
+    let more = (rest > 0).then(|| format!("+{rest}"));
+    named.chain(more).collect::<Vec<_>>().join(" ")
 }
 
 fn pids(report: &Report, terminal: Terminal) -> String {
@@ -192,17 +190,9 @@ fn absent(report: &Report) -> Option<String> {
             .or_default()
             .push(absent.pid);
     }
-    let lines = kinds.into_iter().map(|(kind, pids)| {
-        let named = pids.iter().take(ABSENT_NAMED_MAX).copied().map(hex);
-        let named = named.collect::<Vec<_>>().join(" ");
-        let rest = pids.len().saturating_sub(ABSENT_NAMED_MAX);
-        let more = if rest > 0 {
-            format!(" +{rest}")
-        } else {
-            String::new()
-        };
-        format!("absent: {kind} on {named}{more}")
-    });
+    let lines = kinds
+        .into_iter()
+        .map(|(kind, pids)| format!("absent: {kind} on {}", named(&pids, ABSENT_NAMED_MAX)));
     (!report.absent_pids.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -275,16 +265,19 @@ fn verdict(report: &Report) -> String {
         of_priority.count()
     };
     let (first, second) = (failed(Priority::First), failed(Priority::Second));
-    let mut text = match (first, second) {
+    let text = match (first, second) {
         (0, 0) => "No check of the first or second priority failed.".to_owned(),
         _ => format!("Failed: {first} of the first priority, {second} of the second."),
     };
     let limits = report.limits;
     let unseen = limits.table_entries_dropped + limits.pcrs_dropped + limits.si_sections_untimed;
-    if unseen > 0 {
-        text += &format!(" {} entries were too many to follow.", grouped(unseen));
+    if unseen == 0 {
+        return text;
     }
-    text
+    format!(
+        "{text} {} entries were too many to follow.",
+        grouped(unseen)
+    )
 }
 
 fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
@@ -308,17 +301,16 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     align_right(&mut table, &[1, 2, 3, 4, 5]);
     let senders = receive.senders.iter().map(ToString::to_string);
     let senders = senders.collect::<Vec<_>>().join(", ");
-    let mut text = format!("{}\n\nsent by {senders}", table.trim_fmt());
     let others = [
         (receive.sender_changes, "changes of sender"),
         (receive.rtp_malformed, "datagrams without an RTP header"),
         (receive.rtp_restarts, "restarts of the RTP sequence"),
         (receive.receive_errors, "failed receive calls"),
     ];
-    for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
-        text += &format!("; {} {what}", grouped(count));
-    }
-    text
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others = others.map(|(count, what)| format!("; {} {what}", grouped(count)));
+    let others = others.collect::<String>();
+    format!("{}\n\nsent by {senders}{others}", table.trim_fmt())
 }
 
 fn fault(count: u64) -> Cell {

@@ -173,13 +173,19 @@ pub enum Error {
         file: PathBuf,
     },
     /// The file cannot be understood without its tables.
-    #[error("{} has no PAT and PMT that can be read: record it anew, with its tables", file.display())]
+    #[error(
+        "{} has no PAT and PMT that can be read: record it anew, with its tables",
+        file.display()
+    )]
     NoTables {
         /// The file.
         file: PathBuf,
     },
     /// The PAT does not list the program.
-    #[error("program {wanted} is not in {}, which has {available:?}: give one of these", file.display())]
+    #[error(
+        "program {wanted} is not in {}, which has {available:?}: give one of these",
+        file.display()
+    )]
     NoProgram {
         /// The file.
         file: PathBuf,

@@ -50,7 +50,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = parse_interface)]
     pub interface: Option<InterfaceName>,
     /// Routers a datagram may pass, and one more; 1 stays on the link.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..))]
     pub hops: u8,
 }
 

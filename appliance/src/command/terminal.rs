@@ -108,6 +108,14 @@ impl Terminal {
             .with_message(name.to_owned())
     }
 
+    /// A spinner for a wait of unknown length, drawn as [`Terminal::progress`] is.
+    pub fn spinner(self, message: &'static str) -> ProgressBar {
+        if !(self.is_output_seen && self.is_error_seen) {
+            return ProgressBar::hidden();
+        }
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(message)
+    }
+
     /// Writes `text` and a line end to standard output, at once.
     ///
     /// # Errors
@@ -153,7 +161,7 @@ mod tests {
         let lines: Vec<String> = table.lines().collect();
         assert_eq!(
             lines,
-            [" PID   PACKETS ", "───────────────", " 256   12      "]
+            [" PID  PACKETS ", "──────────────", " 256  12      "]
         );
         assert!(PIPE.progress("analyzing", 1_000).is_hidden());
     }

@@ -88,23 +88,27 @@ impl Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting => formatter.write_str(
-                "joined, but no datagram has come: check that the group is sent and reaches this interface",
+                "joined, but no datagram has come: check that the group is sent and reaches this \
+                 interface",
             ),
             Self::NotJoined { reason } => formatter.write_str(reason),
             Self::Silent => {
                 formatter.write_str("datagrams have stopped: check the sender and the cable")
             }
             Self::NotTransportStream => formatter.write_str(
-                "datagrams come but hold no transport packets: check udp:// against rtp:// and what is sent",
+                "datagrams come but hold no transport packets: check udp:// against rtp:// and \
+                 what is sent",
             ),
             Self::NoTables => formatter
                 .write_str("packets come but no PAT and PMT: check the multiplexer's tables"),
             Self::NoProgram { wanted, available } => write!(
                 formatter,
-                "program {wanted} is not in the stream, which has {available:?}: set `program` to one of these"
+                "program {wanted} is not in the stream, which has {available:?}: set `program` to \
+                 one of these"
             ),
-            Self::Scrambled => formatter
-                .write_str("the program is scrambled: send it in the clear, Weir does not descramble"),
+            Self::Scrambled => formatter.write_str(
+                "the program is scrambled: send it in the clear, Weir does not descramble",
+            ),
             Self::NoRandomAccess => formatter.write_str(
                 "no random access point has come yet: check the encoder's key-frame interval",
             ),

@@ -29,7 +29,7 @@ const RATE_TOLERANCE: f64 = 0.01;
 /// of a variable stream does not.
 const STEADY_SHARE: f64 = 0.9;
 
-const NS_PER_TICK: f64 = 1e9 / Pcr::HZ as f64;
+const NS_PER_TICK: f64 = 1e9 / 27e6;
 
 /// What was found of the PCRs of one PID.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -85,6 +85,19 @@ impl AccuracyMeter {
             self.points.clear();
             self.points.extend([point]);
         }
+    }
+
+    /// Notes that packets are missing somewhere behind the one of index `packet`. The PCRs since
+    /// are not judged, as their distance to those before is not known.
+    pub(crate) fn note_loss_since(&mut self, packet: u64) {
+        while self
+            .points
+            .last()
+            .is_some_and(|point| point.packet > packet)
+        {
+            self.points.pop();
+        }
+        self.restart();
     }
 
     /// Begins a new window: the next PCR has no fixed relation to those before.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    demux::{Counters, Packet, Pid, Section},
+    demux::{AdaptationField, Counters, Packet, Pid, Section},
     measure::{
         catalog::Catalog,
         continuity::Continuity,
@@ -126,7 +126,7 @@ impl Analyzer {
         }
         let has_content = packet.has_payload() || packet.adaptation_field().is_some();
         if pid != Pid::NULL && has_content {
-            self.check_continuity(packet);
+            self.check_continuity(packet, index);
             self.check_scrambling(packet);
             self.check_reference(pid);
             self.take_pcr(packet, index);
@@ -144,8 +144,8 @@ impl Analyzer {
         }
     }
 
-    /// Notes that synchronisation was lost. Nothing is derived across the gap: intervals and
-    /// continuity start anew with the next packet.
+    /// Notes that synchronisation was lost. Of the time until the next packet nothing is known:
+    /// intervals start anew with it. What was lost meanwhile shows in the `continuity_counters`.
     pub fn sync_lost(&mut self) {
         self.indicators.raise(Indicator::TsSyncLoss);
         self.pat.restart();
@@ -154,12 +154,12 @@ impl Analyzer {
         self.pids.each_mut(|_, row| row.restart());
     }
 
-    /// Notes packets whose sync_byte was wrong.
+    /// Notes packets whose `sync_byte` was wrong.
     pub fn sync_byte_error(&mut self, occurrences: u64) {
         self.indicators.add(Indicator::SyncByteError, occurrences);
     }
 
-    /// The indicators as they stand; PCR_accuracy_error is told by [`Analyzer::report`] alone.
+    /// The indicators as they stand; `PCR_accuracy_error` is told by [`Analyzer::report`] alone.
     pub const fn indicators(&self) -> &Indicators {
         &self.indicators
     }
@@ -191,12 +191,13 @@ impl Analyzer {
         self.pids.each_mut(|_, row| sweep_row(row, now, indicators));
     }
 
-    fn check_continuity(&mut self, packet: Packet<'_>) {
+    fn check_continuity(&mut self, packet: Packet<'_>, index: u64) {
         let row = self.pids.row(packet.pid());
         let verdict = row.continuity.check(packet);
+        let last_packet = std::mem::replace(&mut row.last_packet, index);
         let is_announced = packet
             .adaptation_field()
-            .is_some_and(|field| field.discontinuity());
+            .is_some_and(AdaptationField::discontinuity);
         row.counts.discontinuity_indicators += u64::from(is_announced);
         if row.role.is_continuous || row.role.is_pcr {
             let is_late = row.presence.occurred(self.now, PID_INTERVAL_MAX);
@@ -210,7 +211,7 @@ impl Analyzer {
                 self.indicators.raise(Indicator::ContinuityCountError);
                 self.pids.each_mut(|_, row| {
                     if let Some(pcr) = &mut row.pcr {
-                        pcr.note_loss();
+                        pcr.note_loss_since(last_packet);
                     }
                 });
             }
@@ -419,7 +420,7 @@ fn is_current(section: Section<'_>) -> bool {
 
 /// True when `payload` begins with a PES header that carries a PTS (ISO/IEC 13818-1 §2.4.3.6).
 fn has_pts(payload: &[u8]) -> bool {
-    /// Streams whose PES header ends behind PES_packet_length.
+    /// Streams whose PES header ends behind `PES_packet_length`.
     const WITHOUT_FLAGS: [u8; 8] = [0xBC, 0xBE, 0xBF, 0xF0, 0xF1, 0xF2, 0xF8, 0xFF];
     matches!(payload, [0, 0, 1, stream_id, _, _, marker, flags, ..]
         if !WITHOUT_FLAGS.contains(stream_id) && marker & 0xC0 == 0x80 && flags & 0x80 != 0)

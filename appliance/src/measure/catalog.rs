@@ -2,9 +2,9 @@
 //! to.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.4.3 (PAT), §2.4.4.5 (CAT), §2.4.4.8 (PMT), §2.6.16
-//! (CA_descriptor); EN 300 468 §5.2.3 (SDT), §6.2.33 (service_descriptor).
+//! (`CA_descriptor`); EN 300 468 §5.2.3 (SDT), §6.2.33 (`service_descriptor`).
 //!
-//! Takes only sections whose CRC_32 is right; the bytes are hostile all the same.
+//! Takes only sections whose `CRC_32` is right; the bytes are hostile all the same.
 
 use heapless::Vec as BoundedVec;
 
@@ -42,7 +42,7 @@ pub(crate) struct ProgramEntry {
     pub(crate) pcr_pid: Option<Pid>,
     pub(crate) streams: BoundedVec<StreamEntry, STREAMS_MAX>,
     conditional_access: ConditionalAccess,
-    /// CRC_32 of the PMT that was read.
+    /// `CRC_32` of the PMT that was read.
     pmt_crc: Option<u32>,
     is_listed: bool,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Catalog {
     programs: Vec<ProgramEntry>,
     names: Vec<Name>,
     conditional_access: ConditionalAccess,
-    /// CRC_32 of each section of the PAT, by section_number.
+    /// `CRC_32` of each section of the PAT, by `section_number`.
     pat_crcs: Vec<Option<u32>>,
     cat_crc: Option<u32>,
     /// Programs, streams and names beyond what is kept.
@@ -276,7 +276,7 @@ impl ProgramEntry {
     }
 }
 
-/// Adds the CA_PIDs of a descriptor loop; returns how many found no room.
+/// Adds the `CA_PIDs` of a descriptor loop; returns how many found no room.
 fn add_ca_pids(descriptor_loop: &[u8], pids: &mut ConditionalAccess) -> u64 {
     let mut dropped = 0;
     for (tag, body) in descriptors(descriptor_loop) {
@@ -289,7 +289,7 @@ fn add_ca_pids(descriptor_loop: &[u8], pids: &mut ConditionalAccess) -> u64 {
     dropped
 }
 
-/// Provider and service name of a service_descriptor.
+/// Provider and service name of a `service_descriptor`.
 fn names(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let [_, length, rest @ ..] = body else {
         return None;
@@ -301,7 +301,7 @@ fn names(body: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((provider, rest.get(..usize::from(*length))?))
 }
 
-/// The CRC_32 field, as the mark of a section's content.
+/// The `CRC_32` field, as the mark of a section's content.
 fn stored_crc(section: Section<'_>) -> u32 {
     section
         .bytes()

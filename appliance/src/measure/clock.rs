@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::demux::{Packet, Pcr, Pid};
+use crate::demux::{AdaptationField, Packet, Pcr, Pid};
 
 /// Two PCRs lie on one time base when they are at most this much further apart ...
 const STEP_TICKS_MAX: u64 = Pcr::HZ / 2;
@@ -26,7 +26,7 @@ pub struct PcrPoint {
     pub packet: u64,
     /// Its value.
     pub pcr: Pcr,
-    /// True when a discontinuity_indicator came since the point before.
+    /// True when a `discontinuity_indicator` came since the point before.
     pub starts_time_base: bool,
 }
 
@@ -72,7 +72,7 @@ impl PcrSurvey {
     pub fn push(&mut self, packet: Packet<'_>) {
         let index = self.packets;
         self.packets += 1;
-        let pcr = packet.adaptation_field().and_then(|field| field.pcr());
+        let pcr = packet.adaptation_field().and_then(AdaptationField::pcr);
         let Some(pcr) = pcr.filter(|_| !packet.transport_error()) else {
             return;
         };
@@ -211,12 +211,12 @@ mod tests {
         }
     }
 
-    fn point(packet: u64, pcr_millis: u64) -> Option<PcrPoint> {
-        Some(PcrPoint {
+    fn point(packet: u64, pcr_millis: u64) -> PcrPoint {
+        PcrPoint {
             packet,
             pcr: Pcr::from_ticks(pcr_millis * 27_000),
             starts_time_base: false,
-        })
+        }
     }
 
     fn millis(clock: &PcrClock, packet: u64) -> u128 {
@@ -226,13 +226,13 @@ mod tests {
     #[test]
     fn packets_between_two_pcrs_share_their_distance() {
         let mut clock = clock();
-        clock.pass_to(point(10, 5_000));
+        clock.pass_to(Some(point(10, 5_000)));
         assert_eq!(millis(&clock, 0), 0);
         assert_eq!(millis(&clock, 10), 10);
-        clock.pass_to(point(20, 5_100));
+        clock.pass_to(Some(point(20, 5_100)));
         assert_eq!(millis(&clock, 11), 20);
         assert_eq!(clock.at(20), Duration::from_millis(110));
-        clock.pass_to(point(30, 5_105));
+        clock.pass_to(Some(point(30, 5_105)));
         assert_eq!(clock.at(30), Duration::from_millis(115));
     }
 
@@ -240,10 +240,10 @@ mod tests {
     fn time_goes_on_at_the_average_rate_over_jumps_and_at_the_end() {
         for jump in [0, 100, 9_000_000] {
             let mut clock = clock();
-            clock.pass_to(point(10, 5_000));
-            clock.pass_to(point(20, jump));
+            clock.pass_to(Some(point(10, 5_000)));
+            clock.pass_to(Some(point(20, jump)));
             assert_eq!(millis(&clock, 20), 20, "to {jump}");
-            clock.pass_to(point(30, jump + 40));
+            clock.pass_to(Some(point(30, jump + 40)));
             assert_eq!(millis(&clock, 30), 60, "to {jump}");
             clock.pass_to(None);
             assert!(millis(&clock, 40) > 60);
@@ -260,19 +260,18 @@ mod tests {
             starts_time_base: false,
         };
         clock.pass_to(Some(before));
-        clock.pass_to(point(10, 39));
+        clock.pass_to(Some(point(10, 39)));
         assert_eq!(millis(&clock, 10), 40);
     }
 
     #[test]
     fn an_announced_time_base_goes_on_at_the_average_rate() {
         let mut clock = clock();
-        clock.pass_to(point(0, 1_000));
-        let mut next = point(10, 1_100);
-        if let Some(next) = &mut next {
-            next.starts_time_base = true;
-        }
-        clock.pass_to(next);
+        clock.pass_to(Some(point(0, 1_000)));
+        clock.pass_to(Some(PcrPoint {
+            starts_time_base: true,
+            ..point(10, 1_100)
+        }));
         assert_eq!(millis(&clock, 10), 10);
     }
 }

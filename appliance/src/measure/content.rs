@@ -1,7 +1,7 @@
-//! What an elementary stream holds, for people: from its stream_type and descriptors.
+//! What an elementary stream holds, for people: from its `stream_type` and descriptors.
 //!
-//! Source: ISO/IEC 13818-1 table 2-34 (stream_type), §2.6 (descriptors); EN 300 468 §6.2 and
-//! Annex D (descriptors that tell what private data is); SCTE 35 §8 (stream_type 0x86).
+//! Source: ISO/IEC 13818-1 table 2-34 (`stream_type`), §2.6 (descriptors); EN 300 468 §6.2 and
+//! Annex D (descriptors that tell what private data is); SCTE 35 §8 (`stream_type` 0x86).
 
 /// What kind of thing an elementary stream is; it decides which checks apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +90,7 @@ const fn by_stream_type(stream_type: u8) -> (Kind, &'static str) {
     }
 }
 
-/// What a descriptor says of private data (stream_type 0x06), or in correction of the type.
+/// What a descriptor says of private data (`stream_type` 0x06), or in correction of the type.
 fn by_descriptor(stream_type: u8, tag: u8, body: &[u8]) -> Option<(Kind, &'static str)> {
     if stream_type != 0x06 {
         return None;

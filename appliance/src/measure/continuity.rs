@@ -1,15 +1,15 @@
-//! Checks the continuity_counter of one PID.
+//! Checks the `continuity_counter` of one PID.
 //!
-//! Source: ISO/IEC 13818-1 §2.4.3.3 (continuity_counter, duplicate packets) and TR 101 290
+//! Source: ISO/IEC 13818-1 §2.4.3.3 (`continuity_counter`, duplicate packets) and TR 101 290
 //! clause 5.2.1, indicator 1.4. Null packets are not for this check, and packets whose
-//! adaptation_field_control is 00 are discarded.
+//! `adaptation_field_control` is 00 are discarded.
 //!
-//! A packet with transport_error_indicator is not for this check either: nothing is derived from
+//! A packet with `transport_error_indicator` is not for this check either: nothing is derived from
 //! it, not even that it came, so it is missing from the count of the packets around it.
 
-use crate::demux::{PACKET_BYTES, Packet};
+use crate::demux::{AdaptationField, PACKET_BYTES, Packet};
 
-/// What the continuity_counter of one packet tells.
+/// What the `continuity_counter` of one packet tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Continuity {
     /// As expected, or not to be checked.
@@ -37,16 +37,11 @@ impl ContinuityCheck {
         }
     }
 
-    /// Forgets the last packet: the next one is taken as it comes.
-    pub(crate) fn restart(&mut self) {
-        self.is_started = false;
-    }
-
     /// Judges the next packet.
     pub(crate) fn check(&mut self, packet: Packet<'_>) -> Continuity {
         let is_announced = packet
             .adaptation_field()
-            .is_some_and(|field| field.discontinuity());
+            .is_some_and(AdaptationField::discontinuity);
         if !self.is_started || is_announced {
             self.take(packet);
             return Continuity::InOrder;

@@ -1,7 +1,7 @@
 //! The indicators of TR 101 290 and how often each was raised.
 //!
 //! Source: ETSI TR 101 290 v1.4.1, tables 5.0a to 5.0c, whose names are kept letter for letter.
-//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters, and EIT_PF_error.
+//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters, and `EIT_PF_error`.
 
 use serde::{Serialize, Serializer};
 
@@ -56,11 +56,11 @@ indicators! {
     TsSyncLoss First "1.1" "TS_sync_loss" "2 or more sync bytes in a row are wrong"
     SyncByteError First "1.2" "Sync_byte_error" "a sync byte is not 0x47"
     PatError2 First "1.3.a" "PAT_error_2" "PAT absent 0.5 s, scrambled, or displaced"
-    ContinuityCountError First "1.4" "Continuity_count_error" "packets lost, repeated or out of order"
+    ContinuityCountError First "1.4" "Continuity_count_error" "packets lost, repeated or disordered"
     PmtError2 First "1.5.a" "PMT_error_2" "a PMT is absent 0.5 s, or scrambled"
     PidError First "1.6" "PID_error" "a video, audio or PCR PID is absent 5 s"
     TransportError Second "2.1" "Transport_error" "packets damaged before they came here"
-    CrcError Second "2.2" "CRC_error" "a table fails its CRC_32"
+    CrcError Second "2.2" "CRC_error" "a table came damaged (CRC)"
     PcrRepetitionError Second "2.3.a" "PCR_repetition_error" "more than 100 ms between PCRs"
     PcrDiscontinuityIndicatorError Second "2.3.b" "PCR_discontinuity_indicator_error"
         "PCR steps back or over 100 ms unannounced"
@@ -85,7 +85,7 @@ indicators! {
 pub struct Indicators([Option<u64>; Indicator::ALL.len()]);
 
 impl Indicators {
-    /// All at zero; the third priority and PCR_accuracy_error not applicable until armed.
+    /// All at zero; the third priority and `PCR_accuracy_error` not applicable until armed.
     pub fn new() -> Self {
         let mut counts = [None; Indicator::ALL.len()];
         for &indicator in Indicator::ALL {

@@ -3,7 +3,7 @@
 //! Source: ETSI TR 101 290 v1.4.1; ISO/IEC 13818-1; EN 300 468. Pure: the time of each packet is
 //! an argument, the kernel's for a live stream, [`PcrClock`]'s for a file.
 //!
-//! An absence counts once, however long it lasts. From a packet with transport_error_indicator
+//! An absence counts once, however long it lasts. From a packet with `transport_error_indicator`
 //! and from a section with a wrong `CRC_32` nothing else is derived.
 
 mod accuracy;
@@ -12,12 +12,16 @@ mod catalog;
 mod clock;
 mod content;
 mod continuity;
+#[cfg(test)]
+pub(crate) mod generator;
 mod indicator;
 mod pcr;
 mod pid_table;
 mod recurrence;
 mod report;
 mod si;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use analyzer::Analyzer;

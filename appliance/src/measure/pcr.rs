@@ -1,7 +1,7 @@
 //! The PCRs of one PID: how often they come, whether they step, and how accurate they are.
 //!
 //! Source: TR 101 290 clause 5.2.2, indicators 2.3.a, 2.3.b and 2.4; ISO/IEC 13818-1 §2.7.2 and
-//! §2.4.3.5 (discontinuity_indicator announces the next PCR, in whichever packet it comes).
+//! §2.4.3.5 (`discontinuity_indicator` announces the next PCR, in whichever packet it comes).
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ const TIME_BASE_STEP_TICKS_MAX: i64 = 27_000_000;
 /// Which indicators one PCR raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PcrFindings {
-    /// PCR_repetition_error.
+    /// `PCR_repetition_error`.
     pub(crate) is_late: bool,
-    /// PCR_discontinuity_indicator_error.
+    /// `PCR_discontinuity_indicator_error`.
     pub(crate) is_unannounced_step: bool,
 }
 
@@ -51,14 +51,15 @@ impl PcrMonitor {
         }
     }
 
-    /// Notes a discontinuity_indicator on this PID: the next PCR may have any value.
+    /// Notes a `discontinuity_indicator` on this PID: the next PCR may have any value.
     pub(crate) fn announce_step(&mut self) {
         self.is_step_announced = true;
     }
 
-    /// Packets are missing from the stream: its packet index is no measure of time across here.
-    pub(crate) fn note_loss(&mut self) {
-        self.accuracy.restart();
+    /// Notes that packets are missing from the stream somewhere behind the one of index `packet`:
+    /// from there on the index is another measure of time.
+    pub(crate) fn note_loss_since(&mut self, packet: u64) {
+        self.accuracy.note_loss_since(packet);
     }
 
     /// Expects no further PCR until one comes.

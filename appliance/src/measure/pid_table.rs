@@ -27,11 +27,13 @@ pub(crate) struct PidRow {
     pub(crate) counts: PidCounts,
     pub(crate) role: Role,
     pub(crate) continuity: ContinuityCheck,
-    /// Packets of a referenced stream (PID_error).
+    /// Index in the stream of the last packet whose continuity was checked.
+    pub(crate) last_packet: u64,
+    /// Packets of a referenced stream (`PID_error`).
     pub(crate) presence: Recurrence,
-    /// PMT sections (PMT_error_2).
+    /// PMT sections (`PMT_error_2`).
     pub(crate) pmt: Recurrence,
-    /// PES headers with a PTS (PTS_error).
+    /// PES headers with a PTS (`PTS_error`).
     pub(crate) pts: Recurrence,
     pub(crate) pcr: Option<Box<PcrMonitor>>,
     pub(crate) sections: Option<Box<SectionReader>>,
@@ -52,6 +54,10 @@ pub(crate) struct PidCounts {
 
 /// What the tables say a PID is for.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one PID may be all of these at once"
+)]
 pub(crate) struct Role {
     pub(crate) is_referenced: bool,
     pub(crate) is_pmt: bool,
@@ -102,6 +108,7 @@ impl PidRow {
             counts: PidCounts::default(),
             role: Role::default(),
             continuity: ContinuityCheck::new(),
+            last_packet: 0,
             presence: Recurrence::new(),
             pmt: Recurrence::new(),
             pts: Recurrence::new(),
@@ -138,9 +145,9 @@ impl PidRow {
         }
     }
 
-    /// Starts anew after a time in which nothing could be observed.
+    /// Starts anew after a time in which nothing could be observed. Continuity is not forgotten:
+    /// the packets of that time are missing.
     pub(crate) fn restart(&mut self) {
-        self.continuity.restart();
         self.presence.restart();
         self.pmt.restart();
         self.pts.disarm();

@@ -29,7 +29,7 @@ pub struct Report {
     pub duration_s: Option<f64>,
     /// Bitrate of the whole stream, null packets included.
     pub bitrate_bps: Option<u64>,
-    /// transport_stream_id of the PAT.
+    /// `transport_stream_id` of the PAT.
     pub transport_stream_id: Option<u16>,
     /// The programs of the PAT, in its order.
     pub services: Vec<ServiceReport>,
@@ -46,17 +46,17 @@ pub struct Report {
 /// One program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServiceReport {
-    /// program_number, also service_id.
+    /// `program_number`, also `service_id`.
     pub program_number: u16,
     /// Name from the SDT; empty without one.
     pub name: String,
     /// Provider from the SDT; empty without one.
     pub provider: String,
-    /// program_map_PID.
+    /// `program_map_PID`.
     pub pmt_pid: u16,
     /// True once a PMT of the program has come; without one nothing below is known.
     pub pmt_present: bool,
-    /// PCR_PID.
+    /// `PCR_PID`.
     pub pcr_pid: Option<u16>,
     /// Elementary PIDs in the order of the PMT.
     pub streams: Vec<u16>,
@@ -86,7 +86,7 @@ pub struct PidReport {
     pub packets: u64,
     /// Bitrate of its packets.
     pub bitrate_bps: Option<u64>,
-    /// stream_type of the PMT.
+    /// `stream_type` of the PMT.
     pub stream_type: Option<u8>,
     /// What the elementary stream holds.
     pub codec: Option<&'static str>,
@@ -98,13 +98,13 @@ pub struct PidReport {
     pub program_numbers: Vec<u16>,
     /// Packets lost, repeated or out of order.
     pub continuity_count_error: u64,
-    /// Packets with transport_error_indicator.
+    /// Packets with `transport_error_indicator`.
     pub transport_error: u64,
-    /// Packets with transport_scrambling_control other than 00.
+    /// Packets with `transport_scrambling_control` other than 00.
     pub scrambled: u64,
     /// Packets repeated once, as the standard permits.
     pub duplicates: u64,
-    /// Packets with discontinuity_indicator.
+    /// Packets with `discontinuity_indicator`.
     pub discontinuity_indicators: u64,
     /// The longest time between two PTS.
     pub pts_interval_ms_max: Option<f64>,
@@ -171,7 +171,7 @@ impl Report {
         Self {
             packets: analyzer.packets,
             bytes: analyzer.packets * PACKET_BYTES as u64,
-            duration_s: (span > Duration::ZERO).then(|| span.as_secs_f64()),
+            duration_s: (span > Duration::ZERO).then_some(span.as_secs_f64()),
             bitrate_bps: bitrate_bps(analyzer.packets, span),
             transport_stream_id: analyzer.catalog.transport_stream_id(),
             services: programs
@@ -225,7 +225,7 @@ impl PidReport {
             stream_type: stream.map(|stream| stream.stream_type),
             codec: stream.map(|stream| stream.content.codec),
             description: description(pid, row, use_of),
-            language: language.map(|code| readable(&code)),
+            language: language.map(readable),
             program_numbers: programs(use_of),
             continuity_count_error: counts.continuity_count_error,
             transport_error: counts.transport_error,
@@ -321,12 +321,12 @@ const fn by_role(pid: Pid, row: &PidRow) -> &'static str {
 }
 
 /// A code of three characters from the wire, fit for a terminal.
-fn readable(code: &[u8; 3]) -> String {
-    let shown = |byte: &u8| {
+fn readable(code: [u8; 3]) -> String {
+    let shown = |byte: u8| {
         let is_shown = byte.is_ascii_graphic();
-        char::from(if is_shown { *byte } else { b'?' })
+        char::from(if is_shown { byte } else { b'?' })
     };
-    code.iter().map(shown).collect()
+    code.into_iter().map(shown).collect()
 }
 
 fn bitrate_bps(packets: u64, span: Duration) -> Option<u64> {

@@ -6,7 +6,7 @@
 //!
 //! A check is armed by the first packet on its PID: a stream without service information is not
 //! at fault. Refuses: the longest intervals of EIT schedule, which depend on the kind of network
-//! and on the day that is told of, and EIT_PF_error.
+//! and on the day that is told of, and `EIT_PF_error`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -145,9 +145,7 @@ impl ServiceInformation {
             return;
         }
         if !is_permitted(pid, table_id) {
-            of_pid(pid)
-                .into_iter()
-                .for_each(|indicator| indicators.raise(indicator));
+            raise(of_pid(pid), indicators);
         } else if let Some(span) = span {
             self.note_occurrence(section, span.end, indicators);
             self.check_intervals(section, span, indicators);
@@ -164,9 +162,7 @@ impl ServiceInformation {
         let last_of_sub_table = self.replace(sub_table, span.end);
         if last_of_sub_table.is_some_and(|last| span.start.saturating_sub(last) < GAP_MIN) {
             indicators.raise(Indicator::SiRepetitionError);
-            of_dense(table_id)
-                .into_iter()
-                .for_each(|indicator| indicators.raise(indicator));
+            raise(of_dense(table_id), indicators);
         }
         let Some(limit) = interval_max(table_id) else {
             return;
@@ -174,9 +170,7 @@ impl ServiceInformation {
         let last = self.replace(key, span.end);
         if last.is_some_and(|last| span.end.saturating_sub(last) > limit) {
             indicators.raise(Indicator::SiRepetitionError);
-            of_other(table_id)
-                .into_iter()
-                .for_each(|indicator| indicators.raise(indicator));
+            raise(of_other(table_id), indicators);
         }
     }
 
@@ -271,6 +265,12 @@ const fn of_dense(table_id: u8) -> Option<Indicator> {
         0x71 => Indicator::RstError,
         _ => return None,
     })
+}
+
+fn raise(indicator: Option<Indicator>, indicators: &mut Indicators) {
+    if let Some(indicator) = indicator {
+        indicators.raise(indicator);
+    }
 }
 
 /// The longest interval between two occurrences of one section.

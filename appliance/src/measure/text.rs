@@ -12,10 +12,11 @@ pub(crate) fn dvb_text(bytes: &[u8]) -> String {
         [0x15, text @ ..] => String::from_utf8_lossy(text).into_owned(),
         [0x11 | 0x14, text @ ..] => ucs_2(text),
         [0x10, 0, table, text @ ..] => single_bytes(text, table_of(*table)),
-        [0x10, _, _, text @ ..] | [0x1F, _, text @ ..] => single_bytes(text, unknown),
         [0x01, text @ ..] => single_bytes(text, iso_8859_5),
         [0x05 | 0x0B, text @ ..] => single_bytes(text, iso_8859_1),
-        [0x00..0x20, text @ ..] => single_bytes(text, unknown),
+        [0x10, _, _, text @ ..] | [0x1F, _, text @ ..] | [0x00..0x20, text @ ..] => {
+            single_bytes(text, unknown)
+        }
         text => iso_6937(text),
     };
     let shown: String = text

@@ -88,6 +88,10 @@ impl crate::Disk for Disk {
         fs::remove_file(path).map_err(failed("remove", path))
     }
 
+    fn remove_directory(&self, path: &Path) -> Result<(), Error> {
+        fs::remove_dir(path).map_err(failed("remove directory", path))
+    }
+
     fn sync_directory(&self, path: &Path) -> Result<(), Error> {
         let directory = fs::File::open(path).map_err(failed("open", path))?;
         directory.sync_all().map_err(failed("sync", path))

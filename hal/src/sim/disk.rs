@@ -238,6 +238,20 @@ impl crate::Disk for Disk {
         })
     }
 
+    fn remove_directory(&self, path: &Path) -> Result<(), Error> {
+        self.act("remove directory", path, |state| {
+            if state.node(path)?.kind() != FileKind::Directory {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            let is_parent = |name: &PathBuf| name.parent() == Some(path);
+            if state.names.keys().any(is_parent) {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            state.change_name(NameChange::Remove(path.into()));
+            Ok(())
+        })
+    }
+
     fn sync_directory(&self, path: &Path) -> Result<(), Error> {
         self.act("sync", path, |state| {
             state.node(path)?;

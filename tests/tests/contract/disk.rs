@@ -23,6 +23,7 @@ crate::claims! {
     no_directory_is_made_below_a_file,
     a_rename_replaces_and_open_handles_keep_their_file,
     a_removed_file_is_read_to_its_end_by_who_has_it_open,
+    only_an_empty_directory_is_removed,
     a_lock_is_held_against_other_handles_until_the_last_is_dropped,
     what_can_be_written_can_be_synced,
     usage_is_within_the_total,
@@ -201,6 +202,22 @@ fn a_removed_file_is_read_to_its_end_by_who_has_it_open(side: &impl Side) {
     room.disk.remove(&room.path("a")).unwrap();
     assert!(room.disk.list(room.directory.path()).unwrap().is_empty());
     assert_eq!(content(&*file), b"body");
+}
+
+fn only_an_empty_directory_is_removed(side: &impl Side) {
+    let room = Room::on(side);
+    let directory = room.path("d");
+    room.disk.create_directory(&directory).unwrap();
+    room.write("d/a", b"body");
+    let refusal = room.disk.remove_directory(&directory).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::DirectoryNotEmpty);
+    let refusal = room.disk.remove_directory(&room.path("d/a")).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::NotADirectory);
+    room.disk.remove(&room.path("d/a")).unwrap();
+    room.disk.remove_directory(&directory).unwrap();
+    assert!(room.disk.list(room.directory.path()).unwrap().is_empty());
+    let refusal = room.disk.remove_directory(&directory).unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::NotFound);
 }
 
 fn a_lock_is_held_against_other_handles_until_the_last_is_dropped(side: &impl Side) {

@@ -33,7 +33,8 @@ fn each_bad_source_is_named_with_its_reason_and_the_good_channel_runs() {
     let garbage = format!("127.0.0.1:{}", free_port());
     let channel = |id: &str, source: &str, more: &str| {
         format!(
-            "[[channel]]\nid = \"{id}\"\n[[channel.rendition]]\nname = \"r\"\nsources = [\"{source}\"]\n{more}\n"
+            "[[channel]]\nid = \"{id}\"\n[[channel.rendition]]\nname = \"r\"\n\
+             sources = [\"{source}\"]\n{more}\n"
         )
     };
     let daemon = Daemon::start(

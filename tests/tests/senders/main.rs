@@ -52,8 +52,8 @@ fn becomes_segments(streams: Streams, transport: &str) {
     let folder = TempDir::new().expect("a temporary folder");
     let group = format!("239.255.80.1:{}", free_port());
     let daemon = Daemon::start(&format!(
-        "[segment]\ntarget = \"2s\"\n[[channel]]\nid = \"ch\"\n[[channel.rendition]]\nname = \"r\"\n\
-         sources = [\"{transport}://{group}\"]\ninterface = \"lo\"\n"
+        "[segment]\ntarget = \"2s\"\n[[channel]]\nid = \"ch\"\n[[channel.rendition]]\n\
+         name = \"r\"\nsources = [\"{transport}://{group}\"]\ninterface = \"lo\"\n"
     ));
     let _sender = ffmpeg::send(streams, transport, &group, 40);
     let segments = segments(&daemon, SEGMENTS);

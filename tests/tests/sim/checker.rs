@@ -49,7 +49,8 @@ impl Display for Checker {
         } = self;
         write!(
             formatter,
-            "{versions} versions, {segments} segments, {discontinuities} discontinuities, {restarts} power cuts"
+            "{versions} versions, {segments} segments, {discontinuities} discontinuities, \
+             {restarts} power cuts"
         )
     }
 }

@@ -9,7 +9,6 @@ mod checker;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use checker::Checker;
 use weir::{
     app::{Ingest, orders, store_config},
     config::Config,
@@ -21,6 +20,8 @@ use weir_hal::{
     sim::{Generator, Simulation, WireFaults},
 };
 use weir_tests::stream::{Encoder, PACKET_BYTES};
+
+use checker::Checker;
 
 /// One hour of pictures at 25 a second.
 const PICTURES: u64 = 3_600 * 25;

@@ -4,11 +4,11 @@ use std::fmt::Display;
 
 /// Breaches of one rule.
 #[derive(Debug, Default)]
-pub struct Breaches(Vec<String>);
+pub(crate) struct Breaches(Vec<String>);
 
 impl Breaches {
     /// Notes that `what` is wrong on `line` of `file`.
-    pub fn note(&mut self, file: &str, line: usize, what: impl Display) {
+    pub(crate) fn note(&mut self, file: &str, line: usize, what: impl Display) {
         self.0.push(format!("{file}:{line}: {what}"));
     }
 
@@ -17,7 +17,7 @@ impl Breaches {
     /// # Panics
     /// With the list, if there are any.
     #[track_caller]
-    pub fn expect_none(self, rule: &str) {
+    pub(crate) fn expect_none(self, rule: &str) {
         let list = self.0.join("\n");
         assert!(
             list.is_empty(),

@@ -23,7 +23,9 @@ const MACHINE_PATHS: [&str; 4] = [
 
 #[test]
 fn nothing_is_left_unfinished() {
-    search(&UNFINISHED, |file| file.path != "Cargo.lock").expect_none("no unfinished work");
+    // What others wrote and packed is theirs.
+    let is_ours = |file: &File| file.path != "Cargo.lock" && !file.path.contains(".min.");
+    search(&UNFINISHED, is_ours).expect_none("no unfinished work");
 }
 
 #[test]

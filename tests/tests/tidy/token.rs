@@ -8,25 +8,25 @@ use crate::checkout::File;
 
 /// One token. A group is its opening token, its content and its closing token.
 #[derive(Debug)]
-pub struct Token {
+pub(crate) struct Token {
     /// The token as written; `::` is one token; texts are `""`.
-    pub text: String,
+    pub(crate) text: String,
     /// Line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// A path as it is meant: `use std::{fs, io::Read}` holds `std::fs` and `std::io::Read`.
 #[derive(Debug)]
-pub struct Name {
+pub(crate) struct Name {
     /// The path, joined with `::`.
-    pub path: String,
+    pub(crate) path: String,
     /// Line of its last part, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 impl Name {
     /// Whether the path is `prefix`, or lies below it.
-    pub fn is_below(&self, prefix: &str) -> bool {
+    pub(crate) fn is_below(&self, prefix: &str) -> bool {
         let rest = self.path.strip_prefix(prefix);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }
@@ -36,7 +36,7 @@ impl Name {
 ///
 /// # Panics
 /// When it is no Rust.
-pub fn tokens(file: &File) -> Vec<Token> {
+pub(crate) fn tokens(file: &File) -> Vec<Token> {
     let stream = TokenStream::from_str(&file.text)
         .unwrap_or_else(|error| panic!("{} is no Rust: {error}", file.path));
     let mut tokens = Vec::new();
@@ -45,7 +45,7 @@ pub fn tokens(file: &File) -> Vec<Token> {
 }
 
 /// Every path in `tokens`, with the braces of `use` taken apart.
-pub fn names(tokens: &[Token]) -> Vec<Name> {
+pub(crate) fn names(tokens: &[Token]) -> Vec<Name> {
     let mut names = Vec::new();
     let mut prefixes: Vec<String> = Vec::new();
     let mut path = String::new();
@@ -81,7 +81,7 @@ pub fn names(tokens: &[Token]) -> Vec<Name> {
 }
 
 /// Whether `text` is an identifier or keyword.
-pub fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
 }
 
@@ -105,7 +105,7 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
             TokenTree::Literal(_) => push(tokens, "\"\"", line),
             TokenTree::Punct(mark) => match tokens.last_mut() {
                 Some(last) if mark.as_char() == ':' && last.text == ":" => {
-                    "::".clone_into(&mut last.text)
+                    "::".clone_into(&mut last.text);
                 }
                 _ => push(tokens, &mark.as_char().to_string(), line),
             },
@@ -122,6 +122,7 @@ fn push(tokens: &mut Vec<Token>, text: &str, line: usize) {
 fn names_are_read_through_braces_and_past_texts() {
     let file = File {
         path: "sample.rs".to_owned(),
+        is_unit_tests: false,
         text: "use std::{fs, io::{self, Read}};\n// libc\nfn f() { let x: A = a::b(\"nix\"); }"
             .to_owned(),
     };
