@@ -20,7 +20,6 @@ use std::{
     time::Duration,
 };
 
-use crate::ffmpeg::Frame;
 use tempfile::TempDir;
 use weir::command::segment::{Error, Request, Summary, run};
 use weir_hal::{
@@ -28,7 +27,11 @@ use weir_hal::{
     sim::{self, Call, Fault},
 };
 
-const VIDEO: &str = "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 14";
+use crate::ffmpeg::Frame;
+
+/// 14 s of a test card and a tone.
+const VIDEO: &str = "-f lavfi -i testsrc2=size=320x180:rate=25 \
+                     -f lavfi -i sine=frequency=440:sample_rate=48000 -t 14";
 
 /// A file, segmented, and its segments joined again.
 struct Segmented {
