@@ -69,17 +69,21 @@ pub fn request(
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    )?;
     if !body.is_empty() {
-        head += &format!(
-            "Content-Length: {}\r\nContent-Type: application/json\r\n",
-            body.len()
-        );
+        let length = body.len();
+        write!(
+            stream,
+            "Content-Length: {length}\r\nContent-Type: application/json\r\n"
+        )?;
     }
     for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
+        write!(stream, "{name}: {value}\r\n")?;
     }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(b"\r\n")?;
     stream.write_all(body)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;

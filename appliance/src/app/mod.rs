@@ -134,6 +134,9 @@ impl<M: Multicast> App<M> {
     }
 
     /// The address of the first data listener.
+    ///
+    /// # Panics
+    /// Never: a configuration without one is refused.
     pub fn data_address(&self) -> SocketAddr {
         self.data
             .first()
@@ -156,6 +159,9 @@ impl<M: Multicast> App<M> {
     ///
     /// # Errors
     /// [`AppError::Thread`] when the receive thread cannot start.
+    ///
+    /// # Panics
+    /// When a thread or task of the appliance has met a bug.
     pub async fn run(
         self,
         shutdown: impl Future<Output = ()>,

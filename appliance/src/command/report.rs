@@ -209,7 +209,7 @@ fn pcrs(report: &Report, terminal: Terminal) -> String {
             Cell::new(match pcr.constant_bitrate {
                 Some(true) => "constant",
                 Some(false) => "variable",
-                None => "too few PCRs to tell",
+                None => "cannot be told",
             }),
             jitter(pcr),
         ]);
@@ -293,9 +293,9 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     table.add_row([
         Cell::new(&receive.source),
         Cell::new(grouped(receive.datagrams)),
-        fault(receive.kernel_dropped_datagrams),
-        fault(receive.rtp_lost),
-        fault(receive.rtp_late),
+        told(receive.kernel_dropped_datagrams),
+        told(receive.rtp_lost),
+        told(receive.rtp_late),
         Cell::new(format!("{:.1} ms", receive.interarrival_ms_max)),
     ]);
     align_right(&mut table, &[1, 2, 3, 4, 5]);
@@ -311,6 +311,15 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     let others = others.map(|(count, what)| format!("; {} {what}", grouped(count)));
     let others = others.collect::<String>();
     format!("{}\n\nsent by {senders}{others}", table.trim_fmt())
+}
+
+/// A count of faults that is worth telling even when it is zero.
+fn told(count: u64) -> Cell {
+    if count > 0 {
+        fault(count)
+    } else {
+        Cell::new("0")
+    }
 }
 
 fn fault(count: u64) -> Cell {

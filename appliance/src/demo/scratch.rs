@@ -24,7 +24,7 @@ impl Scratch {
     /// Makes a directory of a new name below `parent`.
     pub(super) fn create(disk: Arc<dyn Disk>, parent: &Path) -> Result<Self, Error> {
         let process = process::id();
-        let path = (0_u64..)
+        let path = (0..u64::MAX)
             .map(|number| parent.join(format!("weir-demo-{process}-{number}")))
             .find(|path| disk.kind(path).is_err())
             .expect("a directory does not hold 2^64 names");

@@ -5,6 +5,8 @@
 //! moved by hand, and an independent reader checks every version of the playlist against the one
 //! before. `SEED=7 cargo test -p weir-tests --test sim` repeats one run.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
+
 mod checker;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
