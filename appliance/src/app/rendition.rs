@@ -110,9 +110,7 @@ impl<M: Multicast> Rendition<M> {
             .map_or(Selection::First, Selection::Program);
         let playlist = publisher.playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
-        if let Some(seconds) = playlist.target_duration_s() {
-            segmenter.resume(seconds);
-        }
+        segmenter.resume(playlist);
         Self {
             plan,
             source: None,
