@@ -17,6 +17,9 @@ use crate::{
 
 pub(super) const ABOUT: &str = "Show the appliance at work: needs no configuration and no network";
 pub(super) const EXAMPLES: &str = "\
+Examples:
+  weir demo
+
 A built-in test channel goes out as multicast on the loopback interface, comes back in and is
 served on 127.0.0.1. Open the player's address in a browser. Ctrl-C ends it.";
 

@@ -161,7 +161,7 @@ mod tests {
         let lines: Vec<String> = table.lines().collect();
         assert_eq!(
             lines,
-            [" PID   PACKETS ", "───────────────", " 256   12      "]
+            [" PID  PACKETS ", "──────────────", " 256  12      "]
         );
         assert!(PIPE.progress("analyzing", 1_000).is_hidden());
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`Sampler`] reads counters and gauges into a [`Snapshot`]; JSON, page and probes are
 //! projections of it, so they cannot disagree, and polling them never touches the data path.
-//! [`Health`] answers on the management listener, behind the same `serve::Server` as the data listener.
+//! [`Health`] answers on the management listener, behind the same `serve::Server` as the data
+//! listener.
 //!
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.

@@ -36,6 +36,16 @@ const SYSTEM: &[&str] = &[
 const NOW: &[&str] = &["Instant::now", "SystemTime::now"];
 const TOKIO_INSTANT: &str = "tokio::time::Instant";
 
+/// Ways to read or set variables of the environment.
+const ENVIRONMENT: &[&str] = &[
+    "std::env::remove_var",
+    "std::env::set_var",
+    "std::env::var",
+    "std::env::var_os",
+    "std::env::vars",
+    "std::env::vars_os",
+];
+
 /// What pure code may not name, beside [`SYSTEM`].
 const IMPURE: &[&str] = &[
     "hyper",
@@ -106,7 +116,7 @@ fn only_main_reads_the_environment() {
     for file in rust_files().filter(is_bound) {
         for name in names(&tokens(&file))
             .iter()
-            .filter(|name| name.is_below("std::env"))
+            .filter(|name| is_below_any(name, ENVIRONMENT))
         {
             breaches.note(
                 &file.path,
