@@ -81,4 +81,13 @@ pub trait Clock: Debug + Send + Sync {
     ///
     /// Returns at once if it already has. Never returns early.
     fn sleep_until(&self, deadline: Monotonic);
+
+    /// Asks that the calling thread run before all ordinary ones as soon as a deadline it sleeps
+    /// for is reached. Meant for threads that do little between long sleeps.
+    ///
+    /// Returns false when the system does not grant it: the thread goes on as it was, and under
+    /// load wakes some milliseconds late.
+    fn request_real_time(&self) -> bool {
+        false
+    }
 }

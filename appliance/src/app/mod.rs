@@ -175,10 +175,11 @@ impl<M: Multicast> App<M> {
             data,
             management,
         } = self;
-        let ingest = Ingest::new(board.clone(), Arc::clone(&live));
+        let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
+        // Before anybody can ask: an appliance without channels would call itself ready.
+        ingest.carry(orders(&board, &store, &config, None).await);
         let mut ingest =
             IngestThread::start(ingest, config.receive.drain_interval).map_err(AppError::Thread)?;
-        ingest.carry(orders(&board, &store, &config, None).await);
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
         let faces = Faces::new((&config, &board), (&store, &live), &readiness, &data);
         let (stop, stopping) = watch::channel(());

@@ -50,11 +50,8 @@ pub(super) fn free_addresses(network: &dyn Network) -> Result<Addresses, Error> 
 
 fn listener_on(network: &dyn Network, port: u16) -> Result<Box<dyn weir_hal::Listener>, Error> {
     let listen = |port| network.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    listen(port).or_else(|error| {
-        if error.kind() == io::ErrorKind::AddrInUse {
-            listen(0)
-        } else {
-            Err(error)
-        }
-    })
+    match listen(port) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => listen(0),
+        listener_or_error => listener_or_error,
+    }
 }

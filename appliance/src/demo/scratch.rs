@@ -24,10 +24,10 @@ impl Scratch {
     /// Makes a directory of a new name below `parent`.
     pub(super) fn create(disk: Arc<dyn Disk>, parent: &Path) -> Result<Self, Error> {
         let process = process::id();
-        let path = (0..u64::MAX)
+        let path = (0..=u32::MAX)
             .map(|number| parent.join(format!("weir-demo-{process}-{number}")))
             .find(|path| disk.kind(path).is_err())
-            .expect("a directory does not hold 2^64 names");
+            .expect("a directory does not hold 2^32 names");
         disk.create_directory(&path)?;
         Ok(Self { disk, path })
     }

@@ -1,12 +1,17 @@
 //! Time from the kernel's clocks.
 //!
-//! Source: `clock_gettime(2)`, `clock_nanosleep(2)`. Monotonic time does not advance while the
-//! machine is suspended; an appliance never is.
+//! Source: `clock_gettime(2)`, `clock_nanosleep(2)`, `sched(7)` (real time needs `CAP_SYS_NICE` or
+//! `RLIMIT_RTPRIO`). Monotonic time does not advance while the machine is suspended; an appliance
+//! never is.
 //!
 //! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
+#![expect(unsafe_code, reason = "nix has no safe form of sched_setscheduler")]
+
+use std::io;
 
 use nix::{
     errno::Errno,
+    libc,
     sys::time::TimeSpec,
     time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep},
 };
@@ -47,6 +52,22 @@ impl crate::Clock for Clock {
             );
         }
     }
+
+    fn request_real_time(&self) -> bool {
+        schedule_round_robin().is_ok()
+    }
+}
+
+/// The lowest real-time priority is above every ordinary thread, and below whatever else on this
+/// machine was given one on purpose. Threads and processes that this one starts are ordinary.
+fn schedule_round_robin() -> io::Result<()> {
+    // SAFETY: the call reads nothing but its number.
+    let sched_priority = unsafe { libc::sched_get_priority_min(libc::SCHED_RR) };
+    let parameters = libc::sched_param { sched_priority };
+    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: 0 is the calling thread, and the parameters outlive the call, which only reads them.
+    let outcome = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    Errno::result(outcome).map(drop).map_err(Into::into)
 }
 
 fn nanos_on(clock: ClockId) -> u64 {
@@ -72,7 +93,30 @@ fn timespec(nanos: u64) -> TimeSpec {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
+    use crate::Clock as _;
+
+    fn policy() -> i32 {
+        // SAFETY: the call reads nothing but its number; 0 is the calling thread.
+        unsafe { libc::sched_getscheduler(0) }
+    }
+
+    #[test]
+    fn real_time_is_of_the_asking_thread_alone() {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let before = policy();
+                let is_granted = Clock::new().request_real_time();
+                let real_time = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+                assert_eq!(policy(), if is_granted { real_time } else { before });
+                let started = thread::scope(|scope| scope.spawn(policy).join().unwrap());
+                assert_eq!(started, libc::SCHED_OTHER);
+            });
+        });
+        assert_eq!(policy(), libc::SCHED_OTHER);
+    }
 
     #[test]
     fn the_latest_deadline_is_a_valid_kernel_time() {
