@@ -82,8 +82,8 @@ pub struct Counters {
 
 /// A store of objects. Clones are the same store; the last one dropped closes it.
 ///
-/// Closing waits for the write of at most one object, and abandons what is not on disk yet: call [`Store::flush`] first. Writers of a closed
-/// store fail, readers go on.
+/// Closing waits for the write of at most one object, and abandons what is not on disk yet: call
+/// [`Store::flush`] first. Writers of a closed store fail, readers go on.
 #[derive(Clone)]
 pub struct Store {
     running: Arc<Running>,

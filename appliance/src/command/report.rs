@@ -5,7 +5,6 @@
 use std::{collections::BTreeMap, io};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
-
 use serde::Serialize;
 
 use super::{
