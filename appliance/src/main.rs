@@ -3,7 +3,10 @@
 use std::{env, process::ExitCode};
 
 use clap::Parser;
-use weir::command::{Arguments, ExitStatus, Terminal, start_log, with_causes};
+use weir::{
+    app::with_causes,
+    command::{Arguments, ExitStatus, Terminal, start_log},
+};
 use weir_hal::linux;
 
 fn main() -> ExitCode {

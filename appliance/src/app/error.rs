@@ -1,4 +1,4 @@
-//! Why an appliance cannot start.
+//! Why an appliance cannot start, and how a failure is told.
 
 use std::{io, net::SocketAddr};
 
@@ -22,4 +22,10 @@ pub enum AppError {
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),
+}
+
+/// The whole story of a failure in one sentence: what failed, and after each colon, why.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

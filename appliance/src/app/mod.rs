@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use weir_cache::Store;
 use weir_hal::{Board, Listener, Multicast};
 
-pub use error::AppError;
+pub use error::{AppError, with_causes};
 pub use ingest::{ChannelOrder, Ingest};
 pub use publisher::PublishCounters;
 

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
 
 use crate::{
-    app::publisher::Publisher,
+    app::{publisher::Publisher, with_causes},
     config::{self, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
     live::{self, Report, State},
@@ -330,17 +330,11 @@ fn join_sentence(error: &weir_hal::Error, membership: &Membership) -> String {
             "cannot join {group}: there is no interface {name}; plug it in or change `interface`"
         ),
         (other, Some(interface)) => {
-            format!("cannot join {group} on {interface}: {}", sentence(other))
+            format!("cannot join {group} on {interface}: {}", with_causes(other))
         }
         (other, None) => format!(
             "cannot join {group}: {}; set `interface` if the routing table has no route for it",
-            sentence(other)
+            with_causes(other)
         ),
     }
-}
-
-/// One error and its causes as one sentence.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

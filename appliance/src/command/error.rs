@@ -2,7 +2,7 @@
 //!
 //! Source of the codes: `sysexits.h` (BSD).
 
-use std::{error::Error, io};
+use std::io;
 
 use super::{analyze::AnalyzeError, probe::ProbeError, segment};
 use crate::{app::AppError, config::LoadError, demo::DemoError, send};
@@ -85,18 +85,6 @@ impl CommandError {
     pub fn is_reader_gone(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
-}
-
-/// The whole story of a failure in one sentence: what failed, and after each colon, why.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        sentence.push_str(": ");
-        sentence.push_str(&error.to_string());
-        cause = error.source();
-    }
-    sentence
 }
 
 fn app_status(error: &AppError) -> ExitStatus {

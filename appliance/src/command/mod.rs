@@ -19,7 +19,7 @@ mod terminal;
 use clap::{Parser, Subcommand};
 use weir_hal::{Board, Multicast};
 
-pub use error::{CommandError, ExitStatus, with_causes};
+pub use error::{CommandError, ExitStatus};
 pub use log::start_log;
 pub use terminal::{Color, Terminal};
 

@@ -48,3 +48,5 @@ pub use program::{
 pub use psi::{PRIVATE_SECTION_BYTES_MAX, PSI_SECTION_BYTES_MAX, Section, SectionAssembler};
 pub use sync::PacketSync;
 pub use types::{Pcr, Pid, Pts};
+
+pub(crate) use pes::has_optional_header;

@@ -53,7 +53,7 @@ pub(super) fn head(bytes: &[u8]) -> PesHead {
     let Some(&stream_id) = bytes.get(PREFIX.len()) else {
         return PesHead::Incomplete;
     };
-    if !has_time_stamps(stream_id) {
+    if !has_optional_header(stream_id) {
         return PesHead::Complete(PesHeader {
             pts: None,
             dts: None,
@@ -84,7 +84,7 @@ pub(super) fn head(bytes: &[u8]) -> PesHead {
 }
 
 /// False for the `stream_ids` whose packets carry no optional header (table 2-21).
-fn has_time_stamps(stream_id: u8) -> bool {
+pub(crate) fn has_optional_header(stream_id: u8) -> bool {
     !matches!(
         stream_id,
         0xBC | 0xBE | 0xBF | 0xF0 | 0xF1 | 0xF2 | 0xF8 | 0xFF

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    demux::{AdaptationField, Counters, Packet, Pid, Section},
+    demux::{AdaptationField, Counters, Packet, Pid, Section, has_optional_header},
     measure::{
         catalog::Catalog,
         continuity::Continuity,
@@ -420,8 +420,6 @@ fn is_current(section: Section<'_>) -> bool {
 
 /// True when `payload` begins with a PES header that carries a PTS (ISO/IEC 13818-1 §2.4.3.6).
 fn has_pts(payload: &[u8]) -> bool {
-    /// Streams whose PES header ends behind `PES_packet_length`.
-    const WITHOUT_FLAGS: [u8; 8] = [0xBC, 0xBE, 0xBF, 0xF0, 0xF1, 0xF2, 0xF8, 0xFF];
     matches!(payload, [0, 0, 1, stream_id, _, _, marker, flags, ..]
-        if !WITHOUT_FLAGS.contains(stream_id) && marker & 0xC0 == 0x80 && flags & 0x80 != 0)
+        if has_optional_header(*stream_id) && marker & 0xC0 == 0x80 && flags & 0x80 != 0)
 }

@@ -6,7 +6,7 @@
 //!
 //! Refuses: ESCR, `DTS_next_AU` and the splice times of SCTE 35, which no receiver of ours reads.
 
-use crate::demux::{PACKET_BYTES, Packet, Pcr, Pts};
+use crate::demux::{PACKET_BYTES, Packet, Pcr, Pts, has_optional_header};
 
 /// Bytes of a PES header from `packet_start_code_prefix` to the end of the DTS.
 pub(super) const PES_HEAD_BYTES: usize = 19;
@@ -115,11 +115,6 @@ pub(super) fn shift_clock_references(packet: &mut [u8; PACKET_BYTES], shift_90k:
         }
         offset += PCR_BYTES;
     }
-}
-
-/// §2.4.3.7, Table 2-21: all but these begin with flags and a header length.
-fn has_optional_header(stream_id: u8) -> bool {
-    !matches!(stream_id, 0xBC | 0xBE | 0xBF | 0xF0..=0xF2 | 0xF8 | 0xFF)
 }
 
 fn stamp(head: &[u8], offset: usize) -> Option<Pts> {
