@@ -34,7 +34,7 @@ macro_rules! counters {
 
             /// The counts of `self` and `other` together.
             #[must_use]
-            pub const fn plus(&self, other: &Self) -> Self {
+            $visibility const fn plus(&self, other: &Self) -> Self {
                 Self { $( $field: self.$field.wrapping_add(other.$field), )+ }
             }
 
@@ -124,6 +124,27 @@ mod tests {
         );
     }
 
+    #[test]
+    fn counts_of_two_observers_add_up() {
+        let (one, other) = (
+            Sample {
+                received: 3,
+                sent: 2,
+            },
+            Sample {
+                received: 4,
+                sent: 0,
+            },
+        );
+        assert_eq!(
+            one.plus(&other),
+            Sample {
+                received: 7,
+                sent: 2
+            }
+        );
+    }
+
     shared_counters! {
         /// One counter, raised from anywhere.
         struct Visits, shared as VisitCells {
@@ -138,7 +159,7 @@ mod tests {
         cells.visits.add(2);
         cells.visits.add(3);
         let visits = cells.read();
-        assert_eq!(visits, Visits { visits: 5 });
+        assert_eq!(visits.plus(&visits), Visits { visits: 10 });
         let row = visits.values().map(|(row, value)| (row.help, value)).next();
         assert_eq!(row, Some(("Visits seen.", 5)));
     }

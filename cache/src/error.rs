@@ -9,7 +9,7 @@ use crate::Key;
 pub enum Error {
     /// Something that is no directory stands at the configured path.
     #[error(
-        "cache.path must be a directory, but {} is {what}: change cache.path or remove what is there",
+        "cache.path must be a directory, but {} is {what}: change cache.path or remove that",
         path.display()
     )]
     NotADirectory {

@@ -82,8 +82,8 @@ pub struct Counters {
 
 /// A store of objects. Clones are the same store; the last one dropped closes it.
 ///
-/// Closing abandons what is not on disk yet: call [`Store::flush`] first. Writers of a closed
-/// store fail, readers go on.
+/// Closing waits for the write of at most one object, and abandons what is not on disk yet: call
+/// [`Store::flush`] first. Writers of a closed store fail, readers go on.
 #[derive(Clone)]
 pub struct Store {
     running: Arc<Running>,
@@ -139,6 +139,8 @@ impl Store {
     }
 
     /// The keys of complete objects that begin with `prefix`, in order.
+    ///
+    /// Looks at every key: for starts and tools, not for requests.
     pub fn keys(&self, prefix: &str) -> Vec<Key> {
         self.engine().keys(prefix)
     }
@@ -148,7 +150,8 @@ impl Store {
         self.engine().counters()
     }
 
-    /// Waits until all that is committed by now would survive a power cut. Blocks.
+    /// Waits until all that is committed by now would survive a power cut, and all that is
+    /// evicted by now and not being read would stay away. Blocks.
     ///
     /// Returns false if that took longer than `within`, or if some object lives in memory alone
     /// because the disk is full or failed.
@@ -189,6 +192,9 @@ enum WriterState {
 
 impl Writer {
     /// Adds bytes at the end, without a copy. Never blocks.
+    ///
+    /// Memory is charged for the length of `bytes`: a small slice keeps all of a larger buffer
+    /// alive for nothing.
     ///
     /// # Errors
     /// [`Error::NoMemory`]; then the object is lost, and so are later attempts.

@@ -1,4 +1,4 @@
-//! Headless Chromium, driven by the W3C WebDriver protocol through chromedriver.
+//! Headless Chromium, driven by the W3C protocol `WebDriver` through chromedriver.
 
 use std::{process::Command, time::Duration};
 

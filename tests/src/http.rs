@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longest wait for any single read or write.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One response, read to its end.
 #[derive(Debug, Clone)]
@@ -69,21 +69,50 @@ pub fn request(
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    )?;
     if !body.is_empty() {
-        head += &format!(
-            "Content-Length: {}\r\nContent-Type: application/json\r\n",
-            body.len()
-        );
+        let length = body.len();
+        write!(
+            stream,
+            "Content-Length: {length}\r\nContent-Type: application/json\r\n"
+        )?;
     }
     for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
+        write!(stream, "{name}: {value}\r\n")?;
     }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(b"\r\n")?;
     stream.write_all(body)?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    let mut room = [0; 64 * 1024];
+    // Not every server closes when asked to: a body of announced length ends by itself.
+    while !is_whole(&bytes) {
+        match stream.read(&mut room)? {
+            0 => break,
+            read => bytes.extend_from_slice(&room[..read]),
+        }
+    }
     parse(&bytes, method == "HEAD")
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = end_of_head(bytes) else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let mut lines = head
+        .lines()
+        .filter_map(|line| line.strip_prefix("content-length:"));
+    let announced = lines
+        .next()
+        .and_then(|length| length.trim().parse::<usize>().ok());
+    announced.is_some_and(|length| bytes.len() - end - 4 >= length)
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n")
 }
 
 fn split(url: &str) -> Result<(&str, &str), Failure> {
@@ -100,10 +129,7 @@ fn split(url: &str) -> Result<(&str, &str), Failure> {
 /// # Errors
 /// When it is cut off or malformed.
 pub fn parse(bytes: &[u8], is_head: bool) -> Result<Response, Failure> {
-    let end = bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .ok_or("no end of header")?;
+    let end = end_of_head(bytes).ok_or("no end of header")?;
     let head = std::str::from_utf8(&bytes[..end])?;
     let mut lines = head.split("\r\n");
     let status = lines

@@ -4,6 +4,11 @@
 //! its sockets, its files. Every wait has a deadline, and every process started is ended by its
 //! own handle.
 
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "everything in a rig panics when what it waits for does not come"
+)]
+
 pub mod browser;
 pub mod daemon;
 pub mod ffmpeg;

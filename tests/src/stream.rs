@@ -78,8 +78,8 @@ impl Encoder {
     }
 
     fn pes(&self, is_key: bool) -> Vec<u8> {
-        let [a, b, c, d, e] = pts_field(self.pts_90k % (1 << 33));
-        let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5, a, b, c, d, e];
+        let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5];
+        pes.extend_from_slice(&pts_field(self.pts_90k % (1 << 33)));
         let units: &[&[u8]] = if is_key {
             &[&[9, 0x10], SPS, PPS, IDR]
         } else {

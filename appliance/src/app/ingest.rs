@@ -78,6 +78,9 @@ impl<M: Multicast> Ingest<M> {
     }
 
     /// Carries `channels` from now on; renditions that are not kept end here.
+    ///
+    /// # Panics
+    /// When a rendition is to be kept that is not running.
     pub fn carry(&mut self, channels: Vec<ChannelOrder>) {
         let mut before = std::mem::take(&mut self.renditions);
         let mut faces = Vec::with_capacity(channels.len());

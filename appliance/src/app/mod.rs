@@ -134,6 +134,9 @@ impl<M: Multicast> App<M> {
     }
 
     /// The address of the first data listener.
+    ///
+    /// # Panics
+    /// Never: a configuration without one is refused.
     pub fn data_address(&self) -> SocketAddr {
         self.data
             .first()
@@ -156,6 +159,9 @@ impl<M: Multicast> App<M> {
     ///
     /// # Errors
     /// [`AppError::Thread`] when the receive thread cannot start.
+    ///
+    /// # Panics
+    /// When a thread or task of the appliance has met a bug.
     pub async fn run(
         self,
         shutdown: impl Future<Output = ()>,
@@ -169,10 +175,11 @@ impl<M: Multicast> App<M> {
             data,
             management,
         } = self;
-        let ingest = Ingest::new(board.clone(), Arc::clone(&live));
+        let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
+        // Before anybody can ask: an appliance without channels would call itself ready.
+        ingest.carry(orders(&board, &store, &config, None).await);
         let mut ingest =
             IngestThread::start(ingest, config.receive.drain_interval).map_err(AppError::Thread)?;
-        ingest.carry(orders(&board, &store, &config, None).await);
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
         let faces = Faces::new((&config, &board), (&store, &live), &readiness, &data);
         let (stop, stopping) = watch::channel(());

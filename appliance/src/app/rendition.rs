@@ -8,7 +8,7 @@ use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
 use crate::{
     app::publisher::Publisher,
     config::{self, Source as SourceAddress, Transport},
-    demux::{self, Demux, PacketSync, Selection},
+    demux::{self, Demux, Event, PacketSync, Selection},
     live::{self, Report, State},
     receive::{Source, receive_buffer_bytes},
     segment::{Phase, Rules, Segmenter},
@@ -110,9 +110,7 @@ impl<M: Multicast> Rendition<M> {
             .map_or(Selection::First, Selection::Program);
         let playlist = publisher.playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
-        if let Some(seconds) = playlist.target_duration_s() {
-            segmenter.resume(seconds);
-        }
+        segmenter.resume(playlist);
         Self {
             plan,
             source: None,
@@ -157,13 +155,7 @@ impl<M: Multicast> Rendition<M> {
         source.drain(batch, |bytes, received| {
             sync.push(bytes, sync_counters, |packet| {
                 demux.push(packet, |event| {
-                    publisher.observe(&event);
-                    segmenter.push(event, received, |output| {
-                        publisher.take(output, (now, received));
-                    });
-                    if publisher.take_loss() {
-                        segmenter.abandon();
-                    }
+                    cut(event, segmenter, publisher, (now, received));
                 });
             });
         });
@@ -290,6 +282,22 @@ impl<M: Multicast> Rendition<M> {
             }
             _ => State::NoTables,
         }
+    }
+}
+
+/// One event through the segmenter to the store.
+fn cut(
+    event: Event<'_>,
+    segmenter: &mut Segmenter,
+    publisher: &mut Publisher,
+    (now, received): (Monotonic, Wall),
+) {
+    publisher.observe(&event);
+    segmenter.push(event, received, |output| {
+        publisher.take(output, (now, received));
+    });
+    if publisher.take_loss() {
+        segmenter.abandon();
     }
 }
 

@@ -5,7 +5,6 @@
 use std::{collections::BTreeMap, io};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
-
 use serde::Serialize;
 
 use super::{
@@ -209,7 +208,7 @@ fn pcrs(report: &Report, terminal: Terminal) -> String {
             Cell::new(match pcr.constant_bitrate {
                 Some(true) => "constant",
                 Some(false) => "variable",
-                None => "too few PCRs to tell",
+                None => "cannot be told",
             }),
             jitter(pcr),
         ]);
@@ -293,9 +292,9 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     table.add_row([
         Cell::new(&receive.source),
         Cell::new(grouped(receive.datagrams)),
-        fault(receive.kernel_dropped_datagrams),
-        fault(receive.rtp_lost),
-        fault(receive.rtp_late),
+        told(receive.kernel_dropped_datagrams),
+        told(receive.rtp_lost),
+        told(receive.rtp_late),
         Cell::new(format!("{:.1} ms", receive.interarrival_ms_max)),
     ]);
     align_right(&mut table, &[1, 2, 3, 4, 5]);
@@ -311,6 +310,15 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     let others = others.map(|(count, what)| format!("; {} {what}", grouped(count)));
     let others = others.collect::<String>();
     format!("{}\n\nsent by {senders}{others}", table.trim_fmt())
+}
+
+/// A count of faults that is worth telling even when it is zero.
+fn told(count: u64) -> Cell {
+    if count > 0 {
+        fault(count)
+    } else {
+        Cell::new("0")
+    }
 }
 
 fn fault(count: u64) -> Cell {

@@ -418,7 +418,7 @@ impl<'a> OutputFiles<'a> {
 
 #[cfg(test)]
 mod tests {
-    use weir_hal::sim::{self, Call, Fault};
+    use weir_hal::sim;
 
     use super::*;
 
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_and_a_full_disk_are_named() {
+    fn a_missing_file_is_named() {
         let disk = sim::Disk::new(1);
         assert_eq!(text(&disk, None), "cannot open /media/in.ts");
     }

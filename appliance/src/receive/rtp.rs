@@ -172,7 +172,7 @@ mod tests {
             0x47, 0x00, // payload
             0, 2, // padding
         ];
-        let bytes = packet(0x80 | 0x20 | 0x10 | 2, 0x80 | 33, 258, &rest);
+        let bytes = packet(0x80 | 0x20 | 0x10 | 2, 0x80 | MP2T, 258, &rest);
         let header = RtpHeader::parse(&bytes).unwrap();
         assert_eq!(header.payload, [0x47, 0x00]);
         assert_eq!(

@@ -76,12 +76,9 @@ impl<R: MulticastReceiver> Source<R> {
     /// 4,096 datagrams; what is left waits in the kernel for the next drain.
     pub fn drain(&mut self, batch: &mut DatagramBatch, mut each: impl FnMut(&[u8], Wall)) {
         for _ in 0..BATCHES_PER_DRAIN_MAX {
-            let received = match self.receiver.receive(batch) {
-                Ok(received) => received,
-                Err(_) => {
-                    self.counters.receive_errors += 1;
-                    return;
-                }
+            let Ok(received) = self.receiver.receive(batch) else {
+                self.counters.receive_errors += 1;
+                return;
             };
             for datagram in batch.iter() {
                 if let Some(bytes) = self.accept(datagram) {

@@ -16,6 +16,8 @@ type Layout = Vec<(Pid, u8, StreamKind), STREAMS_MAX>;
 pub(super) struct Coding {
     program: Option<(u16, Layout)>,
     parameters: Vec<(Pid, StreamParameters), STREAMS_MAX>,
+    /// It broke with what was said before, and no segment has begun since.
+    is_broken: bool,
 }
 
 impl Coding {
@@ -27,7 +29,9 @@ impl Coding {
             return false;
         }
         self.parameters.clear();
-        self.program.replace(present).is_some()
+        let is_break = self.program.replace(present).is_some();
+        self.is_broken |= is_break;
+        is_break
     }
 
     /// Takes note of the parameters of one stream; true when they break with the ones before.
@@ -35,12 +39,23 @@ impl Coding {
         if let Some((_, present)) = self.parameters.iter_mut().find(|(other, _)| *other == pid) {
             let is_break = differ(present, parameters);
             present.clone_from(parameters);
+            self.is_broken |= is_break;
             return is_break;
         }
         // Streams beyond STREAMS_MAX are not in the program; none can be missed here.
         self.parameters
             .push((pid, parameters.clone()))
             .is_ok_and(|()| false)
+    }
+
+    /// True when the next segment needs a discontinuity.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// A segment begins: what comes is as it is now.
+    pub(super) fn settle(&mut self) {
+        self.is_broken = false;
     }
 }
 

@@ -61,3 +61,45 @@ fn corrected(expected: Wall, now: Wall) -> Wall {
         Wall::from_nanos(expected_nanos - correction_nanos)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
+    const SECOND: u64 = 1_000_000_000;
+
+    fn later(nanos: u64) -> Wall {
+        Wall::from_nanos(START.as_nanos() + nanos)
+    }
+
+    #[test]
+    fn media_time_is_carried_on() {
+        let date_time = DateTime::anchor(900_000, START);
+        assert_eq!(date_time.of(1_440_000), later(6 * SECOND));
+        assert_eq!(date_time.of(810_000).as_nanos(), START.as_nanos() - SECOND);
+    }
+
+    #[test]
+    fn a_crystal_that_is_off_is_followed_and_jitter_is_not() {
+        let mut date_time = DateTime::anchor(0, START);
+        for segment in 1..=1_000 {
+            // 50 ppm slow, received up to 20 ms late.
+            let nanos = segment * (6 * SECOND + 300_000) + segment * 7 % 20 * 1_000_000;
+            date_time.follow(
+                i64::try_from(segment * 540_000).expect("small"),
+                later(nanos),
+            );
+        }
+        let drift = date_time.wall.as_nanos() - later(1_000 * (6 * SECOND + 300_000)).as_nanos();
+        assert!(drift < 20_000_000, "{drift} ns");
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_is_followed_at_once() {
+        let mut date_time = DateTime::anchor(0, Wall::from_nanos(0));
+        assert_eq!(date_time.follow(540_000, START), START);
+        let back = Wall::from_nanos(5);
+        assert_eq!(date_time.follow(1_080_000, back), back);
+    }
+}

@@ -263,6 +263,7 @@ fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made
             );
         }
         Output::Bytes(chunk) => {
+            assert!(chunk.len() <= 256 * 1024 && chunk.len().is_multiple_of(PACKET_BYTES));
             open.as_mut()
                 .expect("a segment is open")
                 .1

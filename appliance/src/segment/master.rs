@@ -84,12 +84,14 @@ mod tests {
             bandwidth_bps: 130_000,
             bandwidth_average_bps: 128_000,
         };
-        insta::assert_snapshot!(render_master(&[whole, bare]), @r#"
-        #EXTM3U
-        #EXT-X-STREAM-INF:BANDWIDTH=5200000,AVERAGE-BANDWIDTH=4800000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970
-        demo_HD.m3u8
-        #EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000
-        demo_radio.m3u8
-        "#);
+        assert_eq!(
+            render_master(&[whole, bare]),
+            "#EXTM3U\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=5200000,AVERAGE-BANDWIDTH=4800000,\
+             CODECS=\"avc1.64001F,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970\n\
+             demo_HD.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000\n\
+             demo_radio.m3u8\n"
+        );
     }
 }

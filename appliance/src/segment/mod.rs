@@ -27,6 +27,8 @@ mod types;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod playlist_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bandwidth::BandwidthMeter;

@@ -24,6 +24,8 @@ pub(super) struct Tables {
     packets: Vec<[u8; PACKET_BYTES], PACKETS_MAX>,
     /// `transport_stream_id`, `program_number` and `program_map_PID` of the present PAT.
     association: Option<(u16, u16, Pid)>,
+    /// They were not written since they changed.
+    is_stale: bool,
     pat_version: u8,
     pat_counter: u8,
     pmt_counter: u8,
@@ -40,6 +42,7 @@ impl Tables {
             self.pat_version = (self.pat_version + 1) % 32;
         }
         self.association = Some(association);
+        self.is_stale = true;
         self.packets.clear();
         packetise(
             &pat_section(program, self.pat_version),
@@ -54,6 +57,11 @@ impl Tables {
         self.packets.is_empty()
     }
 
+    /// True when they were not written since they changed.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
     /// Bytes that PAT and PMT take.
     pub(super) fn bytes(&self) -> usize {
         self.packets.len() * PACKET_BYTES
@@ -61,6 +69,7 @@ impl Tables {
 
     /// Appends PAT and PMT to `output`.
     pub(super) fn write(&mut self, output: &mut BytesMut) {
+        self.is_stale = false;
         for (index, packet) in self.packets.iter_mut().enumerate() {
             let counter = if index == 0 {
                 &mut self.pat_counter

@@ -7,7 +7,7 @@
 //!   segment; the segmenter keeps to it.
 //! - EXT-X-MEDIA-SEQUENCE goes up by one per removed segment: it is the first segment's number.
 //! - EXT-X-DISCONTINUITY-SEQUENCE goes up when a discontinuity leaves; always written when live.
-//! - A removal never leaves less than three Target Durations, within `SEGMENTS_MAX`.
+//! - A removal never leaves less than three Target Durations, up to `EXTRA_SEGMENTS_MAX` more.
 //! - A removed segment stays available for its duration and that of the longest playlist that
 //!   listed it: [`Removed::keep`].
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
@@ -25,9 +25,9 @@ use weir_hal::Wall;
 use crate::segment::{Segment, resume::resume};
 
 /// Segments a live playlist lists at most beyond its window, while they are too short for it.
-const EXTRA_SEGMENTS_MAX: usize = 50;
+pub(super) const EXTRA_SEGMENTS_MAX: usize = 50;
 
-const SECOND_90K: u64 = 90_000;
+pub(super) const SECOND_90K: u64 = 90_000;
 
 /// A Media Playlist that grows.
 #[derive(Debug, Clone)]
@@ -290,8 +290,8 @@ impl Rendering<'_> {
     }
 }
 
-/// `duration_90k` in microseconds, rounded to the nearest: so close that the ticks can be read back.
-fn micros(duration_90k: u64) -> u64 {
+/// `duration_90k` in microseconds, so close that the ticks can be read back.
+pub(super) fn micros(duration_90k: u64) -> u64 {
     (duration_90k * 200 + 9) / 18
 }
 
@@ -301,254 +301,4 @@ fn rounded_s(duration_90k: u64) -> u32 {
 
 fn timestamp(wall: Wall) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(wall.as_nanos())).unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const START: Wall = Wall::from_nanos(1_767_225_600_123_456_789);
-
-    fn segment(sequence: u64, duration_90k: u64) -> Segment {
-        Segment {
-            sequence,
-            duration_90k,
-            target_duration_s: 6,
-            bytes: 1_000_000,
-            discontinuity: false,
-            independent: true,
-            date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
-        }
-    }
-
-    #[test]
-    fn live_lists_the_last_segments_with_their_date() {
-        let mut playlist = MediaPlaylist::live(3);
-        playlist.push(segment(7, 540_000));
-        playlist.push(segment(8, 540_540));
-        playlist.push(Segment {
-            discontinuity: true,
-            ..segment(9, 450_000)
-        });
-        insta::assert_snapshot!(playlist.render(""), @r"
-        #EXTM3U
-        #EXT-X-VERSION:3
-        #EXT-X-TARGETDURATION:6
-        #EXT-X-MEDIA-SEQUENCE:7
-        #EXT-X-DISCONTINUITY-SEQUENCE:0
-        #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.123Z
-        #EXTINF:6.000000,
-        segment-7.ts
-        #EXTINF:6.006000,
-        segment-8.ts
-        #EXT-X-DISCONTINUITY
-        #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:12.123Z
-        #EXTINF:5.000000,
-        segment-9.ts
-        ");
-    }
-
-    #[test]
-    fn a_discontinuity_that_leaves_is_counted() {
-        let mut playlist = MediaPlaylist::live(3);
-        playlist.push(Segment {
-            discontinuity: true,
-            ..segment(7, 540_000)
-        });
-        for sequence in 8..=10 {
-            playlist.push(segment(sequence, 540_000));
-        }
-        assert!(playlist.render("").contains(
-            "#EXT-X-MEDIA-SEQUENCE:8\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-PROGRAM-DATE-TIME"
-        ));
-    }
-
-    #[test]
-    fn vod_lists_everything_and_ends() {
-        let mut playlist = MediaPlaylist::vod();
-        playlist.push(segment(0, 750_000));
-        playlist.push(segment(1, 30_001));
-        insta::assert_snapshot!(playlist.render(""), @r"
-        #EXTM3U
-        #EXT-X-VERSION:3
-        #EXT-X-TARGETDURATION:8
-        #EXT-X-MEDIA-SEQUENCE:0
-        #EXT-X-PLAYLIST-TYPE:VOD
-        #EXT-X-INDEPENDENT-SEGMENTS
-        #EXTINF:8.333333,
-        segment-0.ts
-        #EXTINF:0.333344,
-        segment-1.ts
-        #EXT-X-ENDLIST
-        ");
-    }
-
-    #[test]
-    fn a_segment_that_cannot_be_decoded_alone_takes_the_claim_back() {
-        let mut playlist = MediaPlaylist::vod();
-        playlist.push(Segment {
-            independent: false,
-            ..segment(0, 540_000)
-        });
-        assert!(!playlist.render("").contains("INDEPENDENT"));
-    }
-
-    #[test]
-    fn a_removed_segment_is_kept_for_itself_and_the_longest_playlist_that_listed_it() {
-        let mut playlist = MediaPlaylist::live(3);
-        for sequence in 0..3 {
-            assert_eq!(playlist.push(segment(sequence, 540_000)), []);
-        }
-        let removed = playlist.push(segment(3, 540_000));
-        assert_eq!(removed.len(), 1);
-        assert_eq!(removed[0].segment.sequence, 0);
-        assert_eq!(removed[0].keep, Duration::from_secs(6 + 18));
-    }
-
-    #[test]
-    fn short_segments_stay_until_three_target_durations_are_listed() {
-        let mut playlist = MediaPlaylist::live(3);
-        for sequence in 0..12 {
-            assert_eq!(playlist.push(segment(sequence, 135_000)), [], "1.5 s each");
-        }
-        for sequence in 12..20 {
-            playlist.push(segment(sequence, 540_000));
-        }
-        assert_eq!(playlist.len(), 3);
-    }
-
-    #[test]
-    fn the_list_stays_bounded_while_segments_last_no_time() {
-        let mut playlist = MediaPlaylist::live(3);
-        for sequence in 0..200 {
-            playlist.push(segment(sequence, 1));
-        }
-        assert_eq!(playlist.len(), 3 + EXTRA_SEGMENTS_MAX);
-    }
-
-    #[test]
-    fn extinf_is_within_half_a_microsecond() {
-        for duration_90k in [1, 3_003, 540_540, 540_541, 584_999] {
-            let error = (micros(duration_90k) * 9).abs_diff(duration_90k * 100);
-            assert!(error * 2 <= 9, "{duration_90k}");
-        }
-    }
-
-    #[test]
-    fn a_list_read_back_is_written_as_it_was() {
-        let mut playlist = MediaPlaylist::live(4);
-        for (sequence, duration_90k) in (70..).zip([540_541, 1, 584_999, 30_001, 450_007]) {
-            playlist.push(Segment {
-                discontinuity: sequence == 72,
-                ..segment(sequence, duration_90k)
-            });
-        }
-        let text = playlist.render("HD/");
-        let back = MediaPlaylist::resume(&text, 4).expect("a live list");
-        assert_eq!(back.render("HD/"), text);
-        assert_eq!(back.sequence_next(), 75);
-    }
-
-    /// One published playlist, read back by the rules of RFC 8216.
-    #[derive(Debug, Default, Clone, PartialEq)]
-    struct Version {
-        target: u64,
-        sequence: u64,
-        discontinuity_sequence: u64,
-        /// Tags and URI of each segment.
-        segments: Vec<String>,
-    }
-
-    fn read(text: &str) -> Version {
-        let mut version = Version::default();
-        let mut tags = String::new();
-        for line in text.lines() {
-            let number = || {
-                line.rsplit(':')
-                    .next()
-                    .and_then(|digits| digits.parse().ok())
-            };
-            if line.starts_with("#EXT-X-TARGETDURATION") {
-                version.target = number().expect("a number");
-            } else if line.starts_with("#EXT-X-MEDIA-SEQUENCE") {
-                version.sequence = number().expect("a number");
-            } else if line.starts_with("#EXT-X-DISCONTINUITY-SEQUENCE") {
-                version.discontinuity_sequence = number().expect("a number");
-            } else if line.starts_with("#EXTINF") || line == "#EXT-X-DISCONTINUITY" {
-                tags.push_str(line);
-            } else if !line.starts_with('#') {
-                tags.push_str(line);
-                version.segments.push(std::mem::take(&mut tags));
-            }
-        }
-        version
-    }
-
-    /// Checks that `after` may follow `before` (RFC 8216 §6.2.1, §6.2.2).
-    fn may_follow(before: &Version, after: &Version) {
-        assert_eq!(after.target, before.target);
-        let removed = after
-            .sequence
-            .checked_sub(before.sequence)
-            .expect("never steps back");
-        let removed = usize::try_from(removed).expect("few");
-        let (gone, kept) = before.segments.split_at(removed);
-        assert_eq!(
-            &after.segments[..kept.len()],
-            kept,
-            "what stays is untouched"
-        );
-        assert_eq!(after.segments.len(), kept.len() + 1, "one is appended");
-        let breaks = gone
-            .iter()
-            .filter(|tags| tags.contains("DISCONTINUITY"))
-            .count() as u64;
-        assert_eq!(
-            after.discontinuity_sequence,
-            before.discontinuity_sequence + breaks
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_is_read_back_with_a_panic(text in "(#[A-Z-]{3,24}[:,]?[0-9.+TZ:-]{0,22}\n|s.ts\n){0,9}") {
-            let text = format!(
-                "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n{text}"
-            );
-            MediaPlaylist::resume(&text, 5);
-        }
-
-        #[test]
-        fn each_version_may_follow_the_one_before(
-            window in 0..12_usize,
-            first in 0..1_u64 << 60,
-            segments in prop::collection::vec((1..585_000_u64, any::<bool>()), 1..80),
-        ) {
-            let mut playlist = MediaPlaylist::live(window);
-            let mut before = None;
-            let mut removed_next = first;
-            for (sequence, (duration_90k, discontinuity)) in (first..).zip(segments) {
-                let listed_90k = playlist.duration_90k();
-                let removed = playlist.push(Segment {
-                    discontinuity,
-                    date_time: START,
-                    ..segment(sequence, duration_90k)
-                });
-                for removed in removed {
-                    prop_assert_eq!(removed.segment.sequence, removed_next);
-                    removed_next += 1;
-                    let least = listed_90k + removed.segment.duration_90k;
-                    prop_assert!(removed.keep >= Duration::from_micros(micros(least)));
-                    prop_assert!(playlist.duration_90k() >= 3 * 6 * SECOND_90K);
-                }
-                let after = read(&playlist.render(""));
-                if let Some(before) = before.replace(after.clone()) {
-                    may_follow(&before, &after);
-                }
-                prop_assert_eq!(after.segments.len(), playlist.len());
-            }
-        }
-    }
 }

@@ -14,9 +14,9 @@ use bytes::BytesMut;
 use weir_hal::Wall;
 
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
     segment::{
-        Counters, Output, Phase, Rules,
+        Counters, MediaPlaylist, Output, Phase, Rules,
         coding::Coding,
         cut::{Circumstances, OpenSegment, Reason},
         date_time::DateTime,
@@ -24,7 +24,7 @@ use crate::{
         on_air::{Candidate, Cut, OnAir},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{first_sequence, until_grid_line},
+        sequence::{Sequence, cut_from},
         target_duration::TargetDuration,
         timeline::{Stamps, Timeline},
     },
@@ -52,7 +52,7 @@ pub struct Segmenter {
     rules: Rules,
     counters: Counters,
     tables: Tables,
-    change: Change,
+    coding: Coding,
     target: TargetDuration,
     sequence: Sequence,
     pending: Pending,
@@ -63,25 +63,6 @@ pub struct Segmenter {
     on_air: Option<OnAir>,
     /// True when the next segment does not go on where the last one ended.
     is_interrupted: bool,
-}
-
-/// What tables and coding did since the last segment began.
-#[derive(Debug, Default)]
-struct Change {
-    coding: Coding,
-    /// The coding broke with what was before.
-    is_break: bool,
-    /// The tables were not written since they changed.
-    tables_stale: bool,
-}
-
-/// The next Media Sequence Number.
-#[derive(Debug, Clone, Copy)]
-enum Sequence {
-    /// At least this; the first segment decides.
-    AtLeast(u64),
-    /// This.
-    Next(u64),
 }
 
 impl Segmenter {
@@ -98,9 +79,9 @@ impl Segmenter {
             rules,
             counters: Counters::default(),
             tables: Tables::default(),
-            change: Change::default(),
+            coding: Coding::default(),
             target,
-            sequence: Sequence::AtLeast(sequence_min),
+            sequence: Sequence::at_least(sequence_min, &rules),
             pending: Pending::default(),
             unit: None,
             started: PidSet::default(),
@@ -109,12 +90,18 @@ impl Segmenter {
         }
     }
 
-    /// Goes on after a restart, for a playlist that lives on: its Target Duration in `seconds`
-    /// stays, and the first segment begins with a discontinuity, because what was under way when
-    /// the last life ended is missing.
-    pub fn resume(&mut self, seconds: u32) {
+    /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
+    /// numbers go on without a gap if it lists segments, and the first segment begins with a
+    /// discontinuity, because what was under way when the last life ended is missing.
+    pub fn resume(&mut self, playlist: &MediaPlaylist) {
+        let Some(seconds) = playlist.target_duration_s() else {
+            return;
+        };
         self.target.set(seconds);
         self.is_interrupted = true;
+        if !playlist.is_empty() {
+            self.sequence.set_next(playlist.sequence_next());
+        }
     }
 
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
@@ -123,8 +110,8 @@ impl Segmenter {
         match event {
             Event::Program(program) => self.on_program(program),
             Event::Parameters(pid, parameters) => {
-                let is_break = self.change.coding.set_parameters(pid, parameters);
-                self.note_change(is_break);
+                let is_break = self.coding.set_parameters(pid, parameters);
+                self.counters.program_changes += u64::from(is_break);
             }
             Event::Packet(event) => {
                 self.on_packet(event.packet, event.starts_unit, now, &mut each);
@@ -169,13 +156,7 @@ impl Segmenter {
 
     fn on_program(&mut self, program: &Program) {
         self.tables.set(program);
-        self.change.tables_stale = true;
-        let is_break = self.change.coding.set_program(program);
-        self.note_change(is_break);
-    }
-
-    fn note_change(&mut self, is_break: bool) {
-        self.change.is_break |= is_break;
+        let is_break = self.coding.set_program(program);
         self.counters.program_changes += u64::from(is_break);
     }
 
@@ -190,7 +171,7 @@ impl Segmenter {
         self.bound_size(now, each);
         if starts_unit {
             self.mark_unit(now);
-        } else if self.change.tables_stale && self.held_from().is_none() {
+        } else if self.tables.is_stale() && self.held_from().is_none() {
             self.write_tables();
         }
         self.pending.push(packet);
@@ -262,14 +243,13 @@ impl Segmenter {
     fn tables_are_due(&self) -> bool {
         let is_old =
             |air: &OnAir| air.timeline.pts().abs_diff(air.tables_pts) >= TABLES_INTERVAL_90K;
-        self.change.tables_stale || self.on_air.as_ref().is_some_and(is_old)
+        self.tables.is_stale() || self.on_air.as_ref().is_some_and(is_old)
     }
 
     /// Appends PAT and PMT to the pending bytes. Never behind a mark at which a cut may still
     /// write its own: continuity counters would step back.
     fn write_tables(&mut self) {
         self.tables.write(self.pending.writer());
-        self.change.tables_stale = false;
         if let Some(air) = &mut self.on_air {
             air.tables_pts = air.timeline.pts();
         }
@@ -374,7 +354,7 @@ impl Segmenter {
     fn accept(&mut self, unit: &Candidate, each: Each<'_>) {
         let position = unit.mark.map_or(self.pending.end(), |mark| mark.position);
         let circumstances = Circumstances {
-            coding_changed: self.change.is_break,
+            coding_changed: self.coding.is_broken(),
             is_large: self.bytes_until(position) >= self.bytes_max() / 8 * 7,
         };
         let Some(air) = &mut self.on_air else { return };
@@ -400,9 +380,9 @@ impl Segmenter {
         let pts = timeline.pts();
         let date_time = DateTime::anchor(pts, mark.now);
         let segment = OpenSegment {
-            sequence: self.number(pts, mark.now),
+            sequence: self.sequence.number(pts, mark.now),
             pts,
-            cut_from: self.cut_from(pts, timeline.frame_90k(), true),
+            cut_from: cut_from(&self.rules, &self.target, (pts, timeline.frame_90k()), true),
             discontinuity: self.is_interrupted,
             independent: true,
             date_time: mark.now,
@@ -425,13 +405,18 @@ impl Segmenter {
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
-        let sequence = self.number(cut.begin, mark.now);
+        let sequence = self.sequence.number(cut.begin, mark.now);
         let discontinuity = cut.reason.is_discontinuity();
         let frame_90k = self
             .on_air
             .as_ref()
             .map_or(0, |air| air.timeline.frame_90k());
-        let cut_from = self.cut_from(cut.begin, frame_90k, discontinuity);
+        let cut_from = cut_from(
+            &self.rules,
+            &self.target,
+            (cut.begin, frame_90k),
+            discontinuity,
+        );
         let Some(air) = &mut self.on_air else { return };
         if cut.reason.breaks_timeline() {
             air.date_time = DateTime::anchor(cut.begin, mark.now);
@@ -448,41 +433,18 @@ impl Segmenter {
         self.begin_segment(mark, each);
     }
 
-    /// The Media Sequence Number of the segment that begins at the unwrapped `pts`.
-    fn number(&self, pts: i64, now: Wall) -> u64 {
-        match (self.sequence, self.rules.phase) {
-            (Sequence::Next(sequence), _) | (Sequence::AtLeast(sequence), Phase::First) => sequence,
-            (Sequence::AtLeast(least), Phase::Grid) => {
-                least.max(first_sequence(now, as_sent(pts), self.rules.target))
-            }
-        }
-    }
-
-    /// The unwrapped PTS from which on a segment that begins at `pts` is cut.
-    fn cut_from(&self, pts: i64, frame_90k: i64, is_fresh: bool) -> i64 {
-        // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
-        let tolerance_90k = frame_90k / 2;
-        let span = if is_fresh && self.rules.phase == Phase::Grid {
-            until_grid_line(as_sent(pts), self.rules.target, tolerance_90k)
-        } else {
-            self.target.target_90k()
-        };
-        pts + span - tolerance_90k
-    }
-
     fn begin_segment(&mut self, mark: Mark, each: Each<'_>) {
         let Some(air) = &mut self.on_air else { return };
         each(Output::Begin {
             sequence: air.segment.sequence,
         });
-        self.sequence = Sequence::Next(air.segment.sequence);
-        self.change.is_break = false;
+        self.sequence.set_next(air.segment.sequence);
+        self.coding.settle();
         self.is_interrupted = false;
         air.tables_pts = air.segment.pts;
         if !mark.has_tables {
             let mut bytes = BytesMut::with_capacity(self.tables.bytes());
             self.tables.write(&mut bytes);
-            self.change.tables_stale = false;
             air.segment.bytes += bytes.len() as u64;
             each(Output::Bytes(bytes.freeze()));
         }
@@ -491,7 +453,7 @@ impl Segmenter {
     fn end_segment(&mut self, end: i64, each: Each<'_>) {
         let Some(air) = &self.on_air else { return };
         let segment = air.segment.complete(end, &mut self.target);
-        self.sequence = Sequence::Next(segment.sequence + 1);
+        self.sequence.set_next(segment.sequence + 1);
         self.counters.segments += 1;
         self.counters.bytes += segment.bytes;
         self.counters.discontinuities += u64::from(segment.discontinuity);
@@ -514,9 +476,4 @@ impl Segmenter {
             Reason::RandomAccess | Reason::Change | Reason::Hole | Reason::Jump => {}
         }
     }
-}
-
-/// The PTS whose unwrapped count is `pts`.
-fn as_sent(pts: i64) -> Pts {
-    Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs())
 }

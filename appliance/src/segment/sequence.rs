@@ -1,10 +1,11 @@
-//! The first Media Sequence Number: one that two boxes, and the renditions of a channel, agree on.
+//! Numbers segments, and lays the grid on which they begin: two boxes, and the renditions of a
+//! channel, agree on both.
 //!
 //! Source: RFC 8216 §4.3.3.2 and §6.2.2: numbers never step back, so they must also go up across
 //! a restart. Counting targets since 1970 does that without a record on disk, as long as segments
 //! are not shorter than the target for long; who keeps a record passes it as the least number.
 //!
-//! What is counted are cells of the grid at which [`Phase::Grid`](crate::segment::Phase) cuts. The
+//! What is counted are cells of the grid at which [`Phase::Grid`] cuts. The
 //! distance between wall time and PTS is rounded to whole cells, and the cell of the PTS is added:
 //! reception may differ by almost half a target before two boxes disagree. They do when that
 //! distance happens to lie at the very middle of a cell, and after segments longer than the target.
@@ -13,10 +14,68 @@ use std::time::Duration;
 
 use weir_hal::Wall;
 
-use crate::{demux::Pts, segment::target_duration::ticks};
+use crate::{
+    demux::Pts,
+    segment::{
+        Phase, Rules,
+        target_duration::{TargetDuration, ticks},
+    },
+};
+
+/// The next Media Sequence Number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sequence {
+    next: u64,
+    /// Length of a cell while the first segment may still choose a higher number.
+    cell: Option<Duration>,
+}
+
+impl Sequence {
+    /// Begins at `least`; with [`Phase::Grid`] at the number of the cell, if that is higher.
+    pub(super) fn at_least(least: u64, rules: &Rules) -> Self {
+        Self {
+            next: least,
+            cell: (rules.phase == Phase::Grid).then_some(rules.target),
+        }
+    }
+
+    /// The number of the next segment, if it begins at the unwrapped `pts`, received at `now`.
+    pub(super) fn number(self, pts: i64, now: Wall) -> u64 {
+        let cell = |target| first_sequence(now, as_sent(pts), target);
+        self.cell.map_or(0, cell).max(self.next)
+    }
+
+    /// Sets the number of the next segment.
+    pub(super) fn set_next(&mut self, next: u64) {
+        *self = Self { next, cell: None };
+    }
+}
+
+/// The unwrapped PTS from which on a segment is cut that begins at `pts`, in a stream of pictures
+/// `frame_90k` apart. `is_fresh`: no segment of this time base lies before it.
+pub(super) fn cut_from(
+    rules: &Rules,
+    target: &TargetDuration,
+    (pts, frame_90k): (i64, i64),
+    is_fresh: bool,
+) -> i64 {
+    // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
+    let tolerance_90k = frame_90k / 2;
+    let span = if is_fresh && rules.phase == Phase::Grid {
+        until_grid_line(as_sent(pts), rules.target, tolerance_90k)
+    } else {
+        target.target_90k()
+    };
+    pts + span - tolerance_90k
+}
+
+/// The PTS whose unwrapped count is `pts`.
+fn as_sent(pts: i64) -> Pts {
+    Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs())
+}
 
 /// The number of the segment that begins at `pts`, received at `now`.
-pub(super) fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
+fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
     let cell = i128::from(ticks(target).max(1));
     let wall_90k = i128::from(now.as_nanos()) * 9 / 100_000;
     let pts_90k = i128::from(pts.ticks());
@@ -25,7 +84,7 @@ pub(super) fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
 }
 
 /// Ticks from `pts` to the next line of the grid; a line nearer than `tolerance_90k` is passed by.
-pub(super) fn until_grid_line(pts: Pts, target: Duration, tolerance_90k: i64) -> i64 {
+fn until_grid_line(pts: Pts, target: Duration, tolerance_90k: i64) -> i64 {
     let cell = ticks(target).max(1);
     let into = i64::try_from(pts.ticks()).expect("33 bits") % cell;
     let distance = cell - into;

@@ -139,9 +139,9 @@ mod tests {
             bytes_max: 0,
             phase: Phase::Grid,
         });
-        intervals_ms
-            .iter()
-            .for_each(|interval| target.observe(interval * 90));
+        for interval in intervals_ms {
+            target.observe(interval * 90);
+        }
         (target.fix(first_ms * 90), target.limit_90k() / 90)
     }
 

@@ -39,9 +39,18 @@ pub(crate) struct Index {
     settled: u64,
     /// Of these, how many a power cut cannot take back any more.
     durable: u64,
-    /// Callers that wait for `durable` to catch up.
-    pub(super) flushes: usize,
+    /// Flushes ever asked for.
+    flushes: u64,
+    /// Of these, how many have seen all evictions before them made durable.
+    flushes_answered: u64,
     pub(super) is_closed: bool,
+}
+
+/// A wish for all that was done before it to be durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flush {
+    number: u64,
+    queued: u64,
 }
 
 /// A complete object.
@@ -79,6 +88,7 @@ impl Index {
             settled: 0,
             durable: 0,
             flushes: 0,
+            flushes_answered: 0,
             is_closed: false,
         }
     }
@@ -221,7 +231,7 @@ impl Index {
     pub(super) fn give_up_replaced(&mut self, body: &Arc<Body>) -> bool {
         let replaced = self.current(body).and_then(|entry| entry.replaces.take());
         if let Some(stored) = &replaced {
-            stored.give_up(GivenUp::Superseded);
+            stored.give_up(GivenUp::Dropped);
         }
         replaced.is_some()
     }
@@ -272,18 +282,34 @@ impl Index {
         }
     }
 
-    /// Notes that all that is settled by now is durable.
-    pub(super) const fn set_durable(&mut self) {
+    /// Asks for all that is committed and evicted by now to be made durable.
+    pub(super) const fn ask_flush(&mut self) -> Flush {
+        self.flushes += 1;
+        Flush {
+            number: self.flushes,
+            queued: self.queued,
+        }
+    }
+
+    /// Whether what was asked for has been done.
+    pub(super) const fn is_done(&self, flush: Flush) -> bool {
+        self.flushes_answered >= flush.number && self.durable >= flush.queued
+    }
+
+    /// The last flush that was asked for.
+    pub(super) const fn last_flush(&self) -> u64 {
+        self.flushes
+    }
+
+    pub(super) const fn has_unanswered_flush(&self) -> bool {
+        self.flushes_answered < self.flushes
+    }
+
+    /// Notes that all that is settled by now is durable, and all that was evicted before the
+    /// flush of number `flush`.
+    pub(super) const fn set_durable(&mut self, flush: u64) {
         self.durable = self.settled;
-    }
-
-    /// What `durable` must reach before all that is committed now is safe.
-    pub(super) const fn ticket(&self) -> u64 {
-        self.queued
-    }
-
-    pub(super) const fn is_durable(&self, ticket: u64) -> bool {
-        self.durable >= ticket
+        self.flushes_answered = flush;
     }
 
     /// Whether some complete object lives in memory alone and always will.
@@ -311,7 +337,7 @@ impl Index {
             stored.give_up(GivenUp::Dropped);
         }
         if let Some(replaced) = &entry.replaces {
-            replaced.give_up(GivenUp::Superseded);
+            replaced.give_up(GivenUp::Dropped);
         }
     }
 

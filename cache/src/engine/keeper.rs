@@ -2,8 +2,9 @@
 //!
 //! An object is written to a temporary name, synced and renamed; the directory is synced after
 //! several renames together. A file that a newer object replaces is removed only when the newer
-//! one is durable; and once it is gone for good only, that newer one may be removed in its turn.
-//! So a power cut never brings an object back that was replaced by a durable one.
+//! one is durable; and only when it is gone for good may the newer one be removed in its turn.
+//! So a power cut never brings an object back that was replaced by a durable one, unless somebody
+//! was still reading it.
 
 use std::{
     io::ErrorKind,
@@ -26,7 +27,7 @@ use super::{
 
 /// How long the directory waits for another change before it is synced.
 const IDLE: Duration = Duration::from_millis(250);
-/// Names changed at most before the directory is synced.
+/// Names changed at most before the directory is synced, or is tried again to be.
 ///
 /// Together with [`IDLE`] this bounds what a power cut may take back to the last 4 s, and the
 /// cost to four syncs a second when little is written and to a sixteenth of a sync an object
@@ -44,12 +45,16 @@ pub(super) struct Keeper {
     sequence: u64,
     /// Names changed since the directory was synced.
     names_unsynced: usize,
+    /// How many of them do not wait any longer; more than usual after a sync that failed.
+    names_unsynced_max: usize,
     /// Whether one of these is the removal of a file that another one replaces.
     has_superseded_unsynced: bool,
     /// Files to remove after the next sync of the directory, when what replaces them is durable.
     superseded: Vec<Arc<Stored>>,
     /// Files whose removal failed, to be tried again; each still holds its room.
     stuck: Vec<Removal>,
+    /// The last flush that was asked for when all removals known then had been made.
+    flush_reached: u64,
     is_failing: bool,
     buffer: Vec<u8>,
 }
@@ -68,9 +73,11 @@ impl Keeper {
             directory,
             sequence,
             names_unsynced: 0,
+            names_unsynced_max: NAMES_UNSYNCED_MAX,
             has_superseded_unsynced: false,
             superseded: Vec::new(),
             stuck: Vec::new(),
+            flush_reached: 0,
             is_failing: false,
             buffer: Vec::with_capacity(2 * WRITE_BYTES),
         }
@@ -95,8 +102,8 @@ impl Keeper {
         }
     }
 
-    fn next_task(&self) -> Option<Task> {
-        let engine = &self.engine;
+    fn next_task(&mut self) -> Option<Task> {
+        let engine = Arc::clone(&self.engine);
         let mut index = engine.lock();
         let mut is_idle = false;
         loop {
@@ -107,23 +114,24 @@ impl Keeper {
             if !removals.is_empty() {
                 return Some(Task::Remove(removals));
             }
-            let is_dirty = self.names_unsynced > 0;
-            // A sync that failed is tried again only after a rest.
-            let is_urgent = !self.is_failing
-                && (self.names_unsynced >= NAMES_UNSYNCED_MAX || index.flushes > 0);
-            if is_dirty && self.names_unsynced >= NAMES_UNSYNCED_MAX && is_urgent {
+            if self.stuck.is_empty() {
+                self.flush_reached = index.last_flush();
+            }
+            if self.names_unsynced >= self.names_unsynced_max {
                 return Some(Task::Sync);
             }
             if let Some(body) = index.next_queued() {
                 return Some(Task::Write(body));
             }
-            if is_dirty && (is_urgent || is_idle) {
-                return Some(Task::Sync);
-            }
-            if !is_dirty {
-                // Nothing is unsynced: what the queue still held was passed over.
-                index.set_durable();
+            let is_clean = self.names_unsynced == 0 && self.stuck.is_empty();
+            if is_clean {
+                // What the queue still held was passed over.
+                index.set_durable(self.flush_reached);
                 engine.progress.notify_all();
+            }
+            let is_urgent = index.has_unanswered_flush() && !self.needs_rest();
+            if !is_clean && (is_urgent || is_idle) {
+                return Some(Task::Sync);
             }
             let (woken, wait) = engine
                 .work
@@ -132,6 +140,11 @@ impl Keeper {
             index = woken;
             is_idle = wait.timed_out();
         }
+    }
+
+    /// Whether trying again at once would only fail again.
+    fn needs_rest(&self) -> bool {
+        self.names_unsynced_max > NAMES_UNSYNCED_MAX || !self.stuck.is_empty()
     }
 
     fn write(&mut self, body: &Arc<Body>) {
@@ -294,8 +307,18 @@ impl Keeper {
         true
     }
 
-    /// Removes files, those that were replaced by others first.
-    fn remove(&mut self, removals: Vec<Removal>) {
+    /// Removes files, but none before the files it replaced are gone for good.
+    fn remove(&mut self, mut removals: Vec<Removal>) {
+        let has_dropped = removals
+            .iter()
+            .any(|removal| removal.why == GivenUp::Dropped);
+        if has_dropped && !self.superseded.is_empty() {
+            if !self.sync() {
+                self.stuck.extend(removals);
+                return;
+            }
+            removals.extend(self.engine.removals.take());
+        }
         let (superseded, dropped): (Vec<_>, Vec<_>) = removals
             .into_iter()
             .partition(|removal| removal.why == GivenUp::Superseded);
@@ -303,8 +326,11 @@ impl Keeper {
             self.has_superseded_unsynced = true;
             self.remove_one(removal);
         }
-        if self.has_superseded_unsynced && !dropped.is_empty() {
-            self.sync();
+        let is_safe = dropped.is_empty()
+            || self.stuck.is_empty() && (!self.has_superseded_unsynced || self.sync());
+        if !is_safe {
+            self.stuck.extend(dropped);
+            return;
         }
         for removal in dropped {
             self.remove_one(removal);
@@ -323,9 +349,8 @@ impl Keeper {
     }
 
     fn retry_stuck(&mut self) {
-        for removal in std::mem::take(&mut self.stuck) {
-            self.remove_one(removal);
-        }
+        let stuck = std::mem::take(&mut self.stuck);
+        self.remove(stuck);
     }
 
     /// Makes all names durable, then gives up what was kept only until now.
@@ -334,8 +359,9 @@ impl Keeper {
             Ok(()) => {
                 self.note_success();
                 self.names_unsynced = 0;
+                self.names_unsynced_max = NAMES_UNSYNCED_MAX;
                 self.has_superseded_unsynced = false;
-                self.engine.lock().set_durable();
+                self.engine.lock().set_durable(self.flush_reached);
                 self.engine.progress.notify_all();
                 for stored in self.superseded.drain(..) {
                     stored.give_up(GivenUp::Superseded);
@@ -344,6 +370,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.note_failure(&error);
+                self.names_unsynced_max = self.names_unsynced + NAMES_UNSYNCED_MAX;
                 false
             }
         }
@@ -358,7 +385,7 @@ impl Keeper {
     }
 
     fn note_success(&mut self) {
-        if std::mem::replace(&mut self.is_failing, false) {
+        if self.stuck.is_empty() && std::mem::replace(&mut self.is_failing, false) {
             info!("the cache can be written again");
         }
     }

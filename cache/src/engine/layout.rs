@@ -216,3 +216,106 @@ fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
     let field = bytes.get(offset..)?.first_chunk()?;
     Some(u64::from_le_bytes(*field))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn header() -> impl Strategy<Value = Header> {
+        let class = (0..4_u8).prop_map(|code| class_of(code).unwrap());
+        (
+            "[ -~]{1,40}",
+            class,
+            vec(any::<u8>(), 0..100),
+            any::<u64>(),
+            any::<u64>(),
+        )
+            .prop_filter_map(
+                "the key is fit",
+                |(key, class, metadata, body_bytes, sequence)| {
+                    Some(Header {
+                        key: Key::new(&key)?,
+                        class,
+                        metadata: metadata.into(),
+                        body_bytes,
+                        sequence,
+                    })
+                },
+            )
+    }
+
+    fn encoded(header: &Header) -> Vec<u8> {
+        let mut file = Vec::new();
+        header.encode(&mut file);
+        file
+    }
+
+    #[test]
+    fn a_header_is_laid_out_as_documented() {
+        let header = Header {
+            key: Key::new("/a").unwrap(),
+            class: Class::Live,
+            metadata: Bytes::from_static(b"xyz"),
+            body_bytes: 0x0102,
+            sequence: 7,
+        };
+        let mut expected = b"WEIRobj1\x31\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
+        expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0/axyz");
+        let sum = crc32c::crc32c(&expected);
+        expected.extend(sum.to_le_bytes());
+        assert_eq!(encoded(&header), expected);
+        assert_eq!(header.file_bytes(), Some(49 + 0x0102 + 4 + 4));
+    }
+
+    #[test]
+    fn each_piece_has_its_own_sum() {
+        let body = vec![7; PIECE_BYTES + 3];
+        let mut sums = PieceSums::default();
+        for chunk in body.chunks(1_000) {
+            sums.update(chunk);
+        }
+        let expected = [crc32c::crc32c(&body[3..]), crc32c::crc32c(&body[..3])];
+        assert_eq!(*sums.finish(), expected);
+        assert!(PieceSums::default().finish().is_empty());
+    }
+
+    #[test]
+    fn the_sums_of_another_file_are_refused() {
+        let mut trailer = Vec::new();
+        encode_trailer(1, &[5, 6], &mut trailer);
+        assert_eq!(decode_trailer(1, &trailer).as_deref(), Some(&[5, 6][..]));
+        assert_eq!(decode_trailer(2, &trailer), None);
+        assert_eq!(decode_trailer(1, &trailer[4..]), None);
+        assert_eq!(decode_trailer(1, &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(header in header(), after in vec(any::<u8>(), 0..9)) {
+            let mut file = encoded(&header);
+            prop_assert_eq!(file.len(), header.bytes());
+            prop_assert_eq!(Header::bytes_told(&file), Some(header.bytes()));
+            file.extend(after);
+            prop_assert_eq!(Header::decode(&file), Some(header));
+        }
+
+        #[test]
+        fn a_changed_byte_is_found(header in header(), at in any::<u16>(), mask in 1..=255_u8) {
+            let mut file = encoded(&header);
+            let at = usize::from(at) % file.len();
+            file[at] ^= mask;
+            prop_assert_eq!(Header::decode(&file), None);
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(mut file in vec(any::<u8>(), 0..300), has_magic: bool) {
+            if has_magic && file.len() >= MAGIC.len() {
+                file[..MAGIC.len()].copy_from_slice(&MAGIC);
+            }
+            prop_assert_eq!(Header::decode(&file), None);
+            prop_assert_eq!(decode_trailer(1, &file), None);
+        }
+    }
+}

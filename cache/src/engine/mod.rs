@@ -220,15 +220,13 @@ impl Engine {
 
     pub(crate) fn flush(&self, within: Duration) -> bool {
         let mut index = self.lock();
-        let ticket = index.ticket();
-        index.flushes += 1;
+        let flush = index.ask_flush();
         self.work.notify_one();
-        let (mut index, _) = self
+        let (index, _) = self
             .progress
-            .wait_timeout_while(index, within, |index| !index.is_durable(ticket))
+            .wait_timeout_while(index, within, |index| !index.is_done(flush))
             .unwrap_or_else(PoisonError::into_inner);
-        index.flushes -= 1;
-        index.is_durable(ticket) && !index.has_memory_only()
+        index.is_done(flush) && !index.has_memory_only()
     }
 
     /// Opens an object's file for reading, off the async threads.

@@ -23,14 +23,10 @@ use std::{
 
 use super::{
     Generator, lock,
-    platter::{Inode, below, coin},
+    platter::{Inode, below},
+    tree::{NameChange, Node, State},
 };
 use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
-
-/// Room on a new disk, so that a runaway test meets "full" before the machine's memory ends.
-const BYTES_TOTAL: u64 = 4 << 30;
-/// Linux's number for an input/output error.
-const EIO: i32 = 5;
 
 /// The kinds of call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,17 +114,7 @@ impl Disk {
     }
 
     fn with_names(seed: u64, random: Generator, names: BTreeMap<PathBuf, Node>) -> Self {
-        let bytes_used = names.values().map(Node::bytes).sum();
-        let state = State {
-            is_powered: true,
-            random,
-            names_durable: names.clone(),
-            names,
-            name_changes: Vec::new(),
-            faults: BTreeMap::new(),
-            bytes_total: BYTES_TOTAL,
-            bytes_used,
-        };
+        let state = State::new(random, names);
         Self {
             seed,
             state: Arc::new(Mutex::new(state)),
@@ -355,171 +341,9 @@ impl crate::File for File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        if *lock(&self.holds_lock) {
+        // A handle of a machine that lost power has nothing to say on the next one.
+        if self.disk.lock().is_powered && *lock(&self.holds_lock) {
             self.inode.lock().is_locked = false;
-        }
-    }
-}
-
-/// All of one disk but the bodies of its files.
-#[derive(Debug)]
-struct State {
-    is_powered: bool,
-    random: Generator,
-    names: BTreeMap<PathBuf, Node>,
-    names_durable: BTreeMap<PathBuf, Node>,
-    /// What led from `names_durable` to `names`, in order.
-    name_changes: Vec<NameChange>,
-    faults: BTreeMap<Call, Fault>,
-    bytes_total: u64,
-    /// Bytes of all files that have a name.
-    bytes_used: u64,
-}
-
-impl State {
-    fn node(&self, path: &Path) -> io::Result<&Node> {
-        let node = self.names.get(path);
-        node.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn file(&self, path: &Path) -> io::Result<Inode> {
-        match self.node(path)? {
-            Node::File(inode) => Ok(inode.clone()),
-            Node::Directory => Err(io::ErrorKind::IsADirectory.into()),
-        }
-    }
-
-    fn create(&mut self, path: &Path) -> io::Result<Inode> {
-        if self.names.contains_key(path) {
-            let inode = self.file(path)?;
-            let mut content = inode.lock();
-            self.bytes_used -= content.current.len() as u64;
-            content.truncate();
-            drop(content);
-            return Ok(inode);
-        }
-        self.check_parent(path)?;
-        let inode = Inode::default();
-        inode.lock().is_linked = true;
-        self.change_name(NameChange::Set(path.into(), Node::File(inode.clone())));
-        Ok(inode)
-    }
-
-    fn check_parent(&self, path: &Path) -> io::Result<()> {
-        match path.parent().map(|parent| self.node(parent)).transpose()? {
-            Some(Node::Directory) => Ok(()),
-            Some(Node::File(_)) | None => Err(io::ErrorKind::NotADirectory.into()),
-        }
-    }
-
-    /// Gives back the room of the file behind `path`, which is about to lose that name.
-    fn unlink_if_there(&mut self, path: &Path) -> io::Result<()> {
-        if self.names.contains_key(path) {
-            let inode = self.file(path)?;
-            let mut content = inode.lock();
-            content.is_linked = false;
-            self.bytes_used -= content.current.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn change_name(&mut self, change: NameChange) {
-        change.apply(&mut self.names);
-        self.name_changes.push(change);
-    }
-
-    fn bytes_free(&self) -> u64 {
-        self.bytes_total.saturating_sub(self.bytes_used)
-    }
-
-    fn meet_fault(&mut self, call: Call) -> io::Result<()> {
-        let Some(fault) = self.faults.get_mut(&call) else {
-            return Ok(());
-        };
-        let (Fault::Once(calls) | Fault::ForEver(calls)) = fault;
-        *calls = calls.saturating_sub(1);
-        if *calls > 0 {
-            return Ok(());
-        }
-        if matches!(fault, Fault::Once(_)) {
-            self.faults.remove(&call);
-        }
-        Err(io::Error::from_raw_os_error(EIO))
-    }
-
-    fn names_after_power_cut(&mut self) -> BTreeMap<PathBuf, Node> {
-        let mut names = self.names_durable.clone();
-        for change in &self.name_changes {
-            if coin(&mut self.random) {
-                change.apply(&mut names);
-            }
-        }
-        // Parents come before children, so an orphan of an orphan is found as well.
-        for path in names.keys().cloned().collect::<Vec<_>>() {
-            if path
-                .parent()
-                .is_some_and(|parent| !names.contains_key(parent))
-            {
-                names.remove(&path);
-            }
-        }
-        names
-    }
-}
-
-/// What a name stands for.
-#[derive(Debug, Clone)]
-enum Node {
-    Directory,
-    File(Inode),
-}
-
-impl Node {
-    fn kind(&self) -> FileKind {
-        match self {
-            Self::Directory => FileKind::Directory,
-            Self::File(_) => FileKind::Regular,
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::Directory => 0,
-            Self::File(inode) => inode.lock().current.len() as u64,
-        }
-    }
-}
-
-/// One act on directories.
-#[derive(Debug)]
-enum NameChange {
-    Set(PathBuf, Node),
-    Move(PathBuf, PathBuf, Inode),
-    Remove(PathBuf),
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, Node>) {
-        match self {
-            Self::Set(path, node) => {
-                names.insert(path.clone(), node.clone());
-            }
-            Self::Move(from, to, inode) => {
-                names.remove(from);
-                names.insert(to.clone(), Node::File(inode.clone()));
-            }
-            Self::Remove(path) => {
-                names.remove(path);
-            }
-        }
-    }
-
-    fn is_in(&self, directory: &Path) -> bool {
-        match self {
-            Self::Set(path, _) | Self::Remove(path) => path.parent() == Some(directory),
-            Self::Move(from, to, _) => {
-                from.parent() == Some(directory) || to.parent() == Some(directory)
-            }
         }
     }
 }

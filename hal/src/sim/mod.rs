@@ -14,6 +14,7 @@ mod multicast;
 mod network;
 mod platter;
 mod sensors;
+mod tree;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -70,7 +70,7 @@ fn each_bad_source_is_named_with_its_reason_and_the_good_channel_runs() {
                 if channel == "garbage" {
                     flood(&garbage, &[0xA5; 1000], 10);
                     flood(&garbage, &[], 1);
-                    flood(&garbage, &[0x47; 9000], 1);
+                    flood(&garbage, &[0x11; 9000], 1);
                 }
                 let rendition = rendition(&daemon.health(), channel);
                 let reason = rendition["reason"].as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,7 @@
 //! `weir demo` as a newcomer meets it: it starts, ffprobe reads it, a browser plays it.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
+
 use std::time::Duration;
 
 use weir_tests::{

@@ -8,6 +8,11 @@
 //! Set `WEIR_SAMPLES` to a folder of captured streams (`*.ts`) to hold them to the same, but for
 //! the decoding, as captures are damaged. Without it, only the streams made here are tested.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the log of a run tells what was compared"
+)]
+
 mod ffmpeg;
 
 use std::{
@@ -15,12 +20,18 @@ use std::{
     time::Duration,
 };
 
-use crate::ffmpeg::Frame;
 use tempfile::TempDir;
 use weir::command::segment::{Error, Request, Summary, run};
-use weir_hal::{Access, Disk, linux};
+use weir_hal::{
+    Access, Disk, linux,
+    sim::{self, Call, Fault},
+};
 
-const VIDEO: &str = "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 14";
+use crate::ffmpeg::Frame;
+
+/// 14 s of a test card and a tone.
+const VIDEO: &str = "-f lavfi -i testsrc2=size=320x180:rate=25 \
+                     -f lavfi -i sine=frequency=440:sample_rate=48000 -t 14";
 
 /// A file, segmented, and its segments joined again.
 struct Segmented {
@@ -81,6 +92,49 @@ fn a_stream_joined_in_the_middle_begins_with_its_next_key_frame() {
 }
 
 #[test]
+fn a_program_that_is_not_there_is_refused_with_those_that_are() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let source = directory.path().join("source.ts");
+    ffmpeg::make("-f lavfi -i sine=sample_rate=48000 -t 1 -c:a aac", &source);
+    let refused = segment(&source, Some(7))
+        .err()
+        .map(|error| error.to_string());
+    let expected = format!(
+        "program 7 is not in {}, which has [1]: give one of these",
+        source.display()
+    );
+    assert_eq!(refused, Some(expected));
+}
+
+#[test]
+fn a_disk_that_fails_leaves_no_playlist() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let source = directory.path().join("source.ts");
+    ffmpeg::make("-f lavfi -i sine=sample_rate=48000 -t 20 -c:a aac", &source);
+    let disk = sim::Disk::new(1);
+    let input = disk
+        .open(Path::new("/in.ts"), Access::Create)
+        .expect("a fresh disk");
+    input
+        .write_at(&read(&source), 0)
+        .expect("a fresh disk has room");
+    // The first segment takes two writes: its tables and the rest.
+    disk.inject(Call::Write, Fault::ForEver(3));
+    let request = Request {
+        file: PathBuf::from("/in.ts"),
+        directory: PathBuf::from("/out"),
+        target: Duration::from_secs(6),
+        program: None,
+    };
+    let failure = run(&disk, &request, |_, _| {})
+        .err()
+        .map(|error| error.to_string());
+    assert_eq!(failure.as_deref(), Some("cannot write /out/segment-1.ts"));
+    let playlist = disk.open(Path::new("/out/media.m3u8"), Access::Read);
+    assert!(playlist.is_err(), "the playlist comes last");
+}
+
+#[test]
 fn captured_streams_keep_every_frame() {
     let Some(folder) = std::env::var_os("WEIR_SAMPLES").map(PathBuf::from) else {
         println!("WEIR_SAMPLES is not set: only streams made by ffmpeg are tested");
@@ -121,10 +175,10 @@ fn whole_from_made(codecs: &str, segments_min: usize) {
     assert!(segmented.segments.len() >= segments_min);
     all_frames_are_kept(&source, &segmented);
     each_segment_decodes(&segmented);
-    let media_s = segmented.summary.duration_90k as f64 / 90_000.0;
+    let media_ms = segmented.summary.duration_90k / 90;
     assert!(
-        (media_s - 14.0).abs() < 0.05,
-        "EXTINF adds up to {media_s} s of 14 s"
+        media_ms.abs_diff(14_000) <= 40,
+        "EXTINF adds up to {media_ms} ms of 14 s"
     );
 }
 

@@ -4,6 +4,8 @@
 //! cuts, and duplicated and reordered packets, by a seed that the failure text names.
 //! `WEIR_SAMPLES` may name a folder of captured streams to mutate besides the ones made here.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;

@@ -16,22 +16,18 @@ const SEGMENTS: usize = 3;
 
 fn segments(daemon: &Daemon, count: usize) -> Vec<Vec<u8>> {
     let base = daemon.data("/live/ch/");
-    let uris = until(
-        &format!("{count} segments"),
-        Duration::from_secs(60),
-        || {
-            let media = http::get(&format!("{base}ch_r.m3u8"))
-                .ok()
-                .filter(|r| r.status == 200)?;
-            let uris: Vec<String> = media
-                .text()
-                .lines()
-                .filter(|line| !line.starts_with('#') && !line.is_empty())
-                .map(|line| format!("{base}{line}"))
-                .collect();
-            (uris.len() >= count).then_some(uris)
-        },
-    );
+    let uris = until(&format!("{count} segments"), Duration::from_mins(1), || {
+        let media = http::get(&format!("{base}ch_r.m3u8"))
+            .ok()
+            .filter(|r| r.status == 200)?;
+        let uris: Vec<String> = media
+            .text()
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| format!("{base}{line}"))
+            .collect();
+        (uris.len() >= count).then_some(uris)
+    });
     uris.iter()
         .map(|uri| {
             http::get(uri)

@@ -96,7 +96,7 @@ impl Checker {
             fetch(&entry.uri, store, &context).await;
         }
         self.versions += 1;
-        self.text = text.to_owned();
+        text.clone_into(&mut self.text);
         self.last = Some(version);
         self.has_restarted = false;
     }

@@ -5,6 +5,8 @@
 //! moved by hand, and an independent reader checks every version of the playlist against the one
 //! before. `SEED=7 cargo test -p weir-tests --test sim` repeats one run.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
+
 mod checker;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -87,7 +89,7 @@ fn disturb(encoder: &mut Encoder, simulation: &Simulation, chance: &mut Generato
         1 => {
             encoder.pts_90k = encoder
                 .pts_90k
-                .saturating_sub(90_000 * (1 + chance.below(50_000)))
+                .saturating_sub(90_000 * (1 + chance.below(50_000)));
         }
         2 => encoder.pts_90k = (1 << 33) - 90_000 * 20,
         3 => simulation.ether.set_faults(WireFaults {

@@ -1,0 +1,114 @@
+//! The engine, met through the public interface, on a simulated disk.
+
+mod faults;
+mod follow;
+mod forbidding;
+mod memory;
+mod model;
+mod open;
+mod power;
+mod room;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::runtime::Builder;
+use weir_hal::{Disk, sim};
+
+use crate::{Class, Config, Error, Key, Object, Pin, Reader, Store};
+
+/// Longer than any act on a simulated disk takes, even on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+const KIBIBYTE: u64 = 1024;
+
+/// A store with room for all that a test writes, unless the test says otherwise.
+fn config() -> Config {
+    Config {
+        path: "/cache".into(),
+        bytes_max: 64 * KIBIBYTE * KIBIBYTE,
+        memory_bytes_max: 16 << 20,
+    }
+}
+
+fn config_with_bytes_max(bytes_max: u64) -> Config {
+    Config {
+        bytes_max,
+        ..config()
+    }
+}
+
+fn open(disk: &sim::Disk, config: &Config) -> Store {
+    let store = Store::open(Arc::new(disk.clone()), config);
+    store.unwrap_or_else(|error| panic!("{error:?} on {disk:?}"))
+}
+
+fn key(name: &str) -> Key {
+    Key::new(name).unwrap()
+}
+
+/// A body that differs from all others of another salt, and at every offset from itself.
+fn body(salt: u8, bytes: usize) -> Vec<u8> {
+    let mixed = |index: usize| index.wrapping_mul(0x9e37_79b9) >> 13;
+    (0..bytes)
+        .map(|index| mixed(index).to_le_bytes()[0] ^ salt)
+        .collect()
+}
+
+fn put(store: &Store, name: &str, class: Class, body: &[u8]) -> Pin {
+    let mut writer = store.begin(&key(name), class, Bytes::new()).unwrap();
+    for chunk in body.chunks(100_000) {
+        writer.append(Bytes::copy_from_slice(chunk)).unwrap();
+    }
+    writer.commit().unwrap()
+}
+
+/// Puts an object on disk and leaves it unprotected.
+fn settle(store: &Store, name: &str, class: Class, body: &[u8]) {
+    drop(put(store, name, class, body));
+    assert!(store.flush(PATIENCE), "{name} does not reach the disk");
+}
+
+/// Gives way to other threads until a claim about the store holds.
+fn wait_until(holds: impl Fn() -> bool) {
+    let is_met = (0..u32::MAX).any(|_| {
+        std::thread::yield_now();
+        holds()
+    });
+    assert!(is_met, "it never holds");
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(future)
+}
+
+async fn rest(reader: &mut Reader) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = reader.next().await? {
+        assert!((1..=256 * 1024).contains(&chunk.bytes.len()));
+        body.extend_from_slice(&chunk.bytes);
+    }
+    Ok(body)
+}
+
+fn read(object: &Object) -> Result<Vec<u8>, Error> {
+    run(rest(&mut object.read(0..u64::MAX)))
+}
+
+fn read_key(store: &Store, name: &str) -> Option<Result<Vec<u8>, Error>> {
+    store.get(&key(name)).map(|object| read(&object))
+}
+
+fn names(store: &Store) -> Vec<String> {
+    let keys = store.keys("");
+    keys.iter().map(ToString::to_string).collect()
+}
+
+/// Bytes of the files of objects, each rounded up to blocks.
+fn bytes_on_disk(disk: &sim::Disk) -> u64 {
+    let entries = disk.list(Path::new("/cache")).unwrap();
+    entries
+        .iter()
+        .map(|entry| entry.bytes.next_multiple_of(4096))
+        .sum()
+}
