@@ -5,7 +5,7 @@
 //! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
 //! after a restart the list goes on from there ([`crate::app::restore`]).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -154,7 +154,11 @@ impl Publisher {
         let Some(writer) = self.writer.take() else {
             return Ok(());
         };
-        self.listed.push_back(writer.commit()?);
+        let pin = writer.commit()?;
+        if segment.sequence != self.playlist.sequence_next() && !self.playlist.is_empty() {
+            self.begin_anew(now);
+        }
+        self.listed.push_back(pin);
         self.bandwidth.push(&segment);
         for removed in self.playlist.push(segment) {
             let pin = self
@@ -166,6 +170,17 @@ impl Publisher {
         self.last_segment = Some(wall);
         self.publish();
         Ok(())
+    }
+
+    /// Takes all segments off the list, because the one that should follow them was lost: numbers
+    /// in a list have no gap. Players that know them may still fetch them.
+    fn begin_anew(&mut self, now: Monotonic) {
+        // At least a segment and the longest list, as RFC 8216 §6.2.2 asks.
+        let until = now + Duration::from_micros(2 * self.playlist.duration_90k() * 100 / 9);
+        for pin in std::mem::take(&mut self.listed) {
+            self.retain(until, pin);
+        }
+        self.playlist.forget(0);
     }
 
     fn retain(&mut self, until: Monotonic, pin: Pin) {
