@@ -3,7 +3,8 @@
 //!
 //! Waking for each datagram would make batches of one; a timer makes a 10 Mb/s group come ten
 //! datagrams at a time. Kernel time stamps keep the arrival times exact meanwhile. The thread
-//! needs no async runtime, takes no lock that HTTP holds, and never touches the disk.
+//! needs no async runtime and never touches the disk. The locks it shares with HTTP are those of
+//! the store, which are never held while anybody reads, writes or waits.
 
 use std::{
     sync::{
@@ -41,7 +42,7 @@ pub struct ChannelOrder {
 /// A rendition to carry.
 #[derive(Debug)]
 pub(super) enum RenditionOrder {
-    /// Go on with the one that runs by this plan.
+    /// Go on with the one that runs under the same names, from now on by this plan.
     Keep(Plan),
     /// Begin.
     Begin(Box<(Plan, Publisher)>),
@@ -90,8 +91,9 @@ impl<M: Multicast> Ingest<M> {
                 let rendition = match order {
                     RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1),
                     RenditionOrder::Keep(plan) => {
-                        let place = before.iter().position(|running| *running.plan() == plan);
-                        before.swap_remove(place.expect("only running plans are kept"))
+                        let place = before.iter().position(|it| it.plan().is_named_as(&plan));
+                        let running = place.map(|place| before.swap_remove(place));
+                        running.expect("only running ones are kept").follow(plan)
                     }
                 };
                 renditions.push(Arc::clone(rendition.live()));

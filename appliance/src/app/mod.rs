@@ -11,6 +11,8 @@ mod ingest;
 mod publisher;
 mod rendition;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -68,8 +70,11 @@ pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
     }
 }
 
-/// Orders the receive thread to carry what `config` asks for. Renditions whose plan is among
-/// `running` go on as they are; the others begin from what the store knows of them.
+/// Orders the receive thread to carry what `config` asks for. Renditions that `running` has too go
+/// on, disturbed only if their plan has changed; the others begin from what the store knows of them.
+///
+/// A running rendition is never looked up in the store: it may end a segment at any moment, whose
+/// number would then be given twice.
 pub async fn orders<M: Multicast>(
     board: &Board<M>,
     store: &Store,
@@ -81,7 +86,7 @@ pub async fn orders<M: Multicast>(
     for channel in &config.channels {
         let mut renditions = Vec::with_capacity(channel.renditions.len());
         for plan in Plan::of(config, channel) {
-            if running.contains(&plan) {
+            if running.iter().any(|running| running.is_named_as(&plan)) {
                 renditions.push(RenditionOrder::Keep(plan));
                 continue;
             }
@@ -131,22 +136,6 @@ impl<M: Multicast> App<M> {
             data,
             management,
         })
-    }
-
-    /// The address of the first data listener.
-    ///
-    /// # Panics
-    /// Never: a configuration without one is refused.
-    pub fn data_address(&self) -> SocketAddr {
-        self.data
-            .first()
-            .expect("the configuration has a data listener")
-            .local_address()
-    }
-
-    /// The address of the management listener.
-    pub fn management_address(&self) -> SocketAddr {
-        self.management.local_address()
     }
 
     /// The state of every channel, for whoever watches from within.

@@ -5,7 +5,7 @@
 //! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
 //! after a restart the list goes on from there ([`crate::app::restore`]).
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -39,6 +39,9 @@ counters! {
 /// is released early, and counted.
 const RETAINED_MAX: usize = 1_024;
 
+/// Why there is a writer when bytes or the end of a segment come.
+const OPEN: &str = "a segment that was begun and not lost is open";
+
 /// One rendition's way from finished segments to the air.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -59,14 +62,15 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Goes on from what `restored` found of `channel`'s rendition `live`.
+    /// Goes on from what `restored` found of `channel`'s rendition `live`: a list that is found is
+    /// on air again at once.
     pub(super) fn new(
         store: Store,
         channel: &str,
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
-        Self {
+        let publisher = Self {
             store,
             live,
             channel: channel.to_owned(),
@@ -79,6 +83,24 @@ impl Publisher {
             has_lost_segment: false,
             last_segment: None,
             counters: PublishCounters::default(),
+        };
+        if !publisher.playlist.is_empty() {
+            publisher.live.publish_playlist(publisher.document());
+        }
+        publisher
+    }
+
+    /// Goes on with the same list for a stream that is received anew; its next `window` segments
+    /// are listed. The open segment is given up.
+    pub(super) fn begin_anew(mut self, window: usize) -> Self {
+        self.playlist.set_window(window);
+        Self {
+            description: Description::default(),
+            bandwidth: BandwidthMeter::default(),
+            writer: None,
+            has_lost_segment: false,
+            last_segment: None,
+            ..self
         }
     }
 
@@ -109,8 +131,12 @@ impl Publisher {
         self.description.observe(event);
     }
 
-    /// Takes the next output of the segmenter.
+    /// Takes the next output of the segmenter; nothing more after a loss, until it was asked for
+    /// by [`Self::take_loss`]: what comes meanwhile has numbers that are not to be had any more.
     pub(super) fn take(&mut self, output: Output, (now, wall): (Monotonic, Wall)) {
+        if self.has_lost_segment {
+            return;
+        }
         let outcome = match output {
             Output::Begin { sequence } => self.begin(sequence, wall),
             Output::Bytes(bytes) => self.append(bytes),
@@ -144,21 +170,13 @@ impl Publisher {
     }
 
     fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
-        // Without a writer the segment is lost already; the segmenter is about to be told.
-        self.writer
-            .as_mut()
-            .map_or(Ok(()), |writer| writer.append(bytes))
+        let writer = self.writer.as_mut();
+        writer.expect(OPEN).append(bytes)
     }
 
     fn end(&mut self, segment: Segment, now: Monotonic, wall: Wall) -> Result<(), Error> {
-        let Some(writer) = self.writer.take() else {
-            return Ok(());
-        };
-        let pin = writer.commit()?;
-        if segment.sequence != self.playlist.sequence_next() && !self.playlist.is_empty() {
-            self.begin_anew(now);
-        }
-        self.listed.push_back(pin);
+        let writer = self.writer.take().expect(OPEN);
+        self.listed.push_back(writer.commit()?);
         self.bandwidth.push(&segment);
         for removed in self.playlist.push(segment) {
             let pin = self
@@ -172,17 +190,6 @@ impl Publisher {
         Ok(())
     }
 
-    /// Takes all segments off the list, because the one that should follow them was lost: numbers
-    /// in a list have no gap. Players that know them may still fetch them.
-    fn begin_anew(&mut self, now: Monotonic) {
-        // At least a segment and the longest list, as RFC 8216 §6.2.2 asks.
-        let until = now + Duration::from_micros(2 * self.playlist.duration_90k() * 100 / 9);
-        for pin in std::mem::take(&mut self.listed) {
-            self.retain(until, pin);
-        }
-        self.playlist.forget(0);
-    }
-
     fn retain(&mut self, until: Monotonic, pin: Pin) {
         if self.retained.len() == RETAINED_MAX {
             self.retained.pop_front();
@@ -191,19 +198,26 @@ impl Publisher {
         self.retained.push_back((until, pin));
     }
 
+    /// The stem of the rendition's paths.
+    fn stem(&self) -> String {
+        format!("{}_{}", self.channel, self.live.name)
+    }
+
+    fn document(&self) -> Document {
+        Document::new(self.playlist.render(&format!("{}/", self.stem())))
+    }
+
     fn publish(&mut self) {
-        let base = format!("{}_{}", self.channel, self.live.name);
-        let text = self.playlist.render(&format!("{base}/"));
-        let variant = self
-            .description
-            .variant(format!("{base}.m3u8"), &self.bandwidth);
-        let document = Document::new(text);
+        let uri = format!("{}.m3u8", self.stem());
+        let variant = self.description.variant(uri, &self.bandwidth);
+        let document = self.document();
         let key = key(&playlist_path(&self.channel, &self.live.name));
         if let Err(error) = self.keep(&key, &document) {
             self.counters.playlists_refused += 1;
             warn!(%key, %error, "playlist not stored");
         }
-        self.live.publish(document, variant);
+        self.live.publish_variant(variant);
+        self.live.publish_playlist(document);
     }
 
     fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {

@@ -20,7 +20,7 @@ const JOIN_RETRY: Duration = Duration::from_secs(5);
 /// Silence after which datagrams are said to have stopped.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What one rendition is to do: everything that, if it changes, means to begin anew.
+/// What one rendition is to do: everything that, if it changes, means to receive and cut anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) channel: String,
@@ -53,27 +53,38 @@ impl Plan {
         channel.renditions.iter().map(plan).collect()
     }
 
-    /// The first source that comes as datagrams, in order of preference.
-    fn source(&self) -> Option<(Transport, Membership)> {
-        self.rendition
-            .sources
-            .iter()
-            .find_map(|source| match source {
-                SourceAddress::Datagram {
-                    transport,
-                    group,
-                    source,
-                } => Some((
-                    *transport,
-                    Membership {
-                        group: *group,
-                        source: *source,
-                        interface: self.rendition.interface.clone(),
-                        receive_buffer_bytes: self.receive_buffer_bytes,
-                    },
-                )),
-                SourceAddress::Http { .. } => None,
-            })
+    /// True when `other` is for the same rendition of the same channel: players know it by these
+    /// names, however it is received and cut.
+    pub(super) fn is_named_as(&self, other: &Self) -> bool {
+        self.channel == other.channel && self.rendition.name == other.rendition.name
+    }
+
+    /// The source that is received: the first that comes as datagrams, in order of preference.
+    fn source(&self) -> Option<&SourceAddress> {
+        let is_datagrams = |source: &&SourceAddress| match source {
+            SourceAddress::Datagram { .. } => true,
+            SourceAddress::Http { .. } => false,
+        };
+        self.rendition.sources.iter().find(is_datagrams)
+    }
+
+    /// How [`Self::source`] is joined.
+    fn membership(&self) -> Option<(Transport, Membership)> {
+        let SourceAddress::Datagram {
+            transport,
+            group,
+            source,
+        } = self.source()?
+        else {
+            return None;
+        };
+        let membership = Membership {
+            group: *group,
+            source: *source,
+            interface: self.rendition.interface.clone(),
+            receive_buffer_bytes: self.receive_buffer_bytes,
+        };
+        Some((*transport, membership))
     }
 }
 
@@ -126,6 +137,16 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
+    /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
+    /// cut anew, in the same list.
+    pub(super) fn follow(self, plan: Plan) -> Self {
+        if self.plan == plan {
+            return self;
+        }
+        let publisher = self.publisher.begin_anew(plan.window);
+        Self::new(plan, publisher)
+    }
+
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -162,7 +183,7 @@ impl<M: Multicast> Rendition<M> {
     }
 
     fn join(&mut self, multicast: &M, now: Monotonic) {
-        let Some((transport, membership)) = self.plan.source() else {
+        let Some((transport, membership)) = self.plan.membership() else {
             self.join_failure = Some(
                 "no source is a group: add a udp:// or rtp:// source, http:// is not received yet"
                     .to_owned(),
@@ -231,9 +252,8 @@ impl<M: Multicast> Rendition<M> {
             state,
             source: self
                 .plan
-                .rendition
-                .sources
-                .first()
+                .source()
+                .or(self.plan.rendition.sources.first())
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             sender: self.source.as_ref().and_then(Source::sender),
@@ -298,6 +318,8 @@ fn cut(
     });
     if publisher.take_loss() {
         segmenter.abandon();
+        // The lost segment may have ended since, and another begun: its number is due again.
+        segmenter.resume(publisher.playlist());
     }
 }
 

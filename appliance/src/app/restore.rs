@@ -1,9 +1,12 @@
 //! Finds what a rendition had on air before a restart, so that players notice nothing.
 //!
 //! The last Media Playlist lies in the store under its own path, written after the segments it
-//! lists. After a crash of the process alone all of it is there, and the list goes on. After a
-//! power cut the last few seconds may be missing: then the list begins anew, and Media Sequence
-//! Numbers leap over any that players may have seen.
+//! lists. A crash may have taken what was not written yet, a power cut the last few seconds. So the
+//! list goes on only while it is younger than its last segment is long, so that none was listed
+//! since; otherwise it begins anew, and Media Sequence Numbers leap over any that players may have
+//! seen.
+//!
+//! Refuses: to tell a wall clock that was set back meanwhile from a quick restart.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,12 +16,13 @@ use weir_hal::Wall;
 
 use crate::{
     app::publisher::key,
-    segment::MediaPlaylist,
+    segment::{MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
 
-/// Longest playlist read back: 1,050 segments of 128 bytes.
-const PLAYLIST_BYTES_MAX: usize = 256 * 1024;
+/// Longest playlist read back: 1,050 segments of 254 bytes, with names of 64 letters and a
+/// discontinuity each. A longer one is none of ours, and half of one would give numbers twice.
+const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
 
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
@@ -51,14 +55,14 @@ pub(super) async fn restore(
         return nothing();
     };
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
-    let target = Duration::from_secs(playlist.target_duration_s().unwrap_or(1).into());
+    let last = playlist.segments().last().map(Segment::duration);
     let pin = |sequence| store.pin(&key(&segment_path(channel, rendition, sequence)));
     let listed: Option<VecDeque<Pin>> = playlist
         .segments()
         .map(|segment| pin(segment.sequence))
         .collect();
     match listed {
-        Some(listed) if since_end <= 2 * target => {
+        Some(listed) if since_end < last.unwrap_or_default() => {
             info!(
                 channel,
                 rendition,
@@ -87,7 +91,10 @@ const LEAP_MAX: u64 = 7_200;
 
 async fn read(store: &Store, path: &str) -> Option<String> {
     let object = store.get(&key(path))?;
-    let mut reader = object.read(0..PLAYLIST_BYTES_MAX as u64);
+    object
+        .bytes()
+        .filter(|bytes| *bytes <= PLAYLIST_BYTES_MAX)?;
+    let mut reader = object.read(0..PLAYLIST_BYTES_MAX);
     let mut bytes = Vec::new();
     // A list that cannot be read is as good as none: the store has counted and logged it.
     while let Some(chunk) = reader.next().await.ok()? {

@@ -323,12 +323,7 @@ impl Work<'_> {
             target_duration_s: output.playlist.target_duration_s().unwrap_or(0),
             duration_90k: output.playlist.duration_90k(),
             segment: *segmenter.counters(),
-            demux: DemuxCounters {
-                ts_sync_loss: sync.ts_sync_loss,
-                sync_byte_error: sync.sync_byte_error,
-                bytes_discarded: sync.bytes_discarded,
-                ..*demux.counters()
-            },
+            demux: demux.counters().plus(&sync),
         })
     }
 

@@ -79,11 +79,6 @@ impl Demux {
         &self.counters
     }
 
-    /// The counters, for `PacketSync` to count in.
-    pub fn counters_mut(&mut self) -> &mut Counters {
-        &mut self.counters
-    }
-
     /// The selected program, once known.
     pub fn program(&self) -> Option<&Program> {
         self.catalogue.program(self.selected.as_ref()?.number())

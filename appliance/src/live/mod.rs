@@ -109,10 +109,14 @@ impl Rendition {
         self.report.load_full()
     }
 
-    /// Puts a new Media Playlist on air, and its line in the Master Playlist.
-    pub fn publish(&self, playlist: Document, variant: Variant) {
-        self.variant.store(Some(Arc::new(variant)));
+    /// Puts a new Media Playlist on air.
+    pub fn publish_playlist(&self, playlist: Document) {
         self.playlist.store(Some(Arc::new(playlist)));
+    }
+
+    /// Puts the rendition's line into the Master Playlist.
+    pub fn publish_variant(&self, variant: Variant) {
+        self.variant.store(Some(Arc::new(variant)));
     }
 
     /// Replaces state and counters.

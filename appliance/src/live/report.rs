@@ -12,7 +12,7 @@ use weir_hal::Wall;
 pub struct Report {
     /// What it is doing.
     pub state: State,
-    /// The source that is used, as a URL.
+    /// The source that is received, as a URL; the first configured when none can be.
     pub source: String,
     /// Who sends it.
     pub sender: Option<SocketAddr>,

@@ -95,9 +95,7 @@ impl MediaPlaylist {
         for segment in segments {
             playlist.push(segment);
         }
-        playlist.kind = Kind::Live {
-            window: window.max(3),
-        };
+        playlist.set_window(window);
         Some(playlist)
     }
 
@@ -171,6 +169,13 @@ impl MediaPlaylist {
     /// Wall time at which the last segment listed ends.
     pub fn end(&self) -> Option<Wall> {
         self.segments.back().map(Segment::end)
+    }
+
+    /// Makes a live list one of the last `window` segments, at least 3, from the next push on.
+    pub fn set_window(&mut self, window: usize) {
+        self.kind = Kind::Live {
+            window: window.max(3),
+        };
     }
 
     /// Empties a live list that is too old to go on from, as if its segments had left one by one,

@@ -63,8 +63,13 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// Media time.
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.duration_90k * 100 / 9)
+    }
+
     /// Wall time at which it ends.
     pub fn end(&self) -> Wall {
-        self.date_time + Duration::from_micros(self.duration_90k * 100 / 9)
+        self.date_time + self.duration()
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use weir_cache::{Chunk, Reader};
 
 /// Longest wait for the next bytes of an object: from the disk, or from a source that is still
-/// sending it. A rendition whose datagrams stop is closed by its receiver well before.
+/// sending it. A source that falls silent leaves its segment open: who reads that is broken off.
 const CHUNK_WAIT: Duration = Duration::from_secs(30);
 
 /// Why a body ended early.

@@ -92,7 +92,9 @@ impl Rig {
             bandwidth_bps: 1,
             bandwidth_average_bps: 1,
         };
-        self.live.channels()[0].renditions[0].publish(Document::new(text.to_owned()), variant);
+        let rendition = &self.live.channels()[0].renditions[0];
+        rendition.publish_variant(variant);
+        rendition.publish_playlist(Document::new(text.to_owned()));
     }
 
     fn begin(&self, sequence: u64) -> Writer {
