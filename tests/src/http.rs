@@ -86,7 +86,7 @@ pub fn request(
     stream.write_all(b"\r\n")?;
     stream.write_all(body)?;
     let mut bytes = Vec::new();
-    let mut room = [0; 64 * 1024];
+    let mut room = [0; 8 * 1024];
     // Not every server closes when asked to: a body of announced length ends by itself.
     while !is_whole(&bytes) {
         match stream.read(&mut room)? {

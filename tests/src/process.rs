@@ -12,23 +12,26 @@ use std::{
 
 use crate::wait;
 
-/// The `weir` binary built beside this test.
+/// The `weir` binary under test: the one `WEIR_BINARY` names, or the one built beside this test.
 ///
 /// # Panics
-/// When it has not been built: `cargo build` (with the profile of the test) makes it.
+/// When it has not been built.
 pub fn weir_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let binary = test
-        .ancestors()
-        .nth(2)
-        .expect("a test binary lies two folders below the profile's folder")
-        .join("weir");
+    let binary = std::env::var_os("WEIR_BINARY").map_or_else(beside_the_test, PathBuf::from);
     assert!(
         binary.is_file(),
         "{} is missing: build it first",
         binary.display()
     );
     binary
+}
+
+fn beside_the_test() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let profile = test.ancestors().nth(2);
+    profile
+        .expect("a test binary lies two folders below its profile's")
+        .join("weir")
 }
 
 /// A running process whose output is collected line by line. Dropping it kills it.

@@ -164,6 +164,7 @@ impl<M: Multicast> App<M> {
             data,
             management,
         } = self;
+        warn_of_absent_parts(&config);
         let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
         // Before anybody can ask: an appliance without channels would call itself ready.
         ingest.carry(orders(&board, &store, &config, None).await);
@@ -201,6 +202,27 @@ impl<M: Multicast> App<M> {
         }
         info!("stopped");
         Ok(())
+    }
+}
+
+/// Names what the configuration may ask for and this version does not do, so that nobody waits for
+/// it.
+fn warn_of_absent_parts(config: &Config) {
+    if !config.routes.is_empty() {
+        warn!("`route` is not followed yet: only /live/ is served");
+    }
+    for channel in &config.channels {
+        for rendition in channel
+            .renditions
+            .iter()
+            .filter(|one| one.sources.len() > 1)
+        {
+            warn!(
+                channel = channel.id,
+                rendition = rendition.name,
+                "only the first group of `sources` is received: there is no failover yet"
+            );
+        }
     }
 }
 

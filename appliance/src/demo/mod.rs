@@ -85,7 +85,7 @@ impl<M: Multicast> Demo<M> {
     /// # Errors
     /// [`DemoError`] with one sentence.
     pub fn build(board: &Board<M>, temporary: &Path) -> Result<Self, DemoError> {
-        let scratch = Scratch::create(Arc::clone(&board.disk), temporary)?;
+        let scratch = Scratch::create(Arc::clone(&board.disk), temporary, board.clock.wall())?;
         let mut attempts = 1;
         let (app, addresses) = loop {
             let addresses = free_addresses(&*board.network)?;

@@ -1,14 +1,13 @@
-//! A directory for the life of one demo.
+//! A directory for the life of one demo. One that is killed leaves it behind.
 
 use std::{
     io,
     path::{Path, PathBuf},
-    process,
     sync::Arc,
 };
 
 use tracing::warn;
-use weir_hal::{Disk, Error, FileKind};
+use weir_hal::{Disk, Error, FileKind, Wall};
 
 /// Levels of directories below it that are removed with it; the cache makes fewer.
 const DEPTH_MAX: usize = 4;
@@ -21,13 +20,13 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a directory of a new name below `parent`.
-    pub(super) fn create(disk: Arc<dyn Disk>, parent: &Path) -> Result<Self, Error> {
-        let process = process::id();
-        let path = (0..=u32::MAX)
-            .map(|number| parent.join(format!("weir-demo-{process}-{number}")))
+    /// Makes a directory of a new name below `parent`, which other users may write to as well:
+    /// the name is one that they cannot foresee, so that none of them is there first.
+    pub(super) fn create(disk: Arc<dyn Disk>, parent: &Path, now: Wall) -> Result<Self, Error> {
+        let path = (now.as_nanos()..=u64::MAX)
+            .map(|number| parent.join(format!("weir-demo-{number:x}")))
             .find(|path| disk.kind(path).is_err())
-            .expect("a directory does not hold 2^32 names");
+            .expect("a directory does not hold 2^63 names");
         disk.create_directory(&path)?;
         Ok(Self { disk, path })
     }

@@ -72,7 +72,9 @@ impl Continuity {
         if !has_payload && counter == due {
             return Order::Next;
         }
-        *last = Last(Last::SEEN | counter);
+        let is_stuck = has_payload && counter == last.counter();
+        // A counter that never moves is wrong at every packet, not at every second one.
+        *last = Last(Last::SEEN | counter | if is_stuck { Last::REPEATED } else { 0 });
         if counter == due {
             return Order::Next;
         }
@@ -109,6 +111,15 @@ mod tests {
         let (found, counters) = orders(&packets);
         assert!(found.iter().all(|&order| order == Order::Next));
         assert_eq!(counters, Counters::default());
+    }
+
+    #[test]
+    fn a_counter_that_never_moves_is_counted_at_every_packet() {
+        let (_, counters) = orders(&[(PAYLOAD | 3, 0); 10]);
+        assert_eq!(
+            (counters.duplicate_packets, counters.continuity_count_error),
+            (1, 8)
+        );
     }
 
     #[test]

@@ -191,7 +191,11 @@ impl<const BYTES_MAX: usize> SectionAssembler<BYTES_MAX> {
     }
 
     /// Compares with the packet before; one repetition of the same payload is a duplicate.
+    ///
+    /// Behind that, a counter that never moves makes every packet [`Order::Broken`], so that its
+    /// sections are still read: such multiplexers exist, and their tables are right.
     fn order(&mut self, continuity_counter: u8, payload: &[u8]) -> Order {
+        let mut repeated = false;
         let order = match &mut self.last {
             None => Order::Next,
             Some(last) if last.continuity_counter == continuity_counter => {
@@ -199,6 +203,7 @@ impl<const BYTES_MAX: usize> SectionAssembler<BYTES_MAX> {
                     last.repeated = true;
                     return Order::Duplicate;
                 }
+                repeated = last.payload == payload;
                 Order::Broken
             }
             Some(last) if (last.continuity_counter + 1) & 0x0F == continuity_counter => Order::Next,
@@ -207,7 +212,7 @@ impl<const BYTES_MAX: usize> SectionAssembler<BYTES_MAX> {
         self.last = Some(LastPacket {
             continuity_counter,
             payload: Vec::from_slice(payload).unwrap_or_default(),
-            repeated: false,
+            repeated,
         });
         order
     }
@@ -398,6 +403,15 @@ mod tests {
             panic!("300 bytes take two packets")
         };
         assert_eq!(sections(&[first, first, second, second]).0, [whole]);
+    }
+
+    #[test]
+    fn reads_on_where_the_counter_never_moves() {
+        let whole = section(2, 1, 0, &body(40));
+        let mut mux = Mux::new();
+        mux.section(PID, &whole);
+        let found = sections(&[mux.packets[0]; 6]).0;
+        assert_eq!(found.len(), 5, "only the second counts as a duplicate");
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub enum Error {
     },
     /// No PID has two successive PCRs.
     #[error(
-        "{name} holds no PCR on any PID, so it cannot be paced: check that it is a transport stream"
+        "{name} holds no PCR on any PID that could set its pace, so it cannot be sent: check that \
+         it is a whole transport stream"
     )]
     Unpaced {
         /// The path.

@@ -61,13 +61,20 @@ impl Interval {
 
 /// An average packet rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Rate {
+pub(super) struct Rate {
     ticks: u64,
     packets: u64,
 }
 
 impl Rate {
-    fn ticks_of(self, packets: u64) -> u64 {
+    /// Takes note of one more interval.
+    pub(super) fn add(&mut self, ticks: u64, packets: u64) {
+        self.ticks += ticks;
+        self.packets += packets;
+    }
+
+    /// What so many packets take; 0 while no interval is known.
+    pub(super) fn ticks_of(self, packets: u64) -> u64 {
         let ticks = u128::from(self.ticks) * u128::from(packets);
         u64::try_from(ticks / u128::from(self.packets.max(1))).unwrap_or(u64::MAX)
     }
@@ -102,8 +109,7 @@ impl Pace {
             .filter(|_| !is_jump);
         let end = match step {
             Some((step, due)) => {
-                self.average.ticks += step;
-                self.average.packets += packets + self.packets_since_anchor;
+                self.average.add(step, packets + self.packets_since_anchor);
                 due + step
             }
             None => self.now.saturating_add(self.average.ticks_of(packets)),
@@ -170,7 +176,8 @@ impl PaceSearch {
     }
 }
 
-fn plausible_step(last: Pcr, pcr: Pcr) -> Option<u64> {
+/// The step from one PCR to the next, unless it is a jump.
+pub(super) fn plausible_step(last: Pcr, pcr: Pcr) -> Option<u64> {
     let step = u64::try_from(pcr.ticks_since(last)).ok()?;
     (1..=PCR_STEP_MAX).contains(&step).then_some(step)
 }

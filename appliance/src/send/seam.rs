@@ -3,7 +3,8 @@
 //! The first video DTS of a pass follows the last one of the pass before by one frame, so that a
 //! decoder sees no seam. Without video the first audio stream counts, without time stamps the
 //! PCR. A file whose encoder buffer was less full at its end than at its start would make the
-//! PCR step back then; its passes are set apart by as many whole frames as prevent that.
+//! PCR step back then, or by so little that packets leave in a burst; its passes are set apart by
+//! as many whole frames as prevent that.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.3.5 (PCR), §2.4.3.7 (DTS). Pure.
 //!
@@ -11,14 +12,21 @@
 
 use crate::{
     demux::{Packet, Pcr, Pid, Pts},
-    send::stamp::undamaged_pcr,
+    send::{
+        pace::{Rate, plausible_step},
+        stamp::undamaged_pcr,
+    },
 };
 
 /// Elementary streams and clocks that are watched, each; those that appear later are not.
 const TRACKS_MAX: usize = 64;
 
 /// The PCR advances at least this much from pass to pass: 1 ms.
-const PCR_STEP_MIN: i64 = 27_000;
+const PCR_STEP_MIN: u64 = 27_000;
+
+/// The packets around a seam may leave this many times as fast as the average of the file: a
+/// large picture of a variable-rate stream does too, but a burst would overrun decoders.
+const SEAM_RATE_MAX: u64 = 4;
 
 /// A PCR that would step back by more than this, 10 s, has jumped within the file already.
 const PCR_STEP_BACK_MAX: i64 = 270_000_000;
@@ -54,6 +62,8 @@ struct ClockTrack {
     first_packet: u64,
     last: Pcr,
     last_packet: u64,
+    /// Average over all steps that are no jumps.
+    rate: Rate,
 }
 
 /// Finds the value that most of a sequence agree on, if one does (Boyer and Moore): a few
@@ -74,8 +84,7 @@ impl Seam {
             return;
         };
         if let Some(track) = self.clocks.iter_mut().find(|track| track.pid == pid) {
-            track.last = pcr;
-            track.last_packet = number;
+            track.advance(pcr, number);
         } else if self.clocks.len() < TRACKS_MAX {
             self.clocks.push(ClockTrack {
                 pid,
@@ -83,6 +92,7 @@ impl Seam {
                 first_packet: number,
                 last: pcr,
                 last_packet: number,
+                rate: Rate::default(),
             });
         }
     }
@@ -115,7 +125,7 @@ impl Seam {
         let shortfall = self
             .clocks
             .iter()
-            .filter_map(|clock| clock.shortfall(length))
+            .filter_map(|clock| clock.shortfall(length, self.packets))
             .max()
             .unwrap_or(0);
         length
@@ -141,12 +151,8 @@ impl Seam {
         let Some(clock) = self.clocks.first() else {
             return (0, 1);
         };
-        let span = clock.last.ticks_since(clock.first).unsigned_abs();
-        let packets = (clock.last_packet - clock.first_packet).max(1);
-        let over_seam = self.packets - clock.last_packet + clock.first_packet;
-        let step = u128::from(span) * u128::from(over_seam) / u128::from(packets);
-        let step = u64::try_from(step).unwrap_or(0);
-        ((span + step) / PCR_TICKS_PER_90K, 1)
+        let length = clock.span() + clock.average_step(self.packets);
+        (length / PCR_TICKS_PER_90K, 1)
     }
 }
 
@@ -165,13 +171,35 @@ impl Stream {
 }
 
 impl ClockTrack {
-    /// Ticks of 27 MHz that lack from the last PCR of a pass to the first of the next one.
-    fn shortfall(&self, length_90k: u64) -> Option<u64> {
+    fn advance(&mut self, pcr: Pcr, packet: u64) {
+        if let Some(step) = plausible_step(self.last, pcr) {
+            self.rate.add(step, packet - self.last_packet);
+        }
+        self.last = pcr;
+        self.last_packet = packet;
+    }
+
+    /// Ticks of 27 MHz from the first PCR to the last; 0 if the clock was set back in between.
+    fn span(&self) -> u64 {
+        u64::try_from(self.last.ticks_since(self.first)).unwrap_or(0)
+    }
+
+    /// Ticks from the last PCR of a pass of `packets` packets to the first one of the next, if
+    /// those in between take as long as the others on average.
+    fn average_step(&self, packets: u64) -> u64 {
+        let over_seam = packets - self.last_packet + self.first_packet;
+        self.rate.ticks_of(over_seam)
+    }
+
+    /// Ticks that lack between those two PCRs when a pass is `length_90k` long.
+    fn shortfall(&self, length_90k: u64, packets: u64) -> Option<u64> {
         let shift = length_90k % Pts::MODULUS * PCR_TICKS_PER_90K;
         let next = Pcr::from_ticks(self.first.ticks() + shift);
         let step = next.ticks_since(self.last);
-        let is_seam = (-PCR_STEP_BACK_MAX..PCR_STEP_MIN).contains(&step);
-        is_seam.then(|| PCR_STEP_MIN.abs_diff(step))
+        let least = PCR_STEP_MIN.max(self.average_step(packets) / SEAM_RATE_MAX);
+        let least = i64::try_from(least).unwrap_or(i64::MAX);
+        let is_seam = (-PCR_STEP_BACK_MAX..least).contains(&step);
+        is_seam.then(|| least.abs_diff(step))
     }
 }
 

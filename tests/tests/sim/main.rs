@@ -58,9 +58,9 @@ struct Life {
 }
 
 impl Life {
-    async fn begin(simulation: &Simulation) -> Self {
+    async fn begin(simulation: &Simulation, configuration: &str) -> Self {
         let board = simulation.board();
-        let config = Config::parse(CONFIGURATION)
+        let config = Config::parse(configuration)
             .expect("the configuration is right")
             .config;
         let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))
@@ -110,20 +110,54 @@ fn disturb(encoder: &mut Encoder, simulation: &Simulation, chance: &mut Generato
     }
 }
 
+/// Two minutes with a store whose memory cannot hold a whole segment most of the time.
+async fn short_of_memory(seed: u64) -> Checker {
+    let simulation = Simulation::new(seed);
+    let configuration = CONFIGURATION.replace("16MiB", "1MiB");
+    let mut life = Life::begin(&simulation, &configuration).await;
+    let mut checker = Checker::new(seed);
+    let mut chance = Generator::new(seed);
+    let mut encoder = Encoder::new(0, 1_000);
+    let mut sender = sender(&simulation);
+    for picture in 0..25 * 120 {
+        // Every few seconds pictures become too large for a while.
+        if picture % 100 == 0 {
+            encoder.payload_bytes = if chance.below(2) == 0 { 1_000 } else { 40_000 };
+        }
+        send(&mut sender, &encoder.picture());
+        for _ in 0..TURNS_PER_PICTURE {
+            simulation.clock.advance(TURN);
+            life.ingest.turn();
+        }
+        if let Some(text) = life.playlist() {
+            checker.check(&text, &life.store).await;
+        }
+    }
+    assert!(
+        life.store.counters().refused_no_memory > 0,
+        "memory was never short"
+    );
+    checker
+}
+
+fn send(sender: &mut weir_hal::sim::Sender, packets: &[u8]) {
+    for datagram in packets.chunks(7 * PACKET_BYTES) {
+        sender
+            .send(datagram)
+            .expect("a simulated wire takes the datagram");
+    }
+}
+
 async fn hour(seed: u64) -> Checker {
     let mut simulation = Simulation::new(seed);
     let mut chance = Generator::new(seed);
-    let mut life = Life::begin(&simulation).await;
+    let mut life = Life::begin(&simulation, CONFIGURATION).await;
     let mut checker = Checker::new(seed);
     // Twenty seconds before the first wrap of PTS.
     let mut encoder = Encoder::new((1 << 33) - 90_000 * 20, 1_000);
     let mut sender = sender(&simulation);
     for picture in 0..PICTURES {
-        for datagram in encoder.picture().chunks(7 * PACKET_BYTES) {
-            sender
-                .send(datagram)
-                .expect("a simulated wire takes the datagram");
-        }
+        send(&mut sender, &encoder.picture());
         for _ in 0..TURNS_PER_PICTURE {
             simulation.clock.advance(TURN);
             life.ingest.turn();
@@ -142,7 +176,7 @@ async fn hour(seed: u64) -> Checker {
             };
             simulation.clock.advance(BOOT);
             encoder.pts_90k += 90_000 * BOOT.as_secs();
-            life = Life::begin(&simulation).await;
+            life = Life::begin(&simulation, CONFIGURATION).await;
             checker.restarted();
         }
     }
@@ -165,6 +199,18 @@ fn sender(simulation: &Simulation) -> weir_hal::sim::Sender {
 
 /// Hours in one run, each with a seed of its own.
 const HOURS: u64 = 8;
+
+#[test]
+fn want_of_memory_costs_segments_but_breaks_no_promise() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    for seed in 1..=4 {
+        let checker = runtime.block_on(short_of_memory(seed));
+        println!("seed {seed}: {checker}");
+    }
+}
 
 #[test]
 fn an_hour_of_loss_jumps_wraps_and_power_cuts_breaks_no_promise() {
