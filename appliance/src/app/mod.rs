@@ -71,7 +71,7 @@ pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
 }
 
 /// Orders the receive thread to carry what `config` asks for. Renditions that `running` has too go
-/// on, disturbed only if their plan has changed; the others begin from what the store knows of them.
+/// on, disturbed only if their plan has changed; the others begin from what the store knows.
 ///
 /// A running rendition is never looked up in the store: it may end a segment at any moment, whose
 /// number would then be given twice.
@@ -90,10 +90,8 @@ pub async fn orders<M: Multicast>(
                 renditions.push(RenditionOrder::Keep(plan));
                 continue;
             }
-            let name = plan.rendition.name.clone();
-            let names = (channel.id.as_str(), name.as_str());
-            let restored = restore(store, names, plan.window, board.clock.wall()).await;
-            let face = Arc::new(live::Rendition::new(name));
+            let restored = restore(store, &plan, board.clock.wall()).await;
+            let face = Arc::new(live::Rendition::new(plan.rendition.name.clone()));
             let publisher = Publisher::new(store.clone(), &channel.id, face, restored);
             renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
         }
@@ -156,22 +154,22 @@ impl<M: Multicast> App<M> {
         shutdown: impl Future<Output = ()>,
         mut reloads: mpsc::Receiver<Config>,
     ) -> Result<(), AppError> {
+        warn_of_absent_parts(&self.config);
+        let mut ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
+        // Before anybody can ask: an appliance without channels would call itself ready.
+        ingest.carry(orders(&self.board, &self.store, &self.config, None).await);
+        let interval = self.config.receive.drain_interval;
+        let mut ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
+        let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)));
+        let faces = Faces::new(&self, &readiness);
         let Self {
             board,
             mut config,
             store,
-            live,
+            live: _,
             data,
             management,
         } = self;
-        warn_of_absent_parts(&config);
-        let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
-        // Before anybody can ask: an appliance without channels would call itself ready.
-        ingest.carry(orders(&board, &store, &config, None).await);
-        let mut ingest =
-            IngestThread::start(ingest, config.receive.drain_interval).map_err(AppError::Thread)?;
-        let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
-        let faces = Faces::new((&config, &board), (&store, &live), &readiness, &data);
         let (stop, stopping) = watch::channel(());
         let serving = tokio::spawn(faces.serve(data, management, stopping));
         info!(
@@ -252,12 +250,15 @@ struct Faces {
 }
 
 impl Faces {
-    fn new<M: Multicast>(
-        (config, board): (&Config, &Board<M>),
-        (store, live): (&Store, &Arc<Live>),
-        readiness: &Arc<Readiness>,
-        data: &[Box<dyn Listener>],
-    ) -> Self {
+    fn new<M: Multicast>(app: &App<M>, readiness: &Arc<Readiness>) -> Self {
+        let App {
+            board,
+            config,
+            store,
+            live,
+            data,
+            management: _,
+        } = app;
         let node = config.node.name.clone();
         let settings = serve::Settings {
             node: node.clone(),

@@ -39,6 +39,15 @@ counters! {
 /// is released early, and counted.
 const RETAINED_MAX: usize = 1_024;
 
+/// When something came, on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// The turn of the receive thread.
+    pub(super) now: Monotonic,
+    /// The datagram's reception by the kernel.
+    pub(super) received: Wall,
+}
+
 /// Why there is a writer when bytes or the end of a segment come.
 const OPEN: &str = "a segment that was begun and not lost is open";
 
@@ -133,14 +142,14 @@ impl Publisher {
 
     /// Takes the next output of the segmenter; nothing more after a loss, until it was asked for
     /// by [`Self::take_loss`]: what comes meanwhile has numbers that are not to be had any more.
-    pub(super) fn take(&mut self, output: Output, (now, wall): (Monotonic, Wall)) {
+    pub(super) fn take(&mut self, output: Output, moment: Moment) {
         if self.has_lost_segment {
             return;
         }
         let outcome = match output {
-            Output::Begin { sequence } => self.begin(sequence, wall),
+            Output::Begin { sequence } => self.begin(sequence, moment.received),
             Output::Bytes(bytes) => self.append(bytes),
-            Output::End(segment) => self.end(segment, now, wall),
+            Output::End(segment) => self.end(segment, moment),
         };
         if let Err(error) = outcome {
             self.writer = None;
@@ -161,10 +170,10 @@ impl Publisher {
         }
     }
 
-    fn begin(&mut self, sequence: u64, wall: Wall) -> Result<(), Error> {
+    fn begin(&mut self, sequence: u64, received: Wall) -> Result<(), Error> {
         let key = key(&segment_path(&self.channel, &self.live.name, sequence));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
-        let etag = format!("\"{sequence:x}-{:x}\"", wall.as_nanos());
+        let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
         self.writer = Some(self.store.begin(&key, Class::Live, Bytes::from(etag))?);
         Ok(())
     }
@@ -174,7 +183,7 @@ impl Publisher {
         writer.expect(OPEN).append(bytes)
     }
 
-    fn end(&mut self, segment: Segment, now: Monotonic, wall: Wall) -> Result<(), Error> {
+    fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
         self.listed.push_back(writer.commit()?);
         self.bandwidth.push(&segment);
@@ -183,9 +192,9 @@ impl Publisher {
                 .listed
                 .pop_front()
                 .expect("one pin for each segment listed");
-            self.retain(now + removed.keep, pin);
+            self.retain(moment.now + removed.keep, pin);
         }
-        self.last_segment = Some(wall);
+        self.last_segment = Some(moment.received);
         self.publish();
         Ok(())
     }

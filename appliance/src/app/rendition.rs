@@ -6,7 +6,10 @@ use tracing::{info, warn};
 use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
 
 use crate::{
-    app::{publisher::Publisher, with_causes},
+    app::{
+        publisher::{Moment, Publisher},
+        with_causes,
+    },
     config::{self, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
     live::{self, Report, State},
@@ -174,9 +177,10 @@ impl<M: Multicast> Rendition<M> {
             return;
         };
         source.drain(batch, |bytes, received| {
+            let moment = Moment { now, received };
             sync.push(bytes, sync_counters, |packet| {
                 demux.push(packet, |event| {
-                    cut(event, segmenter, publisher, (now, received));
+                    cut(event, segmenter, publisher, moment);
                 });
             });
         });
@@ -306,15 +310,10 @@ impl<M: Multicast> Rendition<M> {
 }
 
 /// One event through the segmenter to the store.
-fn cut(
-    event: Event<'_>,
-    segmenter: &mut Segmenter,
-    publisher: &mut Publisher,
-    (now, received): (Monotonic, Wall),
-) {
+fn cut(event: Event<'_>, segmenter: &mut Segmenter, publisher: &mut Publisher, moment: Moment) {
     publisher.observe(&event);
-    segmenter.push(event, received, |output| {
-        publisher.take(output, (now, received));
+    segmenter.push(event, moment.received, |output| {
+        publisher.take(output, moment);
     });
     if publisher.take_loss() {
         segmenter.abandon();

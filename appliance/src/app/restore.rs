@@ -15,7 +15,7 @@ use weir_cache::{Pin, Store};
 use weir_hal::Wall;
 
 use crate::{
-    app::publisher::key,
+    app::{publisher::key, rendition::Plan},
     segment::{MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
@@ -36,22 +36,18 @@ pub(super) struct Restored {
     pub(super) listed: VecDeque<Pin>,
 }
 
-/// Reads back the last playlist of one rendition and keeps the segments it lists.
-pub(super) async fn restore(
-    store: &Store,
-    (channel, rendition): (&str, &str),
-    window: usize,
-    now: Wall,
-) -> Restored {
+/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
+pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
+    let (channel, rendition) = (plan.channel.as_str(), plan.rendition.name.as_str());
     let nothing = || Restored {
-        playlist: MediaPlaylist::live(window),
+        playlist: MediaPlaylist::live(plan.window),
         listed: VecDeque::new(),
     };
     let path = playlist_path(channel, rendition);
     let Some(text) = read(store, &path).await else {
         return nothing();
     };
-    let Some(mut playlist) = MediaPlaylist::resume(&text, window) else {
+    let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
         return nothing();
     };
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
