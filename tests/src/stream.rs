@@ -29,10 +29,9 @@ const START_CODE: &[u8] = &[0, 0, 0, 1];
 pub struct Encoder {
     /// PTS of the next picture; set it to make the stream jump.
     pub pts_90k: u64,
-    /// Bytes of the next picture, roughly.
-    pub payload_bytes: usize,
     picture: u64,
     continuity: [u8; 3],
+    payload_bytes: usize,
 }
 
 impl Encoder {
