@@ -117,9 +117,8 @@ impl<M: Multicast> Ingest<M> {
         let since_report = now.since(self.reported);
         if since_report >= REPORT_INTERVAL {
             self.reported = now;
-            let wall = self.board.clock.wall();
             for rendition in &mut self.renditions {
-                rendition.report(wall, since_report);
+                rendition.report(now, since_report);
             }
         }
     }

@@ -18,7 +18,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 use tracing::{info, warn};
 use weir_cache::Store;
@@ -194,13 +195,19 @@ impl<M: Multicast> App<M> {
         stop.send_replace(());
         serving.await.expect("serving does not panic");
         ingest.stop();
-        let flushed = tokio::task::spawn_blocking(move || store.flush(FLUSH)).await;
-        if !flushed.unwrap_or(false) {
+        if !close(store).await {
             warn!("the store could not write all that was finished in {FLUSH:?}");
         }
         info!("stopped");
         Ok(())
     }
+}
+
+/// Lets `store` write what is finished, then closes it. Tells whether both were done in time; a
+/// disk that hangs is left behind.
+async fn close(store: Store) -> bool {
+    let closing = spawn_blocking(move || store.flush(FLUSH));
+    matches!(timeout(2 * FLUSH, closing).await, Ok(Ok(true)))
 }
 
 /// Names what the configuration may ask for and this version does not do, so that nobody waits for

@@ -66,7 +66,7 @@ pub(super) struct Publisher {
     retained: VecDeque<(Monotonic, Pin)>,
     writer: Option<Writer>,
     has_lost_segment: bool,
-    last_segment: Option<Wall>,
+    last_segment: Option<Moment>,
     counters: PublishCounters,
 }
 
@@ -126,7 +126,7 @@ impl Publisher {
     }
 
     /// When the last segment was listed in this life.
-    pub(super) fn last_segment(&self) -> Option<Wall> {
+    pub(super) fn last_segment(&self) -> Option<Moment> {
         self.last_segment
     }
 
@@ -194,7 +194,7 @@ impl Publisher {
                 .expect("one pin for each segment listed");
             self.retain(moment.now + removed.keep, pin);
         }
-        self.last_segment = Some(moment.received);
+        self.last_segment = Some(moment);
         self.publish();
         Ok(())
     }

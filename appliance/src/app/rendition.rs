@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tracing::{info, warn};
-use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
+use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast};
 
 use crate::{
     app::{
@@ -112,6 +112,8 @@ pub(super) struct Rendition<M: Multicast> {
     demux: Demux,
     segmenter: Segmenter,
     publisher: Publisher,
+    /// When a turn last found datagrams. The wall clock may step; silence must not.
+    heard: Option<Monotonic>,
     last_bytes: u64,
     last_scrambled: u64,
 }
@@ -135,6 +137,7 @@ impl<M: Multicast> Rendition<M> {
             demux: Demux::new(selection),
             segmenter,
             publisher,
+            heard: None,
             last_bytes: 0,
             last_scrambled: 0,
         }
@@ -171,11 +174,13 @@ impl<M: Multicast> Rendition<M> {
             demux,
             segmenter,
             publisher,
+            heard,
             ..
         } = self
         else {
             return;
         };
+        let datagrams = source.counters().datagrams;
         source.drain(batch, |bytes, received| {
             let moment = Moment { now, received };
             sync.push(bytes, sync_counters, |packet| {
@@ -184,6 +189,9 @@ impl<M: Multicast> Rendition<M> {
                 });
             });
         });
+        if source.counters().datagrams > datagrams {
+            *heard = Some(now);
+        }
     }
 
     fn join(&mut self, multicast: &M, now: Monotonic) {
@@ -218,8 +226,8 @@ impl<M: Multicast> Rendition<M> {
     }
 
     /// Publishes state and counters; called once a second.
-    pub(super) fn report(&mut self, wall: Wall, interval: Duration) {
-        let report = self.observe(wall, interval);
+    pub(super) fn report(&mut self, now: Monotonic, interval: Duration) {
+        let report = self.observe(now, interval);
         let before = self.live().report();
         if before.state != report.state {
             let (channel, rendition) = (&self.plan.channel, &self.plan.rendition.name);
@@ -229,6 +237,7 @@ impl<M: Multicast> Rendition<M> {
                 }
                 State::NotJoined { .. } => {}
                 State::Silent
+                | State::Stalled
                 | State::NotTransportStream
                 | State::NoTables
                 | State::NoProgram { .. }
@@ -238,14 +247,14 @@ impl<M: Multicast> Rendition<M> {
         self.live().tell(report);
     }
 
-    fn observe(&mut self, wall: Wall, interval: Duration) -> Report {
+    fn observe(&mut self, now: Monotonic, interval: Duration) -> Report {
         let receive = self
             .source
             .as_ref()
             .map(|source| *source.counters())
             .unwrap_or_default();
         let demux = self.demux.counters().plus(&self.sync_counters);
-        let state = self.state(wall, demux.scrambled_packets > self.last_scrambled);
+        let state = self.state(now, demux.scrambled_packets > self.last_scrambled);
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
         let interval_ms = u64::try_from(interval.as_millis())
             .unwrap_or(u64::MAX)
@@ -262,7 +271,7 @@ impl<M: Multicast> Rendition<M> {
                 .unwrap_or_default(),
             sender: self.source.as_ref().and_then(Source::sender),
             last_datagram: self.source.as_ref().and_then(Source::last_datagram),
-            last_segment: self.publisher.last_segment(),
+            last_segment: self.publisher.last_segment().map(|it| it.received),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
             receive,
             demux,
@@ -271,14 +280,14 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    fn state(&self, wall: Wall, scrambled_now: bool) -> State {
-        let Some(source) = &self.source else {
+    fn state(&self, now: Monotonic, scrambled_now: bool) -> State {
+        if self.source.is_none() {
             let reason = self.join_failure.clone();
             return reason.map_or(State::Waiting, |reason| State::NotJoined { reason });
-        };
-        match source.last_datagram() {
+        }
+        match self.heard {
             None => return State::Waiting,
-            Some(last) if wall.since(last) >= SILENCE => return State::Silent,
+            Some(heard) if now.since(heard) >= SILENCE => return State::Silent,
             Some(_) => {}
         }
         if self.demux.counters().packets == 0 {
@@ -289,8 +298,13 @@ impl<M: Multicast> Rendition<M> {
         }
         if scrambled_now {
             State::Scrambled
-        } else if self.publisher.last_segment().is_some() {
-            State::OnAir
+        } else if let Some(last) = self.publisher.last_segment() {
+            let is_fresh = now.since(last.now) <= 2 * self.plan.rules.duration_max;
+            if is_fresh {
+                State::OnAir
+            } else {
+                State::Stalled
+            }
         } else if self.segmenter.is_filling() {
             State::Filling
         } else {

@@ -8,7 +8,7 @@ use weir_hal::{Board, Multicast};
 
 use super::{
     CommandError, Terminal,
-    run::{interrupted, runtime},
+    run::{interrupted, on_runtime},
 };
 use crate::{
     demo::{Demo, is_on_air},
@@ -35,7 +35,7 @@ pub struct Arguments {}
 /// # Errors
 /// [`CommandError::Demo`] when the loopback interface or a temporary directory is not to be had.
 pub fn execute<M: Multicast>(board: &Board<M>, terminal: Terminal) -> Result<(), CommandError> {
-    runtime()?.block_on(run(board, terminal))
+    on_runtime(run(board, terminal))
 }
 
 async fn run<M: Multicast>(board: &Board<M>, terminal: Terminal) -> Result<(), CommandError> {

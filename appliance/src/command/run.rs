@@ -43,17 +43,25 @@ pub fn execute<M: Multicast>(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let config = tell(load(&*board.disk, &arguments.config), terminal)?.config;
-    runtime()?.block_on(run(config, &arguments.config, board))
+    on_runtime(run(config, &arguments.config, board))
 }
 
-/// The runtime that everything but the data path stands on.
+/// Runs `work` on the runtime that everything but the data path stands on, and does not wait for
+/// what it leaves behind: a call to a disk that hangs would never return.
+pub(super) fn on_runtime<T>(
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The runtime of a command.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .thread_name("weir-serve")
-        .enable_all()
-        .build()
-        .map_err(CommandError::Runtime)
+    let builder = builder.thread_name("weir-serve").enable_all();
+    builder.build().map_err(CommandError::Runtime)
 }
 
 async fn run<M: Multicast>(

@@ -96,11 +96,16 @@ impl Sampler {
                 () = &mut shutdown => return,
                 _ = ticks.tick() => {}
             }
-            let taken = spawn_blocking(move || {
+            let taking = spawn_blocking(move || {
                 self.take();
                 self
             });
-            self = taken.await.expect("a sampler does not panic");
+            // A disk that hangs must not keep the appliance from ending.
+            let taken = tokio::select! {
+                () = &mut shutdown => return,
+                taken = taking => taken,
+            };
+            self = taken.expect("a sampler does not panic");
         }
     }
 
@@ -151,6 +156,8 @@ fn disk_usage_percent(disk: &dyn Disk, path: &Path) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc::Receiver};
+
     use weir_cache::Config;
     use weir_hal::sim::Simulation;
 
@@ -172,6 +179,31 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
         }
+    }
+
+    /// Gauges that answer once and then hang until the test ends.
+    #[derive(Debug)]
+    struct Hanging(Mutex<Receiver<()>>);
+
+    impl Sensors for Hanging {
+        fn cpu_time(&self) -> Result<CpuTime, weir_hal::Error> {
+            // The first word lets the first reading through; the sender's end lets go the rest.
+            drop(self.0.lock().expect("nobody panics").recv());
+            Ok(CpuTime::default())
+        }
+    }
+
+    #[tokio::test]
+    async fn ends_at_shutdown_even_while_a_reading_hangs() {
+        let (answer, answers) = std::sync::mpsc::sync_channel(1);
+        answer.send(()).expect("room for one word");
+        let mut watched = watched(&Simulation::new(1));
+        watched.sensors = Arc::new(Hanging(Mutex::new(answers)));
+        let sampler = Sampler::new(watched);
+        let shutdown = tokio::time::sleep(INTERVAL * 3 / 2);
+        let ended = tokio::time::timeout(Duration::from_secs(20), sampler.run(shutdown)).await;
+        drop(answer);
+        assert!(ended.is_ok(), "the sampler waits for the reading");
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub enum State {
     Scrambled,
     /// No random access point yet, so no segment can begin.
     NoRandomAccess,
+    /// Segments came out, but none has been finished for long.
+    Stalled,
     /// The first segment is being filled.
     Filling,
     /// Segments come out.
@@ -78,6 +80,7 @@ impl State {
             Self::NoProgram { .. } => "no_program",
             Self::Scrambled => "scrambled",
             Self::NoRandomAccess => "no_random_access",
+            Self::Stalled => "stalled",
             Self::Filling => "filling",
             Self::OnAir => "on_air",
         }
@@ -111,6 +114,9 @@ impl Display for State {
             ),
             Self::NoRandomAccess => formatter.write_str(
                 "no random access point has come yet: check the encoder's key-frame interval",
+            ),
+            Self::Stalled => formatter.write_str(
+                "packets come, but no segment has been finished for long: check that the encoder still sends pictures",
             ),
             Self::Filling => formatter.write_str("the first segment is being filled"),
             Self::OnAir => formatter.write_str("on air"),
