@@ -1,6 +1,11 @@
 //! A running `weir run` with a configuration, a cache and ports of its own.
 
-use std::{net::UdpSocket, path::PathBuf, time::Duration};
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
@@ -19,16 +24,24 @@ pub struct Daemon {
     management_port: u16,
 }
 
-/// A UDP port nobody uses now, and hence a good name for a group of one's own.
-///
-/// # Panics
-/// When the machine has none left.
+/// First port handed out, and how many there are: below those the kernel gives to clients.
+const PORTS: (u16, u16) = (10_240, 20_000);
+
+/// A port nobody listens on now and no other test of this process is given, and hence a good name
+/// for a group of one's own.
 pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let (first, count) = PORTS;
+    // Processes that run side by side begin at different places.
+    let offset = std::process::id().wrapping_mul(97) % u32::from(count);
+    let offset = u16::try_from(offset).expect("below the number of ports");
+    wait::until("a free port", Duration::from_secs(1), || {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = first + (offset + number % count) % count;
+        TcpListener::bind(("127.0.0.1", port))
+            .is_ok()
+            .then_some(port)
+    })
 }
 
 impl Daemon {
@@ -50,14 +63,16 @@ impl Daemon {
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");
         let process = Process::weir(["run", "--config", file.to_str().expect("a plain path")]);
-        let daemon = Self {
+        let mut daemon = Self {
             process,
             folder,
             data_port,
             management_port,
         };
         let url = daemon.management("/livez");
-        wait::until("an answer on /livez", Duration::from_secs(10), || {
+        wait::until("an answer on /livez", Duration::from_secs(30), || {
+            let is_running = daemon.process.is_running();
+            assert!(is_running, "weir ended: {}", daemon.process.output());
             http::get(&url).ok()
         });
         daemon

@@ -1,17 +1,17 @@
 //! Why an appliance cannot start, and how a failure is told.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 /// One sentence an operator can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// A listener's address is not to be had.
-    #[error("cannot listen on {address}: free it or change `{key}`")]
+    #[error("`{key}` is not to be had: {remedy}")]
     Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The key that names it.
+        /// The key that names the address.
         key: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
         /// Why not.
         #[source]
         source: weir_hal::Error,
@@ -22,6 +22,27 @@ pub enum AppError {
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),
+}
+
+impl AppError {
+    /// A failure to listen on the address that `key` names, with the remedy for its kind.
+    pub(super) fn listen(key: &'static str, source: weir_hal::Error) -> Self {
+        let remedy = match source.kind() {
+            io::ErrorKind::AddrInUse => "end what listens there, or choose another port",
+            io::ErrorKind::AddrNotAvailable => {
+                "choose an address that an interface of this box has"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "choose a port above 1023, or give weir CAP_NET_BIND_SERVICE"
+            }
+            _ => "choose another address",
+        };
+        Self::Listen {
+            key,
+            remedy,
+            source,
+        }
+    }
 }
 
 /// The whole story of a failure in one sentence: what failed, and after each colon, why.

@@ -113,11 +113,7 @@ impl<M: Multicast> App<M> {
     pub fn build(config: Config, board: Board<M>) -> Result<Self, AppError> {
         let listen = |address: SocketAddr, key: &'static str| {
             let opened = board.network.listen(address);
-            opened.map_err(|source| AppError::Listen {
-                address,
-                key,
-                source,
-            })
+            opened.map_err(|source| AppError::listen(key, source))
         };
         let data = config
             .http
@@ -156,6 +152,7 @@ impl<M: Multicast> App<M> {
         mut reloads: mpsc::Receiver<Config>,
     ) -> Result<(), AppError> {
         warn_of_absent_parts(&self.config);
+        let started = self.config.clone();
         let mut ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
         // Before anybody can ask: an appliance without channels would call itself ready.
         ingest.carry(orders(&self.board, &self.store, &self.config, None).await);
@@ -183,7 +180,8 @@ impl<M: Multicast> App<M> {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(next) = reloads.recv() => {
-                    warn_of_fixed_parts(&config, &next);
+                    warn_of_fixed_parts(&started, &next);
+                    warn_of_absent_parts(&next);
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
                     config = next;
                     info!(channels = config.channels.len(), "reloaded");
@@ -232,15 +230,15 @@ fn warn_of_absent_parts(config: &Config) {
 }
 
 /// Names what a reload cannot change while it runs.
-fn warn_of_fixed_parts(now: &Config, next: &Config) {
+fn warn_of_fixed_parts(started: &Config, next: &Config) {
     let parts = [
-        ("http", now.http != next.http),
-        ("management", now.management != next.management),
-        ("cache", now.cache != next.cache),
-        ("node", now.node != next.node),
+        ("http", started.http != next.http),
+        ("management", started.management != next.management),
+        ("cache", started.cache != next.cache),
+        ("node", started.node != next.node),
         (
             "receive.drain_interval",
-            now.receive.drain_interval != next.receive.drain_interval,
+            started.receive.drain_interval != next.receive.drain_interval,
         ),
     ];
     for (part, _) in parts.iter().filter(|(_, is_changed)| *is_changed) {

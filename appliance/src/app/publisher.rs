@@ -13,7 +13,7 @@ use weir_cache::{Class, Error, Key, Pin, Store, Writer};
 use weir_hal::{Monotonic, Wall};
 
 use crate::{
-    app::{description::Description, restore::Restored},
+    app::{description::Description, rendition::Plan, restore::Restored},
     counter::counters,
     demux::Event,
     live::{self, Document},
@@ -99,10 +99,13 @@ impl Publisher {
         publisher
     }
 
-    /// Goes on with the same list for a stream that is received anew; its next `window` segments
-    /// are listed. The open segment is given up.
-    pub(super) fn begin_anew(mut self, window: usize) -> Self {
-        self.playlist.set_window(window);
+    /// Goes on by `plan` with the same list for a stream that is received anew. The open segment
+    /// is given up. A raised target ends the list: its segments stay in the store, unpinned.
+    pub(super) fn begin_anew(mut self, plan: &Plan) -> Self {
+        self.playlist.set_window(plan.window);
+        if self.playlist.outgrow(plan.rules.target.as_secs()) {
+            self.listed.clear();
+        }
         Self {
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),

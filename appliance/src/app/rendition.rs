@@ -20,8 +20,9 @@ use crate::{
 /// Pause between two attempts to join a group.
 const JOIN_RETRY: Duration = Duration::from_secs(5);
 
-/// Silence after which datagrams are said to have stopped.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Silence after which datagrams are said to have stopped: a slow radio channel sends less than
+/// one a second.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// What one rendition is to do: everything that, if it changes, means to receive and cut anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,8 +115,9 @@ pub(super) struct Rendition<M: Multicast> {
     publisher: Publisher,
     /// When a turn last found datagrams. The wall clock may step; silence must not.
     heard: Option<Monotonic>,
+    /// As of the last report.
     last_bytes: u64,
-    last_scrambled: u64,
+    last_demux: demux::Counters,
 }
 
 impl<M: Multicast> Rendition<M> {
@@ -139,7 +141,7 @@ impl<M: Multicast> Rendition<M> {
             publisher,
             heard: None,
             last_bytes: 0,
-            last_scrambled: 0,
+            last_demux: demux::Counters::default(),
         }
     }
 
@@ -149,7 +151,7 @@ impl<M: Multicast> Rendition<M> {
         if self.plan == plan {
             return self;
         }
-        let publisher = self.publisher.begin_anew(plan.window);
+        let publisher = self.publisher.begin_anew(&plan);
         Self::new(plan, publisher)
     }
 
@@ -183,7 +185,7 @@ impl<M: Multicast> Rendition<M> {
         let datagrams = source.counters().datagrams;
         source.drain(batch, |bytes, received| {
             let moment = Moment { now, received };
-            sync.push(bytes, sync_counters, |packet| {
+            sync.push_datagram(bytes, sync_counters, |packet| {
                 demux.push(packet, |event| {
                     cut(event, segmenter, publisher, moment);
                 });
@@ -254,13 +256,16 @@ impl<M: Multicast> Rendition<M> {
             .map(|source| *source.counters())
             .unwrap_or_default();
         let demux = self.demux.counters().plus(&self.sync_counters);
-        let state = self.state(now, demux.scrambled_packets > self.last_scrambled);
+        let scrambled = demux.scrambled_packets - self.last_demux.scrambled_packets;
+        let packets = demux.packets - self.last_demux.packets;
+        // Most of them: a few are damage.
+        let state = self.state(now, scrambled > packets / 2);
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
         let interval_ms = u64::try_from(interval.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
         self.last_bytes = receive.bytes;
-        self.last_scrambled = demux.scrambled_packets;
+        self.last_demux = demux;
         Report {
             state,
             source: self
@@ -280,7 +285,7 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    fn state(&self, now: Monotonic, scrambled_now: bool) -> State {
+    fn state(&self, now: Monotonic, is_scrambled: bool) -> State {
         if self.source.is_none() {
             let reason = self.join_failure.clone();
             return reason.map_or(State::Waiting, |reason| State::NotJoined { reason });
@@ -296,7 +301,7 @@ impl<M: Multicast> Rendition<M> {
         if self.demux.program().is_none() {
             return self.state_without_program();
         }
-        if scrambled_now {
+        if is_scrambled {
             State::Scrambled
         } else if let Some(last) = self.publisher.last_segment() {
             let is_fresh = now.since(last.now) <= 2 * self.plan.rules.duration_max;

@@ -50,6 +50,12 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
         return nothing();
     };
+    if playlist.outgrow(plan.rules.target.as_secs()) {
+        info!(
+            channel,
+            rendition, "the playlist begins anew: the target duration was raised"
+        );
+    }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let pin = |sequence| store.pin(&key(&segment_path(channel, rendition, sequence)));

@@ -252,9 +252,10 @@ impl Measurement {
         let at = received.since(*self.first.get_or_insert(received));
         let before = self.sync_counters;
         let analyzer = &mut self.analyzer;
-        self.sync.push(bytes, &mut self.sync_counters, |packet| {
-            analyzer.push(packet, at);
-        });
+        self.sync
+            .push_datagram(bytes, &mut self.sync_counters, |packet| {
+                analyzer.push(packet, at);
+            });
         note_sync(before, self.sync_counters, analyzer);
     }
 

@@ -86,6 +86,27 @@ impl PacketSync {
         }
     }
 
+    /// Takes one datagram, as [`Self::push`] does its bytes. One that is whole packets in itself
+    /// ends what an earlier one left unfinished: that was junk or cut short, and must not eat the
+    /// start of a good packet.
+    pub fn push_datagram(
+        &mut self,
+        datagram: &[u8],
+        counters: &mut Counters,
+        each: impl FnMut(Packet<'_>),
+    ) {
+        let is_packet_by_packet = self.state
+            == State::Locked {
+                stride: PACKET_BYTES,
+            };
+        let dangling = self.held_bytes % PACKET_BYTES;
+        if is_packet_by_packet && dangling > 0 && is_whole_packets(datagram) {
+            counters.bytes_discarded += dangling as u64;
+            self.held_bytes -= dangling;
+        }
+        self.push(datagram, counters, each);
+    }
+
     /// Ends the stream: calls `each` for the packets still held that agree with one another.
     pub fn finish(&mut self, counters: &mut Counters, mut each: impl FnMut(Packet<'_>)) {
         let held = self.held;
@@ -240,6 +261,16 @@ fn judge(rest: &[u8], at_end: bool) -> Candidate {
     }
 }
 
+/// True for one or more packets with nothing before, between or behind them.
+fn is_whole_packets(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && bytes.len().is_multiple_of(PACKET_BYTES)
+        && bytes
+            .iter()
+            .step_by(PACKET_BYTES)
+            .all(|byte| *byte == SYNC_BYTE)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -252,6 +283,24 @@ mod tests {
         let mut packet = vec![number & 0x3F; PACKET_BYTES];
         packet[0] = SYNC_BYTE;
         packet
+    }
+
+    #[test]
+    fn a_datagram_of_whole_packets_ends_what_junk_before_it_left_unfinished() {
+        let (mut sync, mut counters) = (PacketSync::new(), Counters::default());
+        let mut found = Vec::new();
+        let good = [stream(0..7), stream(7..14), stream(14..21)];
+        let junk = [vec![SYNC_BYTE], vec![SYNC_BYTE; 21], Vec::new()];
+        for (good, junk) in good.iter().zip(&junk) {
+            for datagram in [good, junk] {
+                sync.push_datagram(datagram, &mut counters, |it| found.push(it.bytes()[1]));
+            }
+        }
+        assert_eq!(found, (0..21).collect::<Vec<u8>>());
+        assert_eq!(
+            (counters.bytes_discarded, counters.sync_byte_error),
+            (22, 0)
+        );
     }
 
     fn stream(numbers: std::ops::Range<u8>) -> Vec<u8> {

@@ -6,6 +6,7 @@ use weir_hal::{Datagram, DatagramBatch, Error, Membership, Multicast, MulticastR
 
 use crate::{
     config::Transport,
+    demux::{PACKET_BYTES, SYNC_BYTE},
     receive::{
         Counters,
         rtp::{Arrival, RtpHeader, Sequence},
@@ -121,6 +122,7 @@ impl<R: MulticastReceiver> Source<R> {
             self.sender = Some(datagram.source);
         }
         match self.transport {
+            Transport::Udp if is_rtp(datagram.payload) => self.strip_rtp(datagram.payload),
             Transport::Udp => Some(datagram.payload),
             Transport::Rtp => self.strip_rtp(datagram.payload),
         }
@@ -144,9 +146,29 @@ impl<R: MulticastReceiver> Source<R> {
     }
 }
 
+/// True for RTP that came where bare packets were configured: no packet at the front, but whole
+/// packets behind an RTP header. Read bare, the header would pass for damage.
+fn is_rtp(datagram: &[u8]) -> bool {
+    datagram.first() != Some(&SYNC_BYTE)
+        && RtpHeader::parse(datagram).is_ok_and(|header| {
+            header.payload.first() == Some(&SYNC_BYTE)
+                && header.payload.len().is_multiple_of(PACKET_BYTES)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rtp_is_known_where_bare_packets_were_configured() {
+        let mut rtp = vec![0x80, 33, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        rtp.extend([SYNC_BYTE; PACKET_BYTES]);
+        assert!(is_rtp(&rtp));
+        assert!(!is_rtp(&rtp[12..]), "a bare packet");
+        assert!(!is_rtp(&rtp[..100]), "a packet cut short");
+        assert!(!is_rtp(&[]));
+    }
 
     #[test]
     fn buffer_holds_the_stall_with_bookkeeping_within_bounds() {

@@ -178,6 +178,19 @@ impl MediaPlaylist {
         };
     }
 
+    /// Begins the list anew if `target_s` is above its Target Duration, which cannot change while
+    /// the list lives. Numbers go on. Tells whether it did.
+    pub fn outgrow(&mut self, target_s: u64) -> bool {
+        let is_outgrown = self
+            .target_duration_s
+            .is_some_and(|present| u64::from(present) < target_s);
+        if is_outgrown {
+            self.forget(0);
+            self.target_duration_s = None;
+        }
+        is_outgrown
+    }
+
     /// Empties a live list that is too old to go on from, as if its segments had left one by one,
     /// and up to `unknown` further ones with it that players may have seen, each of which may have
     /// begun with a discontinuity: numbers that players know never come back.

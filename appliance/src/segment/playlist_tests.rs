@@ -52,6 +52,19 @@ fn live_lists_the_last_segments_with_their_date() {
 }
 
 #[test]
+fn a_raised_target_ends_the_list_and_numbers_go_on() {
+    let mut playlist = MediaPlaylist::live(3);
+    playlist.push(segment(7, 540_000));
+    assert!(!playlist.outgrow(6));
+    assert!(playlist.outgrow(8));
+    assert_eq!(
+        (playlist.is_empty(), playlist.target_duration_s()),
+        (true, None)
+    );
+    assert_eq!(playlist.sequence_next(), 8);
+}
+
+#[test]
 fn a_discontinuity_that_leaves_is_counted() {
     let mut playlist = MediaPlaylist::live(3);
     playlist.push(Segment {

@@ -163,6 +163,8 @@ impl<H: Handler> Server<H> {
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
+                // A client may say that it has nothing more to ask and still wait for the answer.
+                .half_close(true)
                 .header_read_timeout(self.limits.request_wait)
                 .max_header_size(REQUEST_HEAD_BYTES_MAX)
                 .max_buf_size(REQUEST_HEAD_BYTES_MAX)

@@ -32,7 +32,7 @@ fn a_file_in_place_of_the_directory_is_named() {
     assert_eq!(
         refusal(disk),
         "cache.path must be a directory, but /cache is a file: \
-         change cache.path or remove what is there"
+         change cache.path or remove that"
     );
 }
 
