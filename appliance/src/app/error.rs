@@ -27,15 +27,15 @@ pub enum AppError {
 impl AppError {
     /// A failure to listen on the address that `key` names, with the remedy for its kind.
     pub(super) fn listen(key: &'static str, source: weir_hal::Error) -> Self {
-        let remedy = match source.kind() {
-            io::ErrorKind::AddrInUse => "end what listens there, or choose another port",
-            io::ErrorKind::AddrNotAvailable => {
-                "choose an address that an interface of this box has"
-            }
-            io::ErrorKind::PermissionDenied => {
-                "choose a port above 1023, or give weir CAP_NET_BIND_SERVICE"
-            }
-            _ => "choose another address",
+        let kind = source.kind();
+        let remedy = if kind == io::ErrorKind::AddrInUse {
+            "end what listens there, or choose another port"
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            "choose an address that an interface of this box has"
+        } else if kind == io::ErrorKind::PermissionDenied {
+            "choose a port above 1023, or give weir CAP_NET_BIND_SERVICE"
+        } else {
+            "choose another address"
         };
         Self::Listen {
             key,

@@ -116,7 +116,8 @@ impl Display for State {
                 "no random access point has come yet: check the encoder's key-frame interval",
             ),
             Self::Stalled => formatter.write_str(
-                "packets come, but no segment has been finished for long: check that the encoder still sends pictures",
+                "packets come, but no segment has been finished for long: \
+                 check that the encoder still sends pictures",
             ),
             Self::Filling => formatter.write_str("the first segment is being filled"),
             Self::OnAir => formatter.write_str("on air"),

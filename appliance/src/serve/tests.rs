@@ -244,6 +244,21 @@ async fn serves_a_master_playlist_once_a_rendition_has_segments() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_no_more_to_ask_still_gets_the_whole_answer() {
+    let rig = Rig::start();
+    rig.put(1, "x".repeat(2 << 20));
+    let mut pipe = rig.connect();
+    send(
+        &mut pipe,
+        &format!("GET {SEGMENT_1} HTTP/1.1\r\nHost: edge\r\n\r\n"),
+    )
+    .await;
+    pipe.shutdown().await.expect("the sending side closes");
+    let answer = Answer::parse(&read_to_end(&mut pipe).await);
+    assert_eq!((answer.status, answer.body.len()), (200, 2 << 20));
+}
+
+#[tokio::test]
 async fn serves_a_segment_that_may_be_kept_for_good() {
     let rig = Rig::start();
     rig.put(1, "0123456789");
