@@ -221,7 +221,8 @@ impl<'t> Section<'t> {
         self.entries?.get(key)
     }
 
-    /// The elements of the list under `key`; those beyond `max` are refused, not read.
+    /// The elements of the list under `key`; more than `max` are a mistake, but are
+    /// read all the same, so that their own mistakes are named too.
     fn elements(
         &mut self,
         key: &'static str,
@@ -242,7 +243,7 @@ impl<'t> Section<'t> {
             let text = format!("has {} entries: keep at most {max}", list.len());
             ledger.mistake(&place, text);
         }
-        let indexed = list.iter().take(max).enumerate();
+        let indexed = list.iter().enumerate();
         let found = indexed.map(|(index, value)| Found {
             value: value.get_ref(),
             place: Place {

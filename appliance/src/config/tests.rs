@@ -135,6 +135,18 @@ fn more_mistakes_than_anyone_reads_are_counted() {
 }
 
 #[test]
+fn an_entry_too_many_is_still_read_for_its_own_mistakes() {
+    let mut sources = vec!["\"udp://239.1.1.1:1234\""; Config::SOURCES_MAX];
+    sources.push("\"udp://nowhere\"");
+    let sources = sources.join(", ");
+    let refusal = refused(&format!(
+        "[[channel]]\nid = \"a\"\n[[channel.rendition]]\nname = \"r\"\nsources = [{sources}]\n"
+    ));
+    assert!(refusal.contains("sources: has 9 entries"), "{refusal}");
+    assert!(refusal.contains("sources[8]: "), "{refusal}");
+}
+
+#[test]
 fn more_channels_than_the_limit_are_refused() {
     let channel = |number| {
         format!(
