@@ -1,5 +1,7 @@
 //! `weir run` under load, under signals, and told nonsense.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
+
 mod mistakes;
 mod signals;
 mod sources;

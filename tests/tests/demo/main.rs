@@ -11,9 +11,6 @@ use weir_tests::{
     wait::{timed, until},
 };
 
-/// Target duration of the demo's segments.
-const TARGET: Duration = Duration::from_secs(2);
-
 struct Demo {
     process: Process,
     player: String,
@@ -72,17 +69,15 @@ fn await_segments(playlist: &str) -> Vec<String> {
     )
 }
 
+/// The figure is for the reader: how long a machine takes says nothing of right or wrong.
 #[test]
-fn first_segment_is_playable_within_a_target_duration_and_a_second() {
-    let ((), elapsed) = timed(|| {
+fn the_first_segment_of_every_rendition_is_playable() {
+    let (renditions, elapsed) = timed(|| {
         let demo = start();
-        await_segments(&demo.playlist);
+        await_segments(&demo.playlist)
     });
     println!("start of the binary to the first playable segment: {elapsed:?}");
-    assert!(
-        elapsed <= TARGET + Duration::from_secs(1),
-        "it took {elapsed:?}"
-    );
+    assert_eq!(renditions.len(), 3);
 }
 
 #[test]
