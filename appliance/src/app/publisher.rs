@@ -28,7 +28,7 @@ counters! {
         segments_refused,
         /// Playlists the store refused; a restart would go on from an older one.
         playlists_refused,
-        /// Segments given up early because too many had left the playlist at once.
+        /// Segments given up before their time, for want of room or because too many left at once.
         segments_released_early,
     }
 }
@@ -158,6 +158,7 @@ impl Publisher {
             self.writer = None;
             self.has_lost_segment = true;
             self.counters.segments_refused += 1;
+            self.make_room();
             warn!(channel = self.channel, rendition = self.live.name, %error, "segment lost");
         }
     }
@@ -208,6 +209,20 @@ impl Publisher {
             self.counters.segments_released_early += 1;
         }
         self.retained.push_back((until, pin));
+    }
+
+    /// Gives up the oldest segment that is kept, retained ones first: what is pinned and does not
+    /// fit on the disk stays in memory, and would keep every later segment out for ever.
+    fn make_room(&mut self) {
+        if self.retained.pop_front().is_none() {
+            if !self.playlist.drop_first() {
+                return;
+            }
+            // Off the list first: nothing is listed that cannot be fetched.
+            self.live.publish_playlist(self.document());
+            self.listed.pop_front();
+        }
+        self.counters.segments_released_early += 1;
     }
 
     /// The stem of the rendition's paths.

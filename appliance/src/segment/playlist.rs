@@ -171,6 +171,17 @@ impl MediaPlaylist {
         self.segments.back().map(Segment::end)
     }
 
+    /// Takes the oldest segment off a live list before its time; the last one stays. Tells whether
+    /// one was taken.
+    pub fn drop_first(&mut self) -> bool {
+        if self.segments.len() < 2 {
+            return false;
+        }
+        let first = self.segments.pop_front();
+        self.discontinuity_sequence += u64::from(first.is_some_and(|first| first.discontinuity));
+        true
+    }
+
     /// Makes a live list one of the last `window` segments, at least 3, from the next push on.
     pub fn set_window(&mut self, window: usize) {
         self.kind = Kind::Live {

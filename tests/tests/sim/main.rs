@@ -111,7 +111,6 @@ fn disturb(encoder: &mut Encoder, simulation: &Simulation, chance: &mut Generato
     }
 }
 
-/// Two minutes with a store whose memory cannot hold a whole segment most of the time.
 /// Begins an object that takes all memory but for 8 KiB: room to begin a segment, not to end it.
 fn take_memory(store: &Store) -> Writer {
     // What is on its way to the disk would free memory later, at a moment of its own.
@@ -129,6 +128,7 @@ fn take_memory(store: &Store) -> Writer {
     writer
 }
 
+/// Two minutes with a store whose memory cannot hold a whole segment every other moment.
 async fn short_of_memory(seed: u64) -> Checker {
     let simulation = Simulation::new(seed);
     let configuration = CONFIGURATION.replace("16MiB", "1MiB");
@@ -156,6 +156,33 @@ async fn short_of_memory(seed: u64) -> Checker {
     assert!(
         life.store.counters().refused_no_memory > 0,
         "memory was never short"
+    );
+    checker
+}
+
+/// Two minutes with a store that is too small, on disk and in memory, for what players may ask.
+async fn short_of_everything(seed: u64) -> Checker {
+    let simulation = Simulation::new(seed);
+    let configuration = CONFIGURATION
+        .replace("64MiB", "1MiB")
+        .replace("16MiB", "1MiB");
+    let mut life = Life::begin(&simulation, &configuration).await;
+    let mut checker = Checker::new(seed);
+    let mut encoder = Encoder::new(0, 4_000);
+    let mut sender = sender(&simulation);
+    for _ in 0..25 * 120 {
+        send(&mut sender, &encoder.picture());
+        for _ in 0..TURNS_PER_PICTURE {
+            simulation.clock.advance(TURN);
+            life.ingest.turn();
+        }
+        if let Some(text) = life.playlist() {
+            checker.check(&text, &life.store).await;
+        }
+    }
+    assert!(
+        life.store.counters().refused_no_memory > 0,
+        "it was large enough"
     );
     checker
 }
@@ -233,6 +260,18 @@ fn want_of_memory_costs_segments_but_breaks_no_promise() {
         let checker = runtime.block_on(short_of_memory(seed));
         println!("seed {seed}: {checker}");
     }
+}
+
+#[test]
+fn a_store_too_small_for_the_window_keeps_the_channel_on_air() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let checker = runtime.block_on(short_of_everything(1));
+    println!("{checker}");
+    // Of sixty; a store that only fills up takes eight.
+    assert!(checker.segments >= 25, "only {checker}");
 }
 
 #[test]
