@@ -7,18 +7,101 @@ use crate::Key;
 /// A store that cannot be opened, or an act on an object that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something that is no directory stands at the configured path.
+    /// Something that cannot hold a store stands at the configured path.
     #[error(
-        "cache.path must be a directory, but {} is {what}: change cache.path or remove that",
+        "cache.path must be a directory, a file or a block device, but {} is none of them: \
+         change cache.path",
         path.display()
     )]
-    NotADirectory {
+    Unfit {
         /// The configured path.
         path: PathBuf,
-        /// What stands there, with its article.
-        what: &'static str,
     },
-    /// The directory may not be written.
+    /// A file or device holds something else.
+    #[error(
+        "{} holds something that is no cache: change cache.path or have it formatted, which \
+         destroys what is there",
+        path.display()
+    )]
+    NotAStore {
+        /// The file or device.
+        path: PathBuf,
+    },
+    /// The store was written by a newer version.
+    #[error(
+        "the cache in {} is of version {version}, which is newer than this weir: update weir or \
+         have it formatted",
+        path.display()
+    )]
+    NewerVersion {
+        /// The file or device.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// Both super blocks are damaged.
+    #[error(
+        "the cache in {} is damaged at its very beginning: have it formatted",
+        path.display()
+    )]
+    Broken {
+        /// The file or device.
+        path: PathBuf,
+    },
+    /// Formatting was broken off.
+    #[error(
+        "the cache in {} was not formatted to its end: have it formatted again",
+        path.display()
+    )]
+    HalfFormatted {
+        /// The file or device.
+        path: PathBuf,
+    },
+    /// The store is shorter than it says.
+    #[error(
+        "the cache in {} is {bytes} bytes long where {bytes_told} are expected: restore it or have \
+         it formatted",
+        path.display()
+    )]
+    WrongSize {
+        /// The file or device.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+        /// The length it should have.
+        bytes_told: u64,
+    },
+    /// The directory holds the objects of a former version, one file each.
+    #[error(
+        "cache path {} holds objects of a former version: remove its *.object files or have it \
+         formatted",
+        path.display()
+    )]
+    Former {
+        /// The configured path.
+        path: PathBuf,
+    },
+    /// The configured size is too small for a store.
+    #[error("{bytes} bytes are too few for a cache: raise cache.size")]
+    TooSmall {
+        /// The configured size.
+        bytes: u64,
+    },
+    /// The file system has no room for a store of the configured size.
+    #[error(
+        "there is no room for {bytes} bytes of cache in {}: lower cache.size or make room",
+        path.display()
+    )]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were to be reserved.
+        bytes: u64,
+        /// Why.
+        #[source]
+        source: weir_hal::Error,
+    },
+    /// The file or its directory may not be written.
     #[error(
         "cache path {} is not writable by weir: change its owner or cache.path",
         path.display()
@@ -39,7 +122,7 @@ pub enum Error {
         /// The configured path.
         path: PathBuf,
     },
-    /// The directory cannot be used for another reason, such as a failing device.
+    /// The path cannot be used for another reason, such as a failing device.
     #[error("cannot use cache path {}: check the device or change cache.path", path.display())]
     Unusable {
         /// The configured path.

@@ -11,7 +11,7 @@ use weir_hal::File;
 
 use crate::{
     Error, Key,
-    engine::{Body, Engine, PIECE_BYTES, Sight, Stored},
+    engine::{Body, Engine, Lease, PIECE_BYTES, Sight, Stored},
 };
 
 /// One object, complete or being written. Clones are the same object.
@@ -50,7 +50,6 @@ impl Object {
         Reader {
             object: self.clone(),
             range,
-            file: None,
         }
     }
 }
@@ -71,7 +70,6 @@ pub struct Reader {
     object: Object,
     /// What is still to be read.
     range: Range<u64>,
-    file: Option<Arc<dyn File>>,
 }
 
 impl Reader {
@@ -111,19 +109,16 @@ impl Reader {
 
     async fn next_stored(&mut self, stored: &Arc<Stored>) -> Result<Chunk, Error> {
         let Object { engine, body } = &self.object;
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(engine.open_stored(body, stored).await?)),
-        };
         let index = self.range.start / PIECE_BYTES as u64;
-        let piece = engine.read_stored(body, stored, &file, index).await?;
+        let piece = engine.read_stored(body, stored, index).await?;
         // The remainder is below the size of a piece.
         let skipped = usize::try_from(self.range.start % PIECE_BYTES as u64).unwrap_or(0);
         let bytes = self.clip(&piece.slice(skipped.min(piece.len())..));
         let stored = StoredRange {
-            file,
+            file: Arc::clone(stored.file()),
             offset: stored.file_offset(self.range.start),
             bytes: bytes.len() as u64,
+            _lease: stored.lease(),
         };
         Ok(Chunk {
             bytes,
@@ -150,7 +145,8 @@ pub struct Chunk {
     pub stored: Option<StoredRange>,
 }
 
-/// Bytes of an object in a file. The file can be read even after the object has gone.
+/// Bytes of an object in a file or device. As long as this lives they are not written over, even
+/// if the object has gone.
 #[derive(Debug, Clone)]
 pub struct StoredRange {
     /// The open file.
@@ -159,4 +155,5 @@ pub struct StoredRange {
     pub offset: u64,
     /// How many they are.
     pub bytes: u64,
+    _lease: Lease,
 }

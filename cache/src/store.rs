@@ -17,8 +17,8 @@ use crate::{
 
 /// How long an object is likely to be wanted.
 ///
-/// Room is made in the order low, medium, high, live; within a class the least recently used
-/// object goes first.
+/// Objects of one class share regions. Room is made in the order low, medium, high, live; within
+/// a class a region at a time, where what is used goes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// A Media Segment of a live window.
@@ -32,14 +32,21 @@ pub enum Class {
 }
 
 /// Where a store keeps its objects, and how much of everything it may take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// A directory of its own; made if it is missing.
+    /// A directory, which is made if it is missing and gets one file; or a file, or a block
+    /// device.
     pub path: PathBuf,
-    /// Bytes of files, in blocks of 4 KiB. Never exceeded, not even while an object is written.
+    /// Bytes of the store, all reserved when it is formatted. A store that exists grows or
+    /// shrinks to this.
     pub bytes_max: u64,
     /// Bytes of objects that are being written or not yet on disk, bookkeeping included.
     pub memory_bytes_max: usize,
+    /// Bytes of a region, from 16 KiB to 128 MiB; by default as suits `bytes_max`. A store that
+    /// exists keeps its regions. No object may be longer than a region.
+    pub region_bytes: Option<u64>,
+    /// Whether whatever is at `path` is formatted, and lost, instead of opened.
+    pub is_format_allowed: bool,
 }
 
 /// What a store holds now and has done since it was opened.
@@ -47,14 +54,24 @@ pub struct Config {
 pub struct Counters {
     /// Complete objects.
     pub objects: u64,
-    /// Bytes of files, in blocks of 4 KiB.
+    /// Bytes of records that can be found, in pages of 4 KiB.
     pub bytes: u64,
-    /// The limit of `bytes`.
+    /// Bytes of all regions.
     pub bytes_max: u64,
     /// Bytes of objects being written or not yet on disk.
     pub memory_bytes: u64,
     /// The limit of `memory_bytes`.
     pub memory_bytes_max: u64,
+    /// Bytes of memory of the index.
+    pub index_bytes: u64,
+    /// Regions of the store.
+    pub regions: u64,
+    /// Regions that hold records.
+    pub regions_used: u64,
+    /// Regions that are not written any more because the device failed in them.
+    pub regions_bad: u64,
+    /// Whether the device failed so often that nothing is written until the next start.
+    pub is_offline: bool,
     /// Calls of [`Store::get`] that found an object.
     pub hits: u64,
     /// Calls of [`Store::get`] that found none.
@@ -65,19 +82,26 @@ pub struct Counters {
     pub aborts: u64,
     /// Objects removed to make room, or by [`Store::evict`].
     pub evictions: u64,
+    /// Objects written again because they were wanted when their region was reused.
+    pub reinsertions: u64,
     /// Reads from disk that failed or met damage.
     pub read_errors: u64,
-    /// Writes, syncs and removals on disk that failed.
+    /// Writes and syncs on disk that failed.
     pub write_errors: u64,
     /// Objects not written because nothing could be evicted for them.
     pub refused_no_space: u64,
     /// Calls of [`Store::begin`] and [`Writer::append`] refused because memory was full.
     pub refused_no_memory: u64,
-    /// Objects found whole when the store was opened.
+    /// Objects found when the store was opened.
     pub recovered: u64,
-    /// Files removed when the store was opened: incomplete, damaged, superseded or beyond
-    /// `bytes_max`.
+    /// Of these, how many were superseded by others.
     pub discarded: u64,
+    /// Times that what was written was made durable.
+    pub syncs: u64,
+    /// Bytes of bodies written for the first time.
+    pub bytes_admitted: u64,
+    /// Bytes of all writes to the disk.
+    pub bytes_written: u64,
 }
 
 /// A store of objects. Clones are the same store; the last one dropped closes it.
@@ -90,13 +114,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store below `config.path` and finds what is whole there. Blocks.
+    /// Opens the store at `config.path`, or makes one where nothing is, and finds what is whole in
+    /// it. Blocks.
     ///
     /// # Errors
-    /// [`Error::NotADirectory`], [`Error::NotWritable`], [`Error::InUse`], [`Error::Unusable`] or
-    /// [`Error::Thread`], each naming its remedy.
+    /// Whatever stands in the way, each in one sentence that names its remedy. Nothing that was
+    /// there has been changed then, unless formatting was allowed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers share the disk with the store"
+    )]
     pub fn open(disk: Arc<dyn Disk>, config: &Config) -> Result<Self, Error> {
-        let running = Arc::new(Running::start(disk, config)?);
+        let running = Arc::new(Running::start(&*disk, config)?);
         Ok(Self { running })
     }
 
@@ -116,22 +145,23 @@ impl Store {
         })
     }
 
-    /// Finds the complete object of `key`, or else one that is being written. Never blocks.
+    /// Finds the complete object of `key`, or else one that is being written.
     ///
-    /// Counts as a use. While the returned object or a reader of it lives, the object is not
-    /// evicted to make room.
+    /// May read one page of the disk, if the object was not used lately. Counts as a use. While the
+    /// returned object or a reader of it lives, the object is not evicted to make room.
     pub fn get(&self, key: &Key) -> Option<Object> {
         let body = self.engine().find(key)?;
         Some(Object::new(Arc::clone(self.engine()), body))
     }
 
-    /// Protects the complete object of `key` from eviction. Never blocks.
+    /// Protects the complete object of `key` from eviction. May read one page of the disk.
     pub fn pin(&self, key: &Key) -> Option<Pin> {
         let body = self.engine().pin(key)?;
         Some(Pin::new(Arc::clone(self.engine()), body))
     }
 
-    /// Removes the complete object of `key`. Never blocks; whoever is reading it may finish.
+    /// Removes the complete object of `key`. May read one page of the disk; whoever is reading the
+    /// object may finish.
     ///
     /// Returns false, and removes nothing, if it is pinned or not there.
     pub fn evict(&self, key: &Key) -> bool {
@@ -140,7 +170,7 @@ impl Store {
 
     /// The keys of complete objects that begin with `prefix`, in order.
     ///
-    /// Looks at every key: for starts and tools, not for requests.
+    /// Reads the head of every record: for tools, not for requests.
     pub fn keys(&self, prefix: &str) -> Vec<Key> {
         self.engine().keys(prefix)
     }

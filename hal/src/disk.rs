@@ -136,6 +136,22 @@ pub trait File: Debug + Send + Sync {
     /// [`Error::Disk`] when the device refuses; then nothing is known of the unsynced bytes.
     fn sync(&self) -> Result<(), Error>;
 
+    /// Fills `buffer` from `offset` on if that takes no wait for a device.
+    ///
+    /// Returns false, with nothing promised of `buffer`, if some of the bytes are not in memory,
+    /// lie beyond the end or cannot be told to be in memory. Never blocks.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the device refuses.
+    fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error>;
+
+    /// Makes a regular file `bytes` long. What is added reads as zeros and has its room reserved,
+    /// where the file system can do so; what is beyond is cut off.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] with kind `StorageFull` when there is no room; for a block device.
+    fn resize(&self, bytes: u64) -> Result<(), Error>;
+
     /// Present size in bytes.
     ///
     /// # Errors

@@ -23,8 +23,9 @@ struct Rig {
 
 fn config(segment: &str) -> Config {
     let text = format!(
-        "[cache]\nmemory = \"1MiB\"\n[segment]\n{segment}\n[[channel]]\nid = \"ch\"\n\
-         [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://{GROUP}\"]\n"
+        "[cache]\nsize = \"256MiB\"\nmemory = \"1MiB\"\n[segment]\n{segment}\n\
+         [[channel]]\nid = \"ch\"\n[[channel.rendition]]\nname = \"r\"\n\
+         sources = [\"udp://{GROUP}\"]\n"
     );
     Config::parse(&text).expect("it is sound").config
 }

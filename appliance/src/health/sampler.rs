@@ -169,6 +169,7 @@ mod tests {
             path: "/cache".into(),
             bytes_max: 64 << 20,
             memory_bytes_max: 16 << 20,
+            ..Config::default()
         };
         Watched {
             live: Arc::default(),

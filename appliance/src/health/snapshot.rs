@@ -154,6 +154,16 @@ counters! {
         bytes,
         /// Bytes the store may hold on disk.
         bytes_max,
+        /// Regions of the store: what is reused as a whole.
+        regions,
+        /// Regions that hold objects.
+        regions_used,
+        /// Regions given up because the device failed in them.
+        regions_bad,
+        /// 1 if the device failed so often that the store is in memory alone, else 0.
+        is_offline,
+        /// Bytes of memory that the index of the store takes.
+        index_bytes,
         /// Bytes in memory: of objects being written, or not yet on disk.
         memory_bytes,
         /// Bytes the store may hold in memory.
@@ -168,18 +178,26 @@ counters! {
         aborts,
         /// Objects removed to make room.
         evictions,
+        /// Objects written again because they were wanted when their region was reused.
+        reinsertions,
         /// Reads from disk that failed or met damage.
         read_errors,
-        /// Writes, syncs and removals on disk that failed.
+        /// Writes and syncs on disk that failed.
         write_errors,
         /// Objects not written because nothing could be removed for them.
         refused_no_space,
         /// Objects refused because the memory of the store was full.
         refused_no_memory,
-        /// Objects found whole when the store was opened.
+        /// Objects found when the store was opened.
         recovered,
-        /// Objects removed when the store was opened: incomplete, damaged or superseded.
+        /// Objects removed when the store was opened: superseded or damaged.
         discarded,
+        /// Times that what was written was made durable.
+        syncs,
+        /// Bytes of objects written for the first time.
+        bytes_admitted,
+        /// Bytes of all writes to the disk.
+        bytes_written,
     }
 }
 
@@ -192,17 +210,26 @@ impl From<weir_cache::Counters> for StoreCounters {
             bytes_max,
             memory_bytes,
             memory_bytes_max,
+            index_bytes,
+            regions,
+            regions_used,
+            regions_bad,
+            is_offline,
             hits,
             misses,
             commits,
             aborts,
             evictions,
+            reinsertions,
             read_errors,
             write_errors,
             refused_no_space,
             refused_no_memory,
             recovered,
             discarded,
+            syncs,
+            bytes_admitted,
+            bytes_written,
         } = counters;
         Self {
             objects,
@@ -210,17 +237,26 @@ impl From<weir_cache::Counters> for StoreCounters {
             bytes_max,
             memory_bytes,
             memory_bytes_max,
+            index_bytes,
+            regions,
+            regions_used,
+            regions_bad,
+            is_offline: is_offline.into(),
             hits,
             misses,
             commits,
             aborts,
             evictions,
+            reinsertions,
             read_errors,
             write_errors,
             refused_no_space,
             refused_no_memory,
             recovered,
             discarded,
+            syncs,
+            bytes_admitted,
+            bytes_written,
         }
     }
 }

@@ -144,6 +144,7 @@ fn store() -> Store {
         path: "/cache".into(),
         bytes_max: 64 << 20,
         memory_bytes_max: 16 << 20,
+        ..Config::default()
     };
     Store::open(Arc::new(sim::Disk::new(1)), &config).expect("a flawless disk")
 }

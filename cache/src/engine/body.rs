@@ -19,6 +19,8 @@ pub(crate) struct Body {
     pub(crate) key: Key,
     pub(crate) class: Class,
     pub(crate) metadata: Bytes,
+    /// The hash of the key on disk.
+    pub(super) hash: u64,
     state: Mutex<State>,
     /// Wakes the readers whenever `state` changes.
     progress: Notify,
@@ -54,24 +56,33 @@ impl Body {
     }
 
     /// An object without a byte, paid for by `charge`.
-    pub(crate) fn growing(key: Key, class: Class, metadata: Bytes, charge: Charge) -> Self {
+    pub(super) fn growing(
+        (key, hash): (Key, u64),
+        class: Class,
+        metadata: Bytes,
+        charge: Charge,
+    ) -> Self {
         let chunks = Chunks {
             parts: Vec::new(),
             charge,
         };
-        Self::new(key, class, metadata, State::Growing(chunks))
+        Self::new((key, hash), class, metadata, State::Growing(chunks))
     }
 
     /// An object that was found on disk.
-    pub(crate) fn found(key: Key, class: Class, metadata: Bytes, stored: Arc<Stored>) -> Self {
-        Self::new(key, class, metadata, State::Stored(stored))
+    pub(super) fn found(stored: Arc<Stored>) -> Self {
+        let header = &stored.record.header;
+        let (key, hash) = (header.key.clone(), stored.record.hash);
+        let (class, metadata) = (header.class, header.metadata.clone());
+        Self::new((key, hash), class, metadata, State::Stored(stored))
     }
 
-    fn new(key: Key, class: Class, metadata: Bytes, state: State) -> Self {
+    fn new((key, hash): (Key, u64), class: Class, metadata: Bytes, state: State) -> Self {
         Self {
             key,
             class,
             metadata,
+            hash,
             state: Mutex::new(state),
             progress: Notify::new(),
         }
@@ -103,7 +114,15 @@ impl Body {
         });
     }
 
-    /// Moves a whole object from memory to disk.
+    /// The record of an object that is on disk.
+    pub(super) fn stored(&self) -> Option<Arc<Stored>> {
+        match &*self.lock() {
+            State::Stored(stored) => Some(Arc::clone(stored)),
+            State::Growing(_) | State::Whole(_) | State::Aborted => None,
+        }
+    }
+
+    /// Moves a whole object from memory to disk, or to another place on disk.
     pub(crate) fn store(&self, stored: Arc<Stored>) {
         self.advance(|_| State::Stored(stored));
     }

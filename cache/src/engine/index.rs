@@ -1,384 +1,415 @@
-//! Which objects there are, which of them may go, and which still have to be written.
+//! Which records there are, in 16 bytes each.
 //!
-//! Pure bookkeeping: nothing here reads, writes or waits, so the lock around it is never held
-//! for long. Keys are hashed with a secret of this run, so that no client can choose colliding
-//! ones.
+//! Open addressing, ordered by hash within each shard, so that a miss ends at the first larger
+//! hash. A shard grows by an eighth when it is fifteen sixteenths full: between 17.1 and 19.2
+//! bytes an object once there are many. Shards grow one at a time, so growing needs little room.
+//!
+//! ```text
+//! bits  first word                     bits  second word; zero in an empty place
+//!   48  hash, mixed with a key of        15  region
+//!       this run                         16  page, from the start of the region
+//!   16  when it was last used            16  pages, at least 1
+//!                                         2  class
+//!                                         1  body not known to be whole
+//!                                         4  uses since it was written, up to 15
+//! ```
+//!
+//! Two keys with one hash take one place: the older is lost, as if evicted. A lookup that finds
+//! another key's record is a miss, because the record tells its whole key.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::RandomState,
-    sync::Arc,
-};
+use std::hash::{BuildHasher, RandomState};
 
-use lru::LruCache;
+use super::format::{Entry, class_code, class_of};
+use crate::Class;
 
-use super::{
-    body::Body,
-    stored::{GivenUp, Stored},
-};
-use crate::{Class, Key};
+const SHARD_BITS: u32 = 6;
+const HASH_BITS: u32 = 48;
+const HASH_IN_SHARD: u64 = (1 << (HASH_BITS - SHARD_BITS)) - 1;
+/// Places a shard begins with.
+const PLACES_MIN: usize = 16;
+/// Places behind the last home, for what is pushed out of it.
+const SPILL: usize = 16;
+const USES_MAX: u8 = 15;
 
-/// Whose objects go first when room is needed.
-pub(super) const EVICTION_ORDER: [Class; 4] = [Class::Low, Class::Medium, Class::High, Class::Live];
+/// A hash of this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Hash48(u64);
 
-/// The objects of one store.
-#[derive(Debug)]
-pub(crate) struct Index {
-    entries: HashMap<Key, Entry>,
-    /// The youngest object being written under each key.
-    growing: HashMap<Key, Arc<Body>>,
-    /// Objects on disk that are not pinned, least recently used last, in eviction order.
-    evictable: [LruCache<Key, (), RandomState>; 4],
-    /// Bytes on disk of all that is evictable.
-    evictable_bytes: u64,
-    /// Complete objects to write, oldest first. Each holds its part of the memory budget.
-    queue: VecDeque<Arc<Body>>,
-    /// Objects ever queued.
-    queued: u64,
-    /// Of these, how many have been written or passed over.
-    settled: u64,
-    /// Of these, how many a power cut cannot take back any more.
-    durable: u64,
-    /// Flushes ever asked for.
-    flushes: u64,
-    /// Of these, how many have seen all evictions before them made durable.
-    flushes_answered: u64,
-    pub(super) is_closed: bool,
+/// A record that can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) region: u32,
+    pub(super) page: u32,
+    pub(super) pages: u32,
+    pub(super) class: Class,
+    pub(super) is_unverified: bool,
+    /// How often it was used, up to 15.
+    pub(super) uses: u8,
+    /// When it was last used, in ticks of [`super::recency::Recency`].
+    pub(super) tick: u16,
 }
 
-/// A wish for all that was done before it to be durable.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Flush {
-    number: u64,
-    queued: u64,
+impl Item {
+    pub(super) const fn new(region: u32, entry: &Entry, tick: u16) -> Self {
+        Self {
+            region,
+            page: entry.page,
+            pages: entry.pages,
+            class: entry.class,
+            is_unverified: entry.is_unverified,
+            uses: 0,
+            tick,
+        }
+    }
+
+    pub(super) const fn is_at(&self, region: u32, page: u32) -> bool {
+        self.region == region && self.page == page
+    }
 }
 
-/// A complete object.
-#[derive(Debug)]
-struct Entry {
-    body: Arc<Body>,
-    pins: usize,
-    place: Place,
-    /// The durable object that this one replaces, kept until this one is durable too.
-    replaces: Option<Arc<Stored>>,
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    first: u64,
+    second: u64,
 }
 
-/// Where a complete object is.
+const _: () = assert!(size_of::<Place>() == 16);
+
+impl Place {
+    fn of(hash: Hash48, item: &Item) -> Self {
+        debug_assert!(item.region < 1 << 15 && item.page < 1 << 16 && item.pages > 0);
+        let class = u64::from(class_code(item.class));
+        Self {
+            first: hash.0 << 16 | u64::from(item.tick),
+            second: u64::from(item.region)
+                | u64::from(item.page) << 15
+                | u64::from(item.pages) << 31
+                | class << 47
+                | u64::from(item.is_unverified) << 49
+                | u64::from(item.uses) << 50,
+        }
+    }
+
+    const fn is_empty(self) -> bool {
+        self.second == 0
+    }
+
+    const fn hash(self) -> Hash48 {
+        Hash48(self.first >> 16)
+    }
+
+    fn item(self) -> Item {
+        let field = |shift: u32, bits: u32| {
+            let value = self.second >> shift & ((1 << bits) - 1);
+            u32::try_from(value).expect("no field has more than 16 bits")
+        };
+        Item {
+            region: field(0, 15),
+            page: field(15, 16),
+            pages: field(31, 16),
+            class: class_of(field(47, 2).to_le_bytes()[0]).expect("two bits are a class"),
+            is_unverified: field(49, 1) == 1,
+            uses: field(50, 4).to_le_bytes()[0],
+            tick: (self.first & 0xffff) as u16,
+        }
+    }
+}
+
+/// All records of a store.
 #[derive(Debug)]
-enum Place {
-    /// In memory, on its way to disk.
-    Queued,
-    /// On disk.
-    Disk(Arc<Stored>),
-    /// In memory for want of room or by a failure of the disk; gone with its last pin.
-    MemoryOnly,
+pub(super) struct Index {
+    shards: Vec<Shard>,
+    mixer: RandomState,
+    len: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
-        let hasher = RandomState::new();
-        let evictable = [(); 4].map(|()| LruCache::unbounded_with_hasher(hasher.clone()));
         Self {
-            entries: HashMap::with_hasher(hasher.clone()),
-            growing: HashMap::with_hasher(hasher),
-            evictable,
-            evictable_bytes: 0,
-            queue: VecDeque::new(),
-            queued: 0,
-            settled: 0,
-            durable: 0,
-            flushes: 0,
-            flushes_answered: 0,
-            is_closed: false,
+            shards: (0..1 << SHARD_BITS)
+                .map(|_| Shard::new(PLACES_MIN))
+                .collect(),
+            mixer: RandomState::new(),
+            len: 0,
         }
     }
 
-    /// Complete objects.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Keys of complete objects that begin with `prefix`, in order.
-    pub(super) fn keys(&self, prefix: &str) -> Vec<Key> {
-        let matching = |key: &&Key| key.as_str().starts_with(prefix);
-        let mut keys: Vec<Key> = self.entries.keys().filter(matching).cloned().collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    /// The complete object under `key`, or else the one being written; counts as a use.
-    pub(super) fn find(&mut self, key: &Key) -> Option<Arc<Body>> {
-        if let Some(entry) = self.entries.get(key) {
-            self.evictable[class_index(entry.body.class)].promote(key);
-            return Some(Arc::clone(&entry.body));
-        }
-        self.growing.get(key).cloned()
-    }
-
-    /// Notes an object that has begun to be written.
-    pub(super) fn begin(&mut self, body: &Arc<Body>) {
-        self.growing.insert(body.key.clone(), Arc::clone(body));
-    }
-
-    /// Forgets an object that was being written.
-    pub(super) fn end(&mut self, body: &Arc<Body>) {
-        let current = self.growing.get(&body.key);
-        if current.is_some_and(|current| Arc::ptr_eq(current, body)) {
-            self.growing.remove(&body.key);
+    /// Makes room for `records` at once.
+    pub(super) fn reserve(&mut self, records: usize) {
+        let places = records / self.shards.len() * 9 / 8;
+        for shard in &mut self.shards {
+            if shard.homes < places && shard.len == 0 {
+                *shard = Shard::new(places.max(PLACES_MIN));
+            }
         }
     }
 
-    /// Makes a complete object the one of its key, with one pin, and queues it for the disk.
-    pub(super) fn commit(&mut self, body: &Arc<Body>) {
-        self.end(body);
-        let replaces = self.take(&body.key).and_then(|entry| match entry.place {
-            Place::Disk(stored) => Some(stored),
-            Place::Queued | Place::MemoryOnly => entry.replaces,
+    /// The hash in this index of a key whose hash on disk is `hash`.
+    pub(super) fn hash(&self, hash: u64) -> Hash48 {
+        Hash48(self.mixer.hash_one(hash) >> (64 - HASH_BITS))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of memory taken.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let places: usize = self
+            .shards
+            .iter()
+            .map(|shard| shard.places.capacity())
+            .sum();
+        places * size_of::<Place>()
+    }
+
+    pub(super) fn find(&self, hash: Hash48) -> Option<Item> {
+        let shard = &self.shards[shard_of(hash)];
+        shard.position(hash).ok().map(|at| shard.places[at].item())
+    }
+
+    /// Puts a record in the place of `hash`. Returns what was there.
+    pub(super) fn insert(&mut self, hash: Hash48, item: &Item) -> Option<Item> {
+        let shard = &mut self.shards[shard_of(hash)];
+        let replaced = shard.insert(Place::of(hash, item));
+        self.len += usize::from(replaced.is_none());
+        replaced.map(Place::item)
+    }
+
+    /// Changes a record that is there.
+    pub(super) fn update(&mut self, hash: Hash48, change: impl FnOnce(&mut Item)) {
+        let shard = &mut self.shards[shard_of(hash)];
+        if let Ok(at) = shard.position(hash) {
+            let mut item = shard.places[at].item();
+            change(&mut item);
+            shard.places[at] = Place::of(hash, &item);
+        }
+    }
+
+    /// Notes a use at `tick`. Returns the record as it was before.
+    pub(super) fn touch(&mut self, hash: Hash48, tick: u16) -> Option<Item> {
+        let before = self.find(hash)?;
+        self.update(hash, |item| {
+            item.tick = tick;
+            item.uses = item.uses.saturating_add(1).min(USES_MAX);
         });
-        let entry = Entry {
-            body: Arc::clone(body),
-            pins: 1,
-            place: Place::Queued,
-            replaces,
-        };
-        self.entries.insert(body.key.clone(), entry);
-        self.queue.push_back(Arc::clone(body));
-        self.queued += 1;
+        Some(before)
     }
 
-    /// Adds an object that was found on disk, as the most recently used of its class.
-    pub(super) fn recover(&mut self, body: Arc<Body>, stored: Arc<Stored>) {
-        let key = body.key.clone();
-        let entry = Entry {
-            body,
-            pins: 0,
-            place: Place::Disk(stored),
-            replaces: None,
-        };
-        self.entries.insert(key.clone(), entry);
-        self.offer(&key);
-    }
-
-    /// Protects the complete object under `key`.
-    pub(super) fn pin(&mut self, key: &Key) -> Option<Arc<Body>> {
-        self.withdraw(key);
-        let entry = self.entries.get_mut(key)?;
-        entry.pins += 1;
-        Some(Arc::clone(&entry.body))
-    }
-
-    /// Takes one protection back. Whatever must not outlive its pins goes.
-    pub(super) fn unpin(&mut self, body: &Arc<Body>) {
-        let Some(entry) = self.current(body) else {
-            return;
-        };
-        entry.pins -= 1;
-        if entry.pins > 0 {
-            return;
-        }
-        match entry.place {
-            Place::Queued => {}
-            Place::Disk(_) => self.offer(&body.key),
-            Place::MemoryOnly => self.remove(&body.key),
-        }
-    }
-
-    /// Removes the complete object under `key`. Returns false if it is pinned or not there.
-    pub(super) fn evict(&mut self, key: &Key) -> bool {
-        let is_free = self.entries.get(key).is_some_and(|entry| entry.pins == 0);
-        if is_free {
-            self.remove(key);
-        }
-        is_free
-    }
-
-    /// Removes an object, pinned or not, because it cannot be read.
-    pub(super) fn drop_unreadable(&mut self, body: &Arc<Body>) -> bool {
-        let is_current = self.current(body).is_some();
-        if is_current {
-            self.remove(&body.key);
-        }
-        is_current
-    }
-
-    /// Removes the evictable object that is worth least. Returns false if there is none.
-    ///
-    /// Objects that somebody is about to read are passed over, and count as just used: removing
-    /// them would free nothing until the reader is done.
-    pub(super) fn evict_one(&mut self) -> bool {
-        for class in 0..self.evictable.len() {
-            for _ in 0..self.evictable[class].len() {
-                let Some((key, ())) = self.evictable[class].peek_lru() else {
-                    break;
-                };
-                let key = key.clone();
-                if self.is_idle(&key) {
-                    self.remove(&key);
-                    return true;
-                }
-                self.evictable[class].promote(&key);
-            }
-        }
-        false
-    }
-
-    /// Bytes of disk that evicting all there is to evict would free.
-    pub(super) const fn evictable_bytes(&self) -> u64 {
-        self.evictable_bytes
-    }
-
-    /// Gives up the durable predecessor of `body`, for want of room for both.
-    pub(super) fn give_up_replaced(&mut self, body: &Arc<Body>) -> bool {
-        let replaced = self.current(body).and_then(|entry| entry.replaces.take());
-        if let Some(stored) = &replaced {
-            stored.give_up(GivenUp::Dropped);
-        }
-        replaced.is_some()
-    }
-
-    /// The next object to write, if it is still wanted.
-    pub(super) fn next_queued(&mut self) -> Option<Arc<Body>> {
-        while let Some(body) = self.queue.pop_front() {
-            if self.current(&body).is_some() {
-                return Some(body);
-            }
-            self.settled += 1;
-        }
-        None
-    }
-
-    /// Notes that `body` is on disk.
-    ///
-    /// Returns the file it replaces, to be removed once `stored` is durable.
-    pub(super) fn settle_stored(
-        &mut self,
-        body: &Arc<Body>,
-        stored: &Arc<Stored>,
-    ) -> Option<Arc<Stored>> {
-        self.settled += 1;
-        let Some(entry) = self.current(body) else {
-            stored.give_up(GivenUp::Superseded);
+    /// Removes the record of `hash` if it is the one at this place.
+    pub(super) fn remove(&mut self, hash: Hash48, region: u32, page: u32) -> Option<Item> {
+        let shard = &mut self.shards[shard_of(hash)];
+        let at = shard.position(hash).ok()?;
+        let item = shard.places[at].item();
+        if !item.is_at(region, page) {
             return None;
-        };
-        entry.place = Place::Disk(Arc::clone(stored));
-        let replaced = entry.replaces.take();
-        let is_pinned = entry.pins > 0;
-        body.store(Arc::clone(stored));
-        if !is_pinned {
-            self.offer(&body.key);
         }
-        replaced
+        shard.remove(at);
+        self.len -= 1;
+        Some(item)
     }
 
-    /// Notes that `body` will never be on disk.
-    pub(super) fn settle_unstored(&mut self, body: &Arc<Body>) {
-        self.settled += 1;
-        let Some(entry) = self.current(body) else {
-            return;
-        };
-        entry.place = Place::MemoryOnly;
-        if entry.pins == 0 {
-            self.remove(&body.key);
+    /// Removes all records of a region whose directory cannot be read. Looks at every record.
+    pub(super) fn remove_region(&mut self, region: u32) -> Vec<Item> {
+        let in_region = |(hash, item): &(Hash48, Item)| (item.region == region).then_some(*hash);
+        let hashes: Vec<Hash48> = self.iter().filter_map(|found| in_region(&found)).collect();
+        let mut removed = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            if let Some(item) = self.find(hash) {
+                removed.extend(self.remove(hash, region, item.page));
+            }
         }
+        removed
     }
 
-    /// Asks for all that is committed and evicted by now to be made durable.
-    pub(super) const fn ask_flush(&mut self) -> Flush {
-        self.flushes += 1;
-        Flush {
-            number: self.flushes,
-            queued: self.queued,
-        }
-    }
-
-    /// Whether what was asked for has been done.
-    pub(super) const fn is_done(&self, flush: Flush) -> bool {
-        self.flushes_answered >= flush.number && self.durable >= flush.queued
-    }
-
-    /// The last flush that was asked for.
-    pub(super) const fn last_flush(&self) -> u64 {
-        self.flushes
-    }
-
-    pub(super) const fn has_unanswered_flush(&self) -> bool {
-        self.flushes_answered < self.flushes
-    }
-
-    /// Notes that all that is settled by now is durable, and all that was evicted before the
-    /// flush of number `flush`.
-    pub(super) const fn set_durable(&mut self, flush: u64) {
-        self.durable = self.settled;
-        self.flushes_answered = flush;
-    }
-
-    /// Whether some complete object lives in memory alone and always will.
-    pub(super) fn has_memory_only(&self) -> bool {
-        let mut places = self.entries.values().map(|entry| &entry.place);
-        places.any(|place| matches!(place, Place::MemoryOnly))
-    }
-
-    fn current(&mut self, body: &Arc<Body>) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(&body.key);
-        entry.filter(|entry| Arc::ptr_eq(&entry.body, body))
-    }
-
-    fn is_idle(&self, key: &Key) -> bool {
-        let entry = self.entries.get(key);
-        entry.is_none_or(|entry| Arc::strong_count(&entry.body) == 1)
-    }
-
-    /// Removes an object and gives up its files.
-    fn remove(&mut self, key: &Key) {
-        let Some(entry) = self.take(key) else {
-            return;
-        };
-        if let Place::Disk(stored) = &entry.place {
-            stored.give_up(GivenUp::Dropped);
-        }
-        if let Some(replaced) = &entry.replaces {
-            replaced.give_up(GivenUp::Dropped);
-        }
-    }
-
-    fn take(&mut self, key: &Key) -> Option<Entry> {
-        self.withdraw(key);
-        self.entries.remove(key)
-    }
-
-    /// Makes an object on disk evictable, as the most recently used of its class.
-    fn offer(&mut self, key: &Key) {
-        if let Some((class, bytes)) = self.disk_class_and_bytes(key)
-            && self.evictable[class].put(key.clone(), ()).is_none()
-        {
-            self.evictable_bytes += bytes;
-        }
-    }
-
-    /// Makes an object no longer evictable.
-    fn withdraw(&mut self, key: &Key) {
-        if let Some((class, bytes)) = self.disk_class_and_bytes(key)
-            && self.evictable[class].pop(key).is_some()
-        {
-            self.evictable_bytes -= bytes;
-        }
-    }
-
-    fn disk_class_and_bytes(&self, key: &Key) -> Option<(usize, u64)> {
-        let entry = self.entries.get(key)?;
-        match &entry.place {
-            Place::Disk(stored) => Some((class_index(entry.body.class), stored.charged_bytes())),
-            Place::Queued | Place::MemoryOnly => None,
-        }
+    /// All records, in no order that means anything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Hash48, Item)> {
+        let places = self.shards.iter().flat_map(|shard| &shard.places);
+        let used = places.filter(|place| !place.is_empty());
+        used.map(|place| (place.hash(), place.item()))
     }
 }
 
-/// The place of a class in [`EVICTION_ORDER`].
-const fn class_index(class: Class) -> usize {
-    match class {
-        Class::Low => 0,
-        Class::Medium => 1,
-        Class::High => 2,
-        Class::Live => 3,
+fn shard_of(hash: Hash48) -> usize {
+    usize::try_from(hash.0 >> (HASH_BITS - SHARD_BITS)).expect("six bits")
+}
+
+#[derive(Debug)]
+struct Shard {
+    /// Places a hash may call home; a few more follow.
+    homes: usize,
+    len: usize,
+    places: Vec<Place>,
+}
+
+impl Shard {
+    fn new(homes: usize) -> Self {
+        Self {
+            homes,
+            len: 0,
+            places: vec![Place::default(); homes + SPILL],
+        }
+    }
+
+    fn home(&self, hash: Hash48) -> usize {
+        let within = u128::from(hash.0 & HASH_IN_SHARD);
+        let home = (within * self.homes as u128) >> (HASH_BITS - SHARD_BITS);
+        usize::try_from(home).expect("below the number of homes")
+    }
+
+    /// Where a hash is, or where it would have to be.
+    fn position(&self, hash: Hash48) -> Result<usize, usize> {
+        let home = self.home(hash);
+        for (at, place) in self.places.iter().enumerate().skip(home) {
+            if place.is_empty() || place.hash() > hash {
+                return Err(at);
+            }
+            if place.hash() == hash {
+                return Ok(at);
+            }
+        }
+        Err(self.places.len())
+    }
+
+    fn insert(&mut self, place: Place) -> Option<Place> {
+        match self.position(place.hash()) {
+            Ok(at) => Some(std::mem::replace(&mut self.places[at], place)),
+            Err(at) => {
+                self.insert_new(at, place);
+                None
+            }
+        }
+    }
+
+    /// Pushes what is behind `at` up to the next empty place one further.
+    fn insert_new(&mut self, at: usize, place: Place) {
+        let is_full = (self.len + 1) * 16 > self.homes * 15;
+        let empty = (at..self.places.len()).find(|at| self.places[*at].is_empty());
+        match empty {
+            Some(empty) if !is_full => {
+                self.places.copy_within(at..empty, at + 1);
+                self.places[at] = place;
+                self.len += 1;
+            }
+            _ => {
+                self.grow();
+                let at = self.position(place.hash()).unwrap_or_else(|at| at);
+                self.insert_new(at, place);
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        let mut larger = Self::new(self.homes + self.homes.div_ceil(8));
+        for place in self.places.iter().filter(|place| !place.is_empty()) {
+            larger.insert(*place);
+        }
+        *self = larger;
+    }
+
+    /// Empties a place and pulls what was pushed out of its home back.
+    fn remove(&mut self, mut at: usize) {
+        while let Some(next) = self.places.get(at + 1).copied() {
+            if next.is_empty() || self.home(next.hash()) > at {
+                break;
+            }
+            self.places[at] = next;
+            at += 1;
+        }
+        self.places[at] = Place::default();
+        self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use weir_hal::sim::Generator;
+
+    use super::*;
+
+    fn item(number: u64) -> Item {
+        let low = u32::try_from(number & 0x3fff).unwrap();
+        Item {
+            region: low,
+            page: low,
+            pages: low + 1,
+            class: Class::High,
+            is_unverified: number.is_multiple_of(2),
+            uses: (number % 16).to_le_bytes()[0],
+            tick: (number & 0xffff) as u16,
+        }
+    }
+
+    #[test]
+    fn an_index_is_a_map() {
+        let (mut index, mut model) = (Index::new(), BTreeMap::new());
+        let mut random = Generator::new(3);
+        for _ in 0..100_000 {
+            let number = random.below(3_000);
+            // Few enough hashes that clusters form and shards fill.
+            let hash = Hash48(number.wrapping_mul(0x9e37_79b9_7f4a) & ((1 << HASH_BITS) - 1));
+            let item = item(random.draw());
+            match random.below(3) {
+                0 => {
+                    let expected: Option<Item> = model.remove(&hash);
+                    let at = expected.unwrap_or(item);
+                    assert_eq!(index.remove(hash, at.region, at.page), expected);
+                }
+                1 => assert_eq!(index.insert(hash, &item), model.insert(hash, item)),
+                _ => assert_eq!(index.find(hash), model.get(&hash).copied()),
+            }
+            assert_eq!(index.len(), model.len());
+        }
+        let found: BTreeMap<Hash48, Item> = index.iter().collect();
+        assert!(found == model);
+    }
+
+    #[test]
+    fn the_largest_fields_fit() {
+        let largest = Item {
+            region: 31_999,
+            page: 32_767,
+            pages: 32_768,
+            class: Class::Live,
+            is_unverified: true,
+            uses: 15,
+            tick: u16::MAX,
+        };
+        let hash = Hash48((1 << HASH_BITS) - 1);
+        let mut index = Index::new();
+        index.insert(hash, &largest);
+        assert_eq!(index.find(hash), Some(largest));
+    }
+
+    #[test]
+    fn a_hundred_thousand_objects_take_at_most_twenty_bytes_each() {
+        let mut index = Index::new();
+        for number in 0..200_000_u64 {
+            let hash = index.hash(number);
+            index.insert(hash, &item(number));
+            if index.len() >= 100_000 {
+                assert!(index.memory_bytes() <= 20 * index.len(), "{}", index.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_can_be_forgotten_without_its_directory() {
+        let mut index = Index::new();
+        for number in 0..1_000 {
+            let hash = index.hash(number);
+            index.insert(
+                hash,
+                &Item {
+                    region: (number % 4) as u32,
+                    ..item(number)
+                },
+            );
+        }
+        assert_eq!(index.remove_region(2).len(), 250);
+        assert!(index.iter().all(|(_, item)| item.region != 2));
+        assert_eq!(index.len(), 750);
     }
 }

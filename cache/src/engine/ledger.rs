@@ -10,8 +10,6 @@ use std::sync::{
 pub(crate) struct Ledger {
     /// Bytes of objects being written or not yet on disk.
     pub(crate) memory: Arc<Budget>,
-    /// Bytes of files, rounded up to blocks.
-    pub(crate) disk: Arc<Budget>,
     pub(crate) hits: Count,
     pub(crate) misses: Count,
     pub(crate) commits: Count,
@@ -23,13 +21,17 @@ pub(crate) struct Ledger {
     pub(crate) refused_no_memory: Count,
     pub(crate) recovered: Count,
     pub(crate) discarded: Count,
+    pub(crate) reinsertions: Count,
+    pub(crate) bytes_reinserted: Count,
+    pub(crate) syncs: Count,
+    pub(crate) bytes_admitted: Count,
+    pub(crate) bytes_written: Count,
 }
 
 impl Ledger {
-    pub(crate) fn new(disk_bytes_max: u64, memory_bytes_max: u64) -> Self {
+    pub(crate) fn new(memory_bytes_max: u64) -> Self {
         Self {
             memory: Arc::new(Budget::new(memory_bytes_max)),
-            disk: Arc::new(Budget::new(disk_bytes_max)),
             hits: Count::default(),
             misses: Count::default(),
             commits: Count::default(),
@@ -41,6 +43,11 @@ impl Ledger {
             refused_no_memory: Count::default(),
             recovered: Count::default(),
             discarded: Count::default(),
+            reinsertions: Count::default(),
+            bytes_reinserted: Count::default(),
+            syncs: Count::default(),
+            bytes_admitted: Count::default(),
+            bytes_written: Count::default(),
         }
     }
 }
@@ -51,7 +58,11 @@ pub(crate) struct Count(AtomicU64);
 
 impl Count {
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     pub(crate) fn value(&self) -> u64 {
@@ -116,10 +127,6 @@ impl Charge {
             self.bytes += more;
         }
         is_taken
-    }
-
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 

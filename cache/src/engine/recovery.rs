@@ -1,282 +1,277 @@
-//! Taking possession of a directory, and finding what is whole in it.
+//! Finding what is whole in a store.
 //!
-//! ```text
-//! lock                      held by the one process that uses the directory
-//! incoming.tmp              an object being written
-//! 000000000000002a.object   an object; the number is its sequence, in hexadecimal
-//! ```
-//!
-//! Anything else in the directory is left alone. Heads of objects are checked here; bodies when
-//! they are first read.
+//! The directory of each span is read in one go; a sealed slot tells all of its region. Only open
+//! regions, and those whose slot or footer is damaged, are searched for records, page by page.
+//! Bodies found by searching after an unclean stop are checked before their first use.
 
-use std::{
-    collections::HashSet,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use tracing::{info, warn};
-use weir_hal::{Access, DirectoryEntry, Disk, File, FileKind};
 
 use super::{
-    Body, Engine, Stored,
-    index::EVICTION_ORDER,
-    layout::{FIXED_BYTES, HEADER_BYTES_MAX, Header, header_sum},
-    stored::FilePlace,
+    Engine,
+    claim::Claim,
+    format::{ENTRY_BYTES, Entry, PAGE, Slot, SlotState, Stream, class_code, decode_footer},
+    index::Item,
+    log::{Log, OpenRegion},
+    record::Header,
+    regions::Use,
+    state::{State, Why, bytes_of},
+    stored::Record,
 };
-use crate::Error;
+use crate::{Class, Config};
 
-/// What files are charged in: the block of common file systems.
-const BLOCK_BYTES: u64 = 4096;
-/// Bytes read of each file at first: a block holds all but unusually long headers.
-const HEAD_BYTES: usize = 4096;
-const _: () = assert!(FIXED_BYTES <= HEAD_BYTES && HEAD_BYTES <= HEADER_BYTES_MAX);
-
-const LOCK_NAME: &str = "lock";
-const TEMPORARY_NAME: &str = "incoming.tmp";
-const OBJECT_SUFFIX: &str = ".object";
-
-/// Bytes of the disk budget that a file takes.
-pub(super) const fn charged_bytes(file_bytes: u64) -> u64 {
-    file_bytes.next_multiple_of(BLOCK_BYTES)
-}
-
-/// The directory of a store, held against all other processes.
+/// A region as it was found.
 #[derive(Debug)]
-pub(super) struct Directory {
-    path: PathBuf,
-    /// Holds the lock until it is dropped.
-    _lock: Arc<dyn File>,
+struct Found {
+    slot: Slot,
+    /// Behind the last record, if it was searched.
+    end: Option<u32>,
 }
 
-impl Directory {
-    /// Makes the directory if it is missing, and locks it.
-    pub(super) fn claim(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
-        let refused = |source: weir_hal::Error| {
-            let is_forbidden = matches!(
-                source.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-            );
-            let path = path.to_owned();
-            if is_forbidden {
-                Error::NotWritable { path, source }
-            } else {
-                Error::Unusable { path, source }
-            }
-        };
-        require_directory(disk, path)?.map_err(refused)?;
-        let lock = disk
-            .open(&path.join(LOCK_NAME), Access::Create)
-            .map_err(refused)?;
-        match lock.lock_exclusive() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Err(Error::InUse {
-                    path: path.to_owned(),
-                });
-            }
-            outcome => outcome.map_err(refused)?,
+/// Fills the state of `engine` from its store. Returns the log, ready to go on.
+///
+/// Of several records of one key the newest counts.
+pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Log {
+    let Claim {
+        told, was_closed, ..
+    } = claim;
+    let mut log = Log::new(Arc::clone(engine), told);
+    let mut found = Vec::new();
+    for span in 0..engine.geometry.spans() {
+        read_span(&mut log, span, was_closed, &mut found);
+    }
+    found.sort_unstable_by_key(|found| found.slot.generation);
+    let generations = found.last().map(|found| found.slot.generation + 1);
+    let fresh = || engine.secret.hash(b"generation") >> 2;
+    log.next_generation = generations.unwrap_or_else(fresh);
+    log.next_sequence = log.told.boot << 40;
+    admit(engine, &found);
+    go_on(&mut log, found);
+    let ledger = &engine.ledger;
+    info!(
+        path = %config.path.display(),
+        was_closed,
+        recovered = ledger.recovered.value(),
+        discarded = ledger.discarded.value(),
+        "opened the cache"
+    );
+    log
+}
+
+fn read_span(log: &mut Log, span: u32, was_closed: bool, found: &mut Vec<Found>) {
+    let geometry = log.geometry();
+    let bytes = usize::try_from(geometry.directory_bytes()).unwrap_or(0);
+    let mut directory = vec![0; bytes];
+    let offset = geometry.directory_offset(span);
+    let outcome = log.file().read_at(&mut directory, offset);
+    if let Err(error) = &outcome {
+        log.engine.ledger.read_errors.add_one();
+        warn!(%error, span, "a part of the directory of the cache cannot be read");
+    }
+    let first = span * geometry.span_regions;
+    let regions = (first..geometry.regions).zip(directory.chunks_exact(PAGE));
+    for (region, page) in regions {
+        if log.told.is_bad(region) {
+            log.engine.lock().regions.region_mut(region).usage = Use::Bad;
+            continue;
         }
-        let directory = Self {
-            path: path.to_owned(),
-            _lock: lock,
+        let slot = match &outcome {
+            Ok(_) => Slot::decode(page, region),
+            Err(_unreadable) => log.read_slot(region).map(Some).ok_or(()),
         };
-        // The lock file may be older than a change of owner: try what every object will need.
-        let temporary = directory.temporary();
-        disk.open(&temporary, Access::Create).map_err(refused)?;
-        disk.remove(&temporary).map_err(refused)?;
-        Ok(directory)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where an object is written.
-    pub(super) fn temporary(&self) -> PathBuf {
-        self.path.join(TEMPORARY_NAME)
-    }
-
-    /// Where an object stays.
-    pub(super) fn object(&self, sequence: u64) -> PathBuf {
-        self.path.join(format!("{sequence:016x}{OBJECT_SUFFIX}"))
+        found.extend(examine(log, region, slot, was_closed));
     }
 }
 
-/// Makes sure that a directory stands at `path`, durably. The outer error is a wrong kind.
-fn require_directory(disk: &dyn Disk, path: &Path) -> Result<Result<(), weir_hal::Error>, Error> {
-    let what = match disk.kind(path) {
-        Ok(FileKind::Directory) => return Ok(Ok(())),
-        Ok(FileKind::Regular) => "a file",
-        Ok(FileKind::BlockDevice) => "a block device",
-        Ok(FileKind::Other) => "neither a directory nor a file",
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(make(disk, path)),
-        Err(error) => return Ok(Err(error)),
+/// What a region holds; `None` if it is free.
+fn examine(
+    log: &Log,
+    region: u32,
+    slot: Result<Option<Slot>, ()>,
+    was_closed: bool,
+) -> Option<Found> {
+    match slot {
+        Ok(None) => None,
+        Ok(Some(slot)) => match slot.state {
+            SlotState::Free => Some(Found { slot, end: None }),
+            SlotState::Open => search(log, region, Some(slot), was_closed),
+            SlotState::Sealed => with_footer(log, slot, was_closed),
+        },
+        Err(()) => search(log, region, None, false),
+    }
+}
+
+fn with_footer(log: &Log, mut slot: Slot, was_closed: bool) -> Option<Found> {
+    if slot.footer.entries > 0 {
+        let rest = read_footer(log, &slot);
+        let Some(rest) = rest else {
+            return search(log, slot.region, Some(slot), was_closed);
+        };
+        slot.entries.extend(rest);
+    }
+    Some(Found { slot, end: None })
+}
+
+fn read_footer(log: &Log, slot: &Slot) -> Option<Vec<Entry>> {
+    let bytes = usize::try_from(slot.footer.entries)
+        .ok()?
+        .checked_mul(ENTRY_BYTES)?;
+    let geometry = log.geometry();
+    if bytes as u64 > geometry.region_bytes || slot.footer.page >= geometry.region_pages() {
+        return None;
+    }
+    let mut footer = vec![0; bytes.next_multiple_of(PAGE)];
+    let offset = geometry.page_offset(slot.region, slot.footer.page);
+    log.file().read_at(&mut footer, offset).ok()?;
+    decode_footer(&footer, slot.footer)
+}
+
+/// Searches a region for records, of the generation of its slot if that is known.
+fn search(log: &Log, region: u32, slot: Option<Slot>, is_trusted: bool) -> Option<Found> {
+    let pages = log.geometry().region_pages();
+    let mut generation = slot.as_ref().map(|slot| slot.generation);
+    let (mut page, mut end, mut last) = (0, 0, None);
+    let mut entries: Vec<Entry> = Vec::new();
+    while page < pages {
+        let header = read_header(log, region, page, generation);
+        let fitting = header.and_then(|header| {
+            let length = header.pages().filter(|length| *length <= pages - page)?;
+            // Left over from before a former power cut.
+            let is_next = last.is_none_or(|last| header.sequence > last);
+            is_next.then_some((header, length))
+        });
+        let Some((header, length)) = fitting else {
+            page += 1;
+            continue;
+        };
+        generation = Some(header.generation);
+        last = Some(header.sequence);
+        entries.push(Entry {
+            hash: log.engine.hash(&header.key),
+            sequence: header.sequence,
+            page,
+            pages: length,
+            class: header.class,
+            is_killed: header.is_dead,
+            is_unverified: !is_trusted,
+        });
+        page += length;
+        end = page;
+    }
+    let slot = if let Some(slot) = slot {
+        Slot { entries, ..slot }
+    } else {
+        let rank = lowest(&entries);
+        Slot {
+            rank,
+            entries,
+            ..Slot::empty(region, SlotState::Sealed, Stream::Class(rank), generation?)
+        }
     };
-    Err(Error::NotADirectory {
-        path: path.to_owned(),
-        what,
+    Some(Found {
+        slot,
+        end: Some(end),
     })
 }
 
-fn make(disk: &dyn Disk, path: &Path) -> Result<(), weir_hal::Error> {
-    let missing = path
-        .ancestors()
-        .take_while(|path| disk.kind(path).is_err())
-        .count();
-    disk.create_directory(path)?;
-    // Each new name is in the parent of the directory that was missing.
-    let mut parents = path.ancestors().skip(1).take(missing);
-    parents.try_for_each(|parent| disk.sync_directory(parent))
-}
-
-/// An object found on disk.
-#[derive(Debug)]
-struct Found {
-    header: Header,
-    place: FilePlace,
-}
-
-/// Fills the index of `engine` from its directory. Returns the next sequence.
-///
-/// Of several objects of one key the newest counts. What is incomplete, damaged, superseded or
-/// more than the disk budget is removed and counted.
-pub(super) fn recover(engine: &Engine, path: &Path) -> Result<u64, Error> {
-    let entries = engine.disk.list(path).map_err(|source| Error::Unusable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let (mut found, mut unwanted) = (Vec::new(), Vec::new());
-    for entry in entries.into_iter().filter(is_ours) {
-        match examine(&*engine.disk, &entry) {
-            Some(object) => found.push(object),
-            None => unwanted.push(entry.path),
-        }
-    }
-    found.sort_unstable_by_key(|object| object.header.sequence);
-    let next_sequence = found.last().map_or(0, |object| object.header.sequence + 1);
-    drop_superseded(&mut found, &mut unwanted);
-    drop_excess(engine.ledger.disk.bytes_max(), &mut found, &mut unwanted);
-    discard(engine, path, &unwanted);
-    admit(engine, found);
-    info!(
-        path = %path.display(),
-        recovered = engine.ledger.recovered.value(),
-        discarded = engine.ledger.discarded.value(),
-        "opened the cache"
-    );
-    Ok(next_sequence)
-}
-
-fn is_ours(entry: &DirectoryEntry) -> bool {
-    let name = entry.path.file_name().and_then(|name| name.to_str());
-    entry.kind == FileKind::Regular
-        && name.is_some_and(|name| name == TEMPORARY_NAME || sequence_of(name).is_some())
-}
-
-fn sequence_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(OBJECT_SUFFIX)?;
-    let is_canonical = digits.len() == 16
-        && digits
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    is_canonical
-        .then(|| u64::from_str_radix(digits, 16).ok())
+fn read_header(log: &Log, region: u32, page: u32, generation: Option<u64>) -> Option<Header> {
+    let place = (log.geometry(), region, page);
+    Record::read_header(&*log.file(), place, generation)
+        .ok()
         .flatten()
 }
 
-/// Reads the head of a file. Returns `None` if it is no whole object.
-fn examine(disk: &dyn Disk, entry: &DirectoryEntry) -> Option<Found> {
-    let sequence = sequence_of(entry.path.file_name()?.to_str()?)?;
-    let file = disk.open(&entry.path, Access::Read).ok()?;
-    let mut head = vec![0; HEAD_BYTES];
-    let mut filled = file.read_at(&mut head, 0).ok()?;
-    let header_bytes = Header::bytes_told(&head[..filled])?;
-    if header_bytes > head.len() {
-        head.resize(header_bytes, 0);
-        filled = file.read_at(&mut head, 0).ok()?;
+/// Enters all records into the index, oldest regions first.
+fn admit(engine: &Engine, found: &[Found]) {
+    let mut state = engine.lock();
+    let records = found.iter().map(|found| found.slot.entries.len()).sum();
+    state.index.reserve(records);
+    for Found { slot, .. } in found {
+        state.regions.adopt(slot);
+        for entry in slot.entries.iter().filter(|entry| !entry.is_killed) {
+            engine.ledger.recovered.add_one();
+            admit_one(engine, &mut state, slot.region, entry);
+        }
     }
-    let header = Header::decode(&head[..filled])?;
-    // A number that cannot be followed by another is no number that was ever given.
-    let is_whole = header.file_bytes() == Some(entry.bytes)
-        && header.sequence == sequence
-        && sequence < u64::MAX;
-    let place = FilePlace {
-        path: entry.path.clone(),
-        header_sum: header_sum(&head[..header_bytes])?,
-        header_bytes: header_bytes as u64,
-        body_bytes: header.body_bytes,
-        file_bytes: entry.bytes,
+}
+
+fn admit_one(engine: &Engine, state: &mut State, region: u32, entry: &Entry) {
+    let item = Item::new(region, entry, state.recency.tick());
+    state.recency.pass(bytes_of(&item));
+    let Some(other) = state.insert(entry.hash, &item) else {
+        return;
     };
-    is_whole.then_some(Found { header, place })
+    // Two records of one key: it was replaced, or carried over, just before the end.
+    engine.ledger.discarded.add_one();
+    let (this, that) = (read(engine, state, &item), read(engine, state, &other));
+    let sequence = |record: &Option<Record>| record.as_ref().map(|it| it.header.sequence);
+    let (newer, older) = if sequence(&this) > sequence(&that) {
+        ((item, this), other)
+    } else {
+        ((other, that), item)
+    };
+    // The older one stays if the newer one did not get onto the disk as a whole.
+    let (winner, loser) = if is_whole(engine, newer.1.as_ref()) {
+        (newer.0, older)
+    } else {
+        (older, newer.0)
+    };
+    state.insert(entry.hash, &winner);
+    state.kill(loser.region, loser.page, Why::Superseded);
 }
 
-/// Keeps the newest object of each key.
-fn drop_superseded(found: &mut Vec<Found>, unwanted: &mut Vec<PathBuf>) {
-    let mut keys = HashSet::new();
-    let mut newest_first = std::mem::take(found);
-    newest_first.reverse();
-    for object in newest_first {
-        if keys.insert(object.header.key.clone()) {
-            found.push(object);
+fn read(engine: &Engine, state: &State, item: &Item) -> Option<Record> {
+    let generation = state.regions.region(item.region).generation;
+    let place = (engine.geometry, item.region, item.page);
+    let header = Record::read_header(&*engine.file, place, Some(generation));
+    let header = header.ok().flatten().filter(|header| !header.is_dead)?;
+    Some(Record::new(header, 0, place, !item.is_unverified))
+}
+
+/// Whether a record can be relied on; its body is compared with its sums if it must be.
+fn is_whole(engine: &Engine, record: Option<&Record>) -> bool {
+    record.is_some_and(|record| record.is_verified() || record.check(&*engine.file).is_ok())
+}
+
+/// Goes on where the records end: the newest open region of each stream stays open.
+fn go_on(log: &mut Log, found: Vec<Found>) {
+    let mut to_seal = Vec::new();
+    for Found { slot, end } in found.into_iter().rev() {
+        let Some(next_page) = end else {
+            continue;
+        };
+        let rank = match slot.stream {
+            Stream::Class(class) => class,
+            Stream::Reinserted => lowest(&slot.entries),
+        };
+        let open = OpenRegion {
+            region: slot.region,
+            generation: slot.generation,
+            rank,
+            next_page,
+            durable: slot.entries.len(),
+            entries: slot.entries,
+        };
+        let place = &mut log.open[slot.stream.index()];
+        if slot.state == SlotState::Open && place.is_none() {
+            *place = Some(open);
         } else {
-            unwanted.push(object.place.path);
+            to_seal.push((open, slot.stream));
         }
     }
-    found.reverse();
-}
-
-/// Drops objects in the order of eviction until the rest fits.
-fn drop_excess(bytes_max: u64, found: &mut Vec<Found>, unwanted: &mut Vec<PathBuf>) {
-    let mut bytes: u128 = found.iter().map(charged).sum();
-    for class in EVICTION_ORDER {
-        found.retain(|object| {
-            let is_kept = bytes <= u128::from(bytes_max) || object.header.class != class;
-            if !is_kept {
-                bytes -= charged(object);
-                unwanted.push(object.place.path.clone());
-            }
-            is_kept
-        });
-    }
-}
-
-fn charged(object: &Found) -> u128 {
-    charged_bytes(object.place.file_bytes).into()
-}
-
-/// Removes files for good, before anything that replaces them can be removed.
-fn discard(engine: &Engine, directory: &Path, unwanted: &[PathBuf]) {
-    for path in unwanted {
-        engine.ledger.discarded.add_one();
-        if let Err(error) = engine.disk.remove(path) {
-            engine.ledger.write_errors.add_one();
-            warn!(%error, "a useless file stays in the cache");
+    // After the end of a process what it wrote may not be durable yet.
+    log.is_dirty = true;
+    if log.sync() {
+        for (open, stream) in to_seal {
+            log.seal_found(&open, stream);
         }
     }
-    if !unwanted.is_empty()
-        && let Err(error) = engine.disk.sync_directory(directory)
-    {
-        engine.ledger.write_errors.add_one();
-        warn!(%error, "removed files may come back after a power cut");
-    }
 }
 
-fn admit(engine: &Engine, found: Vec<Found>) {
-    let mut index = engine.lock();
-    for Found { header, place } in found {
-        let charge = engine.ledger.disk.reserve(charged_bytes(place.file_bytes));
-        let charge = charge.expect("the excess has been dropped");
-        let removals = Arc::clone(&engine.removals);
-        let stored = Arc::new(Stored::found(place, charge, removals));
-        let Header {
-            key,
-            class,
-            metadata,
-            ..
-        } = header;
-        let body = Arc::new(Body::found(key, class, metadata, Arc::clone(&stored)));
-        index.recover(body, stored);
-        engine.ledger.recovered.add_one();
-    }
+fn lowest(entries: &[Entry]) -> Class {
+    let classes = entries.iter().map(|entry| entry.class);
+    classes
+        .min_by_key(|class| class_code(*class))
+        .unwrap_or(Class::Low)
 }

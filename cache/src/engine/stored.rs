@@ -1,230 +1,205 @@
-//! An object's file, while readers and the index know of it.
+//! An object's record, while somebody reads it.
 //!
-//! The file is removed when it has been given up *and* nobody can read it any more: the last
-//! reference hands its path to the store's thread. So a reader never meets a file that has gone
-//! or become another object, and the budget counts exactly what lies on disk.
+//! Whoever holds a [`Stored`] holds a lease of its region, so the bytes stay where they are even
+//! if the object has been evicted or replaced.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::OnceCell;
-use weir_hal::{Access, Disk, File};
+use weir_hal::File;
 
 use super::{
-    layout::{PIECE_BYTES, PieceSums, decode_trailer},
-    ledger::Charge,
+    format::{Geometry, PAGE, PAGE_BYTES},
+    record::{Header, PIECE_BYTES},
+    regions::Lease,
 };
 
-/// A file that holds one object.
+/// What is known of a record that was read or written.
 #[derive(Debug)]
-pub(crate) struct Stored {
-    place: FilePlace,
-    /// The sums of the pieces; absent until the whole body was compared with them once.
-    sums: OnceCell<Box<[u32]>>,
-    /// The open file that readers share, closed with the last of them.
-    handle: Mutex<Option<Weak<dyn File>>>,
-    end: OnceLock<GivenUp>,
-    removals: Arc<Removals>,
-    /// Taken only by `drop`.
-    charge: Option<Charge>,
-}
-
-/// Where the parts of an object lie.
-#[derive(Debug, Clone)]
-pub(super) struct FilePlace {
-    pub(super) path: PathBuf,
-    pub(super) header_sum: u32,
-    /// Bytes before the body.
-    pub(super) header_bytes: u64,
-    pub(super) body_bytes: u64,
-    pub(super) file_bytes: u64,
-}
-
-/// Why a file is no longer wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GivenUp {
-    /// A newer object of the same key is safe on disk.
-    Superseded,
-    /// It was evicted or is damaged.
-    Dropped,
+pub(crate) struct Record {
+    pub(super) header: Header,
+    /// The hash of its key on disk.
+    pub(super) hash: u64,
+    pub(super) region: u32,
+    pub(super) page: u32,
+    /// Where in the store the body begins.
+    body_offset: u64,
+    /// Set when the whole body has been compared with its sums, or was written in this run.
+    verified: OnceCell<()>,
 }
 
 /// Why bytes on disk cannot be had.
 #[derive(Debug)]
 pub(crate) enum ReadFailure {
-    /// The file cannot be opened now, which says nothing about what it holds.
-    Open(weir_hal::Error),
-    /// The device cannot read it.
+    /// The device cannot read them.
     Device(weir_hal::Error),
-    /// It is not what was written.
+    /// They are not what was written.
     Damaged,
     /// The runtime is shutting down.
     Interrupted,
 }
 
-impl Stored {
-    /// A file whose body is what `sums` say, because it has just been written.
-    pub(super) fn written(
-        place: FilePlace,
-        sums: Box<[u32]>,
-        charge: Charge,
-        removals: Arc<Removals>,
+impl Record {
+    pub(super) fn new(
+        header: Header,
+        hash: u64,
+        (geometry, region, page): (Geometry, u32, u32),
+        is_verified: bool,
     ) -> Self {
-        Self::new(place, OnceCell::new_with(Some(sums)), charge, removals)
-    }
-
-    /// A file that was found at a start; its body is checked before the first use.
-    pub(super) fn found(place: FilePlace, charge: Charge, removals: Arc<Removals>) -> Self {
-        Self::new(place, OnceCell::new(), charge, removals)
-    }
-
-    fn new(
-        place: FilePlace,
-        sums: OnceCell<Box<[u32]>>,
-        charge: Charge,
-        removals: Arc<Removals>,
-    ) -> Self {
+        let verified = OnceCell::new_with(is_verified.then_some(()));
         Self {
-            place,
-            sums,
-            handle: Mutex::new(None),
-            end: OnceLock::new(),
-            removals,
-            charge: Some(charge),
+            body_offset: geometry.page_offset(region, page) + header.bytes() as u64,
+            header,
+            hash,
+            region,
+            page,
+            verified,
         }
     }
 
-    /// Bytes of the object.
-    pub(crate) const fn body_bytes(&self) -> u64 {
-        self.place.body_bytes
-    }
-
-    /// Where in the file the byte at `offset` of the object lies.
-    pub(crate) const fn file_offset(&self, offset: u64) -> u64 {
-        self.place.header_bytes + offset
-    }
-
-    /// Bytes of the disk budget it takes.
-    pub(super) fn charged_bytes(&self) -> u64 {
-        self.charge.as_ref().map_or(0, Charge::bytes)
-    }
-
-    /// Has the file removed when the last reference is gone. The first reason counts.
-    pub(super) fn give_up(&self, why: GivenUp) {
-        // A file that was already given up stays so.
-        self.end.get_or_init(|| why);
-    }
-
-    /// Opens the file, or shares the handle of another reader. Blocks.
-    pub(crate) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, ReadFailure> {
-        if let Some(file) = self.handle().as_ref().and_then(Weak::upgrade) {
-            return Ok(file);
+    /// Reads the header of the record at a place. Blocks.
+    ///
+    /// Returns `None` if there is none, or not one of the generation that is asked for.
+    pub(super) fn read_header(
+        file: &dyn File,
+        (geometry, region, page): (Geometry, u32, u32),
+        generation: Option<u64>,
+    ) -> Result<Option<Header>, weir_hal::Error> {
+        let offset = geometry.page_offset(region, page);
+        let mut head = vec![0; PAGE];
+        let filled = file.read_at(&mut head, offset)?;
+        head.truncate(filled);
+        let Some(bytes) = Header::bytes_told(&head) else {
+            return Ok(None);
+        };
+        if bytes > head.len() {
+            head.resize(bytes, 0);
+            let filled = file.read_at(&mut head, offset)?;
+            head.truncate(filled);
         }
-        let file = disk
-            .open(&self.place.path, Access::Read)
-            .map_err(ReadFailure::Open)?;
-        *self.handle() = Some(Arc::downgrade(&file));
-        Ok(file)
+        let header = Header::decode(&head);
+        let is_right = |header: &Header| generation.is_none_or(|it| header.generation == it);
+        Ok(header.filter(is_right))
     }
 
-    /// The sums to check pieces by, which `check` must have found to be right first.
-    pub(crate) const fn sums(&self) -> &OnceCell<Box<[u32]>> {
-        &self.sums
+    pub(super) const fn is_at(&self, region: u32, page: u32) -> bool {
+        self.region == region && self.page == page
+    }
+
+    /// Where in the store the body begins.
+    pub(super) const fn body_offset(&self) -> u64 {
+        self.body_offset
+    }
+
+    /// Whether the body is known to be what was written.
+    pub(super) fn is_verified(&self) -> bool {
+        self.verified.initialized()
+    }
+
+    /// Whether it is small enough to be kept at hand.
+    pub(super) fn is_light(&self) -> bool {
+        self.header.bytes() as u64 <= PAGE_BYTES
     }
 
     /// Reads the whole body once, in pieces, and compares it with its sums. Blocks.
-    pub(crate) fn check(&self, file: &dyn File) -> Result<Box<[u32]>, ReadFailure> {
-        let body_end = self.file_offset(self.place.body_bytes);
-        let trailer_bytes = self.place.file_bytes.saturating_sub(body_end);
-        let trailer = read_exactly(file, body_end, trailer_bytes)?;
-        let sums = decode_trailer(self.place.header_sum, &trailer).ok_or(ReadFailure::Damaged)?;
-        if sums.len() as u64 != self.place.body_bytes.div_ceil(PIECE_BYTES as u64) {
-            return Err(ReadFailure::Damaged);
-        }
-        for (index, &sum) in (0..).zip(&sums) {
-            self.read_piece(file, index, sum)?;
-        }
-        Ok(sums)
+    pub(super) fn check(&self, file: &dyn File) -> Result<(), ReadFailure> {
+        (0..self.header.sums.len() as u64)
+            .try_for_each(|index| self.read_piece(file, index).map(drop))
     }
 
     /// Reads one piece and compares it with its sum. Blocks.
-    pub(crate) fn read_piece(
-        &self,
-        file: &dyn File,
-        index: u64,
-        sum: u32,
-    ) -> Result<Bytes, ReadFailure> {
+    pub(super) fn read_piece(&self, file: &dyn File, index: u64) -> Result<Bytes, ReadFailure> {
+        let (mut piece, offset) = self.piece(index)?;
+        let filled = file.read_at(&mut piece, offset);
+        if filled.map_err(ReadFailure::Device)? < piece.len() {
+            return Err(ReadFailure::Damaged);
+        }
+        self.compare(piece, index)
+    }
+
+    /// The same if it takes no wait for the device; otherwise `None`.
+    fn read_resident(&self, file: &dyn File, index: u64) -> Result<Option<Bytes>, ReadFailure> {
+        let (mut piece, offset) = self.piece(index)?;
+        let is_resident = file.read_resident_at(&mut piece, offset);
+        if is_resident.map_err(ReadFailure::Device)? {
+            return self.compare(piece, index).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// An empty buffer for a piece, and where it lies.
+    fn piece(&self, index: u64) -> Result<(Vec<u8>, u64), ReadFailure> {
         let start = index * PIECE_BYTES as u64;
-        let bytes = self
-            .place
-            .body_bytes
-            .saturating_sub(start)
-            .min(PIECE_BYTES as u64);
-        let piece = read_exactly(file, self.file_offset(start), bytes)?;
-        let mut sums = PieceSums::default();
-        sums.update(&piece);
-        if sums.finish().first() != Some(&sum) {
+        let rest = self.header.body_bytes.saturating_sub(start);
+        let bytes = usize::try_from(rest.min(PIECE_BYTES as u64));
+        let buffer = vec![0; bytes.map_err(|_too_long| ReadFailure::Damaged)?];
+        Ok((buffer, self.body_offset + start))
+    }
+
+    fn compare(&self, piece: Vec<u8>, index: u64) -> Result<Bytes, ReadFailure> {
+        let sum = usize::try_from(index).ok();
+        let sum = sum.and_then(|index| self.header.sums.get(index));
+        if sum != Some(&crc32c::crc32c(&piece)) {
             return Err(ReadFailure::Damaged);
         }
         Ok(piece.into())
     }
-
-    fn handle(&self) -> MutexGuard<'_, Option<Weak<dyn File>>> {
-        self.handle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Stored {
-    fn drop(&mut self) {
-        if let (Some(&why), Some(charge)) = (self.end.get(), self.charge.take()) {
-            let path = std::mem::take(&mut self.place.path);
-            self.removals.lock().push(Removal {
-                path,
-                why,
-                _charge: charge,
-            });
-        }
-    }
-}
-
-fn read_exactly(file: &dyn File, offset: u64, bytes: u64) -> Result<Vec<u8>, ReadFailure> {
-    let Ok(bytes) = usize::try_from(bytes) else {
-        return Err(ReadFailure::Damaged);
-    };
-    let mut buffer = vec![0; bytes];
-    let filled = file
-        .read_at(&mut buffer, offset)
-        .map_err(ReadFailure::Device)?;
-    if filled < buffer.len() {
-        return Err(ReadFailure::Damaged);
-    }
-    Ok(buffer)
-}
-
-/// Files that nobody can read any more, waiting for the store's thread.
-///
-/// # Limits
-/// Never more than there are files on disk: each holds its part of the disk budget.
-#[derive(Debug, Default)]
-pub(super) struct Removals(Mutex<Vec<Removal>>);
-
-/// A file to remove. Its room is free when this is dropped.
+/// A record in a region that nobody writes over.
 #[derive(Debug)]
-pub(super) struct Removal {
-    pub(super) path: PathBuf,
-    pub(super) why: GivenUp,
-    _charge: Charge,
+pub(crate) struct Stored {
+    pub(super) record: Arc<Record>,
+    pub(super) file: Arc<dyn File>,
+    pub(super) lease: Lease,
 }
 
-impl Removals {
-    pub(super) fn take(&self) -> Vec<Removal> {
-        std::mem::take(&mut *self.lock())
+impl Stored {
+    /// Bytes of the object.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.record.header.body_bytes
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Removal>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where in the file the byte at `offset` of the object lies.
+    pub(crate) fn file_offset(&self, offset: u64) -> u64 {
+        self.record.body_offset + offset
+    }
+
+    pub(crate) const fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
+
+    /// Reads one piece, off the async threads if that takes a wait.
+    ///
+    /// The first reader after an unclean stop has the whole body checked first.
+    pub(super) async fn read(self: &Arc<Self>, index: u64) -> Result<Bytes, ReadFailure> {
+        let check = || {
+            let stored = Arc::clone(self);
+            blocking(move || stored.record.check(&*stored.file))
+        };
+        self.record.verified.get_or_try_init(check).await?;
+        if let Some(piece) = self.record.read_resident(&*self.file, index)? {
+            return Ok(piece);
+        }
+        let stored = Arc::clone(self);
+        blocking(move || stored.record.read_piece(&*stored.file, index)).await
+    }
+}
+
+/// Runs work that waits for the disk on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ReadFailure> + Send + 'static,
+) -> Result<T, ReadFailure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_cancelled) => Err(ReadFailure::Interrupted),
+        },
     }
 }

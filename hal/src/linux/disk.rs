@@ -1,24 +1,33 @@
 //! Files and block devices of the Linux kernel.
 //!
-//! Source: open(2), pread(2), pwrite(2), fdatasync(2), fsync(2) on directories, flock(2),
-//! statvfs(3). The standard library opens everything with `O_CLOEXEC` and repeats a call that a
-//! signal broke off.
+//! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), fallocate(2), ftruncate(2),
+//! fdatasync(2), fsync(2) on directories, flock(2), statvfs(3). The standard library opens
+//! everything with `O_CLOEXEC` and repeats a call that a signal broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
 #![expect(
     clippy::disallowed_methods,
     reason = "this module is what hal::Disk stands for"
 )]
+#![expect(unsafe_code, reason = "nix has no safe form of preadv2")]
 
 use std::{
     fs::{self, OpenOptions, TryLockError},
     io::{self, Seek, SeekFrom},
-    os::unix::fs::{FileExt, FileTypeExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, FileTypeExt},
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use nix::sys::statvfs::statvfs;
+use nix::{
+    errno::Errno,
+    fcntl::{FallocateFlags, fallocate},
+    libc,
+    sys::statvfs::statvfs,
+};
 
 use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
 
@@ -143,6 +152,35 @@ impl crate::File for File {
         self.file.sync_data().map_err(failed("sync", &self.path))
     }
 
+    fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error> {
+        let Ok(offset) = i64::try_from(offset) else {
+            return Ok(false);
+        };
+        match read_without_waiting(&self.file, buffer, offset) {
+            Ok(bytes) => Ok(bytes == buffer.len()),
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::EOPNOTSUPP) => Ok(false),
+            Err(error) => Err(failed("read", &self.path)(error.into())),
+        }
+    }
+
+    fn resize(&self, bytes: u64) -> Result<(), Error> {
+        let failed = failed("resize", &self.path);
+        let before = self.bytes()?;
+        if let (Ok(start), Ok(more)) = (
+            i64::try_from(before),
+            i64::try_from(bytes.saturating_sub(before)),
+        ) && more > 0
+        {
+            match fallocate(&self.file, FallocateFlags::empty(), start, more) {
+                Ok(()) => return Ok(()),
+                // The file system cannot reserve room: it will be taken when it is written.
+                Err(Errno::EOPNOTSUPP) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        self.file.set_len(bytes).map_err(failed)
+    }
+
     fn bytes(&self) -> Result<u64, Error> {
         // The metadata of a block device has no size, but its end can be sought. Nothing here
         // depends on the position that this moves.
@@ -160,6 +198,26 @@ impl crate::File for File {
             })
             .map_err(failed("lock", &self.path))
     }
+}
+
+/// Reads what the page cache holds. Returns the bytes filled.
+fn read_without_waiting(file: &fs::File, buffer: &mut [u8], offset: i64) -> Result<usize, Errno> {
+    let part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: the one part is `buffer`, which outlives the call and is lent to it alone.
+    let outcome = unsafe {
+        libc::preadv2(
+            file.as_raw_fd(),
+            &raw const part,
+            1,
+            offset,
+            libc::RWF_NOWAIT,
+        )
+    };
+    let bytes = Errno::result(outcome)?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
 /// Names the failed act.

@@ -103,11 +103,11 @@ impl Disk {
             return false;
         };
         let mut content = inode.lock();
-        let Some(byte) = content.current.get_mut(offset) else {
+        let Some(byte) = content.current.written.get_mut(offset) else {
             return false;
         };
         *byte ^= 1;
-        if let Some(byte) = content.durable.get_mut(offset) {
+        if let Some(byte) = content.durable.written.get_mut(offset) {
             *byte ^= 1;
         }
         true
@@ -278,10 +278,7 @@ impl crate::File for File {
         self.disk.act("read", &self.path, |state| {
             state.meet_fault(Call::Read)?;
             let content = self.inode.lock();
-            let start = index(offset)?.min(content.current.len());
-            let bytes = buffer.len().min(content.current.len() - start);
-            buffer[..bytes].copy_from_slice(&content.current[start..start + bytes]);
-            Ok(bytes)
+            Ok(content.current.read(buffer, index(offset)?))
         })
     }
 
@@ -296,12 +293,12 @@ impl crate::File for File {
             let start = index(offset)?;
             let mut content = self.inode.lock();
             // Room is taken by growth alone.
-            let room = content.current.len().max(start) as u64 + state.bytes_free();
+            let room = content.bytes().max(start) as u64 + state.bytes_free();
             let fitting = wanted.min(usize::try_from(room).unwrap_or(usize::MAX) - start);
-            let bytes_before = content.current.len();
+            let bytes_before = content.bytes();
             content.write(&bytes[..fitting], start);
             if content.is_linked {
-                state.bytes_used += (content.current.len() - bytes_before) as u64;
+                state.bytes_used += (content.bytes() - bytes_before) as u64;
             }
             fault?;
             if fitting < wanted {
@@ -319,9 +316,31 @@ impl crate::File for File {
         })
     }
 
+    fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error> {
+        // Everything here is in memory.
+        let bytes = self.read_at(buffer, offset)?;
+        Ok(bytes == buffer.len())
+    }
+
+    fn resize(&self, bytes: u64) -> Result<(), Error> {
+        self.disk.act("resize", &self.path, |state| {
+            let mut content = self.inode.lock();
+            let (before, after) = (content.bytes(), index(bytes)?);
+            let more = after.saturating_sub(before) as u64;
+            if content.is_linked && more > state.bytes_free() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            content.resize(after);
+            if content.is_linked {
+                state.bytes_used = state.bytes_used - before as u64 + after as u64;
+            }
+            Ok(())
+        })
+    }
+
     fn bytes(&self) -> Result<u64, Error> {
         self.disk.act("measure", &self.path, |_| {
-            Ok(self.inode.lock().current.len() as u64)
+            Ok(self.inode.lock().bytes() as u64)
         })
     }
 

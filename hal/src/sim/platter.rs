@@ -21,15 +21,57 @@ impl Inode {
 #[derive(Debug, Default)]
 pub(super) struct Content {
     /// What a read sees.
-    pub(super) current: Vec<u8>,
+    pub(super) current: Image,
     /// What survives for certain.
-    pub(super) durable: Vec<u8>,
+    pub(super) durable: Image,
     /// What led from `durable` to `current`, in order.
     unsynced: Vec<Write>,
     /// Some name stands for it, so that it counts against the size of the disk.
     pub(super) is_linked: bool,
     /// Some handle holds the exclusive lock.
     pub(super) is_locked: bool,
+}
+
+/// The bytes of a file. What lies between those that were ever written and the end is zeros, and
+/// takes no memory: a reserved file of many gigabytes costs what is written to it.
+#[derive(Debug, Default)]
+pub(super) struct Image {
+    pub(super) written: Vec<u8>,
+    bytes: usize,
+}
+
+impl Image {
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Fills as much of `buffer` as there is from `start` on. Returns how much that is.
+    pub(super) fn read(&self, buffer: &mut [u8], start: usize) -> usize {
+        let bytes = buffer.len().min(self.bytes.saturating_sub(start));
+        let buffer = &mut buffer[..bytes];
+        let written = self.written.get(start..).unwrap_or_default();
+        let copied = written.len().min(bytes);
+        buffer[..copied].copy_from_slice(&written[..copied]);
+        buffer[copied..].fill(0);
+        bytes
+    }
+
+    fn put(&mut self, bytes: &[u8], start: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        let end = start + bytes.len();
+        if self.written.len() < end {
+            self.written.resize(end, 0);
+        }
+        self.written[start..end].copy_from_slice(bytes);
+        self.bytes = self.bytes.max(end);
+    }
+
+    fn resize(&mut self, bytes: usize) {
+        self.written.truncate(bytes);
+        self.bytes = bytes;
+    }
 }
 
 #[derive(Debug)]
@@ -41,21 +83,25 @@ struct Write {
 
 #[derive(Debug)]
 enum Change {
-    Truncate,
+    Resize(usize),
     Put { start: usize, bytes: Vec<u8> },
 }
 
 impl Content {
-    pub(super) fn truncate(&mut self) {
-        self.current.clear();
+    pub(super) const fn bytes(&self) -> usize {
+        self.current.bytes()
+    }
+
+    pub(super) fn resize(&mut self, bytes: usize) {
+        self.current.resize(bytes);
         self.unsynced.push(Write {
-            change: Change::Truncate,
+            change: Change::Resize(bytes),
             is_forgotten: false,
         });
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], start: usize) {
-        put(&mut self.current, bytes, start);
+        self.current.put(bytes, start);
         self.unsynced.push(Write {
             change: Change::Put {
                 start,
@@ -92,22 +138,23 @@ impl Content {
                 _ => write.change.apply_torn(&mut self.durable, random),
             }
         }
-        self.current.clone_from(&self.durable);
+        self.current.written.clone_from(&self.durable.written);
+        self.current.bytes = self.durable.bytes;
         self.is_locked = false;
         self.is_linked = true;
     }
 }
 
 impl Change {
-    fn apply(&self, body: &mut Vec<u8>) {
+    fn apply(&self, body: &mut Image) {
         match self {
-            Self::Truncate => body.clear(),
-            Self::Put { start, bytes } => put(body, bytes, *start),
+            Self::Resize(bytes) => body.resize(*bytes),
+            Self::Put { start, bytes } => body.put(bytes, *start),
         }
     }
 
     /// Applies each 4 KiB page of the file that the write touched, or does not.
-    fn apply_torn(&self, body: &mut Vec<u8>, random: &mut Generator) {
+    fn apply_torn(&self, body: &mut Image, random: &mut Generator) {
         let Self::Put { start, bytes } = self else {
             return self.apply(body);
         };
@@ -115,21 +162,11 @@ impl Change {
         while !rest.is_empty() {
             let (page, after) = rest.split_at(rest.len().min(PAGE_BYTES - start % PAGE_BYTES));
             if coin(random) {
-                put(body, page, start);
+                body.put(page, start);
             }
             start += page.len();
             rest = after;
         }
-    }
-}
-
-fn put(body: &mut Vec<u8>, bytes: &[u8], start: usize) {
-    let end = start + bytes.len();
-    if body.len() < end && !bytes.is_empty() {
-        body.resize(end, 0);
-    }
-    if !bytes.is_empty() {
-        body[start..end].copy_from_slice(bytes);
     }
 }
 

@@ -64,8 +64,8 @@ impl State {
         if self.names.contains_key(path) {
             let inode = self.file(path)?;
             let mut content = inode.lock();
-            self.bytes_used -= content.current.len() as u64;
-            content.truncate();
+            self.bytes_used -= content.bytes() as u64;
+            content.resize(0);
             drop(content);
             return Ok(inode);
         }
@@ -89,7 +89,7 @@ impl State {
             let inode = self.file(path)?;
             let mut content = inode.lock();
             content.is_linked = false;
-            self.bytes_used -= content.current.len() as u64;
+            self.bytes_used -= content.bytes() as u64;
         }
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Node {
     pub(super) fn bytes(&self) -> u64 {
         match self {
             Self::Directory => 0,
-            Self::File(inode) => inode.lock().current.len() as u64,
+            Self::File(inode) => inode.lock().bytes() as u64,
         }
     }
 }

@@ -16,6 +16,8 @@ crate::claims! {
     a_read_is_short_only_at_the_end,
     a_write_beyond_the_end_leaves_zeros,
     creating_empties_what_was_there,
+    a_file_is_made_longer_with_zeros_and_shorter_for_good,
+    what_has_just_been_written_is_resident_or_not_told,
     a_missing_path_is_not_found,
     a_list_is_ordered_and_tells_kinds_and_sizes,
     only_directories_are_listed,
@@ -110,6 +112,31 @@ fn creating_empties_what_was_there(side: &impl Side) {
     assert_eq!(older.bytes().unwrap(), 0);
     newer.write_at(b"n", 0).unwrap();
     assert_eq!(room.content("a"), b"n");
+}
+
+fn a_file_is_made_longer_with_zeros_and_shorter_for_good(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"abc");
+    file.resize(10_000).unwrap();
+    assert_eq!(file.bytes().unwrap(), 10_000);
+    assert_eq!(room.content("a")[..5], *b"abc\0\0");
+    file.resize(2).unwrap();
+    file.resize(4).unwrap();
+    assert_eq!(room.content("a"), b"ab\0\0");
+    let listed = room.disk.list(room.directory.path()).unwrap();
+    assert_eq!(listed[0].bytes, 4);
+}
+
+fn what_has_just_been_written_is_resident_or_not_told(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"0123456789");
+    let mut middle = [0; 5];
+    // Not every file system can tell; but what is told is right.
+    if file.read_resident_at(&mut middle, 3).unwrap() {
+        assert_eq!(&middle, b"34567");
+    }
+    assert!(!file.read_resident_at(&mut [0; 5], 6).unwrap());
+    assert!(!file.read_resident_at(&mut [0; 5], 1 << 40).unwrap());
 }
 
 fn a_missing_path_is_not_found(side: &impl Side) {

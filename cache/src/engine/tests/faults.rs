@@ -1,18 +1,8 @@
 //! A disk that fails, fills up or forgets.
 
-use std::path::PathBuf;
-
 use weir_hal::sim::{Call, Fault};
 
-use super::{forbidding::Forbidding, *};
-
-fn files(disk: &sim::Disk) -> Vec<PathBuf> {
-    let entries = disk.list(Path::new("/cache")).unwrap();
-    let paths = entries.into_iter().map(|entry| entry.path);
-    paths
-        .filter(|path| path.extension().is_some_and(|suffix| suffix == "object"))
-        .collect()
-}
+use super::*;
 
 #[test]
 fn an_object_that_cannot_be_written_is_served_from_memory_while_it_is_pinned() {
@@ -31,7 +21,11 @@ fn an_object_that_cannot_be_written_is_served_from_memory_while_it_is_pinned() {
         assert_eq!(store.counters().memory_bytes, 0);
         settle(&store, "/b", Class::Live, &object);
         assert_eq!(read_key(&store, "/b").unwrap().unwrap(), object);
-        assert_eq!(files(&disk).len(), 1);
+        assert_eq!(store.counters().regions_bad, 1, "{call:?}");
+        drop(store);
+        let store = open(&disk, &config());
+        assert_eq!(names(&store), ["/b"], "{call:?}");
+        assert_eq!(store.counters().regions_bad, 1, "it is remembered");
     }
 }
 
@@ -58,7 +52,7 @@ fn a_broken_disk_leaves_a_store_that_serves_what_is_pinned() {
             body(index, 3_000)
         );
     }
-    assert_eq!(store.counters().write_errors, 5);
+    assert!(store.counters().write_errors >= 5);
     drop(window);
     assert_eq!(store.counters().objects, 0);
     disk.heal();
@@ -66,38 +60,41 @@ fn a_broken_disk_leaves_a_store_that_serves_what_is_pinned() {
 }
 
 #[test]
-fn a_disk_filled_by_others_makes_the_store_shrink() {
+fn a_device_that_keeps_failing_is_left_alone_until_the_next_start() {
     let disk = sim::Disk::new(1);
     let store = open(&disk, &config());
+    settle(&store, "/before", Class::Live, b"still there");
+    disk.inject(Call::Write, Fault::ForEver(1));
+    for index in 0..20 {
+        drop(put(&store, &format!("/{index}"), Class::Live, b"x"));
+    }
+    wait_until(|| store.counters().is_offline);
+    disk.heal();
+    let pin = put(&store, "/after", Class::Live, b"in memory");
+    assert!(!store.flush(PATIENCE));
+    assert_eq!(read_key(&store, "/after").unwrap().unwrap(), b"in memory");
+    assert_eq!(
+        read_key(&store, "/before").unwrap().unwrap(),
+        b"still there"
+    );
+    drop(pin);
+    assert!(store.get(&key("/after")).is_none());
+}
+
+#[test]
+fn others_may_fill_the_file_system_once_the_store_has_its_room() {
+    let disk = sim::Disk::new(1);
+    let store = open(&disk, &config());
+    disk.set_bytes_free(0);
     for index in 0..10 {
         settle(
             &store,
             &format!("/{index}"),
             Class::Low,
-            &body(index, 20_000),
+            &body(index, 900_000),
         );
     }
-    disk.set_bytes_free(5_000);
-    settle(&store, "/new", Class::Low, &body(77, 20_000));
-    assert_eq!(read_key(&store, "/new").unwrap().unwrap(), body(77, 20_000));
-    assert_eq!(store.counters().objects, 10);
-    assert_eq!(store.counters().evictions, 1);
-}
-
-#[test]
-fn a_full_disk_with_nothing_to_evict_is_counted() {
-    let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
-    let _old = put(&store, "/old", Class::Low, &body(1, 20_000));
-    assert!(store.flush(PATIENCE));
-    disk.set_bytes_free(5_000);
-    let new = put(&store, "/new", Class::Low, &body(2, 20_000));
-    assert!(!store.flush(PATIENCE));
-    assert_eq!(store.counters().write_errors, 1);
-    assert_eq!(read_key(&store, "/new").unwrap().unwrap(), body(2, 20_000));
-    drop(new);
-    assert_eq!(names(&store), ["/old"]);
-    assert_eq!(files(&disk).len(), 1);
+    assert_eq!(store.counters().write_errors, 0);
 }
 
 #[test]
@@ -123,7 +120,8 @@ fn rot_met_while_running_is_an_error_and_never_a_wrong_byte() {
     let store = open(&disk, &config());
     let good = body(1, 600_000);
     settle(&store, "/a", Class::Live, &good);
-    assert!(disk.rot(&files(&disk)[0], 300_000));
+    let offset = body_offset(&store, "/a");
+    assert!(disk.rot(&file(), usize::try_from(offset).unwrap() + 300_000));
     let object = store.get(&key("/a")).unwrap();
     let mut reader = object.read(0..u64::MAX);
     let first = run(reader.next()).unwrap().unwrap();
@@ -133,24 +131,19 @@ fn rot_met_while_running_is_an_error_and_never_a_wrong_byte() {
 }
 
 #[test]
-fn rot_anywhere_in_a_file_is_found_before_the_first_byte_leaves() {
+fn rot_anywhere_in_a_record_is_found_before_the_first_byte_leaves() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
-    settle(&store, "/a", Class::Live, &body(1, 300_000));
-    drop(store);
-    let file = &files(&disk)[0];
-    let bytes = usize::try_from(bytes_of(&disk, file)).unwrap();
-    let offsets = (0..60)
-        .chain((60..bytes).step_by(9_973))
-        .chain(bytes - 12..bytes);
-    for offset in offsets {
-        let image = image(&disk, file);
-        let copy = sim::Disk::new(2);
-        copy.create_directory(Path::new("/cache")).unwrap();
-        let file_copy = copy.open(file, weir_hal::Access::Create).unwrap();
-        file_copy.write_at(&image, 0).unwrap();
-        assert!(copy.rot(file, offset));
-        let store = open(&copy, &config());
+    let store = open(&disk, &config_with_regions(8));
+    settle(&store, "/a", Class::Live, &body(1, 50_000));
+    let start = usize::try_from(body_offset(&store, "/a")).unwrap();
+    let page = start / 4096 * 4096;
+    // The power fails: nothing is trusted.
+    let image = image(&disk.power_cut());
+    let body = (start..start + 50_000).step_by(997);
+    for offset in (page..start).chain(body).chain([start + 49_999]) {
+        let copy = disk_of(&image);
+        assert!(copy.rot(&file(), offset));
+        let store = open(&copy, &config_with_regions(8));
         if let Some(object) = store.get(&key("/a")) {
             let first = run(object.read(0..u64::MAX).next());
             assert!(matches!(first, Err(Error::Damaged { .. })), "at {offset}");
@@ -161,69 +154,30 @@ fn rot_anywhere_in_a_file_is_found_before_the_first_byte_leaves() {
 }
 
 #[test]
-fn a_truncated_or_extended_file_is_no_object() {
+fn rot_anywhere_in_the_directory_loses_nothing() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
-    settle(&store, "/a", Class::Live, &body(1, 10_000));
-    drop(store);
-    let file = &files(&disk)[0];
-    let image = image(&disk, file);
-    let longer = [&image[..], b"x"].concat();
-    let shorter = [image.len() - 1, 100, 7, 0].map(|end| &image[..end]);
-    for wrong in shorter.into_iter().chain([&longer[..]]) {
-        let file = disk.open(file, weir_hal::Access::Create).unwrap();
-        file.write_at(wrong, 0).unwrap();
-        let store = open(&disk, &config());
-        assert_eq!(store.counters().discarded, 1, "{} bytes", wrong.len());
-        assert_eq!(store.counters().recovered, 0);
-    }
-}
-
-#[test]
-fn a_file_under_another_number_is_no_object() {
-    let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
-    settle(&store, "/a", Class::Live, b"x");
-    drop(store);
-    let other = Path::new("/cache/00000000000000ff.object");
-    disk.rename(&files(&disk)[0], other).unwrap();
-    assert_eq!(open(&disk, &config()).counters().discarded, 1);
-}
-
-#[test]
-fn a_file_that_cannot_be_removed_keeps_its_room_and_evicts_no_others() {
-    let disk = Forbidding::default();
-    let store = Store::open(Arc::new(disk.clone()), &config_with_bytes_max(12 * 4096)).unwrap();
-    for index in 0..4 {
+    let config = config_with_regions(8);
+    let store = open(&disk, &config);
+    for index in 0..6 {
         settle(
             &store,
             &format!("/{index}"),
-            Class::Low,
-            &body(index, 9_000),
+            Class::Live,
+            &body(index, 30_000),
         );
     }
-    disk.forbid_removals(true);
-    drop(put(&store, "/new", Class::Low, &body(9, 9_000)));
-    wait_until(|| store.counters().refused_no_space == 1);
-    assert!(
-        !store.flush(Duration::ZERO),
-        "what was evicted is still there"
-    );
-    assert_eq!(names(&store), ["/1", "/2", "/3"], "only one was tried");
-    assert_eq!(store.counters().bytes, 12 * 4096);
-    disk.forbid_removals(false);
-    settle(&store, "/new", Class::Low, &body(9, 9_000));
-    assert_eq!(names(&store), ["/1", "/2", "/3", "/new"]);
-}
-
-fn bytes_of(disk: &sim::Disk, path: &Path) -> u64 {
-    let file = disk.open(path, weir_hal::Access::Read).unwrap();
-    file.bytes().unwrap()
-}
-
-fn image(disk: &sim::Disk, path: &Path) -> Vec<u8> {
-    let file = disk.open(path, weir_hal::Access::Read).unwrap();
-    let mut image = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
-    file.read_at(&mut image, 0).unwrap();
-    image
+    drop(store);
+    let image = image(&disk);
+    for offset in (2 * 4096..18 * 4096).step_by(61) {
+        let copy = disk_of(&image);
+        assert!(copy.rot(&file(), offset));
+        let store = open(&copy, &config);
+        for index in 0..6 {
+            let found = read_key(&store, &format!("/{index}"));
+            assert!(
+                found.unwrap().unwrap() == body(index, 30_000),
+                "at {offset}"
+            );
+        }
+    }
 }

@@ -16,7 +16,6 @@ use weir_hal::{Access, DirectoryEntry, Disk, DiskUsage, Error, File, FileKind, s
 pub(super) struct Forbidding {
     disk: sim::Disk,
     creations: Arc<AtomicBool>,
-    removals: Arc<AtomicBool>,
 }
 
 impl Default for Forbidding {
@@ -24,7 +23,6 @@ impl Default for Forbidding {
         Self {
             disk: sim::Disk::new(1),
             creations: Arc::default(),
-            removals: Arc::default(),
         }
     }
 }
@@ -32,10 +30,6 @@ impl Default for Forbidding {
 impl Forbidding {
     pub(super) fn forbid_creations(&self, is_forbidden: bool) {
         self.creations.store(is_forbidden, Ordering::SeqCst);
-    }
-
-    pub(super) fn forbid_removals(&self, is_forbidden: bool) {
-        self.removals.store(is_forbidden, Ordering::SeqCst);
     }
 }
 
@@ -76,12 +70,10 @@ impl Disk for Forbidding {
     }
 
     fn remove(&self, path: &Path) -> Result<(), Error> {
-        check(&self.removals, "remove", path)?;
         self.disk.remove(path)
     }
 
     fn remove_directory(&self, path: &Path) -> Result<(), Error> {
-        check(&self.removals, "remove directory", path)?;
         self.disk.remove_directory(path)
     }
 

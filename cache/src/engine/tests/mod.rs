@@ -8,8 +8,13 @@ mod model;
 mod open;
 mod power;
 mod room;
+mod traces;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::runtime::Builder;
@@ -20,19 +25,25 @@ use crate::{Class, Config, Error, Key, Object, Pin, Reader, Store};
 /// Longer than any act on a simulated disk takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 const KIBIBYTE: u64 = 1024;
+const PAGE: u64 = 4 * KIBIBYTE;
+/// Bytes of a small region.
+const REGION: u64 = 64 * KIBIBYTE;
 
 /// A store with room for all that a test writes, unless the test says otherwise.
 fn config() -> Config {
     Config {
         path: "/cache".into(),
-        bytes_max: 64 * KIBIBYTE * KIBIBYTE,
+        bytes_max: 32 * KIBIBYTE * KIBIBYTE,
         memory_bytes_max: 16 << 20,
+        ..Config::default()
     }
 }
 
-fn config_with_bytes_max(bytes_max: u64) -> Config {
+/// A store of a few regions of 64 KiB.
+fn config_with_regions(regions: u64) -> Config {
     Config {
-        bytes_max,
+        bytes_max: 2 * PAGE + (16 * PAGE + regions * REGION),
+        region_bytes: Some(REGION),
         ..config()
     }
 }
@@ -104,11 +115,31 @@ fn names(store: &Store) -> Vec<String> {
     keys.iter().map(ToString::to_string).collect()
 }
 
-/// Bytes of the files of objects, each rounded up to blocks.
-fn bytes_on_disk(disk: &sim::Disk) -> u64 {
-    let entries = disk.list(Path::new("/cache")).unwrap();
-    entries
-        .iter()
-        .map(|entry| entry.bytes.next_multiple_of(4096))
-        .sum()
+/// The one file of the store.
+fn file() -> PathBuf {
+    "/cache/store".into()
+}
+
+/// Where in its file the body of an object begins.
+fn body_offset(store: &Store, name: &str) -> u64 {
+    let object = store.get(&key(name)).unwrap();
+    let chunk = run(object.read(0..u64::MAX).next()).unwrap().unwrap();
+    chunk.stored.expect("it is on disk").offset
+}
+
+/// All bytes of the store.
+fn image(disk: &sim::Disk) -> Vec<u8> {
+    let file = disk.open(&file(), weir_hal::Access::Read).unwrap();
+    let mut image = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+    file.read_at(&mut image, 0).unwrap();
+    image
+}
+
+/// A disk with nothing but a store of these bytes.
+fn disk_of(image: &[u8]) -> sim::Disk {
+    let disk = sim::Disk::new(2);
+    disk.create_directory(Path::new("/cache")).unwrap();
+    let file = disk.open(&file(), weir_hal::Access::Create).unwrap();
+    file.write_at(image, 0).unwrap();
+    disk
 }

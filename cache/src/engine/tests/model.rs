@@ -66,14 +66,14 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(bytes_max: Option<u64>) -> Self {
+    fn new(regions: Option<u64>) -> Self {
         let disk = sim::Disk::new(1);
-        let config = bytes_max.map_or_else(config, config_with_bytes_max);
+        let config = regions.map_or_else(config, config_with_regions);
         Self {
             store: open(&disk, &config),
             disk,
             config,
-            is_small: bytes_max.is_some(),
+            is_small: regions.is_some(),
             writers: [const { None }; SLOTS],
             pins: BTreeMap::new(),
             model: BTreeMap::new(),
@@ -182,7 +182,9 @@ impl Pair {
     fn check(&self) {
         let counters = self.store.counters();
         assert!(counters.bytes <= counters.bytes_max);
-        assert!(bytes_on_disk(&self.disk) <= counters.bytes_max);
+        let listed = self.disk.list(Path::new("/cache")).unwrap();
+        assert_eq!(listed.len(), 1);
+        assert!(listed[0].bytes <= self.config.bytes_max);
         let keys = self.store.keys("");
         if self.is_small {
             let pinned = |key: &u8| keys.contains(&Key::new(&name(*key)).unwrap());
@@ -213,9 +215,9 @@ proptest! {
     #[test]
     fn a_small_store_forgets_but_never_errs(
         actions in vec(action(), 1..60),
-        blocks in 4..20_u64,
+        regions in 8..16_u64,
     ) {
-        let mut pair = Pair::new(Some(blocks * 4096));
+        let mut pair = Pair::new(Some(regions));
         for action in actions {
             pair.act(action);
             pair.check();

@@ -26,17 +26,6 @@ fn a_missing_directory_is_made_for_good() {
 }
 
 #[test]
-fn a_file_in_place_of_the_directory_is_named() {
-    let disk = sim::Disk::new(1);
-    disk.open(Path::new("/cache"), Access::Create).unwrap();
-    assert_eq!(
-        refusal(disk),
-        "cache.path must be a directory, but /cache is a file: \
-         change cache.path or remove that"
-    );
-}
-
-#[test]
 fn one_process_at_a_time() {
     let disk = sim::Disk::new(1);
     let first = open(&disk, &config());
@@ -67,39 +56,144 @@ fn a_directory_that_may_not_be_written_is_named() {
 }
 
 #[test]
-fn strange_files_are_left_alone_and_leftovers_removed() {
+fn a_file_of_something_else_is_left_as_it_is() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
-    settle(&store, "/a", Class::Low, b"body");
-    drop(store);
-    let path = |name: &str| Path::new("/cache").join(name);
-    let leftovers = ["incoming.tmp", "00000000000000ff.object"];
-    let strange = ["README", "1.object", "00000000000000FF.object", "a.tmp"];
-    for name in leftovers.iter().chain(&strange) {
-        disk.open(&path(name), Access::Create).unwrap();
-    }
-    disk.create_directory(&path("00000000000000aa.object"))
-        .unwrap();
-    let store = open(&disk, &config());
-    assert_eq!(store.counters().recovered, 1);
-    assert_eq!(store.counters().discarded, 1);
-    assert!(leftovers.iter().all(|name| disk.kind(&path(name)).is_err()));
-    assert!(strange.iter().all(|name| disk.kind(&path(name)).is_ok()));
+    let file = disk.open(Path::new("/cache"), Access::Create).unwrap();
+    file.write_at(b"precious", 0).unwrap();
+    drop(file);
+    assert_eq!(
+        refusal(disk.clone()),
+        "/cache holds something that is no cache: change cache.path or have it formatted, which \
+         destroys what is there"
+    );
+    let mut content = [0; 9];
+    let file = disk.open(Path::new("/cache"), Access::Read).unwrap();
+    assert_eq!(file.read_at(&mut content, 0).unwrap(), 8);
+    drop(file);
+    let config = Config {
+        is_format_allowed: true,
+        ..config()
+    };
+    settle(&open(&disk, &config), "/a", Class::Low, b"body");
+    let config = Config {
+        is_format_allowed: false,
+        ..config
+    };
+    assert_eq!(names(&open(&disk, &config)), ["/a"]);
 }
 
 #[test]
-fn the_order_of_use_begins_with_the_order_of_writing() {
+fn an_empty_file_becomes_a_store() {
     let disk = sim::Disk::new(1);
-    let config = config_with_bytes_max(4 * 4096);
-    let store = open(&disk, &config);
-    for name in ["/c", "/a", "/b"] {
-        settle(&store, name, Class::Low, b"x");
+    disk.open(Path::new("/cache"), Access::Create).unwrap();
+    settle(&open(&disk, &config()), "/a", Class::Low, b"body");
+    assert_eq!(names(&open(&disk, &config())), ["/a"]);
+}
+
+fn refusal_after(change: impl Fn(&dyn weir_hal::File)) -> String {
+    let disk = sim::Disk::new(1);
+    drop(open(&disk, &config()));
+    change(&*disk.open(&file(), Access::ReadWrite).unwrap());
+    refusal(disk)
+}
+
+#[test]
+fn each_kind_of_unusable_store_has_its_sentence() {
+    let newer = |file: &dyn weir_hal::File| {
+        for offset in [0, 4096] {
+            let mut page = [0; 4096];
+            file.read_at(&mut page, offset).unwrap();
+            page[8] = 2;
+            let sum = crc32c::crc32c(&page[..4092]);
+            page[4092..].copy_from_slice(&sum.to_le_bytes());
+            file.write_at(&page, offset).unwrap();
+        }
+    };
+    assert_eq!(
+        refusal_after(newer),
+        "the cache in /cache/store is of version 2, which is newer than this weir: update weir or \
+         have it formatted"
+    );
+    let damaged = |file: &dyn weir_hal::File| {
+        file.write_at(b"?", 100).unwrap();
+        file.write_at(b"?", 4196).unwrap();
+    };
+    assert_eq!(
+        refusal_after(damaged),
+        "the cache in /cache/store is damaged at its very beginning: have it formatted"
+    );
+    let short = |file: &dyn weir_hal::File| file.resize(1_000_000).unwrap();
+    assert_eq!(
+        refusal_after(short),
+        "the cache in /cache/store is 1000000 bytes long where 31727616 are expected: restore it \
+         or have it formatted"
+    );
+    let half = |file: &dyn weir_hal::File| {
+        for offset in [0, 4096] {
+            let mut page = [0; 4096];
+            file.read_at(&mut page, offset).unwrap();
+            page[56] = 2;
+            let sum = crc32c::crc32c(&page[..4092]);
+            page[4092..].copy_from_slice(&sum.to_le_bytes());
+            file.write_at(&page, offset).unwrap();
+        }
+    };
+    assert_eq!(
+        refusal_after(half),
+        "the cache in /cache/store was not formatted to its end: have it formatted again"
+    );
+}
+
+#[test]
+fn objects_of_the_former_engine_are_named_and_left_alone() {
+    let disk = sim::Disk::new(1);
+    disk.create_directory(Path::new("/cache")).unwrap();
+    let former = Path::new("/cache/000000000000002a.object");
+    disk.open(former, Access::Create).unwrap();
+    assert_eq!(
+        refusal(disk.clone()),
+        "cache path /cache holds objects of a former version: remove its *.object files or have \
+         it formatted"
+    );
+    assert!(disk.kind(former).is_ok());
+    let config = Config {
+        is_format_allowed: true,
+        ..config()
+    };
+    drop(open(&disk, &config));
+    assert!(disk.kind(former).is_err());
+}
+
+#[test]
+fn a_full_file_system_is_named() {
+    let disk = sim::Disk::new(1);
+    disk.set_bytes_free(1_000_000);
+    assert_eq!(
+        refusal(disk),
+        "there is no room for 31727616 bytes of cache in /cache/store: lower cache.size or make \
+         room"
+    );
+}
+
+#[test]
+fn one_damaged_super_block_is_survived() {
+    for offset in [100, 4196] {
+        let disk = sim::Disk::new(1);
+        settle(&open(&disk, &config()), "/a", Class::Low, b"body");
+        assert!(disk.rot(&file(), offset));
+        assert_eq!(names(&open(&disk, &config())), ["/a"]);
     }
-    drop(store);
-    let store = open(&disk, &config);
-    settle(&store, "/d", Class::Low, b"x");
-    settle(&store, "/e", Class::Low, b"x");
-    assert_eq!(names(&store), ["/a", "/b", "/d", "/e"]);
+}
+
+#[test]
+fn a_store_that_was_not_formatted_to_its_end_in_a_directory_is_formatted_again() {
+    for seed in 0..50 {
+        let disk = sim::Disk::new(seed);
+        disk.inject(sim::Call::Sync, sim::Fault::ForEver(1 + seed % 5));
+        drop(Store::open(Arc::new(disk.clone()), &config()));
+        let disk = disk.power_cut();
+        settle(&open(&disk, &config()), "/a", Class::Low, b"body");
+    }
 }
 
 #[test]

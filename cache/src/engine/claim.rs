@@ -1,0 +1,303 @@
+//! Taking possession of a store: finding its file or device, locking it, and formatting it where
+//! there is nothing yet.
+//!
+//! ```text
+//! cache.path is …    the store is …
+//! a directory        the file `store` in it; made under the name `store.new` and then renamed
+//! nothing            the same, in a directory that is made
+//! an empty file      that file
+//! a file or device   whatever it holds, which must be a store
+//! ```
+//!
+//! Refuses: to write over anything that is not a store, unless formatting is asked for.
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tracing::{info, warn};
+use weir_hal::{Access, Disk, File, FileKind};
+
+use super::format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Super, SuperState};
+use crate::{Config, Error};
+
+const STORE_NAME: &str = "store";
+const NEW_NAME: &str = "store.new";
+/// What an engine of one file an object left behind.
+const FORMER_SUFFIXES: [&str; 2] = ["object", "tmp"];
+/// Zeros written at once.
+const ZERO_BYTES: u64 = 64 * PAGE_BYTES;
+
+/// A store that this process alone uses.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn File>,
+    /// Holds the lock until it is dropped. Whoever still reads when the store is closed has
+    /// another handle, which does not.
+    pub(super) lock: Arc<dyn File>,
+    pub(super) told: Super,
+    /// It was closed in order the last time.
+    pub(super) was_closed: bool,
+}
+
+impl Claim {
+    /// Opens, or formats, the store of `config`, and marks it as being in use.
+    pub(super) fn take(disk: &dyn Disk, config: &Config) -> Result<Self, Error> {
+        let path = &config.path;
+        let mut claim = match disk.kind(path) {
+            Ok(FileKind::Directory) => in_directory(disk, config)?,
+            Ok(FileKind::Regular | FileKind::BlockDevice) => at(disk, path, config)?,
+            Ok(FileKind::Other) => return Err(Error::Unfit { path: path.clone() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make_directory(disk, path).map_err(refused(path))?;
+                in_directory(disk, config)?
+            }
+            Err(error) => return Err(refused(path)(error)),
+        };
+        claim.fit(disk, config)?;
+        Ok(claim)
+    }
+
+    /// Makes the store as large as configured, as far as that goes, and marks it as in use.
+    fn fit(&mut self, disk: &dyn Disk, config: &Config) -> Result<(), Error> {
+        let told = self.told.geometry;
+        let is_device = disk.kind(&self.path).ok() == Some(FileKind::BlockDevice);
+        let bytes = self.file.bytes().map_err(refused(&self.path))?;
+        if bytes < told.file_bytes() {
+            return Err(Error::WrongSize {
+                path: self.path.clone(),
+                bytes,
+                bytes_told: told.file_bytes(),
+            });
+        }
+        let bytes_max = if is_device {
+            config.bytes_max.min(bytes)
+        } else {
+            config.bytes_max
+        };
+        let wanted = told.resized(bytes_max).ok_or_else(|| too_small(config))?;
+        if wanted.regions > told.regions && self.grow(wanted, is_device) {
+            info!(regions = wanted.regions, "the cache has grown");
+            self.told.geometry = wanted;
+        } else if wanted.regions < told.regions {
+            info!(regions = wanted.regions, "the cache has shrunk");
+            self.told.geometry = wanted;
+        }
+        self.told.boot += 1;
+        self.told.epoch += 1;
+        self.told.state = SuperState::InUse;
+        write_super(&*self.file, &self.told).map_err(refused(&self.path))?;
+        if wanted.regions < told.regions && !is_device {
+            let outcome = self.file.resize(wanted.file_bytes());
+            outcome.map_err(refused(&self.path))?;
+        }
+        Ok(())
+    }
+
+    /// Adds regions, all free. What a former, larger store left of them is wiped out first.
+    fn grow(&self, wanted: Geometry, is_device: bool) -> bool {
+        let resize = || {
+            if is_device {
+                return Ok(());
+            }
+            self.file.resize(wanted.file_bytes())
+        };
+        let wipe = || {
+            let mut new = self.told.geometry.regions..wanted.regions;
+            new.try_for_each(|region| self.file.write_at(&[0; PAGE], wanted.slot_offset(region)))
+        };
+        let outcome = resize()
+            .and_then(|()| wipe())
+            .and_then(|()| self.file.sync());
+        if let Err(error) = &outcome {
+            warn!(%error, "the cache cannot grow; it stays as large as it was");
+        }
+        outcome.is_ok()
+    }
+}
+
+fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
+    let directory = &config.path;
+    let entries = disk.list(directory).map_err(refused(directory))?;
+    let is_former = |path: &Path| {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        suffix.is_some_and(|suffix| FORMER_SUFFIXES.contains(&suffix))
+    };
+    let former = entries.iter().filter(|entry| is_former(&entry.path));
+    for entry in former {
+        if !config.is_format_allowed {
+            return Err(Error::Former {
+                path: directory.clone(),
+            });
+        }
+        disk.remove(&entry.path).map_err(refused(&entry.path))?;
+    }
+    let path = directory.join(STORE_NAME);
+    if disk.kind(&path).is_ok() {
+        return at(disk, &path, config);
+    }
+    let new = directory.join(NEW_NAME);
+    let file = disk
+        .open(&new, Access::Create)
+        .map_err(refused(directory))?;
+    let lock = lock(disk, &new, directory)?;
+    let mut claim = format((file, lock), &path, config, None)?;
+    disk.rename(&new, &path).map_err(refused(&path))?;
+    disk.sync_directory(directory).map_err(refused(directory))?;
+    claim.path = path;
+    Ok(claim)
+}
+
+/// Opens a file or device, whatever it holds.
+fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
+    let file = disk.open(path, Access::ReadWrite).map_err(refused(path))?;
+    let lock = lock(disk, path, &config.path)?;
+    let is_device = disk.kind(path).ok() == Some(FileKind::BlockDevice);
+    let bytes = file.bytes().map_err(refused(path))?;
+    if config.is_format_allowed || bytes == 0 {
+        return format((file, lock), path, config, is_device.then_some(bytes));
+    }
+    let told = read_super(&*file, path)?;
+    if told.state == SuperState::Formatting {
+        return Err(Error::HalfFormatted { path: path.into() });
+    }
+    Ok(Claim {
+        path: path.into(),
+        was_closed: told.state == SuperState::Closed,
+        file,
+        lock,
+        told,
+    })
+}
+
+fn lock(disk: &dyn Disk, file: &Path, path: &Path) -> Result<Arc<dyn File>, Error> {
+    let lock = disk.open(file, Access::Read).map_err(refused(path))?;
+    match lock.lock_exclusive() {
+        Ok(()) => Ok(lock),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(Error::InUse { path: path.into() })
+        }
+        Err(error) => Err(refused(path)(error)),
+    }
+}
+
+/// Makes an empty store. A device, of `device_bytes`, keeps its length.
+fn format(
+    (file, lock): (Arc<dyn File>, Arc<dyn File>),
+    path: &Path,
+    config: &Config,
+    device_bytes: Option<u64>,
+) -> Result<Claim, Error> {
+    let bytes = device_bytes.unwrap_or(u64::MAX).min(config.bytes_max);
+    let geometry = Geometry::plan(bytes, config.region_bytes).ok_or_else(|| too_small(config))?;
+    let mut told = Super::new(geometry);
+    let run = |told: &mut Super| {
+        if device_bytes.is_none() {
+            file.resize(0)?;
+            file.resize(geometry.file_bytes())?;
+        }
+        // Both blocks, so that neither of a former store is left.
+        for _ in 0..2 {
+            told.epoch += 1;
+            write_super(&*file, told)?;
+        }
+        if device_bytes.is_some() {
+            wipe_directories(&*file, geometry)?;
+        }
+        told.epoch += 1;
+        told.state = SuperState::Closed;
+        write_super(&*file, told)
+    };
+    run(&mut told).map_err(|source| {
+        if source.kind() != ErrorKind::StorageFull {
+            return refused(path)(source);
+        }
+        Error::NoRoom {
+            path: path.into(),
+            bytes: geometry.file_bytes(),
+            source,
+        }
+    })?;
+    info!(path = %path.display(), regions = geometry.regions, "formatted the cache");
+    Ok(Claim {
+        path: path.into(),
+        file,
+        lock,
+        told,
+        was_closed: true,
+    })
+}
+
+fn wipe_directories(file: &dyn File, geometry: Geometry) -> Result<(), weir_hal::Error> {
+    let zeros = vec![0; usize::try_from(ZERO_BYTES).unwrap_or(PAGE)];
+    for span in 0..geometry.spans() {
+        let mut rest = geometry.directory_bytes();
+        let mut offset = geometry.directory_offset(span);
+        while rest > 0 {
+            let bytes = zeros.len().min(usize::try_from(rest).unwrap_or(PAGE));
+            file.write_at(&zeros[..bytes], offset)?;
+            offset += bytes as u64;
+            rest -= bytes as u64;
+        }
+    }
+    Ok(())
+}
+
+fn write_super(file: &dyn File, told: &Super) -> Result<(), weir_hal::Error> {
+    file.write_at(&told.encode(), told.offset())?;
+    file.sync()
+}
+
+/// The super block that counts.
+fn read_super(file: &dyn File, path: &Path) -> Result<Super, Error> {
+    let mut blocks = [[0; PAGE]; 2];
+    for (block, offset) in blocks.iter_mut().zip([0, PAGE_BYTES]) {
+        file.read_at(block, offset).map_err(refused(path))?;
+    }
+    let path = path.to_owned();
+    match blocks.map(|block| Super::decode(&block)) {
+        [Ok(first), Ok(second)] if first.epoch < second.epoch => Ok(second),
+        [Ok(told), _] | [_, Ok(told)] => Ok(told),
+        [Err(NoSuper::Version(version)), _] | [_, Err(NoSuper::Version(version))] => {
+            Err(Error::NewerVersion { path, version })
+        }
+        [Err(NoSuper::Damaged), _] | [_, Err(NoSuper::Damaged)] => Err(Error::Broken { path }),
+        [Err(NoSuper::Strange), Err(NoSuper::Strange)] => Err(Error::NotAStore { path }),
+    }
+}
+
+fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), weir_hal::Error> {
+    let missing = path
+        .ancestors()
+        .take_while(|path| disk.kind(path).is_err())
+        .count();
+    disk.create_directory(path)?;
+    // Each new name is in the parent of the directory that was missing.
+    let mut parents = path.ancestors().skip(1).take(missing);
+    parents.try_for_each(|parent| disk.sync_directory(parent))
+}
+
+fn too_small(config: &Config) -> Error {
+    Error::TooSmall {
+        bytes: config.bytes_max,
+    }
+}
+
+/// What the refusal of the operating system means for the operator.
+pub(super) fn refused(path: &Path) -> impl Fn(weir_hal::Error) -> Error + '_ {
+    move |source| {
+        let path = path.to_owned();
+        let is_forbidden = matches!(
+            source.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        );
+        if is_forbidden {
+            Error::NotWritable { path, source }
+        } else {
+            Error::Unusable { path, source }
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! The end of the log: where the next record goes, and what is durable.
+//!
+//! Order of writes, so that a power cut at any moment leaves nothing wrong:
+//!
+//! 1. A region is opened by its slot, durably, before its first record: what it held before can
+//!    no longer be taken for its content.
+//! 2. Records are durable before their region is sealed by its slot.
+//! 3. A record is killed only when what replaces it is durable.
+//! 4. Kills are durable before a region is released: what killed them may go with it.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+use weir_hal::File;
+
+use super::{
+    Engine,
+    body::Chunks,
+    format::{
+        Entry, Geometry, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
+        class_code, encode_footer, footer_pages,
+    },
+    index::Item,
+    record::{DEAD_MAGIC, Header, pad},
+    regions::Use,
+    state::{Kill, Why},
+    stored::Record,
+};
+use crate::Class;
+
+/// Bytes handed to the disk at once.
+pub(super) const WRITE_BYTES: usize = 256 * 1024;
+/// Failures after each other that take the device offline.
+const FAILURES_MAX: u32 = 64;
+
+/// A region that records are added to.
+#[derive(Debug)]
+pub(super) struct OpenRegion {
+    pub(super) region: u32,
+    pub(super) generation: u64,
+    pub(super) rank: Class,
+    pub(super) next_page: u32,
+    pub(super) entries: Vec<Entry>,
+    /// How many of the entries a power cut cannot take back.
+    pub(super) durable: usize,
+}
+
+/// The writing end of a store.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) engine: Arc<Engine>,
+    pub(super) told: Super,
+    pub(super) open: [Option<OpenRegion>; STREAMS],
+    pub(super) next_sequence: u64,
+    pub(super) next_generation: u64,
+    /// Something was written since the last sync.
+    pub(super) is_dirty: bool,
+    /// Kills that were written, but are not durable.
+    pub(super) killed: Vec<Kill>,
+    /// Failures since the last success.
+    failures: u32,
+    buffer: Vec<u8>,
+}
+
+/// Where a record can go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) stream: Stream,
+    pub(super) region: u32,
+    pub(super) page: u32,
+}
+
+impl Log {
+    pub(super) fn new(engine: Arc<Engine>, told: Super) -> Self {
+        Self {
+            engine,
+            told,
+            open: [const { None }; STREAMS],
+            next_sequence: 0,
+            next_generation: 0,
+            is_dirty: false,
+            killed: Vec::new(),
+            failures: 0,
+            buffer: Vec::with_capacity(2 * WRITE_BYTES),
+        }
+    }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        self.engine.geometry
+    }
+
+    pub(super) fn file(&self) -> Arc<dyn File> {
+        Arc::clone(&self.engine.file)
+    }
+
+    /// Whether the open region of a stream has room for a record.
+    pub(super) fn room(&self, stream: Stream, pages: u32) -> Option<Room> {
+        let open = self.open[stream.index()].as_ref()?;
+        let footer = footer_pages(open.entries.len() + 1);
+        let is_enough = open.next_page + pages + footer <= self.geometry().region_pages();
+        is_enough.then_some(Room {
+            stream,
+            region: open.region,
+            page: open.next_page,
+        })
+    }
+
+    /// Writes a record into the room that was found for it.
+    ///
+    /// # Errors
+    /// That of the device; then the region has been closed and is never written again, unless it
+    /// was only full.
+    pub(super) fn append(
+        &mut self,
+        room: Room,
+        mut header: Header,
+        (hash, chunks): (u64, &Chunks),
+    ) -> Result<Arc<Record>, weir_hal::Error> {
+        header.sequence = self.next_sequence;
+        header.generation = self.generation(room.stream);
+        self.next_sequence += 1;
+        match self.write_record(room, &header, chunks) {
+            Ok(()) => Ok(self.enter(room, header, hash)),
+            Err(error) => {
+                self.fail(room.stream, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes a record that has been written.
+    pub(super) fn enter(&mut self, room: Room, header: Header, hash: u64) -> Arc<Record> {
+        let pages = header.pages().expect("it has just been written");
+        let entry = Entry {
+            hash,
+            sequence: header.sequence,
+            page: room.page,
+            pages,
+            class: header.class,
+            is_killed: false,
+            is_unverified: false,
+        };
+        if let Some(open) = &mut self.open[room.stream.index()] {
+            let is_first = open.entries.is_empty();
+            if is_first || class_code(header.class) < class_code(open.rank) {
+                open.rank = header.class;
+            }
+            open.next_page = room.page + pages;
+            open.entries.push(entry);
+        }
+        self.failures = 0;
+        let place = (self.geometry(), room.region, room.page);
+        Arc::new(Record::new(header, hash, place, true))
+    }
+
+    pub(super) fn generation(&self, stream: Stream) -> u64 {
+        let open = self.open[stream.index()].as_ref();
+        open.map_or(0, |open| open.generation)
+    }
+
+    fn write_record(
+        &mut self,
+        room: Room,
+        header: &Header,
+        chunks: &Chunks,
+    ) -> Result<(), weir_hal::Error> {
+        let mut offset = self.geometry().page_offset(room.region, room.page);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        header.encode(&mut buffer);
+        let mut outcome = Ok(());
+        for mut bytes in chunks.iter().map(|bytes| &bytes[..]) {
+            while !bytes.is_empty() && outcome.is_ok() {
+                let free = WRITE_BYTES.saturating_sub(buffer.len());
+                let (now, later) = bytes.split_at(free.min(bytes.len()));
+                buffer.extend_from_slice(now);
+                bytes = later;
+                if buffer.len() >= WRITE_BYTES {
+                    outcome = self.write_at(&buffer, offset);
+                    offset += buffer.len() as u64;
+                    buffer.clear();
+                }
+            }
+        }
+        pad(&mut buffer);
+        let outcome = outcome.and_then(|()| self.write_at(&buffer, offset));
+        self.buffer = buffer;
+        outcome
+    }
+
+    /// Writes and counts.
+    pub(super) fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), weir_hal::Error> {
+        self.is_dirty = true;
+        self.engine.ledger.bytes_written.add(bytes.len() as u64);
+        self.engine.file.write_at(bytes, offset)
+    }
+
+    /// Opens a free region for a stream, unless its former one could not be sealed.
+    pub(super) fn open_region(&mut self, stream: Stream) -> bool {
+        if self.open[stream.index()].is_some() {
+            // It could not be sealed: the device does not sync.
+            return false;
+        }
+        let free = self.engine.lock().regions.first_free();
+        let Some(region) = free else {
+            return false;
+        };
+        let generation = self.next_generation;
+        self.next_generation += 1;
+        let slot = Slot::empty(region, SlotState::Open, stream, generation);
+        let is_open = self.write_slot(&slot) && self.sync();
+        let mut state = self.engine.lock();
+        state.regions.adopt(&slot);
+        if !is_open {
+            // Whether its slot was written cannot be known.
+            state.regions.region_mut(region).usage = Use::Bad;
+            drop(state);
+            self.remember_bad(region);
+            return false;
+        }
+        drop(state);
+        self.open[stream.index()] = Some(OpenRegion {
+            region,
+            generation,
+            rank: slot.rank,
+            next_page: 0,
+            entries: Vec::new(),
+            durable: 0,
+        });
+        true
+    }
+
+    /// Ends the open region of a stream. Its records are durable afterwards, or it is bad.
+    pub(super) fn seal(&mut self, stream: Stream) {
+        if self.open[stream.index()].is_none() || !self.sync() {
+            return;
+        }
+        let Some(open) = self.open[stream.index()].take() else {
+            return;
+        };
+        self.write_sealed(&open, stream);
+    }
+
+    /// Seals a region that a start found, whose records are durable.
+    pub(super) fn seal_found(&mut self, open: &OpenRegion, stream: Stream) {
+        let pages = open.next_page + footer_pages(open.entries.len());
+        if pages <= self.geometry().region_pages() {
+            self.write_sealed(open, stream);
+        }
+    }
+
+    /// Writes the slot of a region whose records are durable.
+    fn write_sealed(&mut self, open: &OpenRegion, stream: Stream) {
+        let (footer_bytes, footer) = encode_footer(&open.entries, open.next_page);
+        let slot = Slot {
+            rank: open.rank,
+            entries: open.entries.clone(),
+            footer,
+            ..Slot::empty(open.region, SlotState::Sealed, stream, open.generation)
+        };
+        let offset = self.geometry().page_offset(open.region, open.next_page);
+        // A footer that is lost, or torn, sends a start to the records.
+        if !footer_bytes.is_empty()
+            && let Err(error) = self.write_at(&footer_bytes, offset)
+        {
+            self.note_failure(&error);
+        }
+        self.write_slot(&slot);
+        let mut state = self.engine.lock();
+        let region = state.regions.region_mut(open.region);
+        region.rank = open.rank;
+        if region.usage == Use::Open {
+            region.usage = Use::Sealed;
+        }
+    }
+
+    pub(super) fn write_slot(&mut self, slot: &Slot) -> bool {
+        let offset = self.geometry().slot_offset(slot.region);
+        match self.write_at(&slot.encode(), offset) {
+            Ok(()) => true,
+            Err(error) => {
+                self.note_failure(&error);
+                false
+            }
+        }
+    }
+
+    /// Makes all that was written durable, then kills what has been replaced durably.
+    pub(super) fn sync(&mut self) -> bool {
+        if self.is_dirty {
+            self.engine.ledger.syncs.add_one();
+            if let Err(error) = self.engine.file.sync() {
+                self.note_failure(&error);
+                self.give_up_undurable();
+                return false;
+            }
+            self.failures = 0;
+        }
+        self.is_dirty = false;
+        self.killed.clear();
+        for open in self.open.iter_mut().flatten() {
+            open.durable = open.entries.len();
+        }
+        self.kill_all(Why::Superseded)
+    }
+
+    /// Makes sure that nothing older comes back when something newer goes.
+    pub(super) fn settle_kills(&mut self) -> bool {
+        self.sync() && (self.killed.is_empty() || self.sync())
+    }
+
+    /// Kills what was dropped. Durable after the next sync.
+    pub(super) fn kill_dropped(&mut self) -> bool {
+        let is_dropped = |kill: &Kill| kill.why == Why::Dropped;
+        let has_dropped = self.engine.lock().kills.iter().any(is_dropped);
+        !has_dropped || self.settle_kills() && self.kill_all(Why::Dropped)
+    }
+
+    /// Kills all that are due for one reason. What could not be killed waits on.
+    fn kill_all(&mut self, why: Why) -> bool {
+        let mut state = self.engine.lock();
+        let (due, rest) = state.kills.drain(..).partition(|kill| kill.why == why);
+        state.kills = rest;
+        drop(state);
+        let due: Vec<Kill> = due;
+        let mut is_done = true;
+        for kill in due {
+            if !self.kill(kill) {
+                self.engine.lock().kills.push(kill);
+                is_done = false;
+            }
+        }
+        is_done
+    }
+
+    fn kill(&mut self, kill: Kill) -> bool {
+        let region = kill.region;
+        if self.is_beyond_return(&kill) {
+            return true;
+        }
+        let mut open = self.open.iter_mut().flatten();
+        let open = open.find(|open| open.region == region);
+        let is_open = open.is_some_and(|open| {
+            let entry = open
+                .entries
+                .iter_mut()
+                .find(|entry| entry.page == kill.page);
+            if let Some(entry) = entry {
+                entry.is_killed = true;
+            }
+            true
+        });
+        let offset = self.geometry().page_offset(region, kill.page);
+        let outcome = self.write_at(&DEAD_MAGIC, offset);
+        if let Err(error) = &outcome {
+            self.note_failure(error);
+            return false;
+        }
+        // The slot follows, so that a start need not meet the record to know.
+        if !is_open {
+            self.mark_killed(kill);
+        }
+        self.killed.push(kill);
+        true
+    }
+
+    /// Whether a later start will not look at the record anyway.
+    fn is_beyond_return(&self, kill: &Kill) -> bool {
+        let state = self.engine.lock();
+        let region = state.regions.region(kill.region);
+        region.generation != kill.generation || region.usage == Use::Bad
+    }
+
+    fn mark_killed(&mut self, kill: Kill) {
+        let Some(mut slot) = self.read_slot(kill.region) else {
+            return;
+        };
+        let entry = slot
+            .entries
+            .iter_mut()
+            .find(|entry| entry.page == kill.page);
+        if slot.generation == kill.generation
+            && let Some(entry) = entry
+        {
+            entry.is_killed = true;
+            self.write_slot(&slot);
+        }
+    }
+
+    /// Reads the slot of a region, without the entries in its footer.
+    pub(super) fn read_slot(&self, region: u32) -> Option<Slot> {
+        let mut page = vec![0; usize::try_from(PAGE_BYTES).ok()?];
+        let offset = self.geometry().slot_offset(region);
+        let filled = self.engine.file.read_at(&mut page, offset).ok()?;
+        Slot::decode(page.get(..filled)?, region).ok().flatten()
+    }
+
+    /// Closes the open region of a stream after a failure in it.
+    pub(super) fn fail(&mut self, stream: Stream, error: &weir_hal::Error) {
+        self.note_failure(error);
+        let is_full = error.kind() == std::io::ErrorKind::StorageFull;
+        let Some(open) = &self.open[stream.index()] else {
+            return;
+        };
+        let region = open.region;
+        self.seal(stream);
+        if !is_full {
+            self.engine.lock().regions.region_mut(region).usage = Use::Bad;
+            self.remember_bad(region);
+        }
+    }
+
+    /// After a sync that failed nothing is known of what it was to cover: such records are served
+    /// while they are pinned, and not relied on.
+    fn give_up_undurable(&mut self) {
+        let killed = std::mem::take(&mut self.killed);
+        self.engine.lock().kills.extend(killed);
+        for stream in streams() {
+            let is_durable = |open: &OpenRegion| open.durable == open.entries.len();
+            if self.open[stream.index()].as_ref().is_none_or(is_durable) {
+                continue;
+            }
+            let Some(mut open) = self.open[stream.index()].take() else {
+                continue;
+            };
+            let doomed = open.entries.split_off(open.durable);
+            self.doom(open.region, &doomed);
+            self.write_sealed(&open, stream);
+        }
+    }
+
+    fn doom(&self, region: u32, doomed: &[Entry]) {
+        let mut state = self.engine.lock();
+        for entry in doomed {
+            let here = |item: &Item| item.is_at(region, entry.page);
+            if !state.item_of(entry.hash).as_ref().is_some_and(here) {
+                continue;
+            }
+            let pinned = state.pinned();
+            let body = pinned.iter().find(|(body, _)| body.hash == entry.hash);
+            let is_gone = body.is_none_or(|(body, _)| state.table.doom(&body.key));
+            if is_gone {
+                state.drop_record(entry.hash);
+            }
+        }
+    }
+
+    /// Writes the super block, durably.
+    pub(super) fn write_super(&mut self, state: SuperState) -> Result<(), weir_hal::Error> {
+        self.told.epoch += 1;
+        self.told.state = state;
+        let offset = self.told.offset();
+        self.write_at(&self.told.encode(), offset)?;
+        self.engine.file.sync()
+    }
+
+    fn remember_bad(&mut self, region: u32) {
+        self.told.set_bad(region);
+        warn!(
+            region,
+            "the device failed in a region of the cache; it is not used any more"
+        );
+        if let Err(error) = self.write_super(SuperState::InUse) {
+            self.note_failure(&error);
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, failure: &weir_hal::Error) {
+        self.engine.ledger.write_errors.add_one();
+        self.failures += 1;
+        if self.failures == 1 {
+            let reason = std::error::Error::source(failure).map(ToString::to_string);
+            warn!(error = %failure, reason, "the cache cannot be written; objects stay in memory");
+        }
+        let mut state = self.engine.lock();
+        let half = self.engine.geometry.regions as usize / 2;
+        let is_hopeless = self.failures >= FAILURES_MAX || state.regions.count(Use::Bad) > half;
+        if is_hopeless && !std::mem::replace(&mut state.is_offline, true) {
+            error!("the device of the cache keeps failing: it is not written until the next start");
+        }
+    }
+
+    /// Ends the log in order.
+    pub(super) fn close(&mut self) {
+        if self.kill_dropped() && self.settle_kills() {
+            if let Err(error) = self.write_super(SuperState::Closed) {
+                self.note_failure(&error);
+            } else {
+                info!("closed the cache in order");
+            }
+        }
+    }
+}
+
+/// All streams.
+pub(super) fn streams() -> [Stream; STREAMS] {
+    [
+        Stream::Class(Class::Low),
+        Stream::Class(Class::Medium),
+        Stream::Class(Class::High),
+        Stream::Class(Class::Live),
+        Stream::Reinserted,
+    ]
+}

@@ -1,0 +1,375 @@
+//! Making room: which region is reused next, and what is carried out of it first.
+//!
+//! A region without objects goes first. The others are chosen by the rank of their objects, low
+//! classes first; among the oldest and the least used of one rank the one with the fewest bytes
+//! that an exact LRU would keep. What is pinned is always
+//! carried over; what an LRU would keep is, as far as a budget of a 25th of all that is
+//! written allows, most often used first. The rest is evicted.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    body::Body,
+    format::{Entry, Slot, SlotState, Stream, class_code, decode_footer},
+    index::Item,
+    log::{Log, Room, WRITE_BYTES, streams},
+    recency::Recency,
+    record::{PIECE_BYTES, pad},
+    regions::Use,
+    state::{Why, bytes_of},
+    stored::{Record, Stored},
+};
+use crate::Class;
+
+/// Regions that are compared before one of them is reused: so many of the oldest, and of those
+/// least used. A few milliseconds for each region that is filled.
+const COMPARED: usize = 128;
+/// One in so many bytes written may be a reinsertion.
+const REINSERTION_SHARE: u64 = 25;
+
+/// Regions emptied at most for one that is needed.
+const EVACUATIONS_MAX: usize = 16;
+
+/// A region that may be reused.
+#[derive(Debug, Clone, Copy)]
+struct Victim {
+    region: u32,
+    rank: Class,
+    is_empty: bool,
+    used_pages: u32,
+    has_pinned: bool,
+    generation: u64,
+}
+
+/// What is pinned in one region.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pinned {
+    objects: usize,
+    pages: u32,
+}
+
+impl Log {
+    /// Finds room for a record in the open region of `stream`, or opens another one.
+    pub(super) fn make_room(&mut self, stream: Stream, pages: u32) -> Option<Room> {
+        if pages > self.geometry().region_pages() || self.engine.lock().is_offline {
+            return None;
+        }
+        if let Some(room) = self.room(stream, pages) {
+            return Some(room);
+        }
+        self.seal(stream);
+        self.make_free();
+        if stream == Stream::Reinserted {
+            // Something may have been carried over meanwhile.
+            return self.room_to_carry(pages);
+        }
+        if self.open_region(stream) {
+            return self.room(stream, pages);
+        }
+        None
+    }
+
+    /// Finds room for what is carried over: the last free region is there for that.
+    fn room_to_carry(&mut self, pages: u32) -> Option<Room> {
+        if self.room(Stream::Reinserted, pages).is_none() {
+            self.seal(Stream::Reinserted);
+            self.open_region(Stream::Reinserted);
+        }
+        self.room(Stream::Reinserted, pages)
+    }
+
+    /// Frees regions until there are two: the last one is left for what must be carried out of the
+    /// next one that is emptied.
+    fn make_free(&mut self) {
+        self.seal_stale();
+        for _ in 0..EVACUATIONS_MAX {
+            if self.engine.lock().regions.free() > 1 || !self.reclaim() {
+                return;
+            }
+        }
+    }
+
+    /// Seals open regions that little comes to, so that they can be reused in their turn.
+    fn seal_stale(&mut self) {
+        let lifetime = u64::from(self.geometry().regions / 2);
+        for stream in streams() {
+            let open = self.open[stream.index()].as_ref();
+            if open.is_some_and(|open| open.generation + lifetime < self.next_generation) {
+                self.seal(stream);
+            }
+        }
+    }
+
+    /// Frees a region. Returns false if there is none that may go.
+    fn reclaim(&mut self) -> bool {
+        let mut passed = BTreeSet::new();
+        while let Some(victim) = self.choose(&passed) {
+            if self.evacuate(victim) {
+                return true;
+            }
+            passed.insert(victim);
+        }
+        false
+    }
+
+    /// The region that is worth least.
+    fn choose(&self, passed: &BTreeSet<u32>) -> Option<u32> {
+        let mut victims = self.victims(passed);
+        if let Some(empty) = victims.iter().find(|victim| victim.is_empty) {
+            return Some(empty.region);
+        }
+        self.demote_stale(&mut victims);
+        victims.sort_by_key(|victim| {
+            let rank = class_code(victim.rank);
+            (victim.has_pinned, rank, victim.generation)
+        });
+        let first = *victims.first()?;
+        victims.retain(|victim| (victim.has_pinned, victim.rank) == (first.has_pinned, first.rank));
+        // The oldest, and those with the fewest objects that were ever used.
+        let mut compared: Vec<Victim> = victims.iter().take(COMPARED).copied().collect();
+        victims.sort_by_key(|victim| (victim.used_pages, victim.generation));
+        compared.extend(victims.iter().take(COMPARED));
+        let worth = |victim: &&Victim| (self.wanted_bytes(victim.region), victim.generation);
+        compared
+            .iter()
+            .min_by_key(worth)
+            .map(|victim| victim.region)
+    }
+
+    /// A region of live segments that nobody asked for while the whole store was written once is
+    /// worth no more than any other.
+    fn demote_stale(&self, victims: &mut [Victim]) {
+        let is_live = |victim: &&mut Victim| victim.rank == Class::Live && !victim.has_pinned;
+        for victim in victims.iter_mut().filter(is_live) {
+            let slot = self.read_slot(victim.region);
+            let entries = slot.map(|slot| slot.entries).unwrap_or_default();
+            if self
+                .younger(victim.region, &entries, Recency::STORE_AGE)
+                .is_empty()
+            {
+                victim.rank = Class::Low;
+            }
+        }
+    }
+
+    /// Regions that nobody reads in, but for what can be carried out.
+    fn victims(&self, passed: &BTreeSet<u32>) -> Vec<Victim> {
+        let state = self.engine.lock();
+        let mut pinned: BTreeMap<u32, Pinned> = BTreeMap::new();
+        for (_, stored) in state.pinned() {
+            let pinned = pinned.entry(stored.record.region).or_default();
+            pinned.objects += 1;
+            pinned.pages += stored.record.header.pages().unwrap_or(0);
+        }
+        // Carrying over nearly all of a region would gain next to nothing.
+        let pages_max = self.geometry().region_pages() / 4 * 3;
+        let sealed = state.regions.numbered();
+        let sealed = sealed.filter(|(_, region)| region.usage == Use::Sealed);
+        sealed
+            .filter_map(|(number, region)| {
+                let pinned = pinned.get(&number).copied().unwrap_or_default();
+                let is_free = state.regions.leases(number) <= pinned.objects
+                    && pinned.pages <= pages_max
+                    && !passed.contains(&number);
+                is_free.then_some(Victim {
+                    region: number,
+                    rank: region.rank,
+                    is_empty: region.live_pages == 0,
+                    used_pages: region.used_pages,
+                    has_pinned: pinned.objects > 0,
+                    generation: region.generation,
+                })
+            })
+            .collect()
+    }
+
+    /// Bytes in a region that an exact LRU would keep. Those never used since they were written
+    /// count half: most of them never will be.
+    fn wanted_bytes(&self, region: u32) -> u64 {
+        let slot = self.read_slot(region);
+        let entries = slot.map(|slot| slot.entries).unwrap_or_default();
+        let worth = |(_, item): &(Entry, Item)| match item.uses {
+            0 => bytes_of(item) / 2,
+            _ => bytes_of(item),
+        };
+        self.wanted(region, &entries).iter().map(worth).sum()
+    }
+
+    /// What of a region an exact LRU would keep.
+    fn wanted(&self, region: u32, entries: &[Entry]) -> Vec<(Entry, Item)> {
+        let state = self.engine.lock();
+        // To free as much as a region, an exact LRU would evict what is older than this.
+        let kept_bytes = state
+            .record_bytes
+            .saturating_sub(self.geometry().region_bytes);
+        let age_max = state.recency.eviction_age(kept_bytes);
+        drop(state);
+        self.younger(region, entries, age_max)
+    }
+
+    /// What of a region was used, or written, less than so many ticks ago.
+    fn younger(&self, region: u32, entries: &[Entry], age_max: u16) -> Vec<(Entry, Item)> {
+        let state = self.engine.lock();
+        let here = entries.iter().filter_map(|entry| {
+            let item = state.item_of(entry.hash)?;
+            item.is_at(region, entry.page).then_some((*entry, item))
+        });
+        here.filter(|(_, item)| state.recency.age(item.tick) < age_max)
+            .collect()
+    }
+
+    /// Empties a region and frees it. Returns false, and evicts nothing, if that cannot be.
+    fn evacuate(&mut self, region: u32) -> bool {
+        let entries = self.entries_of(region);
+        let pinned = self.engine.lock().pinned();
+        for (body, stored) in pinned {
+            if stored.record.region == region && !self.carry(&stored.record, Some(&body)) {
+                return false;
+            }
+        }
+        self.reinsert(region, entries.as_deref().unwrap_or_default());
+        if !self.settle_kills() {
+            return false;
+        }
+        let mut state = self.engine.lock();
+        let evicted = state.remove_region(region, entries.as_deref());
+        self.engine.ledger.evictions.add(evicted);
+        let (stream, generation) = {
+            let region = state.regions.region(region);
+            (region.stream, region.generation)
+        };
+        state.regions.release(region);
+        drop(state);
+        self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation));
+        true
+    }
+
+    /// Carries over what is still wanted, as far as the budget goes.
+    fn reinsert(&mut self, region: u32, entries: &[Entry]) {
+        let mut wanted = self.wanted(region, entries);
+        wanted.retain(|(_, item)| item.uses > 0);
+        wanted.sort_by_key(|(_, item)| (Reverse(item.uses), item.pages));
+        for (entry, item) in wanted {
+            let ledger = &self.engine.ledger;
+            let budget = ledger.bytes_admitted.value() / REINSERTION_SHARE;
+            if ledger.bytes_reinserted.value() + bytes_of(&item) > budget {
+                return;
+            }
+            let place = (self.geometry(), region, entry.page);
+            let generation = self.engine.lock().regions.region(region).generation;
+            let header = Record::read_header(&*self.engine.file, place, Some(generation));
+            let Some(header) = header.ok().flatten().filter(|header| !header.is_dead) else {
+                continue;
+            };
+            let record = Record::new(header, entry.hash, place, false);
+            if self.carry(&record, None) {
+                self.engine.ledger.reinsertions.add_one();
+                self.engine.ledger.bytes_reinserted.add(bytes_of(&item));
+            }
+        }
+    }
+
+    /// Writes a record again, into the region of the reinserted.
+    fn carry(&mut self, record: &Record, body: Option<&Arc<Body>>) -> bool {
+        let Some(pages) = record.header.pages() else {
+            return false;
+        };
+        if record.check(&*self.engine.file).is_err() {
+            // It cannot be served either: let it go with its region.
+            return true;
+        }
+        let Some(room) = self.room_to_carry(pages) else {
+            return false;
+        };
+        let mut header = record.header.clone();
+        header.sequence = self.next_sequence;
+        header.generation = self.generation(Stream::Reinserted);
+        self.next_sequence += 1;
+        let mut head = Vec::new();
+        header.encode(&mut head);
+        if let Err(error) = self.copy(record, room, head) {
+            self.fail(Stream::Reinserted, &error);
+            return false;
+        }
+        let copy = self.enter(room, header, record.hash);
+        self.settle_copy(record, copy, body);
+        true
+    }
+
+    fn copy(&mut self, record: &Record, room: Room, head: Vec<u8>) -> Result<(), weir_hal::Error> {
+        let mut offset = self.geometry().page_offset(room.region, room.page);
+        let mut buffer = head;
+        let pieces = record.header.sums.len() as u64;
+        for index in 0..pieces {
+            let mut piece = vec![0; PIECE_BYTES];
+            let from = record.body_offset() + index * PIECE_BYTES as u64;
+            let rest = record.header.body_bytes - index * PIECE_BYTES as u64;
+            piece.truncate(usize::try_from(rest).unwrap_or(PIECE_BYTES));
+            self.engine.file.read_at(&mut piece, from)?;
+            buffer.extend_from_slice(&piece);
+            if buffer.len() >= WRITE_BYTES {
+                self.write_at(&buffer, offset)?;
+                offset += buffer.len() as u64;
+                buffer.clear();
+            }
+        }
+        pad_from(&mut buffer, offset);
+        self.write_at(&buffer, offset)
+    }
+
+    /// Puts a copy in the place of its original, if that is still wanted.
+    fn settle_copy(&self, record: &Record, copy: Arc<Record>, body: Option<&Arc<Body>>) {
+        let mut state = self.engine.lock();
+        let original = state.item_of(record.hash);
+        let original = original.filter(|item| item.is_at(record.region, record.page));
+        let Some(item) = original else {
+            state.kill(copy.region, copy.page, Why::Dropped);
+            return;
+        };
+        let moved = Item {
+            region: copy.region,
+            page: copy.page,
+            is_unverified: false,
+            uses: item.uses / 2,
+            ..item
+        };
+        state.insert(record.hash, &moved);
+        let hash = state.index.hash(record.hash);
+        state.keep_hot(hash, &copy);
+        if let Some(body) = body {
+            let lease = state.regions.lease(copy.region);
+            let file = self.file();
+            body.store(Arc::new(Stored {
+                record: copy,
+                file,
+                lease,
+            }));
+        }
+    }
+
+    /// All records of a sealed region, or `None` if its directory cannot be read.
+    fn entries_of(&self, region: u32) -> Option<Vec<Entry>> {
+        let mut slot = self.read_slot(region)?;
+        if slot.footer.entries > 0 {
+            let bytes = usize::try_from(slot.footer.entries).ok()? * super::format::ENTRY_BYTES;
+            let mut footer = vec![0; bytes.next_multiple_of(super::format::PAGE)];
+            let offset = self.geometry().page_offset(region, slot.footer.page);
+            self.engine.file.read_at(&mut footer, offset).ok()?;
+            slot.entries.extend(decode_footer(&footer, slot.footer)?);
+        }
+        Some(slot.entries)
+    }
+}
+
+/// Zeros up to the next page of the store.
+fn pad_from(buffer: &mut Vec<u8>, offset: u64) {
+    let behind = usize::try_from(offset % super::format::PAGE_BYTES).unwrap_or(0);
+    let mut padded = vec![0; behind];
+    padded.append(buffer);
+    pad(&mut padded);
+    *buffer = padded.split_off(behind);
+}

@@ -1,0 +1,233 @@
+//! All that callers and the thread share, under one lock that is never held across I/O.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use lru::LruCache;
+
+use super::{
+    body::Body,
+    format::{Entry, Geometry, PAGE_BYTES},
+    ghost::Ghost,
+    index::{Hash48, Index, Item},
+    recency::Recency,
+    regions::{Lease, Regions, Use},
+    stored::{Record, Stored},
+    table::Table,
+};
+
+/// Heads of records kept at hand, each of at most a page: 8 MiB.
+const HOT_RECORDS: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
+
+/// Objects reckoned with in a region: as many as its slot holds.
+const OBJECTS_A_REGION: usize = super::format::SLOT_ENTRIES;
+
+/// The state of a store.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) table: Table,
+    pub(super) index: Index,
+    pub(super) regions: Regions,
+    pub(super) recency: Recency,
+    pub(super) ghost: Ghost,
+    pub(super) hot: LruCache<Hash48, Arc<Record>>,
+    /// Records to be killed.
+    pub(super) kills: Vec<Kill>,
+    /// Bytes of all records that can be found.
+    pub(super) record_bytes: u64,
+    pub(super) is_closed: bool,
+    /// It is time to make durable what is not.
+    pub(super) is_due: bool,
+    /// The device has failed too often: nothing is written until the next start.
+    pub(super) is_offline: bool,
+}
+
+/// A record that must not be found by a later start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kill {
+    pub(super) region: u32,
+    pub(super) page: u32,
+    pub(super) generation: u64,
+    pub(super) why: Why,
+}
+
+/// Why a record has to be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A newer one of its key is on disk; until that is durable, this one has to stay.
+    Superseded,
+    /// It was evicted or is damaged; it goes only after all that it had itself superseded.
+    Dropped,
+}
+
+/// A record that may be the one of a key.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) hash: Hash48,
+    pub(super) item: Item,
+    pub(super) generation: u64,
+    pub(super) lease: Lease,
+    /// What is known of it, if that is at hand.
+    pub(super) record: Option<Arc<Record>>,
+}
+
+impl State {
+    pub(super) fn new(geometry: Geometry) -> Self {
+        Self {
+            table: Table::default(),
+            index: Index::new(),
+            regions: Regions::new(geometry.regions),
+            recency: Recency::new(u64::from(geometry.regions) * geometry.region_bytes),
+            ghost: Ghost::new(geometry.regions as usize * OBJECTS_A_REGION),
+            hot: LruCache::new(HOT_RECORDS),
+            kills: Vec::new(),
+            record_bytes: 0,
+            is_closed: false,
+            is_due: false,
+            is_offline: false,
+        }
+    }
+
+    /// Complete objects.
+    pub(super) fn objects(&self) -> u64 {
+        let residents = self.table.residents();
+        let in_memory = residents.filter(|(body, _)| self.item_of(body.hash).is_none());
+        (self.index.len() + in_memory.count()) as u64
+    }
+
+    /// The record that may be the one of a key, by the hash of the key on disk; counts as a use.
+    pub(super) fn candidate(&mut self, hash: u64) -> Option<Candidate> {
+        let hash = self.index.hash(hash);
+        let tick = self.recency.tick();
+        let item = self.index.touch(hash, tick)?;
+        self.recency.subtract(item.tick, bytes_of(&item));
+        self.recency.add(tick, bytes_of(&item));
+        if item.uses == 0 {
+            self.regions.region_mut(item.region).used_pages += item.pages;
+        }
+        Some(self.candidate_at(hash, item))
+    }
+
+    /// The same without a use, for a record that was found in the index.
+    pub(super) fn candidate_at(&mut self, hash: Hash48, item: Item) -> Candidate {
+        let generation = self.regions.region(item.region).generation;
+        let hot = self.hot.get(&hash);
+        let record = hot.filter(|record| {
+            record.is_at(item.region, item.page) && record.header.generation == generation
+        });
+        Candidate {
+            hash,
+            item,
+            generation,
+            lease: self.regions.lease(item.region),
+            record: record.cloned(),
+        }
+    }
+
+    /// The record in the index under a hash on disk.
+    pub(super) fn item_of(&self, hash: u64) -> Option<Item> {
+        self.index.find(self.index.hash(hash))
+    }
+
+    /// Makes a record the one of its hash. Returns the one that it replaces.
+    pub(super) fn insert(&mut self, hash: u64, item: &Item) -> Option<Item> {
+        let replaced = self.index.insert(self.index.hash(hash), item);
+        self.count_in(item);
+        if let Some(replaced) = &replaced {
+            self.count_out(replaced);
+        }
+        replaced
+    }
+
+    /// Forgets the record at a place.
+    pub(super) fn remove(&mut self, hash: u64, region: u32, page: u32) -> Option<Item> {
+        let item = self.index.remove(self.index.hash(hash), region, page)?;
+        self.count_out(&item);
+        Some(item)
+    }
+
+    /// Forgets all records of a region. Returns how many they were.
+    pub(super) fn remove_region(&mut self, region: u32, entries: Option<&[Entry]>) -> u64 {
+        let Some(entries) = entries else {
+            let items = self.index.remove_region(region);
+            for item in &items {
+                self.count_out(item);
+            }
+            return items.len() as u64;
+        };
+        let mut removed = 0;
+        for entry in entries {
+            if self.remove(entry.hash, region, entry.page).is_some() {
+                self.ghost.note(entry.hash);
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// Forgets the record of a hash, and has it killed.
+    pub(super) fn drop_record(&mut self, hash: u64) -> bool {
+        let removed = self.item_of(hash);
+        let removed = removed.and_then(|item| self.remove(hash, item.region, item.page));
+        if let Some(item) = &removed {
+            self.kill(item.region, item.page, Why::Dropped);
+        }
+        removed.is_some()
+    }
+
+    pub(super) fn kill(&mut self, region: u32, page: u32, why: Why) {
+        let generation = self.regions.region(region).generation;
+        self.kills.push(Kill {
+            region,
+            page,
+            generation,
+            why,
+        });
+    }
+
+    /// Keeps the head of a record at hand.
+    pub(super) fn keep_hot(&mut self, hash: Hash48, record: &Arc<Record>) {
+        if record.is_light() {
+            self.hot.put(hash, Arc::clone(record));
+        }
+    }
+
+    /// Pinned objects on disk, with their records.
+    pub(super) fn pinned(&self) -> Vec<(Arc<Body>, Arc<Stored>)> {
+        let residents = self.table.residents();
+        let stored = residents.filter_map(|(body, is_on_disk)| {
+            let stored = is_on_disk.then(|| body.stored()).flatten()?;
+            Some((Arc::clone(body), stored))
+        });
+        stored.collect()
+    }
+
+    /// Regions that hold records.
+    pub(super) fn regions_used(&self) -> u64 {
+        (self.regions.count(Use::Open) + self.regions.count(Use::Sealed)) as u64
+    }
+
+    fn count_in(&mut self, item: &Item) {
+        self.record_bytes += bytes_of(item);
+        let region = self.regions.region_mut(item.region);
+        region.live_pages += item.pages;
+        region.used_pages += used_pages(item);
+        self.recency.add(item.tick, bytes_of(item));
+    }
+
+    fn count_out(&mut self, item: &Item) {
+        self.record_bytes -= bytes_of(item);
+        let region = self.regions.region_mut(item.region);
+        region.live_pages -= item.pages;
+        region.used_pages -= used_pages(item);
+        self.recency.subtract(item.tick, bytes_of(item));
+    }
+}
+
+const fn used_pages(item: &Item) -> u32 {
+    if item.uses > 0 { item.pages } else { 0 }
+}
+
+/// Bytes of a record on disk.
+pub(super) fn bytes_of(item: &Item) -> u64 {
+    u64::from(item.pages) * PAGE_BYTES
+}
