@@ -39,6 +39,18 @@ pub enum Error {
         /// Its version.
         version: u32,
     },
+    /// The store was written by an older version, whose layout is not read any more.
+    #[error(
+        "the cache in {} is of version {version}, which this weir does not read: run weir with \
+         --format, which destroys what is there",
+        path.display()
+    )]
+    OlderVersion {
+        /// The file or device.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
     /// Both super blocks are damaged.
     #[error(
         "the cache in {} is damaged at its very beginning: have it formatted",

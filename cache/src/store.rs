@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use weir_hal::Disk;
+use weir_hal::{Clock, Disk};
 
 use crate::{
     Error, Key, Object,
@@ -115,7 +115,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store at `config.path`, or makes one where nothing is, and finds what is whole in
-    /// it. Blocks.
+    /// it. Objects are stamped by the wall time of `clock`. Blocks.
     ///
     /// # Errors
     /// Whatever stands in the way, each in one sentence that names its remedy. Nothing that was
@@ -124,8 +124,12 @@ impl Store {
         clippy::needless_pass_by_value,
         reason = "callers share the disk with the store"
     )]
-    pub fn open(disk: Arc<dyn Disk>, config: &Config) -> Result<Self, Error> {
-        let running = Arc::new(Running::start(&*disk, config)?);
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        config: &Config,
+    ) -> Result<Self, Error> {
+        let running = Arc::new(Running::start(&*disk, clock, config)?);
         Ok(Self { running })
     }
 

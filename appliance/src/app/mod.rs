@@ -123,7 +123,8 @@ impl<M: Multicast> App<M> {
             .map(|address| listen(*address, "http.listen"));
         let data = data.collect::<Result<Vec<_>, _>>()?;
         let management = listen(config.management.listen, "management.listen")?;
-        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))?;
+        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        let store = Store::open(disk, clock, &store_config(&config.cache))?;
         Ok(Self {
             board,
             config,

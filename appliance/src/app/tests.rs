@@ -34,8 +34,9 @@ impl Rig {
     async fn start(simulation: sim::Simulation) -> Self {
         let config = config("target = \"1s\"");
         let board = simulation.board();
-        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))
-            .expect("the disk is flawless");
+        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        let store =
+            Store::open(disk, clock, &store_config(&config.cache)).expect("the disk is flawless");
         let live = Arc::new(Live::default());
         let begin = orders(&board, &store, &config, None).await;
         let mut ingest = Ingest::new(board, Arc::clone(&live));

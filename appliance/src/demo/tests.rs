@@ -80,7 +80,8 @@ async fn every_rendition_is_cut_alike_from_the_first_picture_on() {
         management: local(8081),
     };
     let config = config(addresses, Path::new("/cache"));
-    let store = weir_cache::Store::open(Arc::clone(&board.disk), &store_config(&config.cache));
+    let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+    let store = weir_cache::Store::open(disk, clock, &store_config(&config.cache));
     let orders = orders(&board, &store.unwrap(), &config, None).await;
     let live = Arc::new(Live::default());
     let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));

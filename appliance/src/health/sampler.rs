@@ -171,9 +171,10 @@ mod tests {
             memory_bytes_max: 16 << 20,
             ..Config::default()
         };
+        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         Watched {
             live: Arc::default(),
-            store: Store::open(Arc::clone(&board.disk), &config).expect("a flawless disk"),
+            store: Store::open(disk, clock, &config).expect("a flawless disk"),
             http: Arc::default(),
             clock: board.clock,
             sensors: board.sensors,

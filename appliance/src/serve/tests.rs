@@ -146,7 +146,8 @@ fn store() -> Store {
         memory_bytes_max: 16 << 20,
         ..Config::default()
     };
-    Store::open(Arc::new(sim::Disk::new(1)), &config).expect("a flawless disk")
+    let clock = Arc::new(sim::Clock::manual());
+    Store::open(Arc::new(sim::Disk::new(1)), clock, &config).expect("a flawless disk")
 }
 
 async fn send(pipe: &mut DuplexStream, request: &str) {

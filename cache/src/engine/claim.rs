@@ -20,7 +20,7 @@ use std::{
 use tracing::{info, warn};
 use weir_hal::{Access, Disk, File, FileKind};
 
-use super::format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Super, SuperState};
+use super::format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Super, SuperState, VERSION};
 use crate::{Config, Error};
 
 const STORE_NAME: &str = "store";
@@ -262,11 +262,18 @@ fn read_super(file: &dyn File, path: &Path) -> Result<Super, Error> {
         [Ok(first), Ok(second)] if first.epoch < second.epoch => Ok(second),
         [Ok(told), _] | [_, Ok(told)] => Ok(told),
         [Err(NoSuper::Version(version)), _] | [_, Err(NoSuper::Version(version))] => {
-            Err(Error::NewerVersion { path, version })
+            Err(other_version(path, version))
         }
         [Err(NoSuper::Damaged), _] | [_, Err(NoSuper::Damaged)] => Err(Error::Broken { path }),
         [Err(NoSuper::Strange), Err(NoSuper::Strange)] => Err(Error::NotAStore { path }),
     }
+}
+
+const fn other_version(path: PathBuf, version: u32) -> Error {
+    if version > VERSION {
+        return Error::NewerVersion { path, version };
+    }
+    Error::OlderVersion { path, version }
 }
 
 fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), weir_hal::Error> {

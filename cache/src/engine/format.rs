@@ -8,7 +8,7 @@
 //!
 //! offset  bytes  super block: 4 KiB; of the two, the one with the higher epoch counts
 //!      0      8  magic "WEIRstor"
-//!      8      4  version: 1
+//!      8      4  version: 2
 //!     12      4  bytes of a region
 //!     16      4  regions a span
 //!     20      4  regions
@@ -62,12 +62,13 @@ pub(super) const SLOT_ENTRIES: usize = 126;
 pub(super) const ENTRY_BYTES: usize = 32;
 /// Regions a store may have: as many as the index can tell apart and the bad-map can hold.
 pub(super) const REGIONS_MAX: u32 = 32_000;
+/// The version of this layout and of the one of records.
+pub(super) const VERSION: u32 = 2;
 /// Bytes of the two super blocks.
 const SUPER_BYTES: u64 = 2 * PAGE_BYTES;
 
 const SUPER_MAGIC: [u8; 8] = *b"WEIRstor";
 const SLOT_MAGIC: [u8; 8] = *b"WEIRslot";
-const VERSION: u32 = 1;
 const BAD_MAP_BYTES: usize = 4000;
 const _: () = assert!(BAD_MAP_BYTES * 8 >= REGIONS_MAX as usize);
 const SLOT_HEAD_BYTES: usize = 64;
@@ -201,7 +202,7 @@ pub(super) struct Super {
 /// Why a page is no super block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoSuper {
-    /// It was written by a newer version.
+    /// It was written by another version.
     Version(u32),
     /// It begins as one, but is damaged.
     Damaged,
@@ -613,10 +614,10 @@ mod tests {
             assert_eq!(Super::decode(&page), Err(NoSuper::Damaged), "{at}");
         }
         let mut newer = page;
-        newer[8] = 2;
+        newer[8] = 3;
         let sum = crc32c::crc32c(&newer[..PAGE - 4]);
         newer[PAGE - 4..].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(Super::decode(&newer), Err(NoSuper::Version(2)));
+        assert_eq!(Super::decode(&newer), Err(NoSuper::Version(3)));
     }
 
     #[test]

@@ -153,6 +153,8 @@ impl Keeper {
             body_bytes: chunks.bytes(),
             sequence: 0,
             generation: 0,
+            written_at: self.engine.wall_seconds(),
+            parts: 0,
             sums: sums.finish(),
             is_dead: false,
         };

@@ -52,7 +52,7 @@ use std::{
 
 use bytes::Bytes;
 use tracing::warn;
-use weir_hal::{Disk, File};
+use weir_hal::{Clock, Disk, File};
 
 pub(crate) use self::{
     body::{Body, Sight},
@@ -85,10 +85,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(disk: &dyn Disk, config: &Config) -> Result<Self, Error> {
+    pub(crate) fn start(
+        disk: &dyn Disk,
+        clock: Arc<dyn Clock>,
+        config: &Config,
+    ) -> Result<Self, Error> {
         let claim = Claim::take(disk, config)?;
         let geometry = claim.told.geometry;
         let engine = Arc::new(Engine {
+            clock,
             file: Arc::clone(&claim.file),
             geometry,
             secret: claim.told.secret,
@@ -140,6 +145,7 @@ impl Drop for Running {
 /// What callers and the thread share.
 #[derive(Debug)]
 pub(crate) struct Engine {
+    clock: Arc<dyn Clock>,
     file: Arc<dyn File>,
     geometry: Geometry,
     secret: Secret,
@@ -434,6 +440,11 @@ impl Engine {
 
     fn hash(&self, key: &Key) -> u64 {
         self.secret.hash(key.as_str().as_bytes())
+    }
+
+    /// The present, in seconds since 1970 by the wall clock.
+    fn wall_seconds(&self) -> u64 {
+        self.clock.wall().as_nanos() / 1_000_000_000
     }
 
     /// Tells the thread every few seconds that it is time for a sync.

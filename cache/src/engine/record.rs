@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! offset  bytes  header
-//!      0      8  magic "WEIRobj2"; "WEIRdead" once the object has been killed
+//!      0      8  magic "WEIRobj3"; "WEIRdead" once the object has been killed
 //!      8      4  H: bytes of the header, from the magic to its sum
 //!     12      4  K: bytes of the key
 //!     16      4  M: bytes of the metadata
@@ -12,9 +12,12 @@
 //!     24      8  B: bytes of the body
 //!     32      8  sequence: of two records of one key, the higher is the newer
 //!     40      8  generation of the region when the record was written
-//!     48      K  key, UTF-8
-//!   48+K      M  metadata
-//! 48+K+M     4n  sum of each of the n pieces of 256 KiB of the body (the last may be shorter)
+//!     48      8  when the object was written: seconds since 1970 by the wall clock
+//!     56      4  P: parts of the object that precede this one; 0
+//!     60      4  zero
+//!     64      K  key, UTF-8
+//!   64+K      M  metadata
+//! 64+K+M     4n  sum of each of the n pieces of 256 KiB of the body (the last may be shorter)
 //!    H-4      4  sum of the H-4 bytes before, with the first magic
 //!      H      B  the object
 //!    H+B      .  zeros, to the end of the page
@@ -37,9 +40,9 @@ pub(crate) const METADATA_BYTES_MAX: usize = 64 * 1024;
 /// What is written over the magic of a record that must never be found again.
 pub(super) const DEAD_MAGIC: [u8; 8] = *b"WEIRdead";
 
-const MAGIC: [u8; 8] = *b"WEIRobj2";
+const MAGIC: [u8; 8] = *b"WEIRobj3";
 /// Bytes of the header before the key.
-const FIXED_BYTES: usize = 48;
+const FIXED_BYTES: usize = 64;
 /// Bytes of a sum.
 const SUM_BYTES: usize = 4;
 /// Pieces of an object that fills the largest region.
@@ -57,6 +60,10 @@ pub(super) struct Header {
     pub(super) body_bytes: u64,
     pub(super) sequence: u64,
     pub(super) generation: u64,
+    /// When the object was written, in seconds since 1970 by the wall clock; a copy keeps it.
+    pub(super) written_at: u64,
+    /// Parts of the object that precede this one.
+    pub(super) parts: u32,
     /// One a piece.
     pub(super) sums: Box<[u32]>,
     /// It has been replaced or removed.
@@ -79,6 +86,9 @@ impl Header {
         record.extend_from_slice(&self.body_bytes.to_le_bytes());
         record.extend_from_slice(&self.sequence.to_le_bytes());
         record.extend_from_slice(&self.generation.to_le_bytes());
+        record.extend_from_slice(&self.written_at.to_le_bytes());
+        record.extend_from_slice(&self.parts.to_le_bytes());
+        record.extend_from_slice(&[0; 4]);
         record.extend_from_slice(self.key.as_str().as_bytes());
         record.extend_from_slice(&self.metadata);
         record.extend(self.sums.iter().flat_map(|sum| sum.to_le_bytes()));
@@ -115,6 +125,8 @@ impl Header {
             body_bytes,
             sequence: u64_at(told, 32)?,
             generation: u64_at(told, 40)?,
+            written_at: u64_at(told, 48)?,
+            parts: u32_at(told, 56)?,
             sums: sums.iter().map(|&sum| u32::from_le_bytes(sum)).collect(),
             is_dead: *magic == DEAD_MAGIC,
         })
@@ -228,6 +240,8 @@ mod tests {
                         body_bytes: (sums.len() * PIECE_BYTES) as u64,
                         sequence,
                         generation: !sequence,
+                        written_at: sequence / 3,
+                        parts: 5,
                         sums: sums.into(),
                         is_dead: false,
                     })
@@ -250,11 +264,14 @@ mod tests {
             body_bytes: 0x0102,
             sequence: 7,
             generation: 8,
+            written_at: 9,
+            parts: 10,
             sums: [0x0403_0201].into(),
             is_dead: false,
         };
-        let mut expected = b"WEIRobj2\x3d\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
-        expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0/axyz");
+        let mut expected = b"WEIRobj3\x4d\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
+        expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0");
+        expected.extend(b"\x09\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\0/axyz");
         expected.extend([1, 2, 3, 4]);
         let sum = crc32c::crc32c(&expected);
         expected.extend(sum.to_le_bytes());

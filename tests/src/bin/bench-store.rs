@@ -56,7 +56,9 @@ fn config(directory: &Path, objects: u64) -> Config {
 }
 
 fn open(directory: &Path, objects: u64) -> Result<Store, weir_cache::Error> {
-    Store::open(Arc::new(linux::Disk::new()), &config(directory, objects))
+    let (disk, clock) = (linux::Disk::new(), linux::Clock::new());
+    let config = config(directory, objects);
+    Store::open(Arc::new(disk), Arc::new(clock), &config)
 }
 
 fn key(number: u64) -> Key {

@@ -64,7 +64,8 @@ impl Life {
         let config = Config::parse(configuration)
             .expect("the configuration is right")
             .config;
-        let store = Store::open(Arc::clone(&board.disk), &store_config(&config.cache))
+        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        let store = Store::open(disk, clock, &store_config(&config.cache))
             .expect("the store opens after any power cut");
         let live = Arc::new(Live::default());
         let orders = orders(&board, &store, &config, None).await;

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::runtime::Builder;
-use weir_hal::{Disk, sim};
+use weir_hal::{Clock, Disk, sim};
 
 use crate::{Class, Config, Error, Key, Object, Pin, Reader, Store};
 
@@ -49,8 +49,13 @@ fn config_with_regions(regions: u64) -> Config {
 }
 
 fn open(disk: &sim::Disk, config: &Config) -> Store {
-    let store = Store::open(Arc::new(disk.clone()), config);
+    let store = Store::open(Arc::new(disk.clone()), clock(), config);
     store.unwrap_or_else(|error| panic!("{error:?} on {disk:?}"))
+}
+
+/// A clock that stands still.
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(sim::Clock::manual())
 }
 
 fn key(name: &str) -> Key {

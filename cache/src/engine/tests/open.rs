@@ -7,7 +7,7 @@ use weir_hal::Access;
 use super::{forbidding::Forbidding, *};
 
 fn refusal(disk: impl Disk + 'static) -> String {
-    let refused = Store::open(Arc::new(disk), &config());
+    let refused = Store::open(Arc::new(disk), clock(), &config());
     refused.unwrap_err().to_string()
 }
 
@@ -97,22 +97,31 @@ fn refusal_after(change: impl Fn(&dyn weir_hal::File)) -> String {
     refusal(disk)
 }
 
+/// Changes a byte of both super blocks, and their sums with it.
+fn set_in_super_blocks(file: &dyn weir_hal::File, at: usize, value: u8) {
+    for offset in [0, 4096] {
+        let mut page = [0; 4096];
+        file.read_at(&mut page, offset).unwrap();
+        page[at] = value;
+        let sum = crc32c::crc32c(&page[..4092]);
+        page[4092..].copy_from_slice(&sum.to_le_bytes());
+        file.write_at(&page, offset).unwrap();
+    }
+}
+
 #[test]
 fn each_kind_of_unusable_store_has_its_sentence() {
-    let newer = |file: &dyn weir_hal::File| {
-        for offset in [0, 4096] {
-            let mut page = [0; 4096];
-            file.read_at(&mut page, offset).unwrap();
-            page[8] = 2;
-            let sum = crc32c::crc32c(&page[..4092]);
-            page[4092..].copy_from_slice(&sum.to_le_bytes());
-            file.write_at(&page, offset).unwrap();
-        }
-    };
+    let newer = |file: &dyn weir_hal::File| set_in_super_blocks(file, 8, 3);
     assert_eq!(
         refusal_after(newer),
-        "the cache in /cache/store is of version 2, which is newer than this weir: update weir or \
+        "the cache in /cache/store is of version 3, which is newer than this weir: update weir or \
          have it formatted"
+    );
+    let older = |file: &dyn weir_hal::File| set_in_super_blocks(file, 8, 1);
+    assert_eq!(
+        refusal_after(older),
+        "the cache in /cache/store is of version 1, which this weir does not read: run weir with \
+         --format, which destroys what is there"
     );
     let damaged = |file: &dyn weir_hal::File| {
         file.write_at(b"?", 100).unwrap();
@@ -128,16 +137,7 @@ fn each_kind_of_unusable_store_has_its_sentence() {
         "the cache in /cache/store is 1000000 bytes long where 31727616 are expected: restore it \
          or have it formatted"
     );
-    let half = |file: &dyn weir_hal::File| {
-        for offset in [0, 4096] {
-            let mut page = [0; 4096];
-            file.read_at(&mut page, offset).unwrap();
-            page[56] = 2;
-            let sum = crc32c::crc32c(&page[..4092]);
-            page[4092..].copy_from_slice(&sum.to_le_bytes());
-            file.write_at(&page, offset).unwrap();
-        }
-    };
+    let half = |file: &dyn weir_hal::File| set_in_super_blocks(file, 56, 2);
     assert_eq!(
         refusal_after(half),
         "the cache in /cache/store was not formatted to its end: have it formatted again"
@@ -190,7 +190,7 @@ fn a_store_that_was_not_formatted_to_its_end_in_a_directory_is_formatted_again()
     for seed in 0..50 {
         let disk = sim::Disk::new(seed);
         disk.inject(sim::Call::Sync, sim::Fault::ForEver(1 + seed % 5));
-        drop(Store::open(Arc::new(disk.clone()), &config()));
+        drop(Store::open(Arc::new(disk.clone()), clock(), &config()));
         let disk = disk.power_cut();
         settle(&open(&disk, &config()), "/a", Class::Low, b"body");
     }
@@ -203,7 +203,8 @@ fn a_real_disk_does_as_the_simulated_one() {
         path: directory.path().join("cache"),
         ..config()
     };
-    let open = || Store::open(Arc::new(weir_hal::linux::Disk::new()), &config).unwrap();
+    let disk = || Arc::new(weir_hal::linux::Disk::new());
+    let open = || Store::open(disk(), clock(), &config).unwrap();
     let store = open();
     settle(&store, "/a", Class::Low, &body(1, 600_000));
     settle(&store, "/a", Class::Low, &body(2, 600_000));
