@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+
 use crate::Error;
 
 /// How a file is opened.
@@ -144,6 +146,35 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Disk`] when the device refuses.
     fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error>;
+
+    /// Whether the bytes of a range could be read without a wait for a device, as far as can be
+    /// told. Never blocks. The answer is out of date as soon as it is given.
+    ///
+    /// A range that reaches beyond the end is not. Whoever may neither write to the file nor owns
+    /// it may be told yes for want of an answer.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the system refuses to tell.
+    fn is_resident(&self, offset: u64, bytes: usize) -> Result<bool, Error>;
+
+    /// The bytes of a range, without a copy: what the system keeps of the file in memory, which
+    /// counts as page cache and not as memory of this process. Never blocks.
+    ///
+    /// Bytes that are not resident are read when they are first looked at. If they are handed on
+    /// to the kernel and the device cannot give them, that call fails. If the program itself looks
+    /// at them then, **the process ends**: use [`File::read_at`] for what is to be looked at.
+    ///
+    /// As long as the view lives nobody may write these bytes, or cut the file off below their
+    /// end: the view would show it, and where nothing is left, looking ends as above.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] with kind `UnexpectedEof` if the range reaches beyond the end; when the
+    /// system has no room for another mapping.
+    fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error>;
+
+    /// Says that reads through this handle will be at random: nothing is then read ahead of what
+    /// is asked for. Advice, which not all systems take.
+    fn advise_random(&self);
 
     /// Makes a regular file `bytes` long. What is added reads as zeros and has its room reserved,
     /// where the file system can do so; what is beyond is cut off.

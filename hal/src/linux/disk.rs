@@ -1,8 +1,8 @@
 //! Files and block devices of the Linux kernel.
 //!
 //! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), fallocate(2), ftruncate(2),
-//! fdatasync(2), fsync(2) on directories, flock(2), statvfs(3). The standard library opens
-//! everything with `O_CLOEXEC` and repeats a call that a signal broke off.
+//! fdatasync(2), fsync(2) on directories, flock(2), posix_fadvise(2), statvfs(3). The standard
+//! library opens everything with `O_CLOEXEC` and repeats a call that a signal broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
 #![expect(
@@ -22,13 +22,15 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use nix::{
     errno::Errno,
-    fcntl::{FallocateFlags, fallocate},
+    fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise},
     libc,
     sys::statvfs::statvfs,
 };
 
+use super::mapping::Windows;
 use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
 
 /// The file systems of this machine.
@@ -61,6 +63,7 @@ impl crate::Disk for Disk {
         Ok(Arc::new(File {
             file,
             path: path.to_owned(),
+            windows: Windows::default(),
         }))
     }
 
@@ -123,6 +126,15 @@ impl crate::Disk for Disk {
 struct File {
     file: fs::File,
     path: PathBuf,
+    windows: Windows,
+}
+
+impl File {
+    fn measure(&self) -> io::Result<u64> {
+        // The metadata of a block device has no size, but its end can be sought. Nothing here
+        // depends on the position that this moves.
+        (&self.file).seek(SeekFrom::End(0))
+    }
 }
 
 impl crate::File for File {
@@ -163,6 +175,28 @@ impl crate::File for File {
         }
     }
 
+    fn is_resident(&self, offset: u64, bytes: usize) -> Result<bool, Error> {
+        let is_resident = self
+            .windows
+            .is_resident(&self.file, offset, bytes, || self.measure());
+        match is_resident {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            outcome => outcome.map_err(failed("probe", &self.path)),
+        }
+    }
+
+    fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error> {
+        self.windows
+            .view(&self.file, offset, bytes, || self.measure())
+            .map_err(failed("map", &self.path))
+    }
+
+    fn advise_random(&self) {
+        // The whole file. What refuses this reads more than it is asked for, and works.
+        let advice = PosixFadviseAdvice::POSIX_FADV_RANDOM;
+        let _is_taken = posix_fadvise(&self.file, 0, 0, advice).is_ok();
+    }
+
     fn resize(&self, bytes: u64) -> Result<(), Error> {
         let failed = failed("resize", &self.path);
         let before = self.bytes()?;
@@ -182,11 +216,7 @@ impl crate::File for File {
     }
 
     fn bytes(&self) -> Result<u64, Error> {
-        // The metadata of a block device has no size, but its end can be sought. Nothing here
-        // depends on the position that this moves.
-        (&self.file)
-            .seek(SeekFrom::End(0))
-            .map_err(failed("measure", &self.path))
+        self.measure().map_err(failed("measure", &self.path))
     }
 
     fn lock_exclusive(&self) -> Result<(), Error> {

@@ -8,6 +8,7 @@
 
 mod clock;
 mod disk;
+mod mapping;
 mod multicast;
 mod network;
 mod sensors;

@@ -9,6 +9,10 @@
 //! After a sync that failed, the writes it was to cover stay in danger even if a later sync
 //! succeeds, as on Linux, which reports a lost page once and forgets it.
 //!
+//! Reads come from memory, and never fail or hang, as long as the page was written or read since
+//! the machine was switched on and was not forgotten since. A view shows what was there when it
+//! was taken.
+//!
 //! Refuses: links, permissions and partial reads. Block devices are played by regular files.
 //!
 //! [`power_cut`]: Disk::power_cut
@@ -18,8 +22,10 @@ use std::{
     fmt::{self, Debug},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
+
+use bytes::Bytes;
 
 use super::{
     Generator, lock,
@@ -31,7 +37,7 @@ use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
 /// The kinds of call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// [`crate::File::read_at`].
+    /// [`crate::File::read_at`], of what is not in memory.
     Read,
     /// [`crate::File::write_at`], which then leaves a random prefix behind.
     Write,
@@ -53,6 +59,22 @@ pub enum Fault {
 pub struct Disk {
     seed: u64,
     state: Arc<Mutex<State>>,
+    gate: Arc<Gate>,
+}
+
+/// Where reads wait while the device hangs.
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let is_shut = lock(&self.is_shut);
+        let opened = self.opened.wait_while(is_shut, |is_shut| *is_shut);
+        drop(opened.unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Disk {
@@ -94,7 +116,8 @@ impl Disk {
         state.bytes_total = state.bytes_used.saturating_add(bytes);
     }
 
-    /// Flips the lowest bit of one byte of a file, as a failing medium does.
+    /// Flips the lowest bit of one byte of a file, as a failing medium does. Its page is not in
+    /// memory any more, or it could not be met.
     ///
     /// Returns false if there is no such byte.
     pub fn rot(&self, path: &Path, offset: usize) -> bool {
@@ -102,15 +125,34 @@ impl Disk {
         let Some(Node::File(inode)) = state.names.get(path) else {
             return false;
         };
-        let mut content = inode.lock();
-        let Some(byte) = content.current.written.get_mut(offset) else {
-            return false;
-        };
-        *byte ^= 1;
-        if let Some(byte) = content.durable.written.get_mut(offset) {
-            *byte ^= 1;
+        let is_there = inode.lock().rot(offset);
+        is_there
+    }
+
+    /// Keeps nothing of any file in memory: every read has to wait for the device again.
+    pub fn forget(&self) {
+        for node in self.lock().names.values() {
+            if let Node::File(inode) = node {
+                inode.lock().forget();
+            }
         }
-        true
+    }
+
+    /// Makes every read of the device hang until [`Disk::resume`]. What is in memory is still
+    /// read at once.
+    pub fn hang(&self) {
+        *lock(&self.gate.is_shut) = true;
+    }
+
+    /// Lets all reads that hang go on.
+    pub fn resume(&self) {
+        *lock(&self.gate.is_shut) = false;
+        self.gate.opened.notify_all();
+    }
+
+    /// Bytes that reads have had to wait for since the machine was switched on.
+    pub fn bytes_read(&self) -> u64 {
+        self.lock().bytes_read
     }
 
     fn with_names(seed: u64, random: Generator, names: BTreeMap<PathBuf, Node>) -> Self {
@@ -118,6 +160,7 @@ impl Disk {
         Self {
             seed,
             state: Arc::new(Mutex::new(state)),
+            gate: Arc::default(),
         }
     }
 
@@ -273,12 +316,30 @@ struct File {
     holds_lock: Mutex<bool>,
 }
 
+impl File {
+    /// Whether a read of what there is of a range comes from memory.
+    fn is_warm(&self, offset: u64, bytes: usize) -> Result<bool, Error> {
+        self.disk.act("probe", &self.path, |_| {
+            Ok(self.inode.lock().is_resident(index(offset)?, bytes))
+        })
+    }
+}
+
 impl crate::File for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        if !self.is_warm(offset, buffer.len())? {
+            self.disk.gate.pass();
+        }
         self.disk.act("read", &self.path, |state| {
-            state.meet_fault(Call::Read)?;
-            let content = self.inode.lock();
-            Ok(content.current.read(buffer, index(offset)?))
+            let start = index(offset)?;
+            let mut content = self.inode.lock();
+            if !content.is_resident(start, buffer.len()) {
+                state.meet_fault(Call::Read)?;
+                state.bytes_read += buffer.len() as u64;
+            }
+            let filled = content.current.read(buffer, start);
+            content.make_resident(start, filled);
+            Ok(filled)
         })
     }
 
@@ -317,10 +378,32 @@ impl crate::File for File {
     }
 
     fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error> {
-        // Everything here is in memory.
+        if !self.is_warm(offset, buffer.len())? {
+            return Ok(false);
+        }
         let bytes = self.read_at(buffer, offset)?;
         Ok(bytes == buffer.len())
     }
+
+    fn is_resident(&self, offset: u64, bytes: usize) -> Result<bool, Error> {
+        let end = offset.saturating_add(bytes as u64);
+        Ok(end <= self.bytes()? && self.is_warm(offset, bytes)?)
+    }
+
+    fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error> {
+        self.disk.act("map", &self.path, |_| {
+            let content = self.inode.lock();
+            let end = offset.saturating_add(bytes as u64);
+            if end > content.bytes() as u64 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let mut view = vec![0; bytes];
+            content.current.read(&mut view, index(offset)?);
+            Ok(view.into())
+        })
+    }
+
+    fn advise_random(&self) {}
 
     fn resize(&self, bytes: u64) -> Result<(), Error> {
         self.disk.act("resize", &self.path, |state| {

@@ -1,6 +1,10 @@
 //! What lies on the medium of a simulated disk, and what a power cut makes of it.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use super::{Generator, lock};
 
@@ -26,6 +30,8 @@ pub(super) struct Content {
     pub(super) durable: Image,
     /// What led from `durable` to `current`, in order.
     unsynced: Vec<Write>,
+    /// Pages that a read must wait for.
+    cold: Cold,
     /// Some name stands for it, so that it counts against the size of the disk.
     pub(super) is_linked: bool,
     /// Some handle holds the exclusive lock.
@@ -74,6 +80,50 @@ impl Image {
     }
 }
 
+/// Pages that are not in memory: none of a file that was never forgotten.
+#[derive(Debug, Default)]
+enum Cold {
+    #[default]
+    None,
+    These(BTreeSet<usize>),
+    AllBut(BTreeSet<usize>),
+}
+
+impl Cold {
+    fn holds(&self, page: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::These(pages) => pages.contains(&page),
+            Self::AllBut(pages) => !pages.contains(&page),
+        }
+    }
+
+    fn warm(&mut self, pages: Range<usize>) {
+        match self {
+            Self::None => {}
+            Self::These(cold) => cold.retain(|page| !pages.contains(page)),
+            Self::AllBut(warm) => warm.extend(pages),
+        }
+    }
+
+    fn cool(&mut self, page: usize) {
+        match self {
+            Self::None => *self = Self::These(BTreeSet::from([page])),
+            Self::These(cold) => {
+                cold.insert(page);
+            }
+            Self::AllBut(warm) => {
+                warm.remove(&page);
+            }
+        }
+    }
+}
+
+/// The pages that bytes lie in.
+fn pages(start: usize, bytes: usize) -> Range<usize> {
+    start / PAGE_BYTES..(start + bytes).div_ceil(PAGE_BYTES)
+}
+
 #[derive(Debug)]
 struct Write {
     change: Change,
@@ -100,7 +150,38 @@ impl Content {
         });
     }
 
+    /// Whether these bytes, as far as there are any, can be read without a wait.
+    pub(super) fn is_resident(&self, start: usize, bytes: usize) -> bool {
+        pages(start, bytes.min(self.bytes().saturating_sub(start)))
+            .all(|page| !self.cold.holds(page))
+    }
+
+    /// Notes that these bytes were read.
+    pub(super) fn make_resident(&mut self, start: usize, bytes: usize) {
+        self.cold.warm(pages(start, bytes));
+    }
+
+    /// Keeps nothing in memory.
+    pub(super) fn forget(&mut self) {
+        self.cold = Cold::AllBut(BTreeSet::new());
+    }
+
+    /// Flips the lowest bit of a byte on the medium, which the next read finds. Returns false if
+    /// there is no such byte.
+    pub(super) fn rot(&mut self, offset: usize) -> bool {
+        let Some(byte) = self.current.written.get_mut(offset) else {
+            return false;
+        };
+        *byte ^= 1;
+        if let Some(byte) = self.durable.written.get_mut(offset) {
+            *byte ^= 1;
+        }
+        self.cold.cool(offset / PAGE_BYTES);
+        true
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8], start: usize) {
+        self.cold.warm(pages(start, bytes.len()));
         self.current.put(bytes, start);
         self.unsynced.push(Write {
             change: Change::Put {
@@ -140,6 +221,7 @@ impl Content {
         }
         self.current.written.clone_from(&self.durable.written);
         self.current.bytes = self.durable.bytes;
+        self.forget();
         self.is_locked = false;
         self.is_linked = true;
     }

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) bytes_total: u64,
     /// Bytes of all files that have a name.
     pub(super) bytes_used: u64,
+    /// Bytes of all reads that had to wait for the device.
+    pub(super) bytes_read: u64,
 }
 
 impl State {
@@ -45,6 +47,7 @@ impl State {
             name_changes: Vec::new(),
             faults: BTreeMap::new(),
             bytes_total: BYTES_TOTAL,
+            bytes_read: 0,
         }
     }
 

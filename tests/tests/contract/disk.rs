@@ -18,6 +18,8 @@ crate::claims! {
     creating_empties_what_was_there,
     a_file_is_made_longer_with_zeros_and_shorter_for_good,
     what_has_just_been_written_is_resident_or_not_told,
+    a_view_shows_the_bytes_of_its_range_and_outlives_its_file,
+    no_view_reaches_beyond_the_end,
     a_missing_path_is_not_found,
     a_list_is_ordered_and_tells_kinds_and_sizes,
     only_directories_are_listed,
@@ -125,6 +127,31 @@ fn a_file_is_made_longer_with_zeros_and_shorter_for_good(side: &impl Side) {
     assert_eq!(room.content("a"), b"ab\0\0");
     let listed = room.disk.list(room.directory.path()).unwrap();
     assert_eq!(listed[0].bytes, 4);
+}
+
+fn a_view_shows_the_bytes_of_its_range_and_outlives_its_file(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"0123456789");
+    file.advise_random();
+    let (all, middle) = (file.view(0, 10).unwrap(), file.view(3, 4).unwrap());
+    assert_eq!(file.view(3, 0).unwrap(), "");
+    file.write_at(b"more", 10).unwrap();
+    let grown = file.view(8, 6).unwrap();
+    drop(file);
+    room.disk.remove(&room.path("a")).unwrap();
+    assert_eq!(all, "0123456789");
+    assert_eq!(middle.slice(1..3), "45");
+    assert_eq!(grown, "89more");
+}
+
+fn no_view_reaches_beyond_the_end(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"0123456789");
+    for (offset, bytes) in [(6, 5), (11, 1), (1 << 40, 1), (u64::MAX, 1)] {
+        let error = file.view(offset, bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "at {offset}");
+        assert!(!file.is_resident(offset, bytes).unwrap(), "at {offset}");
+    }
 }
 
 fn what_has_just_been_written_is_resident_or_not_told(side: &impl Side) {
