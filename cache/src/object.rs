@@ -10,8 +10,8 @@ use bytes::Bytes;
 use weir_hal::File;
 
 use crate::{
-    Error, Key,
-    engine::{Body, Engine, Lease, PIECE_BYTES, Sight, Stored},
+    Error, Key, Pin,
+    engine::{Body, Engine, Lease, PIECE_BYTES, Sight, Source, Stored},
 };
 
 /// One object, complete or being written. Clones are the same object.
@@ -45,11 +45,31 @@ impl Object {
 
     /// Reads the bytes in `range`, clipped to the end of the object; `0..u64::MAX` is all.
     ///
-    /// A reader of an object that is being written follows the writer.
+    /// A reader of an object that is being written follows the writer. The bytes are to be handed
+    /// to the kernel, not looked at: see [`Chunk::bytes`].
     pub fn read(&self, range: Range<u64>) -> Reader {
+        self.reader(range, Form::View)
+    }
+
+    /// The same in memory of this process, each piece compared with its sum as it is read: for
+    /// those who look at the bytes.
+    pub fn read_copy(&self, range: Range<u64>) -> Reader {
+        self.reader(range, Form::Copy)
+    }
+
+    /// Protects the complete object of this key from eviction: this one, unless it has been
+    /// replaced or has gone since it was found. Never blocks.
+    pub fn pin(&self) -> Option<Pin> {
+        let body = self.engine.pin(&self.body)?;
+        Some(Pin::new(Arc::clone(&self.engine), body))
+    }
+
+    fn reader(&self, range: Range<u64>, form: Form) -> Reader {
         Reader {
             object: self.clone(),
             range,
+            form,
+            is_cold: false,
         }
     }
 }
@@ -70,6 +90,16 @@ pub struct Reader {
     object: Object,
     /// What is still to be read.
     range: Range<u64>,
+    form: Form,
+    /// Some piece was not in memory: the others may not be either.
+    is_cold: bool,
+}
+
+/// How a reader gives what is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    View,
+    Copy,
 }
 
 impl Reader {
@@ -110,20 +140,30 @@ impl Reader {
     async fn next_stored(&mut self, stored: &Arc<Stored>) -> Result<Chunk, Error> {
         let Object { engine, body } = &self.object;
         let index = self.range.start / PIECE_BYTES as u64;
-        let piece = engine.read_stored(body, stored, index).await?;
+        let (piece, source) = match self.form {
+            Form::View => {
+                let piece = engine.read_stored(body, stored, index).await?;
+                (piece.bytes, piece.source)
+            }
+            Form::Copy => {
+                let piece = engine.copy_stored(body, stored, index).await?;
+                (piece, Source::Memory)
+            }
+        };
+        self.is_cold |= source == Source::Cold;
+        if self.is_cold && self.range.end / PIECE_BYTES as u64 > index {
+            engine.read_ahead(stored, index + 1);
+        }
         // The remainder is below the size of a piece.
         let skipped = usize::try_from(self.range.start % PIECE_BYTES as u64).unwrap_or(0);
         let bytes = self.clip(&piece.slice(skipped.min(piece.len())..));
-        let stored = StoredRange {
+        let stored = (source != Source::Memory).then(|| StoredRange {
             file: Arc::clone(stored.file()),
             offset: stored.file_offset(self.range.start),
             bytes: bytes.len() as u64,
             _lease: stored.lease(),
-        };
-        Ok(Chunk {
-            bytes,
-            stored: Some(stored),
-        })
+        });
+        Ok(Chunk { bytes, stored })
     }
 
     /// Cuts what lies beyond the range or beyond a chunk.
@@ -137,11 +177,22 @@ impl Reader {
 }
 
 /// Some bytes of an object, in order.
+///
+/// Whoever sends it has two ways. `bytes` go out by a (vectored) write, whatever they are. If
+/// `stored` is there, the same bytes can go out by sendfile(2) instead, which saves the kernel
+/// the walk through a mapping; the two are one range, so an adapter may find out by `stored`
+/// what `bytes` are. Small objects and such as are not on disk yet have no `stored`: they are in
+/// memory of this process.
 #[derive(Debug, Clone)]
 pub struct Chunk {
     /// The bytes: at least one.
+    ///
+    /// Of [`Object::read`], if `stored` is there, they are a view of the page cache and take no
+    /// memory of this process. They were compared with their sum and in memory a moment ago. Hand
+    /// them to the kernel: a process that looks at a page that has gone meanwhile, and cannot be
+    /// read from the device any more, is ended. [`Object::read_copy`] has no such danger.
     pub bytes: Bytes,
-    /// Where the same bytes lie on disk, if they do.
+    /// Where the same bytes lie on disk, if it is better to send them from there.
     pub stored: Option<StoredRange>,
 }
 

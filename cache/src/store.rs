@@ -41,6 +41,10 @@ pub struct Config {
     /// shrinks to this.
     pub bytes_max: u64,
     /// Bytes of objects that are being written or not yet on disk, bookkeeping included.
+    ///
+    /// Beside these the store takes an eighth as much, but at least 1 MiB and at most 64 MiB, for
+    /// heads of records and small objects kept at hand; 1 MiB of buffers for reading; and the
+    /// index, under 20 bytes an object. What the page cache holds of it is the system's.
     pub memory_bytes_max: usize,
     /// Bytes of a region, from 16 KiB to 128 MiB; by default as suits `bytes_max`. A store that
     /// exists keeps its regions. No object may be longer than a region.
@@ -64,6 +68,20 @@ pub struct Counters {
     pub memory_bytes_max: u64,
     /// Bytes of memory of the index.
     pub index_bytes: u64,
+    /// Bytes of heads of records and of small objects that are kept at hand.
+    pub hot_bytes: u64,
+    /// The limit of `hot_bytes`.
+    pub hot_bytes_max: u64,
+    /// Heads and small objects that were wanted and at hand.
+    pub hot_hits: u64,
+    /// Heads and small objects that went to make room for others.
+    pub hot_evictions: u64,
+    /// Pieces of 256 KiB given out of the page cache.
+    pub pieces_warm: u64,
+    /// Pieces of 256 KiB that were read from the device, or whose sum was still to be compared.
+    pub pieces_cold: u64,
+    /// Pieces of 256 KiB read before they were wanted.
+    pub pieces_ahead: u64,
     /// Regions of the store.
     pub regions: u64,
     /// Regions that hold records.
@@ -72,9 +90,9 @@ pub struct Counters {
     pub regions_bad: u64,
     /// Whether the device failed so often that nothing is written until the next start.
     pub is_offline: bool,
-    /// Calls of [`Store::get`] that found an object.
+    /// Calls of [`Store::find`] and [`Store::get`] that found an object.
     pub hits: u64,
-    /// Calls of [`Store::get`] that found none.
+    /// Calls of [`Store::find`] and [`Store::get`] that found none.
     pub misses: u64,
     /// Objects completed.
     pub commits: u64,
@@ -149,23 +167,36 @@ impl Store {
         })
     }
 
-    /// Finds the complete object of `key`, or else one that is being written.
+    /// Finds the complete object of `key`, or else one that is being written. Never blocks.
     ///
-    /// May read one page of the disk, if the object was not used lately. Counts as a use. While the
-    /// returned object or a reader of it lives, the object is not evicted to make room.
-    pub fn get(&self, key: &Key) -> Option<Object> {
-        let body = self.engine().find(key)?;
+    /// Waits for the device if the object was not used lately, and keeps nobody else waiting. Has
+    /// no limit of time: a device that hangs keeps it pending. Counts as a use. While the
+    /// returned object or a reader of it lives, the object is not evicted to make room. Must be
+    /// called within a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn find(&self, key: &Key) -> Option<Object> {
+        let body = self.engine().find(key).await?;
         Some(Object::new(Arc::clone(self.engine()), body))
     }
 
-    /// Protects the complete object of `key` from eviction. May read one page of the disk.
-    pub fn pin(&self, key: &Key) -> Option<Pin> {
-        let body = self.engine().pin(key)?;
-        Some(Pin::new(Arc::clone(self.engine()), body))
+    /// The same for a thread that may wait: reads up to 16 KiB of the disk, if the object was not
+    /// used lately.
+    pub fn get(&self, key: &Key) -> Option<Object> {
+        let body = self.engine().get(key)?;
+        Some(Object::new(Arc::clone(self.engine()), body))
     }
 
-    /// Removes the complete object of `key`. May read one page of the disk; whoever is reading the
-    /// object may finish.
+    /// Protects the complete object of `key` from eviction. For a thread that may wait, as
+    /// [`Store::get`]; others find the object and use [`Object::pin`].
+    pub fn pin(&self, key: &Key) -> Option<Pin> {
+        let found = self.engine().find_complete(key)?;
+        Object::new(Arc::clone(self.engine()), found).pin()
+    }
+
+    /// Removes the complete object of `key`; whoever is reading it may finish. For a thread that
+    /// may wait, as [`Store::get`].
     ///
     /// Returns false, and removes nothing, if it is pinned or not there.
     pub fn evict(&self, key: &Key) -> bool {
@@ -288,7 +319,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    fn new(engine: Arc<Engine>, body: Arc<Body>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, body: Arc<Body>) -> Self {
         Self {
             hold: Arc::new(Hold { engine, body }),
         }

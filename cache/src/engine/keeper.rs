@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError};
 
+use bytes::Bytes;
+
 use super::{
     Engine,
     body::Body,
@@ -100,6 +102,7 @@ impl Keeper {
 
     fn write(&mut self, body: &Arc<Body>) {
         let record = self.store(body);
+        let small = small_body(body, record.as_deref());
         let mut state = self.engine.lock();
         let Some(record) = record else {
             if state.table.settle(body, Place::Doomed) {
@@ -132,7 +135,7 @@ impl Keeper {
             state.kill(older.region, older.page, Why::Superseded);
         }
         let hash = state.index.hash(record.hash);
-        state.keep_hot(hash, &record);
+        state.hot.keep(hash, &record, small);
         let stored = Stored {
             lease: state.regions.lease(record.region),
             file: Arc::clone(&self.engine.file),
@@ -149,7 +152,8 @@ impl Keeper {
         let header = Header {
             key: body.key.clone(),
             class: body.class,
-            metadata: body.metadata.clone(),
+            // A copy: what was given may be a small part of a large buffer.
+            metadata: Bytes::copy_from_slice(&body.metadata),
             body_bytes: chunks.bytes(),
             sequence: 0,
             generation: 0,
@@ -174,4 +178,13 @@ impl Keeper {
         };
         self.log.append(room, header, (body.hash, &chunks)).ok()
     }
+}
+
+/// The bytes of an object that is kept in memory whole.
+fn small_body(body: &Body, record: Option<&Record>) -> Option<Bytes> {
+    let chunks = record
+        .filter(|record| record.is_small())
+        .and(body.chunks())?;
+    let parts: Vec<&[u8]> = chunks.iter().map(|bytes| &bytes[..]).collect();
+    Some(parts.concat().into())
 }

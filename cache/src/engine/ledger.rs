@@ -26,6 +26,9 @@ pub(crate) struct Ledger {
     pub(crate) syncs: Count,
     pub(crate) bytes_admitted: Count,
     pub(crate) bytes_written: Count,
+    pub(crate) pieces_warm: Count,
+    pub(crate) pieces_cold: Count,
+    pub(crate) pieces_ahead: Count,
 }
 
 impl Ledger {
@@ -48,6 +51,9 @@ impl Ledger {
             syncs: Count::default(),
             bytes_admitted: Count::default(),
             bytes_written: Count::default(),
+            pieces_warm: Count::default(),
+            pieces_cold: Count::default(),
+            pieces_ahead: Count::default(),
         }
     }
 }

@@ -150,7 +150,7 @@ impl Log {
         }
         self.failures = 0;
         let place = (self.geometry(), room.region, room.page);
-        Arc::new(Record::new(header, hash, place, true))
+        Arc::new(Record::written(header, hash, place))
     }
 
     pub(super) fn generation(&self, stream: Stream) -> u64 {

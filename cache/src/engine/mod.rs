@@ -26,13 +26,17 @@
 
 mod body;
 mod claim;
+mod cold;
 mod format;
 mod ghost;
 mod hash;
+mod head;
+mod hot;
 mod index;
 mod keeper;
 mod ledger;
 mod log;
+mod reading;
 mod recency;
 mod reclaim;
 mod record;
@@ -43,7 +47,6 @@ mod stored;
 mod table;
 
 use std::{
-    collections::BTreeSet,
     panic::resume_unwind,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -51,25 +54,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use tracing::warn;
 use weir_hal::{Clock, Disk, File};
 
 pub(crate) use self::{
     body::{Body, Sight},
+    reading::Source,
     record::PIECE_BYTES,
     regions::Lease,
     stored::Stored,
 };
 use self::{
-    claim::Claim,
-    format::Geometry,
-    hash::Secret,
-    keeper::Keeper,
-    ledger::Ledger,
-    record::METADATA_BYTES_MAX,
-    regions::Use,
-    state::{Candidate, State, Why},
-    stored::{ReadFailure, Record},
+    claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret, keeper::Keeper,
+    ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, state::State,
 };
 use crate::{Class, Config, Counters, Error, Key};
 
@@ -98,7 +94,8 @@ impl Running {
             geometry,
             secret: claim.told.secret,
             ledger: Ledger::new(config.memory_bytes_max as u64),
-            state: Mutex::new(State::new(geometry)),
+            cold: ColdReaders::new(),
+            state: Mutex::new(State::new(geometry, config.memory_bytes_max as u64)),
             work: Condvar::new(),
             progress: Condvar::new(),
             closing: Condvar::new(),
@@ -109,6 +106,8 @@ impl Running {
             _lock: Arc::clone(&claim.lock),
         };
         let log = recovery::recover(&engine, claim, config);
+        // A start reads in order; from now on what is read ahead would push out what is wanted.
+        engine.file.advise_random();
         let keeper = Keeper::new(Arc::clone(&engine), log);
         running.spawn("weir-store", move || keeper.run())?;
         running.spawn("weir-store-tick", move || engine.tick())?;
@@ -150,6 +149,7 @@ pub(crate) struct Engine {
     geometry: Geometry,
     secret: Secret,
     ledger: Ledger,
+    cold: ColdReaders,
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
@@ -213,34 +213,6 @@ impl Engine {
         Error::NoMemory
     }
 
-    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Body>> {
-        let body = self
-            .find_complete(key)
-            .or_else(|| self.lock().table.growing(key));
-        let count = if body.is_some() {
-            &self.ledger.hits
-        } else {
-            &self.ledger.misses
-        };
-        count.add_one();
-        body
-    }
-
-    pub(crate) fn pin(&self, key: &Key) -> Option<Arc<Body>> {
-        let found = self.find_complete(key)?;
-        let mut state = self.lock();
-        if let Some(body) = state.table.pin(key) {
-            return Some(body);
-        }
-        // It may have gone or become another one while its head was read.
-        let record = &found.stored()?.record;
-        let item = state.item_of(record.hash)?;
-        item.is_at(record.region, record.page).then(|| {
-            state.table.hold(&found, table::Place::Disk);
-            found
-        })
-    }
-
     pub(crate) fn unpin(&self, body: &Arc<Body>) {
         let mut state = self.lock();
         if state.table.unpin(body) {
@@ -266,28 +238,6 @@ impl Engine {
         is_resident || is_stored
     }
 
-    pub(crate) fn keys(&self, prefix: &str) -> Vec<Key> {
-        let mut keys = BTreeSet::new();
-        let mut state = self.lock();
-        let residents = state.table.residents().map(|(body, _)| body.key.clone());
-        keys.extend(residents);
-        let items: Vec<_> = state.index.iter().collect();
-        let candidates: Vec<Candidate> = items
-            .into_iter()
-            .map(|(hash, item)| state.candidate_at(hash, item))
-            .collect();
-        drop(state);
-        for candidate in candidates {
-            if let Ok(Some(record)) = self.record_at(&candidate, None) {
-                keys.insert(record.header.key.clone());
-            }
-        }
-        let wanted = keys
-            .into_iter()
-            .filter(|key| key.as_str().starts_with(prefix));
-        wanted.collect()
-    }
-
     pub(crate) fn counters(&self) -> Counters {
         let ledger = &self.ledger;
         let state = self.lock();
@@ -298,6 +248,13 @@ impl Engine {
             memory_bytes: ledger.memory.used(),
             memory_bytes_max: ledger.memory.bytes_max(),
             index_bytes: state.index.memory_bytes() as u64,
+            hot_bytes: state.hot.bytes(),
+            hot_bytes_max: state.hot.bytes_max(),
+            hot_hits: state.hot.hits(),
+            hot_evictions: state.hot.evictions(),
+            pieces_warm: ledger.pieces_warm.value(),
+            pieces_cold: ledger.pieces_cold.value(),
+            pieces_ahead: ledger.pieces_ahead.value(),
             regions: self.geometry.regions.into(),
             regions_used: state.regions_used(),
             regions_bad: state.regions.count(Use::Bad) as u64,
@@ -329,113 +286,6 @@ impl Engine {
             .wait_timeout_while(state, within, |state| !state.table.is_done(flush))
             .unwrap_or_else(PoisonError::into_inner);
         state.table.is_done(flush) && !state.table.has_doomed() && !state.is_offline
-    }
-
-    /// Reads one piece of an object, off the async threads if that takes a wait.
-    pub(crate) async fn read_stored(
-        &self,
-        body: &Arc<Body>,
-        stored: &Arc<Stored>,
-        index: u64,
-    ) -> Result<Bytes, Error> {
-        let piece = stored.read(index).await;
-        piece.map_err(|failure| self.read_failed(body, stored, failure))
-    }
-
-    /// Counts a failed read, drops the object, and returns the error.
-    fn read_failed(&self, body: &Arc<Body>, stored: &Stored, failure: ReadFailure) -> Error {
-        let key = body.key.clone();
-        let error = match failure {
-            ReadFailure::Interrupted => return Error::Closed,
-            ReadFailure::Device(source) => Error::Read { key, source },
-            ReadFailure::Damaged => Error::Damaged { key },
-        };
-        self.ledger.read_errors.add_one();
-        let mut state = self.lock();
-        if state.table.is_current(body) {
-            state.table.remove(&body.key);
-        }
-        self.lose(&mut state, &stored.record, &error);
-        error
-    }
-
-    /// Forgets a record that cannot be read.
-    fn lose(&self, state: &mut State, record: &Record, error: &Error) {
-        let Record { region, page, .. } = *record;
-        if state.remove(record.hash, region, page).is_some() {
-            warn!(key = %record.header.key, %error, "dropped an object that cannot be read");
-            state.kill(region, page, Why::Dropped);
-            self.work.notify_one();
-        }
-    }
-
-    /// The complete object of `key`. Blocks while the head of its record is read, if that is not
-    /// at hand.
-    fn find_complete(&self, key: &Key) -> Option<Arc<Body>> {
-        let hash = self.hash(key);
-        let mut state = self.lock();
-        let candidate = state.candidate(hash);
-        if let Some(body) = state.table.resident(key) {
-            return Some(Arc::clone(body));
-        }
-        drop(state);
-        let candidate = candidate?;
-        match self.record_at(&candidate, Some(hash)) {
-            Ok(Some(record)) if record.header.key == *key => {
-                self.lock().keep_hot(candidate.hash, &record);
-                let stored = Stored {
-                    record,
-                    file: Arc::clone(&self.file),
-                    lease: candidate.lease,
-                };
-                Some(Arc::new(Body::found(Arc::new(stored))))
-            }
-            // The hash of another key is the same.
-            Ok(Some(_)) => None,
-            outcome => {
-                self.forget(&candidate, hash, outcome.is_err());
-                None
-            }
-        }
-    }
-
-    /// Reads the head of a record. `None` is damage, or a record that was killed.
-    fn record_at(
-        &self,
-        candidate: &Candidate,
-        hash: Option<u64>,
-    ) -> Result<Option<Arc<Record>>, weir_hal::Error> {
-        if let Some(record) = &candidate.record {
-            return Ok(Some(Arc::clone(record)));
-        }
-        let item = &candidate.item;
-        let place = (self.geometry, item.region, item.page);
-        let header = Record::read_header(&*self.file, place, Some(candidate.generation))?;
-        let is_right =
-            |header: &record::Header| !header.is_dead && header.pages() == Some(item.pages);
-        Ok(header.filter(is_right).map(|header| {
-            let hash = hash.unwrap_or_else(|| self.hash(&header.key));
-            Arc::new(Record::new(header, hash, place, !item.is_unverified))
-        }))
-    }
-
-    /// Forgets a record whose head cannot be had.
-    fn forget(&self, candidate: &Candidate, hash: u64, is_failure: bool) {
-        let item = &candidate.item;
-        let mut state = self.lock();
-        let is_there = state.remove(hash, item.region, item.page).is_some();
-        if is_there {
-            state.kill(item.region, item.page, Why::Dropped);
-        }
-        drop(state);
-        if is_there || is_failure {
-            self.ledger.read_errors.add_one();
-            warn!(
-                region = item.region,
-                page = item.page,
-                "dropped a record that cannot be read"
-            );
-        }
     }
 
     fn hash(&self, key: &Key) -> u64 {

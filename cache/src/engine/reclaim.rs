@@ -339,7 +339,7 @@ impl Log {
         };
         state.insert(record.hash, &moved);
         let hash = state.index.hash(record.hash);
-        state.keep_hot(hash, &copy);
+        state.hot.keep(hash, &copy, None);
         if let Some(body) = body {
             let lease = state.regions.lease(copy.region);
             let file = self.file();

@@ -1,22 +1,18 @@
 //! All that callers and the thread share, under one lock that is never held across I/O.
 
-use std::{num::NonZeroUsize, sync::Arc};
-
-use lru::LruCache;
+use std::sync::Arc;
 
 use super::{
     body::Body,
     format::{Entry, Geometry, PAGE_BYTES},
     ghost::Ghost,
+    hot::Hot,
     index::{Hash48, Index, Item},
     recency::Recency,
     regions::{Lease, Regions, Use},
     stored::{Record, Stored},
     table::Table,
 };
-
-/// Heads of records kept at hand, each of at most a page: 8 MiB.
-const HOT_RECORDS: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 
 /// Objects reckoned with in a region: as many as its slot holds.
 const OBJECTS_A_REGION: usize = super::format::SLOT_ENTRIES;
@@ -29,7 +25,7 @@ pub(super) struct State {
     pub(super) regions: Regions,
     pub(super) recency: Recency,
     pub(super) ghost: Ghost,
-    pub(super) hot: LruCache<Hash48, Arc<Record>>,
+    pub(super) hot: Hot,
     /// Records to be killed.
     pub(super) kills: Vec<Kill>,
     /// Bytes of all records that can be found.
@@ -71,14 +67,14 @@ pub(super) struct Candidate {
 }
 
 impl State {
-    pub(super) fn new(geometry: Geometry) -> Self {
+    pub(super) fn new(geometry: Geometry, memory_bytes_max: u64) -> Self {
         Self {
             table: Table::default(),
             index: Index::new(),
             regions: Regions::new(geometry.regions),
             recency: Recency::new(u64::from(geometry.regions) * geometry.region_bytes),
             ghost: Ghost::new(geometry.regions as usize * OBJECTS_A_REGION),
-            hot: LruCache::new(HOT_RECORDS),
+            hot: Hot::new(memory_bytes_max),
             kills: Vec::new(),
             record_bytes: 0,
             is_closed: false,
@@ -104,22 +100,22 @@ impl State {
         if item.uses == 0 {
             self.regions.region_mut(item.region).used_pages += item.pages;
         }
-        Some(self.candidate_at(hash, item))
+        let candidate = self.candidate_at(hash, item);
+        if candidate.record.is_some() {
+            self.hot.touch(hash);
+        }
+        Some(candidate)
     }
 
     /// The same without a use, for a record that was found in the index.
-    pub(super) fn candidate_at(&mut self, hash: Hash48, item: Item) -> Candidate {
+    pub(super) fn candidate_at(&self, hash: Hash48, item: Item) -> Candidate {
         let generation = self.regions.region(item.region).generation;
-        let hot = self.hot.get(&hash);
-        let record = hot.filter(|record| {
-            record.is_at(item.region, item.page) && record.header.generation == generation
-        });
         Candidate {
             hash,
             item,
             generation,
             lease: self.regions.lease(item.region),
-            record: record.cloned(),
+            record: self.hot.peek(hash, &item, generation).cloned(),
         }
     }
 
@@ -182,13 +178,6 @@ impl State {
             generation,
             why,
         });
-    }
-
-    /// Keeps the head of a record at hand.
-    pub(super) fn keep_hot(&mut self, hash: Hash48, record: &Arc<Record>) {
-        if record.is_light() {
-            self.hot.put(hash, Arc::clone(record));
-        }
     }
 
     /// Pinned objects on disk, with their records.

@@ -2,15 +2,35 @@
 //!
 //! Whoever holds a [`Stored`] holds a lease of its region, so the bytes stay where they are even
 //! if the object has been evicted or replaced.
+//!
+//! # Why warm pieces are not summed again
+//! A piece is given as a view of the page cache if it was compared with its sum, or written, in
+//! this run, **and** all its pages are in memory now. What was compared went through the same
+//! pages, so as long as they stay they are what was compared: memory that changes by itself is
+//! not what sums on disk are for. Both halves are needed. Pages alone may have come into memory
+//! by another way: with the head of the record, with the neighbour that shares them, by another
+//! process that reads the file, or in a former run; a start therefore relies on nothing that it
+//! finds warm, and compares each piece once. The comparison alone may be of pages that have gone
+//! and would be read again from a medium that has decayed since; therefore the probe.
+//!
+//! What is left is the time between the probe and the last byte sent. A page that is evicted then
+//! is read again by the kernel, which sends it unseen: a wrong byte needs a medium that decays
+//! after the piece was last compared, does not notice it, and is read in just that time. The same
+//! holds for a page that was evicted and came back by one of the other ways. The wait for such a
+//! read is the sending thread's. A page that the device cannot read at all breaks the response.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 use weir_hal::File;
 
 use super::{
-    format::{Geometry, PAGE, PAGE_BYTES},
+    format::{Geometry, PAGE},
+    hot::SMALL_PAGES,
     record::{Header, PIECE_BYTES},
     regions::Lease,
 };
@@ -25,6 +45,8 @@ pub(crate) struct Record {
     pub(super) page: u32,
     /// Where in the store the body begins.
     body_offset: u64,
+    /// A bit for each piece that was compared with its sum, or written, in this run.
+    checked: Box<[AtomicU32]>,
     /// Set when the whole body has been compared with its sums, or was written in this run.
     verified: OnceCell<()>,
 }
@@ -41,6 +63,7 @@ pub(crate) enum ReadFailure {
 }
 
 impl Record {
+    /// A record found at a place; `is_verified` if its directory vouches for its body.
     pub(super) fn new(
         header: Header,
         hash: u64,
@@ -48,14 +71,25 @@ impl Record {
         is_verified: bool,
     ) -> Self {
         let verified = OnceCell::new_with(is_verified.then_some(()));
+        let words = header.sums.len().div_ceil(32);
         Self {
             body_offset: geometry.page_offset(region, page) + header.bytes() as u64,
             header,
             hash,
             region,
             page,
+            checked: (0..words).map(|_| AtomicU32::new(0)).collect(),
             verified,
         }
+    }
+
+    /// A record that has just been written.
+    pub(super) fn written(header: Header, hash: u64, place: (Geometry, u32, u32)) -> Self {
+        let record = Self::new(header, hash, place, true);
+        for word in &record.checked {
+            word.store(u32::MAX, Ordering::Relaxed);
+        }
+        record
     }
 
     /// Reads the header of the record at a place. Blocks.
@@ -97,30 +131,57 @@ impl Record {
         self.verified.initialized()
     }
 
-    /// Whether it is small enough to be kept at hand.
-    pub(super) fn is_light(&self) -> bool {
-        self.header.bytes() as u64 <= PAGE_BYTES
+    /// Whether both are one record.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.is_at(other.region, other.page) && self.header.generation == other.header.generation
     }
 
-    /// Reads the whole body once, in pieces, and compares it with its sums. Blocks.
+    /// Whether it is kept in memory whole.
+    pub(super) fn is_small(&self) -> bool {
+        let pages = self.header.pages();
+        pages.is_some_and(|pages| pages <= SMALL_PAGES)
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let sums = size_of_val(&*self.header.sums) + size_of_val(&*self.checked);
+        size_of::<Self>() + self.header.key.as_str().len() + self.header.metadata.len() + sums
+    }
+
+    /// Whether a piece was compared with its sum in this run and is still in memory.
+    fn is_warm(&self, file: &dyn File, index: u64) -> bool {
+        let Ok((offset, bytes)) = self.place_of(index) else {
+            return false;
+        };
+        // A probe that fails, or does not tell, costs a comparison.
+        self.is_checked(index) && file.is_resident(offset, bytes).unwrap_or(false)
+    }
+
+    /// Compares the whole body with its sums. Blocks.
     pub(super) fn check(&self, file: &dyn File) -> Result<(), ReadFailure> {
-        (0..self.header.sums.len() as u64)
-            .try_for_each(|index| self.read_piece(file, index).map(drop))
+        let mut pieces = 0..self.header.sums.len() as u64;
+        pieces.try_for_each(|index| self.read_piece(file, index).map(drop))
     }
 
-    /// Reads one piece and compares it with its sum. Blocks.
+    /// Reads one piece, through the page cache, and compares it with its sum. Blocks.
     pub(super) fn read_piece(&self, file: &dyn File, index: u64) -> Result<Bytes, ReadFailure> {
-        let (mut piece, offset) = self.piece(index)?;
+        let (offset, bytes) = self.place_of(index)?;
+        let mut piece = vec![0; bytes];
         let filled = file.read_at(&mut piece, offset);
-        if filled.map_err(ReadFailure::Device)? < piece.len() {
+        if filled.map_err(ReadFailure::Device)? < bytes {
             return Err(ReadFailure::Damaged);
         }
         self.compare(piece, index)
     }
 
     /// The same if it takes no wait for the device; otherwise `None`.
-    fn read_resident(&self, file: &dyn File, index: u64) -> Result<Option<Bytes>, ReadFailure> {
-        let (mut piece, offset) = self.piece(index)?;
+    pub(super) fn read_resident(
+        &self,
+        file: &dyn File,
+        index: u64,
+    ) -> Result<Option<Bytes>, ReadFailure> {
+        let (offset, bytes) = self.place_of(index)?;
+        let mut piece = vec![0; bytes];
         let is_resident = file.read_resident_at(&mut piece, offset);
         if is_resident.map_err(ReadFailure::Device)? {
             return self.compare(piece, index).map(Some);
@@ -128,22 +189,36 @@ impl Record {
         Ok(None)
     }
 
-    /// An empty buffer for a piece, and where it lies.
-    fn piece(&self, index: u64) -> Result<(Vec<u8>, u64), ReadFailure> {
+    /// Where in the store a piece lies, and its bytes.
+    fn place_of(&self, index: u64) -> Result<(u64, usize), ReadFailure> {
         let start = index * PIECE_BYTES as u64;
         let rest = self.header.body_bytes.saturating_sub(start);
         let bytes = usize::try_from(rest.min(PIECE_BYTES as u64));
-        let buffer = vec![0; bytes.map_err(|_too_long| ReadFailure::Damaged)?];
-        Ok((buffer, self.body_offset + start))
+        let bytes = bytes.map_err(|_too_long| ReadFailure::Damaged)?;
+        Ok((self.body_offset + start, bytes))
     }
 
-    fn compare(&self, piece: Vec<u8>, index: u64) -> Result<Bytes, ReadFailure> {
+    /// The piece, if it is what its sum was taken of.
+    pub(super) fn compare(&self, piece: Vec<u8>, index: u64) -> Result<Bytes, ReadFailure> {
         let sum = usize::try_from(index).ok();
         let sum = sum.and_then(|index| self.header.sums.get(index));
         if sum != Some(&crc32c::crc32c(&piece)) {
             return Err(ReadFailure::Damaged);
         }
+        if let Some((word, bit)) = self.check_mark(index) {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
         Ok(piece.into())
+    }
+
+    fn is_checked(&self, index: u64) -> bool {
+        let mark = self.check_mark(index);
+        mark.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    }
+
+    fn check_mark(&self, index: u64) -> Option<(&AtomicU32, u32)> {
+        let word = self.checked.get(usize::try_from(index / 32).ok()?)?;
+        Some((word, 1 << (index % 32)))
     }
 }
 
@@ -174,32 +249,43 @@ impl Stored {
         self.lease.clone()
     }
 
-    /// Reads one piece, off the async threads if that takes a wait.
-    ///
-    /// The first reader after an unclean stop has the whole body checked first.
-    pub(super) async fn read(self: &Arc<Self>, index: u64) -> Result<Bytes, ReadFailure> {
-        let check = || {
-            let stored = Arc::clone(self);
-            blocking(move || stored.record.check(&*stored.file))
-        };
-        self.record.verified.get_or_try_init(check).await?;
-        if let Some(piece) = self.record.read_resident(&*self.file, index)? {
-            return Ok(piece);
-        }
-        let stored = Arc::clone(self);
-        blocking(move || stored.record.read_piece(&*stored.file, index)).await
+    pub(super) fn is_warm(&self, index: u64) -> bool {
+        self.record.is_warm(&*self.file, index)
+    }
+
+    /// Where in the store a piece begins: by this it is known among those who read it.
+    pub(super) fn piece_offset(&self, index: u64) -> u64 {
+        self.file_offset(index * PIECE_BYTES as u64)
+    }
+
+    /// A piece as the page cache holds it, unchecked. The region is not written over as long as
+    /// the view lives.
+    pub(super) fn view(&self, index: u64) -> Result<Bytes, ReadFailure> {
+        let (offset, bytes) = self.record.place_of(index)?;
+        let bytes = self.file.view(offset, bytes).map_err(ReadFailure::Device)?;
+        Ok(Bytes::from_owner(Leased {
+            bytes,
+            _lease: self.lease(),
+        }))
+    }
+
+    /// Resolves once the whole body is known to be what was written, by `check` if need be.
+    pub(super) async fn verify<F>(&self, check: impl FnOnce() -> F) -> Result<(), ReadFailure>
+    where
+        F: Future<Output = Result<(), ReadFailure>>,
+    {
+        self.record.verified.get_or_try_init(check).await.copied()
     }
 }
 
-/// Runs work that waits for the disk on a thread that may wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ReadFailure> + Send + 'static,
-) -> Result<T, ReadFailure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_cancelled) => Err(ReadFailure::Interrupted),
-        },
+/// Bytes of a region, and what keeps it from being written over.
+struct Leased {
+    bytes: Bytes,
+    _lease: Lease,
+}
+
+impl AsRef<[u8]> for Leased {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::{self, Debug},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -40,10 +41,16 @@ pub(super) struct Content {
 
 /// The bytes of a file. What lies between those that were ever written and the end is zeros, and
 /// takes no memory: a reserved file of many gigabytes costs what is written to it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Image {
     pub(super) written: Vec<u8>,
     bytes: usize,
+}
+
+impl Debug for Image {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Image({} bytes)", self.bytes)
+    }
 }
 
 impl Image {

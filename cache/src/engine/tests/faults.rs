@@ -103,8 +103,9 @@ fn an_object_that_cannot_be_read_is_dropped_even_if_it_is_pinned() {
     let store = open(&disk, &config());
     let pin = put(&store, "/a", Class::Live, &body(1, 600_000));
     assert!(store.flush(PATIENCE));
+    disk.forget();
     // The first piece is read, the second is not.
-    disk.inject(Call::Read, Fault::Once(2));
+    disk.inject(Call::Read, Fault::ForEver(2));
     let object = store.get(pin.key()).unwrap();
     let mut reader = object.read(0..u64::MAX);
     assert!(run(reader.next()).unwrap().is_some());
