@@ -151,7 +151,7 @@ impl Reader {
             }
         };
         self.is_cold |= source == Source::Cold;
-        if self.is_cold && self.range.end / PIECE_BYTES as u64 > index {
+        if self.is_cold && (index + 1) * (PIECE_BYTES as u64) < self.range.end {
             engine.read_ahead(stored, index + 1);
         }
         // The remainder is below the size of a piece.

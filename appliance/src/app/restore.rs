@@ -58,12 +58,9 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let pin = |sequence| store.pin(&key(&segment_path(channel, rendition, sequence)));
-    let listed: Option<VecDeque<Pin>> = playlist
-        .segments()
-        .map(|segment| pin(segment.sequence))
-        .collect();
-    match listed {
+    let paths = playlist.segments();
+    let paths = paths.map(|segment| segment_path(channel, rendition, segment.sequence));
+    match pin_all(store, paths).await {
         Some(listed) if since_end < last.unwrap_or_default() => {
             info!(
                 channel,
@@ -91,12 +88,22 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
 const LEAP_MAX: u64 = 7_200;
 
+/// Keeps all of these objects, or returns `None` if one is missing.
+async fn pin_all(store: &Store, paths: impl Iterator<Item = String>) -> Option<VecDeque<Pin>> {
+    let mut pins = VecDeque::new();
+    for path in paths {
+        let object = store.find(&key(&path)).await?;
+        pins.push_back(object.pin()?);
+    }
+    Some(pins)
+}
+
 async fn read(store: &Store, path: &str) -> Option<String> {
-    let object = store.get(&key(path))?;
+    let object = store.find(&key(path)).await?;
     object
         .bytes()
         .filter(|bytes| *bytes <= PLAYLIST_BYTES_MAX)?;
-    let mut reader = object.read(0..PLAYLIST_BYTES_MAX);
+    let mut reader = object.read_copy(0..PLAYLIST_BYTES_MAX);
     let mut bytes = Vec::new();
     // A list that cannot be read is as good as none: the store has counted and logged it.
     while let Some(chunk) = reader.next().await.ok()? {

@@ -168,6 +168,20 @@ counters! {
         memory_bytes,
         /// Bytes the store may hold in memory.
         memory_bytes_max,
+        /// Bytes of heads and small objects kept in memory.
+        hot_bytes,
+        /// The limit of `hot_bytes`.
+        hot_bytes_max,
+        /// Heads and small objects wanted and found in memory.
+        hot_hits,
+        /// Heads and small objects that left memory for others.
+        hot_evictions,
+        /// Pieces of 256 KiB served out of the page cache.
+        pieces_warm,
+        /// Pieces of 256 KiB read from the disk, or compared with their sums, before they were served.
+        pieces_cold,
+        /// Pieces of 256 KiB read from the disk before they were asked for.
+        pieces_ahead,
         /// Objects asked for and found.
         hits,
         /// Objects asked for and not found.
@@ -211,6 +225,13 @@ impl From<weir_cache::Counters> for StoreCounters {
             memory_bytes,
             memory_bytes_max,
             index_bytes,
+            hot_bytes,
+            hot_bytes_max,
+            hot_hits,
+            hot_evictions,
+            pieces_warm,
+            pieces_cold,
+            pieces_ahead,
             regions,
             regions_used,
             regions_bad,
@@ -238,6 +259,13 @@ impl From<weir_cache::Counters> for StoreCounters {
             memory_bytes,
             memory_bytes_max,
             index_bytes,
+            hot_bytes,
+            hot_bytes_max,
+            hot_hits,
+            hot_evictions,
+            pieces_warm,
+            pieces_cold,
+            pieces_ahead,
             regions,
             regions_used,
             regions_bad,

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper::{Method, Response, StatusCode, Version, http::request::Parts};
+use tokio::time::timeout;
 use weir_cache::{Key, Store};
 
 use crate::{
@@ -21,6 +22,9 @@ use crate::{
 /// How long a segment may be kept elsewhere. Its path never names other bytes; an hour is longer
 /// than any live window.
 const SEGMENT_FRESHNESS: Freshness = Freshness::Immutable(3_600);
+
+/// Longest wait for the disk to tell what is there. A player asks again after it.
+const LOOKUP_WAIT: Duration = Duration::from_secs(10);
 
 /// What the data listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,18 +64,18 @@ impl Content {
         }
     }
 
-    fn content(&self, request: &Parts) -> Response<Body> {
+    async fn content(&self, request: &Parts) -> Response<Body> {
         match route(request.uri.path()) {
             Route::Alive => reply::text(StatusCode::OK, "ok"),
             Route::Ready => reply::readiness(self.readiness.check()),
-            Route::Live { channel, item } => self.live_content(request, &channel, &item),
+            Route::Live { channel, item } => self.live_content(request, &channel, &item).await,
             // Routes to origins take their paths from here.
             Route::Other => self.unknown(),
             Route::Malformed => reply::text(StatusCode::BAD_REQUEST, "the path is malformed"),
         }
     }
 
-    fn live_content(&self, request: &Parts, id: &str, item: &Item) -> Response<Body> {
+    async fn live_content(&self, request: &Parts, id: &str, item: &Item) -> Response<Body> {
         let Some(channel) = self.live.channel(id) else {
             return self.unknown();
         };
@@ -87,7 +91,10 @@ impl Content {
                 sequence,
             } => match rendition(name) {
                 None => self.unknown(),
-                Some(_) => self.segment(request, &segment_path(id, name, *sequence)),
+                Some(_) => {
+                    let path = segment_path(id, name, *sequence);
+                    self.segment(request, &path).await
+                }
             },
         }
     }
@@ -107,12 +114,18 @@ impl Content {
         )
     }
 
-    fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
-        let object = Key::new(path)
-            .and_then(|key| self.store.get(&key))
-            // The end of a body of unknown size can only be told from a break where there are
-            // chunks, so an older client gets whole objects only.
-            .filter(|object| request.version == Version::HTTP_11 || object.bytes().is_some());
+    async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
+        let Some(key) = Key::new(path) else {
+            return self.not_there("there is no such segment");
+        };
+        let Ok(found) = timeout(LOOKUP_WAIT, self.store.find(&key)).await else {
+            self.counters.lookups_timed_out.add(1);
+            return reply::text(StatusCode::SERVICE_UNAVAILABLE, "the disk does not answer");
+        };
+        // The end of a body of unknown size can only be told from a break where there are chunks,
+        // so an older client gets whole objects only.
+        let is_sendable = request.version == Version::HTTP_11;
+        let object = found.filter(|object| is_sendable || object.bytes().is_some());
         let Some(object) = object else {
             return self.not_there("there is no such segment");
         };
@@ -154,7 +167,10 @@ impl Content {
 impl Handler for Content {
     async fn answer(&self, request: Parts) -> Response<Body> {
         let without_content = reply::without_content(&request.method);
-        let mut response = without_content.unwrap_or_else(|| self.content(&request));
+        let mut response = match without_content {
+            Some(response) => response,
+            None => self.content(&request).await,
+        };
         let headers = response.headers_mut();
         stamp::open_to_all_origins(headers);
         if request.method == Method::OPTIONS {

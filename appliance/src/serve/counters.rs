@@ -35,6 +35,8 @@ shared_counters! {
         hits,
         /// Requests for content that this box does not have.
         misses,
+        /// Requests given up because the disk did not tell in time what is there.
+        lookups_timed_out,
         /// Response bodies broken off because their object was given up or could not be read.
         bodies_broken,
         /// Bytes handed to the kernel, header fields included.

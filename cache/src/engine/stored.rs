@@ -16,8 +16,9 @@
 //! What is left is the time between the probe and the last byte sent. A page that is evicted then
 //! is read again by the kernel, which sends it unseen: a wrong byte needs a medium that decays
 //! after the piece was last compared, does not notice it, and is read in just that time. The same
-//! holds for a page that was evicted and came back by one of the other ways. The wait for such a
-//! read is the sending thread's. A page that the device cannot read at all breaks the response.
+//! holds for a page that was evicted and that another process, or a head read again, brought back
+//! (what a neighbour brings back is compared again). The wait for such a read is the sending
+//! thread's. A page that the device cannot read at all breaks the response.
 
 use std::sync::{
     Arc,
@@ -166,6 +167,7 @@ impl Record {
     /// Reads one piece, through the page cache, and compares it with its sum. Blocks.
     pub(super) fn read_piece(&self, file: &dyn File, index: u64) -> Result<Bytes, ReadFailure> {
         let (offset, bytes) = self.place_of(index)?;
+        self.unmark_neighbours(file, index, (offset, bytes));
         let mut piece = vec![0; bytes];
         let filled = file.read_at(&mut piece, offset);
         if filled.map_err(ReadFailure::Device)? < bytes {
@@ -209,6 +211,19 @@ impl Record {
             word.fetch_or(bit, Ordering::Relaxed);
         }
         Ok(piece.into())
+    }
+
+    /// A read that brings in the page that a piece shares with its neighbour brings in bytes of
+    /// the neighbour that it does not compare: what was known of that is not known any more.
+    fn unmark_neighbours(&self, file: &dyn File, index: u64, (offset, bytes): (u64, usize)) {
+        let last = offset + (bytes as u64).saturating_sub(1);
+        for (shared, neighbour) in [(offset, index.wrapping_sub(1)), (last, index + 1)] {
+            if !file.is_resident(shared, 1).unwrap_or(false)
+                && let Some((word, bit)) = self.check_mark(neighbour)
+            {
+                word.fetch_and(!bit, Ordering::Relaxed);
+            }
+        }
     }
 
     fn is_checked(&self, index: u64) -> bool {

@@ -7,6 +7,7 @@ mod memory;
 mod model;
 mod open;
 mod power;
+mod reading;
 mod room;
 mod traces;
 
