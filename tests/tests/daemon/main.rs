@@ -5,3 +5,4 @@
 mod mistakes;
 mod signals;
 mod sources;
+mod stalled;

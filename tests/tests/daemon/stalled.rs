@@ -1,0 +1,102 @@
+//! Clients that ask for a lot and take nothing.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use weir_cache::{Class, Config, Key, Store};
+use weir_hal::linux;
+use weir_tests::{
+    daemon::{Daemon, free_port},
+    http,
+    wait::until,
+};
+
+const SEGMENT: &str = "/live/CH/CH_HD/segment-1.ts";
+const SEGMENT_BYTES: usize = 10_000_000;
+const CLIENTS: u64 = 100;
+/// What a stalled client may cost beyond its socket: buffers and state of its connection, but not
+/// 256 KiB of what it has not taken.
+const CLIENT_BYTES_MAX: u64 = 48 << 10;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A cache in `directory` that holds one segment.
+fn fill(directory: &Path) {
+    let config = Config {
+        path: directory.join("cache"),
+        bytes_max: 1 << 30,
+        memory_bytes_max: 64 << 20,
+        ..Config::default()
+    };
+    let disk = Arc::new(linux::Disk::new());
+    let store = Store::open(disk, Arc::new(linux::Clock::new()), &config).unwrap();
+    let key = Key::new(SEGMENT).unwrap();
+    let mut writer = store.begin(&key, Class::Live, Bytes::new()).unwrap();
+    writer.append(segment().into()).unwrap();
+    drop(writer.commit().unwrap());
+    assert!(store.flush(PATIENCE));
+}
+
+fn segment() -> Vec<u8> {
+    let numbers = 0..SEGMENT_BYTES.div_ceil(4);
+    let numbers = numbers.map(|number| u32::try_from(number).unwrap());
+    let mut bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
+    bytes.truncate(SEGMENT_BYTES);
+    bytes
+}
+
+/// Bytes of memory of a process that are no file's.
+fn anonymous_bytes(process: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("Anonymous:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kibibytes.unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// Asks for the segment and takes the first byte of the answer.
+fn ask(url: &str) -> TcpStream {
+    let address = url
+        .strip_prefix("http://")
+        .and_then(|it| it.split_once('/'));
+    let mut stream = TcpStream::connect(address.unwrap().0).unwrap();
+    let request = format!("GET {SEGMENT} HTTP/1.1\r\nHost: box\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    stream
+}
+
+#[test]
+fn a_hundred_clients_that_take_nothing_cost_no_memory_for_what_they_do_not_take() {
+    let folder = TempDir::new().unwrap();
+    fill(folder.path());
+    let channel = format!(
+        "[[channel]]\nid = \"CH\"\n[[channel.rendition]]\nname = \"HD\"\n\
+         sources = [\"udp://239.255.84.1:{}\"]\ninterface = \"lo\"\n",
+        free_port()
+    );
+    let daemon = Daemon::start_in(folder, &channel);
+    let url = daemon.data(SEGMENT);
+    assert!(http::get(&url).unwrap().body == segment());
+    let process = daemon.process().id();
+    let before = anonymous_bytes(process);
+    let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| ask(&url)).collect();
+    // The highest of many looks, while the kernel's buffers fill.
+    let (mut looks, mut most) = (0, 0);
+    until("a hundred looks", PATIENCE, || {
+        looks += 1;
+        most = anonymous_bytes(process).max(most);
+        (looks == 100).then_some(())
+    });
+    let each = most.saturating_sub(before) / CLIENTS;
+    println!("{CLIENTS} stalled clients: {each} bytes of memory each");
+    assert!(each < CLIENT_BYTES_MAX, "{each} bytes each");
+    drop(clients);
+    assert!(http::get(&url).unwrap().body == segment());
+}
