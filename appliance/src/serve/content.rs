@@ -89,13 +89,11 @@ impl Content {
             Item::Segment {
                 rendition: name,
                 sequence,
-            } => match rendition(name) {
-                None => self.unknown(),
-                Some(_) => {
-                    let path = segment_path(id, name, *sequence);
-                    self.segment(request, &path).await
-                }
-            },
+            } if rendition(name).is_some() => {
+                let path = segment_path(id, name, *sequence);
+                self.segment(request, &path).await
+            }
+            Item::Segment { .. } => self.unknown(),
         }
     }
 

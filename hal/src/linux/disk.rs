@@ -1,7 +1,7 @@
 //! Files and block devices of the Linux kernel.
 //!
 //! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), fallocate(2), ftruncate(2),
-//! fdatasync(2), fsync(2) on directories, flock(2), posix_fadvise(2), statvfs(3). The standard
+//! fdatasync(2), fsync(2) on directories, flock(2), `posix_fadvise(2)`, statvfs(3). The standard
 //! library opens everything with `O_CLOEXEC` and repeats a call that a signal broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
@@ -61,7 +61,7 @@ impl crate::Disk for Disk {
         };
         let file = options.open(path).map_err(failed(act, path))?;
         Ok(Arc::new(File {
-            file,
+            inner: file,
             path: path.to_owned(),
             windows: Windows::default(),
         }))
@@ -124,7 +124,7 @@ impl crate::Disk for Disk {
 /// An open file, with its path for error texts. The kernel drops its lock with the last handle.
 #[derive(Debug)]
 struct File {
-    file: fs::File,
+    inner: fs::File,
     path: PathBuf,
     windows: Windows,
 }
@@ -133,7 +133,7 @@ impl File {
     fn measure(&self) -> io::Result<u64> {
         // The metadata of a block device has no size, but its end can be sought. Nothing here
         // depends on the position that this moves.
-        (&self.file).seek(SeekFrom::End(0))
+        (&self.inner).seek(SeekFrom::End(0))
     }
 }
 
@@ -142,7 +142,7 @@ impl crate::File for File {
         let mut filled = 0;
         while filled < buffer.len() {
             match self
-                .file
+                .inner
                 .read_at(&mut buffer[filled..], offset + filled as u64)
             {
                 Ok(0) => break,
@@ -155,20 +155,20 @@ impl crate::File for File {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
-        self.file
+        self.inner
             .write_all_at(bytes, offset)
             .map_err(failed("write", &self.path))
     }
 
     fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(failed("sync", &self.path))
+        self.inner.sync_data().map_err(failed("sync", &self.path))
     }
 
     fn read_resident_at(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Error> {
         let Ok(offset) = i64::try_from(offset) else {
             return Ok(false);
         };
-        match read_without_waiting(&self.file, buffer, offset) {
+        match read_without_waiting(&self.inner, buffer, offset) {
             Ok(bytes) => Ok(bytes == buffer.len()),
             Err(Errno::EAGAIN | Errno::EINTR | Errno::EOPNOTSUPP) => Ok(false),
             Err(error) => Err(failed("read", &self.path)(error.into())),
@@ -178,7 +178,7 @@ impl crate::File for File {
     fn is_resident(&self, offset: u64, bytes: usize) -> Result<bool, Error> {
         let is_resident = self
             .windows
-            .is_resident(&self.file, offset, bytes, || self.measure());
+            .is_resident(&self.inner, offset, bytes, || self.measure());
         match is_resident {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             outcome => outcome.map_err(failed("probe", &self.path)),
@@ -187,14 +187,14 @@ impl crate::File for File {
 
     fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error> {
         self.windows
-            .view(&self.file, offset, bytes, || self.measure())
+            .view(&self.inner, offset, bytes, || self.measure())
             .map_err(failed("map", &self.path))
     }
 
     fn advise_random(&self) {
         // The whole file. What refuses this reads more than it is asked for, and works.
         let advice = PosixFadviseAdvice::POSIX_FADV_RANDOM;
-        let _is_taken = posix_fadvise(&self.file, 0, 0, advice).is_ok();
+        let _is_taken = posix_fadvise(&self.inner, 0, 0, advice).is_ok();
     }
 
     fn resize(&self, bytes: u64) -> Result<(), Error> {
@@ -205,14 +205,14 @@ impl crate::File for File {
             i64::try_from(bytes.saturating_sub(before)),
         ) && more > 0
         {
-            match fallocate(&self.file, FallocateFlags::empty(), start, more) {
+            match fallocate(&self.inner, FallocateFlags::empty(), start, more) {
                 Ok(()) => return Ok(()),
                 // The file system cannot reserve room: it will be taken when it is written.
                 Err(Errno::EOPNOTSUPP) => {}
                 Err(error) => return Err(failed(error.into())),
             }
         }
-        self.file.set_len(bytes).map_err(failed)
+        self.inner.set_len(bytes).map_err(failed)
     }
 
     fn bytes(&self) -> Result<u64, Error> {
@@ -220,7 +220,7 @@ impl crate::File for File {
     }
 
     fn lock_exclusive(&self) -> Result<(), Error> {
-        self.file
+        self.inner
             .try_lock()
             .map_err(|error| match error {
                 TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),

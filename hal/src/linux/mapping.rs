@@ -8,10 +8,6 @@
 //! at most 16 MiB of them.
 //!
 //! Refuses: to write through a mapping.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this module is a part of what hal::Disk stands for"
-)]
 #![expect(unsafe_code, reason = "mappings have no safe form")]
 
 use std::{

@@ -122,11 +122,10 @@ impl Disk {
     /// Returns false if there is no such byte.
     pub fn rot(&self, path: &Path, offset: usize) -> bool {
         let state = self.lock();
-        let Some(Node::File(inode)) = state.names.get(path) else {
-            return false;
-        };
-        let is_there = inode.lock().rot(offset);
-        is_there
+        match state.names.get(path) {
+            Some(Node::File(inode)) => inode.lock().rot(offset),
+            Some(Node::Directory) | None => false,
+        }
     }
 
     /// Keeps nothing of any file in memory: every read has to wait for the device again.

@@ -1,6 +1,7 @@
 //! Clients that ask for a lot and take nothing.
 
 use std::{
+    error::Error,
     fs,
     io::{Read, Write},
     net::TcpStream,
@@ -28,7 +29,7 @@ const CLIENT_BYTES_MAX: u64 = 48 << 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cache in `directory` that holds one segment.
-fn fill(directory: &Path) {
+fn fill(directory: &Path) -> Result<(), Box<dyn Error>> {
     let config = Config {
         path: directory.join("cache"),
         bytes_max: 1 << 30,
@@ -36,46 +37,43 @@ fn fill(directory: &Path) {
         ..Config::default()
     };
     let disk = Arc::new(linux::Disk::new());
-    let store = Store::open(disk, Arc::new(linux::Clock::new()), &config).unwrap();
-    let key = Key::new(SEGMENT).unwrap();
-    let mut writer = store.begin(&key, Class::Live, Bytes::new()).unwrap();
-    writer.append(segment().into()).unwrap();
-    drop(writer.commit().unwrap());
+    let store = Store::open(disk, Arc::new(linux::Clock::new()), &config)?;
+    let key = Key::new(SEGMENT).ok_or("no key")?;
+    let mut writer = store.begin(&key, Class::Live, Bytes::new())?;
+    writer.append(segment().into())?;
+    drop(writer.commit()?);
     assert!(store.flush(PATIENCE));
+    Ok(())
 }
 
+/// Bytes that differ from piece to piece.
 fn segment() -> Vec<u8> {
-    let numbers = 0..SEGMENT_BYTES.div_ceil(4);
-    let numbers = numbers.map(|number| u32::try_from(number).unwrap());
-    let mut bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
-    bytes.truncate(SEGMENT_BYTES);
-    bytes
+    let numbers = (0_u64..).flat_map(u64::to_le_bytes);
+    numbers.take(SEGMENT_BYTES).collect()
 }
 
 /// Bytes of memory of a process that are no file's.
-fn anonymous_bytes(process: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+fn anonymous_bytes(process: u32) -> Result<u64, Box<dyn Error>> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let line = text.lines().find(|line| line.starts_with("Anonymous:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
-    kibibytes.unwrap().parse::<u64>().unwrap() << 10
+    Ok(kibibytes.ok_or("no figure")?.parse::<u64>()? << 10)
 }
 
 /// Asks for the segment and takes the first byte of the answer.
-fn ask(url: &str) -> TcpStream {
-    let address = url
-        .strip_prefix("http://")
-        .and_then(|it| it.split_once('/'));
-    let mut stream = TcpStream::connect(address.unwrap().0).unwrap();
-    let request = format!("GET {SEGMENT} HTTP/1.1\r\nHost: box\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    stream.read_exact(&mut [0]).unwrap();
-    stream
+fn ask(url: &str) -> Result<TcpStream, Box<dyn Error>> {
+    let rest = url.strip_prefix("http://").ok_or("no URL")?;
+    let (address, _path) = rest.split_once('/').ok_or("no path")?;
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(format!("GET {SEGMENT} HTTP/1.1\r\nHost: box\r\n\r\n").as_bytes())?;
+    stream.read_exact(&mut [0])?;
+    Ok(stream)
 }
 
 #[test]
 fn a_hundred_clients_that_take_nothing_cost_no_memory_for_what_they_do_not_take() {
     let folder = TempDir::new().unwrap();
-    fill(folder.path());
+    fill(folder.path()).unwrap();
     let channel = format!(
         "[[channel]]\nid = \"CH\"\n[[channel.rendition]]\nname = \"HD\"\n\
          sources = [\"udp://239.255.84.1:{}\"]\ninterface = \"lo\"\n",
@@ -85,13 +83,13 @@ fn a_hundred_clients_that_take_nothing_cost_no_memory_for_what_they_do_not_take(
     let url = daemon.data(SEGMENT);
     assert!(http::get(&url).unwrap().body == segment());
     let process = daemon.process().id();
-    let before = anonymous_bytes(process);
-    let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| ask(&url)).collect();
+    let before = anonymous_bytes(process).unwrap();
+    let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| ask(&url).unwrap()).collect();
     // The highest of many looks, while the kernel's buffers fill.
     let (mut looks, mut most) = (0, 0);
     until("a hundred looks", PATIENCE, || {
         looks += 1;
-        most = anonymous_bytes(process).max(most);
+        most = anonymous_bytes(process).unwrap().max(most);
         (looks == 100).then_some(())
     });
     let each = most.saturating_sub(before) / CLIENTS;
