@@ -178,7 +178,7 @@ counters! {
         hot_evictions,
         /// Pieces of 256 KiB served out of the page cache.
         pieces_warm,
-        /// Pieces of 256 KiB read from the disk, or compared with their sums, before they were served.
+        /// Pieces of 256 KiB that had to be read, or compared with their sums, to be served.
         pieces_cold,
         /// Pieces of 256 KiB read from the disk before they were asked for.
         pieces_ahead,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::oneshot,
-    task::JoinHandle,
-    time::{Instant, timeout},
+    task::{JoinHandle, yield_now},
+    time::{Instant, advance, timeout},
 };
 use weir_cache::{Class, Config, Key, Store, Writer};
 use weir_hal::{Network as _, sim};
@@ -44,13 +44,16 @@ impl Rig {
     }
 
     fn start_within(limits: Limits) -> Self {
+        Self::start_on(limits, store(&sim::Disk::new(1)))
+    }
+
+    fn start_on(limits: Limits, store: Store) -> Self {
         let live = Arc::new(Live::default());
         live.set(vec![Arc::new(Channel {
             id: "CH_1".to_owned(),
             name: "One".to_owned(),
             renditions: vec![Arc::new(Rendition::new("HD".to_owned()))],
         })]);
-        let store = store();
         let settings = Settings {
             node: "edge-1".to_owned(),
             target: Duration::from_secs(6),
@@ -98,17 +101,11 @@ impl Rig {
     }
 
     fn begin(&self, sequence: u64) -> Writer {
-        let key = Key::new(&segment_path("CH_1", "HD", sequence)).expect("a short path");
-        let etag = Bytes::from(format!("\"HD-{sequence}\""));
-        self.store
-            .begin(&key, Class::Live, etag)
-            .expect("room in the store")
+        begin(&self.store, sequence)
     }
 
     fn put(&self, sequence: u64, bytes: impl Into<Bytes>) {
-        let mut writer = self.begin(sequence);
-        writer.append(bytes.into()).expect("room in the store");
-        writer.commit().expect("room in the store");
+        put(&self.store, sequence, bytes);
     }
 
     fn connect(&self) -> DuplexStream {
@@ -139,7 +136,7 @@ impl Rig {
     }
 }
 
-fn store() -> Store {
+fn store(disk: &sim::Disk) -> Store {
     let config = Config {
         path: "/cache".into(),
         bytes_max: 64 << 20,
@@ -147,7 +144,21 @@ fn store() -> Store {
         ..Config::default()
     };
     let clock = Arc::new(sim::Clock::manual());
-    Store::open(Arc::new(sim::Disk::new(1)), clock, &config).expect("a flawless disk")
+    Store::open(Arc::new(disk.clone()), clock, &config).expect("a flawless disk")
+}
+
+fn begin(store: &Store, sequence: u64) -> Writer {
+    let key = Key::new(&segment_path("CH_1", "HD", sequence)).expect("a short path");
+    let etag = Bytes::from(format!("\"HD-{sequence}\""));
+    store
+        .begin(&key, Class::Live, etag)
+        .expect("room in the store")
+}
+
+fn put(store: &Store, sequence: u64, bytes: impl Into<Bytes>) {
+    let mut writer = begin(store, sequence);
+    writer.append(bytes.into()).expect("room in the store");
+    writer.commit().expect("room in the store");
 }
 
 async fn send(pipe: &mut DuplexStream, request: &str) {
@@ -487,6 +498,33 @@ async fn answers_before_the_next_request_is_whole() {
     send(&mut pipe, &format!("{request}GET /live/CH")).await;
     let answer = timeout(Duration::from_secs(1), read_until(&mut pipe, "one")).await;
     assert!(answer.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_is_told_to_who_needs_it_and_nobody_else() {
+    let disk = sim::Disk::new(1);
+    let filled = store(&disk);
+    put(&filled, 1, "at hand");
+    put(&filled, 2, vec![b'x'; 300_000]);
+    assert!(filled.flush(Duration::from_mins(1)));
+    drop(filled);
+    let rig = Rig::start_on(Limits::DATA, store(&disk));
+    assert_eq!(rig.get(SEGMENT_1).await.body, "at hand");
+    disk.forget();
+    disk.hang();
+    let cold = segment_path("CH_1", "HD", 2);
+    let others = async {
+        while rig.counters().requests < 2 {
+            yield_now().await;
+        }
+        assert_eq!(rig.get(SEGMENT_1).await.body, "at hand");
+        advance(Duration::from_secs(10)).await;
+    };
+    let (answer, ()) = tokio::join!(rig.get(&cold), others);
+    disk.resume();
+    assert_eq!(answer.status, 503);
+    assert_eq!(rig.counters().lookups_timed_out, 1);
+    assert_eq!(rig.get(&cold).await.body.len(), 300_000);
 }
 
 #[tokio::test(start_paused = true)]
