@@ -17,14 +17,15 @@ use super::{
     Engine,
     body::Chunks,
     format::{
-        Entry, Geometry, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
-        class_code, encode_footer, footer_pages,
+        Entry, Geometry, STREAMS, Slot, SlotState, Stream, Super, SuperState, class_code,
+        encode_footer, footer_pages,
     },
     index::Item,
     record::{DEAD_MAGIC, Header, pad},
     regions::Use,
     state::{Kill, Why},
     stored::Record,
+    survey::read_slot,
 };
 use crate::Class;
 
@@ -389,10 +390,7 @@ impl Log {
 
     /// Reads the slot of a region, without the entries in its footer.
     pub(super) fn read_slot(&self, region: u32) -> Option<Slot> {
-        let mut page = vec![0; usize::try_from(PAGE_BYTES).ok()?];
-        let offset = self.geometry().slot_offset(region);
-        let filled = self.engine.file.read_at(&mut page, offset).ok()?;
-        Slot::decode(page.get(..filled)?, region).ok().flatten()
+        read_slot(&*self.engine.file, self.geometry(), region)
     }
 
     /// Closes the open region of a stream after a failure in it.

@@ -44,6 +44,7 @@ mod recovery;
 mod regions;
 mod state;
 mod stored;
+mod survey;
 mod table;
 
 use std::{

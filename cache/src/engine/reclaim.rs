@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     body::Body,
-    format::{Entry, Slot, SlotState, Stream, class_code, decode_footer},
+    format::{Entry, Slot, SlotState, Stream, class_code},
     index::Item,
     log::{Log, Room, WRITE_BYTES, streams},
     recency::Recency,
@@ -22,6 +22,7 @@ use super::{
     regions::Use,
     state::{Why, bytes_of},
     stored::{Record, Stored},
+    survey::read_footer,
 };
 use crate::Class;
 
@@ -354,13 +355,8 @@ impl Log {
     /// All records of a sealed region, or `None` if its directory cannot be read.
     fn entries_of(&self, region: u32) -> Option<Vec<Entry>> {
         let mut slot = self.read_slot(region)?;
-        if slot.footer.entries > 0 {
-            let bytes = usize::try_from(slot.footer.entries).ok()? * super::format::ENTRY_BYTES;
-            let mut footer = vec![0; bytes.next_multiple_of(super::format::PAGE)];
-            let offset = self.geometry().page_offset(region, slot.footer.page);
-            self.engine.file.read_at(&mut footer, offset).ok()?;
-            slot.entries.extend(decode_footer(&footer, slot.footer)?);
-        }
+        let rest = read_footer(&*self.engine.file, self.geometry(), &slot)?;
+        slot.entries.extend(rest);
         Some(slot.entries)
     }
 }

@@ -1,0 +1,176 @@
+//! Telling what a store holds, from its directory and, where that fails, from its records.
+//!
+//! The directory of each span is read in one go; a sealed slot tells all of its region. Only open
+//! regions, and those whose slot or footer is damaged, are searched for records, page by page.
+//!
+//! Refuses: to write, and to say which of several records of one key counts.
+
+use weir_hal::File;
+
+use super::{
+    format::{
+        ENTRY_BYTES, Entry, Geometry, PAGE, Slot, SlotState, Stream, Super, class_code,
+        decode_footer,
+    },
+    record::Header,
+    stored::Record,
+};
+use crate::Class;
+
+/// Somebody who looks at a store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Survey<'a> {
+    pub(super) file: &'a dyn File,
+    pub(super) told: &'a Super,
+    /// It was left in order: what a search finds in an open region is durable.
+    pub(super) was_closed: bool,
+}
+
+/// A region as it was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) slot: Slot,
+    /// Behind the last record, if it was searched.
+    pub(super) end: Option<u32>,
+}
+
+impl Survey<'_> {
+    /// Adds to `found` all regions of a span that are neither unused nor bad.
+    ///
+    /// # Errors
+    /// That of the device, if the directory of the span could not be read in one go; then its
+    /// slots have been read one by one, and those that could not be have been searched.
+    pub(super) fn span(&self, span: u32, found: &mut Vec<Found>) -> Result<(), weir_hal::Error> {
+        let geometry = self.geometry();
+        let bytes = usize::try_from(geometry.directory_bytes()).unwrap_or(0);
+        let mut directory = vec![0; bytes];
+        let offset = geometry.directory_offset(span);
+        let outcome = self.file.read_at(&mut directory, offset).map(drop);
+        let first = span * geometry.span_regions;
+        let regions = (first..geometry.regions).zip(directory.chunks_exact(PAGE));
+        for (region, page) in regions.filter(|(region, _)| !self.told.is_bad(*region)) {
+            let slot = match &outcome {
+                Ok(()) => Slot::decode(page, region),
+                Err(_unreadable) => {
+                    let slot = read_slot(self.file, geometry, region);
+                    slot.map(Some).ok_or(())
+                }
+            };
+            found.extend(self.examine(region, slot));
+        }
+        outcome
+    }
+
+    /// What a region holds; `None` if it is free.
+    fn examine(&self, region: u32, slot: Result<Option<Slot>, ()>) -> Option<Found> {
+        match slot {
+            Ok(None) => None,
+            Ok(Some(slot)) => match slot.state {
+                SlotState::Free => Some(Found { slot, end: None }),
+                SlotState::Open => self.search(region, Some(slot), self.was_closed),
+                SlotState::Sealed => self.with_footer(slot),
+            },
+            Err(()) => self.search(region, None, false),
+        }
+    }
+
+    fn with_footer(&self, mut slot: Slot) -> Option<Found> {
+        let Some(rest) = read_footer(self.file, self.geometry(), &slot) else {
+            return self.search(slot.region, Some(slot), self.was_closed);
+        };
+        slot.entries.extend(rest);
+        Some(Found { slot, end: None })
+    }
+
+    /// Searches a region for records, of the generation of its slot if that is known.
+    fn search(&self, region: u32, slot: Option<Slot>, is_trusted: bool) -> Option<Found> {
+        let pages = self.geometry().region_pages();
+        let mut generation = slot.as_ref().map(|slot| slot.generation);
+        let (mut page, mut end, mut last) = (0, 0, None);
+        let mut entries: Vec<Entry> = Vec::new();
+        while page < pages {
+            let header = self.header(region, page, generation);
+            let fitting = header.and_then(|header| {
+                let length = header.pages().filter(|length| *length <= pages - page)?;
+                // Left over from before a former power cut.
+                let is_next = last.is_none_or(|last| header.sequence > last);
+                is_next.then_some((header, length))
+            });
+            let Some((header, length)) = fitting else {
+                page += 1;
+                continue;
+            };
+            generation = Some(header.generation);
+            last = Some(header.sequence);
+            entries.push(Entry {
+                hash: self.told.secret.hash(header.key.as_str().as_bytes()),
+                sequence: header.sequence,
+                page,
+                pages: length,
+                class: header.class,
+                is_killed: header.is_dead,
+                is_unverified: !is_trusted,
+            });
+            page += length;
+            end = page;
+        }
+        let slot = if let Some(slot) = slot {
+            Slot { entries, ..slot }
+        } else {
+            let rank = lowest(&entries);
+            Slot {
+                rank,
+                entries,
+                ..Slot::empty(region, SlotState::Sealed, Stream::Class(rank), generation?)
+            }
+        };
+        Some(Found {
+            slot,
+            end: Some(end),
+        })
+    }
+
+    fn header(&self, region: u32, page: u32, generation: Option<u64>) -> Option<Header> {
+        let place = (self.geometry(), region, page);
+        Record::read_header(self.file, place, generation)
+            .ok()
+            .flatten()
+    }
+
+    const fn geometry(&self) -> Geometry {
+        self.told.geometry
+    }
+}
+
+/// Reads the slot of a region, without the entries in its footer. `None` if it is unused, damaged
+/// or cannot be read.
+pub(super) fn read_slot(file: &dyn File, geometry: Geometry, region: u32) -> Option<Slot> {
+    let mut page = vec![0; PAGE];
+    let filled = file.read_at(&mut page, geometry.slot_offset(region)).ok()?;
+    Slot::decode(page.get(..filled)?, region).ok().flatten()
+}
+
+/// Reads the entries that a slot has no room for. `None` if they are damaged or cannot be read.
+pub(super) fn read_footer(file: &dyn File, geometry: Geometry, slot: &Slot) -> Option<Vec<Entry>> {
+    if slot.footer.entries == 0 {
+        return Some(Vec::new());
+    }
+    let bytes = usize::try_from(slot.footer.entries)
+        .ok()?
+        .checked_mul(ENTRY_BYTES)?;
+    if bytes as u64 > geometry.region_bytes || slot.footer.page >= geometry.region_pages() {
+        return None;
+    }
+    let mut footer = vec![0; bytes.next_multiple_of(PAGE)];
+    let offset = geometry.page_offset(slot.region, slot.footer.page);
+    file.read_at(&mut footer, offset).ok()?;
+    decode_footer(&footer, slot.footer)
+}
+
+/// The lowest class among records.
+pub(super) fn lowest(entries: &[Entry]) -> Class {
+    let classes = entries.iter().map(|entry| entry.class);
+    classes
+        .min_by_key(|class| class_code(*class))
+        .unwrap_or(Class::Low)
+}
