@@ -60,7 +60,9 @@ fn survey(engine: &Engine, told: &Super, was_closed: bool) -> Vec<Found> {
     };
     let mut found = Vec::new();
     for span in 0..told.geometry.spans() {
-        if let Err(error) = survey.span(span, &mut found) {
+        let (slots, outcome) = survey.slots(span);
+        found.extend(slots.into_iter().filter_map(|told| survey.examine(told)));
+        if let Err(error) = outcome {
             engine.ledger.read_errors.add_one();
             warn!(%error, span, "a part of the directory of the cache cannot be read");
         }

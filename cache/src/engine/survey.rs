@@ -26,6 +26,9 @@ pub(super) struct Survey<'a> {
     pub(super) was_closed: bool,
 }
 
+/// A region and what its slot tells: `None` if it was never used, `Err` if it is damaged.
+pub(super) type Told = (u32, Result<Option<Slot>, ()>);
+
 /// A region as it was found.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -35,12 +38,9 @@ pub(super) struct Found {
 }
 
 impl Survey<'_> {
-    /// Adds to `found` all regions of a span that are neither unused nor bad.
-    ///
-    /// # Errors
-    /// That of the device, if the directory of the span could not be read in one go; then its
-    /// slots have been read one by one, and those that could not be have been searched.
-    pub(super) fn span(&self, span: u32, found: &mut Vec<Found>) -> Result<(), weir_hal::Error> {
+    /// Reads the slots of a span, but for bad regions. An error is told beside them: the directory
+    /// could not be read in one go, so its slots have been read one by one.
+    pub(super) fn slots(&self, span: u32) -> (Vec<Told>, Result<(), weir_hal::Error>) {
         let geometry = self.geometry();
         let bytes = usize::try_from(geometry.directory_bytes()).unwrap_or(0);
         let mut directory = vec![0; bytes];
@@ -48,7 +48,8 @@ impl Survey<'_> {
         let outcome = self.file.read_at(&mut directory, offset).map(drop);
         let first = span * geometry.span_regions;
         let regions = (first..geometry.regions).zip(directory.chunks_exact(PAGE));
-        for (region, page) in regions.filter(|(region, _)| !self.told.is_bad(*region)) {
+        let good = regions.filter(|(region, _)| !self.told.is_bad(*region));
+        let slots = good.map(|(region, page)| {
             let slot = match &outcome {
                 Ok(()) => Slot::decode(page, region),
                 Err(_unreadable) => {
@@ -56,13 +57,13 @@ impl Survey<'_> {
                     slot.map(Some).ok_or(())
                 }
             };
-            found.extend(self.examine(region, slot));
-        }
-        outcome
+            (region, slot)
+        });
+        (slots.collect(), outcome)
     }
 
     /// What a region holds; `None` if it is free.
-    fn examine(&self, region: u32, slot: Result<Option<Slot>, ()>) -> Option<Found> {
+    pub(super) fn examine(&self, (region, slot): Told) -> Option<Found> {
         match slot {
             Ok(None) => None,
             Ok(Some(slot)) => match slot.state {
