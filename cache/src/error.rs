@@ -125,6 +125,27 @@ pub enum Error {
         #[source]
         source: weir_hal::Error,
     },
+    /// There is nothing to look at.
+    #[error(
+        "there is no cache in {}: name another path, or start weir once to have it made",
+        path.display()
+    )]
+    NoStore {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The file or its directory may not be read.
+    #[error(
+        "the cache in {} may not be read: look at it as root or as the user that weir runs as",
+        path.display()
+    )]
+    NotReadable {
+        /// The file, device or directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: weir_hal::Error,
+    },
     /// Another process keeps its objects there.
     #[error(
         "cache path {} is in use by another process: stop that process or change cache.path",

@@ -4,6 +4,8 @@
 //! [`Writer::commit`]. Readers may follow it from its first byte while it grows; they end well
 //! only if it is committed. What is served was complete and checked, or the read visibly fails.
 //!
+//! An [`Inspection`] looks at a store without opening it: for tools, beside a process that uses it.
+//!
 //! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
 //! who leaves what it wants back in the opaque `metadata` of each object.
 
@@ -13,6 +15,7 @@ mod key;
 mod object;
 mod store;
 
+pub use engine::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};

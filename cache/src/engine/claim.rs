@@ -23,8 +23,8 @@ use weir_hal::{Access, Disk, File, FileKind};
 use super::format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Super, SuperState, VERSION};
 use crate::{Config, Error};
 
-const STORE_NAME: &str = "store";
-const NEW_NAME: &str = "store.new";
+pub(super) const STORE_NAME: &str = "store";
+pub(super) const NEW_NAME: &str = "store.new";
 /// What an engine of one file an object left behind.
 const FORMER_SUFFIXES: [&str; 2] = ["object", "tmp"];
 /// Zeros written at once.
@@ -66,13 +66,6 @@ impl Claim {
         let told = self.told.geometry;
         let is_device = disk.kind(&self.path).ok() == Some(FileKind::BlockDevice);
         let bytes = self.file.bytes().map_err(refused(&self.path))?;
-        if bytes < told.file_bytes() {
-            return Err(Error::WrongSize {
-                path: self.path.clone(),
-                bytes,
-                bytes_told: told.file_bytes(),
-            });
-        }
         let bytes_max = if is_device {
             config.bytes_max.min(bytes)
         } else {
@@ -122,10 +115,6 @@ impl Claim {
 fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
     let directory = &config.path;
     let entries = disk.list(directory).map_err(refused(directory))?;
-    let is_former = |path: &Path| {
-        let suffix = path.extension().and_then(|suffix| suffix.to_str());
-        suffix.is_some_and(|suffix| FORMER_SUFFIXES.contains(&suffix))
-    };
     let former = entries.iter().filter(|entry| is_former(&entry.path));
     for entry in former {
         if !config.is_format_allowed {
@@ -151,6 +140,12 @@ fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
     Ok(claim)
 }
 
+/// Whether a path is that of an object of the former engine.
+pub(super) fn is_former(path: &Path) -> bool {
+    let suffix = path.extension().and_then(|suffix| suffix.to_str());
+    suffix.is_some_and(|suffix| FORMER_SUFFIXES.contains(&suffix))
+}
+
 /// Opens a file or device, whatever it holds.
 fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
     let file = disk.open(path, Access::ReadWrite).map_err(refused(path))?;
@@ -161,9 +156,7 @@ fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
         return format((file, lock), path, config, is_device.then_some(bytes));
     }
     let told = read_super(&*file, path)?;
-    if told.state == SuperState::Formatting {
-        return Err(Error::HalfFormatted { path: path.into() });
-    }
+    check_whole(&told, bytes, path)?;
     Ok(Claim {
         path: path.into(),
         was_closed: told.state == SuperState::Closed,
@@ -251,8 +244,25 @@ fn write_super(file: &dyn File, told: &Super) -> Result<(), weir_hal::Error> {
     file.sync()
 }
 
+/// Refuses a store that was not formatted to its end, or is cut short.
+pub(super) fn check_whole(told: &Super, bytes: u64, path: &Path) -> Result<(), Error> {
+    let path = path.to_owned();
+    if told.state == SuperState::Formatting {
+        return Err(Error::HalfFormatted { path });
+    }
+    let bytes_told = told.geometry.file_bytes();
+    if bytes < bytes_told {
+        return Err(Error::WrongSize {
+            path,
+            bytes,
+            bytes_told,
+        });
+    }
+    Ok(())
+}
+
 /// The super block that counts.
-fn read_super(file: &dyn File, path: &Path) -> Result<Super, Error> {
+pub(super) fn read_super(file: &dyn File, path: &Path) -> Result<Super, Error> {
     let mut blocks = [[0; PAGE]; 2];
     for (block, offset) in blocks.iter_mut().zip([0, PAGE_BYTES]) {
         file.read_at(block, offset).map_err(refused(path))?;

@@ -33,6 +33,7 @@ mod hash;
 mod head;
 mod hot;
 mod index;
+mod inspection;
 mod keeper;
 mod ledger;
 mod log;
@@ -57,6 +58,7 @@ use std::{
 use bytes::Bytes;
 use weir_hal::{Clock, Disk, File};
 
+pub use self::inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
 pub(crate) use self::{
     body::{Body, Sight},
     reading::Source,

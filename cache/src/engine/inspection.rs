@@ -1,0 +1,527 @@
+//! Looking at a store from outside, whether a process uses it or not.
+//!
+//! An [`Inspection`] finds what the next start would find, by the same [`Survey`], and takes no
+//! lock. While a process uses the store, a record may go while it is looked at: before anything
+//! is called damaged, the slot of its region is read again.
+//!
+//! Refuses: to write. What it finds damaged is told, not dropped.
+//!
+//! # Limits
+//! 40 bytes of memory for each record.
+
+use std::{
+    cmp::Reverse,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use weir_hal::{Access, Disk, File, FileKind, Wall};
+
+use super::{
+    claim::{self, NEW_NAME, STORE_NAME},
+    format::{Entry, PAGE_BYTES, SlotState, Super, SuperState, VERSION},
+    record::PIECE_BYTES,
+    stored::{ReadFailure, Record},
+    survey::{Found, Survey, read_slot},
+};
+use crate::{Class, Error, Key};
+
+/// A store as it was when it was opened to be looked at.
+#[derive(Debug)]
+pub struct Inspection {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    kind: FileKind,
+    file: Arc<dyn File>,
+    file_bytes: u64,
+    told: Super,
+    /// One a region.
+    regions: Vec<Seen>,
+    /// The one that counts of each key, in the order in which they lie in the file.
+    records: Vec<Recorded>,
+}
+
+/// A region at the first look.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    usage: Option<SlotState>,
+    generation: u64,
+    /// First page of the last record.
+    last_page: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Recorded {
+    region: u32,
+    entry: Entry,
+}
+
+impl Recorded {
+    fn bytes(&self) -> u64 {
+        u64::from(self.entry.pages) * PAGE_BYTES
+    }
+}
+
+/// Whether somebody uses a store, or how it was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// A process has it open.
+    InUse,
+    /// It was closed in order.
+    Closed,
+    /// The process that used it was ended, or the power failed.
+    Interrupted,
+}
+
+impl Condition {
+    /// A stable word for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in_use",
+            Self::Closed => "closed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What can be told of a store without reading its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The file or device.
+    pub path: PathBuf,
+    /// Which of the two.
+    pub kind: FileKind,
+    /// Version of the layout.
+    pub version: u32,
+    /// Whether it is in use, or how it was left.
+    pub condition: Condition,
+    /// Bytes of the file or device.
+    pub file_bytes: u64,
+    /// Bytes of each region.
+    pub region_bytes: u64,
+    /// Regions of the store: all that follow.
+    pub regions: u64,
+    /// Regions without records.
+    pub regions_free: u64,
+    /// Regions that records are added to.
+    pub regions_open: u64,
+    /// Regions that are full.
+    pub regions_sealed: u64,
+    /// Regions given up because the device failed in them.
+    pub regions_bad: u64,
+    /// What there is of each class.
+    pub classes: [(Class, Total); 4],
+}
+
+impl Summary {
+    /// What there is of all classes.
+    pub fn total(&self) -> Total {
+        let totals = self.classes.iter().map(|(_, total)| *total);
+        totals.fold(Total::default(), |sum, total| Total {
+            objects: sum.objects + total.objects,
+            bytes: sum.bytes + total.bytes,
+        })
+    }
+}
+
+/// Some objects together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Total {
+    /// How many.
+    pub objects: u64,
+    /// Bytes of their records, in pages of 4 KiB.
+    pub bytes: u64,
+}
+
+/// An object that the next start would find.
+#[derive(Debug)]
+pub struct Held {
+    record: Record,
+    recorded: Recorded,
+}
+
+impl Held {
+    /// The name.
+    pub const fn key(&self) -> &Key {
+        &self.record.header.key
+    }
+
+    /// How long it was thought to be wanted.
+    pub const fn class(&self) -> Class {
+        self.record.header.class
+    }
+
+    /// Bytes of the object.
+    pub const fn bytes(&self) -> u64 {
+        self.record.header.body_bytes
+    }
+
+    /// When it was written, to the second.
+    pub const fn written_at(&self) -> Wall {
+        Wall::from_nanos(self.record.header.written_at.saturating_mul(1_000_000_000))
+    }
+
+    /// What its writer left for its own use.
+    pub const fn metadata(&self) -> &Bytes {
+        &self.record.header.metadata
+    }
+
+    /// Bytes it takes in the store.
+    pub fn record_bytes(&self) -> u64 {
+        self.recorded.bytes()
+    }
+
+    /// The region it lies in.
+    pub const fn region(&self) -> u32 {
+        self.recorded.region
+    }
+
+    /// Its first page there.
+    pub const fn page(&self) -> u32 {
+        self.recorded.entry.page
+    }
+}
+
+/// A record that should tell an object and does not.
+#[derive(Debug)]
+pub struct Lost {
+    /// The region it lies in.
+    pub region: u32,
+    /// Its first page there.
+    pub page: u32,
+    /// Bytes it takes in the store.
+    pub record_bytes: u64,
+    /// Why it cannot be had.
+    pub flaw: Flaw,
+}
+
+/// Why bytes of a store cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Flaw {
+    /// It was written over, or was still being written, while it was looked at. No damage.
+    #[error("changed while it was read")]
+    Moved,
+    /// The header is not what was written.
+    #[error("damaged header")]
+    Header,
+    /// A piece of the body is not what was written.
+    #[error("damaged body, in the 256 KiB from byte {offset} of the object on")]
+    Body {
+        /// Where in the object the piece begins.
+        offset: u64,
+    },
+    /// The device cannot read.
+    #[error("unreadable at offset {offset} of the store")]
+    Unreadable {
+        /// Where in the file or device.
+        offset: u64,
+        /// Why not.
+        #[source]
+        source: weir_hal::Error,
+    },
+}
+
+impl Flaw {
+    /// A stable word for machines.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Header => "damaged_header",
+            Self::Body { .. } => "damaged_body",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// Whether the object would be dropped for it.
+    pub const fn is_damage(&self) -> bool {
+        !matches!(self, Self::Moved)
+    }
+}
+
+impl Inspection {
+    /// Takes stock of the store at `path`: a directory that holds one, a file or a block device.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// One sentence that says why there is no store that can be looked at.
+    pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, Error> {
+        let (path, kind) = locate(&*disk, path)?;
+        let file = disk.open(&path, Access::Read).map_err(refused(&path))?;
+        let file_bytes = file.bytes().map_err(refused(&path))?;
+        if file_bytes == 0 {
+            return Err(Error::NoStore { path });
+        }
+        let told = claim::read_super(&*file, &path)?;
+        claim::check_whole(&told, file_bytes, &path)?;
+        let unused = Seen {
+            usage: None,
+            generation: 0,
+            last_page: 0,
+        };
+        let mut inspection = Self {
+            disk,
+            path,
+            kind,
+            file,
+            file_bytes,
+            regions: vec![unused; told.geometry.regions as usize],
+            told,
+            records: Vec::new(),
+        };
+        inspection.take_stock();
+        Ok(inspection)
+    }
+
+    /// What can be told without reading the records.
+    pub fn summary(&self) -> Summary {
+        let geometry = self.told.geometry;
+        let count = |state: SlotState| {
+            let usages = self.regions.iter().filter_map(|region| region.usage);
+            usages.filter(|usage| *usage == state).count() as u64
+        };
+        let bad = (0..geometry.regions).filter(|region| self.told.is_bad(*region));
+        let (open, sealed, bad) = (
+            count(SlotState::Open),
+            count(SlotState::Sealed),
+            bad.count() as u64,
+        );
+        let classes = [Class::Live, Class::High, Class::Medium, Class::Low];
+        Summary {
+            path: self.path.clone(),
+            kind: self.kind,
+            version: VERSION,
+            condition: self.condition(),
+            file_bytes: self.file_bytes,
+            region_bytes: geometry.region_bytes,
+            regions: geometry.regions.into(),
+            regions_free: u64::from(geometry.regions) - open - sealed - bad,
+            regions_open: open,
+            regions_sealed: sealed,
+            regions_bad: bad,
+            classes: classes.map(|class| (class, self.total(class))),
+        }
+    }
+
+    /// All objects, in the order in which they lie in the store. Those that have gone since the
+    /// store was opened are left out. Each step reads a page or two.
+    pub fn objects(&self) -> impl Iterator<Item = Result<Held, Lost>> {
+        let records = self.records.iter();
+        records.filter_map(|recorded| self.meet(recorded).transpose())
+    }
+
+    /// The object of `key`, if there is one and it has not gone since the store was opened.
+    ///
+    /// # Errors
+    /// [`Lost`] if there should be one.
+    pub fn find(&self, key: &Key) -> Result<Option<Held>, Lost> {
+        let hash = self.told.secret.hash(key.as_str().as_bytes());
+        let mut records = self.records.iter();
+        let Some(recorded) = records.find(|recorded| recorded.entry.hash == hash) else {
+            return Ok(None);
+        };
+        let held = self.meet(recorded)?;
+        Ok(held.filter(|held| held.key() == key))
+    }
+
+    /// When the objects were written that have been in the store longest and shortest, by the order
+    /// of the log: one that was carried over counts as new there.
+    ///
+    /// `None` without objects, or if the head of one of the two cannot be read.
+    pub fn written_between(&self) -> Option<(Wall, Wall)> {
+        let sequence = |recorded: &&Recorded| recorded.entry.sequence;
+        let written_at = |recorded| Some(self.meet(recorded).ok()??.written_at());
+        let oldest = written_at(self.records.iter().min_by_key(sequence)?)?;
+        let newest = written_at(self.records.iter().max_by_key(sequence)?)?;
+        Some((oldest, newest))
+    }
+
+    /// The body of an object, in order, in pieces of 256 KiB of which each has been compared with
+    /// its sum.
+    pub fn pieces<'a>(&'a self, held: &'a Held) -> impl Iterator<Item = Result<Bytes, Flaw>> + 'a {
+        let pieces = held.record.header.sums.len() as u64;
+        (0..pieces).map(move |index| {
+            let piece = held.record.read_piece(&*self.file, index);
+            piece.map_err(|failure| self.flaw(held, index, failure))
+        })
+    }
+
+    /// Whether a process has the store open, or how it was left.
+    fn condition(&self) -> Condition {
+        // The lock is let go at once; a process that starts at this very moment is refused.
+        let lock = self.disk.open(&self.path, Access::Read);
+        let outcome = lock.and_then(|lock| lock.lock_exclusive());
+        let is_in_use = outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        match self.told.state {
+            _ if is_in_use => Condition::InUse,
+            SuperState::Closed => Condition::Closed,
+            SuperState::InUse | SuperState::Formatting => Condition::Interrupted,
+        }
+    }
+
+    fn total(&self, class: Class) -> Total {
+        let records = self.records.iter();
+        let records = records.filter(|recorded| recorded.entry.class == class);
+        records.fold(Total::default(), |sum, recorded| Total {
+            objects: sum.objects + 1,
+            bytes: sum.bytes + recorded.bytes(),
+        })
+    }
+
+    fn take_stock(&mut self) {
+        let survey = Survey {
+            file: &*self.file,
+            told: &self.told,
+            was_closed: self.told.state == SuperState::Closed,
+        };
+        let (mut regions, mut all) = (Vec::new(), Vec::new());
+        for span in 0..self.told.geometry.spans() {
+            // What cannot be read of the directory has been searched for.
+            let (slots, _outcome) = survey.slots(span);
+            for Found { slot, .. } in slots.into_iter().filter_map(|told| survey.examine(told)) {
+                let seen = Seen {
+                    usage: Some(slot.state),
+                    generation: slot.generation,
+                    last_page: slot.entries.last().map_or(0, |entry| entry.page),
+                };
+                regions.push((slot.region, seen));
+                let region = slot.region;
+                let alive = slot.entries.into_iter().filter(|entry| !entry.is_killed);
+                all.extend(alive.map(|entry| Recorded { region, entry }));
+            }
+        }
+        for (region, seen) in regions {
+            self.regions[region as usize] = seen;
+        }
+        self.records = self.newest(all);
+    }
+
+    /// Of each key the newest record, or the next older one if that did not get onto the disk as
+    /// a whole: as a start decides.
+    fn newest(&self, mut all: Vec<Recorded>) -> Vec<Recorded> {
+        all.sort_unstable_by_key(|recorded| {
+            (recorded.entry.hash, Reverse(recorded.entry.sequence))
+        });
+        let mut newest = Vec::with_capacity(all.len());
+        for group in all.chunk_by(|one, other| one.entry.hash == other.entry.hash) {
+            if let [newer @ .., oldest] = group {
+                let whole = newer.iter().find(|recorded| self.is_whole(recorded));
+                newest.push(*whole.unwrap_or(oldest));
+            }
+        }
+        newest.sort_unstable_by_key(|recorded| (recorded.region, recorded.entry.page));
+        newest
+    }
+
+    fn is_whole(&self, recorded: &Recorded) -> bool {
+        let held = self.meet(recorded).ok().flatten();
+        held.is_some_and(|held| {
+            !recorded.entry.is_unverified || held.record.check(&*self.file).is_ok()
+        })
+    }
+
+    /// Reads the head of a record; `None` if it has gone.
+    fn meet(&self, recorded: &Recorded) -> Result<Option<Held>, Lost> {
+        let Recorded { region, entry } = *recorded;
+        let place = (self.told.geometry, region, entry.page);
+        let generation = self.regions[region as usize].generation;
+        let flaw = match Record::read_header(&*self.file, place, Some(generation)) {
+            Ok(Some(header)) if header.is_dead => return Ok(None),
+            Ok(Some(header)) if header.pages() == Some(entry.pages) => {
+                let record = Record::new(header, entry.hash, place, false);
+                let recorded = *recorded;
+                return Ok(Some(Held { record, recorded }));
+            }
+            Ok(_) => Flaw::Header,
+            Err(source) => Flaw::Unreadable {
+                offset: self.told.geometry.page_offset(region, entry.page),
+                source,
+            },
+        };
+        if self.has_moved(recorded) {
+            return Ok(None);
+        }
+        Err(Lost {
+            region,
+            page: entry.page,
+            record_bytes: recorded.bytes(),
+            flaw,
+        })
+    }
+
+    /// Why a piece of an object cannot be had.
+    fn flaw(&self, held: &Held, piece: u64, failure: ReadFailure) -> Flaw {
+        let offset = piece * PIECE_BYTES as u64;
+        match failure {
+            _ if self.has_moved(&held.recorded) => Flaw::Moved,
+            ReadFailure::Device(source) => Flaw::Unreadable {
+                offset: held.record.body_offset() + offset,
+                source,
+            },
+            ReadFailure::Damaged | ReadFailure::Interrupted => Flaw::Body { offset },
+        }
+    }
+
+    /// Whether the store has let go of a record since the first look, or had not yet written it
+    /// as a whole then.
+    fn has_moved(&self, recorded: &Recorded) -> bool {
+        let Recorded { region, entry } = *recorded;
+        let seen = self.regions[region as usize];
+        if let Some(slot) = read_slot(&*self.file, self.told.geometry, region) {
+            let mut killed = slot.entries.iter().filter(|entry| entry.is_killed);
+            if slot.state == SlotState::Free
+                || slot.generation != seen.generation
+                || killed.any(|killed| killed.page == entry.page)
+            {
+                return true;
+            }
+        }
+        let place = (self.told.geometry, region, entry.page);
+        let header = Record::read_header(&*self.file, place, Some(seen.generation));
+        let is_dead = header.is_ok_and(|header| header.is_some_and(|header| header.is_dead));
+        let was_last = seen.usage == Some(SlotState::Open) && seen.last_page == entry.page;
+        is_dead || was_last && self.condition() == Condition::InUse
+    }
+}
+
+/// The file or device behind a path that a store was configured with.
+fn locate(disk: &dyn Disk, path: &Path) -> Result<(PathBuf, FileKind), Error> {
+    let kind = match disk.kind(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::NoStore { path: path.into() });
+        }
+        outcome => outcome.map_err(refused(path))?,
+    };
+    match kind {
+        FileKind::Regular | FileKind::BlockDevice => return Ok((path.into(), kind)),
+        FileKind::Other => return Err(Error::Unfit { path: path.into() }),
+        FileKind::Directory => {}
+    }
+    let store = path.join(STORE_NAME);
+    if let Ok(kind @ (FileKind::Regular | FileKind::BlockDevice)) = disk.kind(&store) {
+        return Ok((store, kind));
+    }
+    let entries = disk.list(path).map_err(refused(path))?;
+    let path = path.to_owned();
+    if entries.iter().any(|entry| claim::is_former(&entry.path)) {
+        return Err(Error::Former { path });
+    }
+    let new = path.join(NEW_NAME);
+    if disk.kind(&new).is_ok() {
+        return Err(Error::HalfFormatted { path: new });
+    }
+    Err(Error::NoStore { path })
+}
+
+/// What the refusal of the operating system means for somebody who only wants to look.
+fn refused(path: &Path) -> impl Fn(weir_hal::Error) -> Error + '_ {
+    move |source| {
+        let path = path.to_owned();
+        if source.kind() == ErrorKind::PermissionDenied {
+            Error::NotReadable { path, source }
+        } else {
+            Error::Unusable { path, source }
+        }
+    }
+}
