@@ -21,12 +21,15 @@ use weir_hal::{Access, Disk, File, FileKind, Wall};
 
 use super::{
     claim::{self, NEW_NAME, STORE_NAME},
-    format::{Entry, PAGE_BYTES, SlotState, Super, SuperState, VERSION},
-    record::PIECE_BYTES,
+    format::{Entry, PAGE_BYTES, Slot, SlotState, Super, SuperState, VERSION},
+    record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
     survey::{Found, Survey, read_slot},
 };
 use crate::{Class, Error, Key};
+
+/// Bytes of a header up to its generation.
+const RECORD_HEAD_BYTES: usize = 48;
 
 /// A store as it was when it was opened to be looked at.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Inspection {
     regions: Vec<Seen>,
     /// The one that counts of each key, in the order in which they lie in the file.
     records: Vec<Recorded>,
+    /// What looks like a record, but only a search met it, and its header is damaged.
+    damaged: Vec<Recorded>,
 }
 
 /// A region at the first look.
@@ -269,6 +274,7 @@ impl Inspection {
             regions: vec![unused; told.geometry.regions as usize],
             told,
             records: Vec::new(),
+            damaged: Vec::new(),
         };
         inspection.take_stock();
         Ok(inspection)
@@ -306,8 +312,10 @@ impl Inspection {
 
     /// All objects, in the order in which they lie in the store. Those that have gone since the
     /// store was opened are left out. Each step reads a page or two.
+    ///
+    /// In a region that no slot tells of, what is damaged beyond likeness is not told.
     pub fn objects(&self) -> impl Iterator<Item = Result<Held, Lost>> {
-        let records = self.records.iter();
+        let records = self.damaged.iter().chain(&self.records);
         records.filter_map(|recorded| self.meet(recorded).transpose())
     }
 
@@ -375,11 +383,15 @@ impl Inspection {
             told: &self.told,
             was_closed: self.told.state == SuperState::Closed,
         };
-        let (mut regions, mut all) = (Vec::new(), Vec::new());
+        let (mut regions, mut all, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         for span in 0..self.told.geometry.spans() {
             // What cannot be read of the directory has been searched for.
             let (slots, _outcome) = survey.slots(span);
-            for Found { slot, .. } in slots.into_iter().filter_map(|told| survey.examine(told)) {
+            for found in slots.into_iter().filter_map(|told| survey.examine(told)) {
+                if found.end.is_some() {
+                    damaged.extend(self.damaged_in(&found.slot));
+                }
+                let Found { slot, .. } = found;
                 let seen = Seen {
                     usage: Some(slot.state),
                     generation: slot.generation,
@@ -394,7 +406,45 @@ impl Inspection {
         for (region, seen) in regions {
             self.regions[region as usize] = seen;
         }
+        self.damaged = damaged;
         self.records = self.newest(all);
+    }
+
+    /// What lies between the records of a region and looks like one that was written there.
+    fn damaged_in(&self, slot: &Slot) -> Vec<Recorded> {
+        let geometry = self.told.geometry;
+        let mut damaged = Vec::new();
+        let mut next = slot.entries.iter().peekable();
+        let mut page = 0;
+        while page < geometry.region_pages() {
+            if let Some(entry) = next.next_if(|entry| entry.page == page) {
+                page += entry.pages;
+                continue;
+            }
+            let place = (geometry, slot.region, page);
+            let mut head = [0; RECORD_HEAD_BYTES];
+            let filled = self
+                .file
+                .read_at(&mut head, geometry.page_offset(slot.region, page));
+            let generation = filled.ok().and_then(|_| Header::generation_told(&head));
+            let is_damaged = generation == Some(slot.generation)
+                && matches!(Record::read_header(&*self.file, place, None), Ok(None));
+            if is_damaged {
+                let region = slot.region;
+                let entry = Entry {
+                    hash: 0,
+                    sequence: 0,
+                    page,
+                    pages: 1,
+                    class: slot.rank,
+                    is_killed: false,
+                    is_unverified: true,
+                };
+                damaged.push(Recorded { region, entry });
+            }
+            page += 1;
+        }
+        damaged
     }
 
     /// Of each key the newest record, or the next older one if that did not get onto the disk as
@@ -480,7 +530,7 @@ impl Inspection {
         let place = (self.told.geometry, region, entry.page);
         let header = Record::read_header(&*self.file, place, Some(seen.generation));
         let is_dead = header.is_ok_and(|header| header.is_some_and(|header| header.is_dead));
-        let was_last = seen.usage == Some(SlotState::Open) && seen.last_page == entry.page;
+        let was_last = seen.usage == Some(SlotState::Open) && seen.last_page <= entry.page;
         is_dead || was_last && self.condition() == Condition::InUse
     }
 }

@@ -143,6 +143,12 @@ impl Header {
             .then_some(bytes)
     }
 
+    /// The generation of the header that begins with `record`, by its own account, if it is that
+    /// of a record that was not killed.
+    pub(super) fn generation_told(record: &[u8]) -> Option<u64> {
+        record.starts_with(&MAGIC).then(|| u64_at(record, 40))?
+    }
+
     /// Bytes of the encoded header.
     pub(super) fn bytes(&self) -> usize {
         let fixed = FIXED_BYTES + self.key.as_str().len() + self.metadata.len() + SUM_BYTES;

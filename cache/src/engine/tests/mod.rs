@@ -3,6 +3,7 @@
 mod faults;
 mod follow;
 mod forbidding;
+mod inspection;
 mod memory;
 mod model;
 mod open;
