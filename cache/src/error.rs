@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// A file or device holds something else.
     #[error(
-        "{} holds something that is no cache: change cache.path or have it formatted, which \
+        "{} holds something that is no cache: change cache.path, or run weir with --format, which \
          destroys what is there",
         path.display()
     )]
@@ -29,8 +29,8 @@ pub enum Error {
     },
     /// The store was written by a newer version.
     #[error(
-        "the cache in {} is of version {version}, which is newer than this weir: update weir or \
-         have it formatted",
+        "the cache in {} is of version {version}, which is newer than this weir: update weir, or \
+         run it with --format, which destroys what is there",
         path.display()
     )]
     NewerVersion {
@@ -53,7 +53,8 @@ pub enum Error {
     },
     /// Both super blocks are damaged.
     #[error(
-        "the cache in {} is damaged at its very beginning: have it formatted",
+        "the cache in {} is damaged at its very beginning: run weir with --format, which destroys \
+         what is there",
         path.display()
     )]
     Broken {
@@ -62,7 +63,7 @@ pub enum Error {
     },
     /// Formatting was broken off.
     #[error(
-        "the cache in {} was not formatted to its end: have it formatted again",
+        "the cache in {} was not formatted to its end: run weir with --format",
         path.display()
     )]
     HalfFormatted {
@@ -71,8 +72,8 @@ pub enum Error {
     },
     /// The store is shorter than it says.
     #[error(
-        "the cache in {} is {bytes} bytes long where {bytes_told} are expected: restore it or have \
-         it formatted",
+        "the cache in {} is {bytes} bytes long where {bytes_told} are expected: restore it, or run \
+         weir with --format, which destroys what is there",
         path.display()
     )]
     WrongSize {
@@ -85,8 +86,8 @@ pub enum Error {
     },
     /// The directory holds the objects of a former version, one file each.
     #[error(
-        "cache path {} holds objects of a former version: remove its *.object files or have it \
-         formatted",
+        "cache path {} holds objects of a former version: remove its *.object files, or run weir \
+         with --format, which does",
         path.display()
     )]
     Former {

@@ -62,6 +62,15 @@ pub struct App<M: Multicast> {
     management: Box<dyn Listener>,
 }
 
+/// What becomes of what stands at `cache.path` when the appliance starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldCache {
+    /// It must be a cache, which is opened; or nothing, and a cache is made.
+    Keep,
+    /// It is formatted, whatever it was.
+    Format,
+}
+
 /// What the store is told, out of the configuration.
 pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
     weir_cache::Config {
@@ -107,11 +116,11 @@ pub async fn orders<M: Multicast>(
 }
 
 impl<M: Multicast> App<M> {
-    /// Opens every listener and the store. Must be called within a tokio runtime.
+    /// Opens every listener, then the store. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`AppError`] with one sentence that names the address or path and the remedy.
-    pub fn build(config: Config, board: Board<M>) -> Result<Self, AppError> {
+    pub fn build(config: Config, board: Board<M>, old: OldCache) -> Result<Self, AppError> {
         let listen = |address: SocketAddr, key: &'static str| {
             let opened = board.network.listen(address);
             opened.map_err(|source| AppError::listen(key, source))
@@ -124,7 +133,11 @@ impl<M: Multicast> App<M> {
         let data = data.collect::<Result<Vec<_>, _>>()?;
         let management = listen(config.management.listen, "management.listen")?;
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        let store = Store::open(disk, clock, &store_config(&config.cache))?;
+        let store_config = weir_cache::Config {
+            is_format_allowed: old == OldCache::Format,
+            ..store_config(&config.cache)
+        };
+        let store = Store::open(disk, clock, &store_config)?;
         Ok(Self {
             board,
             config,

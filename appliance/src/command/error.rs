@@ -2,7 +2,7 @@
 //!
 //! Source of the codes: `sysexits.h` (BSD).
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use super::{analyze::AnalyzeError, probe::ProbeError, segment};
 use crate::{app::AppError, config::LoadError, demo::DemoError, send};
@@ -56,6 +56,42 @@ pub enum CommandError {
     /// There is no live stream to measure.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// There is no cache that can be looked at.
+    #[error(transparent)]
+    Cache(#[from] weir_cache::Error),
+    /// Some objects of the cache are damaged.
+    #[error(
+        "{objects} of the objects in {} would be dropped: they are damaged or cannot be read",
+        path.display()
+    )]
+    Dropped {
+        /// How many.
+        objects: usize,
+        /// The cache.
+        path: PathBuf,
+    },
+    /// The cache has no object of that name.
+    #[error(
+        "there is no {key} in the cache in {}: `weir cache list` tells what there is",
+        path.display()
+    )]
+    NoObject {
+        /// The name, fit to be shown.
+        key: String,
+        /// The cache.
+        path: PathBuf,
+    },
+    /// An object of the cache cannot be had.
+    #[error("cannot export {key} from the cache in {}", path.display())]
+    Flawed {
+        /// The name, fit to be shown.
+        key: String,
+        /// The cache.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        flaw: weir_cache::Flaw,
+    },
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -77,7 +113,13 @@ impl CommandError {
             Self::Demo(DemoError::Thread(_)) | Self::Runtime(_) | Self::Probe(_) => {
                 ExitStatus::Unavailable
             }
-            Self::Analyze(_) | Self::Segment(_) | Self::Output(_) => ExitStatus::Io,
+            Self::NoObject { .. } => ExitStatus::Unavailable,
+            Self::Analyze(_)
+            | Self::Segment(_)
+            | Self::Cache(_)
+            | Self::Dropped { .. }
+            | Self::Flawed { .. }
+            | Self::Output(_) => ExitStatus::Io,
         }
     }
 
@@ -90,6 +132,9 @@ impl CommandError {
 fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
+        AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
+            ExitStatus::Configuration
+        }
         AppError::Store(_) => ExitStatus::Io,
     }
 }

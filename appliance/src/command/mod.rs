@@ -5,6 +5,7 @@
 //! error a command ended with, which `main` does, once.
 
 pub mod analyze;
+pub mod cache;
 pub mod check;
 pub mod demo;
 mod error;
@@ -27,8 +28,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  done
   64  the command line cannot be obeyed
-  69  a port, group, interface or source is not to be had
-  74  a file cannot be read or written
+  69  a port, group, interface, source or object is not to be had
+  74  a file cannot be read or written, or is damaged
   78  the configuration has mistakes
 
 Start with `weir demo`: it needs no configuration and no network.";
@@ -78,6 +79,9 @@ pub enum Command {
     /// `weir send`
     #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
     Send(send::Arguments),
+    /// `weir cache`
+    #[command(about = cache::ABOUT, after_help = cache::EXAMPLES)]
+    Cache(cache::Arguments),
 }
 
 impl Command {
@@ -105,6 +109,7 @@ impl Arguments {
             Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
+            Command::Cache(arguments) => cache::execute(&arguments, board, terminal),
         }
     }
 }

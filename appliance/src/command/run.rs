@@ -12,7 +12,7 @@ use weir_hal::{Board, Disk, Multicast};
 
 use super::{CommandError, Terminal, check::tell};
 use crate::{
-    app::{App, RELOADS_MAX},
+    app::{App, OldCache, RELOADS_MAX},
     config::{Config, LoadError, load},
 };
 
@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   weir run
   weir run --config test.toml
+  weir run --format
 
 SIGTERM and Ctrl-C drain: answers under way complete, then weir exits with 0, within 5 s.
 SIGHUP reads the configuration again: channels that have not changed are not disturbed.";
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "/etc/weir/weir.toml")]
     pub config: PathBuf,
+    /// Format whatever is at `cache.path` first. Destroys it; do so once, not at each start.
+    #[arg(long)]
+    pub format: bool,
 }
 
 /// Runs the appliance until a signal ends it.
@@ -43,7 +47,7 @@ pub fn execute<M: Multicast>(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let config = tell(load(&*board.disk, &arguments.config), terminal)?.config;
-    on_runtime(run(config, &arguments.config, board))
+    on_runtime(run(config, arguments, board))
 }
 
 /// Runs `work` on the runtime that everything but the data path stands on, and does not wait for
@@ -66,14 +70,19 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 async fn run<M: Multicast>(
     config: Config,
-    file: &std::path::Path,
+    arguments: &Arguments,
     board: &Board<M>,
 ) -> Result<(), CommandError> {
-    let app = App::build(config, board.clone())?;
+    let old = if arguments.format {
+        OldCache::Format
+    } else {
+        OldCache::Keep
+    };
+    let app = App::build(config, board.clone(), old)?;
     let (reload, reloads) = mpsc::channel(RELOADS_MAX);
     let watching = tokio::spawn(reload_on_hang_up(
         Arc::clone(&board.disk),
-        file.to_owned(),
+        arguments.config.clone(),
         reload,
     ));
     let outcome = app.run(interrupted()?, reloads).await;

@@ -3,7 +3,7 @@
 //! A reader that is no terminal gets plain text, and never a progress bar. Refuses: deciding what
 //! is told; it only decides how.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table, TableStyle};
@@ -16,6 +16,9 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 
 /// Looks of every progress bar.
 const PROGRESS: &str = "{msg} {wide_bar} {percent:>3} %  {bytes_per_sec}, {eta} left";
+
+/// Bytes of output that are collected before they are written.
+const OUTPUT_BYTES: usize = 64 * 1024;
 
 /// Columns from which a table is fitted to the terminal; below, wrapped cells help nobody.
 const WIDTH_MIN: u16 = 60;
@@ -126,6 +129,11 @@ impl Terminal {
         written
             .and_then(|()| output.flush())
             .map_err(CommandError::Output)
+    }
+
+    /// Standard output for much at once. It must be flushed, or what is left is lost.
+    pub fn output(self) -> impl Write {
+        BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock())
     }
 
     /// Writes `text` and a line end to standard error. If even that fails, nobody is there to tell.

@@ -24,7 +24,7 @@ use weir_hal::{Board, Destination, InterfaceName, Multicast};
 pub use addresses::Addresses;
 
 use crate::{
-    app::{App, AppError, RELOADS_MAX},
+    app::{App, AppError, OldCache, RELOADS_MAX},
     config::{
         ByteSize, Cache, Channel, Config, Http, Management, Node, Priority, Rendition,
         SegmentConfig, Source, Transport,
@@ -89,7 +89,11 @@ impl<M: Multicast> Demo<M> {
         let mut attempts = 1;
         let (app, addresses) = loop {
             let addresses = free_addresses(&*board.network)?;
-            match App::build(config(addresses, scratch.path()), board.clone()) {
+            match App::build(
+                config(addresses, scratch.path()),
+                board.clone(),
+                OldCache::Keep,
+            ) {
                 Ok(app) => break (app, addresses),
                 Err(error) if is_port_lost(&error) && attempts < BUILD_ATTEMPTS_MAX => {
                     attempts += 1;

@@ -28,3 +28,4 @@ pub use analyzer::Analyzer;
 pub use clock::{PcrClock, PcrPoint, PcrSurvey};
 pub use indicator::{Indicator, Indicators, Priority};
 pub use report::{AbsentPid, LimitsReport, PcrReport, PidReport, Report, ServiceReport};
+pub(crate) use text::is_shown;

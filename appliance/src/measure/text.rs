@@ -36,7 +36,7 @@ const fn line_break(character: char) -> char {
 }
 
 /// False for what a terminal would obey instead of showing.
-fn is_shown(character: char) -> bool {
+pub(crate) fn is_shown(character: char) -> bool {
     let is_format = matches!(
         character,
         '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'

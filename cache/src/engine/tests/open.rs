@@ -63,8 +63,8 @@ fn a_file_of_something_else_is_left_as_it_is() {
     drop(file);
     assert_eq!(
         refusal(disk.clone()),
-        "/cache holds something that is no cache: change cache.path or have it formatted, which \
-         destroys what is there"
+        "/cache holds something that is no cache: change cache.path, or run weir with --format, \
+         which destroys what is there"
     );
     let mut content = [0; 9];
     let file = disk.open(Path::new("/cache"), Access::Read).unwrap();
@@ -114,8 +114,8 @@ fn each_kind_of_unusable_store_has_its_sentence() {
     let newer = |file: &dyn weir_hal::File| set_in_super_blocks(file, 8, 3);
     assert_eq!(
         refusal_after(newer),
-        "the cache in /cache/store is of version 3, which is newer than this weir: update weir or \
-         have it formatted"
+        "the cache in /cache/store is of version 3, which is newer than this weir: update weir, or \
+         run it with --format, which destroys what is there"
     );
     let older = |file: &dyn weir_hal::File| set_in_super_blocks(file, 8, 1);
     assert_eq!(
@@ -129,18 +129,19 @@ fn each_kind_of_unusable_store_has_its_sentence() {
     };
     assert_eq!(
         refusal_after(damaged),
-        "the cache in /cache/store is damaged at its very beginning: have it formatted"
+        "the cache in /cache/store is damaged at its very beginning: run weir with --format, which \
+         destroys what is there"
     );
     let short = |file: &dyn weir_hal::File| file.resize(1_000_000).unwrap();
     assert_eq!(
         refusal_after(short),
-        "the cache in /cache/store is 1000000 bytes long where 31727616 are expected: restore it \
-         or have it formatted"
+        "the cache in /cache/store is 1000000 bytes long where 31727616 are expected: restore it, \
+         or run weir with --format, which destroys what is there"
     );
     let half = |file: &dyn weir_hal::File| set_in_super_blocks(file, 56, 2);
     assert_eq!(
         refusal_after(half),
-        "the cache in /cache/store was not formatted to its end: have it formatted again"
+        "the cache in /cache/store was not formatted to its end: run weir with --format"
     );
 }
 
@@ -152,8 +153,8 @@ fn objects_of_the_former_engine_are_named_and_left_alone() {
     disk.open(former, Access::Create).unwrap();
     assert_eq!(
         refusal(disk.clone()),
-        "cache path /cache holds objects of a former version: remove its *.object files or have \
-         it formatted"
+        "cache path /cache holds objects of a former version: remove its *.object files, or run \
+         weir with --format, which does"
     );
     assert!(disk.kind(former).is_ok());
     let config = Config {
