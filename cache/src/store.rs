@@ -49,6 +49,9 @@ pub struct Config {
     /// Bytes of a region, from 16 KiB to 128 MiB; by default as suits `bytes_max`. A store that
     /// exists keeps its regions. No object may be longer than a region.
     pub region_bytes: Option<u64>,
+    /// Bytes a second at which what is on disk is read and compared with its sums, for rot that
+    /// nobody would meet until it is too late; 0 for not at all.
+    pub scrub_bytes_per_s: u64,
     /// Whether whatever is at `path` is formatted, and lost, instead of opened.
     pub is_format_allowed: bool,
 }
@@ -120,6 +123,12 @@ pub struct Counters {
     pub bytes_admitted: u64,
     /// Bytes of all writes to the disk.
     pub bytes_written: u64,
+    /// Bytes read in search of rot.
+    pub scrubbed_bytes: u64,
+    /// Times that all of the store was read so.
+    pub scrub_passes: u64,
+    /// Objects found damaged or unreadable so, and dropped.
+    pub scrub_errors: u64,
 }
 
 /// A store of objects. Clones are the same store; the last one dropped closes it.

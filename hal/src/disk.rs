@@ -176,11 +176,16 @@ pub trait File: Debug + Send + Sync {
     /// is asked for. Advice, which not all systems take.
     fn advise_random(&self);
 
+    /// Says that the bytes of a range will not be wanted soon: what the system keeps of them in
+    /// memory may go, in whole pages. Advice, which not all systems take. Nothing written is lost.
+    fn forget(&self, offset: u64, bytes: u64);
+
     /// Makes a regular file `bytes` long. What is added reads as zeros and has its room reserved,
     /// where the file system can do so; what is beyond is cut off.
     ///
     /// # Errors
-    /// [`Error::Disk`] with kind `StorageFull` when there is no room; for a block device.
+    /// [`Error::Disk`] with kind `StorageFull` when there is no room; for a block device. The file
+    /// is then as long as it was.
     fn resize(&self, bytes: u64) -> Result<(), Error>;
 
     /// Present size in bytes.

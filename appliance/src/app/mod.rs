@@ -77,6 +77,7 @@ pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
         path: cache.path.clone(),
         bytes_max: cache.size.0,
         memory_bytes_max: usize::try_from(cache.memory.0).unwrap_or(usize::MAX),
+        scrub_bytes_per_s: cache.scrub.0,
         ..weir_cache::Config::default()
     }
 }

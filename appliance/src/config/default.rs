@@ -8,6 +8,13 @@ use std::{
 
 use super::{ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig};
 
+/// How long one search of the whole cache for rot takes: short beside the years in which media
+/// forget, long beside the load that it is.
+const SCRUB_PASS_S: u64 = 30 * 24 * 3600;
+
+/// A rate that no device notices.
+const SCRUB_MIN: u64 = 64 << 10;
+
 impl Default for Config {
     /// Everything at its default, and neither channels nor origins.
     fn default() -> Self {
@@ -48,11 +55,23 @@ impl Default for Management {
 
 impl Default for Cache {
     fn default() -> Self {
+        let size = ByteSize(10 << 30);
         Self {
             path: PathBuf::from("/var/lib/weir/cache"),
-            size: ByteSize(10 << 30),
+            size,
             memory: ByteSize(64 << 20),
+            scrub: scrub_for(size),
         }
+    }
+}
+
+/// Bytes a second that read a cache of a `size` in 30 days, in whole KiB; at least 64 KiB.
+pub(super) const fn scrub_for(size: ByteSize) -> ByteSize {
+    let rate = size.0.div_ceil(SCRUB_PASS_S).next_multiple_of(1 << 10);
+    if rate > SCRUB_MIN {
+        ByteSize(rate)
+    } else {
+        ByteSize(SCRUB_MIN)
     }
 }
 

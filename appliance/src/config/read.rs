@@ -9,6 +9,7 @@ use std::{
 use super::{
     ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
     channel::read_channels,
+    default::scrub_for,
     mistake::{Ledger, Place, quoted},
     route::read_pull,
     section::{Found, Section},
@@ -104,6 +105,7 @@ fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache {
     let path = section.text("path", absolute_path, ledger);
     let size = section.text("size", cache_size, ledger);
     let memory = section.text("memory", cache_size, ledger);
+    let scrub = section.text("scrub", ByteSize::parse, ledger);
     let is_size_known = size.is_some() || !section.has("size");
     section.finish(ledger);
     let size = size.map_or(default.size, |size| size.value);
@@ -116,6 +118,7 @@ fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache {
         path: path.map_or(default.path, |path| path.value),
         size,
         memory: memory.map_or(default.memory.min(size), |memory| memory.value),
+        scrub: scrub.map_or(scrub_for(size), |scrub| scrub.value),
     }
 }
 

@@ -42,7 +42,7 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen management cache path size memory segment target window \
+    let all = "node name http listen management cache path size memory scrub segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
         sources interface program origin urls route";
     for key in all.split_whitespace() {
@@ -66,6 +66,14 @@ fn what_is_not_told_is_at_its_default() {
     assert_eq!(config.channels[0].priority, Priority::Medium);
     assert_eq!(config.channels[0].renditions[0].interface, None);
     assert_eq!(config.channels[0].renditions[0].program, None);
+}
+
+#[test]
+fn a_whole_cache_is_scrubbed_in_thirty_days_unless_told_otherwise() {
+    let scrub = |cache: &str| accepted(&format!("{cache}\n{SMALLEST}")).config.cache.scrub;
+    assert_eq!(scrub("cache.size = \"4TB\""), ByteSize(1_508 << 10));
+    assert_eq!(scrub("cache.size = \"8GiB\""), ByteSize(64 << 10));
+    assert_eq!(scrub("cache.scrub = \"0B\""), ByteSize(0));
 }
 
 #[test]

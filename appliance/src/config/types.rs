@@ -79,6 +79,9 @@ pub struct Cache {
     /// Bytes in memory for objects being written, 1 MiB to `size`. Default: 64 MiB, or `size` if
     /// that is less.
     pub memory: ByteSize,
+    /// Bytes a second at which what is on disk is searched for rot; 0 for never. Default: as much
+    /// as reads `size` in 30 days, and at least 64 KiB.
+    pub scrub: ByteSize,
 }
 
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.

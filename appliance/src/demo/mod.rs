@@ -168,6 +168,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             path: cache.to_owned(),
             size: ByteSize(CACHE_BYTES),
             memory: ByteSize(CACHE_MEMORY_BYTES),
+            scrub: ByteSize(0),
         },
         segment: SegmentConfig {
             target: Duration::from_secs(2),

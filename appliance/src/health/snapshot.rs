@@ -212,6 +212,12 @@ counters! {
         bytes_admitted,
         /// Bytes of all writes to the disk.
         bytes_written,
+        /// Bytes read from disk and compared with their checksums, in search of rot.
+        scrubbed_bytes,
+        /// Times that all of the store was searched for rot.
+        scrub_passes,
+        /// Objects found damaged or unreadable by that search, and dropped.
+        scrub_errors,
     }
 }
 
@@ -251,6 +257,9 @@ impl From<weir_cache::Counters> for StoreCounters {
             syncs,
             bytes_admitted,
             bytes_written,
+            scrubbed_bytes,
+            scrub_passes,
+            scrub_errors,
         } = counters;
         Self {
             objects,
@@ -285,6 +294,9 @@ impl From<weir_cache::Counters> for StoreCounters {
             syncs,
             bytes_admitted,
             bytes_written,
+            scrubbed_bytes,
+            scrub_passes,
+            scrub_errors,
         }
     }
 }

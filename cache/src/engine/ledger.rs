@@ -29,6 +29,9 @@ pub(crate) struct Ledger {
     pub(crate) pieces_warm: Count,
     pub(crate) pieces_cold: Count,
     pub(crate) pieces_ahead: Count,
+    pub(crate) scrubbed_bytes: Count,
+    pub(crate) scrub_passes: Count,
+    pub(crate) scrub_errors: Count,
 }
 
 impl Ledger {
@@ -54,6 +57,9 @@ impl Ledger {
             pieces_warm: Count::default(),
             pieces_cold: Count::default(),
             pieces_ahead: Count::default(),
+            scrubbed_bytes: Count::default(),
+            scrub_passes: Count::default(),
+            scrub_errors: Count::default(),
         }
     }
 }

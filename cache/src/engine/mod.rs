@@ -43,6 +43,7 @@ mod reclaim;
 mod record;
 mod recovery;
 mod regions;
+mod scrub;
 mod state;
 mod stored;
 mod survey;
@@ -68,7 +69,7 @@ pub(crate) use self::{
 };
 use self::{
     claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret, keeper::Keeper,
-    ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, state::State,
+    ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub, state::State,
 };
 use crate::{Class, Config, Counters, Error, Key};
 
@@ -113,7 +114,12 @@ impl Running {
         engine.file.advise_random();
         let keeper = Keeper::new(Arc::clone(&engine), log);
         running.spawn("weir-store", move || keeper.run())?;
-        running.spawn("weir-store-tick", move || engine.tick())?;
+        let ticking = Arc::clone(&engine);
+        running.spawn("weir-store-tick", move || ticking.tick())?;
+        if config.scrub_bytes_per_s > 0 {
+            let scrub = Scrub::new(engine, config.scrub_bytes_per_s);
+            running.spawn("weir-store-scrub", move || scrub.run())?;
+        }
         Ok(running)
     }
 
@@ -158,7 +164,7 @@ pub(crate) struct Engine {
     work: Condvar,
     /// Wakes those who wait for a flush.
     progress: Condvar,
-    /// Wakes the thread that ticks when the store is closed.
+    /// Wakes the threads that tick and scrub when the store is closed.
     closing: Condvar,
 }
 
@@ -277,6 +283,9 @@ impl Engine {
             syncs: ledger.syncs.value(),
             bytes_admitted: ledger.bytes_admitted.value(),
             bytes_written: ledger.bytes_written.value(),
+            scrubbed_bytes: ledger.scrubbed_bytes.value(),
+            scrub_passes: ledger.scrub_passes.value(),
+            scrub_errors: ledger.scrub_errors.value(),
         }
     }
 

@@ -197,6 +197,14 @@ impl crate::File for File {
         let _is_taken = posix_fadvise(&self.inner, 0, 0, advice).is_ok();
     }
 
+    fn forget(&self, offset: u64, bytes: u64) {
+        if let (Ok(offset), Ok(bytes)) = (i64::try_from(offset), i64::try_from(bytes)) {
+            let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+            // A file system that does not take advice keeps what it has.
+            posix_fadvise(&self.inner, offset, bytes, advice).unwrap_or(());
+        }
+    }
+
     fn resize(&self, bytes: u64) -> Result<(), Error> {
         let failed = failed("resize", &self.path);
         let before = self.bytes()?;
@@ -209,7 +217,11 @@ impl crate::File for File {
                 Ok(()) => return Ok(()),
                 // The file system cannot reserve room: it will be taken when it is written.
                 Err(Errno::EOPNOTSUPP) => {}
-                Err(error) => return Err(failed(error.into())),
+                Err(error) => {
+                    // It may have been given a part of the room, which nobody would ever use.
+                    drop(self.inner.set_len(before));
+                    return Err(failed(error.into()));
+                }
             }
         }
         self.inner.set_len(bytes).map_err(failed)

@@ -404,6 +404,10 @@ impl crate::File for File {
 
     fn advise_random(&self) {}
 
+    fn forget(&self, _offset: u64, _bytes: u64) {
+        // There is no other memory that it could go to.
+    }
+
     fn resize(&self, bytes: u64) -> Result<(), Error> {
         self.disk.act("resize", &self.path, |state| {
             let mut content = self.inode.lock();

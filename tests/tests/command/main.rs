@@ -1,6 +1,8 @@
 //! The command line as scripts and people meet it: exit codes, what goes to which stream, and
 //! that what is printed fits its reader.
 
+mod cache;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,8 +12,8 @@ use std::{
 use tempfile::TempDir;
 use weir_tests::{process::weir_binary, stream::Encoder};
 
-const COMMANDS: [&str; 7] = [
-    "demo", "run", "check", "analyze", "segment", "probe", "send",
+const COMMANDS: [&str; 8] = [
+    "demo", "run", "check", "analyze", "segment", "probe", "send", "cache",
 ];
 
 const GOOD: &str = "[[channel]]\nid = \"CH_1\"\n[[channel.rendition]]\nname = \"HD\"\n\

@@ -103,12 +103,11 @@ impl Place {
     ) -> Result<Inspection, CommandError> {
         let path = match &self.path {
             Some(path) => path.clone(),
-            None => {
-                tell(load(&*board.disk, &self.config), terminal)?
-                    .config
-                    .cache
-                    .path
-            }
+            // What is suspicious in it is not the point here.
+            None => match load(&*board.disk, &self.config) {
+                Ok(parsed) => parsed.config.cache.path,
+                refused => tell(refused, terminal)?.config.cache.path,
+            },
         };
         let spinner = terminal.spinner("looking through the cache");
         let inspection = Inspection::open(Arc::clone(&board.disk), &path);

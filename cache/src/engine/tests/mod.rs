@@ -10,6 +10,7 @@ mod open;
 mod power;
 mod reading;
 mod room;
+mod scrub;
 mod traces;
 
 use std::{
