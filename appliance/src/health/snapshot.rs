@@ -221,10 +221,20 @@ counters! {
     }
 }
 
+/// Takes counters over by name. They are taken apart in full, so that one which is added there is
+/// missed here by the compiler.
+macro_rules! taken_over {
+    ($counters:expr, $($name:ident),+ $(,)?) => {{
+        let weir_cache::Counters { is_offline, $($name),+ } = $counters;
+        let is_offline = is_offline.into();
+        StoreCounters { is_offline, $($name),+ }
+    }};
+}
+
 impl From<weir_cache::Counters> for StoreCounters {
     fn from(counters: weir_cache::Counters) -> Self {
-        // Taken apart in full, so that a counter added there is missed here by the compiler.
-        let weir_cache::Counters {
+        taken_over!(
+            counters,
             objects,
             bytes,
             bytes_max,
@@ -241,7 +251,6 @@ impl From<weir_cache::Counters> for StoreCounters {
             regions,
             regions_used,
             regions_bad,
-            is_offline,
             hits,
             misses,
             commits,
@@ -260,44 +269,7 @@ impl From<weir_cache::Counters> for StoreCounters {
             scrubbed_bytes,
             scrub_passes,
             scrub_errors,
-        } = counters;
-        Self {
-            objects,
-            bytes,
-            bytes_max,
-            memory_bytes,
-            memory_bytes_max,
-            index_bytes,
-            hot_bytes,
-            hot_bytes_max,
-            hot_hits,
-            hot_evictions,
-            pieces_warm,
-            pieces_cold,
-            pieces_ahead,
-            regions,
-            regions_used,
-            regions_bad,
-            is_offline: is_offline.into(),
-            hits,
-            misses,
-            commits,
-            aborts,
-            evictions,
-            reinsertions,
-            read_errors,
-            write_errors,
-            refused_no_space,
-            refused_no_memory,
-            recovered,
-            discarded,
-            syncs,
-            bytes_admitted,
-            bytes_written,
-            scrubbed_bytes,
-            scrub_passes,
-            scrub_errors,
-        }
+        )
     }
 }
 

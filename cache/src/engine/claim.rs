@@ -15,6 +15,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
+    thread::yield_now,
 };
 
 use tracing::{info, warn};
@@ -27,6 +28,8 @@ pub(super) const STORE_NAME: &str = "store";
 pub(super) const NEW_NAME: &str = "store.new";
 /// What an engine of one file an object left behind.
 const FORMER_SUFFIXES: [&str; 2] = ["object", "tmp"];
+/// Attempts to take a lock that is held.
+const LOCK_TRIES: usize = 64;
 /// Zeros written at once.
 const ZERO_BYTES: u64 = 64 * PAGE_BYTES;
 
@@ -168,7 +171,16 @@ fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
 
 fn lock(disk: &dyn Disk, file: &Path, path: &Path) -> Result<Arc<dyn File>, Error> {
     let lock = disk.open(file, Access::Read).map_err(refused(path))?;
-    match lock.lock_exclusive() {
+    let mut outcome = lock.lock_exclusive();
+    for _ in 0..LOCK_TRIES {
+        if outcome.is_ok() {
+            break;
+        }
+        // Somebody who looks at the store holds the lock for the blink of an eye.
+        yield_now();
+        outcome = lock.lock_exclusive();
+    }
+    match outcome {
         Ok(()) => Ok(lock),
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             Err(Error::InUse { path: path.into() })

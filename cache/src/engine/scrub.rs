@@ -24,7 +24,7 @@ use super::{
     regions::{Lease, Use},
     state::Why,
     stored::{ReadFailure, Record},
-    survey::{read_footer, read_slot},
+    survey::{read_aside, read_footer, read_slot},
 };
 
 /// Failures of the device after each other that end scrubbing until the next start.
@@ -139,7 +139,7 @@ impl Scrub {
             let Some(lease) = self.lease(&place) else {
                 return Continue(());
             };
-            let outcome = self.piece(&record, index);
+            let outcome = read_aside(&*self.engine.file, &record, index);
             drop(lease);
             if self.judge(&place, Part::Body, outcome)?.is_none() {
                 return Continue(());
@@ -170,20 +170,6 @@ impl Scrub {
         let header = header.filter(|header| header.pages() == Some(place.entry.pages));
         let record = header.map(|header| Record::new(header, place.entry.hash, at, false));
         record.ok_or(ReadFailure::Damaged)
-    }
-
-    fn piece(&self, record: &Record, index: u64) -> Result<(), ReadFailure> {
-        let file = &*self.engine.file;
-        if record.read_resident(file, index)?.is_some() {
-            return Ok(());
-        }
-        let outcome = record.read_piece(file, index);
-        // Whole pages, with the edges that the neighbours share.
-        let start = record.body_offset() + index * PIECE_BYTES as u64;
-        let first = start / PAGE_BYTES * PAGE_BYTES;
-        let end = (start + PIECE_BYTES as u64).next_multiple_of(PAGE_BYTES);
-        file.forget(first, end - first);
-        outcome.map(drop)
     }
 
     /// Drops what is damaged, and rests after each read. `None`: the record is not read further.

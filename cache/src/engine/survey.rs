@@ -5,15 +5,16 @@
 //!
 //! Refuses: to write, and to say which of several records of one key counts.
 
+use bytes::Bytes;
 use weir_hal::File;
 
 use super::{
     format::{
-        ENTRY_BYTES, Entry, Geometry, PAGE, Slot, SlotState, Stream, Super, class_code,
+        ENTRY_BYTES, Entry, Geometry, PAGE, PAGE_BYTES, Slot, SlotState, Stream, Super, class_code,
         decode_footer,
     },
-    record::Header,
-    stored::Record,
+    record::{Header, PIECE_BYTES},
+    stored::{ReadFailure, Record},
 };
 use crate::Class;
 
@@ -166,6 +167,25 @@ pub(super) fn read_footer(file: &dyn File, geometry: Geometry, slot: &Slot) -> O
     let offset = geometry.page_offset(slot.region, slot.footer.page);
     file.read_at(&mut footer, offset).ok()?;
     decode_footer(&footer, slot.footer)
+}
+
+/// Reads one piece of a record and compares it with its sum, for somebody who reads everything
+/// once: what was not in memory before is not kept there. Blocks.
+pub(super) fn read_aside(
+    file: &dyn File,
+    record: &Record,
+    index: u64,
+) -> Result<Bytes, ReadFailure> {
+    if let Some(piece) = record.read_resident(file, index)? {
+        return Ok(piece);
+    }
+    let piece = record.read_piece(file, index);
+    // Whole pages, with the edges that the neighbours share.
+    let start = record.body_offset() + index * PIECE_BYTES as u64;
+    let first = start / PAGE_BYTES * PAGE_BYTES;
+    let end = (start + PIECE_BYTES as u64).next_multiple_of(PAGE_BYTES);
+    file.forget(first, end - first);
+    piece
 }
 
 /// The lowest class among records.

@@ -20,6 +20,8 @@ crate::claims! {
     what_has_just_been_written_is_resident_or_not_told,
     a_view_shows_the_bytes_of_its_range_and_outlives_its_file,
     no_view_reaches_beyond_the_end,
+    what_is_forgotten_is_still_there,
+    a_file_that_cannot_be_made_so_long_is_as_long_as_it_was,
     a_missing_path_is_not_found,
     a_list_is_ordered_and_tells_kinds_and_sizes,
     only_directories_are_listed,
@@ -164,6 +166,25 @@ fn what_has_just_been_written_is_resident_or_not_told(side: &impl Side) {
     }
     assert!(!file.read_resident_at(&mut [0; 5], 6).unwrap());
     assert!(!file.read_resident_at(&mut [0; 5], 1 << 40).unwrap());
+}
+
+fn what_is_forgotten_is_still_there(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("file", &[7; 100_000]);
+    file.forget(0, 50_000);
+    file.sync().unwrap();
+    file.forget(4_096, 1 << 40);
+    file.forget(u64::MAX, u64::MAX);
+    let mut bytes = vec![0; 100_000];
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), 100_000);
+    assert!(bytes.iter().all(|byte| *byte == 7));
+}
+
+fn a_file_that_cannot_be_made_so_long_is_as_long_as_it_was(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("file", b"abc");
+    file.resize(1 << 60).unwrap_err();
+    assert_eq!(file.bytes().unwrap(), 3);
 }
 
 fn a_missing_path_is_not_found(side: &impl Side) {

@@ -9,6 +9,8 @@
 //! # Limits
 //! 40 bytes of memory for each record.
 
+mod findings;
+
 use std::{
     cmp::Reverse,
     io::ErrorKind,
@@ -19,12 +21,13 @@ use std::{
 use bytes::Bytes;
 use weir_hal::{Access, Disk, File, FileKind, Wall};
 
+pub use self::findings::{Condition, Flaw, Held, Lost, Summary, Total};
 use super::{
     claim::{self, NEW_NAME, STORE_NAME},
     format::{Entry, PAGE_BYTES, Slot, SlotState, Super, SuperState, VERSION},
     record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
-    survey::{Found, Survey, read_slot},
+    survey::{Found, Survey, read_aside, read_slot},
 };
 use crate::{Class, Error, Key};
 
@@ -66,182 +69,6 @@ struct Recorded {
 impl Recorded {
     fn bytes(&self) -> u64 {
         u64::from(self.entry.pages) * PAGE_BYTES
-    }
-}
-
-/// Whether somebody uses a store, or how it was left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// A process has it open.
-    InUse,
-    /// It was closed in order.
-    Closed,
-    /// The process that used it was ended, or the power failed.
-    Interrupted,
-}
-
-impl Condition {
-    /// A stable word for machines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InUse => "in_use",
-            Self::Closed => "closed",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// What can be told of a store without reading its records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// The file or device.
-    pub path: PathBuf,
-    /// Which of the two.
-    pub kind: FileKind,
-    /// Version of the layout.
-    pub version: u32,
-    /// Whether it is in use, or how it was left.
-    pub condition: Condition,
-    /// Bytes of the file or device.
-    pub file_bytes: u64,
-    /// Bytes of each region.
-    pub region_bytes: u64,
-    /// Regions of the store: all that follow.
-    pub regions: u64,
-    /// Regions without records.
-    pub regions_free: u64,
-    /// Regions that records are added to.
-    pub regions_open: u64,
-    /// Regions that are full.
-    pub regions_sealed: u64,
-    /// Regions given up because the device failed in them.
-    pub regions_bad: u64,
-    /// What there is of each class.
-    pub classes: [(Class, Total); 4],
-}
-
-impl Summary {
-    /// What there is of all classes.
-    pub fn total(&self) -> Total {
-        let totals = self.classes.iter().map(|(_, total)| *total);
-        totals.fold(Total::default(), |sum, total| Total {
-            objects: sum.objects + total.objects,
-            bytes: sum.bytes + total.bytes,
-        })
-    }
-}
-
-/// Some objects together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Total {
-    /// How many.
-    pub objects: u64,
-    /// Bytes of their records, in pages of 4 KiB.
-    pub bytes: u64,
-}
-
-/// An object that the next start would find.
-#[derive(Debug)]
-pub struct Held {
-    record: Record,
-    recorded: Recorded,
-}
-
-impl Held {
-    /// The name.
-    pub const fn key(&self) -> &Key {
-        &self.record.header.key
-    }
-
-    /// How long it was thought to be wanted.
-    pub const fn class(&self) -> Class {
-        self.record.header.class
-    }
-
-    /// Bytes of the object.
-    pub const fn bytes(&self) -> u64 {
-        self.record.header.body_bytes
-    }
-
-    /// When it was written, to the second.
-    pub const fn written_at(&self) -> Wall {
-        Wall::from_nanos(self.record.header.written_at.saturating_mul(1_000_000_000))
-    }
-
-    /// What its writer left for its own use.
-    pub const fn metadata(&self) -> &Bytes {
-        &self.record.header.metadata
-    }
-
-    /// Bytes it takes in the store.
-    pub fn record_bytes(&self) -> u64 {
-        self.recorded.bytes()
-    }
-
-    /// The region it lies in.
-    pub const fn region(&self) -> u32 {
-        self.recorded.region
-    }
-
-    /// Its first page there.
-    pub const fn page(&self) -> u32 {
-        self.recorded.entry.page
-    }
-}
-
-/// A record that should tell an object and does not.
-#[derive(Debug)]
-pub struct Lost {
-    /// The region it lies in.
-    pub region: u32,
-    /// Its first page there.
-    pub page: u32,
-    /// Bytes it takes in the store.
-    pub record_bytes: u64,
-    /// Why it cannot be had.
-    pub flaw: Flaw,
-}
-
-/// Why bytes of a store cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum Flaw {
-    /// It was written over, or was still being written, while it was looked at. No damage.
-    #[error("changed while it was read")]
-    Moved,
-    /// The header is not what was written.
-    #[error("damaged header")]
-    Header,
-    /// A piece of the body is not what was written.
-    #[error("damaged body, in the 256 KiB from byte {offset} of the object on")]
-    Body {
-        /// Where in the object the piece begins.
-        offset: u64,
-    },
-    /// The device cannot read.
-    #[error("unreadable at offset {offset} of the store")]
-    Unreadable {
-        /// Where in the file or device.
-        offset: u64,
-        /// Why not.
-        #[source]
-        source: weir_hal::Error,
-    },
-}
-
-impl Flaw {
-    /// A stable word for machines.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Moved => "moved",
-            Self::Header => "damaged_header",
-            Self::Body { .. } => "damaged_body",
-            Self::Unreadable { .. } => "unreadable",
-        }
-    }
-
-    /// Whether the object would be dropped for it.
-    pub const fn is_damage(&self) -> bool {
-        !matches!(self, Self::Moved)
     }
 }
 
@@ -350,14 +177,14 @@ impl Inspection {
     pub fn pieces<'a>(&'a self, held: &'a Held) -> impl Iterator<Item = Result<Bytes, Flaw>> + 'a {
         let pieces = held.record.header.sums.len() as u64;
         (0..pieces).map(move |index| {
-            let piece = held.record.read_piece(&*self.file, index);
+            let piece = read_aside(&*self.file, &held.record, index);
             piece.map_err(|failure| self.flaw(held, index, failure))
         })
     }
 
     /// Whether a process has the store open, or how it was left.
     fn condition(&self) -> Condition {
-        // The lock is let go at once; a process that starts at this very moment is refused.
+        // The lock is let go at once; a process that starts at this very moment tries again.
         let lock = self.disk.open(&self.path, Access::Read);
         let outcome = lock.and_then(|lock| lock.lock_exclusive());
         let is_in_use = outcome.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
