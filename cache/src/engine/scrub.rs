@@ -21,8 +21,8 @@ use super::{
     Engine,
     format::{Entry, PAGE, PAGE_BYTES, Slot},
     record::PIECE_BYTES,
-    regions::{Lease, Use},
-    state::Why,
+    regions::Use,
+    state::{Candidate, Why},
     stored::{ReadFailure, Record},
     survey::{read_aside, read_footer, read_slot},
 };
@@ -127,20 +127,22 @@ impl Scrub {
 
     /// Reads a record piece by piece.
     fn record(&mut self, place: Place) -> ControlFlow<()> {
-        let Some(lease) = self.lease(&place) else {
+        let Some(candidate) = self.hold(&place) else {
             return Continue(());
         };
         let head = self.head(&place);
-        drop(lease);
+        drop(candidate);
         let Some(record) = self.judge(&place, Part::Header, head)? else {
             return Continue(());
         };
         for index in 0..record.header.sums.len() as u64 {
-            let Some(lease) = self.lease(&place) else {
+            let Some(candidate) = self.hold(&place) else {
                 return Continue(());
             };
-            let outcome = read_aside(&*self.engine.file, &record, index);
-            drop(lease);
+            // What others know of the record has to stay true of what is in memory.
+            let known = candidate.record.as_deref().unwrap_or(&record);
+            let outcome = read_aside(&*self.engine.file, known, index);
+            drop(candidate);
             if self.judge(&place, Part::Body, outcome)?.is_none() {
                 return Continue(());
             }
@@ -148,13 +150,13 @@ impl Scrub {
         Continue(())
     }
 
-    /// A lease of the region of a record, if that is still the one of its key.
-    fn lease(&self, place: &Place) -> Option<Lease> {
+    /// Holds a record, if that is still the one of its key.
+    fn hold(&self, place: &Place) -> Option<Candidate> {
         let state = self.engine.lock();
         let item = state.item_of(place.entry.hash)?;
         let is_here = item.is_at(place.region, place.entry.page)
             && state.regions.region(place.region).generation == place.generation;
-        is_here.then(|| state.regions.lease(place.region))
+        is_here.then(|| state.candidate_at(state.index.hash(place.entry.hash), item))
     }
 
     fn head(&self, place: &Place) -> Result<Record, ReadFailure> {

@@ -404,8 +404,11 @@ impl crate::File for File {
 
     fn advise_random(&self) {}
 
-    fn forget(&self, _offset: u64, _bytes: u64) {
-        // There is no other memory that it could go to.
+    fn forget(&self, offset: u64, bytes: u64) {
+        let end = offset.saturating_add(bytes);
+        if let (Ok(start), Ok(end)) = (index(offset), index(end)) {
+            self.inode.lock().cool(start, end - start);
+        }
     }
 
     fn resize(&self, bytes: u64) -> Result<(), Error> {

@@ -168,6 +168,13 @@ impl Content {
         self.cold.warm(pages(start, bytes));
     }
 
+    /// Keeps none of these bytes in memory.
+    pub(super) fn cool(&mut self, start: usize, bytes: usize) {
+        for page in pages(start, bytes.min(self.bytes().saturating_sub(start))) {
+            self.cold.cool(page);
+        }
+    }
+
     /// Keeps nothing in memory.
     pub(super) fn forget(&mut self) {
         self.cold = Cold::AllBut(BTreeSet::new());

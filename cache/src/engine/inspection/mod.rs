@@ -81,6 +81,7 @@ impl Inspection {
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, Error> {
         let (path, kind) = locate(&*disk, path)?;
         let file = disk.open(&path, Access::Read).map_err(refused(&path))?;
+        file.advise_random();
         let file_bytes = file.bytes().map_err(refused(&path))?;
         if file_bytes == 0 {
             return Err(Error::NoStore { path });
