@@ -134,6 +134,7 @@ fn each_damage_is_told_by_its_name_and_place() {
         flaws.collect::<Vec<_>>(),
         [("/body", Some(told.to_owned())), ("/good", None)]
     );
+    disk.forget();
     disk.inject(Call::Read, Fault::Once(1));
     let flaw = inspection.pieces(&found[1]).find_map(Result::err).unwrap();
     assert_eq!(flaw.as_str(), "unreadable");
