@@ -170,7 +170,7 @@ fn what_has_just_been_written_is_resident_or_not_told(side: &impl Side) {
 
 fn what_is_forgotten_is_still_there(side: &impl Side) {
     let room = Room::on(side);
-    let file = room.write("file", &[7; 100_000]);
+    let file = room.write("file", &vec![7; 100_000]);
     file.forget(0, 50_000);
     file.sync().unwrap();
     file.forget(4_096, 1 << 40);
