@@ -23,6 +23,25 @@ impl Key {
         is_fit.then(|| Self(text.into()))
     }
 
+    /// The name of a part of an object, which no object can have.
+    pub(crate) fn of_part(birth: u64, number: u32) -> Self {
+        Self(format!("\u{1}{birth:016x}.{number:04x}").into())
+    }
+
+    /// The birth and the number in the name of a part.
+    pub(crate) fn part(&self) -> Option<(u64, u32)> {
+        let (birth, number) = self.0.strip_prefix('\u{1}')?.split_once('.')?;
+        let birth = u64::from_str_radix(birth, 16).ok()?;
+        let number = u32::from_str_radix(number, 16).ok()?;
+        (Self::of_part(birth, number) == *self).then_some((birth, number))
+    }
+
+    /// The name in a record: that of an object or of a part.
+    pub(crate) fn recorded(text: &str) -> Option<Self> {
+        let part = || Some(Self(text.into())).filter(|key| key.part().is_some());
+        Self::new(text).or_else(part)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,5 +71,18 @@ mod tests {
             assert_eq!(Key::new(text), None, "{text:?}");
         }
         assert_eq!(Key::new(&"k".repeat(1025)), None);
+    }
+
+    #[test]
+    fn a_part_is_named_as_no_object_can_be() {
+        let part = Key::of_part(0x0102, 3);
+        assert_eq!(part.as_str(), "\u{1}0000000000000102.0003");
+        assert_eq!(part.part(), Some((0x0102, 3)));
+        assert_eq!(Key::new(part.as_str()), None);
+        assert_eq!(Key::recorded(part.as_str()), Some(part));
+        assert_eq!(Key::recorded("/a").unwrap().part(), None);
+        for text in ["", "\u{1}", "\u{1}102.3", "\u{1}+000000000000102.0003"] {
+            assert_eq!(Key::recorded(text), None, "{text:?}");
+        }
     }
 }

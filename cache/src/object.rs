@@ -129,7 +129,11 @@ impl Reader {
                     bytes: self.clip(&bytes),
                     stored: None,
                 },
-                Sight::Stored(stored) => self.next_stored(&stored).await?,
+                Sight::Stored(stored, within) => self.next_stored(&stored, within).await?,
+                Sight::Told(part) => {
+                    self.object.engine.open_part(&body, part).await?;
+                    continue;
+                }
             };
             self.range.start += chunk.bytes.len() as u64;
             return Ok(Some(chunk));
@@ -137,9 +141,10 @@ impl Reader {
         Ok(None)
     }
 
-    async fn next_stored(&mut self, stored: &Arc<Stored>) -> Result<Chunk, Error> {
+    /// Reads what lies so far from the start of a record's body.
+    async fn next_stored(&mut self, stored: &Arc<Stored>, within: u64) -> Result<Chunk, Error> {
         let Object { engine, body } = &self.object;
-        let index = self.range.start / PIECE_BYTES as u64;
+        let index = within / PIECE_BYTES as u64;
         let (piece, source) = match self.form {
             Form::View => {
                 let piece = engine.read_stored(body, stored, index).await?;
@@ -151,15 +156,16 @@ impl Reader {
             }
         };
         self.is_cold |= source == Source::Cold;
-        if self.is_cold && (index + 1) * (PIECE_BYTES as u64) < self.range.end {
+        let to_next = (index + 1) * (PIECE_BYTES as u64) - within;
+        if self.is_cold && to_next < self.range.end - self.range.start {
             engine.read_ahead(stored, index + 1);
         }
         // The remainder is below the size of a piece.
-        let skipped = usize::try_from(self.range.start % PIECE_BYTES as u64).unwrap_or(0);
+        let skipped = usize::try_from(within % PIECE_BYTES as u64).unwrap_or(0);
         let bytes = self.clip(&piece.slice(skipped.min(piece.len())..));
         let stored = (source != Source::Memory).then(|| StoredRange {
             file: Arc::clone(stored.file()),
-            offset: stored.file_offset(self.range.start),
+            offset: stored.file_offset(within),
             bytes: bytes.len() as u64,
             _lease: stored.lease(),
         });

@@ -47,7 +47,8 @@ pub struct Config {
     /// index, under 20 bytes an object. What the page cache holds of it is the system's.
     pub memory_bytes_max: usize,
     /// Bytes of a region, from 16 KiB to 128 MiB; by default as suits `bytes_max`. A store that
-    /// exists keeps its regions. No object may be longer than a region.
+    /// exists keeps its regions. What is longer than a quarter of a region is written in parts, of
+    /// which an object may have 1,024.
     pub region_bytes: Option<u64>,
     /// Bytes a second at which what is on disk is read and compared with its sums, for rot that
     /// nobody would meet until it is too late; 0 for not at all.
@@ -119,6 +120,8 @@ pub struct Counters {
     pub discarded: u64,
     /// Times that what was written was made durable.
     pub syncs: u64,
+    /// Parts of long objects written while the rest was still in memory.
+    pub parts_written: u64,
     /// Bytes of bodies written for the first time.
     pub bytes_admitted: u64,
     /// Bytes of all writes to the disk.
@@ -271,21 +274,26 @@ impl Writer {
     /// alive for nothing.
     ///
     /// # Errors
-    /// [`Error::NoMemory`]; then the object is lost, and so are later attempts.
+    /// [`Error::NoMemory`], or [`Error::Aborted`] if what is on disk of it already has been
+    /// damaged there; then the object is lost, and so are later attempts.
     pub fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
-        if self.state == WriterState::Open && self.body.append(bytes) {
-            return Ok(());
+        let outcome = match self.state {
+            WriterState::Open => self.engine.append(&self.body, bytes),
+            WriterState::Broken | WriterState::Done => Err(self.engine.refuse_memory()),
+        };
+        if outcome.is_err() {
+            self.state = WriterState::Broken;
         }
-        self.state = WriterState::Broken;
-        Err(self.engine.refuse_memory())
+        outcome
     }
 
     /// Completes the object: it is found by its key at once and written to disk soon. Never
     /// blocks.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] if an append was refused, [`Error::Closed`] if the store has been
-    /// closed; then the object is given up.
+    /// [`Error::NoMemory`] if an append was refused, [`Error::Aborted`] if what is on disk of it
+    /// already has been damaged there, [`Error::Closed`] if the store has been closed; then the
+    /// object is given up.
     pub fn commit(mut self) -> Result<Pin, Error> {
         if self.state == WriterState::Broken {
             return Err(Error::NoMemory);

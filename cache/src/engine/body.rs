@@ -1,17 +1,31 @@
 //! One object from its first byte to its place on disk, as writer, readers and engine share it.
+//!
+//! ```text
+//! part 0 │ part 1 │ … │ the rest: chunks in memory, in the end the body of the head
+//! ```
+//!
+//! What is long, or grows while memory is short, is cut from the front into parts, each of which
+//! goes to disk as a record of its own while the rest still grows. Readers do not see the seams.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, futures::Notified};
+use tokio::sync::{Notify, OnceCell, futures::Notified};
 
-use super::{ledger::Charge, stored::Stored};
+use super::{
+    ledger::Charge,
+    record::PARTS_MAX,
+    state::Candidate,
+    stored::{Record, Stored},
+};
 use crate::{Class, Key};
 
 /// Charged for each object in memory beyond its bytes: the structures that hold it.
 const OBJECT_OVERHEAD_BYTES: usize = 512;
 /// Charged for each chunk in memory beyond its bytes, so that a trickle of single bytes is bounded.
 const CHUNK_OVERHEAD_BYTES: usize = 64;
+/// What a part on disk still takes in memory while its object is in use; paid for by its chunks.
+const PART_OVERHEAD_BYTES: usize = 512;
 
 /// One object. Its life goes only forward: growing, whole in memory, on disk; or aborted.
 #[derive(Debug)]
@@ -21,17 +35,61 @@ pub(crate) struct Body {
     pub(crate) metadata: Bytes,
     /// The hash of the key on disk.
     pub(super) hash: u64,
+    /// Tells the parts of this object from those of all others that the store ever held.
+    pub(super) birth: u64,
+    /// Set when no record of it is in doubt: after an unclean stop they are compared with their
+    /// sums before the first byte is read.
+    pub(super) checked: OnceCell<()>,
     state: Mutex<State>,
     /// Wakes the readers whenever `state` changes.
     progress: Notify,
 }
 
 #[derive(Debug)]
-enum State {
+struct State {
+    /// What was cut off the front, in order.
+    parts: Vec<Part>,
+    /// Whether the disk takes parts of it.
+    may_spill: bool,
+    rest: Rest,
+}
+
+#[derive(Debug)]
+enum Rest {
     Growing(Chunks),
     Whole(Arc<Chunks>),
     Stored(Arc<Stored>),
     Aborted,
+}
+
+/// Some bytes of an object that are, or will be, a record of their own.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The offset in the object of the first byte behind it.
+    pub(super) end: u64,
+    pub(super) place: Place,
+}
+
+/// Where a part is.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In memory, on its way to disk.
+    Memory(Arc<Chunks>),
+    /// On disk, under this hash; what its record tells has not been read yet.
+    Told(u64, Candidate),
+    /// On disk.
+    Disk(Arc<Stored>),
+}
+
+/// A record of an object, by its place.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) hash: u64,
+    pub(super) region: u32,
+    pub(super) page: u32,
+    pub(super) pages: u32,
+    /// What is known of it, if that is at hand.
+    pub(super) record: Option<Arc<Record>>,
 }
 
 /// What a reader finds at an offset.
@@ -39,8 +97,10 @@ enum State {
 pub(crate) enum Sight {
     /// These bytes, from memory.
     Bytes(Bytes),
-    /// These bytes are on disk.
-    Stored(Arc<Stored>),
+    /// These bytes are on disk: so far from the start of the body of that record.
+    Stored(Arc<Stored>, u64),
+    /// They are on disk, in a part of this number that is to be looked up first.
+    Told(u32),
     /// Nothing yet.
     Nothing,
     /// The end of a complete object.
@@ -57,103 +117,269 @@ impl Body {
 
     /// An object without a byte, paid for by `charge`.
     pub(super) fn growing(
-        (key, hash): (Key, u64),
+        (key, hash, birth): (Key, u64, u64),
         class: Class,
         metadata: Bytes,
         charge: Charge,
     ) -> Self {
         let chunks = Chunks {
-            parts: Vec::new(),
+            chunks: Vec::new(),
             charge,
         };
-        Self::new((key, hash), class, metadata, State::Growing(chunks))
+        let rest = Rest::Growing(chunks);
+        Self::new((key, hash, birth), class, metadata, (Vec::new(), rest))
     }
 
     /// An object that was found on disk.
-    pub(super) fn found(stored: Arc<Stored>) -> Self {
-        let header = &stored.record.header;
-        let (key, hash) = (header.key.clone(), stored.record.hash);
+    pub(super) fn found(head: Arc<Stored>, parts: Vec<Part>) -> Self {
+        let header = &head.record.header;
+        let name = (header.key.clone(), head.record.hash, header.chain.birth);
         let (class, metadata) = (header.class, header.metadata.clone());
-        Self::new((key, hash), class, metadata, State::Stored(stored))
+        let is_checked = head.record.is_verified() && !parts.iter().any(Part::is_in_doubt);
+        let body = Self::new(name, class, metadata, (parts, Rest::Stored(head)));
+        Self {
+            checked: OnceCell::new_with(is_checked.then_some(())),
+            ..body
+        }
     }
 
-    fn new((key, hash): (Key, u64), class: Class, metadata: Bytes, state: State) -> Self {
+    fn new(
+        (key, hash, birth): (Key, u64, u64),
+        class: Class,
+        metadata: Bytes,
+        (parts, rest): (Vec<Part>, Rest),
+    ) -> Self {
+        let state = State {
+            parts,
+            may_spill: true,
+            rest,
+        };
         Self {
             key,
             class,
             metadata,
             hash,
+            birth,
+            checked: OnceCell::new_with(Some(())),
             state: Mutex::new(state),
             progress: Notify::new(),
         }
     }
 
-    /// Adds bytes at the end of a growing object. Returns false if memory is full.
-    pub(crate) fn append(&self, bytes: Bytes) -> bool {
-        let is_taken = match &mut *self.lock() {
-            State::Growing(chunks) => chunks.push(bytes),
-            State::Whole(_) | State::Stored(_) | State::Aborted => false,
+    /// Adds bytes at the end of a growing object. Returns how many there are now that belong to
+    /// no part yet, or `None` if memory is full.
+    pub(super) fn append(&self, bytes: Bytes) -> Option<u64> {
+        let held = match &mut self.lock().rest {
+            Rest::Growing(chunks) => chunks.push(bytes).then(|| chunks.bytes()),
+            Rest::Whole(_) | Rest::Stored(_) | Rest::Aborted => None,
         };
         self.progress.notify_waiters();
-        is_taken
+        held
     }
 
-    /// Ends a growing object well: from now on it is whole in memory.
-    pub(crate) fn finish(&self) {
-        self.advance(|state| match state {
-            State::Growing(chunks) => State::Whole(Arc::new(chunks)),
-            State::Whole(_) | State::Stored(_) | State::Aborted => state,
-        });
-    }
-
-    /// Ends a growing object badly.
-    pub(crate) fn abort(&self) {
-        self.advance(|state| match state {
-            State::Growing(_) => State::Aborted,
-            State::Whole(_) | State::Stored(_) | State::Aborted => state,
-        });
-    }
-
-    /// The record of an object that is on disk.
-    pub(super) fn stored(&self) -> Option<Arc<Stored>> {
-        match &*self.lock() {
-            State::Stored(stored) => Some(Arc::clone(stored)),
-            State::Growing(_) | State::Whole(_) | State::Aborted => None,
+    /// Bytes of a growing object that belong to no part yet.
+    pub(super) fn held_bytes(&self) -> u64 {
+        match &self.lock().rest {
+            Rest::Growing(chunks) => chunks.bytes(),
+            Rest::Whole(_) | Rest::Stored(_) | Rest::Aborted => 0,
         }
     }
 
-    /// Moves a whole object from memory to disk, or to another place on disk.
-    pub(crate) fn store(&self, stored: Arc<Stored>) {
-        self.advance(|_| State::Stored(stored));
+    /// Cuts a part of at most `bytes_max` off a growing object, unless one is on its way already.
+    pub(super) fn cut(&self, bytes_max: u64) -> bool {
+        let mut state = self.lock();
+        let is_busy = matches!(state.parts.last(), Some(part) if part.chunks().is_some());
+        state.may_spill && !is_busy && state.cut(bytes_max)
+    }
+
+    /// Cuts no more parts off while the object grows: the disk does not take them.
+    pub(super) fn stop_spilling(&self) {
+        self.lock().may_spill = false;
+    }
+
+    /// Ends a growing object well: from now on it is whole in memory. What is longer than
+    /// `bytes_max` is cut into parts.
+    pub(super) fn finish(&self, bytes_max: u64) {
+        let mut state = self.lock();
+        while state.is_longer(bytes_max) && state.cut(bytes_max) {}
+        drop(state);
+        self.advance(|rest| match rest {
+            Rest::Growing(chunks) => Rest::Whole(Arc::new(chunks)),
+            Rest::Whole(_) | Rest::Stored(_) | Rest::Aborted => rest,
+        });
+    }
+
+    /// Ends a growing object badly. Returns its parts on disk, which it lets go of.
+    pub(super) fn abort(&self) -> Vec<Link> {
+        let mut state = self.lock();
+        if !matches!(state.rest, Rest::Growing(_)) {
+            return Vec::new();
+        }
+        state.rest = Rest::Aborted;
+        let parts = std::mem::take(&mut state.parts);
+        drop(state);
+        self.progress.notify_waiters();
+        parts.iter().filter_map(Part::link).collect()
+    }
+
+    /// Whether its writer may go on.
+    pub(super) fn is_growing(&self) -> bool {
+        matches!(self.lock().rest, Rest::Growing(_))
+    }
+
+    /// The head of an object that is on disk.
+    pub(super) fn stored(&self) -> Option<Arc<Stored>> {
+        match &self.lock().rest {
+            Rest::Stored(stored) => Some(Arc::clone(stored)),
+            Rest::Growing(_) | Rest::Whole(_) | Rest::Aborted => None,
+        }
+    }
+
+    /// Moves a whole object from memory to disk.
+    pub(super) fn store(&self, head: Arc<Stored>) {
+        self.advance(|_| Rest::Stored(head));
+    }
+
+    /// Moves a part from memory to disk. Returns false if the object has been aborted.
+    pub(super) fn store_part(&self, number: u32, stored: Arc<Stored>) -> bool {
+        let mut state = self.lock();
+        let part = state.parts.get_mut(number as usize);
+        let is_wanted = part.is_some();
+        if let Some(part) = part {
+            part.place = Place::Disk(stored);
+        }
+        drop(state);
+        self.progress.notify_waiters();
+        is_wanted
+    }
+
+    /// Notes what is known of a part that has been looked up, unless it is elsewhere by now.
+    pub(super) fn resolve_part(&self, number: u32, stored: Arc<Stored>) {
+        let mut state = self.lock();
+        if let Some(part) = state.parts.get_mut(number as usize)
+            && let Place::Told(_, candidate) = &part.place
+            && stored
+                .record
+                .is_at(candidate.item.region, candidate.item.page)
+        {
+            part.place = Place::Disk(stored);
+        }
+    }
+
+    /// Puts a record that was carried elsewhere in the place of its original.
+    pub(super) fn relocate(&self, original: &Record, copy: Arc<Stored>) {
+        let mut state = self.lock();
+        let is_original = |region, page| original.is_at(region, page);
+        if let Rest::Stored(head) = &mut state.rest
+            && is_original(head.record.region, head.record.page)
+        {
+            *head = copy;
+            return;
+        }
+        let part = state.parts.iter_mut().find(|part| {
+            let link = part.link();
+            link.is_some_and(|link| is_original(link.region, link.page))
+        });
+        if let Some(part) = part {
+            part.place = Place::Disk(copy);
+        }
     }
 
     /// The chunks of an object that is whole in memory.
-    pub(crate) fn chunks(&self) -> Option<Arc<Chunks>> {
-        match &*self.lock() {
-            State::Whole(chunks) => Some(Arc::clone(chunks)),
-            State::Growing(_) | State::Stored(_) | State::Aborted => None,
+    pub(super) fn chunks(&self) -> Option<Arc<Chunks>> {
+        match &self.lock().rest {
+            Rest::Whole(chunks) => Some(Arc::clone(chunks)),
+            Rest::Growing(_) | Rest::Stored(_) | Rest::Aborted => None,
         }
+    }
+
+    /// The first part that is not on disk yet, with its number.
+    pub(super) fn part_in_memory(&self) -> Option<(u32, Arc<Chunks>)> {
+        let state = self.lock();
+        let mut parts = (0..).zip(&state.parts);
+        parts.find_map(|(number, part)| Some((number, Arc::clone(part.chunks()?))))
+    }
+
+    /// A part that has not been looked up yet: its hash, where it is, and its bytes.
+    pub(super) fn part_told(&self, number: u32) -> Option<(u64, Candidate, u64)> {
+        let state = self.lock();
+        let part = state.parts.get(number as usize)?;
+        match &part.place {
+            Place::Told(hash, candidate) => {
+                let bytes = part.end - state.start_of(number as usize);
+                Some((*hash, candidate.clone(), bytes))
+            }
+            Place::Memory(_) | Place::Disk(_) => None,
+        }
+    }
+
+    /// What is known of the head and all parts, as far as it has been looked up.
+    pub(super) fn all_stored(&self) -> Vec<Arc<Stored>> {
+        let state = self.lock();
+        let parts = state.parts.iter().filter_map(|part| match &part.place {
+            Place::Disk(stored) => Some(Arc::clone(stored)),
+            Place::Told(..) | Place::Memory(_) => None,
+        });
+        let parts: Vec<_> = parts.collect();
+        drop(state);
+        parts.into_iter().chain(self.stored()).collect()
+    }
+
+    /// Bytes of each part.
+    pub(super) fn part_bytes(&self) -> Box<[u32]> {
+        let state = self.lock();
+        let parts = state.parts.iter().enumerate();
+        let bytes = parts.map(|(number, part)| part.end - state.start_of(number));
+        bytes
+            .map(|bytes| u32::try_from(bytes).expect("a part is shorter than a region"))
+            .collect()
+    }
+
+    /// The parts that are on disk.
+    pub(super) fn part_links(&self) -> Vec<Link> {
+        self.lock().parts.iter().filter_map(Part::link).collect()
+    }
+
+    /// The head and all parts of an object on disk.
+    pub(super) fn links(&self) -> Vec<Link> {
+        let head = self.stored().map(|head| Link::of(&head));
+        head.into_iter().chain(self.part_links()).collect()
     }
 
     /// Bytes of a complete object.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        match &*self.lock() {
-            State::Whole(chunks) => Some(chunks.bytes()),
-            State::Stored(stored) => Some(stored.body_bytes()),
-            State::Growing(_) | State::Aborted => None,
-        }
+        let state = self.lock();
+        let rest = match &state.rest {
+            Rest::Whole(chunks) => chunks.bytes(),
+            Rest::Stored(head) => head.body_bytes(),
+            Rest::Growing(_) | Rest::Aborted => return None,
+        };
+        Some(state.parts_bytes() + rest)
     }
 
     /// What there is to read from `offset` on.
     pub(crate) fn look(&self, offset: u64) -> Sight {
-        match &*self.lock() {
-            State::Growing(chunks) => chunks.at(offset).map_or(Sight::Nothing, Sight::Bytes),
-            State::Whole(chunks) => chunks.at(offset).map_or(Sight::End, Sight::Bytes),
-            State::Stored(stored) if offset < stored.body_bytes() => {
-                Sight::Stored(Arc::clone(stored))
+        let state = self.lock();
+        if matches!(state.rest, Rest::Aborted) {
+            return Sight::Aborted;
+        }
+        let number = state.parts.partition_point(|part| part.end <= offset);
+        let within = offset - state.start_of(number);
+        if let Some(part) = state.parts.get(number) {
+            return match &part.place {
+                Place::Memory(chunks) => chunks.at(within).map_or(Sight::Nothing, Sight::Bytes),
+                Place::Told(..) => Sight::Told(u32::try_from(number).unwrap_or(u32::MAX)),
+                Place::Disk(stored) => Sight::Stored(Arc::clone(stored), within),
+            };
+        }
+        match &state.rest {
+            Rest::Growing(chunks) => chunks.at(within).map_or(Sight::Nothing, Sight::Bytes),
+            Rest::Whole(chunks) => chunks.at(within).map_or(Sight::End, Sight::Bytes),
+            Rest::Stored(head) if within < head.body_bytes() => {
+                Sight::Stored(Arc::clone(head), within)
             }
-            State::Stored(_) => Sight::End,
-            State::Aborted => Sight::Aborted,
+            Rest::Stored(_) => Sight::End,
+            Rest::Aborted => Sight::Aborted,
         }
     }
 
@@ -162,9 +388,9 @@ impl Body {
         self.progress.notified()
     }
 
-    fn advance(&self, step: impl FnOnce(State) -> State) {
+    fn advance(&self, step: impl FnOnce(Rest) -> Rest) {
         let mut state = self.lock();
-        *state = step(std::mem::replace(&mut *state, State::Aborted));
+        state.rest = step(std::mem::replace(&mut state.rest, Rest::Aborted));
         drop(state);
         self.progress.notify_waiters();
     }
@@ -174,28 +400,104 @@ impl Body {
     }
 }
 
-/// The bytes of an object in memory, paid for as long as they are held.
+impl State {
+    fn parts_bytes(&self) -> u64 {
+        self.parts.last().map_or(0, |part| part.end)
+    }
+
+    /// Where in the object the part of a number begins, or what follows the last one.
+    fn start_of(&self, number: usize) -> u64 {
+        let before = number.checked_sub(1).and_then(|last| self.parts.get(last));
+        before.map_or(0, |part| part.end)
+    }
+
+    fn is_longer(&self, bytes_max: u64) -> bool {
+        matches!(&self.rest, Rest::Growing(chunks) if chunks.bytes() > bytes_max)
+    }
+
+    /// Makes a part of the first chunks of a growing object.
+    fn cut(&mut self, bytes_max: u64) -> bool {
+        let before = self.parts_bytes();
+        let Rest::Growing(chunks) = &mut self.rest else {
+            return false;
+        };
+        if self.parts.len() >= PARTS_MAX || chunks.bytes() == 0 {
+            return false;
+        }
+        let part = chunks.cut(bytes_max);
+        self.parts.push(Part {
+            end: before + part.bytes(),
+            place: Place::Memory(Arc::new(part)),
+        });
+        true
+    }
+}
+
+impl Part {
+    const fn chunks(&self) -> Option<&Arc<Chunks>> {
+        match &self.place {
+            Place::Memory(chunks) => Some(chunks),
+            Place::Told(..) | Place::Disk(_) => None,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        match &self.place {
+            Place::Told(_, candidate) => candidate.item.is_unverified,
+            Place::Memory(_) | Place::Disk(_) => false,
+        }
+    }
+
+    fn link(&self) -> Option<Link> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Told(hash, candidate) => Some(Link {
+                hash: *hash,
+                region: candidate.item.region,
+                page: candidate.item.page,
+                pages: candidate.item.pages,
+                record: candidate.record.clone(),
+            }),
+            Place::Disk(stored) => Some(Link::of(stored)),
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn of(stored: &Stored) -> Self {
+        let record = &stored.record;
+        Self {
+            hash: record.hash,
+            region: record.region,
+            page: record.page,
+            pages: record.header.pages().unwrap_or(0),
+            record: Some(Arc::clone(record)),
+        }
+    }
+}
+
+/// Bytes of an object in memory, paid for as long as they are held.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     /// Non-empty chunks, each with the offset of its end.
-    parts: Vec<(u64, Bytes)>,
+    chunks: Vec<(u64, Bytes)>,
     charge: Charge,
 }
 
 impl Chunks {
     pub(crate) fn bytes(&self) -> u64 {
-        self.parts.last().map_or(0, |(end, _)| *end)
+        self.chunks.last().map_or(0, |(end, _)| *end)
     }
 
     /// The chunks in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Bytes> {
-        self.parts.iter().map(|(_, bytes)| bytes)
+        self.chunks.iter().map(|(_, bytes)| bytes)
     }
 
     /// The rest of the chunk that holds `offset`.
     fn at(&self, offset: u64) -> Option<Bytes> {
-        let index = self.parts.partition_point(|(end, _)| *end <= offset);
-        let (end, bytes) = self.parts.get(index)?;
+        let index = self.chunks.partition_point(|(end, _)| *end <= offset);
+        let (end, bytes) = self.chunks.get(index)?;
         // What is left of the chunk fits a usize because the chunk does.
         let left = usize::try_from(end - offset).ok()?;
         Some(bytes.slice(bytes.len() - left..))
@@ -209,8 +511,28 @@ impl Chunks {
             .charge
             .grow((bytes.len() + CHUNK_OVERHEAD_BYTES) as u64);
         if is_taken {
-            self.parts.push((self.bytes() + bytes.len() as u64, bytes));
+            self.chunks.push((self.bytes() + bytes.len() as u64, bytes));
         }
         is_taken
+    }
+
+    /// Takes the first chunks off, at most `bytes_max` bytes, with what was paid for them.
+    fn cut(&mut self, bytes_max: u64) -> Self {
+        let count = self.chunks.partition_point(|(end, _)| *end <= bytes_max);
+        let later = self.chunks.split_off(count);
+        let mut front = std::mem::replace(&mut self.chunks, later);
+        if let (true, Some((_, long))) = (front.is_empty(), self.chunks.first_mut()) {
+            let bytes = long.split_to(usize::try_from(bytes_max).unwrap_or(long.len()));
+            front.push((bytes_max, bytes));
+        }
+        let bytes = front.last().map_or(0, |(end, _)| *end);
+        for (end, _) in &mut self.chunks {
+            *end -= bytes;
+        }
+        let overhead = (count * CHUNK_OVERHEAD_BYTES).saturating_sub(PART_OVERHEAD_BYTES);
+        Self {
+            chunks: front,
+            charge: self.charge.split(bytes + overhead as u64),
+        }
     }
 }

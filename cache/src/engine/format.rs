@@ -42,7 +42,7 @@
 //!     16      4  first page of the record within the region
 //!     20      4  pages of the record
 //!     24      1  class: 0 low, 1 medium, 2 high, 3 live
-//!     25      1  flags: 1 killed, 2 body not known to be whole
+//!     25      1  flags: 1 killed, 2 body not known to be whole, 4 head of parts, 8 part
 //!     26      6  zero
 //! ```
 //!
@@ -355,6 +355,36 @@ pub(super) struct Footer {
     pub(super) sum: u32,
 }
 
+/// What a record is of its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// All of it.
+    Whole,
+    /// The end of it, which tells of the parts before.
+    Head,
+    /// A part.
+    Part,
+}
+
+impl Role {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Whole => 0,
+            Self::Head => 1,
+            Self::Part => 2,
+        }
+    }
+
+    pub(super) const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Whole),
+            1 => Some(Self::Head),
+            2 => Some(Self::Part),
+            _ => None,
+        }
+    }
+}
+
 /// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -363,6 +393,7 @@ pub(super) struct Entry {
     pub(super) page: u32,
     pub(super) pages: u32,
     pub(super) class: Class,
+    pub(super) role: Role,
     pub(super) is_killed: bool,
     pub(super) is_unverified: bool,
 }
@@ -375,7 +406,8 @@ impl Entry {
         bytes[16..20].copy_from_slice(&self.page.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.pages.to_le_bytes());
         bytes[24] = class_code(self.class);
-        bytes[25] = u8::from(self.is_killed) | u8::from(self.is_unverified) << 1;
+        let flags = u8::from(self.is_killed) | u8::from(self.is_unverified) << 1;
+        bytes[25] = flags | self.role.code() << 2;
         bytes
     }
 
@@ -386,6 +418,7 @@ impl Entry {
             page: u32_at(bytes, 16),
             pages: u32_at(bytes, 20),
             class: class_of(bytes[24])?,
+            role: Role::of_code(bytes[25] >> 2)?,
             is_killed: bytes[25] & 1 == 1,
             is_unverified: bytes[25] & 2 == 2,
         })
@@ -552,6 +585,7 @@ mod tests {
             page: 3,
             pages: 2,
             class: Class::High,
+            role: Role::Head,
             is_killed: number.is_multiple_of(3),
             is_unverified: number.is_multiple_of(5),
         }

@@ -12,6 +12,7 @@
 //!                                         2  class
 //!                                         1  body not known to be whole
 //!                                         4  uses since it was written, up to 15
+//!                                         2  whole object, head or part
 //! ```
 //!
 //! Two keys with one hash take one place: the older is lost, as if evicted. A lookup that finds
@@ -19,7 +20,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::format::{Entry, class_code, class_of};
+use super::format::{Entry, Role, class_code, class_of};
 use crate::Class;
 
 const SHARD_BITS: u32 = 6;
@@ -42,6 +43,7 @@ pub(super) struct Item {
     pub(super) page: u32,
     pub(super) pages: u32,
     pub(super) class: Class,
+    pub(super) role: Role,
     pub(super) is_unverified: bool,
     /// How often it was used, up to 15.
     pub(super) uses: u8,
@@ -56,6 +58,7 @@ impl Item {
             page: entry.page,
             pages: entry.pages,
             class: entry.class,
+            role: entry.role,
             is_unverified: entry.is_unverified,
             uses: 0,
             tick,
@@ -86,7 +89,8 @@ impl Place {
                 | u64::from(item.pages) << 31
                 | class << 47
                 | u64::from(item.is_unverified) << 49
-                | u64::from(item.uses) << 50,
+                | u64::from(item.uses) << 50
+                | u64::from(item.role.code()) << 54,
         }
     }
 
@@ -108,6 +112,7 @@ impl Place {
             page: field(15, 16),
             pages: field(31, 16),
             class: class_of(field(47, 2).to_le_bytes()[0]).expect("two bits are a class"),
+            role: Role::of_code(field(54, 2).to_le_bytes()[0]).expect("it was a role"),
             is_unverified: field(49, 1) == 1,
             uses: field(50, 4).to_le_bytes()[0],
             tick: (self.first & 0xffff) as u16,
@@ -336,6 +341,7 @@ mod tests {
             page: low,
             pages: low + 1,
             class: Class::High,
+            role: Role::of_code((number % 3).to_le_bytes()[0]).unwrap(),
             is_unverified: number.is_multiple_of(2),
             uses: (number % 16).to_le_bytes()[0],
             tick: (number & 0xffff) as u16,
@@ -373,6 +379,7 @@ mod tests {
             page: 32_767,
             pages: 32_768,
             class: Class::Live,
+            role: Role::Part,
             is_unverified: true,
             uses: 15,
             tick: u16::MAX,

@@ -6,16 +6,16 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::Body,
+    body::{Body, Chunks},
     format::Stream,
     index::Item,
     log::Log,
-    record::{Header, PieceSums},
-    state::Why,
+    record::{Chain, Header, PieceSums},
+    state::{State, Why},
     stored::{Record, Stored},
-    table::Place,
+    table::{Job, Place},
 };
-use crate::Class;
+use crate::{Class, Key};
 
 /// Kills that wait for a sync before one is made for them.
 const KILLS_MAX: usize = 1024;
@@ -31,7 +31,7 @@ pub(super) struct Keeper {
 
 /// What to do next.
 enum Task {
-    Write(Arc<Body>),
+    Write(Job),
     Sync { flush: u64, settled: u64 },
 }
 
@@ -48,7 +48,8 @@ impl Keeper {
     pub(super) fn run(mut self) {
         while let Some(task) = self.next_task() {
             match task {
-                Task::Write(body) => self.write(&body),
+                Task::Write(Job::Part(body)) => self.spill(&body),
+                Task::Write(Job::Whole(body)) => self.write(&body),
                 Task::Sync { flush, settled } => self.sync(flush, settled),
             }
         }
@@ -64,8 +65,8 @@ impl Keeper {
             }
             let flush = state.table.last_flush();
             let is_full = state.kills.len() >= KILLS_MAX && !state.is_offline;
-            if !is_full && let Some(body) = state.table.next_queued() {
-                return Some(Task::Write(body));
+            if !is_full && let Some(job) = state.next_job() {
+                return Some(Task::Write(job));
             }
             let settled = state.table.settled();
             let is_clean = !self.log.is_dirty && state.kills.is_empty();
@@ -100,68 +101,124 @@ impl Keeper {
         self.log.sync() && self.log.kill_dropped() && self.log.settle_kills()
     }
 
+    /// Writes the part of a growing object that is in memory.
+    fn spill(&mut self, body: &Arc<Body>) {
+        if !self.write_parts(body) {
+            // It stays in memory until the object is complete; then it is tried again.
+            body.stop_spilling();
+        }
+        // Meanwhile so much may have come in that it is time for the next.
+        self.engine.spill(body, body.held_bytes());
+        self.engine.lock().table.pass_over();
+    }
+
     fn write(&mut self, body: &Arc<Body>) {
-        let record = self.store(body);
-        let small = small_body(body, record.as_deref());
+        let record = if self.write_parts(body) {
+            self.store(body)
+        } else {
+            None
+        };
+        let small = record.as_deref().zip(body.chunks());
+        let small = small.and_then(|(record, chunks)| small_body(&chunks, record));
         let mut state = self.engine.lock();
         let Some(record) = record else {
-            if state.table.settle(body, Place::Doomed) {
-                return;
-            }
-            if !state.table.is_pinned(&body.key) {
+            let is_gone = state.table.settle(body, Place::Doomed);
+            if !is_gone && !state.table.is_pinned(&body.key) {
                 // What it was to replace must not come back.
                 state.drop_record(body.hash);
             }
+            if !state.table.is_current(body) {
+                state.forget_links(&body.part_links());
+            }
             return;
         };
-        self.engine
-            .ledger
-            .bytes_admitted
-            .add(record.header.body_bytes);
+        let item = item_of(&record, &state);
+        let links = body.part_links();
         if state.table.settle(body, Place::Disk) {
-            state.kill(record.region, record.page, Why::Superseded);
+            state.kill(&item, Why::Superseded);
+            state.forget_links(&links);
             return;
         }
-        let item = Item {
-            region: record.region,
-            page: record.page,
-            pages: record.header.pages().unwrap_or(1),
-            class: body.class,
-            is_unverified: false,
-            uses: 0,
-            tick: state.recency.tick(),
-        };
         if let Some(older) = state.insert(record.hash, &item) {
-            state.kill(older.region, older.page, Why::Superseded);
+            state.kill(&older, Why::Superseded);
         }
-        let hash = state.index.hash(record.hash);
-        state.hot.keep(hash, &record, small);
-        let stored = Stored {
-            lease: state.regions.lease(record.region),
-            file: Arc::clone(&self.engine.file),
-            record,
-        };
-        body.store(Arc::new(stored));
+        state.freshen(&links);
+        let stored = self.stored(&mut state, record, small);
+        body.store(stored);
     }
 
-    /// Puts an object on disk. What stands in the way is counted.
+    /// Puts all parts of an object that are in memory on disk. Returns false if that cannot be.
+    fn write_parts(&mut self, body: &Arc<Body>) -> bool {
+        while let Some((number, chunks)) = body.part_in_memory() {
+            if !self.write_part(body, number, &chunks) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn write_part(&mut self, body: &Arc<Body>, number: u32, chunks: &Chunks) -> bool {
+        let key = Key::of_part(body.birth, number);
+        let hash = self.engine.hash(&key);
+        let header = self.header(key, body.key.as_str().as_bytes(), (body.class, chunks));
+        let Some(record) = self.put(body, (header, hash), chunks) else {
+            return false;
+        };
+        self.engine.ledger.parts_written.add_one();
+        let mut state = self.engine.lock();
+        let item = item_of(&record, &state);
+        state.insert(record.hash, &item);
+        let small = small_body(chunks, &record);
+        let stored = self.stored(&mut state, record, small);
+        if !body.store_part(number, stored) {
+            state.remove(hash, item.region, item.page);
+        }
+        true
+    }
+
+    /// Puts the rest of an object on disk, all parts of which are there.
     fn store(&mut self, body: &Arc<Body>) -> Option<Arc<Record>> {
         let chunks = body.chunks()?;
+        let mut header = self.header(body.key.clone(), &body.metadata, (body.class, &chunks));
+        let part_bytes = body.part_bytes();
+        if !part_bytes.is_empty() {
+            if !self.engine.lock().holds(&body.part_links()) {
+                // The device has failed under one of them.
+                return None;
+            }
+            header.chain = Chain {
+                birth: body.birth,
+                part_bytes,
+            };
+        }
+        self.put(body, (header, body.hash), &chunks)
+    }
+
+    fn header(&self, key: Key, metadata: &[u8], (class, chunks): (Class, &Chunks)) -> Header {
         let mut sums = PieceSums::default();
         chunks.iter().for_each(|bytes| sums.update(bytes));
-        let header = Header {
-            key: body.key.clone(),
-            class: body.class,
+        Header {
+            key,
+            class,
             // A copy: what was given may be a small part of a large buffer.
-            metadata: Bytes::copy_from_slice(&body.metadata),
+            metadata: Bytes::copy_from_slice(metadata),
             body_bytes: chunks.bytes(),
             sequence: 0,
             generation: 0,
             written_at: self.engine.wall_seconds(),
-            parts: 0,
+            chain: Chain::default(),
             sums: sums.finish(),
             is_dead: false,
-        };
+        }
+    }
+
+    /// Puts a record of an object on disk. What stands in the way is counted.
+    fn put(
+        &mut self,
+        body: &Body,
+        (header, hash): (Header, u64),
+        chunks: &Chunks,
+    ) -> Option<Arc<Record>> {
         let is_back = self.engine.lock().ghost.knows(body.hash);
         let stream = if is_back && body.class != Class::Live {
             // It was missed: what comes back keeps company with what was carried over.
@@ -173,18 +230,45 @@ impl Keeper {
             .pages()
             .and_then(|pages| self.log.make_room(stream, pages))
         else {
-            self.engine.ledger.refused_no_space.add_one();
+            if !body.is_growing() {
+                self.engine.ledger.refused_no_space.add_one();
+            }
             return None;
         };
-        self.log.append(room, header, (body.hash, &chunks)).ok()
+        let record = self.log.append(room, header, (hash, chunks)).ok()?;
+        let ledger = &self.engine.ledger;
+        ledger.bytes_admitted.add(record.header.body_bytes);
+        Some(record)
+    }
+
+    /// A record that has just been written; its head is kept at hand, and its body if small.
+    fn stored(&self, state: &mut State, record: Arc<Record>, small: Option<Bytes>) -> Arc<Stored> {
+        let hash = state.index.hash(record.hash);
+        state.hot.keep(hash, &record, small);
+        Arc::new(Stored {
+            lease: state.regions.lease(record.region),
+            file: Arc::clone(&self.engine.file),
+            record,
+        })
     }
 }
 
-/// The bytes of an object that is kept in memory whole.
-fn small_body(body: &Body, record: Option<&Record>) -> Option<Bytes> {
-    let chunks = record
-        .filter(|record| record.is_small())
-        .and(body.chunks())?;
+/// The place in the index of a record that has just been written.
+fn item_of(record: &Record, state: &State) -> Item {
+    Item {
+        region: record.region,
+        page: record.page,
+        pages: record.header.pages().unwrap_or(1),
+        class: record.header.class,
+        role: record.header.role(),
+        is_unverified: false,
+        uses: 0,
+        tick: state.recency.tick(),
+    }
+}
+
+/// The bytes of a record that is kept in memory whole.
+fn small_body(chunks: &Chunks, record: &Record) -> Option<Bytes> {
     let parts: Vec<&[u8]> = chunks.iter().map(|bytes| &bytes[..]).collect();
-    Some(parts.concat().into())
+    record.is_small().then(|| parts.concat().into())
 }

@@ -24,6 +24,7 @@ pub(crate) struct Ledger {
     pub(crate) reinsertions: Count,
     pub(crate) bytes_reinserted: Count,
     pub(crate) syncs: Count,
+    pub(crate) parts_written: Count,
     pub(crate) bytes_admitted: Count,
     pub(crate) bytes_written: Count,
     pub(crate) pieces_warm: Count,
@@ -52,6 +53,7 @@ impl Ledger {
             reinsertions: Count::default(),
             bytes_reinserted: Count::default(),
             syncs: Count::default(),
+            parts_written: Count::default(),
             bytes_admitted: Count::default(),
             bytes_written: Count::default(),
             pieces_warm: Count::default(),
@@ -140,6 +142,16 @@ impl Charge {
         }
         is_taken
     }
+
+    /// Takes `bytes` of it, or all if it is less, into a charge of their own.
+    pub(crate) fn split(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes,
+        }
+    }
 }
 
 impl Drop for Charge {
@@ -160,6 +172,8 @@ mod tests {
         assert!(!first.grow(41));
         assert!(first.grow(40));
         assert_eq!(budget.used(), 100);
+        drop(first.split(30));
+        assert_eq!(budget.used(), 70);
         drop(first);
         assert_eq!(budget.used(), 0);
         assert!(budget.reserve(u64::MAX).is_none());

@@ -138,6 +138,7 @@ impl Log {
             page: room.page,
             pages,
             class: header.class,
+            role: header.role(),
             is_killed: false,
             is_unverified: false,
         };
@@ -351,6 +352,13 @@ impl Log {
             }
             true
         });
+        if kill.is_head {
+            let place = (self.geometry(), region, kill.page);
+            let header = Record::read_header(&*self.engine.file, place, Some(kill.generation));
+            if let Ok(Some(header)) = header {
+                self.engine.break_chain(&header);
+            }
+        }
         let offset = self.geometry().page_offset(region, kill.page);
         let outcome = self.write_at(&DEAD_MAGIC, offset);
         if let Err(error) = &outcome {
@@ -435,7 +443,7 @@ impl Log {
                 continue;
             }
             let pinned = state.pinned();
-            let body = pinned.iter().find(|(body, _)| body.hash == entry.hash);
+            let body = pinned.iter().find(|(_, link)| link.hash == entry.hash);
             let is_gone = body.is_none_or(|(body, _)| state.table.doom(&body.key));
             if is_gone {
                 state.drop_record(entry.hash);

@@ -22,7 +22,9 @@
 //!
 //! Locks: the state, then a body. None is held across I/O.
 //!
-//! Refuses: objects longer than a region.
+//! An object that is long, or grows while memory is short, is written in parts: see [`parts`].
+//!
+//! Refuses: objects of more than 1,024 parts.
 
 mod body;
 mod claim;
@@ -37,6 +39,7 @@ mod inspection;
 mod keeper;
 mod ledger;
 mod log;
+mod parts;
 mod reading;
 mod recency;
 mod reclaim;
@@ -51,7 +54,10 @@ mod table;
 
 use std::{
     panic::resume_unwind,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -99,6 +105,7 @@ impl Running {
             secret: claim.told.secret,
             ledger: Ledger::new(config.memory_bytes_max as u64),
             cold: ColdReaders::new(),
+            next_birth: AtomicU64::new(claim.told.boot << 40),
             state: Mutex::new(State::new(geometry, config.memory_bytes_max as u64)),
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -159,6 +166,9 @@ pub(crate) struct Engine {
     secret: Secret,
     ledger: Ledger,
     cold: ColdReaders,
+    /// Of the next object. No other object of this store was ever born with it: above its lowest
+    /// 40 bits it is the number of the start.
+    next_birth: AtomicU64,
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
@@ -186,7 +196,8 @@ impl Engine {
         let Some(charge) = self.ledger.memory.reserve(overhead_bytes) else {
             return Err(self.refuse_memory());
         };
-        let name = (key.clone(), self.hash(key));
+        let birth = self.next_birth.fetch_add(1, Ordering::Relaxed);
+        let name = (key.clone(), self.hash(key), birth);
         let body = Arc::new(Body::growing(name, class, metadata, charge));
         let mut state = self.lock();
         if state.is_closed {
@@ -201,7 +212,11 @@ impl Engine {
         if state.is_closed {
             return Err(Error::Closed);
         }
-        body.finish();
+        body.finish(self.part_bytes_max());
+        if body.bytes().is_none() {
+            // A part of it could not be read back.
+            return Err(Error::Aborted);
+        }
         state.table.commit(body);
         state.recency.pass(body.bytes().unwrap_or(0));
         drop(state);
@@ -211,9 +226,12 @@ impl Engine {
     }
 
     pub(crate) fn abort(&self, body: &Arc<Body>) {
-        self.lock().table.end(body);
+        let mut state = self.lock();
+        state.table.end(body);
+        let links = body.abort();
+        state.forget_links(&links);
+        drop(state);
         self.ledger.aborts.add_one();
-        body.abort();
     }
 
     /// Counts a refusal and returns its error.
@@ -226,6 +244,7 @@ impl Engine {
         let mut state = self.lock();
         if state.table.unpin(body) {
             state.drop_record(body.hash);
+            state.forget_links(&body.part_links());
         }
     }
 
@@ -239,6 +258,7 @@ impl Engine {
         }
         let is_resident = state.table.remove(key).is_some();
         let is_stored = state.drop_record(body.hash);
+        state.forget_links(&body.part_links());
         drop(state);
         if is_resident || is_stored {
             self.ledger.evictions.add_one();
@@ -281,6 +301,7 @@ impl Engine {
             recovered: ledger.recovered.value(),
             discarded: ledger.discarded.value(),
             syncs: ledger.syncs.value(),
+            parts_written: ledger.parts_written.value(),
             bytes_admitted: ledger.bytes_admitted.value(),
             bytes_written: ledger.bytes_written.value(),
             scrubbed_bytes: ledger.scrubbed_bytes.value(),

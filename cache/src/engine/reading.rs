@@ -25,6 +25,7 @@ use tracing::warn;
 use super::{
     Engine,
     body::Body,
+    format::Role,
     head::{Finding, Head, Place},
     record::PIECE_BYTES,
     state::{Candidate, State, Why},
@@ -107,9 +108,8 @@ impl Engine {
             return Some(body);
         }
         // It may have gone or become another one since it was found.
-        let record = &found.stored()?.record;
-        let item = state.item_of(record.hash)?;
-        item.is_at(record.region, record.page).then(|| {
+        let is_there = found.stored().is_some() && state.holds(&found.links());
+        is_there.then(|| {
             state.table.hold(found, table::Place::Disk);
             Arc::clone(found)
         })
@@ -124,6 +124,7 @@ impl Engine {
         let items: Vec<_> = state.index.iter().collect();
         let candidates: Vec<Candidate> = items
             .into_iter()
+            .filter(|(_, item)| item.role != Role::Part)
             .map(|(hash, item)| state.candidate_at(hash, item))
             .collect();
         drop(state);
@@ -147,12 +148,13 @@ impl Engine {
         stored: &Arc<Stored>,
         index: u64,
     ) -> Result<Piece, Error> {
+        self.check_records(body).await?;
         let piece = if stored.record.is_small() {
             self.small(stored).await.map(Piece::in_memory)
         } else {
             self.view(stored, index).await
         };
-        piece.map_err(|failure| self.read_failed(body, stored, failure))
+        piece.map_err(|failure| self.read_failed(body, failure))
     }
 
     /// One piece of an object in memory of this process.
@@ -162,6 +164,7 @@ impl Engine {
         stored: &Arc<Stored>,
         index: u64,
     ) -> Result<Bytes, Error> {
+        self.check_records(body).await?;
         let piece = async {
             if stored.record.is_small() {
                 return self.small(stored).await;
@@ -171,7 +174,7 @@ impl Engine {
         };
         piece
             .await
-            .map_err(|failure| self.read_failed(body, stored, failure))
+            .map_err(|failure| self.read_failed(body, failure))
     }
 
     /// Has a piece read and checked before it is wanted, if nobody has to wait for that.
@@ -203,7 +206,8 @@ impl Engine {
             None => Sought::Unread(candidate),
             Some(record) if record.header.key == *key => {
                 let record = Arc::clone(record);
-                Sought::Found(self.found(record, candidate))
+                let found = self.found(record, candidate);
+                found.map_or(Sought::Nothing, Sought::Found)
             }
             // The hash of another key is the same.
             Some(_) => Sought::Nothing,
@@ -222,7 +226,7 @@ impl Engine {
     }
 
     /// Reads the head of a record: at once if it is in memory, else by a cold reader.
-    async fn read_head(&self, candidate: &Candidate) -> Result<Finding, ReadFailure> {
+    pub(super) async fn read_head(&self, candidate: &Candidate) -> Result<Finding, ReadFailure> {
         let place = self.place_of(candidate);
         let look = || {
             place
@@ -253,14 +257,8 @@ impl Engine {
         let hash = self.hash(key);
         match finding {
             Ok(Finding::Head(head)) if head.header.key == *key => {
-                let Head { header, body } = *head;
-                let item = &candidate.item;
-                let place = (self.geometry, item.region, item.page);
-                let record = Arc::new(Record::new(header, hash, place, !item.is_unverified));
-                // A damaged body is met, and told, by whoever reads it.
-                let body = body.and_then(|body| record.compare(body, 0).ok());
-                self.lock().hot.keep(candidate.hash, &record, body);
-                Some(self.found(record, candidate))
+                let record = self.take_in(hash, &candidate, *head);
+                self.found(record, candidate)
             }
             // The hash of another key is the same; or the runtime is shutting down.
             Ok(Finding::Head(_) | Finding::Wait) | Err(ReadFailure::Interrupted) => None,
@@ -275,16 +273,29 @@ impl Engine {
         }
     }
 
-    fn found(&self, record: Arc<Record>, candidate: Candidate) -> Arc<Body> {
-        let stored = Stored {
-            record,
-            file: Arc::clone(&self.file),
-            lease: candidate.lease,
-        };
-        Arc::new(Body::found(Arc::new(stored)))
+    /// What is known of a record whose head was read; it is kept at hand.
+    pub(super) fn take_in(&self, hash: u64, candidate: &Candidate, head: Head) -> Arc<Record> {
+        let Head { header, body } = head;
+        let item = &candidate.item;
+        let place = (self.geometry, item.region, item.page);
+        let record = Arc::new(Record::new(header, hash, place, !item.is_unverified));
+        // A damaged body is met, and told, by whoever reads it.
+        let body = body.and_then(|body| record.compare(body, 0).ok());
+        self.lock().hot.keep(candidate.hash, &record, body);
+        record
     }
 
-    fn place_of(&self, candidate: &Candidate) -> Place {
+    /// The object of a head, unless one of its parts has gone.
+    fn found(&self, head: Arc<Record>, candidate: Candidate) -> Option<Arc<Body>> {
+        let Some(parts) = self.parts_of(&head.header) else {
+            self.drop_object(&head);
+            return None;
+        };
+        let head = self.stored(candidate, head);
+        Some(Arc::new(Body::found(Arc::new(head), parts)))
+    }
+
+    pub(super) fn place_of(&self, candidate: &Candidate) -> Place {
         let item = &candidate.item;
         let offset = self.geometry.page_offset(item.region, item.page);
         Place::of(candidate, offset)
@@ -325,7 +336,7 @@ impl Engine {
     }
 
     /// Checks all of a body, piece by piece, so that others may read between.
-    async fn check(&self, stored: &Arc<Stored>) -> Result<(), ReadFailure> {
+    pub(super) async fn check(&self, stored: &Arc<Stored>) -> Result<(), ReadFailure> {
         for index in 0..stored.record.header.sums.len() as u64 {
             self.warm(stored, index).await?;
         }
@@ -362,7 +373,7 @@ impl Engine {
     }
 
     /// Counts a failed read, drops the object, and returns the error.
-    fn read_failed(&self, body: &Arc<Body>, stored: &Stored, failure: ReadFailure) -> Error {
+    pub(super) fn read_failed(&self, body: &Arc<Body>, failure: ReadFailure) -> Error {
         let key = body.key.clone();
         let error = match failure {
             ReadFailure::Interrupted => return Error::Closed,
@@ -374,16 +385,23 @@ impl Engine {
         if state.table.is_current(body) {
             state.table.remove(&body.key);
         }
-        self.lose(&mut state, &stored.record, &error);
+        // One that still grows could not be completed.
+        let aborted = body.abort();
+        state.forget_links(&aborted);
+        self.lose(&mut state, body, &error);
         error
     }
 
-    /// Forgets a record that cannot be read.
-    fn lose(&self, state: &mut State, record: &Record, error: &Error) {
-        let Record { region, page, .. } = *record;
-        if state.remove(record.hash, region, page).is_some() {
-            warn!(key = %record.header.key, %error, "dropped an object that cannot be read");
-            state.kill(region, page, Why::Dropped);
+    /// Forgets an object that cannot be read.
+    fn lose(&self, state: &mut State, body: &Body, error: &Error) {
+        state.forget_links(&body.part_links());
+        let Some(head) = body.stored() else {
+            return;
+        };
+        let Record { region, page, .. } = *head.record;
+        if let Some(item) = state.remove(body.hash, region, page) {
+            warn!(key = %body.key, %error, "dropped an object that cannot be read");
+            state.kill(&item, Why::Dropped);
             self.work.notify_one();
         }
     }
@@ -394,7 +412,7 @@ impl Engine {
         let mut state = self.lock();
         let is_there = state.remove(hash, item.region, item.page).is_some();
         if is_there {
-            state.kill(item.region, item.page, Why::Dropped);
+            state.kill(item, Why::Dropped);
         }
         drop(state);
         if is_there || is_failure {

@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     body::Body,
-    format::{Entry, Slot, SlotState, Stream, class_code},
+    format::{Entry, Role, Slot, SlotState, Stream, class_code},
     index::Item,
     log::{Log, Room, WRITE_BYTES, streams},
     recency::Recency,
@@ -49,7 +49,7 @@ struct Victim {
 /// What is pinned in one region.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pinned {
-    objects: usize,
+    records: usize,
     pages: u32,
 }
 
@@ -161,10 +161,10 @@ impl Log {
     fn victims(&self, passed: &BTreeSet<u32>) -> Vec<Victim> {
         let state = self.engine.lock();
         let mut pinned: BTreeMap<u32, Pinned> = BTreeMap::new();
-        for (_, stored) in state.pinned() {
-            let pinned = pinned.entry(stored.record.region).or_default();
-            pinned.objects += 1;
-            pinned.pages += stored.record.header.pages().unwrap_or(0);
+        for (_, link) in state.pinned() {
+            let pinned = pinned.entry(link.region).or_default();
+            pinned.records += 1;
+            pinned.pages += link.pages;
         }
         // Carrying over nearly all of a region would gain next to nothing.
         let pages_max = self.geometry().region_pages() / 4 * 3;
@@ -173,7 +173,7 @@ impl Log {
         sealed
             .filter_map(|(number, region)| {
                 let pinned = pinned.get(&number).copied().unwrap_or_default();
-                let is_free = state.regions.leases(number) <= pinned.objects
+                let is_free = state.regions.leases(number) <= pinned.records
                     && pinned.pages <= pages_max
                     && !passed.contains(&number);
                 is_free.then_some(Victim {
@@ -181,7 +181,7 @@ impl Log {
                     rank: region.rank,
                     is_empty: region.live_pages == 0,
                     used_pages: region.used_pages,
-                    has_pinned: pinned.objects > 0,
+                    has_pinned: pinned.records > 0,
                     generation: region.generation,
                 })
             })
@@ -227,8 +227,17 @@ impl Log {
     fn evacuate(&mut self, region: u32) -> bool {
         let entries = self.entries_of(region);
         let pinned = self.engine.lock().pinned();
-        for (body, stored) in pinned {
-            if stored.record.region == region && !self.carry(&stored.record, Some(&body)) {
+        for (body, link) in pinned {
+            if link.region != region {
+                continue;
+            }
+            let record = link
+                .record
+                .or_else(|| self.record_at(region, link.page, link.hash));
+            // What cannot be read cannot be served either: let it go with its region.
+            if let Some(record) = record
+                && !self.carry(&record, Some(&body))
+            {
                 return false;
             }
         }
@@ -238,15 +247,28 @@ impl Log {
         }
         let mut state = self.engine.lock();
         let evicted = state.remove_region(region, entries.as_deref());
-        self.engine.ledger.evictions.add(evicted);
         let (stream, generation) = {
             let region = state.regions.region(region);
             (region.stream, region.generation)
         };
         state.regions.release(region);
         drop(state);
+        self.let_go((region, generation), &evicted);
         self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation));
         true
+    }
+
+    /// Counts what was evicted with a region, and lets go of what belonged to it elsewhere.
+    fn let_go(&self, (region, generation): (u32, u64), evicted: &[Item]) {
+        let objects = evicted.iter().filter(|item| item.role != Role::Part);
+        self.engine.ledger.evictions.add(objects.count() as u64);
+        for item in evicted.iter().filter(|item| item.role != Role::Whole) {
+            let place = (self.geometry(), region, item.page);
+            let header = Record::read_header(&*self.engine.file, place, Some(generation));
+            if let Ok(Some(header)) = header {
+                self.engine.break_chain(&header);
+            }
+        }
     }
 
     /// Carries over what is still wanted, as far as the budget goes.
@@ -260,18 +282,23 @@ impl Log {
             if ledger.bytes_reinserted.value() + bytes_of(&item) > budget {
                 return;
             }
-            let place = (self.geometry(), region, entry.page);
-            let generation = self.engine.lock().regions.region(region).generation;
-            let header = Record::read_header(&*self.engine.file, place, Some(generation));
-            let Some(header) = header.ok().flatten().filter(|header| !header.is_dead) else {
+            let Some(record) = self.record_at(region, entry.page, entry.hash) else {
                 continue;
             };
-            let record = Record::new(header, entry.hash, place, false);
             if self.carry(&record, None) {
                 self.engine.ledger.reinsertions.add_one();
                 self.engine.ledger.bytes_reinserted.add(bytes_of(&item));
             }
         }
+    }
+
+    /// Reads the head of a record.
+    fn record_at(&self, region: u32, page: u32, hash: u64) -> Option<Arc<Record>> {
+        let place = (self.geometry(), region, page);
+        let generation = self.engine.lock().regions.region(region).generation;
+        let header = Record::read_header(&*self.engine.file, place, Some(generation));
+        let header = header.ok().flatten().filter(|header| !header.is_dead)?;
+        Some(Arc::new(Record::new(header, hash, place, false)))
     }
 
     /// Writes a record again, into the region of the reinserted.
@@ -326,29 +353,33 @@ impl Log {
     fn settle_copy(&self, record: &Record, copy: Arc<Record>, body: Option<&Arc<Body>>) {
         let mut state = self.engine.lock();
         let original = state.item_of(record.hash);
-        let original = original.filter(|item| item.is_at(record.region, record.page));
-        let Some(item) = original else {
-            state.kill(copy.region, copy.page, Why::Dropped);
-            return;
-        };
+        let is_wanted = |item: &Item| item.is_at(record.region, record.page);
         let moved = Item {
             region: copy.region,
             page: copy.page,
+            pages: copy.header.pages().unwrap_or(1),
+            class: copy.header.class,
+            role: copy.header.role(),
             is_unverified: false,
-            uses: item.uses / 2,
-            ..item
+            uses: original.map_or(0, |item| item.uses / 2),
+            tick: original.map_or(0, |item| item.tick),
         };
+        if !original.as_ref().is_some_and(is_wanted) {
+            state.kill(&moved, Why::Dropped);
+            return;
+        }
         state.insert(record.hash, &moved);
         let hash = state.index.hash(record.hash);
         state.hot.keep(hash, &copy, None);
         if let Some(body) = body {
             let lease = state.regions.lease(copy.region);
             let file = self.file();
-            body.store(Arc::new(Stored {
+            let copy = Stored {
                 record: copy,
                 file,
                 lease,
-            }));
+            };
+            body.relocate(record, Arc::new(copy));
         }
     }
 

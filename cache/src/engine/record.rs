@@ -13,11 +13,13 @@
 //!     32      8  sequence: of two records of one key, the higher is the newer
 //!     40      8  generation of the region when the record was written
 //!     48      8  when the object was written: seconds since 1970 by the wall clock
-//!     56      4  P: parts of the object that precede this one; 0
+//!     56      4  P: parts of the object that precede this one, up to 1,024
 //!     60      4  zero
 //!     64      K  key, UTF-8
 //!   64+K      M  metadata
-//! 64+K+M     4n  sum of each of the n pieces of 256 KiB of the body (the last may be shorter)
+//! 64+K+M      8  birth of the object, which its parts tell in their keys; absent if P is 0
+//!      .     4P  bytes of each part
+//!      .     4n  sum of each of the n pieces of 256 KiB of the body (the last may be shorter)
 //!    H-4      4  sum of the H-4 bytes before, with the first magic
 //!      H      B  the object
 //!    H+B      .  zeros, to the end of the page
@@ -27,16 +29,23 @@
 //! read of one page tells all that is needed to serve and check it. They are per piece so that a
 //! reader can check what it is about to send without reading all of it. Killing overwrites the
 //! magic alone: it is one small write, and whoever is reading the body may finish.
+//!
+//! A long object is a head, which is a record under the key of the object, and parts. A part is a
+//! record like any other, with a key that no object can have (U+0001, its birth and number in
+//! hexadecimal) and the key of the object for its metadata. A birth is never used twice, so the
+//! parts of two objects cannot be mixed up, whatever becomes of one of them.
 
 use bytes::Bytes;
 
-use super::format::{PAGE, PAGE_BYTES, class_code, class_of};
+use super::format::{PAGE, PAGE_BYTES, Role, class_code, class_of};
 use crate::{Class, Key};
 
 /// Bytes that are summed, read and sent as one.
 pub(crate) const PIECE_BYTES: usize = 256 * 1024;
 /// Bytes of metadata an object may have.
 pub(crate) const METADATA_BYTES_MAX: usize = 64 * 1024;
+/// Parts an object may have before its head: 8 GiB of it where a region has 32 MiB.
+pub(super) const PARTS_MAX: usize = 1024;
 /// What is written over the magic of a record that must never be found again.
 pub(super) const DEAD_MAGIC: [u8; 8] = *b"WEIRdead";
 
@@ -45,11 +54,19 @@ const MAGIC: [u8; 8] = *b"WEIRobj3";
 const FIXED_BYTES: usize = 64;
 /// Bytes of a sum.
 const SUM_BYTES: usize = 4;
+/// Bytes of the birth of an object.
+const BIRTH_BYTES: usize = 8;
+/// Bytes of the length of a part.
+const LENGTH_BYTES: usize = 4;
 /// Pieces of an object that fills the largest region.
 const PIECES_MAX: usize = (128 << 20) / PIECE_BYTES;
 /// Bytes a header can have.
-const HEADER_BYTES_MAX: usize =
-    FIXED_BYTES + Key::BYTES_MAX + METADATA_BYTES_MAX + SUM_BYTES * (PIECES_MAX + 1);
+const HEADER_BYTES_MAX: usize = FIXED_BYTES
+    + Key::BYTES_MAX
+    + METADATA_BYTES_MAX
+    + BIRTH_BYTES
+    + LENGTH_BYTES * PARTS_MAX
+    + SUM_BYTES * (PIECES_MAX + 1);
 
 /// What a record tells of its object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +80,64 @@ pub(super) struct Header {
     /// When the object was written, in seconds since 1970 by the wall clock; a copy keeps it.
     pub(super) written_at: u64,
     /// Parts of the object that precede this one.
-    pub(super) parts: u32,
+    pub(super) chain: Chain,
     /// One a piece.
     pub(super) sums: Box<[u32]>,
     /// It has been replaced or removed.
     pub(super) is_dead: bool,
+}
+
+/// The parts of a head; none in any other record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Chain {
+    /// Of the object; 0 without parts.
+    pub(super) birth: u64,
+    /// Bytes of each part.
+    pub(super) part_bytes: Box<[u32]>,
+}
+
+impl Chain {
+    /// The keys of the parts, in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        let numbers = (0..).take(self.part_bytes.len());
+        numbers.map(|number| Key::of_part(self.birth, number))
+    }
+
+    /// Bytes of the birth and all lengths in a header.
+    const fn encoded_bytes(&self) -> usize {
+        match self.part_bytes.len() {
+            0 => 0,
+            parts => BIRTH_BYTES + parts * LENGTH_BYTES,
+        }
+    }
+
+    fn encode(&self, record: &mut Vec<u8>) {
+        if !self.part_bytes.is_empty() {
+            record.extend_from_slice(&self.birth.to_le_bytes());
+        }
+        record.extend(self.part_bytes.iter().flat_map(|bytes| bytes.to_le_bytes()));
+    }
+
+    /// Reads the birth and lengths of so many parts. Returns also what follows.
+    fn decode(parts: u32, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let parts = usize::try_from(parts).ok()?;
+        if parts == 0 {
+            return Some((Self::default(), bytes));
+        }
+        if parts > PARTS_MAX {
+            return None;
+        }
+        let (birth, rest) = bytes.split_first_chunk::<BIRTH_BYTES>()?;
+        let (lengths, rest) = rest.split_at_checked(parts * LENGTH_BYTES)?;
+        let (lengths, []) = lengths.as_chunks::<LENGTH_BYTES>() else {
+            return None;
+        };
+        let chain = Self {
+            birth: u64::from_le_bytes(*birth),
+            part_bytes: lengths.iter().map(|&it| u32::from_le_bytes(it)).collect(),
+        };
+        Some((chain, rest))
+    }
 }
 
 impl Header {
@@ -87,10 +157,11 @@ impl Header {
         record.extend_from_slice(&self.sequence.to_le_bytes());
         record.extend_from_slice(&self.generation.to_le_bytes());
         record.extend_from_slice(&self.written_at.to_le_bytes());
-        record.extend_from_slice(&self.parts.to_le_bytes());
+        record.extend_from_slice(&length(self.chain.part_bytes.len()));
         record.extend_from_slice(&[0; 4]);
         record.extend_from_slice(self.key.as_str().as_bytes());
         record.extend_from_slice(&self.metadata);
+        self.chain.encode(record);
         record.extend(self.sums.iter().flat_map(|sum| sum.to_le_bytes()));
         let sum = crc32c::crc32c(&record[start..]);
         record.extend_from_slice(&sum.to_le_bytes());
@@ -111,7 +182,8 @@ impl Header {
         let metadata_bytes = u32_at(told, 16)? as usize;
         let body_bytes = u64_at(told, 24)?;
         let (key, rest) = told.get(FIXED_BYTES..)?.split_at_checked(key_bytes)?;
-        let (metadata, sums) = rest.split_at_checked(metadata_bytes)?;
+        let (metadata, rest) = rest.split_at_checked(metadata_bytes)?;
+        let (chain, sums) = Chain::decode(u32_at(told, 56)?, rest)?;
         let (sums, []) = sums.as_chunks::<SUM_BYTES>() else {
             return None;
         };
@@ -119,14 +191,14 @@ impl Header {
             return None;
         }
         Some(Self {
-            key: Key::new(str::from_utf8(key).ok()?)?,
+            key: Key::recorded(str::from_utf8(key).ok()?)?,
             class: class_of(*told.get(20)?)?,
             metadata: Bytes::copy_from_slice(metadata),
             body_bytes,
             sequence: u64_at(told, 32)?,
             generation: u64_at(told, 40)?,
             written_at: u64_at(told, 48)?,
-            parts: u32_at(told, 56)?,
+            chain,
             sums: sums.iter().map(|&sum| u32::from_le_bytes(sum)).collect(),
             is_dead: *magic == DEAD_MAGIC,
         })
@@ -152,7 +224,18 @@ impl Header {
     /// Bytes of the encoded header.
     pub(super) fn bytes(&self) -> usize {
         let fixed = FIXED_BYTES + self.key.as_str().len() + self.metadata.len() + SUM_BYTES;
-        fixed + self.sums.len() * SUM_BYTES
+        fixed + self.chain.encoded_bytes() + self.sums.len() * SUM_BYTES
+    }
+
+    /// Whether it is an object, the head of one, or a part.
+    pub(super) fn role(&self) -> Role {
+        if self.key.part().is_some() {
+            Role::Part
+        } else if self.chain.part_bytes.is_empty() {
+            Role::Whole
+        } else {
+            Role::Head
+        }
     }
 
     /// Pages of the whole record, or `None` if no region is so long.
@@ -227,6 +310,17 @@ mod tests {
 
     use super::*;
 
+    fn chain() -> impl Strategy<Value = Chain> {
+        (any::<u64>(), vec(any::<u32>(), 0..4)).prop_map(|(birth, part_bytes)| match part_bytes[..]
+        {
+            [] => Chain::default(),
+            [..] => Chain {
+                birth,
+                part_bytes: part_bytes.into(),
+            },
+        })
+    }
+
     fn header() -> impl Strategy<Value = Header> {
         let class = (0..4_u8).prop_map(|code| class_of(code).unwrap());
         (
@@ -235,10 +329,11 @@ mod tests {
             vec(any::<u8>(), 0..100),
             vec(any::<u32>(), 0..5),
             any::<u64>(),
+            chain(),
         )
             .prop_filter_map(
                 "the key is fit",
-                |(key, class, metadata, sums, sequence)| {
+                |(key, class, metadata, sums, sequence, chain)| {
                     Some(Header {
                         key: Key::new(&key)?,
                         class,
@@ -247,7 +342,7 @@ mod tests {
                         sequence,
                         generation: !sequence,
                         written_at: sequence / 3,
-                        parts: 5,
+                        chain,
                         sums: sums.into(),
                         is_dead: false,
                     })
@@ -271,13 +366,17 @@ mod tests {
             sequence: 7,
             generation: 8,
             written_at: 9,
-            parts: 10,
+            chain: Chain {
+                birth: 11,
+                part_bytes: [12].into(),
+            },
             sums: [0x0403_0201].into(),
             is_dead: false,
         };
-        let mut expected = b"WEIRobj3\x4d\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
+        let mut expected = b"WEIRobj3\x59\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
         expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0");
-        expected.extend(b"\x09\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\0/axyz");
+        expected.extend(b"\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0/axyz");
+        expected.extend(b"\x0b\0\0\0\0\0\0\0\x0c\0\0\0");
         expected.extend([1, 2, 3, 4]);
         let sum = crc32c::crc32c(&expected);
         expected.extend(sum.to_le_bytes());

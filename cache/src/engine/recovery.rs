@@ -1,15 +1,18 @@
 //! Starting with what a [`Survey`] finds in a store: records go into the index, open regions go on.
 //!
 //! Bodies found by searching after an unclean stop are checked before their first use.
+//!
+//! An object of several records is found only if all of them are there. Parts of what was being
+//! written at the end, or was dropped, belong to no head: they are forgotten.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use tracing::{info, warn};
 
 use super::{
     Engine,
     claim::Claim,
-    format::{Entry, SlotState, Stream, Super},
+    format::{Entry, Role, SlotState, Stream, Super},
     index::Item,
     log::{Log, OpenRegion},
     regions::Use,
@@ -75,23 +78,36 @@ fn admit(engine: &Engine, found: &[Found]) {
     let mut state = engine.lock();
     let records = found.iter().map(|found| found.slot.entries.len()).sum();
     state.index.reserve(records);
+    let mut contested = Vec::new();
     for Found { slot, .. } in found {
         state.regions.adopt(slot);
         for entry in slot.entries.iter().filter(|entry| !entry.is_killed) {
-            engine.ledger.recovered.add_one();
-            admit_one(engine, &mut state, slot.region, entry);
+            let is_object = entry.role != Role::Part;
+            engine.ledger.recovered.add(is_object.into());
+            let item = Item::new(slot.region, entry, state.recency.tick());
+            state.recency.pass(bytes_of(&item));
+            if state.item_of(entry.hash).is_some() {
+                contested.push((entry.hash, item));
+            } else {
+                state.insert(entry.hash, &item);
+            }
         }
     }
+    // Parts first: whether an object is whole depends on them.
+    contested.sort_by_key(|(_, item)| item.role != Role::Part);
+    for (hash, item) in contested {
+        contest(engine, &mut state, hash, item);
+    }
+    join_parts(engine, &mut state, found);
 }
 
-fn admit_one(engine: &Engine, state: &mut State, region: u32, entry: &Entry) {
-    let item = Item::new(region, entry, state.recency.tick());
-    state.recency.pass(bytes_of(&item));
-    let Some(other) = state.insert(entry.hash, &item) else {
+/// Decides between two records of one key: it was replaced, or carried over, just before the end.
+fn contest(engine: &Engine, state: &mut State, hash: u64, item: Item) {
+    let Some(other) = state.item_of(hash) else {
         return;
     };
-    // Two records of one key: it was replaced, or carried over, just before the end.
-    engine.ledger.discarded.add_one();
+    let is_object = item.role != Role::Part;
+    engine.ledger.discarded.add(is_object.into());
     let (this, that) = (read(engine, state, &item), read(engine, state, &other));
     let sequence = |record: &Option<Record>| record.as_ref().map(|it| it.header.sequence);
     let (newer, older) = if sequence(&this) > sequence(&that) {
@@ -100,13 +116,47 @@ fn admit_one(engine: &Engine, state: &mut State, region: u32, entry: &Entry) {
         ((other, that), item)
     };
     // The older one stays if the newer one did not get onto the disk as a whole.
-    let (winner, loser) = if is_whole(engine, newer.1.as_ref()) {
+    let (winner, loser) = if is_whole(engine, state, newer.1.as_ref()) {
         (newer.0, older)
     } else {
         (older, newer.0)
     };
-    state.insert(entry.hash, &winner);
-    state.kill(loser.region, loser.page, Why::Superseded);
+    state.insert(hash, &winner);
+    state.kill(&loser, Why::Superseded);
+}
+
+/// Drops heads that lack a part, and forgets parts that no head tells of.
+fn join_parts(engine: &Engine, state: &mut State, found: &[Found]) {
+    let mut joined = HashSet::new();
+    for (region, entry) in entries_of(found, Role::Head) {
+        let item = state.item_of(entry.hash);
+        let Some(item) = item.filter(|item| item.is_at(region, entry.page)) else {
+            continue;
+        };
+        let head = read(engine, state, &item);
+        let parts = head.map(|head| engine.part_hashes(&head.header));
+        let is_there = |hash: &u64| state.item_of(*hash).is_some_and(|it| it.role == Role::Part);
+        if let Some(parts) = parts.filter(|parts| parts.iter().all(is_there)) {
+            joined.extend(parts);
+        } else {
+            engine.ledger.discarded.add_one();
+            state.drop_record(entry.hash);
+        }
+    }
+    for (_, entry) in entries_of(found, Role::Part) {
+        if !joined.contains(&entry.hash) {
+            state.forget(entry.hash);
+        }
+    }
+}
+
+/// All entries of one role, each with its region.
+fn entries_of(found: &[Found], role: Role) -> impl Iterator<Item = (u32, &Entry)> {
+    let entries = found.iter().flat_map(|found| {
+        let region = found.slot.region;
+        found.slot.entries.iter().map(move |entry| (region, entry))
+    });
+    entries.filter(move |(_, entry)| entry.role == role && !entry.is_killed)
 }
 
 fn read(engine: &Engine, state: &State, item: &Item) -> Option<Record> {
@@ -117,9 +167,19 @@ fn read(engine: &Engine, state: &State, item: &Item) -> Option<Record> {
     Some(Record::new(header, 0, place, !item.is_unverified))
 }
 
-/// Whether a record can be relied on; its body is compared with its sums if it must be.
-fn is_whole(engine: &Engine, record: Option<&Record>) -> bool {
-    record.is_some_and(|record| record.is_verified() || record.check(&*engine.file).is_ok())
+/// Whether a record, and all parts of it, can be relied on. Bodies are compared with their sums
+/// where they must be.
+fn is_whole(engine: &Engine, state: &State, record: Option<&Record>) -> bool {
+    let is_right = |record: &Record| record.is_verified() || record.check(&*engine.file).is_ok();
+    let is_part_right = |hash: &u64| {
+        let part = state
+            .item_of(*hash)
+            .and_then(|item| read(engine, state, &item));
+        part.is_some_and(|part| is_right(&part))
+    };
+    record.is_some_and(|record| {
+        is_right(record) && engine.part_hashes(&record.header).iter().all(is_part_right)
+    })
 }
 
 /// Goes on where the records end: the newest open region of each stream stays open.

@@ -144,6 +144,7 @@ impl Scrub {
             let outcome = read_aside(&*self.engine.file, known, index);
             drop(candidate);
             if self.judge(&place, Part::Body, outcome)?.is_none() {
+                self.engine.break_chain(&record.header);
                 return Continue(());
             }
         }
@@ -213,20 +214,18 @@ impl Scrub {
     fn lose(&self, place: &Place, part: Part, failure: &ReadFailure) {
         let Place { region, entry, .. } = *place;
         let mut state = self.engine.lock();
-        if state.remove(entry.hash, region, entry.page).is_none() {
+        let Some(item) = state.remove(entry.hash, region, entry.page) else {
             // It has gone meanwhile: what was read may be something else.
             return;
-        }
+        };
         let pinned = state.pinned();
-        let pinned = pinned
-            .iter()
-            .find(|(_, stored)| stored.record.is_at(region, entry.page));
+        let pinned = pinned.iter().find(|(_, link)| link.hash == entry.hash);
         if part == Part::Body
             && let Some((body, _)) = pinned
         {
             state.table.remove(&body.key);
         }
-        state.kill(region, entry.page, Why::Dropped);
+        state.kill(&item, Why::Dropped);
         drop(state);
         self.engine.work.notify_one();
         self.engine.ledger.scrub_errors.add_one();

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    body::Body,
-    format::{Entry, Geometry, PAGE_BYTES},
+    body::{Body, Link},
+    format::{Entry, Geometry, PAGE_BYTES, Role},
     ghost::Ghost,
     hot::Hot,
     index::{Hash48, Index, Item},
     recency::Recency,
     regions::{Lease, Regions, Use},
-    stored::{Record, Stored},
-    table::Table,
+    stored::Record,
+    table::{Job, Table},
 };
 
 /// Objects reckoned with in a region: as many as its slot holds.
@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) kills: Vec<Kill>,
     /// Bytes of all records that can be found.
     pub(super) record_bytes: u64,
+    /// Records in the index that are parts of objects.
+    parts: usize,
     pub(super) is_closed: bool,
     /// It is time to make durable what is not.
     pub(super) is_due: bool,
@@ -43,6 +45,8 @@ pub(super) struct Kill {
     pub(super) region: u32,
     pub(super) page: u32,
     pub(super) generation: u64,
+    /// Its parts are forgotten with it.
+    pub(super) is_head: bool,
     pub(super) why: Why,
 }
 
@@ -56,7 +60,7 @@ pub(super) enum Why {
 }
 
 /// A record that may be the one of a key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) hash: Hash48,
     pub(super) item: Item,
@@ -77,6 +81,7 @@ impl State {
             hot: Hot::new(memory_bytes_max),
             kills: Vec::new(),
             record_bytes: 0,
+            parts: 0,
             is_closed: false,
             is_due: false,
             is_offline: false,
@@ -87,7 +92,7 @@ impl State {
     pub(super) fn objects(&self) -> u64 {
         let residents = self.table.residents();
         let in_memory = residents.filter(|(body, _)| self.item_of(body.hash).is_none());
-        (self.index.len() + in_memory.count()) as u64
+        (self.index.len() - self.parts + in_memory.count()) as u64
     }
 
     /// The record that may be the one of a key, by the hash of the key on disk; counts as a use.
@@ -141,23 +146,77 @@ impl State {
         Some(item)
     }
 
-    /// Forgets all records of a region. Returns how many they were.
-    pub(super) fn remove_region(&mut self, region: u32, entries: Option<&[Entry]>) -> u64 {
+    /// Forgets all records of a region. Returns them.
+    pub(super) fn remove_region(&mut self, region: u32, entries: Option<&[Entry]>) -> Vec<Item> {
         let Some(entries) = entries else {
             let items = self.index.remove_region(region);
             for item in &items {
                 self.count_out(item);
             }
-            return items.len() as u64;
+            return items;
         };
-        let mut removed = 0;
+        let mut removed = Vec::new();
         for entry in entries {
-            if self.remove(entry.hash, region, entry.page).is_some() {
-                self.ghost.note(entry.hash);
-                removed += 1;
+            if let Some(item) = self.remove(entry.hash, region, entry.page) {
+                if item.role != Role::Part {
+                    self.ghost.note(entry.hash);
+                }
+                removed.push(item);
             }
         }
         removed
+    }
+
+    /// Forgets the record of a hash, which a later start will forget by itself.
+    pub(super) fn forget(&mut self, hash: u64) {
+        if let Some(item) = self.item_of(hash) {
+            self.remove(hash, item.region, item.page);
+        }
+    }
+
+    /// Forgets these parts of an object.
+    pub(super) fn forget_links(&mut self, links: &[Link]) {
+        for link in links {
+            self.remove(link.hash, link.region, link.page);
+        }
+    }
+
+    /// Whether all these records can be found where they are.
+    pub(super) fn holds(&self, links: &[Link]) -> bool {
+        let is_there = |link: &Link| {
+            let item = self.item_of(link.hash);
+            item.is_some_and(|item| item.is_at(link.region, link.page))
+        };
+        links.iter().all(is_there)
+    }
+
+    /// Makes parts as young as what is used now.
+    pub(super) fn freshen(&mut self, links: &[Link]) {
+        for link in links {
+            if let Some(item) = self.remove(link.hash, link.region, link.page) {
+                let tick = self.recency.tick();
+                self.insert(link.hash, &Item { tick, ..item });
+            }
+        }
+    }
+
+    /// What is to be written next and still wanted.
+    pub(super) fn next_job(&mut self) -> Option<Job> {
+        while let Some(job) = self.table.next_queued() {
+            let is_wanted = match &job {
+                // The rest of it waits in the queue as well, and goes with what is left.
+                Job::Part(body) => body.is_growing(),
+                Job::Whole(body) => self.table.is_current(body),
+            };
+            if is_wanted {
+                return Some(job);
+            }
+            if let Job::Whole(body) = &job {
+                self.forget_links(&body.part_links());
+            }
+            self.table.pass_over();
+        }
+        None
     }
 
     /// Forgets the record of a hash, and has it killed.
@@ -165,29 +224,30 @@ impl State {
         let removed = self.item_of(hash);
         let removed = removed.and_then(|item| self.remove(hash, item.region, item.page));
         if let Some(item) = &removed {
-            self.kill(item.region, item.page, Why::Dropped);
+            self.kill(item, Why::Dropped);
         }
         removed.is_some()
     }
 
-    pub(super) fn kill(&mut self, region: u32, page: u32, why: Why) {
-        let generation = self.regions.region(region).generation;
+    pub(super) fn kill(&mut self, item: &Item, why: Why) {
         self.kills.push(Kill {
-            region,
-            page,
-            generation,
+            region: item.region,
+            page: item.page,
+            generation: self.regions.region(item.region).generation,
+            is_head: item.role == Role::Head,
             why,
         });
     }
 
-    /// Pinned objects on disk, with their records.
-    pub(super) fn pinned(&self) -> Vec<(Arc<Body>, Arc<Stored>)> {
+    /// All records of pinned objects on disk.
+    pub(super) fn pinned(&self) -> Vec<(Arc<Body>, Link)> {
         let residents = self.table.residents();
-        let stored = residents.filter_map(|(body, is_on_disk)| {
-            let stored = is_on_disk.then(|| body.stored()).flatten()?;
-            Some((Arc::clone(body), stored))
+        let on_disk = residents.filter(|(_, is_on_disk)| *is_on_disk);
+        let records = on_disk.flat_map(|(body, _)| {
+            let links = body.links().into_iter();
+            links.map(|link| (Arc::clone(body), link))
         });
-        stored.collect()
+        records.collect()
     }
 
     /// Regions that hold records.
@@ -197,6 +257,7 @@ impl State {
 
     fn count_in(&mut self, item: &Item) {
         self.record_bytes += bytes_of(item);
+        self.parts += usize::from(item.role == Role::Part);
         let region = self.regions.region_mut(item.region);
         region.live_pages += item.pages;
         region.used_pages += used_pages(item);
@@ -205,6 +266,7 @@ impl State {
 
     fn count_out(&mut self, item: &Item) {
         self.record_bytes -= bytes_of(item);
+        self.parts -= usize::from(item.role == Role::Part);
         let region = self.regions.region_mut(item.region);
         region.live_pages -= item.pages;
         region.used_pages -= used_pages(item);

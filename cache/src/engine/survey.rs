@@ -110,6 +110,7 @@ impl Survey<'_> {
                 page,
                 pages: length,
                 class: header.class,
+                role: header.role(),
                 is_killed: header.is_dead,
                 is_unverified: !is_trusted,
             });

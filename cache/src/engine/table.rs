@@ -18,9 +18,9 @@ pub(super) struct Table {
     residents: HashMap<Key, Resident>,
     /// The youngest object being written under each key.
     growing: HashMap<Key, Arc<Body>>,
-    /// Complete objects to write, oldest first. Each holds its part of the memory budget.
-    queue: VecDeque<Arc<Body>>,
-    /// Objects ever queued.
+    /// What is to be written, oldest first. Each holds its share of the memory budget.
+    queue: VecDeque<Job>,
+    /// Jobs ever queued.
     queued: u64,
     /// Of these, how many have been written or passed over.
     settled: u64,
@@ -30,6 +30,15 @@ pub(super) struct Table {
     flushes: u64,
     /// Of these, how many have seen all evictions before them made durable.
     flushes_answered: u64,
+}
+
+/// Something to write.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// The part of an object that is in memory while it grows.
+    Part(Arc<Body>),
+    /// A complete object: the parts that are in memory, and the rest.
+    Whole(Arc<Body>),
 }
 
 /// A wish for all that was done before it to be durable.
@@ -92,7 +101,13 @@ impl Table {
     pub(super) fn commit(&mut self, body: &Arc<Body>) {
         self.end(body);
         self.hold(body, Place::Queued);
-        self.queue.push_back(Arc::clone(body));
+        self.queue.push_back(Job::Whole(Arc::clone(body)));
+        self.queued += 1;
+    }
+
+    /// Queues a part of a growing object for the disk.
+    pub(super) fn queue_part(&mut self, body: &Arc<Body>) {
+        self.queue.push_back(Job::Part(Arc::clone(body)));
         self.queued += 1;
     }
 
@@ -147,15 +162,14 @@ impl Table {
             .is_some_and(|current| Arc::ptr_eq(current, body))
     }
 
-    /// The next object to write, if it is still wanted.
-    pub(super) fn next_queued(&mut self) -> Option<Arc<Body>> {
-        while let Some(body) = self.queue.pop_front() {
-            if self.is_current(&body) {
-                return Some(body);
-            }
-            self.settled += 1;
-        }
-        None
+    /// The next job.
+    pub(super) fn next_queued(&mut self) -> Option<Job> {
+        self.queue.pop_front()
+    }
+
+    /// Notes that a job is done, or that nobody wants it done any more.
+    pub(super) const fn pass_over(&mut self) {
+        self.settled += 1;
     }
 
     /// Notes where a queued object has got to. Returns true if it is gone already.

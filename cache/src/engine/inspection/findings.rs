@@ -84,6 +84,8 @@ pub struct Total {
 pub struct Held {
     pub(super) record: Record,
     pub(super) recorded: Recorded,
+    /// The parts that precede the record.
+    pub(super) parts: Vec<Recorded>,
 }
 
 impl Held {
@@ -98,8 +100,10 @@ impl Held {
     }
 
     /// Bytes of the object.
-    pub const fn bytes(&self) -> u64 {
-        self.record.header.body_bytes
+    pub fn bytes(&self) -> u64 {
+        let parts = self.record.header.chain.part_bytes.iter();
+        let parts: u64 = parts.map(|bytes| u64::from(*bytes)).sum();
+        parts + self.record.header.body_bytes
     }
 
     /// When it was written, to the second.
@@ -114,10 +118,11 @@ impl Held {
 
     /// Bytes it takes in the store.
     pub fn record_bytes(&self) -> u64 {
-        self.recorded.bytes()
+        let parts: u64 = self.parts.iter().map(Recorded::bytes).sum();
+        parts + self.recorded.bytes()
     }
 
-    /// The region it lies in.
+    /// The region it lies in; of a long object its end.
     pub const fn region(&self) -> u32 {
         self.recorded.region
     }
@@ -150,6 +155,9 @@ pub enum Flaw {
     /// The header is not what was written.
     #[error("damaged header")]
     Header,
+    /// A part of a long object is not there.
+    #[error("missing part")]
+    Part,
     /// A piece of the body is not what was written.
     #[error("damaged body, in the 256 KiB from byte {offset} of the object on")]
     Body {
@@ -173,6 +181,7 @@ impl Flaw {
         match self {
             Self::Moved => "moved",
             Self::Header => "damaged_header",
+            Self::Part => "missing_part",
             Self::Body { .. } => "damaged_body",
             Self::Unreadable { .. } => "unreadable",
         }

@@ -12,6 +12,7 @@
 mod findings;
 
 use std::{
+    borrow::Borrow,
     cmp::Reverse,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -24,7 +25,7 @@ use weir_hal::{Access, Disk, File, FileKind, Wall};
 pub use self::findings::{Condition, Flaw, Held, Lost, Summary, Total};
 use super::{
     claim::{self, NEW_NAME, STORE_NAME},
-    format::{Entry, PAGE_BYTES, Slot, SlotState, Super, SuperState, VERSION},
+    format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Super, SuperState, VERSION},
     record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
     survey::{Found, Survey, read_aside, read_slot},
@@ -47,6 +48,8 @@ pub struct Inspection {
     regions: Vec<Seen>,
     /// The one that counts of each key, in the order in which they lie in the file.
     records: Vec<Recorded>,
+    /// Parts of long objects, by hash.
+    parts: Vec<Recorded>,
     /// What looks like a record, but only a search met it, and its header is damaged.
     damaged: Vec<Recorded>,
 }
@@ -102,6 +105,7 @@ impl Inspection {
             regions: vec![unused; told.geometry.regions as usize],
             told,
             records: Vec::new(),
+            parts: Vec::new(),
             damaged: Vec::new(),
         };
         inspection.take_stock();
@@ -173,13 +177,48 @@ impl Inspection {
         Some((oldest, newest))
     }
 
-    /// The body of an object, in order, in pieces of 256 KiB of which each has been compared with
-    /// its sum.
+    /// The body of an object, in order, in pieces of at most 256 KiB of which each has been
+    /// compared with its sum.
     pub fn pieces<'a>(&'a self, held: &'a Held) -> impl Iterator<Item = Result<Bytes, Flaw>> + 'a {
-        let pieces = held.record.header.sums.len() as u64;
+        let bytes = held.record.header.chain.part_bytes.iter();
+        let starts = bytes.scan(0, |end, bytes| {
+            let start = *end;
+            *end += u64::from(*bytes);
+            Some(start)
+        });
+        let parts = starts.zip(&held.parts).flat_map(|(start, part)| {
+            let (record, flaw) = match self.meet_part(part) {
+                Ok(record) => (Some(record), None),
+                Err(flaw) => (None, Some(Err(flaw))),
+            };
+            let pieces = record.map(|record| self.pieces_of(record, part, start));
+            flaw.into_iter().chain(pieces.into_iter().flatten())
+        });
+        let last = held.bytes() - held.record.header.body_bytes;
+        parts.chain(self.pieces_of(&held.record, &held.recorded, last))
+    }
+
+    /// The pieces of one record, whose body begins at `start` of its object.
+    fn pieces_of<'a>(
+        &'a self,
+        record: impl Borrow<Record> + 'a,
+        recorded: &'a Recorded,
+        start: u64,
+    ) -> impl Iterator<Item = Result<Bytes, Flaw>> + 'a {
+        let pieces = record.borrow().header.sums.len() as u64;
         (0..pieces).map(move |index| {
-            let piece = read_aside(&*self.file, &held.record, index);
-            piece.map_err(|failure| self.flaw(held, index, failure))
+            let record = record.borrow();
+            let piece = read_aside(&*self.file, record, index);
+            piece.map_err(|failure| match failure {
+                _ if self.has_moved(recorded) => Flaw::Moved,
+                ReadFailure::Device(source) => Flaw::Unreadable {
+                    offset: record.body_offset() + index * PIECE_BYTES as u64,
+                    source,
+                },
+                ReadFailure::Damaged | ReadFailure::Interrupted => Flaw::Body {
+                    offset: start + index * PIECE_BYTES as u64,
+                },
+            })
         })
     }
 
@@ -199,10 +238,16 @@ impl Inspection {
     fn total(&self, class: Class) -> Total {
         let records = self.records.iter();
         let records = records.filter(|recorded| recorded.entry.class == class);
-        records.fold(Total::default(), |sum, recorded| Total {
+        let heads = records.fold(Total::default(), |sum, recorded| Total {
             objects: sum.objects + 1,
             bytes: sum.bytes + recorded.bytes(),
-        })
+        });
+        let parts = self.parts.iter();
+        let parts = parts.filter(|recorded| recorded.entry.class == class);
+        Total {
+            bytes: heads.bytes + parts.map(Recorded::bytes).sum::<u64>(),
+            ..heads
+        }
     }
 
     fn take_stock(&mut self) {
@@ -235,7 +280,14 @@ impl Inspection {
             self.regions[region as usize] = seen;
         }
         self.damaged = damaged;
-        self.records = self.newest(all);
+        let (parts, heads): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|recorded| recorded.entry.role == Role::Part);
+        // Parts first: whether an object is whole depends on them.
+        self.parts = self.newest(parts);
+        self.parts
+            .sort_unstable_by_key(|recorded| recorded.entry.hash);
+        self.records = self.newest(heads);
     }
 
     /// What lies between the records of a region and looks like one that was written there.
@@ -265,6 +317,7 @@ impl Inspection {
                     page,
                     pages: 1,
                     class: slot.rank,
+                    role: Role::Whole,
                     is_killed: false,
                     is_unverified: true,
                 };
@@ -294,9 +347,41 @@ impl Inspection {
 
     fn is_whole(&self, recorded: &Recorded) -> bool {
         let held = self.meet(recorded).ok().flatten();
+        let is_right = |recorded: &Recorded, record: &Record| {
+            !recorded.entry.is_unverified || record.check(&*self.file).is_ok()
+        };
         held.is_some_and(|held| {
-            !recorded.entry.is_unverified || held.record.check(&*self.file).is_ok()
+            let is_part_right = |part: &Recorded| {
+                let record = self.meet_part(part);
+                record.is_ok_and(|record| is_right(part, &record))
+            };
+            is_right(recorded, &held.record) && held.parts.iter().all(is_part_right)
         })
+    }
+
+    /// The parts of a head; `None` if one is missing.
+    fn parts_of(&self, header: &Header) -> Option<Vec<Recorded>> {
+        let hashes = header.chain.keys().map(|key| {
+            let secret = self.told.secret;
+            secret.hash(key.as_str().as_bytes())
+        });
+        let parts = hashes.map(|hash| {
+            let parts = &self.parts;
+            let at = parts
+                .binary_search_by_key(&hash, |part| part.entry.hash)
+                .ok()?;
+            parts.get(at).copied()
+        });
+        parts.collect()
+    }
+
+    /// Reads the head of a part.
+    fn meet_part(&self, part: &Recorded) -> Result<Record, Flaw> {
+        match self.meet(part) {
+            Ok(Some(held)) => Ok(held.record),
+            Ok(None) => Err(Flaw::Moved),
+            Err(lost) => Err(lost.flaw),
+        }
     }
 
     /// Reads the head of a record; `None` if it has gone.
@@ -307,9 +392,14 @@ impl Inspection {
         let flaw = match Record::read_header(&*self.file, place, Some(generation)) {
             Ok(Some(header)) if header.is_dead => return Ok(None),
             Ok(Some(header)) if header.pages() == Some(entry.pages) => {
-                let record = Record::new(header, entry.hash, place, false);
-                let recorded = *recorded;
-                return Ok(Some(Held { record, recorded }));
+                if let Some(parts) = self.parts_of(&header) {
+                    return Ok(Some(Held {
+                        record: Record::new(header, entry.hash, place, false),
+                        recorded: *recorded,
+                        parts,
+                    }));
+                }
+                Flaw::Part
             }
             Ok(_) => Flaw::Header,
             Err(source) => Flaw::Unreadable {
@@ -326,19 +416,6 @@ impl Inspection {
             record_bytes: recorded.bytes(),
             flaw,
         })
-    }
-
-    /// Why a piece of an object cannot be had.
-    fn flaw(&self, held: &Held, piece: u64, failure: ReadFailure) -> Flaw {
-        let offset = piece * PIECE_BYTES as u64;
-        match failure {
-            _ if self.has_moved(&held.recorded) => Flaw::Moved,
-            ReadFailure::Device(source) => Flaw::Unreadable {
-                offset: held.record.body_offset() + offset,
-                source,
-            },
-            ReadFailure::Damaged | ReadFailure::Interrupted => Flaw::Body { offset },
-        }
     }
 
     /// Whether the store has let go of a record since the first look, or had not yet written it

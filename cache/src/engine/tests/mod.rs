@@ -7,6 +7,8 @@ mod inspection;
 mod memory;
 mod model;
 mod open;
+mod paced;
+mod parts;
 mod power;
 mod reading;
 mod room;
@@ -47,6 +49,16 @@ fn config_with_regions(regions: u64) -> Config {
     Config {
         bytes_max: 2 * PAGE + (16 * PAGE + regions * REGION),
         region_bytes: Some(REGION),
+        ..config()
+    }
+}
+
+/// A store of a few regions of 16 KiB, in which a part has at most a page.
+fn config_of_parts(regions: u64) -> Config {
+    let spans = regions.div_ceil(16);
+    Config {
+        bytes_max: 2 * PAGE + spans * 16 * PAGE + regions * 16 * KIBIBYTE,
+        region_bytes: Some(16 * KIBIBYTE),
         ..config()
     }
 }

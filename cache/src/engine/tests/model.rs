@@ -66,14 +66,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(regions: Option<u64>) -> Self {
+    fn new(config: Config, is_small: bool) -> Self {
         let disk = sim::Disk::new(1);
-        let config = regions.map_or_else(config, config_with_regions);
         Self {
             store: open(&disk, &config),
             disk,
             config,
-            is_small: regions.is_some(),
+            is_small,
             writers: [const { None }; SLOTS],
             pins: BTreeMap::new(),
             model: BTreeMap::new(),
@@ -184,6 +183,11 @@ impl Pair {
         assert!(counters.bytes <= counters.bytes_max);
         let listed = self.disk.list(Path::new("/cache")).unwrap();
         assert_eq!(listed.len(), 1);
+        assert!(
+            self.pins
+                .keys()
+                .all(|pinned| self.model.contains_key(pinned))
+        );
         assert!(listed[0].bytes <= self.config.bytes_max);
         let keys = self.store.keys("");
         if self.is_small {
@@ -205,7 +209,7 @@ proptest! {
 
     #[test]
     fn a_store_with_room_is_a_map(actions in vec(action(), 1..60)) {
-        let mut pair = Pair::new(None);
+        let mut pair = Pair::new(config(), false);
         for action in actions {
             pair.act(action);
             pair.check();
@@ -217,7 +221,33 @@ proptest! {
         actions in vec(action(), 1..60),
         regions in 8..16_u64,
     ) {
-        let mut pair = Pair::new(Some(regions));
+        let mut pair = Pair::new(config_with_regions(regions), true);
+        for action in actions {
+            pair.act(action);
+            pair.check();
+        }
+    }
+
+    #[test]
+    fn objects_in_many_parts_are_a_map_as_well(actions in vec(action(), 1..60)) {
+        let config = Config {
+            region_bytes: Some(16 * KIBIBYTE),
+            ..config()
+        };
+        let mut pair = Pair::new(config, false);
+        for action in actions {
+            pair.act(action);
+            pair.check();
+        }
+    }
+
+    #[test]
+    fn a_small_store_forgets_objects_with_all_their_parts(
+        actions in vec(action(), 1..60),
+        regions in 24..64_u64,
+    ) {
+        let config = config_of_parts(regions);
+        let mut pair = Pair::new(config, true);
         for action in actions {
             pair.act(action);
             pair.check();
