@@ -134,7 +134,12 @@ fn rot_met_while_running_is_an_error_and_never_a_wrong_byte() {
 #[test]
 fn rot_anywhere_in_a_record_is_found_before_the_first_byte_leaves() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config_with_regions(8));
+    let config = Config {
+        bytes_max: 3 << 20,
+        region_bytes: Some(4 * REGION),
+        ..config()
+    };
+    let store = open(&disk, &config);
     settle(&store, "/a", Class::Live, &body(1, 50_000));
     let start = usize::try_from(body_offset(&store, "/a")).unwrap();
     let page = start / 4096 * 4096;
@@ -144,7 +149,7 @@ fn rot_anywhere_in_a_record_is_found_before_the_first_byte_leaves() {
     for offset in (page..start).chain(body).chain([start + 49_999]) {
         let copy = disk_of(&image);
         assert!(copy.rot(&file(), offset));
-        let store = open(&copy, &config_with_regions(8));
+        let store = open(&copy, &config);
         if let Some(object) = store.get(&key("/a")) {
             let first = run(object.read(0..u64::MAX).next());
             assert!(matches!(first, Err(Error::Damaged { .. })), "at {offset}");

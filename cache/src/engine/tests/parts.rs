@@ -10,6 +10,22 @@ fn small() -> Config {
     config_of_parts(40)
 }
 
+/// A store in which parts have up to 32 KiB: more than is kept in memory beside the disk.
+fn large() -> Config {
+    Config {
+        bytes_max: 4 * MEBIBYTE,
+        region_bytes: Some(2 * REGION),
+        ..config()
+    }
+}
+
+/// Where in its file a byte of an object lies.
+fn offset_of(object: &Object, offset: u64) -> usize {
+    let chunk = run(object.read(offset..offset + 1).next());
+    let stored = chunk.unwrap().unwrap().stored.expect("it is on disk");
+    usize::try_from(stored.offset).unwrap()
+}
+
 fn begin(store: &Store, name: &str) -> Writer {
     let metadata = Bytes::from_static(b"metadata");
     store.begin(&key(name), Class::High, metadata).unwrap()
@@ -63,11 +79,24 @@ fn ranges_do_not_show_the_seams() {
         }
     }
     assert!(run(found.read(30_000..u64::MAX).next()).unwrap().is_none());
-    let chunk = run(found.read(9_000..9_010).next()).unwrap().unwrap();
-    let stored = chunk.stored.unwrap();
-    let mut bytes = vec![0; 10];
-    stored.file.read_at(&mut bytes, stored.offset).unwrap();
-    assert_eq!(bytes, object[9_000..9_010]);
+}
+
+#[test]
+fn a_stored_range_of_a_part_tells_where_the_same_bytes_lie() {
+    let store = open(&sim::Disk::new(1), &large());
+    let object = body(1, 120_000);
+    settle(&store, "/a", Class::Low, &object);
+    let found = store.get(&key("/a")).unwrap();
+    for start in [0, 32_767, 32_768, 70_000, 118_000] {
+        let chunk = run(found.read(start..start + 1_000).next())
+            .unwrap()
+            .unwrap();
+        let stored = chunk.stored.unwrap();
+        let mut bytes = vec![0; usize::try_from(stored.bytes).unwrap()];
+        stored.file.read_at(&mut bytes, stored.offset).unwrap();
+        let start = usize::try_from(start).unwrap();
+        assert!(bytes == chunk.bytes && bytes == object[start..start + bytes.len()]);
+    }
 }
 
 #[test]
@@ -158,50 +187,86 @@ fn the_complete_object_stays_whole_while_another_one_of_its_key_grows() {
 #[test]
 fn an_object_that_lost_a_part_is_gone_as_a_whole() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &small());
-    settle(&store, "/a", Class::Low, &body(1, 25_000));
-    settle(&store, "/b", Class::Low, &body(2, 25_000));
-    let chunk = run(store.get(&key("/a")).unwrap().read(9_000..9_001).next());
-    let offset = usize::try_from(chunk.unwrap().unwrap().stored.unwrap().offset).unwrap();
-    assert!(disk.rot(&file(), offset));
+    let store = open(&disk, &large());
+    settle(&store, "/a", Class::Low, &body(1, 120_000));
+    settle(&store, "/b", Class::Low, &body(2, 120_000));
     let object = store.get(&key("/a")).unwrap();
+    let offset = offset_of(&object, 40_000);
+    disk.forget();
+    assert!(disk.rot(&file(), offset));
     assert!(matches!(read(&object), Err(Error::Damaged { .. })));
     assert!(store.get(&key("/a")).is_none());
-    assert_eq!(names(&store), ["/b"]);
-    assert_eq!(store.counters().objects, 1);
-    assert!(read_key(&store, "/b").unwrap().unwrap() == body(2, 25_000));
-    // The header of a part is damaged, which only a start that does not read it can overlook.
+    assert_eq!(
+        (names(&store), store.counters().objects),
+        (vec!["/b".to_owned()], 1)
+    );
+    assert!(read_key(&store, "/b").unwrap().unwrap() == body(2, 120_000));
+}
+
+#[test]
+fn a_start_does_not_read_parts_yet_none_that_is_damaged_is_served() {
+    let disk = sim::Disk::new(1);
+    let store = open(&disk, &large());
+    settle(&store, "/a", Class::Low, &body(1, 120_000));
+    let page = offset_of(&store.get(&key("/a")).unwrap(), 40_000) / 4096 * 4096;
     drop(store);
-    let store = open(&disk, &small());
-    let chunk = run(store.get(&key("/b")).unwrap().read(9_000..9_001).next());
-    let offset = usize::try_from(chunk.unwrap().unwrap().stored.unwrap().offset).unwrap();
-    drop(store);
-    assert!(disk.rot(&file(), offset / 4096 * 4096 + 70));
-    let store = open(&disk, &small());
-    assert!(matches!(
-        read_key(&store, "/b"),
-        Some(Err(Error::Damaged { .. }))
-    ));
-    assert!(store.get(&key("/b")).is_none());
-    assert_eq!(store.counters().bytes, 0);
+    // The header of the second part, from its magic to behind its key.
+    for offset in (page - 8192..page - 8192 + 90).chain([page]) {
+        let copy = disk_of(&image(&disk));
+        assert!(copy.rot(&file(), offset));
+        let store = open(&copy, &large());
+        let seen = read_key(&store, "/a");
+        let is_right = match &seen {
+            Some(Ok(seen)) => *seen == body(1, 120_000),
+            Some(Err(error)) => matches!(error, Error::Damaged { .. }),
+            None => true,
+        };
+        assert!(is_right, "at {offset}");
+        if !matches!(seen, Some(Ok(_))) {
+            assert!(store.get(&key("/a")).is_none());
+            let counters = store.counters();
+            assert_eq!((counters.objects, counters.bytes), (0, 0), "at {offset}");
+        }
+    }
+}
+
+#[test]
+fn after_a_power_cut_an_object_is_checked_whole_before_its_first_byte_leaves() {
+    let disk = sim::Disk::new(1);
+    let store = open(&disk, &large());
+    settle(&store, "/a", Class::Low, &body(1, 90_000));
+    let rotten = [5, 40_000, 70_000, 89_999];
+    let object = store.get(&key("/a")).unwrap();
+    let offsets = rotten.map(|offset| offset_of(&object, offset));
+    let image = image(&disk.power_cut());
+    for offset in offsets {
+        let copy = disk_of(&image);
+        assert!(copy.rot(&file(), offset));
+        let store = open(&copy, &large());
+        let object = store.get(&key("/a")).unwrap();
+        let first = run(object.read(0..10).next());
+        assert!(matches!(first, Err(Error::Damaged { .. })), "at {offset}");
+        assert!(store.get(&key("/a")).is_none());
+        assert_eq!(store.counters().bytes, 0);
+    }
+    let store = open(&disk_of(&image), &large());
+    assert!(read_key(&store, "/a").unwrap().unwrap() == body(1, 90_000));
 }
 
 #[test]
 fn a_growing_object_whose_part_is_damaged_cannot_be_completed() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &small());
+    let store = open(&disk, &large());
     let mut writer = begin(&store, "/a");
-    append_settled(&store, &mut writer, &body(1, 25_000));
+    append_settled(&store, &mut writer, &body(1, 120_000));
     let object = store.get(&key("/a")).unwrap();
-    let chunk = run(object.read(9_000..9_001).next()).unwrap().unwrap();
-    let offset = usize::try_from(chunk.stored.unwrap().offset).unwrap();
+    let offset = offset_of(&object, 9_000);
+    disk.forget();
     assert!(disk.rot(&file(), offset));
     assert!(matches!(read(&object), Err(Error::Damaged { .. })));
     assert!(matches!(read(&object), Err(Error::Aborted)));
-    assert!(matches!(
-        writer.append(Bytes::from_static(b"more")),
-        Err(Error::Aborted)
-    ));
+    let refused = writer.append(Bytes::from_static(b"more"));
+    assert!(matches!(refused, Err(Error::Aborted)));
     drop(writer);
     assert!(store.get(&key("/a")).is_none());
     assert_eq!(

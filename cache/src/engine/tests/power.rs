@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use weir_hal::sim::{Call, Fault, Generator};
 
 use super::*;
+use crate::Writer;
 
-/// Two power cuts each, in two kinds of store: 800, or 10,000 if `WEIR_LONG` is set for the build.
+/// Two power cuts each, in four kinds of store: 1,600, or 20,000 if `WEIR_LONG` is set for the build.
 const SEEDS: u64 = match option_env!("WEIR_LONG") {
     Some(_) => 2_500,
     None => 200,
@@ -31,6 +32,8 @@ struct History {
 
 struct Run {
     seed: u64,
+    /// What is being written when the power fails.
+    writers: Vec<Writer>,
     /// Whether nothing is ever evicted for want of room.
     has_room: bool,
     random: Generator,
@@ -41,9 +44,10 @@ struct Run {
 impl Run {
     fn act(&mut self) {
         let name = format!("/{}", self.random.below(KEYS));
-        match self.random.below(12) {
+        match self.random.below(14) {
             0 => self.flush(),
             1 => self.evict(&name),
+            2 | 3 => self.begin(&name),
             _ => self.put(&name),
         }
     }
@@ -52,9 +56,28 @@ impl Run {
         let bytes = usize::try_from(self.random.below(20_000)).unwrap();
         let salt = self.random.draw().to_le_bytes()[0];
         let object = body(salt, bytes);
-        drop(put(&self.store, name, Class::High, &object));
+        let writer = self.store.begin(&key(name), Class::High, Bytes::new());
+        let mut writer = writer.unwrap();
+        for chunk in object.chunks(3_000) {
+            writer.append(Bytes::copy_from_slice(chunk)).unwrap();
+        }
+        drop(writer.commit().unwrap());
         let history = self.histories.entry(name.to_owned()).or_default();
         history.since.push(object);
+    }
+
+    /// Writes to some objects that will never be complete.
+    fn begin(&mut self, name: &str) {
+        let writer = self.store.begin(&key(name), Class::High, Bytes::new());
+        let mut writer = writer.unwrap();
+        let bytes = usize::try_from(self.random.below(20_000)).unwrap();
+        for chunk in body(0, bytes).chunks(3_000) {
+            writer.append(Bytes::copy_from_slice(chunk)).unwrap();
+        }
+        self.writers.push(writer);
+        if self.writers.len() > 3 {
+            self.writers.remove(0);
+        }
     }
 
     fn evict(&mut self, name: &str) {
@@ -78,15 +101,18 @@ impl Run {
     fn flush(&mut self) {
         assert!(self.store.flush(PATIENCE), "seed {}", self.seed);
         for (name, history) in &mut self.histories {
+            let complete = self.store.get(&key(name));
+            let complete = complete.filter(|object| object.bytes().is_some());
             *history = History {
-                flushed: read_key(&self.store, name).map(Result::unwrap),
+                flushed: complete.map(|object| read(&object).unwrap()),
                 ..History::default()
             };
         }
     }
 
     /// Waits until all is written, though perhaps not durable.
-    fn drain(&self) {
+    fn drain(&mut self) {
+        self.writers.clear();
         wait_until(|| self.store.counters().memory_bytes == 0);
     }
 
@@ -104,6 +130,21 @@ impl Run {
                 history.flushed.as_ref() == Some(&object) || history.since.contains(&object);
             assert!(is_right, "seed {seed}: {name} has a body it did not have");
         }
+        // What was read is whole, and what was not whole is gone.
+        let counters = store.counters();
+        let objects = store.keys("").len() as u64;
+        assert_eq!(
+            counters.objects, objects,
+            "seed {}: {counters:?}",
+            self.seed
+        );
+        if objects == 0 {
+            assert_eq!(
+                counters.bytes, 0,
+                "seed {}: parts without a head",
+                self.seed
+            );
+        }
     }
 }
 
@@ -111,6 +152,7 @@ fn survive(seed: u64, config: &Config) {
     let disk = sim::Disk::new(seed);
     let mut run = Run {
         seed,
+        writers: Vec::new(),
         has_room: config.bytes_max > 2_000 * KIBIBYTE,
         random: Generator::new(seed),
         store: open(&disk, config),
@@ -128,6 +170,7 @@ fn survive(seed: u64, config: &Config) {
         _ => {}
     }
     let after = disk.power_cut();
+    run.writers.clear();
     let store = open(&after, config);
     run.check(&store);
     // A second power cut finds what the first one left.
@@ -153,5 +196,24 @@ fn what_was_flushed_survives_and_no_byte_is_wrong() {
 fn no_byte_is_wrong_in_a_store_that_has_to_evict() {
     for seed in 0..SEEDS {
         survive(seed, &config_with_regions(8));
+    }
+}
+
+#[test]
+fn objects_in_many_parts_survive_as_a_whole_or_not_at_all() {
+    let config = Config {
+        bytes_max: 6 << 20,
+        region_bytes: Some(16 * KIBIBYTE),
+        ..config()
+    };
+    for seed in 0..SEEDS {
+        survive(seed, &config);
+    }
+}
+
+#[test]
+fn no_byte_is_wrong_of_objects_in_many_parts_that_have_to_be_evicted() {
+    for seed in 0..SEEDS {
+        survive(seed, &config_of_parts(24));
     }
 }
