@@ -208,6 +208,8 @@ counters! {
         discarded,
         /// Times that what was written was made durable.
         syncs,
+        /// Parts of long objects written while the rest was still in memory.
+        parts_written,
         /// Bytes of objects written for the first time.
         bytes_admitted,
         /// Bytes of all writes to the disk.
@@ -264,6 +266,7 @@ impl From<weir_cache::Counters> for StoreCounters {
             recovered,
             discarded,
             syncs,
+            parts_written,
             bytes_admitted,
             bytes_written,
             scrubbed_bytes,

@@ -7,13 +7,14 @@
 //! Refuses: to write. What it finds damaged is told, not dropped.
 //!
 //! # Limits
-//! 40 bytes of memory for each record.
+//! 40 bytes of memory for each record, and as much again for each part of a long object.
 
 mod findings;
 
 use std::{
     borrow::Borrow,
     cmp::Reverse,
+    collections::HashSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
@@ -288,6 +289,18 @@ impl Inspection {
         self.parts
             .sort_unstable_by_key(|recorded| recorded.entry.hash);
         self.records = self.newest(heads);
+        self.forget_orphans();
+    }
+
+    /// Leaves only parts that a head tells of, as a start does.
+    fn forget_orphans(&mut self) {
+        let heads = self.records.iter();
+        let heads = heads.filter(|recorded| recorded.entry.role == Role::Head);
+        let held = heads.filter_map(|recorded| self.meet(recorded).ok().flatten());
+        let joined: HashSet<u64> = held
+            .flat_map(|held| held.parts.into_iter().map(|part| part.entry.hash))
+            .collect();
+        self.parts.retain(|part| joined.contains(&part.entry.hash));
     }
 
     /// What lies between the records of a region and looks like one that was written there.
