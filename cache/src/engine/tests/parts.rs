@@ -411,9 +411,9 @@ fn write_channels(channels: u64, bits_a_second: u64, memory_bytes: u64) -> (u64,
             let is_low = || store.counters().memory_bytes < memory_bytes / 8 * 7;
             wait_until(|| disk.is_waiting() || is_low());
         }
-        writers
-            .into_iter()
-            .for_each(|writer| drop(writer.commit().unwrap()));
+        for writer in writers {
+            drop(writer.commit().unwrap());
+        }
     }
     disk.release();
     assert!(store.flush(PATIENCE));
@@ -445,6 +445,7 @@ async fn follow(object: Object, moment: Bytes) -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how much it takes is worth knowing")]
 fn four_channels_of_20_megabits_fit_in_32_mebibytes() {
     let (peak, counters) = write_channels(4, 20_000_000, 32 * MEBIBYTE);
     println!(
@@ -454,6 +455,7 @@ fn four_channels_of_20_megabits_fit_in_32_mebibytes() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how much it takes is worth knowing")]
 fn fifty_channels_of_5_megabits_fit_in_64_mebibytes() {
     let (peak, counters) = write_channels(50, 5_000_000, 64 * MEBIBYTE);
     println!(
