@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, OnceCell, futures::Notified};
 
 use super::{
+    chunks::Chunks,
     ledger::Charge,
     record::PARTS_MAX,
     state::Candidate,
@@ -22,10 +23,6 @@ use crate::{Class, Key};
 
 /// Charged for each object in memory beyond its bytes: the structures that hold it.
 const OBJECT_OVERHEAD_BYTES: usize = 512;
-/// Charged for each chunk in memory beyond its bytes, so that a trickle of single bytes is bounded.
-const CHUNK_OVERHEAD_BYTES: usize = 64;
-/// What a part on disk still takes in memory while its object is in use; paid for by its chunks.
-const PART_OVERHEAD_BYTES: usize = 512;
 
 /// One object. Its life goes only forward: growing, whole in memory, on disk; or aborted.
 #[derive(Debug)]
@@ -122,11 +119,7 @@ impl Body {
         metadata: Bytes,
         charge: Charge,
     ) -> Self {
-        let chunks = Chunks {
-            chunks: Vec::new(),
-            charge,
-        };
-        let rest = Rest::Growing(chunks);
+        let rest = Rest::Growing(Chunks::new(charge));
         Self::new((key, hash, birth), class, metadata, (Vec::new(), rest))
     }
 
@@ -472,67 +465,6 @@ impl Link {
             page: record.page,
             pages: record.header.pages().unwrap_or(0),
             record: Some(Arc::clone(record)),
-        }
-    }
-}
-
-/// Bytes of an object in memory, paid for as long as they are held.
-#[derive(Debug)]
-pub(crate) struct Chunks {
-    /// Non-empty chunks, each with the offset of its end.
-    chunks: Vec<(u64, Bytes)>,
-    charge: Charge,
-}
-
-impl Chunks {
-    pub(crate) fn bytes(&self) -> u64 {
-        self.chunks.last().map_or(0, |(end, _)| *end)
-    }
-
-    /// The chunks in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bytes> {
-        self.chunks.iter().map(|(_, bytes)| bytes)
-    }
-
-    /// The rest of the chunk that holds `offset`.
-    fn at(&self, offset: u64) -> Option<Bytes> {
-        let index = self.chunks.partition_point(|(end, _)| *end <= offset);
-        let (end, bytes) = self.chunks.get(index)?;
-        // What is left of the chunk fits a usize because the chunk does.
-        let left = usize::try_from(end - offset).ok()?;
-        Some(bytes.slice(bytes.len() - left..))
-    }
-
-    fn push(&mut self, bytes: Bytes) -> bool {
-        if bytes.is_empty() {
-            return true;
-        }
-        let is_taken = self
-            .charge
-            .grow((bytes.len() + CHUNK_OVERHEAD_BYTES) as u64);
-        if is_taken {
-            self.chunks.push((self.bytes() + bytes.len() as u64, bytes));
-        }
-        is_taken
-    }
-
-    /// Takes the first chunks off, at most `bytes_max` bytes, with what was paid for them.
-    fn cut(&mut self, bytes_max: u64) -> Self {
-        let count = self.chunks.partition_point(|(end, _)| *end <= bytes_max);
-        let later = self.chunks.split_off(count);
-        let mut front = std::mem::replace(&mut self.chunks, later);
-        if let (true, Some((_, long))) = (front.is_empty(), self.chunks.first_mut()) {
-            let bytes = long.split_to(usize::try_from(bytes_max).unwrap_or(long.len()));
-            front.push((bytes_max, bytes));
-        }
-        let bytes = front.last().map_or(0, |(end, _)| *end);
-        for (end, _) in &mut self.chunks {
-            *end -= bytes;
-        }
-        let overhead = (count * CHUNK_OVERHEAD_BYTES).saturating_sub(PART_OVERHEAD_BYTES);
-        Self {
-            chunks: front,
-            charge: self.charge.split(bytes + overhead as u64),
         }
     }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::{Body, Chunks},
+    body::Body,
+    chunks::Chunks,
     format::Stream,
     index::Item,
     log::Log,

@@ -15,7 +15,7 @@ use weir_hal::File;
 
 use super::{
     Engine,
-    body::Chunks,
+    chunks::Chunks,
     format::{
         Entry, Geometry, STREAMS, Slot, SlotState, Stream, Super, SuperState, class_code,
         encode_footer, footer_pages,

@@ -27,6 +27,7 @@
 //! Refuses: objects of more than 1,024 parts.
 
 mod body;
+mod chunks;
 mod claim;
 mod cold;
 mod format;

@@ -12,7 +12,8 @@ use weir_hal::sim::{Call, Fault, Generator};
 use super::*;
 use crate::Writer;
 
-/// Two power cuts each, in four kinds of store: 1,600, or 20,000 if `WEIR_LONG` is set for the build.
+/// Two power cuts each, in four kinds of store: 1,600, or 20,000 if `WEIR_LONG` is set for the
+/// build.
 const SEEDS: u64 = match option_env!("WEIR_LONG") {
     Some(_) => 2_500,
     None => 200,
