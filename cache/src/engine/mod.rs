@@ -27,6 +27,7 @@
 mod body;
 mod claim;
 mod cold;
+mod crew;
 mod format;
 mod ghost;
 mod hash;
@@ -35,6 +36,7 @@ mod hot;
 mod index;
 mod inspection;
 mod keeper;
+mod kills;
 mod ledger;
 mod log;
 mod reading;

@@ -2,20 +2,21 @@
 //!
 //! Bodies found by searching after an unclean stop are checked before their first use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::{info, warn};
 
 use super::{
     Engine,
     claim::Claim,
-    format::{Entry, SlotState, Stream, Super},
-    index::Item,
+    crew,
+    format::{PAGE_BYTES, SlotState, Stream, Super},
+    index::{Hash48, Index, Item, Load},
     log::{Log, OpenRegion},
     regions::Use,
-    state::{State, Why, bytes_of},
+    state::{State, Why},
     stored::Record,
-    survey::{Found, Survey, lowest},
+    survey::{Found, Survey, Told, lowest},
 };
 use crate::Config;
 
@@ -26,14 +27,14 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
     let Claim {
         told, was_closed, ..
     } = claim;
-    let mut found = survey(engine, &told, was_closed);
+    let (mut found, load) = survey(engine, &told, was_closed);
     let mut log = Log::new(Arc::clone(engine), told);
     found.sort_unstable_by_key(|found| found.slot.generation);
     let generations = found.last().map(|found| found.slot.generation + 1);
     let fresh = || engine.secret.hash(b"generation") >> 2;
     log.next_generation = generations.unwrap_or_else(fresh);
     log.next_sequence = log.told.boot << 40;
-    admit(engine, &found);
+    admit(engine, &found, load);
     go_on(&mut log, found);
     let ledger = &engine.ledger;
     info!(
@@ -47,7 +48,7 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
 }
 
 /// Finds all regions that hold something, and takes those that are bad out of use.
-fn survey(engine: &Engine, told: &Super, was_closed: bool) -> Vec<Found> {
+fn survey(engine: &Engine, told: &Super, was_closed: bool) -> (Vec<Found>, Load) {
     let mut state = engine.lock();
     for region in (0..told.geometry.regions).filter(|region| told.is_bad(*region)) {
         state.regions.region_mut(region).usage = Use::Bad;
@@ -58,40 +59,79 @@ fn survey(engine: &Engine, told: &Super, was_closed: bool) -> Vec<Found> {
         told,
         was_closed,
     };
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     for span in 0..told.geometry.spans() {
         let (slots, outcome) = survey.slots(span);
-        found.extend(slots.into_iter().filter_map(|told| survey.examine(told)));
+        all.extend(slots);
         if let Err(error) = outcome {
             engine.ledger.read_errors.add_one();
             warn!(%error, span, "a part of the directory of the cache cannot be read");
         }
     }
-    found
+    // What must be searched takes longest: it goes first.
+    all.sort_by_key(|(_, slot)| matches!(slot, Ok(Some(slot)) if slot.state == SlotState::Sealed));
+    examine(&survey, all)
 }
 
-/// Enters all records into the index, oldest regions first.
-fn admit(engine: &Engine, found: &[Found]) {
-    let mut state = engine.lock();
-    let records = found.iter().map(|found| found.slot.entries.len()).sum();
-    state.index.reserve(records);
-    for Found { slot, .. } in found {
-        state.regions.adopt(slot);
-        for entry in slot.entries.iter().filter(|entry| !entry.is_killed) {
-            engine.ledger.recovered.add_one();
-            admit_one(engine, &mut state, slot.region, entry);
+/// Finds all records, on several threads. The entries of sealed regions are not kept.
+fn examine(survey: &Survey<'_>, all: Vec<Told>) -> (Vec<Found>, Load) {
+    let slots = all
+        .iter()
+        .filter_map(|(_, slot)| slot.as_ref().ok()?.as_ref());
+    let records = slots.map(|slot| slot.entries.len() + slot.footer.entries as usize);
+    let load = Load::new(records.sum());
+    let found = Mutex::new(Vec::with_capacity(all.len()));
+    crew::for_each(all, |told| {
+        let Some(mut it) = survey.examine(told) else {
+            return;
+        };
+        let entries = it.slot.entries.iter().filter(|entry| !entry.is_killed);
+        load.add(entries.map(|entry| (entry.hash, Item::new(it.slot.region, entry, 0))));
+        if it.end.is_none() {
+            it.slot.entries = Vec::new();
         }
-    }
+        found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(it);
+    });
+    (
+        found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        load,
+    )
 }
 
-fn admit_one(engine: &Engine, state: &mut State, region: u32, entry: &Entry) {
-    let item = Item::new(region, entry, state.recency.tick());
-    state.recency.pass(bytes_of(&item));
-    let Some(other) = state.insert(entry.hash, &item) else {
+/// Takes over all records. They were used when they were written.
+fn admit(engine: &Engine, found: &[Found], load: Load) {
+    let (mut index, rejected) = load.finish();
+    let mut state = engine.lock();
+    let mut starts = vec![0; engine.geometry.regions as usize];
+    let mut written = 0;
+    for Found {
+        slot, pages_used, ..
+    } in found
+    {
+        state.regions.adopt(slot);
+        starts[slot.region as usize] = written;
+        written += u64::from(*pages_used) * PAGE_BYTES;
+    }
+    state.recency.pass(written);
+    let ledger = &engine.ledger;
+    ledger.discarded.add(rejected.len() as u64);
+    ledger.recovered.add((index.len() + rejected.len()) as u64);
+    for (hash, item) in rejected {
+        decide(engine, &mut state, &mut index, (hash, item));
+    }
+    state.adopt(index, |item| {
+        starts[item.region as usize] + u64::from(item.page) * PAGE_BYTES
+    });
+}
+
+/// Two records of one key: it was replaced, or carried over, just before the end.
+fn decide(engine: &Engine, state: &mut State, index: &mut Index, (hash, item): (Hash48, Item)) {
+    let Some(other) = index.find(hash) else {
         return;
     };
-    // Two records of one key: it was replaced, or carried over, just before the end.
-    engine.ledger.discarded.add_one();
     let (this, that) = (read(engine, state, &item), read(engine, state, &other));
     let sequence = |record: &Option<Record>| record.as_ref().map(|it| it.header.sequence);
     let (newer, older) = if sequence(&this) > sequence(&that) {
@@ -105,7 +145,7 @@ fn admit_one(engine: &Engine, state: &mut State, region: u32, entry: &Entry) {
     } else {
         (older, newer.0)
     };
-    state.insert(entry.hash, &winner);
+    index.insert(hash, &winner);
     state.kill(loser.region, loser.page, Why::Superseded);
 }
 
@@ -125,7 +165,7 @@ fn is_whole(engine: &Engine, record: Option<&Record>) -> bool {
 /// Goes on where the records end: the newest open region of each stream stays open.
 fn go_on(log: &mut Log, found: Vec<Found>) {
     let mut to_seal = Vec::new();
-    for Found { slot, end } in found.into_iter().rev() {
+    for Found { slot, end, .. } in found.into_iter().rev() {
         let Some(next_page) = end else {
             continue;
         };
