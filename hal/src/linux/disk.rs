@@ -165,12 +165,12 @@ impl crate::File for File {
     }
 
     fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> Result<(), Error> {
-        write_parts(&self.file, parts, offset).map_err(failed("write", &self.path))
+        write_parts(&self.inner, parts, offset).map_err(failed("write", &self.path))
     }
 
     fn begin_sync(&self, offset: u64, bytes: u64) {
         if let (Ok(offset), Ok(bytes)) = (i64::try_from(offset), i64::try_from(bytes)) {
-            begin_sync(&self.file, offset, bytes);
+            begin_sync(&self.inner, offset, bytes);
         }
     }
 
