@@ -33,7 +33,7 @@
 //!     28      4  first page of the footer
 //!     32      4  sum of the footer
 //!     36     24  zero
-//!     60      4  sum of the slot, taken with these four bytes zero
+//!     60      4  sum of the slot, taken with these four bytes and the marks of entries zero
 //!     64  126*32 the first 126 entries; the others follow each other in the footer
 //!
 //! offset  bytes  entry

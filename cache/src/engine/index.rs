@@ -3,6 +3,7 @@
 //! Open addressing, ordered by hash within each shard, so that a miss ends at the first larger
 //! hash. A shard grows by an eighth when it is fifteen sixteenths full: between 17.1 and 19.2
 //! bytes an object once there are many. Shards grow one at a time, so growing needs little room.
+//! A start does not insert: it collects each shard, puts it in order at once and lays it out.
 //!
 //! ```text
 //! bits  first word                     bits  second word; zero in an empty place

@@ -63,7 +63,7 @@ impl Log {
                     entries[at].is_killed = true;
                 }
             }
-        } else {
+        } else if !killed.is_empty() {
             self.mark(region, &killed);
         }
         self.killed.extend(killed);

@@ -78,7 +78,10 @@ fn examine(survey: &Survey<'_>, all: Vec<Told>) -> (Vec<Found>, Load) {
     let slots = all
         .iter()
         .filter_map(|(_, slot)| slot.as_ref().ok()?.as_ref());
-    let records = slots.map(|slot| slot.entries.len() + slot.footer.entries as usize);
+    // However many are told of, a region holds no more than its pages.
+    let records_max = survey.told.geometry.region_pages() as usize;
+    let records =
+        slots.map(|slot| (slot.entries.len() + slot.footer.entries as usize).min(records_max));
     let load = Load::new(records.sum());
     let found = Mutex::new(Vec::with_capacity(all.len()));
     crew::for_each(all, |told| {

@@ -16,6 +16,8 @@ mod device;
 mod history;
 mod victim;
 
+use std::sync::{Mutex, PoisonError};
+
 use weir_hal::sim::Generator;
 
 use crate::{
@@ -36,9 +38,14 @@ fn kills(usual: u64) -> u64 {
     if is_long { usual * 5 } else { usual }
 }
 
+/// One test at a time: a process that is being started holds, for a moment, the locks of all stores
+/// that are open here.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Kills a process again and again. Where there is room for all, the store is formatted anew
 /// before it would have to evict.
 fn kill_often(site: &Site, kills: u64) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let seed = seed();
     let mut random = Generator::new(seed);
     let mut history = History::default();

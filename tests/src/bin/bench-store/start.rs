@@ -16,7 +16,7 @@ use weir_hal::{Access, Disk, linux};
 
 use crate::{
     Outcome, Plan, machine, peers,
-    rig::{self, PATIENCE, Watch, key, milliseconds, open, put, row},
+    rig::{self, PATIENCE, Watch, milliseconds, open, put, row},
 };
 
 /// With its head, an object of so many bytes takes one page.
@@ -26,8 +26,11 @@ const PAGE_BYTES: u64 = 4096;
 const FLUSH_OBJECTS: u64 = 8_192;
 /// How often a start is repeated with all in memory.
 const WARM_STARTS: usize = 5;
+/// What a record begins with, so that what others wrote is left alone.
+const RECORD_MAGIC: &[u8] = b"WEIRobj";
+const BLOCK_BYTES: usize = 1 << 20;
 /// Objects that are on disk at once: the records before them are given back.
-const KEPT_OBJECTS: u64 = 500_000;
+const KEPT_OBJECTS: u64 = 1_000_000;
 
 pub(crate) fn section(directory: &Path, plan: &Plan) -> Outcome {
     let objects = plan.objects;
@@ -113,7 +116,6 @@ fn fill(config: &Config, numbers: std::ops::Range<u64>) -> Outcome {
 /// Fills a store larger than the disk may be. A start reads no record of a sealed region, so what
 /// lies before the last ones is given back to the file system as soon as it is written.
 fn fill_thin(directory: &Path, objects: u64) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let body = [Bytes::from(vec![7; BODY_BYTES])];
     for start in (0..objects).step_by(usize::try_from(KEPT_OBJECTS)?) {
         let end = objects.min(start + KEPT_OBJECTS);
@@ -127,25 +129,36 @@ fn fill_thin(directory: &Path, objects: u64) -> Outcome {
         }
         store.flush(PATIENCE);
         if end < objects {
-            let mut run = 0..0;
-            for number in start + 1..end {
-                let object = store.get(&key(number)).ok_or("an object is gone")?;
-                let chunk = runtime.block_on(object.read(0..1).next())?;
-                let stored = chunk.and_then(|chunk| chunk.stored).ok_or("not on disk")?;
-                let page = stored.offset / PAGE_BYTES * PAGE_BYTES;
-                if run.end != page {
-                    punch(directory, &run)?;
-                    run = page..page;
-                }
-                run.end = page + PAGE_BYTES;
-            }
-            punch(directory, &run)?;
+            drop(store);
+            give_back(directory)?;
             continue;
         }
         println!("ready");
         rig::pause(PATIENCE);
     }
     Ok(())
+}
+
+/// Gives runs of pages that begin records of one page back to the file system.
+fn give_back(directory: &Path) -> Outcome {
+    let file = linux::Disk::new().open(&directory.join("cache/store"), Access::Read)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut run = 0..0;
+    for start in (0..file.bytes()?).step_by(BLOCK_BYTES) {
+        let filled = file.read_at(&mut block, start)?;
+        let pages = block[..filled].chunks(usize::try_from(PAGE_BYTES)?);
+        for (offset, page) in (start..).step_by(usize::try_from(PAGE_BYTES)?).zip(pages) {
+            if !page.starts_with(RECORD_MAGIC) {
+                continue;
+            }
+            if run.end != offset {
+                punch(directory, &run)?;
+                run = offset..offset;
+            }
+            run.end = offset + PAGE_BYTES;
+        }
+    }
+    punch(directory, &run)
 }
 
 fn punch(directory: &Path, range: &std::ops::Range<u64>) -> Outcome {
