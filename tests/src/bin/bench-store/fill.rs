@@ -39,7 +39,8 @@ pub(crate) fn section(directory: &Path) -> Outcome {
             };
             let beside = if has_readers { ", read meanwhile" } else { "" };
             let figures = format!(
-                "{:.0} MB/s, {:.0} % and {:.0} % of fio, CPU {:.2} s, dirty at most {}, read {:.0} MB/s",
+                "{:.0} MB/s, {:.0} % and {:.0} % of fio, CPU {:.2} s, dirty at most {}, \
+                 read {:.0} MB/s",
                 best.rate,
                 best.rate / plain * 100.0,
                 best.rate / synced * 100.0,

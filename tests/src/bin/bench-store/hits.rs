@@ -29,7 +29,8 @@ pub(crate) fn section() -> Outcome {
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let amplification = counters.bytes_written as f64 / counters.bytes_admitted.max(1) as f64;
         let figures = format!(
-            "FIFO {:.2} %, exact LRU {:.2} %, store {:.2} %, write amplification {amplification:.3}",
+            "FIFO {:.2} %, exact LRU {:.2} %, store {:.2} %, \
+             write amplification {amplification:.3}",
             percent(list_hits(&trace, STORE_BYTES, false)),
             percent(list_hits(&trace, STORE_BYTES, true)),
             percent(counters.hits),

@@ -47,7 +47,8 @@ pub(crate) fn section(directory: &Path) -> Outcome {
         let counters = store.counters();
         let file = linux::Disk::new().open(&directory.join("cache/store"), Access::Read)?;
         let figures = format!(
-            "{fill_rate:.0} MB/s, memory {}, file {}, index {}, {} objects, dirty at most {}, read p50 {} p99 {}",
+            "{fill_rate:.0} MB/s, memory {}, file {}, index {}, \
+             {} objects, dirty at most {}, read p50 {} p99 {}",
             mebibytes(machine::resident_bytes()),
             mebibytes(file.bytes()?),
             mebibytes(counters.index_bytes),
