@@ -21,8 +21,8 @@ const OBJECT_BYTES: usize = 1 << 20;
 const OBJECTS: u64 = 3_000;
 /// The first ones are asked for by warm clients, the others by cold ones.
 const WARM_OBJECTS: u64 = 100;
-const WARM_READS: usize = 2_000;
-const COLD_CLIENTS: u64 = 8;
+const WARM_READS: usize = 200_000;
+const COLD_CLIENTS: u64 = 4;
 
 pub(crate) fn section(directory: &Path) -> Outcome {
     rig::title("cold reads beside warm ones, objects of 1 MiB, two threads");
