@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Debug,
+    io::IoSlice,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -131,6 +132,17 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Disk`] when the device refuses or is full; a prefix may have been written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error>;
+
+    /// Writes all of `parts`, one behind the other, at `offset`, as [`File::write_at`] does.
+    ///
+    /// # Errors
+    /// Those of [`File::write_at`].
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> Result<(), Error>;
+
+    /// Asks the device to begin with what was written in so many bytes from `offset` on, so that
+    /// a later [`File::sync`] finds less to do. Waits for nothing but a full queue of the device,
+    /// and promises nothing.
+    fn begin_sync(&self, offset: u64, bytes: u64);
 
     /// Makes all that was written before this call survive a power cut.
     ///

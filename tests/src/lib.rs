@@ -16,7 +16,9 @@ pub mod http;
 mod own_network;
 mod poll;
 pub mod process;
+pub mod scribe;
 pub mod stream;
+pub mod traffic;
 pub mod wait;
 
 pub use own_network::in_own_network;

@@ -33,7 +33,7 @@
 //!     28      4  first page of the footer
 //!     32      4  sum of the footer
 //!     36     24  zero
-//!     60      4  sum of the slot, taken with these four bytes zero
+//!     60      4  sum of the slot, taken with these four bytes and the marks of entries zero
 //!     64  126*32 the first 126 entries; the others follow each other in the footer
 //!
 //! offset  bytes  entry
@@ -42,8 +42,9 @@
 //!     16      4  first page of the record within the region
 //!     20      4  pages of the record
 //!     24      1  class: 0 low, 1 medium, 2 high, 3 live
-//!     25      1  flags: 1 killed, 2 body not known to be whole, 4 head of parts, 8 part
-//!     26      6  zero
+//!     25      1  flags: 2 body not known to be whole, 4 head of parts, 8 part
+//!     26      2  zero
+//!     28      4  zero; "dead" once the record has been killed. Sums are taken with zeros here
 //! ```
 //!
 //! A region is open from before its first record is written until after all of them are durable;
@@ -60,6 +61,10 @@ pub(super) const PAGE: usize = 4096;
 pub(super) const SLOT_ENTRIES: usize = 126;
 /// Bytes of an entry.
 pub(super) const ENTRY_BYTES: usize = 32;
+/// Where in an entry it is told that the record was killed.
+const KILLED_OFFSET: usize = 28;
+/// What is written there: no accident of one bit.
+pub(super) const ENTRY_KILLED: [u8; ENTRY_BYTES - KILLED_OFFSET] = *b"dead";
 /// Regions a store may have: as many as the index can tell apart and the bad-map can hold.
 pub(super) const REGIONS_MAX: u32 = 32_000;
 /// The version of this layout and of the one of records.
@@ -406,9 +411,14 @@ impl Entry {
         bytes[16..20].copy_from_slice(&self.page.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.pages.to_le_bytes());
         bytes[24] = class_code(self.class);
-        let flags = u8::from(self.is_killed) | u8::from(self.is_unverified) << 1;
-        bytes[25] = flags | self.role.code() << 2;
+        bytes[25] = u8::from(self.is_unverified) << 1 | self.role.code() << 2;
         bytes
+    }
+
+    /// Whether it can be true of a region of so many pages.
+    pub(super) fn is_within(&self, region_pages: u32) -> bool {
+        let end = self.page.checked_add(self.pages);
+        self.pages > 0 && end.is_some_and(|end| end <= region_pages)
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -419,7 +429,7 @@ impl Entry {
             pages: u32_at(bytes, 20),
             class: class_of(bytes[24])?,
             role: Role::of_code(bytes[25] >> 2)?,
-            is_killed: bytes[25] & 1 == 1,
+            is_killed: false,
             is_unverified: bytes[25] & 2 == 2,
         })
     }
@@ -470,6 +480,7 @@ impl Slot {
         }
         let sum = crc32c::crc32c(&page);
         page[60..64].copy_from_slice(&sum.to_le_bytes());
+        put_marks(&mut page[SLOT_HEAD_BYTES..], &self.entries);
         page
     }
 
@@ -482,7 +493,9 @@ impl Slot {
     }
 
     fn decode_used(page: &[u8], region: u32) -> Option<Self> {
-        let page: &[u8; PAGE] = page.try_into().ok()?;
+        let mut page: [u8; PAGE] = page.try_into().ok()?;
+        let marks = take_marks(&mut page[SLOT_HEAD_BYTES..]);
+        let page = &page;
         let sum = crc32c::crc32c(&page[..60]);
         let sum = crc32c::crc32c_append(sum, &[0; 4]);
         let sum = crc32c::crc32c_append(sum, &page[64..]);
@@ -502,7 +515,7 @@ impl Slot {
             stream: Stream::of_code(page[13])?,
             rank: class_of(page[14])?,
             generation: u64_at(page, 16),
-            entries: decode_entries(&page[SLOT_HEAD_BYTES..], held)?,
+            entries: decode_entries(&page[SLOT_HEAD_BYTES..], held, &marks)?,
             footer: Footer {
                 entries: u32::try_from(entries - held).ok()?,
                 page: u32_at(page, 28),
@@ -528,18 +541,60 @@ pub(super) fn encode_footer(entries: &[Entry], page: u32) -> (Vec<u8>, Footer) {
         page,
         sum: crc32c::crc32c(&bytes),
     };
+    put_marks(&mut bytes, entries);
     (bytes, footer)
 }
 
 /// Reads a footer that was read whole. Returns `None` if it is damaged.
-pub(super) fn decode_footer(bytes: &[u8], footer: Footer) -> Option<Vec<Entry>> {
-    (crc32c::crc32c(bytes) == footer.sum).then_some(())?;
-    decode_entries(bytes, footer.entries as usize)
+pub(super) fn decode_footer(mut bytes: Vec<u8>, footer: Footer) -> Option<Vec<Entry>> {
+    let marks = take_marks(&mut bytes);
+    (crc32c::crc32c(&bytes) == footer.sum).then_some(())?;
+    decode_entries(&bytes, footer.entries as usize, &marks)
 }
 
-fn decode_entries(bytes: &[u8], entries: usize) -> Option<Vec<Entry>> {
+fn decode_entries(bytes: &[u8], entries: usize, killed: &[usize]) -> Option<Vec<Entry>> {
     let bytes = bytes.get(..entries.checked_mul(ENTRY_BYTES)?)?;
-    bytes.chunks_exact(ENTRY_BYTES).map(Entry::decode).collect()
+    let mut decoded = Vec::with_capacity(entries);
+    for bytes in bytes.chunks_exact(ENTRY_BYTES) {
+        decoded.push(Entry::decode(bytes)?);
+    }
+    for number in killed {
+        decoded.get_mut(*number)?.is_killed = true;
+    }
+    Some(decoded)
+}
+
+/// Where in the store the mark of a killed entry belongs.
+pub(super) fn killed_offset(geometry: Geometry, slot: &Slot, number: usize) -> u64 {
+    let (start, number) = match number.checked_sub(SLOT_ENTRIES) {
+        Some(number) => (geometry.page_offset(slot.region, slot.footer.page), number),
+        None => (
+            geometry.slot_offset(slot.region) + SLOT_HEAD_BYTES as u64,
+            number,
+        ),
+    };
+    start + (number * ENTRY_BYTES + KILLED_OFFSET) as u64
+}
+
+/// Marks those of `entries` that were killed in their bytes.
+fn put_marks(bytes: &mut [u8], entries: &[Entry]) {
+    for (bytes, entry) in bytes.chunks_exact_mut(ENTRY_BYTES).zip(entries) {
+        if entry.is_killed {
+            bytes[KILLED_OFFSET..].copy_from_slice(&ENTRY_KILLED);
+        }
+    }
+}
+
+/// Puts zeros in the place of marks. Returns the numbers of the entries that had one.
+fn take_marks(bytes: &mut [u8]) -> Vec<usize> {
+    let mut killed = Vec::new();
+    for (number, bytes) in bytes.chunks_exact_mut(ENTRY_BYTES).enumerate() {
+        if bytes[KILLED_OFFSET..] == ENTRY_KILLED {
+            bytes[KILLED_OFFSET..].fill(0);
+            killed.push(number);
+        }
+    }
+    killed
 }
 
 pub(super) const fn class_code(class: Class) -> u8 {
@@ -678,9 +733,9 @@ mod tests {
         slot.footer = footer;
         let read = Slot::decode(&slot.encode(), 7).unwrap().unwrap();
         assert_eq!(read.footer, footer);
-        let rest = decode_footer(&bytes, footer).unwrap();
+        let rest = decode_footer(bytes.clone(), footer).unwrap();
         assert_eq!([read.entries, rest].concat(), slot.entries);
-        assert_eq!(decode_footer(&bytes[1..], footer), None);
+        assert_eq!(decode_footer(bytes[1..].to_vec(), footer), None);
     }
 
     proptest! {
@@ -694,7 +749,7 @@ mod tests {
             prop_assert!(!matches!(Slot::decode(&page, 0), Ok(Some(_))));
             prop_assert!(Super::decode(&page).is_err());
             let footer = Footer { entries: 1 << 31, page: 0, sum: crc32c::crc32c(&page) };
-            prop_assert_eq!(decode_footer(&page, footer), None);
+            prop_assert_eq!(decode_footer(page.to_vec(), footer), None);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Open addressing, ordered by hash within each shard, so that a miss ends at the first larger
 //! hash. A shard grows by an eighth when it is fifteen sixteenths full: between 17.1 and 19.2
 //! bytes an object once there are many. Shards grow one at a time, so growing needs little room.
+//! A start does not insert: it collects each shard, puts it in order at once and lays it out.
 //!
 //! ```text
 //! bits  first word                     bits  second word; zero in an empty place
@@ -18,9 +19,15 @@
 //! Two keys with one hash take one place: the older is lost, as if evicted. A lookup that finds
 //! another key's record is a miss, because the record tells its whole key.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{Mutex, PoisonError},
+};
 
-use super::format::{Entry, Role, class_code, class_of};
+use super::{
+    crew,
+    format::{Entry, Role, class_code, class_of},
+};
 use crate::Class;
 
 const SHARD_BITS: u32 = 6;
@@ -124,7 +131,7 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Index {
     shards: Vec<Shard>,
-    mixer: RandomState,
+    mixer: Mixer,
     len: usize,
 }
 
@@ -134,24 +141,14 @@ impl Index {
             shards: (0..1 << SHARD_BITS)
                 .map(|_| Shard::new(PLACES_MIN))
                 .collect(),
-            mixer: RandomState::new(),
+            mixer: Mixer::draw(),
             len: 0,
-        }
-    }
-
-    /// Makes room for `records` at once.
-    pub(super) fn reserve(&mut self, records: usize) {
-        let places = records / self.shards.len() * 9 / 8;
-        for shard in &mut self.shards {
-            if shard.homes < places && shard.len == 0 {
-                *shard = Shard::new(places.max(PLACES_MIN));
-            }
         }
     }
 
     /// The hash in this index of a key whose hash on disk is `hash`.
     pub(super) fn hash(&self, hash: u64) -> Hash48 {
-        Hash48(self.mixer.hash_one(hash) >> (64 - HASH_BITS))
+        self.mixer.mix(hash)
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -227,12 +224,111 @@ impl Index {
         removed
     }
 
+    /// Changes every record.
+    pub(super) fn update_all(&mut self, mut change: impl FnMut(&mut Item)) {
+        let places = self.shards.iter_mut().flat_map(|shard| &mut shard.places);
+        for place in places.filter(|place| !place.is_empty()) {
+            let mut item = place.item();
+            change(&mut item);
+            *place = Place::of(place.hash(), &item);
+        }
+    }
+
     /// All records, in no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Hash48, Item)> {
         let places = self.shards.iter().flat_map(|shard| &shard.places);
         let used = places.filter(|place| !place.is_empty());
         used.map(|place| (place.hash(), place.item()))
     }
+}
+
+/// An index that is filled by several threads at once, faster than record by record: each shard
+/// is sorted when all are there, and its places are taken in order.
+#[derive(Debug)]
+pub(super) struct Load {
+    mixer: Mixer,
+    shards: Vec<Mutex<Vec<Place>>>,
+}
+
+impl Load {
+    /// For about so many records.
+    pub(super) fn new(records: usize) -> Self {
+        let records = records >> SHARD_BITS;
+        let places = homes_for(records + records / 64) + SPILL;
+        let shard = |_| Mutex::new(Vec::with_capacity(places));
+        Self {
+            mixer: Mixer::draw(),
+            shards: (0..1 << SHARD_BITS).map(shard).collect(),
+        }
+    }
+
+    /// Adds records, each under the hash of its key on disk. Those of one region are best added
+    /// together.
+    pub(super) fn add(&self, records: impl Iterator<Item = (u64, Item)>) {
+        let expected = records.size_hint().1.unwrap_or(0) / self.shards.len();
+        let part = || Vec::with_capacity(expected + expected / 2);
+        let mut parts: Vec<Vec<Place>> = Vec::new();
+        parts.resize_with(self.shards.len(), part);
+        for (hash, item) in records {
+            let hash = self.mixer.mix(hash);
+            parts[shard_of(hash)].push(Place::of(hash, &item));
+        }
+        for (shard, part) in self.shards.iter().zip(parts) {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.extend(part);
+        }
+    }
+
+    /// Builds the index. Of records with one hash it holds any one; the others are returned.
+    pub(super) fn finish(self) -> (Index, Vec<(Hash48, Item)>) {
+        let mut shards: Vec<(Shard, Vec<Place>)> = Vec::new();
+        shards.resize_with(self.shards.len(), || (Shard::new(0), Vec::new()));
+        crew::for_each(
+            shards.iter_mut().zip(self.shards).collect(),
+            |(built, loaded)| {
+                *built = Shard::load(loaded.into_inner().unwrap_or_else(PoisonError::into_inner));
+            },
+        );
+        let (shards, rejected): (Vec<Shard>, Vec<Vec<Place>>) = shards.into_iter().unzip();
+        let index = Index {
+            len: shards.iter().map(|shard| shard.len).sum(),
+            shards,
+            mixer: self.mixer,
+        };
+        let rejected = rejected.into_iter().flatten();
+        let rejected = rejected.map(|place| (place.hash(), place.item()));
+        (index, rejected.collect())
+    }
+}
+
+/// What the hashes of one run depend on. Those on disk are those of a keyed pseudorandom function,
+/// so a multiplication by a secret is enough to make them differ from run to run.
+#[derive(Debug, Clone, Copy)]
+struct Mixer {
+    mask: u64,
+    factor: u64,
+}
+
+impl Mixer {
+    fn draw() -> Self {
+        let word = || RandomState::new().build_hasher().finish();
+        Self {
+            mask: word(),
+            factor: word() | 1,
+        }
+    }
+
+    fn mix(self, hash: u64) -> Hash48 {
+        let wide = u128::from(hash ^ self.mask) * u128::from(self.factor);
+        let folded = (wide >> 64 ^ wide) & u128::from(u64::MAX);
+        let folded = u64::try_from(folded).expect("it was cut to 64 bits");
+        Hash48(folded >> (64 - HASH_BITS))
+    }
+}
+
+/// Homes of a shard that begins with so many records.
+fn homes_for(records: usize) -> usize {
+    (records * 9 / 8).max(PLACES_MIN)
 }
 
 fn shard_of(hash: Hash48) -> usize {
@@ -254,6 +350,75 @@ impl Shard {
             len: 0,
             places: vec![Place::default(); homes + SPILL],
         }
+    }
+
+    /// Takes over places in any order. Returns those whose hash is there already beside it.
+    fn load(places: Vec<Place>) -> (Self, Vec<Place>) {
+        let mut shard = Self {
+            homes: homes_for(places.len()),
+            len: places.len(),
+            places,
+        };
+        let mut rejected = Vec::new();
+        let mut sorted = shard.sorted();
+        sorted.dedup_by(|place, kept| {
+            let is_rejected = place.hash() == kept.hash();
+            if is_rejected {
+                rejected.push(*place);
+            }
+            is_rejected
+        });
+        shard.len = sorted.len();
+        while !shard.place(&sorted) {
+            shard.homes += shard.homes.div_ceil(8);
+        }
+        (shard, rejected)
+    }
+
+    /// The places in order of their hashes: those of one home are counted, then put together.
+    fn sorted(&self) -> Vec<Place> {
+        let mut starts = vec![0_usize; self.homes + 1];
+        for place in &self.places {
+            starts[self.home(place.hash()) + 1] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut sorted = vec![Place::default(); self.places.len()];
+        for place in &self.places {
+            let start = &mut starts[self.home(place.hash())];
+            // Hardly ever more than a few share a home.
+            let mut at = *start;
+            sorted[at] = *place;
+            while at > 0 && sorted[at - 1].first > place.first {
+                sorted.swap(at - 1, at);
+                at -= 1;
+            }
+            *start += 1;
+        }
+        sorted
+    }
+
+    /// Puts what is in order where it belongs. Returns false if the last ones were pushed out.
+    fn place(&mut self, sorted: &[Place]) -> bool {
+        let places = self.homes + SPILL;
+        self.places.clear();
+        if self.places.capacity() > places + places / 16 {
+            self.places = Vec::new();
+        }
+        self.places.reserve_exact(places);
+        for place in sorted {
+            let home = self.home(place.hash());
+            if self.places.len() < home {
+                self.places.resize(home, Place::default());
+            }
+            self.places.push(*place);
+        }
+        let is_within = self.places.len() <= places;
+        self.places.resize(places, Place::default());
+        is_within
     }
 
     fn home(&self, hash: Hash48) -> usize {
@@ -400,6 +565,51 @@ mod tests {
                 assert!(index.memory_bytes() <= 20 * index.len(), "{}", index.len());
             }
         }
+    }
+
+    #[test]
+    fn an_index_that_was_loaded_is_one_that_was_filled() {
+        for records in [0, 1, 100, 50_000] {
+            let load = Load::new(records);
+            let numbers = || 0..records as u64;
+            load.add(
+                numbers()
+                    .filter(|number| number % 2 == 0)
+                    .map(|it| (it, item(it))),
+            );
+            load.add(
+                numbers()
+                    .filter(|number| number % 2 == 1)
+                    .map(|it| (it, item(it))),
+            );
+            let (mut index, rejected) = load.finish();
+            assert!(rejected.is_empty());
+            assert_eq!(index.len(), records);
+            let is_right = |number| index.find(index.hash(number)) == Some(item(number));
+            assert!(numbers().all(is_right));
+            // It goes on as any other does.
+            for number in numbers() {
+                let (hash, at) = (index.hash(number), item(number));
+                assert_eq!(index.remove(hash, at.region, at.page), Some(at));
+                index.insert(index.hash(number + (1 << 40)), &at);
+            }
+            let is_right =
+                |number: u64| index.find(index.hash(number + (1 << 40))) == Some(item(number));
+            assert!(numbers().all(is_right));
+            assert_eq!(index.len(), records);
+        }
+    }
+
+    #[test]
+    fn of_records_with_one_hash_all_but_one_are_given_back() {
+        let load = Load::new(3);
+        load.add([(7, item(1)), (7, item(2)), (8, item(3)), (7, item(4))].into_iter());
+        let (index, mut rejected) = load.finish();
+        rejected.push((index.hash(7), index.find(index.hash(7)).unwrap()));
+        rejected.sort_by_key(|(_, item)| item.tick);
+        let hash = index.hash(7);
+        assert_eq!(rejected, [1, 2, 4].map(|number| (hash, item(number))));
+        assert_eq!(index.len(), 2);
     }
 
     #[test]

@@ -78,7 +78,9 @@ impl Keeper {
             let is_due = std::mem::take(&mut state.is_due) || is_full;
             let is_asked = state.table.has_unanswered_flush() && self.flush_tried < flush;
             if !is_clean && !state.is_offline && (is_due || is_asked) {
-                self.flush_tried = flush;
+                if !is_full {
+                    self.flush_tried = flush;
+                }
                 return Some(Task::Sync { flush, settled });
             }
             state = engine

@@ -8,7 +8,7 @@
 //! 3. A record is killed only when what replaces it is durable.
 //! 4. Kills are durable before a region is released: what killed them may go with it.
 
-use std::sync::Arc;
+use std::{io::IoSlice, ops::Range, sync::Arc};
 
 use tracing::{error, info, warn};
 use weir_hal::File;
@@ -17,11 +17,11 @@ use super::{
     Engine,
     chunks::Chunks,
     format::{
-        Entry, Geometry, STREAMS, Slot, SlotState, Stream, Super, SuperState, class_code,
-        encode_footer, footer_pages,
+        Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
+        class_code, encode_footer, footer_pages,
     },
     index::Item,
-    record::{DEAD_MAGIC, Header, pad},
+    record::Header,
     regions::Use,
     state::{Kill, Why},
     stored::Record,
@@ -29,10 +29,16 @@ use super::{
 };
 use crate::Class;
 
-/// Bytes handed to the disk at once.
+/// Bytes copied at once.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
+/// Bytes after which the device is asked to begin with what was written: a sync finds little left
+/// to do, and dirty pages stay few.
+const BEGIN_BYTES: u64 = 4 << 20;
 /// Failures after each other that take the device offline.
 const FAILURES_MAX: u32 = 64;
+
+/// What a record is filled up with.
+const ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// A region that records are added to.
 #[derive(Debug)]
@@ -60,7 +66,10 @@ pub(super) struct Log {
     pub(super) killed: Vec<Kill>,
     /// Failures since the last success.
     failures: u32,
-    buffer: Vec<u8>,
+    /// The head of the record that is being written.
+    head: Vec<u8>,
+    /// What was written of each stream, one behind the other, since the device was asked to begin.
+    waiting: [Range<u64>; STREAMS],
 }
 
 /// Where a record can go.
@@ -82,7 +91,8 @@ impl Log {
             is_dirty: false,
             killed: Vec::new(),
             failures: 0,
-            buffer: Vec::with_capacity(2 * WRITE_BYTES),
+            head: Vec::new(),
+            waiting: [const { 0..0 }; STREAMS],
         }
     }
 
@@ -166,28 +176,41 @@ impl Log {
         header: &Header,
         chunks: &Chunks,
     ) -> Result<(), weir_hal::Error> {
-        let mut offset = self.geometry().page_offset(room.region, room.page);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        header.encode(&mut buffer);
-        let mut outcome = Ok(());
-        for mut bytes in chunks.iter().map(|bytes| &bytes[..]) {
-            while !bytes.is_empty() && outcome.is_ok() {
-                let free = WRITE_BYTES.saturating_sub(buffer.len());
-                let (now, later) = bytes.split_at(free.min(bytes.len()));
-                buffer.extend_from_slice(now);
-                bytes = later;
-                if buffer.len() >= WRITE_BYTES {
-                    outcome = self.write_at(&buffer, offset);
-                    offset += buffer.len() as u64;
-                    buffer.clear();
-                }
-            }
-        }
-        pad(&mut buffer);
-        let outcome = outcome.and_then(|()| self.write_at(&buffer, offset));
-        self.buffer = buffer;
+        let offset = self.geometry().page_offset(room.region, room.page);
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        header.encode(&mut head);
+        let bytes = head.len() as u64 + chunks.bytes();
+        let padding = bytes.next_multiple_of(PAGE_BYTES) - bytes;
+        let padding = ZEROS.get(..usize::try_from(padding).unwrap_or(0));
+        let body = chunks.iter().map(|chunk| IoSlice::new(chunk));
+        let parts: Vec<IoSlice<'_>> = [IoSlice::new(&head)]
+            .into_iter()
+            .chain(body)
+            .chain(padding.map(IoSlice::new))
+            .collect();
+        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        self.is_dirty = true;
+        self.engine.ledger.bytes_written.add(bytes);
+        let outcome = self.engine.file.write_vectored_at(&parts, offset);
+        self.head = head;
+        self.begin_sync(room.stream, offset..offset + bytes);
         outcome
+    }
+
+    /// Has the device begin with what was written of a stream once that is enough.
+    fn begin_sync(&mut self, stream: Stream, written: Range<u64>) {
+        let waiting = &mut self.waiting[stream.index()];
+        if waiting.end != written.start {
+            // The stream goes on in another region; a sync has seen to the former one.
+            waiting.start = written.start;
+        }
+        waiting.end = written.end;
+        let bytes = waiting.end - waiting.start;
+        if bytes >= BEGIN_BYTES {
+            self.engine.file.begin_sync(waiting.start, bytes);
+            waiting.start = waiting.end;
+        }
     }
 
     /// Writes and counts.
@@ -309,91 +332,6 @@ impl Log {
     /// Makes sure that nothing older comes back when something newer goes.
     pub(super) fn settle_kills(&mut self) -> bool {
         self.sync() && (self.killed.is_empty() || self.sync())
-    }
-
-    /// Kills what was dropped. Durable after the next sync.
-    pub(super) fn kill_dropped(&mut self) -> bool {
-        let is_dropped = |kill: &Kill| kill.why == Why::Dropped;
-        let has_dropped = self.engine.lock().kills.iter().any(is_dropped);
-        !has_dropped || self.settle_kills() && self.kill_all(Why::Dropped)
-    }
-
-    /// Kills all that are due for one reason. What could not be killed waits on.
-    fn kill_all(&mut self, why: Why) -> bool {
-        let mut state = self.engine.lock();
-        let (due, rest) = state.kills.drain(..).partition(|kill| kill.why == why);
-        state.kills = rest;
-        drop(state);
-        let due: Vec<Kill> = due;
-        let mut is_done = true;
-        for kill in due {
-            if !self.kill(kill) {
-                self.engine.lock().kills.push(kill);
-                is_done = false;
-            }
-        }
-        is_done
-    }
-
-    fn kill(&mut self, kill: Kill) -> bool {
-        let region = kill.region;
-        if self.is_beyond_return(&kill) {
-            return true;
-        }
-        let mut open = self.open.iter_mut().flatten();
-        let open = open.find(|open| open.region == region);
-        let is_open = open.is_some_and(|open| {
-            let entry = open
-                .entries
-                .iter_mut()
-                .find(|entry| entry.page == kill.page);
-            if let Some(entry) = entry {
-                entry.is_killed = true;
-            }
-            true
-        });
-        if kill.is_head {
-            let place = (self.geometry(), region, kill.page);
-            let header = Record::read_header(&*self.engine.file, place, Some(kill.generation));
-            if let Ok(Some(header)) = header {
-                self.engine.break_chain(&header);
-            }
-        }
-        let offset = self.geometry().page_offset(region, kill.page);
-        let outcome = self.write_at(&DEAD_MAGIC, offset);
-        if let Err(error) = &outcome {
-            self.note_failure(error);
-            return false;
-        }
-        // The slot follows, so that a start need not meet the record to know.
-        if !is_open {
-            self.mark_killed(kill);
-        }
-        self.killed.push(kill);
-        true
-    }
-
-    /// Whether a later start will not look at the record anyway.
-    fn is_beyond_return(&self, kill: &Kill) -> bool {
-        let state = self.engine.lock();
-        let region = state.regions.region(kill.region);
-        region.generation != kill.generation || region.usage == Use::Bad
-    }
-
-    fn mark_killed(&mut self, kill: Kill) {
-        let Some(mut slot) = self.read_slot(kill.region) else {
-            return;
-        };
-        let entry = slot
-            .entries
-            .iter_mut()
-            .find(|entry| entry.page == kill.page);
-        if slot.generation == kill.generation
-            && let Some(entry) = entry
-        {
-            entry.is_killed = true;
-            self.write_slot(&slot);
-        }
     }
 
     /// Reads the slot of a region, without the entries in its footer.

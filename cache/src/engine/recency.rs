@@ -37,6 +37,11 @@ impl Recency {
         self.tick
     }
 
+    /// The time when so many bytes had been written since the beginning.
+    pub(super) const fn tick_after(&self, bytes: u64) -> u16 {
+        ((bytes / self.tick_bytes) & 0xffff) as u16
+    }
+
     /// Lets time pass by so many bytes written.
     pub(super) fn pass(&mut self, bytes: u64) {
         self.bytes += bytes;

@@ -5,20 +5,24 @@
 //! An object of several records is found only if all of them are there. Parts of what was being
 //! written at the end, or was dropped, belong to no head: they are forgotten.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tracing::{info, warn};
 
 use super::{
     Engine,
     claim::Claim,
-    format::{Entry, Role, SlotState, Stream, Super},
-    index::Item,
+    crew,
+    format::{Entry, PAGE_BYTES, Role, SlotState, Stream, Super},
+    index::{Hash48, Index, Item, Load},
     log::{Log, OpenRegion},
     regions::Use,
-    state::{State, Why, bytes_of},
+    state::{State, Why},
     stored::Record,
-    survey::{Found, Survey, lowest},
+    survey::{Found, Survey, Told, lowest},
 };
 use crate::Config;
 
@@ -29,14 +33,14 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
     let Claim {
         told, was_closed, ..
     } = claim;
-    let mut found = survey(engine, &told, was_closed);
+    let (mut found, load) = survey(engine, &told, was_closed);
     let mut log = Log::new(Arc::clone(engine), told);
     found.sort_unstable_by_key(|found| found.slot.generation);
     let generations = found.last().map(|found| found.slot.generation + 1);
     let fresh = || engine.secret.hash(b"generation") >> 2;
     log.next_generation = generations.unwrap_or_else(fresh);
     log.next_sequence = log.told.boot << 40;
-    admit(engine, &found);
+    admit(engine, &found, load);
     go_on(&mut log, found);
     let ledger = &engine.ledger;
     info!(
@@ -50,7 +54,7 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
 }
 
 /// Finds all regions that hold something, and takes those that are bad out of use.
-fn survey(engine: &Engine, told: &Super, was_closed: bool) -> Vec<Found> {
+fn survey(engine: &Engine, told: &Super, was_closed: bool) -> (Vec<Found>, Load) {
     let mut state = engine.lock();
     for region in (0..told.geometry.regions).filter(|region| told.is_bad(*region)) {
         state.regions.region_mut(region).usage = Use::Bad;
@@ -61,53 +65,90 @@ fn survey(engine: &Engine, told: &Super, was_closed: bool) -> Vec<Found> {
         told,
         was_closed,
     };
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     for span in 0..told.geometry.spans() {
         let (slots, outcome) = survey.slots(span);
-        found.extend(slots.into_iter().filter_map(|told| survey.examine(told)));
+        all.extend(slots);
         if let Err(error) = outcome {
             engine.ledger.read_errors.add_one();
             warn!(%error, span, "a part of the directory of the cache cannot be read");
         }
     }
-    found
+    // What must be searched takes longest: it goes first.
+    all.sort_by_key(|(_, slot)| matches!(slot, Ok(Some(slot)) if slot.state == SlotState::Sealed));
+    examine(&survey, all)
 }
 
-/// Enters all records into the index, oldest regions first.
-fn admit(engine: &Engine, found: &[Found]) {
-    let mut state = engine.lock();
-    let records = found.iter().map(|found| found.slot.entries.len()).sum();
-    state.index.reserve(records);
-    let mut contested = Vec::new();
-    for Found { slot, .. } in found {
-        state.regions.adopt(slot);
-        for entry in slot.entries.iter().filter(|entry| !entry.is_killed) {
-            let is_object = entry.role != Role::Part;
-            engine.ledger.recovered.add(is_object.into());
-            let item = Item::new(slot.region, entry, state.recency.tick());
-            state.recency.pass(bytes_of(&item));
-            if state.item_of(entry.hash).is_some() {
-                contested.push((entry.hash, item));
-            } else {
-                state.insert(entry.hash, &item);
-            }
+/// Finds all records, on several threads. Of sealed regions only the entries of objects in parts
+/// are kept.
+fn examine(survey: &Survey<'_>, all: Vec<Told>) -> (Vec<Found>, Load) {
+    let slots = all
+        .iter()
+        .filter_map(|(_, slot)| slot.as_ref().ok()?.as_ref());
+    // However many are told of, a region holds no more than its pages.
+    let records_max = survey.told.geometry.region_pages() as usize;
+    let records =
+        slots.map(|slot| (slot.entries.len() + slot.footer.entries as usize).min(records_max));
+    let load = Load::new(records.sum());
+    let found = Mutex::new(Vec::with_capacity(all.len()));
+    crew::for_each(all, |told| {
+        let Some(mut it) = survey.examine(told) else {
+            return;
+        };
+        let entries = it.slot.entries.iter().filter(|entry| !entry.is_killed);
+        load.add(entries.map(|entry| (entry.hash, Item::new(it.slot.region, entry, 0))));
+        if it.end.is_none() {
+            it.slot.entries.retain(|entry| entry.role != Role::Whole);
+            it.slot.entries.shrink_to_fit();
         }
-    }
-    // Parts first: whether an object is whole depends on them.
-    contested.sort_by_key(|(_, item)| item.role != Role::Part);
-    for (hash, item) in contested {
-        contest(engine, &mut state, hash, item);
-    }
-    join_parts(engine, &mut state, found);
+        found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(it);
+    });
+    (
+        found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        load,
+    )
 }
 
-/// Decides between two records of one key: it was replaced, or carried over, just before the end.
-fn contest(engine: &Engine, state: &mut State, hash: u64, item: Item) {
-    let Some(other) = state.item_of(hash) else {
+/// Takes over all records. They were used when they were written.
+fn admit(engine: &Engine, found: &[Found], load: Load) {
+    let (mut index, mut rejected) = load.finish();
+    let mut state = engine.lock();
+    let mut starts = vec![0; engine.geometry.regions as usize];
+    let mut written = 0;
+    for Found {
+        slot, pages_used, ..
+    } in found
+    {
+        state.regions.adopt(slot);
+        starts[slot.region as usize] = written;
+        written += u64::from(*pages_used) * PAGE_BYTES;
+    }
+    state.recency.pass(written);
+    let ledger = &engine.ledger;
+    let parts = entries_of(found, Role::Part).count();
+    let objects = (index.len() + rejected.len()).saturating_sub(parts);
+    ledger.recovered.add(objects as u64);
+    // Parts first: whether an object is whole depends on them.
+    rejected.sort_by_key(|(_, item)| item.role != Role::Part);
+    for (hash, item) in rejected {
+        let is_object = item.role != Role::Part;
+        ledger.discarded.add(is_object.into());
+        decide(engine, &mut state, &mut index, (hash, item));
+    }
+    join_parts(engine, &mut state, &mut index, found);
+    state.adopt(index, |item| {
+        starts[item.region as usize] + u64::from(item.page) * PAGE_BYTES
+    });
+}
+
+/// Two records of one key: it was replaced, or carried over, just before the end.
+fn decide(engine: &Engine, state: &mut State, index: &mut Index, (hash, item): (Hash48, Item)) {
+    let Some(other) = index.find(hash) else {
         return;
     };
-    let is_object = item.role != Role::Part;
-    engine.ledger.discarded.add(is_object.into());
     let (this, that) = (read(engine, state, &item), read(engine, state, &other));
     let sequence = |record: &Option<Record>| record.as_ref().map(|it| it.header.sequence);
     let (newer, older) = if sequence(&this) > sequence(&that) {
@@ -116,36 +157,44 @@ fn contest(engine: &Engine, state: &mut State, hash: u64, item: Item) {
         ((other, that), item)
     };
     // The older one stays if the newer one did not get onto the disk as a whole.
-    let (winner, loser) = if is_whole(engine, state, newer.1.as_ref()) {
+    let (winner, loser) = if is_whole(engine, state, index, newer.1.as_ref()) {
         (newer.0, older)
     } else {
         (older, newer.0)
     };
-    state.insert(hash, &winner);
+    index.insert(hash, &winner);
     state.kill(&loser, Why::Superseded);
 }
 
 /// Drops heads that lack a part, and forgets parts that no head tells of.
-fn join_parts(engine: &Engine, state: &mut State, found: &[Found]) {
+fn join_parts(engine: &Engine, state: &mut State, index: &mut Index, found: &[Found]) {
     let mut joined = HashSet::new();
     for (region, entry) in entries_of(found, Role::Head) {
-        let item = state.item_of(entry.hash);
+        let hash = index.hash(entry.hash);
+        let item = index.find(hash);
         let Some(item) = item.filter(|item| item.is_at(region, entry.page)) else {
             continue;
         };
         let head = read(engine, state, &item);
         let parts = head.map(|head| engine.part_hashes(&head.header));
-        let is_there = |hash: &u64| state.item_of(*hash).is_some_and(|it| it.role == Role::Part);
+        let is_there = |part: &u64| {
+            let part = index.find(index.hash(*part));
+            part.is_some_and(|part| part.role == Role::Part)
+        };
         if let Some(parts) = parts.filter(|parts| parts.iter().all(is_there)) {
             joined.extend(parts);
         } else {
             engine.ledger.discarded.add_one();
-            state.drop_record(entry.hash);
+            index.remove(hash, item.region, item.page);
+            state.kill(&item, Why::Dropped);
         }
     }
     for (_, entry) in entries_of(found, Role::Part) {
         if !joined.contains(&entry.hash) {
-            state.forget(entry.hash);
+            let hash = index.hash(entry.hash);
+            if let Some(item) = index.find(hash) {
+                index.remove(hash, item.region, item.page);
+            }
         }
     }
 }
@@ -169,12 +218,11 @@ fn read(engine: &Engine, state: &State, item: &Item) -> Option<Record> {
 
 /// Whether a record, and all parts of it, can be relied on. Bodies are compared with their sums
 /// where they must be.
-fn is_whole(engine: &Engine, state: &State, record: Option<&Record>) -> bool {
+fn is_whole(engine: &Engine, state: &State, index: &Index, record: Option<&Record>) -> bool {
     let is_right = |record: &Record| record.is_verified() || record.check(&*engine.file).is_ok();
-    let is_part_right = |hash: &u64| {
-        let part = state
-            .item_of(*hash)
-            .and_then(|item| read(engine, state, &item));
+    let is_part_right = |part: &u64| {
+        let part = index.find(index.hash(*part));
+        let part = part.and_then(|item| read(engine, state, &item));
         part.is_some_and(|part| is_right(&part))
     };
     record.is_some_and(|record| {
@@ -185,7 +233,7 @@ fn is_whole(engine: &Engine, state: &State, record: Option<&Record>) -> bool {
 /// Goes on where the records end: the newest open region of each stream stays open.
 fn go_on(log: &mut Log, found: Vec<Found>) {
     let mut to_seal = Vec::new();
-    for Found { slot, end } in found.into_iter().rev() {
+    for Found { slot, end, .. } in found.into_iter().rev() {
         let Some(next_page) = end else {
             continue;
         };

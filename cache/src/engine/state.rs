@@ -129,6 +129,15 @@ impl State {
         self.index.find(self.index.hash(hash))
     }
 
+    /// Takes over an index. `written` tells how many bytes were written before a record.
+    pub(super) fn adopt(&mut self, mut index: Index, written: impl Fn(&Item) -> u64) {
+        index.update_all(|item| {
+            item.tick = self.recency.tick_after(written(item));
+            self.count_in(item);
+        });
+        self.index = index;
+    }
+
     /// Makes a record the one of its hash. Returns the one that it replaces.
     pub(super) fn insert(&mut self, hash: u64, item: &Item) -> Option<Item> {
         let replaced = self.index.insert(self.index.hash(hash), item);

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::Class;
 
+/// Pages read at once in a search.
+const WINDOW_PAGES: u32 = 64;
+
 /// Somebody who looks at a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Survey<'a> {
@@ -36,6 +39,19 @@ pub(super) struct Found {
     pub(super) slot: Slot,
     /// Behind the last record, if it was searched.
     pub(super) end: Option<u32>,
+    /// Pages up to the end of the last record.
+    pub(super) pages_used: u32,
+}
+
+impl Found {
+    fn new(slot: Slot, end: Option<u32>) -> Self {
+        let ends = slot.entries.iter().map(|entry| entry.page + entry.pages);
+        Self {
+            pages_used: ends.max().unwrap_or(0),
+            slot,
+            end,
+        }
+    }
 }
 
 impl Survey<'_> {
@@ -68,7 +84,7 @@ impl Survey<'_> {
         match slot {
             Ok(None) => None,
             Ok(Some(slot)) => match slot.state {
-                SlotState::Free => Some(Found { slot, end: None }),
+                SlotState::Free => Some(Found::new(slot, None)),
                 SlotState::Open => self.search(region, Some(slot), self.was_closed),
                 SlotState::Sealed => self.with_footer(slot),
             },
@@ -81,7 +97,10 @@ impl Survey<'_> {
             return self.search(slot.region, Some(slot), self.was_closed);
         };
         slot.entries.extend(rest);
-        Some(Found { slot, end: None })
+        // What a region cannot hold was written by somebody else.
+        let region_pages = self.geometry().region_pages();
+        slot.entries.retain(|entry| entry.is_within(region_pages));
+        Some(Found::new(slot, None))
     }
 
     /// Searches a region for records, of the generation of its slot if that is known.
@@ -90,8 +109,9 @@ impl Survey<'_> {
         let mut generation = slot.as_ref().map(|slot| slot.generation);
         let (mut page, mut end, mut last) = (0, 0, None);
         let mut entries: Vec<Entry> = Vec::new();
+        let mut window = Window::default();
         while page < pages {
-            let header = self.header(region, page, generation);
+            let header = self.header(&mut window, (region, page), generation);
             let fitting = header.and_then(|header| {
                 let length = header.pages().filter(|length| *length <= pages - page)?;
                 // Left over from before a former power cut.
@@ -127,21 +147,61 @@ impl Survey<'_> {
                 ..Slot::empty(region, SlotState::Sealed, Stream::Class(rank), generation?)
             }
         };
-        Some(Found {
-            slot,
-            end: Some(end),
-        })
+        Some(Found::new(slot, Some(end)))
     }
 
-    fn header(&self, region: u32, page: u32, generation: Option<u64>) -> Option<Header> {
+    fn header(
+        &self,
+        window: &mut Window,
+        (region, page): (u32, u32),
+        generation: Option<u64>,
+    ) -> Option<Header> {
         let place = (self.geometry(), region, page);
-        Record::read_header(self.file, place, generation)
-            .ok()
-            .flatten()
+        let read = || {
+            Record::read_header(self.file, place, generation)
+                .ok()
+                .flatten()
+        };
+        let Some(head) = window.at(self, region, page) else {
+            return read();
+        };
+        if Header::bytes_told(head)? > head.len() {
+            return read();
+        }
+        Header::decode(head).filter(|header| generation.is_none_or(|it| header.generation == it))
     }
 
     const fn geometry(&self) -> Geometry {
         self.told.geometry
+    }
+}
+
+/// What has been read of a region that is searched.
+#[derive(Debug, Default)]
+struct Window {
+    first: u32,
+    end: u32,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// What is at hand from a page on; more than that page where page follows page. `None` if it
+    /// cannot be read.
+    fn at(&mut self, survey: &Survey<'_>, region: u32, page: u32) -> Option<&[u8]> {
+        if !(self.first..self.end).contains(&page) {
+            let geometry = survey.geometry();
+            let rest = geometry.region_pages() - page;
+            let pages = if page == self.end { WINDOW_PAGES } else { 1 };
+            self.first = page;
+            self.end = page + pages.min(rest);
+            self.bytes.resize((self.end - page) as usize * PAGE, 0);
+            let offset = geometry.page_offset(region, page);
+            let filled = survey.file.read_at(&mut self.bytes, offset);
+            self.bytes.truncate(filled.unwrap_or(0));
+        }
+        self.bytes
+            .get((page - self.first) as usize * PAGE..)
+            .filter(|head| !head.is_empty())
     }
 }
 
@@ -167,7 +227,7 @@ pub(super) fn read_footer(file: &dyn File, geometry: Geometry, slot: &Slot) -> O
     let mut footer = vec![0; bytes.next_multiple_of(PAGE)];
     let offset = geometry.page_offset(slot.region, slot.footer.page);
     file.read_at(&mut footer, offset).ok()?;
-    decode_footer(&footer, slot.footer)
+    decode_footer(footer, slot.footer)
 }
 
 /// Reads one piece of a record and compares it with its sum, for somebody who reads everything

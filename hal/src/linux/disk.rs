@@ -1,19 +1,23 @@
 //! Files and block devices of the Linux kernel.
 //!
-//! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), fallocate(2), ftruncate(2),
-//! fdatasync(2), fsync(2) on directories, flock(2), `posix_fadvise(2)`, statvfs(3). The standard
-//! library opens everything with `O_CLOEXEC` and repeats a call that a signal broke off.
+//! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), pwritev(2), fallocate(2),
+//! ftruncate(2), `sync_file_range(2)`, fdatasync(2), fsync(2) on directories, flock(2),
+//! `posix_fadvise(2)`, statvfs(3). The standard library opens everything with `O_CLOEXEC` and
+//! repeats a call that a signal broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
 #![expect(
     clippy::disallowed_methods,
     reason = "this module is what hal::Disk stands for"
 )]
-#![expect(unsafe_code, reason = "nix has no safe form of preadv2")]
+#![expect(
+    unsafe_code,
+    reason = "nix has no safe form of preadv2 and sync_file_range"
+)]
 
 use std::{
     fs::{self, OpenOptions, TryLockError},
-    io::{self, Seek, SeekFrom},
+    io::{self, IoSlice, Seek, SeekFrom},
     os::{
         fd::AsRawFd,
         unix::fs::{FileExt, FileTypeExt},
@@ -27,7 +31,7 @@ use nix::{
     errno::Errno,
     fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise},
     libc,
-    sys::statvfs::statvfs,
+    sys::{statvfs::statvfs, uio::pwritev},
 };
 
 use super::mapping::Windows;
@@ -160,6 +164,16 @@ impl crate::File for File {
             .map_err(failed("write", &self.path))
     }
 
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> Result<(), Error> {
+        write_parts(&self.inner, parts, offset).map_err(failed("write", &self.path))
+    }
+
+    fn begin_sync(&self, offset: u64, bytes: u64) {
+        if let (Ok(offset), Ok(bytes)) = (i64::try_from(offset), i64::try_from(bytes)) {
+            begin_sync(&self.inner, offset, bytes);
+        }
+    }
+
     fn sync(&self) -> Result<(), Error> {
         self.inner.sync_data().map_err(failed("sync", &self.path))
     }
@@ -239,6 +253,39 @@ impl crate::File for File {
                 TryLockError::Error(error) => error,
             })
             .map_err(failed("lock", &self.path))
+    }
+}
+
+/// Parts the kernel takes in one call.
+const PARTS_MAX: usize = 1024;
+
+fn write_parts(file: &fs::File, parts: &[IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+    for parts in parts.chunks(PARTS_MAX) {
+        let mut parts = parts.to_vec();
+        let mut rest: &mut [IoSlice<'_>] = &mut parts;
+        // Empty parts in front would be taken for an end of the device.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let start = i64::try_from(offset).map_err(|_beyond| io::ErrorKind::InvalidInput)?;
+            match pwritev(file, rest, start) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => {
+                    offset += bytes as u64;
+                    IoSlice::advance_slices(&mut rest, bytes);
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn begin_sync(file: &fs::File, offset: i64, bytes: i64) {
+    // SAFETY: the call takes numbers alone, and the descriptor is open as long as `file`. That it
+    // fails means only that more is left to do for the next sync.
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), offset, bytes, libc::SYNC_FILE_RANGE_WRITE);
     }
 }
 

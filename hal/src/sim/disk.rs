@@ -20,7 +20,7 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Debug},
-    io,
+    io::{self, IoSlice},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
@@ -366,6 +366,15 @@ impl crate::File for File {
             }
             Ok(())
         })
+    }
+
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> Result<(), Error> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        self.write_at(&parts.concat(), offset)
+    }
+
+    fn begin_sync(&self, _offset: u64, _bytes: u64) {
+        // What gets onto the platter before a sync is chance here.
     }
 
     fn sync(&self) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Claims on [`weir_hal::Disk`] and [`weir_hal::File`].
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, IoSlice},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +13,7 @@ use crate::side::Side;
 
 crate::claims! {
     bytes_are_read_where_they_were_written,
+    parts_are_written_one_behind_the_other,
     a_read_is_short_only_at_the_end,
     a_write_beyond_the_end_leaves_zeros,
     creating_empties_what_was_there,
@@ -86,6 +87,21 @@ fn bytes_are_read_where_they_were_written(side: &impl Side) {
     let again = room.open("a", Access::ReadWrite).unwrap();
     again.write_at(b"!", 9).unwrap();
     assert_eq!(content(&*file), b"0123xyz78!");
+}
+
+fn parts_are_written_one_behind_the_other(side: &impl Side) {
+    let room = Room::on(side);
+    let file = room.write("a", b"..");
+    // More than a kernel takes at once, some of them empty, the first one too.
+    let parts: Vec<Vec<u8>> = (0..3_000_usize).map(|part| vec![1; part % 7]).collect();
+    let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    file.write_vectored_at(&slices, 2).unwrap();
+    assert!(content(&*file) == [b"..", &*parts.concat()].concat());
+    file.write_vectored_at(&[], 1).unwrap();
+    // Beginning early changes nothing that can be read, wherever it is.
+    file.begin_sync(0, 100);
+    file.begin_sync(1 << 40, u64::MAX);
+    assert!(content(&*file).len() == 2 + parts.concat().len());
 }
 
 fn a_read_is_short_only_at_the_end(side: &impl Side) {

@@ -13,7 +13,6 @@ mod power;
 mod reading;
 mod room;
 mod scrub;
-mod traces;
 
 use std::{
     path::{Path, PathBuf},

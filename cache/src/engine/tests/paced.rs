@@ -1,6 +1,7 @@
 //! A simulated disk that writes only as much as it is allowed to.
 
 use std::{
+    io::IoSlice,
     path::Path,
     sync::{Arc, Condvar, Mutex},
 };
@@ -122,6 +123,16 @@ impl File for PacedFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
         self.pace.pass(bytes.len() as u64);
         self.file.write_at(bytes, offset)
+    }
+
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], offset: u64) -> Result<(), Error> {
+        self.pace
+            .pass(parts.iter().map(|part| part.len() as u64).sum());
+        self.file.write_vectored_at(parts, offset)
+    }
+
+    fn begin_sync(&self, offset: u64, bytes: u64) {
+        self.file.begin_sync(offset, bytes);
     }
 
     fn sync(&self) -> Result<(), Error> {

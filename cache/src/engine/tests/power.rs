@@ -181,6 +181,18 @@ fn survive(seed: u64, config: &Config) {
     run.check(&store);
 }
 
+#[expect(clippy::print_stdout, reason = "a long run is told by its seeds")]
+fn survive_all(config: &Config) {
+    for seed in 0..SEEDS {
+        survive(seed, config);
+    }
+    println!(
+        "{} power cuts survived, two of each seed from 0 to {}",
+        2 * SEEDS,
+        SEEDS - 1
+    );
+}
+
 #[test]
 fn what_was_flushed_survives_and_no_byte_is_wrong() {
     let config = Config {
@@ -188,16 +200,12 @@ fn what_was_flushed_survives_and_no_byte_is_wrong() {
         region_bytes: Some(256 * KIBIBYTE),
         ..config()
     };
-    for seed in 0..SEEDS {
-        survive(seed, &config);
-    }
+    survive_all(&config);
 }
 
 #[test]
 fn no_byte_is_wrong_in_a_store_that_has_to_evict() {
-    for seed in 0..SEEDS {
-        survive(seed, &config_with_regions(8));
-    }
+    survive_all(&config_with_regions(8));
 }
 
 #[test]
