@@ -29,7 +29,7 @@
 //!     14      1  rank: the class of the objects, or the lowest of the reinserted ones
 //!     15      1  zero
 //!     16      8  generation: records of another generation are left over from former use
-//!     24      4  N: entries
+//!     24      4  N: entries; 0 unless the region is sealed
 //!     28      4  first page of the footer
 //!     32      4  sum of the footer
 //!     36     24  zero
@@ -67,6 +67,16 @@ const KILLED_OFFSET: usize = 28;
 pub(super) const ENTRY_KILLED: [u8; ENTRY_BYTES - KILLED_OFFSET] = *b"dead";
 /// Regions a store may have: as many as the index can tell apart and the bad-map can hold.
 pub(super) const REGIONS_MAX: u32 = 32_000;
+/// Starts a store may see: one a minute for 31 years. The number of a start is the upper part of
+/// all sequences and births of its run.
+pub(super) const BOOTS_MAX: u64 = (1 << 24) - 4;
+/// Below the number of a start in sequences and births.
+pub(super) const BOOT_SHIFT: u32 = 40;
+/// Generations a region may have. A store begins in the lower half; what is beyond is damage, and
+/// could not grow any more.
+pub(super) const GENERATIONS_MAX: u64 = 1 << 63;
+/// The same of super blocks.
+const EPOCHS_MAX: u64 = 1 << 63;
 /// The version of this layout and of the one of records.
 pub(super) const VERSION: u32 = 2;
 /// Bytes of the two super blocks.
@@ -301,7 +311,8 @@ impl Super {
             state,
             bad,
         };
-        geometry.is_sound().then_some(told).ok_or(NoSuper::Damaged)
+        let is_sound = geometry.is_sound() && told.boot < BOOTS_MAX && told.epoch < EPOCHS_MAX;
+        is_sound.then_some(told).ok_or(NoSuper::Damaged)
     }
 }
 
@@ -504,17 +515,22 @@ impl Slot {
         }
         let entries = u32_at(page, 24) as usize;
         let held = entries.min(SLOT_ENTRIES);
+        let state = match page[12] {
+            0 if entries == 0 => SlotState::Free,
+            1 if entries == 0 => SlotState::Open,
+            2 => SlotState::Sealed,
+            _ => return None,
+        };
+        let generation = u64_at(page, 16);
+        if generation >= GENERATIONS_MAX {
+            return None;
+        }
         Some(Self {
             region,
-            state: match page[12] {
-                0 => SlotState::Free,
-                1 => SlotState::Open,
-                2 => SlotState::Sealed,
-                _ => return None,
-            },
+            state,
             stream: Stream::of_code(page[13])?,
             rank: class_of(page[14])?,
-            generation: u64_at(page, 16),
+            generation,
             entries: decode_entries(&page[SLOT_HEAD_BYTES..], held, &marks)?,
             footer: Footer {
                 entries: u32::try_from(entries - held).ok()?,

@@ -77,8 +77,16 @@ pub(crate) use self::{
     stored::Stored,
 };
 use self::{
-    claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret, keeper::Keeper,
-    ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub, state::State,
+    claim::Claim,
+    cold::ColdReaders,
+    format::{BOOT_SHIFT, Geometry},
+    hash::Secret,
+    keeper::Keeper,
+    ledger::Ledger,
+    record::METADATA_BYTES_MAX,
+    regions::Use,
+    scrub::Scrub,
+    state::State,
 };
 use crate::{Class, Config, Counters, Error, Key};
 
@@ -108,7 +116,7 @@ impl Running {
             secret: claim.told.secret,
             ledger: Ledger::new(config.memory_bytes_max as u64),
             cold: ColdReaders::new(),
-            next_birth: AtomicU64::new(claim.told.boot << 40),
+            next_birth: AtomicU64::new(claim.told.boot << BOOT_SHIFT),
             state: Mutex::new(State::new(geometry, config.memory_bytes_max as u64)),
             work: Condvar::new(),
             progress: Condvar::new(),

@@ -16,7 +16,7 @@ use super::{
     Engine,
     claim::Claim,
     crew,
-    format::{Entry, PAGE_BYTES, Role, SlotState, Stream, Super},
+    format::{BOOT_SHIFT, Entry, PAGE_BYTES, Role, SlotState, Stream, Super},
     index::{Hash48, Index, Item, Load},
     log::{Log, OpenRegion},
     regions::Use,
@@ -39,7 +39,7 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
     let generations = found.last().map(|found| found.slot.generation + 1);
     let fresh = || engine.secret.hash(b"generation") >> 2;
     log.next_generation = generations.unwrap_or_else(fresh);
-    log.next_sequence = log.told.boot << 40;
+    log.next_sequence = log.told.boot << BOOT_SHIFT;
     admit(engine, &found, load);
     go_on(&mut log, found);
     let ledger = &engine.ledger;

@@ -10,8 +10,8 @@ use weir_hal::File;
 
 use super::{
     format::{
-        ENTRY_BYTES, Entry, Geometry, PAGE, PAGE_BYTES, Slot, SlotState, Stream, Super, class_code,
-        decode_footer,
+        BOOT_SHIFT, ENTRY_BYTES, Entry, GENERATIONS_MAX, Geometry, PAGE, PAGE_BYTES, Slot,
+        SlotState, Stream, Super, class_code, decode_footer,
     },
     record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
@@ -99,7 +99,14 @@ impl Survey<'_> {
         slot.entries.extend(rest);
         // What a region cannot hold was written by somebody else.
         let region_pages = self.geometry().region_pages();
-        slot.entries.retain(|entry| entry.is_within(region_pages));
+        let mut end = 0;
+        slot.entries.retain(|entry| {
+            let is_possible = entry.page >= end && entry.is_within(region_pages);
+            if is_possible {
+                end = entry.page + entry.pages;
+            }
+            is_possible
+        });
         Some(Found::new(slot, None))
     }
 
@@ -112,7 +119,8 @@ impl Survey<'_> {
         let mut window = Window::default();
         while page < pages {
             let header = self.header(&mut window, (region, page), generation);
-            let fitting = header.and_then(|header| {
+            let fitting = header.filter(|header| self.is_possible(header));
+            let fitting = fitting.and_then(|header| {
                 let length = header.pages().filter(|length| *length <= pages - page)?;
                 // Left over from before a former power cut.
                 let is_next = last.is_none_or(|last| header.sequence > last);
@@ -148,6 +156,12 @@ impl Survey<'_> {
             }
         };
         Some(Found::new(slot, Some(end)))
+    }
+
+    /// Whether this store can have written a record; what comes after it must have a place in
+    /// the order as well.
+    const fn is_possible(&self, header: &Header) -> bool {
+        header.generation < GENERATIONS_MAX && header.sequence >> BOOT_SHIFT <= self.told.boot
     }
 
     fn header(
@@ -221,7 +235,9 @@ pub(super) fn read_footer(file: &dyn File, geometry: Geometry, slot: &Slot) -> O
     let bytes = usize::try_from(slot.footer.entries)
         .ok()?
         .checked_mul(ENTRY_BYTES)?;
-    if bytes as u64 > geometry.region_bytes || slot.footer.page >= geometry.region_pages() {
+    let pages = u32::try_from(bytes.div_ceil(PAGE)).ok()?;
+    let end = slot.footer.page.checked_add(pages)?;
+    if end > geometry.region_pages() {
         return None;
     }
     let mut footer = vec![0; bytes.next_multiple_of(PAGE)];

@@ -1,8 +1,10 @@
 //! The engine, met through the public interface, on a simulated disk.
 
 mod faults;
+mod faulty;
 mod follow;
 mod forbidding;
+mod hostile;
 mod inspection;
 mod memory;
 mod model;
@@ -13,6 +15,7 @@ mod power;
 mod reading;
 mod room;
 mod scrub;
+mod storm;
 
 use std::{
     path::{Path, PathBuf},
