@@ -21,7 +21,10 @@ use std::{
 use tracing::{info, warn};
 use weir_hal::{Access, Disk, File, FileKind};
 
-use super::format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Super, SuperState, VERSION};
+use super::{
+    format::{Geometry, NoSuper, PAGE, PAGE_BYTES, Slot, SlotState, Super, SuperState, VERSION},
+    survey::read_slot,
+};
 use crate::{Config, Error};
 
 pub(super) const STORE_NAME: &str = "store";
@@ -103,7 +106,7 @@ impl Claim {
         };
         let wipe = || {
             let mut new = self.told.geometry.regions..wanted.regions;
-            new.try_for_each(|region| self.file.write_at(&[0; PAGE], wanted.slot_offset(region)))
+            new.try_for_each(|region| self.wipe(wanted, region))
         };
         let outcome = resize()
             .and_then(|()| wipe())
@@ -112,6 +115,20 @@ impl Claim {
             warn!(%error, "the cache cannot grow; it stays as large as it was");
         }
         outcome.is_ok()
+    }
+
+    /// Makes a region free. A device keeps the records of a former, larger store: their generation
+    /// stays told, so that it is not used again.
+    fn wipe(&self, wanted: Geometry, region: u32) -> Result<(), weir_hal::Error> {
+        let former = read_slot(&*self.file, wanted, region);
+        let free = former.map(|former| {
+            let Slot {
+                stream, generation, ..
+            } = former;
+            Slot::empty(region, SlotState::Free, stream, generation).encode()
+        });
+        let slot = free.unwrap_or([0; PAGE]);
+        self.file.write_at(&slot, wanted.slot_offset(region))
     }
 }
 
@@ -136,6 +153,10 @@ fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
         .open(&new, Access::Create)
         .map_err(refused(directory))?;
     let lock = lock(disk, &new, directory)?;
+    if disk.kind(&path).is_ok() {
+        // Another process has made it meanwhile.
+        return at(disk, &path, config);
+    }
     let mut claim = format((file, lock), &path, config, None)?;
     disk.rename(&new, &path).map_err(refused(&path))?;
     disk.sync_directory(directory).map_err(refused(directory))?;
@@ -158,8 +179,13 @@ fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
     if config.is_format_allowed || bytes == 0 {
         return format((file, lock), path, config, is_device.then_some(bytes));
     }
-    let told = read_super(&*file, path)?;
+    let (mut told, is_newest) = read_super(&*file, path)?;
     check_whole(&told, bytes, path)?;
+    if !is_newest {
+        warn!(path = %path.display(), "the cache has lost one of its two super blocks");
+        // It may have told of one more start, whose sequences and births are taken.
+        told.boot += 1;
+    }
     Ok(Claim {
         path: path.into(),
         was_closed: told.state == SuperState::Closed,
@@ -273,21 +299,43 @@ pub(super) fn check_whole(told: &Super, bytes: u64, path: &Path) -> Result<(), E
     Ok(())
 }
 
-/// The super block that counts.
-pub(super) fn read_super(file: &dyn File, path: &Path) -> Result<Super, Error> {
-    let mut blocks = [[0; PAGE]; 2];
-    for (block, offset) in blocks.iter_mut().zip([0, PAGE_BYTES]) {
-        file.read_at(block, offset).map_err(refused(path))?;
-    }
-    let path = path.to_owned();
-    match blocks.map(|block| Super::decode(&block)) {
-        [Ok(first), Ok(second)] if first.epoch < second.epoch => Ok(second),
-        [Ok(told), _] | [_, Ok(told)] => Ok(told),
-        [Err(NoSuper::Version(version)), _] | [_, Err(NoSuper::Version(version))] => {
-            Err(other_version(path, version))
+/// The super block that counts, and whether it is the newest for certain: the other one is whole.
+pub(super) fn read_super(file: &dyn File, path: &Path) -> Result<(Super, bool), Error> {
+    let mut unreadable = None;
+    let blocks = [0, PAGE_BYTES].map(|offset| {
+        let mut block = [0; PAGE];
+        if let Err(error) = file.read_at(&mut block, offset) {
+            unreadable = Some(error);
         }
-        [Err(NoSuper::Damaged), _] | [_, Err(NoSuper::Damaged)] => Err(Error::Broken { path }),
-        [Err(NoSuper::Strange), Err(NoSuper::Strange)] => Err(Error::NotAStore { path }),
+        Super::decode(&block)
+    });
+    match blocks {
+        [Ok(first), Ok(second)] if first.epoch < second.epoch => return Ok((second, true)),
+        [Ok(first), Ok(_)] => return Ok((first, true)),
+        [Ok(told), Err(_)] | [Err(_), Ok(told)] => return Ok((of_two(told), false)),
+        [Err(_), Err(_)] if unreadable.is_some() => {}
+        [Err(first), Err(second)] => return Err(no_super(first, second, path)),
+    }
+    let error = unreadable.map(refused(path));
+    Err(error.unwrap_or_else(|| Error::Broken { path: path.into() }))
+}
+
+/// A super block whose other one is lost: what that said of the end of the last run is unknown.
+fn of_two(mut told: Super) -> Super {
+    if told.state == SuperState::Closed {
+        told.state = SuperState::InUse;
+    }
+    told
+}
+
+fn no_super(first: NoSuper, second: NoSuper, path: &Path) -> Error {
+    let path = path.to_owned();
+    match (first, second) {
+        (NoSuper::Version(version), _) | (_, NoSuper::Version(version)) => {
+            other_version(path, version)
+        }
+        (NoSuper::Damaged, _) | (_, NoSuper::Damaged) => Error::Broken { path },
+        (NoSuper::Strange, NoSuper::Strange) => Error::NotAStore { path },
     }
 }
 

@@ -238,6 +238,15 @@ impl Super {
         }
     }
 
+    /// The one to be written after this.
+    pub(super) fn next(&self, state: SuperState) -> Self {
+        Self {
+            epoch: self.epoch + 1,
+            state,
+            ..self.clone()
+        }
+    }
+
     /// Where the super block of this epoch goes: the two take turns.
     pub(super) const fn offset(&self) -> u64 {
         (self.epoch % 2) * PAGE_BYTES

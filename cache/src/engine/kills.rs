@@ -3,7 +3,7 @@
 //! A record is killed where it lies, and in the directory of its region, so that a start need not
 //! meet it to know. Kills of one region are written together.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::ErrorKind};
 
 use super::{
     format::{ENTRY_KILLED, SLOT_ENTRIES, Slot, killed_offset},
@@ -47,15 +47,17 @@ impl Log {
     fn kill_in(&mut self, region: u32, mut kills: Vec<Kill>, left: &mut Vec<Kill>) {
         kills.retain(|kill| !self.is_beyond_return(kill));
         let mut killed = Vec::with_capacity(kills.len());
+        let mut is_failed = false;
         for kill in kills {
             self.break_chain(&kill);
             let offset = self.geometry().page_offset(region, kill.page);
-            if let Err(error) = self.write_at(&DEAD_MAGIC, offset) {
-                self.note_failure(&error);
-                left.push(kill);
-            } else {
+            let Err(error) = self.write_at(&DEAD_MAGIC, offset) else {
                 killed.push(kill);
-            }
+                continue;
+            };
+            self.note_failure(&error);
+            left.push(kill);
+            is_failed |= error.kind() != ErrorKind::StorageFull;
         }
         let mut open = self.open.iter_mut().flatten();
         if let Some(open) = open.find(|open| open.region == region) {
@@ -69,6 +71,11 @@ impl Log {
             self.mark(region, &killed);
         }
         self.killed.extend(killed);
+        if is_failed {
+            // What cannot be killed must not be met: the region goes as a whole. Otherwise one page
+            // would keep everything from becoming durable.
+            self.condemn(region);
+        }
     }
 
     /// Has the parts of a head forgotten before it becomes unreadable.
@@ -122,6 +129,7 @@ impl Log {
     fn is_beyond_return(&self, kill: &Kill) -> bool {
         let state = self.engine.lock();
         let region = state.regions.region(kill.region);
-        region.generation != kill.generation || region.usage == Use::Bad
+        let is_skipped = region.usage == Use::Bad && self.is_bad_remembered();
+        region.generation != kill.generation || is_skipped
     }
 }

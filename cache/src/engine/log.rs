@@ -8,13 +8,14 @@
 //! 3. A record is killed only when what replaces it is durable.
 //! 4. Kills are durable before a region is released: what killed them may go with it.
 
-use std::{io::IoSlice, ops::Range, sync::Arc};
+use std::{collections::HashMap, io::IoSlice, ops::Range, sync::Arc};
 
 use tracing::{error, info, warn};
 use weir_hal::File;
 
 use super::{
     Engine,
+    body::Body,
     chunks::Chunks,
     format::{
         Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
@@ -64,6 +65,12 @@ pub(super) struct Log {
     pub(super) is_dirty: bool,
     /// Kills that were written, but are not durable.
     pub(super) killed: Vec<Kill>,
+    /// Regions whose slot says that they are free, but not durably.
+    freed: Vec<u32>,
+    /// The super block lacks bad regions: until it is durable, a start would look at them.
+    is_super_due: bool,
+    /// What was carried out of the region that is being emptied.
+    pub(super) carried: Vec<Item>,
     /// Failures since the last success.
     failures: u32,
     /// The head of the record that is being written.
@@ -90,6 +97,9 @@ impl Log {
             next_generation: 0,
             is_dirty: false,
             killed: Vec::new(),
+            freed: Vec::new(),
+            is_super_due: false,
+            carried: Vec::new(),
             failures: 0,
             head: Vec::new(),
             waiting: [const { 0..0 }; STREAMS],
@@ -236,14 +246,12 @@ impl Log {
         let is_open = self.write_slot(&slot) && self.sync();
         let mut state = self.engine.lock();
         state.regions.adopt(&slot);
+        drop(state);
         if !is_open {
             // Whether its slot was written cannot be known.
-            state.regions.region_mut(region).usage = Use::Bad;
-            drop(state);
-            self.remember_bad(region);
+            self.condemn(region);
             return false;
         }
-        drop(state);
         self.open[stream.index()] = Some(OpenRegion {
             region,
             generation,
@@ -312,21 +320,34 @@ impl Log {
 
     /// Makes all that was written durable, then kills what has been replaced durably.
     pub(super) fn sync(&mut self) -> bool {
+        if self.is_super_due && !self.write_bad() {
+            return false;
+        }
         if self.is_dirty {
             self.engine.ledger.syncs.add_one();
-            if let Err(error) = self.engine.file.sync() {
+            if let Err(error) = self.sync_file() {
                 self.note_failure(&error);
-                self.give_up_undurable();
                 return false;
             }
             self.failures = 0;
         }
         self.is_dirty = false;
         self.killed.clear();
+        self.freed.clear();
         for open in self.open.iter_mut().flatten() {
             open.durable = open.entries.len();
         }
         self.kill_all(Why::Superseded)
+    }
+
+    /// Every sync goes this way: what one that failed was to cover is not made durable by the next
+    /// one that does not.
+    fn sync_file(&mut self) -> Result<(), weir_hal::Error> {
+        let outcome = self.engine.file.sync();
+        if outcome.is_err() {
+            self.give_up_undurable();
+        }
+        outcome
     }
 
     /// Makes sure that nothing older comes back when something newer goes.
@@ -349,8 +370,48 @@ impl Log {
         let region = open.region;
         self.seal(stream);
         if !is_full {
-            self.engine.lock().regions.region_mut(region).usage = Use::Bad;
-            self.remember_bad(region);
+            self.condemn(region);
+        }
+    }
+
+    /// Writes to a region never again.
+    pub(super) fn condemn(&mut self, region: u32) {
+        let is_it = |open: &OpenRegion| open.region == region;
+        for open in &mut self.open {
+            // Nothing is left to seal: the next start does not look at it.
+            if open.as_ref().is_some_and(is_it) {
+                *open = None;
+            }
+        }
+        self.engine.lock().regions.region_mut(region).usage = Use::Bad;
+        warn!(
+            region,
+            "the device failed in a region of the cache; it is not used any more"
+        );
+        self.told.set_bad(region);
+        self.is_super_due = true;
+        self.write_bad();
+    }
+
+    /// Whether the next start knows what is bad.
+    pub(super) const fn is_bad_remembered(&self) -> bool {
+        !self.is_super_due
+    }
+
+    fn write_bad(&mut self) -> bool {
+        let outcome = self.write_super(SuperState::InUse);
+        if let Err(error) = &outcome {
+            self.note_failure(error);
+        }
+        outcome.is_ok()
+    }
+
+    /// Tells a start that there is nothing in a region.
+    pub(super) fn write_free(&mut self, region: u32, (stream, generation): (Stream, u64)) {
+        if self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation)) {
+            self.freed.push(region);
+        } else {
+            self.condemn(region);
         }
     }
 
@@ -359,6 +420,7 @@ impl Log {
     fn give_up_undurable(&mut self) {
         let killed = std::mem::take(&mut self.killed);
         self.engine.lock().kills.extend(killed);
+        self.free_again();
         for stream in streams() {
             let is_durable = |open: &OpenRegion| open.durable == open.entries.len();
             if self.open[stream.index()].as_ref().is_none_or(is_durable) {
@@ -373,40 +435,48 @@ impl Log {
         }
     }
 
+    /// Writes again that regions are free, as far as they still are.
+    fn free_again(&mut self) {
+        for region in std::mem::take(&mut self.freed) {
+            let state = self.engine.lock();
+            let it = state.regions.region(region);
+            let (usage, told) = (it.usage, (it.stream, it.generation));
+            drop(state);
+            if matches!(usage, Use::Free | Use::Condemned) {
+                self.write_free(region, told);
+            }
+        }
+    }
+
     fn doom(&self, region: u32, doomed: &[Entry]) {
         let mut state = self.engine.lock();
+        let pinned = state.pinned().into_iter();
+        let pinned = pinned.filter(|(_, link)| link.region == region);
+        let pinned: HashMap<u64, Arc<Body>> =
+            pinned.map(|(body, link)| (link.hash, body)).collect();
         for entry in doomed {
             let here = |item: &Item| item.is_at(region, entry.page);
             if !state.item_of(entry.hash).as_ref().is_some_and(here) {
                 continue;
             }
-            let pinned = state.pinned();
-            let body = pinned.iter().find(|(_, link)| link.hash == entry.hash);
-            let is_gone = body.is_none_or(|(body, _)| state.table.doom(&body.key));
-            if is_gone {
+            let body = pinned.get(&entry.hash);
+            if body.is_none_or(|body| state.table.doom(&body.key)) {
                 state.drop_record(entry.hash);
+                self.engine.ledger.evictions.add_one();
+                state.table.note_loss();
             }
         }
     }
 
     /// Writes the super block, durably.
     pub(super) fn write_super(&mut self, state: SuperState) -> Result<(), weir_hal::Error> {
-        self.told.epoch += 1;
-        self.told.state = state;
-        let offset = self.told.offset();
-        self.write_at(&self.told.encode(), offset)?;
-        self.engine.file.sync()
-    }
-
-    fn remember_bad(&mut self, region: u32) {
-        self.told.set_bad(region);
-        warn!(
-            region,
-            "the device failed in a region of the cache; it is not used any more"
-        );
-        if let Err(error) = self.write_super(SuperState::InUse) {
-            self.note_failure(&error);
-        }
+        let told = self.told.next(state);
+        self.write_at(&told.encode(), told.offset())?;
+        self.sync_file()?;
+        // After a failure the next attempt goes to the same place: the other block is whole.
+        self.told = told;
+        self.is_super_due = false;
+        Ok(())
     }
 
     pub(super) fn note_failure(&mut self, failure: &weir_hal::Error) {

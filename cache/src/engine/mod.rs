@@ -329,7 +329,9 @@ impl Engine {
             .progress
             .wait_timeout_while(state, within, |state| !state.table.is_done(flush))
             .unwrap_or_else(PoisonError::into_inner);
-        state.table.is_done(flush) && !state.table.has_doomed() && !state.is_offline
+        let table = &state.table;
+        let is_whole = !table.has_doomed() && table.is_without_loss(flush);
+        table.is_done(flush) && is_whole && !state.is_offline
     }
 
     fn hash(&self, key: &Key) -> u64 {

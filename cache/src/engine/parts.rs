@@ -100,7 +100,14 @@ impl Engine {
         };
         let key = Key::of_part(body.birth, number);
         let record = record.and_then(|record| {
-            let is_it = record.header.key == key && record.header.body_bytes == bytes;
+            let Header {
+                key: part_key,
+                metadata: owner,
+                body_bytes,
+                ..
+            } = &record.header;
+            let is_it =
+                *part_key == key && *body_bytes == bytes && owner == body.key.as_str().as_bytes();
             is_it.then_some(record).ok_or(ReadFailure::Damaged)
         });
         let record = record.map_err(|failure| self.read_failed(body, failure))?;

@@ -18,7 +18,7 @@ use super::{
     index::Item,
     log::{Log, Room, WRITE_BYTES, streams},
     recency::Recency,
-    record::{PIECE_BYTES, pad},
+    record::pad,
     regions::Use,
     state::{Why, bytes_of},
     stored::{Record, Stored},
@@ -44,6 +44,15 @@ struct Victim {
     used_pages: u32,
     has_pinned: bool,
     generation: u64,
+}
+
+/// Why a record could not be copied.
+#[derive(Debug)]
+enum CopyFailure {
+    /// It cannot be read any more as it was written.
+    Original,
+    /// The device does not take the copy.
+    Copy(weir_hal::Error),
 }
 
 /// What is pinned in one region.
@@ -226,6 +235,30 @@ impl Log {
     /// Empties a region and frees it. Returns false, and evicts nothing, if that cannot be.
     fn evacuate(&mut self, region: u32) -> bool {
         let entries = self.entries_of(region);
+        self.carried.clear();
+        if !self.carry_out(region, entries.as_deref().unwrap_or_default()) {
+            // The region stays, and with it the originals of what has been carried over.
+            let mut state = self.engine.lock();
+            for original in self.carried.drain(..) {
+                state.kill(&original, Why::Superseded);
+            }
+            return false;
+        }
+        let mut state = self.engine.lock();
+        let evicted = state.remove_region(region, entries.as_deref());
+        let (stream, generation) = {
+            let region = state.regions.region(region);
+            (region.stream, region.generation)
+        };
+        state.regions.release(region);
+        drop(state);
+        self.let_go((region, generation), &evicted);
+        self.write_free(region, (stream, generation));
+        true
+    }
+
+    /// Carries all out of a region that has to stay or is wanted, durably.
+    fn carry_out(&mut self, region: u32, entries: &[Entry]) -> bool {
         let pinned = self.engine.lock().pinned();
         for (body, link) in pinned {
             if link.region != region {
@@ -241,21 +274,8 @@ impl Log {
                 return false;
             }
         }
-        self.reinsert(region, entries.as_deref().unwrap_or_default());
-        if !self.settle_kills() {
-            return false;
-        }
-        let mut state = self.engine.lock();
-        let evicted = state.remove_region(region, entries.as_deref());
-        let (stream, generation) = {
-            let region = state.regions.region(region);
-            (region.stream, region.generation)
-        };
-        state.regions.release(region);
-        drop(state);
-        self.let_go((region, generation), &evicted);
-        self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation));
-        true
+        self.reinsert(region, entries);
+        self.settle_kills()
     }
 
     /// Counts what was evicted with a region, and lets go of what belonged to it elsewhere.
@@ -319,38 +339,41 @@ impl Log {
         self.next_sequence += 1;
         let mut head = Vec::new();
         header.encode(&mut head);
-        if let Err(error) = self.copy(record, room, head) {
-            self.fail(Stream::Reinserted, &error);
-            return false;
+        match self.copy(record, room, head) {
+            Ok(()) => {}
+            Err(CopyFailure::Original) => return true,
+            Err(CopyFailure::Copy(error)) => {
+                self.fail(Stream::Reinserted, &error);
+                return false;
+            }
         }
         let copy = self.enter(room, header, record.hash);
         self.settle_copy(record, copy, body);
         true
     }
 
-    fn copy(&mut self, record: &Record, room: Room, head: Vec<u8>) -> Result<(), weir_hal::Error> {
+    /// Copies a record, piece by piece as each is compared with its sum: what the medium has made
+    /// of it since it was checked as a whole does not pass for what was written.
+    fn copy(&mut self, record: &Record, room: Room, head: Vec<u8>) -> Result<(), CopyFailure> {
         let mut offset = self.geometry().page_offset(room.region, room.page);
         let mut buffer = head;
-        let pieces = record.header.sums.len() as u64;
-        for index in 0..pieces {
-            let mut piece = vec![0; PIECE_BYTES];
-            let from = record.body_offset() + index * PIECE_BYTES as u64;
-            let rest = record.header.body_bytes - index * PIECE_BYTES as u64;
-            piece.truncate(usize::try_from(rest).unwrap_or(PIECE_BYTES));
-            self.engine.file.read_at(&mut piece, from)?;
+        for index in 0..record.header.sums.len() as u64 {
+            let Ok(piece) = record.read_piece(&*self.engine.file, index) else {
+                return Err(CopyFailure::Original);
+            };
             buffer.extend_from_slice(&piece);
             if buffer.len() >= WRITE_BYTES {
-                self.write_at(&buffer, offset)?;
+                self.write_at(&buffer, offset).map_err(CopyFailure::Copy)?;
                 offset += buffer.len() as u64;
                 buffer.clear();
             }
         }
         pad_from(&mut buffer, offset);
-        self.write_at(&buffer, offset)
+        self.write_at(&buffer, offset).map_err(CopyFailure::Copy)
     }
 
     /// Puts a copy in the place of its original, if that is still wanted.
-    fn settle_copy(&self, record: &Record, copy: Arc<Record>, body: Option<&Arc<Body>>) {
+    fn settle_copy(&mut self, record: &Record, copy: Arc<Record>, body: Option<&Arc<Body>>) {
         let mut state = self.engine.lock();
         let original = state.item_of(record.hash);
         let is_wanted = |item: &Item| item.is_at(record.region, record.page);
@@ -364,10 +387,11 @@ impl Log {
             uses: original.map_or(0, |item| item.uses / 2),
             tick: original.map_or(0, |item| item.tick),
         };
-        if !original.as_ref().is_some_and(is_wanted) {
+        let Some(original) = original.filter(is_wanted) else {
             state.kill(&moved, Why::Dropped);
             return;
-        }
+        };
+        self.carried.push(original);
         state.insert(record.hash, &moved);
         let hash = state.index.hash(record.hash);
         state.hot.keep(hash, &copy, None);
@@ -385,7 +409,10 @@ impl Log {
 
     /// All records of a sealed region, or `None` if its directory cannot be read.
     fn entries_of(&self, region: u32) -> Option<Vec<Entry>> {
-        let mut slot = self.read_slot(region)?;
+        let generation = self.engine.lock().regions.region(region).generation;
+        // If it could not be sealed on disk, its slot is that of an open region, without entries.
+        let is_it = |slot: &Slot| slot.state == SlotState::Sealed && slot.generation == generation;
+        let mut slot = self.read_slot(region).filter(is_it)?;
         let rest = read_footer(&*self.engine.file, self.geometry(), &slot)?;
         slot.entries.extend(rest);
         Some(slot.entries)

@@ -30,6 +30,8 @@ pub(super) struct Table {
     flushes: u64,
     /// Of these, how many have seen all evictions before them made durable.
     flushes_answered: u64,
+    /// Complete objects that were given up because the device failed.
+    losses: u64,
 }
 
 /// Something to write.
@@ -46,6 +48,7 @@ pub(super) enum Job {
 pub(super) struct Flush {
     number: u64,
     queued: u64,
+    losses: u64,
 }
 
 /// A complete object that is pinned or not on disk.
@@ -202,7 +205,18 @@ impl Table {
         Flush {
             number: self.flushes,
             queued: self.queued,
+            losses: self.losses,
         }
+    }
+
+    /// Notes that a complete object was given up because the device failed.
+    pub(super) const fn note_loss(&mut self) {
+        self.losses += 1;
+    }
+
+    /// Whether no object was given up since a flush was asked for.
+    pub(super) const fn is_without_loss(&self, flush: Flush) -> bool {
+        self.losses == flush.losses
     }
 
     /// Whether what was asked for has been done.

@@ -90,7 +90,7 @@ impl Inspection {
         if file_bytes == 0 {
             return Err(Error::NoStore { path });
         }
-        let told = claim::read_super(&*file, &path)?;
+        let (told, _is_newest) = claim::read_super(&*file, &path)?;
         claim::check_whole(&told, file_bytes, &path)?;
         let unused = Seen {
             usage: None,

@@ -86,7 +86,7 @@ impl Faulty {
         &self.faults
     }
 
-    /// Makes every write to the page at `offset` fail from now on.
+    /// Makes every write to the page at `offset` fail from now on, and leave all as it is.
     pub(super) fn break_writes_at(&self, offset: u64) {
         let pages = self.faults.bad_writes.lock();
         let mut pages = pages.unwrap_or_else(PoisonError::into_inner);
@@ -181,8 +181,10 @@ impl File for FaultyFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
         let faults = &self.faults;
-        let is_bad = Faults::is_bad(&faults.bad_writes, offset, bytes.len());
-        if is_bad || faults.happens(&faults.write_ppm) {
+        if Faults::is_bad(&faults.bad_writes, offset, bytes.len()) {
+            return Err(self.error("write", io::Error::other("bad medium")));
+        }
+        if faults.happens(&faults.write_ppm) {
             self.inner.write_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(self.error("write", io::Error::other("bad medium")));
         }

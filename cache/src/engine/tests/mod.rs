@@ -1,5 +1,6 @@
 //! The engine, met through the public interface, on a simulated disk.
 
+mod bad_pages;
 mod faults;
 mod faulty;
 mod follow;
