@@ -9,14 +9,16 @@
 //! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
 //! who leaves what it wants back in the opaque `metadata` of each object.
 
+mod class;
 mod engine;
 mod error;
 mod key;
 mod object;
 mod store;
 
+pub use class::{Admission, Class, ClassRules, Classes};
 pub use engine::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};
-pub use store::{Class, Config, Counters, Pin, Store, Writer};
+pub use store::{Config, Counters, Pin, Store, Writer};

@@ -11,25 +11,9 @@ use bytes::Bytes;
 use weir_hal::{Clock, Disk};
 
 use crate::{
-    Error, Key, Object,
+    Class, Classes, Error, Key, Object,
     engine::{Body, Engine, Running},
 };
-
-/// How long an object is likely to be wanted.
-///
-/// Objects of one class share regions. Room is made in the order low, medium, high, live; within
-/// a class a region at a time, where what is used goes last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// A Media Segment of a live window.
-    Live,
-    /// What many are expected to ask for.
-    High,
-    /// What some are expected to ask for.
-    Medium,
-    /// What may never be asked for again.
-    Low,
-}
 
 /// Where a store keeps its objects, and how much of everything it may take.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,6 +37,12 @@ pub struct Config {
     /// Bytes a second at which what is on disk is read and compared with its sums, for rot that
     /// nobody would meet until it is too late; 0 for not at all.
     pub scrub_bytes_per_s: u64,
+    /// What the classes are promised.
+    pub classes: Classes,
+    /// Bytes that may be written in a day, an hour's worth at once; `None`: as many as come.
+    ///
+    /// Beyond it live segments alone are written, and what must be to keep a pinned object.
+    pub write_bytes_a_day: Option<u64>,
     /// Whether whatever is at `path` is formatted, and lost, instead of opened.
     pub is_format_allowed: bool,
 }
@@ -106,12 +96,18 @@ pub struct Counters {
     pub evictions: u64,
     /// Objects written again because they were wanted when their region was reused.
     pub reinsertions: u64,
+    /// Objects dropped when they were asked for, because they were older than their class may be.
+    pub expired: u64,
     /// Reads from disk that failed or met damage.
     pub read_errors: u64,
     /// Writes and syncs on disk that failed.
     pub write_errors: u64,
     /// Objects not written because nothing could be evicted for them.
     pub refused_no_space: u64,
+    /// Objects not written because nobody had asked for them twice.
+    pub refused_admission: u64,
+    /// Objects not written because as much had been written as may be.
+    pub refused_write_budget: u64,
     /// Calls of [`Store::begin`] and [`Writer::append`] refused because memory was full.
     pub refused_no_memory: u64,
     /// Objects found when the store was opened.
@@ -231,7 +227,7 @@ impl Store {
     /// evicted by now and not being read would stay away. Blocks.
     ///
     /// Returns false if that took longer than `within`, or if some object lives in memory alone
-    /// because the disk is full or failed.
+    /// because the disk is full or failed, or the object was not admitted to it.
     pub fn flush(&self, within: Duration) -> bool {
         self.engine().flush(within)
     }
@@ -268,6 +264,11 @@ enum WriterState {
 }
 
 impl Writer {
+    /// The object, for whoever has it written and serves it: no use of it is counted.
+    pub fn object(&self) -> Object {
+        Object::new(Arc::clone(&self.engine), Arc::clone(&self.body))
+    }
+
     /// Adds bytes at the end, without a copy. Never blocks.
     ///
     /// Memory is charged for the length of `bytes`: a small slice keeps all of a larger buffer

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, OnceCell, futures::Notified};
 
 use super::{
     chunks::Chunks,
+    index::USES_MAX,
     ledger::Charge,
     record::PARTS_MAX,
     state::Candidate,
@@ -37,9 +38,18 @@ pub(crate) struct Body {
     /// Set when no record of it is in doubt: after an unclean stop they are compared with their
     /// sums before the first byte is read.
     pub(super) checked: OnceCell<()>,
+    last_use: Mutex<LastUse>,
     state: Mutex<State>,
     /// Wakes the readers whenever `state` changes.
     progress: Notify,
+}
+
+/// How an object was used before it got its place in the index.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LastUse {
+    /// In ticks of [`super::recency::Recency`]; of the commit, if there was none since.
+    pub(super) tick: u16,
+    pub(super) uses: u8,
 }
 
 #[derive(Debug)]
@@ -154,9 +164,21 @@ impl Body {
             hash,
             birth,
             checked: OnceCell::new_with(Some(())),
+            last_use: Mutex::default(),
             state: Mutex::new(state),
             progress: Notify::new(),
         }
+    }
+
+    /// Notes that the object was asked for, or committed.
+    pub(super) fn touch(&self, tick: u16, is_use: bool) {
+        let mut last = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
+        last.tick = tick;
+        last.uses = last.uses.saturating_add(u8::from(is_use)).min(USES_MAX);
+    }
+
+    pub(super) fn last_use(&self) -> LastUse {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds bytes at the end of a growing object. Returns how many there are now that belong to

@@ -25,7 +25,7 @@
 //!      0      8  magic "WEIRslot"
 //!      8      4  number of the region
 //!     12      1  state: 0 free, 1 open, 2 sealed
-//!     13      1  stream: 0 low, 1 medium, 2 high, 3 live, 4 reinserted
+//!     13      1  stream: a class, or 6 for the reinserted
 //!     14      1  rank: the class of the objects, or the lowest of the reinserted ones
 //!     15      1  zero
 //!     16      8  generation: records of another generation are left over from former use
@@ -41,7 +41,7 @@
 //!      8      8  sequence: of two records of one key, the higher is the newer
 //!     16      4  first page of the record within the region
 //!     20      4  pages of the record
-//!     24      1  class: 0 low, 1 medium, 2 high, 3 live
+//!     24      1  class: 0 low, 1 medium, 2 high; live segments: 3 low, 4 medium, 5 high priority
 //!     25      1  flags: 2 body not known to be whole, 4 head of parts, 8 part
 //!     26      2  zero
 //!     28      4  zero; "dead" once the record has been killed. Sums are taken with zeros here
@@ -51,7 +51,7 @@
 //! so a sealed slot can be trusted, and only open and damaged ones send a start to the records.
 
 use super::hash::{SECRET_BYTES, Secret};
-use crate::Class;
+use crate::{Class, class::CLASSES};
 
 /// What is written, erased and remembered as one. Records begin at a multiple of it.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -322,12 +322,12 @@ pub(super) enum Stream {
 }
 
 /// How many streams there are.
-pub(super) const STREAMS: usize = 5;
+pub(super) const STREAMS: usize = CLASSES + 1;
 
 impl Stream {
     pub(super) const fn index(self) -> usize {
         match self {
-            Self::Class(class) => class_code(class) as usize,
+            Self::Class(class) => class.index(),
             Self::Reinserted => STREAMS - 1,
         }
     }
@@ -465,7 +465,7 @@ impl Slot {
         };
         page[13] = match self.stream {
             Stream::Class(class) => class_code(class),
-            Stream::Reinserted => 4,
+            Stream::Reinserted => 6,
         };
         page[14] = class_code(self.rank);
         page[16..24].copy_from_slice(&self.generation.to_le_bytes());
@@ -602,7 +602,9 @@ pub(super) const fn class_code(class: Class) -> u8 {
         Class::Low => 0,
         Class::Medium => 1,
         Class::High => 2,
-        Class::Live => 3,
+        Class::LiveLow => 3,
+        Class::Live => 4,
+        Class::LiveHigh => 5,
     }
 }
 
@@ -611,7 +613,9 @@ pub(super) const fn class_of(code: u8) -> Option<Class> {
         0 => Some(Class::Low),
         1 => Some(Class::Medium),
         2 => Some(Class::High),
-        3 => Some(Class::Live),
+        3 => Some(Class::LiveLow),
+        4 => Some(Class::Live),
+        5 => Some(Class::LiveHigh),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@
 //!   48  hash, mixed with a key of        15  region
 //!       this run                         16  page, from the start of the region
 //!   16  when it was last used            16  pages, at least 1
-//!                                         2  class
+//!                                         3  class
 //!                                         1  body not known to be whole
 //!                                         4  uses since it was written, up to 15
 //!                                         2  whole object, head or part
@@ -37,7 +37,8 @@ const HASH_IN_SHARD: u64 = (1 << (HASH_BITS - SHARD_BITS)) - 1;
 const PLACES_MIN: usize = 16;
 /// Places behind the last home, for what is pushed out of it.
 const SPILL: usize = 16;
-const USES_MAX: u8 = 15;
+/// Uses that are told apart.
+pub(super) const USES_MAX: u8 = 15;
 
 /// A hash of this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,9 +96,9 @@ impl Place {
                 | u64::from(item.page) << 15
                 | u64::from(item.pages) << 31
                 | class << 47
-                | u64::from(item.is_unverified) << 49
-                | u64::from(item.uses) << 50
-                | u64::from(item.role.code()) << 54,
+                | u64::from(item.is_unverified) << 50
+                | u64::from(item.uses) << 51
+                | u64::from(item.role.code()) << 55,
         }
     }
 
@@ -118,10 +119,10 @@ impl Place {
             region: field(0, 15),
             page: field(15, 16),
             pages: field(31, 16),
-            class: class_of(field(47, 2).to_le_bytes()[0]).expect("two bits are a class"),
-            role: Role::of_code(field(54, 2).to_le_bytes()[0]).expect("it was a role"),
-            is_unverified: field(49, 1) == 1,
-            uses: field(50, 4).to_le_bytes()[0],
+            class: class_of(field(47, 3).to_le_bytes()[0]).expect("a class was put there"),
+            role: Role::of_code(field(55, 2).to_le_bytes()[0]).expect("it was a role"),
+            is_unverified: field(50, 1) == 1,
+            uses: field(51, 4).to_le_bytes()[0],
             tick: (self.first & 0xffff) as u16,
         }
     }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::Body,
+    admission::Refusal,
+    body::{Body, LastUse},
     chunks::Chunks,
     format::Stream,
     index::Item,
@@ -116,7 +117,7 @@ impl Keeper {
     }
 
     fn write(&mut self, body: &Arc<Body>) {
-        let record = if self.write_parts(body) {
+        let record = if self.admit(body) && self.write_parts(body) {
             self.store(body)
         } else {
             None
@@ -135,7 +136,12 @@ impl Keeper {
             }
             return;
         };
-        let item = item_of(&record, &state);
+        let LastUse { tick, uses } = body.last_use();
+        let item = Item {
+            tick,
+            uses,
+            ..item_of(&record, &state)
+        };
         let links = body.part_links();
         if state.table.settle(body, Place::Disk) {
             state.kill(&item, Why::Superseded);
@@ -148,6 +154,18 @@ impl Keeper {
         state.freshen(&links);
         let stored = self.stored(&mut state, record, small);
         body.store(stored);
+    }
+
+    /// Whether a complete object gets onto the disk. If not, that is counted.
+    fn admit(&mut self, body: &Body) -> bool {
+        let refusal = self.log.admit(body).err();
+        let ledger = &self.engine.ledger;
+        match refusal {
+            None => {}
+            Some(Refusal::WriteBudget) => ledger.refused_write_budget.add_one(),
+            Some(Refusal::FirstRequest) => ledger.refused_admission.add_one(),
+        }
+        refusal.is_none()
     }
 
     /// Puts all parts of an object that are in memory on disk. Returns false if that cannot be.
@@ -223,7 +241,7 @@ impl Keeper {
         chunks: &Chunks,
     ) -> Option<Arc<Record>> {
         let is_back = self.engine.lock().ghost.knows(body.hash);
-        let stream = if is_back && body.class != Class::Live {
+        let stream = if is_back && !body.class.is_live() {
             // It was missed: what comes back keeps company with what was carried over.
             Stream::Reinserted
         } else {
@@ -241,6 +259,9 @@ impl Keeper {
         let record = self.log.append(room, header, (hash, chunks)).ok()?;
         let ledger = &self.engine.ledger;
         ledger.bytes_admitted.add(record.header.body_bytes);
+        let mut state = self.engine.lock();
+        state.recency.pass(record.header.body_bytes);
+        drop(state);
         Some(record)
     }
 

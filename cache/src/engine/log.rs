@@ -15,6 +15,7 @@ use weir_hal::File;
 
 use super::{
     Engine,
+    budget::WriteBudget,
     chunks::Chunks,
     format::{
         Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
@@ -64,6 +65,7 @@ pub(super) struct Log {
     pub(super) is_dirty: bool,
     /// Kills that were written, but are not durable.
     pub(super) killed: Vec<Kill>,
+    pub(super) budget: WriteBudget,
     /// Failures since the last success.
     failures: u32,
     /// The head of the record that is being written.
@@ -81,8 +83,10 @@ pub(super) struct Room {
 }
 
 impl Log {
-    pub(super) fn new(engine: Arc<Engine>, told: Super) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, told: Super, bytes_a_day: Option<u64>) -> Self {
+        let budget = WriteBudget::new(bytes_a_day, engine.clock.monotonic());
         Self {
+            budget,
             engine,
             told,
             open: [const { None }; STREAMS],
@@ -161,6 +165,7 @@ impl Log {
             open.entries.push(entry);
         }
         self.failures = 0;
+        self.budget.spend(u64::from(pages) * PAGE_BYTES);
         let place = (self.geometry(), room.region, room.page);
         Arc::new(Record::written(header, hash, place))
     }
@@ -442,7 +447,9 @@ pub(super) fn streams() -> [Stream; STREAMS] {
         Stream::Class(Class::Low),
         Stream::Class(Class::Medium),
         Stream::Class(Class::High),
+        Stream::Class(Class::LiveLow),
         Stream::Class(Class::Live),
+        Stream::Class(Class::LiveHigh),
         Stream::Reinserted,
     ]
 }

@@ -5,7 +5,7 @@
 //!                  │                                                   │ full: sync, seal
 //!               readers ◄───────────── 256 KiB, summed ────────── sealed regions
 //!                                                                      │ room needed
-//!                                 open region of the reinserted ◄── oldest of the lowest class
+//!                                 open region of the reinserted ◄── the region worth least
 //! ```
 //!
 //! Callers never wait for the thread: they meet an index in memory and a body that is shared by
@@ -26,7 +26,9 @@
 //!
 //! Refuses: objects of more than 1,024 parts.
 
+mod admission;
 mod body;
+mod budget;
 mod chunks;
 mod claim;
 mod cold;
@@ -80,7 +82,7 @@ use self::{
     claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret, keeper::Keeper,
     ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub, state::State,
 };
-use crate::{Class, Config, Counters, Error, Key};
+use crate::{Class, Classes, Config, Counters, Error, Key};
 
 /// How long what was written may stay undurable.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -103,6 +105,7 @@ impl Running {
         let geometry = claim.told.geometry;
         let engine = Arc::new(Engine {
             clock,
+            classes: config.classes,
             file: Arc::clone(&claim.file),
             geometry,
             secret: claim.told.secret,
@@ -164,6 +167,7 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(crate) struct Engine {
     clock: Arc<dyn Clock>,
+    classes: Classes,
     file: Arc<dyn File>,
     geometry: Geometry,
     secret: Secret,
@@ -220,8 +224,8 @@ impl Engine {
             // A part of it could not be read back.
             return Err(Error::Aborted);
         }
+        body.touch(state.recency.tick(), false);
         state.table.commit(body);
-        state.recency.pass(body.bytes().unwrap_or(0));
         drop(state);
         self.ledger.commits.add_one();
         self.work.notify_one();
@@ -301,6 +305,9 @@ impl Engine {
             write_errors: ledger.write_errors.value(),
             refused_no_space: ledger.refused_no_space.value(),
             refused_no_memory: ledger.refused_no_memory.value(),
+            refused_admission: ledger.refused_admission.value(),
+            refused_write_budget: ledger.refused_write_budget.value(),
+            expired: ledger.expired.value(),
             recovered: ledger.recovered.value(),
             discarded: ledger.discarded.value(),
             syncs: ledger.syncs.value(),

@@ -192,7 +192,7 @@ impl Engine {
         record.filter(|record| record.header.key == *key)
     }
 
-    fn forget_parts(&self, header: &Header) {
+    pub(super) fn forget_parts(&self, header: &Header) {
         let hashes = self.part_hashes(header);
         let mut state = self.lock();
         for hash in hashes {

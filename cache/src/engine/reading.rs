@@ -27,7 +27,7 @@ use super::{
     body::Body,
     format::Role,
     head::{Finding, Head, Place},
-    record::PIECE_BYTES,
+    record::{Header, PIECE_BYTES},
     state::{Candidate, State, Why},
     stored::{ReadFailure, Record, Stored},
     table,
@@ -129,11 +129,15 @@ impl Engine {
             .collect();
         drop(state);
         for candidate in candidates {
-            if let Some(record) = &candidate.record {
-                keys.insert(record.header.key.clone());
+            let header = if let Some(record) = &candidate.record {
+                Some(record.header.clone())
             } else if let Ok(Finding::Head(head)) = self.place_of(&candidate).read(&*self.file) {
-                keys.insert(head.header.key);
-            }
+                Some(head.header)
+            } else {
+                None
+            };
+            let header = header.filter(|header| !self.is_expired(header));
+            keys.extend(header.map(|header| header.key));
         }
         let wanted = keys
             .into_iter()
@@ -196,6 +200,7 @@ impl Engine {
         let mut state = self.lock();
         let candidate = state.candidate(hash);
         if let Some(body) = state.table.resident(key) {
+            body.touch(state.recency.tick(), true);
             return Sought::Found(Arc::clone(body));
         }
         drop(state);
@@ -215,7 +220,7 @@ impl Engine {
     }
 
     fn count_use(&self, key: &Key, complete: Option<Arc<Body>>) -> Option<Arc<Body>> {
-        let found = complete.or_else(|| self.lock().table.growing(key));
+        let found = complete.or_else(|| self.find_growing(key));
         let count = if found.is_some() {
             &self.ledger.hits
         } else {
@@ -285,14 +290,43 @@ impl Engine {
         record
     }
 
-    /// The object of a head, unless one of its parts has gone.
+    /// The object of a head, unless it is too old or one of its parts has gone.
     fn found(&self, head: Arc<Record>, candidate: Candidate) -> Option<Arc<Body>> {
+        if self.is_expired(&head.header) {
+            self.expire(&head);
+            return None;
+        }
         let Some(parts) = self.parts_of(&head.header) else {
             self.drop_object(&head);
             return None;
         };
         let head = self.stored(candidate, head);
         Some(Arc::new(Body::found(Arc::new(head), parts)))
+    }
+
+    fn find_growing(&self, key: &Key) -> Option<Arc<Body>> {
+        let state = self.lock();
+        let body = state.table.growing(key)?;
+        body.touch(state.recency.tick(), true);
+        Some(body)
+    }
+
+    /// Whether an object is older than its class may be. One from the future is young.
+    pub(super) fn is_expired(&self, header: &Header) -> bool {
+        let age = self.wall_seconds().saturating_sub(header.written_at);
+        let ttl = self.classes.rules(header.class).ttl;
+        ttl.is_some_and(|ttl| age > ttl.as_secs())
+    }
+
+    fn expire(&self, head: &Record) {
+        let mut state = self.lock();
+        if let Some(item) = state.remove(head.hash, head.region, head.page) {
+            state.kill(&item, Why::Dropped);
+            self.ledger.expired.add_one();
+            self.work.notify_one();
+        }
+        drop(state);
+        self.forget_parts(&head.header);
     }
 
     pub(super) fn place_of(&self, candidate: &Candidate) -> Place {

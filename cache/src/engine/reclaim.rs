@@ -1,10 +1,22 @@
 //! Making room: which region is reused next, and what is carried out of it first.
 //!
-//! A region without objects goes first. The others are chosen by the rank of their objects, low
-//! classes first; among the oldest and the least used of one rank the one with the fewest bytes
-//! that an exact LRU would keep. What is pinned is always
-//! carried over; what an LRU would keep is, as far as a budget of a 25th of all that is
-//! written allows, most often used first. The rest is evicted.
+//! # What the classes are promised
+//! - What is pinned stays. A region with pinned objects goes last, and they are carried out of it.
+//! - A class that holds no more than its reservation gives nothing up, as long as a region can be
+//!   had from another. No choice takes a class below its reservation.
+//! - Among all others the order is that of an LRU in which an object grows old by its age divided
+//!   by the weight of its class; age is what has been written since it was last used. How old one
+//!   may become, its lifetime, is computed for the store as it is.
+//!
+//! # How regions are chosen
+//! A region without objects goes first. Of the others, the one with the least worth: each object
+//! is worth its bytes times the part of its lifetime that is left, and half of that if it was
+//! never used, because most of those never will be. So a region is kept for what is young in it,
+//! and let go long before the last of it is old.
+//!
+//! What is still within its lifetime, and was used, is reinserted, youngest first, as far as a
+//! 64th of all that is admitted allows. Live segments are not: their regions die whole and cost no
+//! copying. The rest is evicted.
 
 use std::{
     cmp::Reverse,
@@ -14,23 +26,27 @@ use std::{
 
 use super::{
     body::Body,
-    format::{Entry, Role, Slot, SlotState, Stream, class_code},
+    format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Stream},
     index::Item,
     log::{Log, Room, WRITE_BYTES, streams},
-    recency::Recency,
     record::{PIECE_BYTES, pad},
     regions::Use,
-    state::{Why, bytes_of},
+    state::{State, Why, bytes_of},
     stored::{Record, Stored},
     survey::read_footer,
 };
-use crate::Class;
+use crate::{
+    Class,
+    class::{CLASSES, GROUPS},
+};
 
 /// Regions that are compared before one of them is reused: so many of the oldest, and of those
 /// least used. A few milliseconds for each region that is filled.
 const COMPARED: usize = 128;
 /// One in so many bytes written may be a reinsertion.
-const REINSERTION_SHARE: u64 = 25;
+const REINSERTION_SHARE: u64 = 64;
+/// All of a lifetime.
+const WHOLE_LIFE: u64 = 1 << 16;
 
 /// Regions emptied at most for one that is needed.
 const EVACUATIONS_MAX: usize = 16;
@@ -39,11 +55,32 @@ const EVACUATIONS_MAX: usize = 16;
 #[derive(Debug, Clone, Copy)]
 struct Victim {
     region: u32,
-    rank: Class,
-    is_empty: bool,
-    used_pages: u32,
+    /// Whether its class would fall below its reservation.
+    is_reserved: bool,
     has_pinned: bool,
-    generation: u64,
+    /// Regions opened since, divided by the weight of its objects.
+    age: u64,
+    live_pages: u32,
+    used_pages: u32,
+}
+
+/// By what regions are compared.
+#[derive(Debug, Clone, Copy)]
+struct Outlook {
+    weights: [u32; CLASSES],
+    /// Ticks that an object of weight 1 is kept.
+    lifetime: u32,
+    /// Bytes each group of classes holds beyond its reservation.
+    spare_bytes: [u64; GROUPS],
+}
+
+impl Outlook {
+    /// The part of an object's lifetime that is left.
+    fn rest(&self, item: &Item, age: u32) -> u64 {
+        let lifetime = u64::from(self.lifetime) * u64::from(self.weights[item.class.index()]);
+        let rest = lifetime.saturating_sub(age.into());
+        rest * WHOLE_LIFE / lifetime.max(1)
+    }
 }
 
 /// What is pinned in one region.
@@ -119,46 +156,58 @@ impl Log {
 
     /// The region that is worth least.
     fn choose(&self, passed: &BTreeSet<u32>) -> Option<u32> {
-        let mut victims = self.victims(passed);
-        if let Some(empty) = victims.iter().find(|victim| victim.is_empty) {
+        let outlook = self.outlook();
+        let mut victims = self.victims(&outlook, passed);
+        if let Some(empty) = victims.iter().find(|victim| victim.live_pages == 0) {
             return Some(empty.region);
         }
-        self.demote_stale(&mut victims);
-        victims.sort_by_key(|victim| {
-            let rank = class_code(victim.rank);
-            (victim.has_pinned, rank, victim.generation)
-        });
-        let first = *victims.first()?;
-        victims.retain(|victim| (victim.has_pinned, victim.rank) == (first.has_pinned, first.rank));
+        let dear = |victim: &Victim| (victim.is_reserved, victim.has_pinned);
+        let cheapest = victims.iter().map(dear).min()?;
+        victims.retain(|victim| dear(victim) == cheapest);
         // The oldest, and those with the fewest objects that were ever used.
+        victims.sort_by_key(|victim| Reverse(victim.age));
         let mut compared: Vec<Victim> = victims.iter().take(COMPARED).copied().collect();
-        victims.sort_by_key(|victim| (victim.used_pages, victim.generation));
+        victims.sort_by_key(|victim| (victim.used_pages, Reverse(victim.age)));
         compared.extend(victims.iter().take(COMPARED));
-        let worth = |victim: &&Victim| (self.wanted_bytes(victim.region), victim.generation);
+        let worth = |victim: &&Victim| (self.worth(victim, &outlook), Reverse(victim.age));
         compared
             .iter()
             .min_by_key(worth)
             .map(|victim| victim.region)
     }
 
-    /// A region of live segments that nobody asked for while the whole store was written once is
-    /// worth no more than any other.
-    fn demote_stale(&self, victims: &mut [Victim]) {
-        let is_live = |victim: &&mut Victim| victim.rank == Class::Live && !victim.has_pinned;
-        for victim in victims.iter_mut().filter(is_live) {
-            let slot = self.read_slot(victim.region);
-            let entries = slot.map(|slot| slot.entries).unwrap_or_default();
-            if self
-                .younger(victim.region, &entries, Recency::STORE_AGE)
-                .is_empty()
-            {
-                victim.rank = Class::Low;
+    fn outlook(&self) -> Outlook {
+        let classes = &self.engine.classes;
+        let (weights, reserved_bytes) = (classes.weights(), classes.reserved_bytes());
+        let state = self.engine.lock();
+        let mut spare_bytes = [0; GROUPS];
+        for (class, bytes) in Class::ALL.into_iter().zip(state.class_bytes) {
+            spare_bytes[class.group()] += bytes;
+        }
+        for (spare, reserved) in spare_bytes.iter_mut().zip(reserved_bytes) {
+            *spare = spare.saturating_sub(reserved);
+        }
+        // To free as much as a region, an exact LRU would evict what has outlived its lifetime.
+        // Classes within their reservation have no part in that.
+        let mut kept_bytes = state
+            .record_bytes
+            .saturating_sub(self.geometry().region_bytes);
+        let mut counted = weights;
+        for class in Class::ALL {
+            if spare_bytes[class.group()] == 0 {
+                kept_bytes = kept_bytes.saturating_sub(state.class_bytes[class.index()]);
+                counted[class.index()] = 0;
             }
+        }
+        Outlook {
+            weights,
+            lifetime: state.recency.lifetime(kept_bytes, counted),
+            spare_bytes,
         }
     }
 
     /// Regions that nobody reads in, but for what can be carried out.
-    fn victims(&self, passed: &BTreeSet<u32>) -> Vec<Victim> {
+    fn victims(&self, outlook: &Outlook, passed: &BTreeSet<u32>) -> Vec<Victim> {
         let state = self.engine.lock();
         let mut pinned: BTreeMap<u32, Pinned> = BTreeMap::new();
         for (_, link) in state.pinned() {
@@ -176,51 +225,57 @@ impl Log {
                 let is_free = state.regions.leases(number) <= pinned.records
                     && pinned.pages <= pages_max
                     && !passed.contains(&number);
+                let live_bytes = u64::from(region.live_pages) * PAGE_BYTES;
+                let weight = outlook.weights[region.rank.index()];
+                let age = self.next_generation.saturating_sub(region.generation);
                 is_free.then_some(Victim {
                     region: number,
-                    rank: region.rank,
-                    is_empty: region.live_pages == 0,
-                    used_pages: region.used_pages,
+                    is_reserved: match region.stream {
+                        Stream::Class(class) => live_bytes > outlook.spare_bytes[class.group()],
+                        Stream::Reinserted => false,
+                    },
                     has_pinned: pinned.records > 0,
-                    generation: region.generation,
+                    age: age / u64::from(weight),
+                    live_pages: region.live_pages,
+                    used_pages: region.used_pages,
                 })
             })
             .collect()
     }
 
-    /// Bytes in a region that an exact LRU would keep. Those never used since they were written
-    /// count half: most of them never will be.
-    fn wanted_bytes(&self, region: u32) -> u64 {
-        let slot = self.read_slot(region);
+    /// What a region is worth: whether a class would fall below its reservation without it, and
+    /// the worth of its objects. The entries in its slot stand for all of them.
+    fn worth(&self, victim: &Victim, outlook: &Outlook) -> (bool, u64) {
+        let slot = self.read_slot(victim.region);
         let entries = slot.map(|slot| slot.entries).unwrap_or_default();
-        let worth = |(_, item): &(Entry, Item)| match item.uses {
-            0 => bytes_of(item) / 2,
-            _ => bytes_of(item),
-        };
-        self.wanted(region, &entries).iter().map(worth).sum()
+        let state = self.engine.lock();
+        let (mut worth, mut pages, mut group_bytes) = (0, 0, [0; GROUPS]);
+        for (_, item) in here(&state, victim.region, &entries) {
+            let rest = outlook.rest(&item, state.recency.age(&item));
+            let worth_a_page = if item.uses > 0 { rest } else { rest / 2 };
+            worth += worth_a_page * u64::from(item.pages);
+            pages += item.pages;
+            group_bytes[item.class.group()] += bytes_of(&item);
+        }
+        let in_all = |part: u64| part * u64::from(victim.live_pages) / u64::from(pages.max(1));
+        let mut groups = group_bytes.into_iter().zip(outlook.spare_bytes);
+        let is_reserved = groups.any(|(bytes, spare)| in_all(bytes) > spare);
+        (is_reserved, in_all(worth))
     }
 
-    /// What of a region an exact LRU would keep.
+    /// What of a region is reinserted if there is room, youngest first.
     fn wanted(&self, region: u32, entries: &[Entry]) -> Vec<(Entry, Item)> {
+        let outlook = self.outlook();
         let state = self.engine.lock();
-        // To free as much as a region, an exact LRU would evict what is older than this.
-        let kept_bytes = state
-            .record_bytes
-            .saturating_sub(self.geometry().region_bytes);
-        let age_max = state.recency.eviction_age(kept_bytes);
+        let mut wanted: Vec<(u64, Entry, Item)> = here(&state, region, entries)
+            .filter(|(_, item)| item.uses > 0 && !item.class.is_live())
+            .map(|(entry, item)| (outlook.rest(&item, state.recency.age(&item)), *entry, item))
+            .filter(|(rest, ..)| *rest > 0)
+            .collect();
         drop(state);
-        self.younger(region, entries, age_max)
-    }
-
-    /// What of a region was used, or written, less than so many ticks ago.
-    fn younger(&self, region: u32, entries: &[Entry], age_max: u16) -> Vec<(Entry, Item)> {
-        let state = self.engine.lock();
-        let here = entries.iter().filter_map(|entry| {
-            let item = state.item_of(entry.hash)?;
-            item.is_at(region, entry.page).then_some((*entry, item))
-        });
-        here.filter(|(_, item)| state.recency.age(item.tick) < age_max)
-            .collect()
+        wanted.sort_by_key(|(rest, _, item)| (Reverse(*rest), item.pages));
+        let wanted = wanted.into_iter();
+        wanted.map(|(_, entry, item)| (entry, item)).collect()
     }
 
     /// Empties a region and frees it. Returns false, and evicts nothing, if that cannot be.
@@ -273,16 +328,16 @@ impl Log {
 
     /// Carries over what is still wanted, as far as the budget goes.
     fn reinsert(&mut self, region: u32, entries: &[Entry]) {
-        let mut wanted = self.wanted(region, entries);
-        wanted.retain(|(_, item)| item.uses > 0);
-        wanted.sort_by_key(|(_, item)| (Reverse(item.uses), item.pages));
-        for (entry, item) in wanted {
+        for (entry, item) in self.wanted(region, entries) {
             let ledger = &self.engine.ledger;
-            let budget = ledger.bytes_admitted.value() / REINSERTION_SHARE;
-            if ledger.bytes_reinserted.value() + bytes_of(&item) > budget {
+            let share = ledger.bytes_admitted.value() / REINSERTION_SHARE;
+            let is_over = ledger.bytes_reinserted.value() + bytes_of(&item) > share;
+            if is_over || !self.budget.is_left(self.engine.clock.monotonic()) {
                 return;
             }
-            let Some(record) = self.record_at(region, entry.page, entry.hash) else {
+            let record = self.record_at(region, entry.page, entry.hash);
+            let is_young = |record: &Arc<Record>| !self.engine.is_expired(&record.header);
+            let Some(record) = record.filter(is_young) else {
                 continue;
             };
             if self.carry(&record, None) {
@@ -361,7 +416,7 @@ impl Log {
             class: copy.header.class,
             role: copy.header.role(),
             is_unverified: false,
-            uses: original.map_or(0, |item| item.uses / 2),
+            uses: original.map_or(0, |item| item.uses),
             tick: original.map_or(0, |item| item.tick),
         };
         if !original.as_ref().is_some_and(is_wanted) {
@@ -392,9 +447,21 @@ impl Log {
     }
 }
 
+/// The records of a region that can be found.
+fn here<'a>(
+    state: &'a State,
+    region: u32,
+    entries: &'a [Entry],
+) -> impl Iterator<Item = (&'a Entry, Item)> {
+    entries.iter().filter_map(move |entry| {
+        let item = state.item_of(entry.hash)?;
+        item.is_at(region, entry.page).then_some((entry, item))
+    })
+}
+
 /// Zeros up to the next page of the store.
 fn pad_from(buffer: &mut Vec<u8>, offset: u64) {
-    let behind = usize::try_from(offset % super::format::PAGE_BYTES).unwrap_or(0);
+    let behind = usize::try_from(offset % PAGE_BYTES).unwrap_or(0);
     let mut padded = vec![0; behind];
     padded.append(buffer);
     pad(&mut padded);

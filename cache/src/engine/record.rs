@@ -7,7 +7,7 @@
 //!      8      4  H: bytes of the header, from the magic to its sum
 //!     12      4  K: bytes of the key
 //!     16      4  M: bytes of the metadata
-//!     20      1  class: 0 low, 1 medium, 2 high, 3 live
+//!     20      1  class: 0 low, 1 medium, 2 high; live segments: 3 low, 4 medium, 5 high priority
 //!     21      3  zero
 //!     24      8  B: bytes of the body
 //!     32      8  sequence: of two records of one key, the higher is the newer
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn header() -> impl Strategy<Value = Header> {
-        let class = (0..4_u8).prop_map(|code| class_of(code).unwrap());
+        let class = (0..6_u8).prop_map(|code| class_of(code).unwrap());
         (
             "[ -~]{1,40}",
             class,
@@ -373,7 +373,7 @@ mod tests {
             sums: [0x0403_0201].into(),
             is_dead: false,
         };
-        let mut expected = b"WEIRobj3\x59\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
+        let mut expected = b"WEIRobj3\x59\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0".to_vec();
         expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0");
         expected.extend(b"\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0/axyz");
         expected.extend(b"\x0b\0\0\0\0\0\0\0\x0c\0\0\0");

@@ -13,6 +13,7 @@ use super::{
     stored::Record,
     table::{Job, Table},
 };
+use crate::class::CLASSES;
 
 /// Objects reckoned with in a region: as many as its slot holds.
 const OBJECTS_A_REGION: usize = super::format::SLOT_ENTRIES;
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub(super) record_bytes: u64,
     /// Records in the index that are parts of objects.
     parts: usize,
+    /// The same for each class.
+    pub(super) class_bytes: [u64; CLASSES],
     pub(super) is_closed: bool,
     /// It is time to make durable what is not.
     pub(super) is_due: bool,
@@ -82,6 +85,7 @@ impl State {
             kills: Vec::new(),
             record_bytes: 0,
             parts: 0,
+            class_bytes: [0; CLASSES],
             is_closed: false,
             is_due: false,
             is_offline: false,
@@ -100,8 +104,8 @@ impl State {
         let hash = self.index.hash(hash);
         let tick = self.recency.tick();
         let item = self.index.touch(hash, tick)?;
-        self.recency.subtract(item.tick, bytes_of(&item));
-        self.recency.add(tick, bytes_of(&item));
+        self.recency.subtract(&item);
+        self.recency.add(&Item { tick, ..item });
         if item.uses == 0 {
             self.regions.region_mut(item.region).used_pages += item.pages;
         }
@@ -267,19 +271,21 @@ impl State {
     fn count_in(&mut self, item: &Item) {
         self.record_bytes += bytes_of(item);
         self.parts += usize::from(item.role == Role::Part);
+        self.class_bytes[item.class.index()] += bytes_of(item);
         let region = self.regions.region_mut(item.region);
         region.live_pages += item.pages;
         region.used_pages += used_pages(item);
-        self.recency.add(item.tick, bytes_of(item));
+        self.recency.add(item);
     }
 
     fn count_out(&mut self, item: &Item) {
         self.record_bytes -= bytes_of(item);
         self.parts -= usize::from(item.role == Role::Part);
+        self.class_bytes[item.class.index()] -= bytes_of(item);
         let region = self.regions.region_mut(item.region);
         region.live_pages -= item.pages;
         region.used_pages -= used_pages(item);
-        self.recency.subtract(item.tick, bytes_of(item));
+        self.recency.subtract(item);
     }
 }
 

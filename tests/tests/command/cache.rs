@@ -164,7 +164,7 @@ fn list_is_one_object_a_line() {
     let told = text(&output.stdout);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 2, "{told}");
-    assert!(lines[0].starts_with("      100000  live  "), "{told}");
+    assert!(lines[0].starts_with("      100000  live       "), "{told}");
     assert!(lines[0].ends_with(" s  /live/a/1.ts"), "{told}");
     let output = weir(&["cache", "list", "--json", "--path", plain(&cache)]);
     let told = text(&output.stdout);

@@ -126,7 +126,6 @@ impl Inspection {
             count(SlotState::Sealed),
             bad.count() as u64,
         );
-        let classes = [Class::Live, Class::High, Class::Medium, Class::Low];
         Summary {
             path: self.path.clone(),
             kind: self.kind,
@@ -139,7 +138,7 @@ impl Inspection {
             regions_open: open,
             regions_sealed: sealed,
             regions_bad: bad,
-            classes: classes.map(|class| (class, self.total(class))),
+            classes: Class::ALL.map(|class| (class, self.total(class))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The engine, met through the public interface, on a simulated disk.
 
+mod classes;
 mod faults;
 mod follow;
 mod forbidding;
@@ -63,7 +64,12 @@ fn config_of_parts(regions: u64) -> Config {
 }
 
 fn open(disk: &sim::Disk, config: &Config) -> Store {
-    let store = Store::open(Arc::new(disk.clone()), clock(), config);
+    open_at(disk, clock(), config)
+}
+
+/// The same with a clock of the test's own.
+fn open_at(disk: &sim::Disk, clock: Arc<dyn Clock>, config: &Config) -> Store {
+    let store = Store::open(Arc::new(disk.clone()), clock, config);
     store.unwrap_or_else(|error| panic!("{error:?} on {disk:?}"))
 }
 
