@@ -194,12 +194,18 @@ counters! {
         evictions,
         /// Objects written again because they were wanted when their region was reused.
         reinsertions,
+        /// Objects dropped when they were asked for, because they were older than their class may be.
+        expired,
         /// Reads from disk that failed or met damage.
         read_errors,
         /// Writes and syncs on disk that failed.
         write_errors,
         /// Objects not written because nothing could be removed for them.
         refused_no_space,
+        /// Objects not written because nobody had asked for them twice.
+        refused_admission,
+        /// Objects not written because as much had been written as may be.
+        refused_write_budget,
         /// Objects refused because the memory of the store was full.
         refused_no_memory,
         /// Objects found when the store was opened.
@@ -259,9 +265,12 @@ impl From<weir_cache::Counters> for StoreCounters {
             aborts,
             evictions,
             reinsertions,
+            expired,
             read_errors,
             write_errors,
             refused_no_space,
+            refused_admission,
+            refused_write_budget,
             refused_no_memory,
             recovered,
             discarded,
