@@ -5,7 +5,7 @@ use weir_cache::{Class, Key, Writer};
 use weir_hal::{Destination, MulticastSender, sim};
 
 use super::*;
-use crate::demux::PACKET_BYTES;
+use crate::{config::Priority, demux::PACKET_BYTES};
 
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
 const CLIP: &[u8] = include_bytes!("../demo/clip/144p.ts");
@@ -215,4 +215,16 @@ async fn a_report_names_the_source_that_is_received_and_not_the_first_in_the_lis
     rig.play();
     let report = rig.live.channels()[0].renditions[0].report();
     assert_eq!(report.source, format!("udp://{GROUP}"));
+}
+
+#[test]
+fn segments_are_of_the_live_class_of_their_channel_s_priority() {
+    let mut config = config("target = \"1s\"");
+    let mut class = |priority| {
+        config.channels[0].priority = priority;
+        Plan::all(&config)[0].class
+    };
+    assert_eq!(class(Priority::High), Class::LiveHigh);
+    assert_eq!(class(Priority::Medium), Class::Live);
+    assert_eq!(class(Priority::Low), Class::LiveLow);
 }

@@ -26,6 +26,7 @@ struct ClassTable {
     rules: ClassRules,
     /// Its `reserve`, if it has one.
     reserve: Option<Found<ByteSize>>,
+    admission: Option<Found<Admission>>,
 }
 
 pub(super) fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache {
@@ -41,7 +42,7 @@ pub(super) fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache
     let high = class("high", default.classes.high);
     let medium = class("medium", default.classes.medium);
     let low = class("low", default.classes.low);
-    check_live(&section, &live, ledger);
+    check_live(&live, ledger);
     section.finish(ledger);
     let size = size.map_or(default.size, |size| size.value);
     let excess = memory.as_ref().filter(|memory| memory.value > size);
@@ -79,16 +80,23 @@ fn read_class(mut section: Section<'_>, default: ClassRules, ledger: &mut Ledger
             .unwrap_or(default.weight),
         reserved_bytes: reserve.as_ref().map_or(0, |reserve| reserve.value.0),
         ttl: ttl.map(|ttl| ttl.value),
-        admission: admission.map_or(default.admission, |admission| admission.value),
+        admission: admission
+            .as_ref()
+            .map_or(default.admission, |admission| admission.value),
     };
-    ClassTable { rules, reserve }
+    ClassTable {
+        rules,
+        reserve,
+        admission,
+    }
 }
 
 /// Notes a mistake if a live segment is to wait for a second request.
-fn check_live(section: &Section<'_>, live: &ClassTable, ledger: &mut Ledger) {
-    if live.rules.admission == Admission::SecondRequest {
-        let text = "live segments are always written: remove the admission of this class";
-        ledger.mistake(&section.place_of("live"), text);
+fn check_live(live: &ClassTable, ledger: &mut Ledger) {
+    let admission = live.admission.as_ref();
+    if let Some(admission) = admission.filter(|it| it.value == Admission::SecondRequest) {
+        let text = "live segments are always written: remove it";
+        ledger.mistake(&admission.place, text);
     }
 }
 

@@ -76,8 +76,9 @@ impl Recency {
         let is_beyond = |lifetime: &u32| {
             for (used, weight) in self.used.iter().zip(weights) {
                 let ages = lifetime * weight..(lifetime + 1) * weight;
-                let ages = ages.take_while(|age| *age < u32::from(TICKS));
-                let pages = ages.map(|age| used[place(self.tick.wrapping_sub(age as u16))]);
+                let ages = ages.map_while(|age| u16::try_from(age).ok());
+                let ages = ages.take_while(|age| *age < TICKS);
+                let pages = ages.map(|age| used[place(self.tick.wrapping_sub(age))]);
                 kept += pages.map(u64::from).sum::<u64>() * PAGE_BYTES;
             }
             kept > bytes

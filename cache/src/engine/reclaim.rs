@@ -246,8 +246,10 @@ impl Log {
     /// What a region is worth: whether a class would fall below its reservation without it, and
     /// the worth of its objects. The entries in its slot stand for all of them.
     fn worth(&self, victim: &Victim, outlook: &Outlook) -> (bool, u64) {
-        let slot = self.read_slot(victim.region);
-        let entries = slot.map(|slot| slot.entries).unwrap_or_default();
+        let Some(Slot { entries, .. }) = self.read_slot(victim.region) else {
+            // A start would have to search it.
+            return (victim.is_reserved, 0);
+        };
         let state = self.engine.lock();
         let (mut worth, mut pages, mut group_bytes) = (0, 0, [0; GROUPS]);
         for (_, item) in here(&state, victim.region, &entries) {
@@ -257,7 +259,12 @@ impl Log {
             pages += item.pages;
             group_bytes[item.class.group()] += bytes_of(&item);
         }
-        let in_all = |part: u64| part * u64::from(victim.live_pages) / u64::from(pages.max(1));
+        if pages == 0 {
+            // All that is left has its entries in the footer.
+            let worth = WHOLE_LIFE / 2 * u64::from(victim.live_pages);
+            return (victim.is_reserved, worth);
+        }
+        let in_all = |part: u64| part * u64::from(victim.live_pages) / u64::from(pages);
         let mut groups = group_bytes.into_iter().zip(outlook.spare_bytes);
         let is_reserved = groups.any(|(bytes, spare)| in_all(bytes) > spare);
         (is_reserved, in_all(worth))

@@ -22,7 +22,8 @@ impl Rig {
         let clock = Arc::new(sim::Clock::manual());
         let mut config = config_with_regions(regions);
         change(&mut config);
-        let store = open_at(&sim::Disk::new(1), clock.clone(), &config);
+        let store_clock: Arc<dyn Clock> = Arc::<sim::Clock>::clone(&clock);
+        let store = open_at(&sim::Disk::new(1), store_clock, &config);
         Self { store, clock }
     }
 
@@ -99,7 +100,7 @@ fn a_reservation_holds_against_any_load_of_other_classes() {
     let reserved_bytes = 20 * HALF_PAGES * PAGE;
     for reserved_bytes in [0, reserved_bytes] {
         let rig = Rig::new(30, |config| {
-            config.classes.low.reserved_bytes = reserved_bytes
+            config.classes.low.reserved_bytes = reserved_bytes;
         });
         rig.fill("/low", Class::Low, 20);
         rig.fill("/high", Class::High, 300);
@@ -264,7 +265,7 @@ fn what_is_asked_for_while_it_is_written_is_admitted() {
 fn a_spent_write_budget_keeps_all_but_live_segments_off_the_disk() {
     let hour_bytes = 10 * HALF_PAGES * PAGE;
     let rig = Rig::new(40, |config| {
-        config.write_bytes_a_day = Some(24 * hour_bytes)
+        config.write_bytes_a_day = Some(24 * hour_bytes);
     });
     rig.fill("/a", Class::High, 15);
     assert_eq!(rig.count("/a"), 10);
