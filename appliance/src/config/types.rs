@@ -85,8 +85,8 @@ pub struct Cache {
     /// Bytes written to disk in a day, beyond which live segments alone are; at least 1 MiB.
     /// Default: no limit.
     pub write_budget: Option<ByteSize>,
-    /// `[cache.live]`, `[cache.high]`, `[cache.medium]`, `[cache.low]`: what each class is promised.
-    /// The reservations leave a quarter of `size`. Default: weights 1, 4, 2 and 1.
+    /// `[cache.live]`, `[cache.high]`, `[cache.medium]`, `[cache.low]`: what each class is
+    /// promised. The reservations leave a quarter of `size`. Default: weights 1, 4, 2 and 1.
     pub classes: weir_cache::Classes,
 }
 

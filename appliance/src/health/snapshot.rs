@@ -194,7 +194,7 @@ counters! {
         evictions,
         /// Objects written again because they were wanted when their region was reused.
         reinsertions,
-        /// Objects dropped when they were asked for, because they were older than their class may be.
+        /// Objects dropped when they were asked for: they were older than their class may be.
         expired,
         /// Reads from disk that failed or met damage.
         read_errors,

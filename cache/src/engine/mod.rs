@@ -29,6 +29,7 @@
 mod admission;
 mod body;
 mod budget;
+mod choice;
 mod chunks;
 mod claim;
 mod cold;
