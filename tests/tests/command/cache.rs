@@ -91,7 +91,7 @@ fn stat_tells_kind_state_and_fill() {
     );
     let output = weir(&["cache", "stat", "--path", plain(&cache)]);
     let told = text(&output.stdout);
-    for line in ["  state      closed in order", " live    2        "] {
+    for line in ["  state      closed in order", " live       2        "] {
         assert!(told.lines().any(|told| told.starts_with(line)), "{told}");
     }
 }
