@@ -46,7 +46,7 @@ impl Class {
         }
     }
 
-    /// Its place in [`Self::ALL`].
+    /// Its place in [`Self::ALL`], and its code on disk.
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::Low => 0,

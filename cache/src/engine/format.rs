@@ -598,26 +598,11 @@ fn take_marks(bytes: &mut [u8]) -> Vec<usize> {
 }
 
 pub(super) const fn class_code(class: Class) -> u8 {
-    match class {
-        Class::Low => 0,
-        Class::Medium => 1,
-        Class::High => 2,
-        Class::LiveLow => 3,
-        Class::Live => 4,
-        Class::LiveHigh => 5,
-    }
+    class.index().to_le_bytes()[0]
 }
 
-pub(super) const fn class_of(code: u8) -> Option<Class> {
-    match code {
-        0 => Some(Class::Low),
-        1 => Some(Class::Medium),
-        2 => Some(Class::High),
-        3 => Some(Class::LiveLow),
-        4 => Some(Class::Live),
-        5 => Some(Class::LiveHigh),
-        _ => None,
-    }
+pub(super) fn class_of(code: u8) -> Option<Class> {
+    Class::ALL.get(usize::from(code)).copied()
 }
 
 /// Reads a field of a page or entry, whose length is known.
