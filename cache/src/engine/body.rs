@@ -355,6 +355,11 @@ impl Body {
         self.lock().parts.iter().filter_map(Part::link).collect()
     }
 
+    /// Whether a part of it is on disk.
+    pub(super) fn has_parts(&self) -> bool {
+        self.lock().parts.iter().any(|part| part.link().is_some())
+    }
+
     /// The head and all parts of an object on disk.
     pub(super) fn links(&self) -> Vec<Link> {
         let head = self.stored().map(|head| Link::of(&head));

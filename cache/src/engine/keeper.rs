@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    admission::Refusal,
     body::{Body, LastUse},
     chunks::Chunks,
     format::Stream,
@@ -138,8 +137,8 @@ impl Keeper {
         };
         let LastUse { tick, uses } = body.last_use();
         let item = Item {
-            tick,
             uses,
+            tick,
             ..item_of(&record, &state)
         };
         let links = body.part_links();
@@ -157,13 +156,10 @@ impl Keeper {
     }
 
     /// Whether a complete object gets onto the disk. If not, that is counted.
-    fn admit(&mut self, body: &Body) -> bool {
-        let refusal = self.log.admit(body).err();
-        let ledger = &self.engine.ledger;
-        match refusal {
-            None => {}
-            Some(Refusal::WriteBudget) => ledger.refused_write_budget.add_one(),
-            Some(Refusal::FirstRequest) => ledger.refused_admission.add_one(),
+    fn admit(&self, body: &Body) -> bool {
+        let refusal = self.engine.judge(body).err();
+        if let Some(refusal) = refusal {
+            self.engine.refuse(body, refusal);
         }
         refusal.is_none()
     }

@@ -15,7 +15,6 @@ use weir_hal::File;
 
 use super::{
     Engine,
-    budget::WriteBudget,
     chunks::Chunks,
     format::{
         Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
@@ -65,7 +64,6 @@ pub(super) struct Log {
     pub(super) is_dirty: bool,
     /// Kills that were written, but are not durable.
     pub(super) killed: Vec<Kill>,
-    pub(super) budget: WriteBudget,
     /// Failures since the last success.
     failures: u32,
     /// The head of the record that is being written.
@@ -83,10 +81,8 @@ pub(super) struct Room {
 }
 
 impl Log {
-    pub(super) fn new(engine: Arc<Engine>, told: Super, bytes_a_day: Option<u64>) -> Self {
-        let budget = WriteBudget::new(bytes_a_day, engine.clock.monotonic());
+    pub(super) fn new(engine: Arc<Engine>, told: Super) -> Self {
         Self {
-            budget,
             engine,
             told,
             open: [const { None }; STREAMS],
@@ -165,7 +161,8 @@ impl Log {
             open.entries.push(entry);
         }
         self.failures = 0;
-        self.budget.spend(u64::from(pages) * PAGE_BYTES);
+        let written_bytes = u64::from(pages) * PAGE_BYTES;
+        self.engine.lock().budget.spend(written_bytes);
         let place = (self.geometry(), room.region, room.page);
         Arc::new(Record::written(header, hash, place))
     }

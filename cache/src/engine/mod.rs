@@ -80,8 +80,9 @@ pub(crate) use self::{
     stored::Stored,
 };
 use self::{
-    claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret, keeper::Keeper,
-    ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub, state::State,
+    budget::WriteBudget, claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret,
+    keeper::Keeper, ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub,
+    state::State,
 };
 use crate::{Class, Classes, Config, Counters, Error, Key};
 
@@ -104,6 +105,8 @@ impl Running {
     ) -> Result<Self, Error> {
         let claim = Claim::take(disk, config)?;
         let geometry = claim.told.geometry;
+        let budget = WriteBudget::new(config.write_bytes_a_day, clock.monotonic());
+        let state = State::new(geometry, config.memory_bytes_max as u64, budget);
         let engine = Arc::new(Engine {
             clock,
             classes: config.classes,
@@ -113,7 +116,7 @@ impl Running {
             ledger: Ledger::new(config.memory_bytes_max as u64),
             cold: ColdReaders::new(),
             next_birth: AtomicU64::new(claim.told.boot << 40),
-            state: Mutex::new(State::new(geometry, config.memory_bytes_max as u64)),
+            state: Mutex::new(state),
             work: Condvar::new(),
             progress: Condvar::new(),
             closing: Condvar::new(),

@@ -46,7 +46,7 @@ impl Engine {
 
     /// Has a part written of an object that holds so much, if it is time for that.
     pub(super) fn spill(&self, body: &Arc<Body>, held_bytes: u64) {
-        if self.is_part_due(held_bytes) && body.cut(self.part_bytes_max()) {
+        if self.is_part_due(body, held_bytes) && body.cut(self.part_bytes_max()) {
             self.lock().table.queue_part(body);
             self.work.notify_one();
         }
@@ -58,14 +58,15 @@ impl Engine {
     }
 
     /// Whether an object that holds so much should let go of it.
-    fn is_part_due(&self, held_bytes: u64) -> bool {
+    fn is_part_due(&self, body: &Body, held_bytes: u64) -> bool {
         let (used, all) = (self.ledger.memory.used(), self.ledger.memory.bytes_max());
+        if used <= all / 2 {
+            return held_bytes >= self.part_bytes_max() && self.judge(body).is_ok();
+        }
         let enough = if used > all / 4 * 3 {
             PIECE_BYTES as u64
-        } else if used > all / 2 {
-            PART_BYTES_MIN
         } else {
-            u64::MAX
+            PART_BYTES_MIN
         };
         held_bytes >= enough.min(self.part_bytes_max())
     }

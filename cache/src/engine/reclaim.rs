@@ -153,7 +153,7 @@ impl Log {
             let ledger = &self.engine.ledger;
             let share = ledger.bytes_admitted.value() / REINSERTION_SHARE;
             let is_over = ledger.bytes_reinserted.value() + bytes_of(&item) > share;
-            if is_over || !self.budget.is_left(self.engine.clock.monotonic()) {
+            if is_over || !self.engine.has_write_budget() {
                 return;
             }
             let record = self.record_at(region, entry.page, entry.hash);

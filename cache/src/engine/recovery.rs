@@ -34,7 +34,7 @@ pub(super) fn recover(engine: &Arc<Engine>, claim: Claim, config: &Config) -> Lo
         told, was_closed, ..
     } = claim;
     let (mut found, load) = survey(engine, &told, was_closed);
-    let mut log = Log::new(Arc::clone(engine), told, config.write_bytes_a_day);
+    let mut log = Log::new(Arc::clone(engine), told);
     found.sort_unstable_by_key(|found| found.slot.generation);
     let generations = found.last().map(|found| found.slot.generation + 1);
     let fresh = || engine.secret.hash(b"generation") >> 2;

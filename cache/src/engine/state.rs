@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     body::{Body, Link},
+    budget::WriteBudget,
     format::{Entry, Geometry, PAGE_BYTES, Role},
     ghost::Ghost,
     hot::Hot,
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) regions: Regions,
     pub(super) recency: Recency,
     pub(super) ghost: Ghost,
+    pub(super) budget: WriteBudget,
     pub(super) hot: Hot,
     /// Records to be killed.
     pub(super) kills: Vec<Kill>,
@@ -74,12 +76,13 @@ pub(super) struct Candidate {
 }
 
 impl State {
-    pub(super) fn new(geometry: Geometry, memory_bytes_max: u64) -> Self {
+    pub(super) fn new(geometry: Geometry, memory_bytes_max: u64, budget: WriteBudget) -> Self {
         Self {
             table: Table::default(),
             index: Index::new(),
             regions: Regions::new(geometry.regions),
             recency: Recency::new(u64::from(geometry.regions) * geometry.region_bytes),
+            budget,
             ghost: Ghost::new(geometry.regions as usize * OBJECTS_A_REGION),
             hot: Hot::new(memory_bytes_max),
             kills: Vec::new(),
