@@ -83,19 +83,22 @@ impl Rig {
         self.config = next;
     }
 
-    /// Takes all memory of the store but for a few bytes.
-    fn hog(&self) -> Writer {
+    /// Takes all memory of the store but for a few bytes, by objects that are too short to be
+    /// written in parts.
+    fn hog(&self) -> Vec<Writer> {
         assert!(self.store.flush(Duration::from_secs(10)));
-        let key = Key::new("/hog").expect("a name");
-        let mut writer = self
-            .store
-            .begin(&key, Class::Low, Bytes::new())
-            .expect("room");
-        let counters = self.store.counters();
-        let free = counters.memory_bytes_max - counters.memory_bytes;
-        let bytes = usize::try_from(free).expect("1 MiB") - 8 * 1024;
-        writer.append(Bytes::from(vec![0; bytes])).expect("room");
-        writer
+        let mut writers = Vec::new();
+        loop {
+            let counters = self.store.counters();
+            if counters.memory_bytes_max - counters.memory_bytes < 16 * 1024 {
+                return writers;
+            }
+            let key = Key::new(&format!("/hog/{}", writers.len())).expect("a name");
+            let writer = self.store.begin(&key, Class::Low, Bytes::new());
+            let mut writer = writer.expect("room");
+            writer.append(Bytes::from_static(&[0; 8192])).expect("room");
+            writers.push(writer);
+        }
     }
 
     fn playlist(&self) -> Option<String> {
