@@ -46,7 +46,7 @@ impl Class {
         }
     }
 
-    /// Its place in [`Self::ALL`], and its code on disk.
+    /// Its place in [`Self::ALL`].
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::Low => 0,
@@ -56,6 +56,16 @@ impl Class {
             Self::Live => 4,
             Self::LiveHigh => 5,
         }
+    }
+
+    /// What stands for it on disk: its place in [`Self::ALL`].
+    pub(crate) const fn code(self) -> u8 {
+        self.index().to_le_bytes()[0]
+    }
+
+    /// The class that a code on disk stands for.
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
     }
 
     /// Which rules it has: the place of its table among low, medium, high and live.

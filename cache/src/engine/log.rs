@@ -18,7 +18,7 @@ use super::{
     chunks::Chunks,
     format::{
         Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
-        class_code, encode_footer, footer_pages,
+        encode_footer, footer_pages,
     },
     index::Item,
     record::Header,
@@ -154,7 +154,7 @@ impl Log {
         };
         if let Some(open) = &mut self.open[room.stream.index()] {
             let is_first = open.entries.is_empty();
-            if is_first || class_code(header.class) < class_code(open.rank) {
+            if is_first || header.class.code() < open.rank.code() {
                 open.rank = header.class;
             }
             open.next_page = room.page + pages;
@@ -361,7 +361,7 @@ impl Log {
     fn give_up_undurable(&mut self) {
         let killed = std::mem::take(&mut self.killed);
         self.engine.lock().kills.extend(killed);
-        for stream in streams() {
+        for stream in Stream::all() {
             let is_durable = |open: &OpenRegion| open.durable == open.entries.len();
             if self.open[stream.index()].as_ref().is_none_or(is_durable) {
                 continue;
@@ -436,17 +436,4 @@ impl Log {
             }
         }
     }
-}
-
-/// All streams.
-pub(super) fn streams() -> [Stream; STREAMS] {
-    [
-        Stream::Class(Class::Low),
-        Stream::Class(Class::Medium),
-        Stream::Class(Class::High),
-        Stream::Class(Class::LiveLow),
-        Stream::Class(Class::Live),
-        Stream::Class(Class::LiveHigh),
-        Stream::Reinserted,
-    ]
 }

@@ -8,7 +8,7 @@ use super::{
     choice::here,
     format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Stream},
     index::Item,
-    log::{Log, Room, WRITE_BYTES, streams},
+    log::{Log, Room, WRITE_BYTES},
     record::{PIECE_BYTES, pad},
     state::{Why, bytes_of},
     stored::{Record, Stored},
@@ -64,7 +64,7 @@ impl Log {
     /// Seals open regions that little comes to, so that they can be reused in their turn.
     fn seal_stale(&mut self) {
         let lifetime = u64::from(self.geometry().regions / 2);
-        for stream in streams() {
+        for stream in Stream::all() {
             let open = self.open[stream.index()].as_ref();
             if open.is_some_and(|open| open.generation + lifetime < self.next_generation) {
                 self.seal(stream);

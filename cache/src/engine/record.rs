@@ -37,7 +37,7 @@
 
 use bytes::Bytes;
 
-use super::format::{PAGE, PAGE_BYTES, Role, class_code, class_of};
+use super::format::{PAGE, PAGE_BYTES, Role};
 use crate::{Class, Key};
 
 /// Bytes that are summed, read and sent as one.
@@ -152,7 +152,7 @@ impl Header {
         record.extend_from_slice(&length(self.bytes()));
         record.extend_from_slice(&length(self.key.as_str().len()));
         record.extend_from_slice(&length(self.metadata.len()));
-        record.extend_from_slice(&[class_code(self.class), 0, 0, 0]);
+        record.extend_from_slice(&[self.class.code(), 0, 0, 0]);
         record.extend_from_slice(&self.body_bytes.to_le_bytes());
         record.extend_from_slice(&self.sequence.to_le_bytes());
         record.extend_from_slice(&self.generation.to_le_bytes());
@@ -192,7 +192,7 @@ impl Header {
         }
         Some(Self {
             key: Key::recorded(str::from_utf8(key).ok()?)?,
-            class: class_of(*told.get(20)?)?,
+            class: Class::of_code(*told.get(20)?)?,
             metadata: Bytes::copy_from_slice(metadata),
             body_bytes,
             sequence: u64_at(told, 32)?,
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn header() -> impl Strategy<Value = Header> {
-        let class = (0..6_u8).prop_map(|code| class_of(code).unwrap());
+        let class = (0..6_u8).prop_map(|code| Class::of_code(code).unwrap());
         (
             "[ -~]{1,40}",
             class,

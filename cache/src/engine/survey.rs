@@ -10,7 +10,7 @@ use weir_hal::File;
 
 use super::{
     format::{
-        ENTRY_BYTES, Entry, Geometry, PAGE, PAGE_BYTES, Slot, SlotState, Stream, Super, class_code,
+        ENTRY_BYTES, Entry, Geometry, PAGE, PAGE_BYTES, Slot, SlotState, Stream, Super,
         decode_footer,
     },
     record::{Header, PIECE_BYTES},
@@ -253,6 +253,6 @@ pub(super) fn read_aside(
 pub(super) fn lowest(entries: &[Entry]) -> Class {
     let classes = entries.iter().map(|entry| entry.class);
     classes
-        .min_by_key(|class| class_code(*class))
+        .min_by_key(|class| class.code())
         .unwrap_or(Class::Low)
 }

@@ -13,7 +13,7 @@
 //! A region is open from before its first record is written until after all of them are durable;
 //! ```
 
-use super::{class_code, class_of, u32_at, u64_at};
+use super::{u32_at, u64_at};
 use crate::Class;
 
 /// Bytes of an entry.
@@ -73,7 +73,7 @@ impl Entry {
         bytes[8..16].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.page.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.pages.to_le_bytes());
-        bytes[24] = class_code(self.class);
+        bytes[24] = self.class.code();
         bytes[25] = u8::from(self.is_unverified) << 1 | self.role.code() << 2;
         bytes
     }
@@ -90,7 +90,7 @@ impl Entry {
             sequence: u64_at(bytes, 8),
             page: u32_at(bytes, 16),
             pages: u32_at(bytes, 20),
-            class: class_of(bytes[24])?,
+            class: Class::of_code(bytes[24])?,
             role: Role::of_code(bytes[25] >> 2)?,
             is_killed: false,
             is_unverified: bytes[25] & 2 == 2,

@@ -21,7 +21,6 @@ pub(super) use self::{
     },
     super_block::{NoSuper, Super, SuperState},
 };
-use crate::Class;
 
 /// What is written, erased and remembered as one. Records begin at a multiple of it.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -29,14 +28,6 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 pub(super) const PAGE: usize = 4096;
 /// The version of this layout and of the one of records.
 pub(super) const VERSION: u32 = 2;
-
-pub(super) const fn class_code(class: Class) -> u8 {
-    class.index().to_le_bytes()[0]
-}
-
-pub(super) fn class_of(code: u8) -> Option<Class> {
-    Class::ALL.get(usize::from(code)).copied()
-}
 
 /// Reads a field of a page or entry, whose length is known.
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {

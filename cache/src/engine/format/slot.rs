@@ -20,7 +20,7 @@
 //! The footer is entries alone, padded to whole pages with zeros.
 
 use super::{
-    ENTRY_BYTES, Entry, Geometry, PAGE, class_code, class_of,
+    ENTRY_BYTES, Entry, Geometry, PAGE,
     entry::{KILLED_OFFSET, decode_entries, put_marks, take_marks},
     u32_at, u64_at,
 };
@@ -53,18 +53,25 @@ pub(in crate::engine) enum Stream {
 pub(in crate::engine) const STREAMS: usize = CLASSES + 1;
 
 impl Stream {
+    /// All streams, by their index.
+    pub(in crate::engine) fn all() -> impl Iterator<Item = Self> {
+        let classes = Class::ALL.into_iter().map(Self::Class);
+        classes.chain([Self::Reinserted])
+    }
+
     pub(in crate::engine) const fn index(self) -> usize {
         match self {
             Self::Class(class) => class.index(),
-            Self::Reinserted => STREAMS - 1,
+            Self::Reinserted => CLASSES,
         }
     }
 
+    const fn code(self) -> u8 {
+        self.index().to_le_bytes()[0]
+    }
+
     fn of_code(code: u8) -> Option<Self> {
-        if usize::from(code) == STREAMS - 1 {
-            return Some(Self::Reinserted);
-        }
-        class_of(code).map(Self::Class)
+        Self::all().nth(code.into())
     }
 }
 
@@ -121,11 +128,8 @@ impl Slot {
             SlotState::Open => 1,
             SlotState::Sealed => 2,
         };
-        page[13] = match self.stream {
-            Stream::Class(class) => class_code(class),
-            Stream::Reinserted => 6,
-        };
-        page[14] = class_code(self.rank);
+        page[13] = self.stream.code();
+        page[14] = self.rank.code();
         page[16..24].copy_from_slice(&self.generation.to_le_bytes());
         let held = self.entries.len().min(SLOT_ENTRIES);
         let entries = u32::try_from(held).unwrap_or(0) + self.footer.entries;
@@ -171,7 +175,7 @@ impl Slot {
                 _ => return None,
             },
             stream: Stream::of_code(page[13])?,
-            rank: class_of(page[14])?,
+            rank: Class::of_code(page[14])?,
             generation: u64_at(page, 16),
             entries: decode_entries(&page[SLOT_HEAD_BYTES..], held, &marks)?,
             footer: Footer {
