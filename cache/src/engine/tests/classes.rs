@@ -217,8 +217,8 @@ fn once_the_disk_is_full_an_object_gets_there_at_its_second_request() {
     let rig = Rig::new(8, at_second_request);
     rig.fill("/low", Class::Low, 60);
     let (counters, admitted) = (rig.store.counters(), rig.count("/low"));
-    assert!((24..=28).contains(&admitted), "room was used: {admitted}");
-    // A stranger in a hundred is taken for one that was here.
+    // A stranger in a hundred is taken for one that was here, and a region goes for it.
+    assert!((20..=28).contains(&admitted), "room was used: {admitted}");
     assert!(counters.refused_admission >= 28, "{counters:?}");
     assert!(counters.evictions <= 4, "{counters:?}");
     // Those that were refused last are asked for again, and so written again.
