@@ -16,6 +16,7 @@ use super::{
     chunks::Chunks,
     index::USES_MAX,
     ledger::Charge,
+    parts::{Link, Part, Place},
     record::PARTS_MAX,
     state::Candidate,
     stored::{Record, Stored},
@@ -67,36 +68,6 @@ enum Rest {
     Whole(Arc<Chunks>),
     Stored(Arc<Stored>),
     Aborted,
-}
-
-/// Some bytes of an object that are, or will be, a record of their own.
-#[derive(Debug)]
-pub(super) struct Part {
-    /// The offset in the object of the first byte behind it.
-    pub(super) end: u64,
-    pub(super) place: Place,
-}
-
-/// Where a part is.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// In memory, on its way to disk.
-    Memory(Arc<Chunks>),
-    /// On disk, under this hash; what its record tells has not been read yet.
-    Told(u64, Candidate),
-    /// On disk.
-    Disk(Arc<Stored>),
-}
-
-/// A record of an object, by its place.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) hash: u64,
-    pub(super) region: u32,
-    pub(super) page: u32,
-    pub(super) pages: u32,
-    /// What is known of it, if that is at hand.
-    pub(super) record: Option<Arc<Record>>,
 }
 
 /// What a reader finds at an offset.
@@ -450,48 +421,5 @@ impl State {
             place: Place::Memory(Arc::new(part)),
         });
         true
-    }
-}
-
-impl Part {
-    const fn chunks(&self) -> Option<&Arc<Chunks>> {
-        match &self.place {
-            Place::Memory(chunks) => Some(chunks),
-            Place::Told(..) | Place::Disk(_) => None,
-        }
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        match &self.place {
-            Place::Told(_, candidate) => candidate.item.is_unverified,
-            Place::Memory(_) | Place::Disk(_) => false,
-        }
-    }
-
-    fn link(&self) -> Option<Link> {
-        match &self.place {
-            Place::Memory(_) => None,
-            Place::Told(hash, candidate) => Some(Link {
-                hash: *hash,
-                region: candidate.item.region,
-                page: candidate.item.page,
-                pages: candidate.item.pages,
-                record: candidate.record.clone(),
-            }),
-            Place::Disk(stored) => Some(Link::of(stored)),
-        }
-    }
-}
-
-impl Link {
-    pub(super) fn of(stored: &Stored) -> Self {
-        let record = &stored.record;
-        Self {
-            hash: record.hash,
-            region: record.region,
-            page: record.page,
-            pages: record.header.pages().unwrap_or(0),
-            record: Some(Arc::clone(record)),
-        }
     }
 }

@@ -18,7 +18,8 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::{Body, Part, Place},
+    body::Body,
+    chunks::Chunks,
     format::Role,
     head::Finding,
     record::{Header, PIECE_BYTES},
@@ -29,6 +30,79 @@ use crate::{Error, Key};
 
 /// Bytes of the shortest part that is cut while memory is half full, so that parts stay few.
 const PART_BYTES_MIN: u64 = 1 << 20;
+
+/// Some bytes of an object that are, or will be, a record of their own.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The offset in the object of the first byte behind it.
+    pub(super) end: u64,
+    pub(super) place: Place,
+}
+
+impl Part {
+    pub(super) const fn chunks(&self) -> Option<&Arc<Chunks>> {
+        match &self.place {
+            Place::Memory(chunks) => Some(chunks),
+            Place::Told(..) | Place::Disk(_) => None,
+        }
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match &self.place {
+            Place::Told(_, candidate) => candidate.item.is_unverified,
+            Place::Memory(_) | Place::Disk(_) => false,
+        }
+    }
+
+    pub(super) fn link(&self) -> Option<Link> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Told(hash, candidate) => Some(Link {
+                hash: *hash,
+                region: candidate.item.region,
+                page: candidate.item.page,
+                pages: candidate.item.pages,
+                record: candidate.record.clone(),
+            }),
+            Place::Disk(stored) => Some(Link::of(stored)),
+        }
+    }
+}
+
+/// Where a part is.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In memory, on its way to disk.
+    Memory(Arc<Chunks>),
+    /// On disk, under this hash; what its record tells has not been read yet.
+    Told(u64, Candidate),
+    /// On disk.
+    Disk(Arc<Stored>),
+}
+
+/// A record of an object, by its place.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) hash: u64,
+    pub(super) region: u32,
+    pub(super) page: u32,
+    pub(super) pages: u32,
+    /// What is known of it, if that is at hand.
+    pub(super) record: Option<Arc<Record>>,
+}
+
+impl Link {
+    pub(super) fn of(stored: &Stored) -> Self {
+        let record = &stored.record;
+        Self {
+            hash: record.hash,
+            region: record.region,
+            page: record.page,
+            pages: record.header.pages().unwrap_or(0),
+            record: Some(Arc::clone(record)),
+        }
+    }
+}
 
 impl Engine {
     /// Adds bytes to an object, and has a part of it written if it is time for that.

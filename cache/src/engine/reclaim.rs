@@ -8,7 +8,7 @@ use super::{
     choice::here,
     format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Stream},
     index::Item,
-    log::{Log, Room, WRITE_BYTES},
+    log::{Log, Room},
     record::{PIECE_BYTES, pad},
     state::{Why, bytes_of},
     stored::{Record, Stored},
@@ -19,6 +19,8 @@ use super::{
 const REINSERTION_SHARE: u64 = 64;
 /// Regions emptied at most for one that is needed.
 const EVACUATIONS_MAX: usize = 16;
+/// Bytes of a record that is carried over written at once.
+const WRITE_BYTES: usize = 256 * 1024;
 
 impl Log {
     /// Finds room for a record in the open region of `stream`, or opens another one.

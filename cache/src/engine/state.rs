@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    body::{Body, Link},
+    body::Body,
     budget::WriteBudget,
     format::{Entry, Geometry, PAGE_BYTES, Role},
     ghost::Ghost,
     hot::Hot,
     index::{Hash48, Index, Item},
+    parts::Link,
     recency::Recency,
     regions::{Lease, Regions, Use},
     stored::Record,
