@@ -45,6 +45,15 @@ pub(crate) struct Body {
     progress: Notify,
 }
 
+/// By what one object is told from all others.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) key: Key,
+    /// The hash of the key on disk.
+    pub(super) hash: u64,
+    pub(super) birth: u64,
+}
+
 /// How an object was used before it got its place in the index.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LastUse {
@@ -94,35 +103,30 @@ impl Body {
     }
 
     /// An object without a byte, paid for by `charge`.
-    pub(super) fn growing(
-        (key, hash, birth): (Key, u64, u64),
-        class: Class,
-        metadata: Bytes,
-        charge: Charge,
-    ) -> Self {
+    pub(super) fn growing(name: Name, class: Class, metadata: Bytes, charge: Charge) -> Self {
         let rest = Rest::Growing(Chunks::new(charge));
-        Self::new((key, hash, birth), class, metadata, (Vec::new(), rest))
+        Self::new(name, class, metadata, Vec::new(), rest)
     }
 
     /// An object that was found on disk.
     pub(super) fn found(head: Arc<Stored>, parts: Vec<Part>) -> Self {
         let header = &head.record.header;
-        let name = (header.key.clone(), head.record.hash, header.chain.birth);
+        let name = Name {
+            key: header.key.clone(),
+            hash: head.record.hash,
+            birth: header.chain.birth,
+        };
         let (class, metadata) = (header.class, header.metadata.clone());
         let is_checked = head.record.is_verified() && !parts.iter().any(Part::is_in_doubt);
-        let body = Self::new(name, class, metadata, (parts, Rest::Stored(head)));
+        let body = Self::new(name, class, metadata, parts, Rest::Stored(head));
         Self {
             checked: OnceCell::new_with(is_checked.then_some(())),
             ..body
         }
     }
 
-    fn new(
-        (key, hash, birth): (Key, u64, u64),
-        class: Class,
-        metadata: Bytes,
-        (parts, rest): (Vec<Part>, Rest),
-    ) -> Self {
+    fn new(name: Name, class: Class, metadata: Bytes, parts: Vec<Part>, rest: Rest) -> Self {
+        let Name { key, hash, birth } = name;
         let state = State {
             parts,
             may_spill: true,

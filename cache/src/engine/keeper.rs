@@ -177,8 +177,8 @@ impl Keeper {
     fn write_part(&mut self, body: &Arc<Body>, number: u32, chunks: &Chunks) -> bool {
         let key = Key::of_part(body.birth, number);
         let hash = self.engine.hash(&key);
-        let header = self.header(key, body.key.as_str().as_bytes(), (body.class, chunks));
-        let Some(record) = self.put(body, (header, hash), chunks) else {
+        let header = self.header(key, body.key.as_str().as_bytes(), body.class, chunks);
+        let Some(record) = self.put(body, header, hash, chunks) else {
             return false;
         };
         self.engine.ledger.parts_written.add_one();
@@ -196,7 +196,7 @@ impl Keeper {
     /// Puts the rest of an object on disk, all parts of which are there.
     fn store(&mut self, body: &Arc<Body>) -> Option<Arc<Record>> {
         let chunks = body.chunks()?;
-        let mut header = self.header(body.key.clone(), &body.metadata, (body.class, &chunks));
+        let mut header = self.header(body.key.clone(), &body.metadata, body.class, &chunks);
         let part_bytes = body.part_bytes();
         if !part_bytes.is_empty() {
             if !self.engine.lock().holds(&body.part_links()) {
@@ -208,10 +208,10 @@ impl Keeper {
                 part_bytes,
             };
         }
-        self.put(body, (header, body.hash), &chunks)
+        self.put(body, header, body.hash, &chunks)
     }
 
-    fn header(&self, key: Key, metadata: &[u8], (class, chunks): (Class, &Chunks)) -> Header {
+    fn header(&self, key: Key, metadata: &[u8], class: Class, chunks: &Chunks) -> Header {
         let mut sums = PieceSums::default();
         chunks.iter().for_each(|bytes| sums.update(bytes));
         Header {
@@ -233,7 +233,8 @@ impl Keeper {
     fn put(
         &mut self,
         body: &Body,
-        (header, hash): (Header, u64),
+        header: Header,
+        hash: u64,
         chunks: &Chunks,
     ) -> Option<Arc<Record>> {
         let is_back = self.engine.lock().ghost.knows(body.hash);
@@ -252,7 +253,7 @@ impl Keeper {
             }
             return None;
         };
-        let record = self.log.append(room, header, (hash, chunks)).ok()?;
+        let record = self.log.append(room, header, hash, chunks).ok()?;
         let ledger = &self.engine.ledger;
         ledger.bytes_admitted.add(record.header.body_bytes);
         let mut state = self.engine.lock();

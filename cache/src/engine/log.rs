@@ -119,7 +119,8 @@ impl Log {
         &mut self,
         room: Room,
         mut header: Header,
-        (hash, chunks): (u64, &Chunks),
+        hash: u64,
+        chunks: &Chunks,
     ) -> Result<Arc<Record>, weir_hal::Error> {
         header.sequence = self.next_sequence;
         header.generation = self.generation(room.stream);
@@ -157,8 +158,8 @@ impl Log {
         self.failures = 0;
         let written_bytes = u64::from(pages) * PAGE_BYTES;
         self.engine.lock().budget.spend(written_bytes);
-        let place = (self.geometry(), room.region, room.page);
-        Arc::new(Record::written(header, hash, place))
+        let at = self.geometry().address(room.region, room.page);
+        Arc::new(Record::written(header, hash, at))
     }
 
     pub(super) fn generation(&self, stream: Stream) -> u64 {

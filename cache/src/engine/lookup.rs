@@ -135,8 +135,8 @@ impl Engine {
     pub(super) fn take_in(&self, hash: u64, candidate: &Candidate, head: Head) -> Arc<Record> {
         let Head { header, body } = head;
         let item = &candidate.item;
-        let place = (self.geometry, item.region, item.page);
-        let record = Arc::new(Record::new(header, hash, place, !item.is_unverified));
+        let at = self.geometry.address(item.region, item.page);
+        let record = Arc::new(Record::new(header, hash, at, !item.is_unverified));
         // A damaged body is met, and told, by whoever reads it.
         let body = body.and_then(|body| record.compare(body, 0).ok());
         self.lock().hot.keep(candidate.hash, &record, body);

@@ -74,17 +74,17 @@ use bytes::Bytes;
 use weir_hal::{Clock, Disk, File};
 
 pub use self::inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
+use self::{
+    body::Name, budget::WriteBudget, claim::Claim, cold::ColdReaders, format::Geometry,
+    hash::Secret, keeper::Keeper, ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use,
+    scrub::Scrub, state::State,
+};
 pub(crate) use self::{
     body::{Body, Sight},
     reading::Source,
     record::PIECE_BYTES,
     regions::Lease,
     stored::Stored,
-};
-use self::{
-    budget::WriteBudget, claim::Claim, cold::ColdReaders, format::Geometry, hash::Secret,
-    keeper::Keeper, ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use, scrub::Scrub,
-    state::State,
 };
 use crate::{Class, Classes, Config, Counters, Error, Key};
 
@@ -209,8 +209,11 @@ impl Engine {
         let Some(charge) = self.ledger.memory.reserve(overhead_bytes) else {
             return Err(self.refuse_memory());
         };
-        let birth = self.next_birth.fetch_add(1, Ordering::Relaxed);
-        let name = (key.clone(), self.hash(key), birth);
+        let name = Name {
+            key: key.clone(),
+            hash: self.hash(key),
+            birth: self.next_birth.fetch_add(1, Ordering::Relaxed),
+        };
         let body = Arc::new(Body::growing(name, class, metadata, charge));
         let mut state = self.lock();
         if state.is_closed {

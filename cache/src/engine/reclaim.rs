@@ -131,18 +131,18 @@ impl Log {
         };
         state.regions.release(region);
         drop(state);
-        self.let_go((region, generation), &evicted);
+        self.let_go(region, generation, &evicted);
         self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation));
         true
     }
 
     /// Counts what was evicted with a region, and lets go of what belonged to it elsewhere.
-    fn let_go(&self, (region, generation): (u32, u64), evicted: &[Item]) {
+    fn let_go(&self, region: u32, generation: u64, evicted: &[Item]) {
         let objects = evicted.iter().filter(|item| item.role != Role::Part);
         self.engine.ledger.evictions.add(objects.count() as u64);
         for item in evicted.iter().filter(|item| item.role != Role::Whole) {
-            let place = (self.geometry(), region, item.page);
-            let header = Record::read_header(&*self.engine.file, place, Some(generation));
+            let at = self.geometry().address(region, item.page);
+            let header = Record::read_header(&*self.engine.file, at, Some(generation));
             if let Ok(Some(header)) = header {
                 self.engine.break_chain(&header);
             }
@@ -172,11 +172,11 @@ impl Log {
 
     /// Reads the head of a record.
     fn record_at(&self, region: u32, page: u32, hash: u64) -> Option<Arc<Record>> {
-        let place = (self.geometry(), region, page);
+        let at = self.geometry().address(region, page);
         let generation = self.engine.lock().regions.region(region).generation;
-        let header = Record::read_header(&*self.engine.file, place, Some(generation));
+        let header = Record::read_header(&*self.engine.file, at, Some(generation));
         let header = header.ok().flatten().filter(|header| !header.is_dead)?;
-        Some(Arc::new(Record::new(header, hash, place, false)))
+        Some(Arc::new(Record::new(header, hash, at, false)))
     }
 
     /// Writes a record again, into the region of the reinserted.

@@ -111,7 +111,7 @@ impl Survey<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut window = Window::default();
         while page < pages {
-            let header = self.header(&mut window, (region, page), generation);
+            let header = self.header(&mut window, region, page, generation);
             let fitting = header.and_then(|header| {
                 let length = header.pages().filter(|length| *length <= pages - page)?;
                 // Left over from before a former power cut.
@@ -153,12 +153,13 @@ impl Survey<'_> {
     fn header(
         &self,
         window: &mut Window,
-        (region, page): (u32, u32),
+        region: u32,
+        page: u32,
         generation: Option<u64>,
     ) -> Option<Header> {
-        let place = (self.geometry(), region, page);
+        let at = self.geometry().address(region, page);
         let read = || {
-            Record::read_header(self.file, place, generation)
+            Record::read_header(self.file, at, generation)
                 .ok()
                 .flatten()
         };

@@ -21,6 +21,15 @@ pub(in crate::engine) struct Geometry {
     pub(in crate::engine) regions: u32,
 }
 
+/// Where a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Address {
+    pub(in crate::engine) region: u32,
+    pub(in crate::engine) page: u32,
+    /// The same, in bytes from the start of the store.
+    pub(in crate::engine) offset: u64,
+}
+
 impl Geometry {
     /// Bytes a region may have: 16 KiB to 128 MiB, in powers of two.
     pub(in crate::engine) const REGION_BYTES_MIN: u64 = 16 << 10;
@@ -93,6 +102,15 @@ impl Geometry {
     /// Where in the store a page of a region lies.
     pub(in crate::engine) fn page_offset(self, region: u32, page: u32) -> u64 {
         self.region_offset(region) + u64::from(page) * PAGE_BYTES
+    }
+
+    /// The same as an address.
+    pub(in crate::engine) fn address(self, region: u32, page: u32) -> Address {
+        Address {
+            region,
+            page,
+            offset: self.page_offset(region, page),
+        }
     }
 
     pub(in crate::engine) fn region_pages(self) -> u32 {

@@ -14,7 +14,7 @@ mod super_block;
 
 pub(super) use self::{
     entry::{ENTRY_BYTES, ENTRY_KILLED, Entry, Role},
-    geometry::{Geometry, REGIONS_MAX},
+    geometry::{Address, Geometry, REGIONS_MAX},
     slot::{
         SLOT_ENTRIES, STREAMS, Slot, SlotState, Stream, decode_footer, encode_footer, footer_pages,
         killed_offset,

@@ -274,14 +274,14 @@ impl Inspection {
     /// Reads the head of a record; `None` if it has gone.
     fn meet(&self, recorded: &Recorded) -> Result<Option<Held>, Lost> {
         let Recorded { region, entry } = *recorded;
-        let place = (self.told.geometry, region, entry.page);
+        let at = self.told.geometry.address(region, entry.page);
         let generation = self.regions[region as usize].generation;
-        let flaw = match Record::read_header(&*self.file, place, Some(generation)) {
+        let flaw = match Record::read_header(&*self.file, at, Some(generation)) {
             Ok(Some(header)) if header.is_dead => return Ok(None),
             Ok(Some(header)) if header.pages() == Some(entry.pages) => {
                 if let Some(parts) = self.parts_of(&header) {
                     return Ok(Some(Held {
-                        record: Record::new(header, entry.hash, place, false),
+                        record: Record::new(header, entry.hash, at, false),
                         recorded: *recorded,
                         parts,
                     }));
@@ -290,7 +290,7 @@ impl Inspection {
             }
             Ok(_) => Flaw::Header,
             Err(source) => Flaw::Unreadable {
-                offset: self.told.geometry.page_offset(region, entry.page),
+                offset: at.offset,
                 source,
             },
         };
@@ -319,8 +319,8 @@ impl Inspection {
                 return true;
             }
         }
-        let place = (self.told.geometry, region, entry.page);
-        let header = Record::read_header(&*self.file, place, Some(seen.generation));
+        let at = self.told.geometry.address(region, entry.page);
+        let header = Record::read_header(&*self.file, at, Some(seen.generation));
         let is_dead = header.is_ok_and(|header| header.is_some_and(|header| header.is_dead));
         let was_last = seen.usage == Some(SlotState::Open) && seen.last_page <= entry.page;
         is_dead || was_last && self.condition() == Condition::InUse

@@ -77,14 +77,12 @@ impl Inspection {
                 page += entry.pages;
                 continue;
             }
-            let place = (geometry, slot.region, page);
+            let at = geometry.address(slot.region, page);
             let mut head = [0; RECORD_HEAD_BYTES];
-            let filled = self
-                .file
-                .read_at(&mut head, geometry.page_offset(slot.region, page));
+            let filled = self.file.read_at(&mut head, at.offset);
             let generation = filled.ok().and_then(|_| Header::generation_told(&head));
             let is_damaged = generation == Some(slot.generation)
-                && matches!(Record::read_header(&*self.file, place, None), Ok(None));
+                && matches!(Record::read_header(&*self.file, at, None), Ok(None));
             if is_damaged {
                 let region = slot.region;
                 let entry = Entry {
