@@ -1,4 +1,5 @@
-//! The object store: complete objects on disk, objects still being written in memory.
+//! The object store: complete objects on disk; those still being written in memory, and in parts
+//! on disk as well if they are long.
 //!
 //! An object is born by [`Store::begin`], grows by [`Writer::append`] and becomes permanent by
 //! [`Writer::commit`]. Readers may follow it from its first byte while it grows; they end well
@@ -17,8 +18,8 @@ mod object;
 mod store;
 
 pub use class::{Admission, Class, ClassRules, Classes};
-pub use engine::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
+pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};
-pub use store::{Config, Counters, Pin, Store, Writer};
+pub use store::{Config, Pin, Store, Writer};

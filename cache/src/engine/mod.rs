@@ -73,7 +73,6 @@ use std::{
 use bytes::Bytes;
 use weir_hal::{Clock, Disk, File};
 
-pub use self::inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
 use self::{
     body::Name, budget::WriteBudget, claim::Claim, cold::ColdReaders, format::Geometry,
     hash::Secret, keeper::Keeper, ledger::Ledger, record::METADATA_BYTES_MAX, regions::Use,
@@ -86,7 +85,11 @@ pub(crate) use self::{
     regions::Lease,
     stored::Stored,
 };
-use crate::{Class, Classes, Config, Counters, Error, Key};
+pub use self::{
+    inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total},
+    ledger::Counters,
+};
+use crate::{Class, Classes, Config, Error, Key};
 
 /// How long what was written may stay undurable.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -286,47 +289,23 @@ impl Engine {
     pub(crate) fn counters(&self) -> Counters {
         let ledger = &self.ledger;
         let state = self.lock();
-        Counters {
+        ledger.read(Counters {
             objects: state.objects(),
             bytes: state.record_bytes,
             bytes_max: u64::from(self.geometry.regions) * self.geometry.region_bytes,
+            regions: self.geometry.regions.into(),
+            regions_used: state.regions_used(),
+            regions_bad: state.regions.count(Use::Bad) as u64,
+            is_offline: state.is_offline.into(),
+            index_bytes: state.index.memory_bytes() as u64,
             memory_bytes: ledger.memory.used(),
             memory_bytes_max: ledger.memory.bytes_max(),
-            index_bytes: state.index.memory_bytes() as u64,
             hot_bytes: state.hot.bytes(),
             hot_bytes_max: state.hot.bytes_max(),
             hot_hits: state.hot.hits(),
             hot_evictions: state.hot.evictions(),
-            pieces_warm: ledger.pieces_warm.value(),
-            pieces_cold: ledger.pieces_cold.value(),
-            pieces_ahead: ledger.pieces_ahead.value(),
-            regions: self.geometry.regions.into(),
-            regions_used: state.regions_used(),
-            regions_bad: state.regions.count(Use::Bad) as u64,
-            is_offline: state.is_offline,
-            hits: ledger.hits.value(),
-            misses: ledger.misses.value(),
-            commits: ledger.commits.value(),
-            aborts: ledger.aborts.value(),
-            evictions: ledger.evictions.value(),
-            reinsertions: ledger.reinsertions.value(),
-            read_errors: ledger.read_errors.value(),
-            write_errors: ledger.write_errors.value(),
-            refused_no_space: ledger.refused_no_space.value(),
-            refused_no_memory: ledger.refused_no_memory.value(),
-            refused_admission: ledger.refused_admission.value(),
-            refused_write_budget: ledger.refused_write_budget.value(),
-            expired: ledger.expired.value(),
-            recovered: ledger.recovered.value(),
-            discarded: ledger.discarded.value(),
-            syncs: ledger.syncs.value(),
-            parts_written: ledger.parts_written.value(),
-            bytes_admitted: ledger.bytes_admitted.value(),
-            bytes_written: ledger.bytes_written.value(),
-            scrubbed_bytes: ledger.scrubbed_bytes.value(),
-            scrub_passes: ledger.scrub_passes.value(),
-            scrub_errors: ledger.scrub_errors.value(),
-        }
+            ..Counters::default()
+        })
     }
 
     pub(crate) fn flush(&self, within: Duration) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     body::Body,
     budget::WriteBudget,
-    format::{Entry, Geometry, PAGE_BYTES, Role},
+    format::{Entry, Geometry, PAGE_BYTES, Role, SLOT_ENTRIES},
     ghost::Ghost,
     hot::Hot,
     index::{Hash48, Index, Item},
@@ -18,7 +18,7 @@ use super::{
 use crate::class::CLASSES;
 
 /// Objects reckoned with in a region: as many as its slot holds.
-const OBJECTS_A_REGION: usize = super::format::SLOT_ENTRIES;
+const OBJECTS_A_REGION: usize = SLOT_ENTRIES;
 
 /// The state of a store.
 #[derive(Debug)]
@@ -34,10 +34,10 @@ pub(super) struct State {
     pub(super) kills: Vec<Kill>,
     /// Bytes of all records that can be found.
     pub(super) record_bytes: u64,
-    /// Records in the index that are parts of objects.
-    parts: usize,
     /// The same for each class.
     pub(super) class_bytes: [u64; CLASSES],
+    /// Records in the index that are parts of objects.
+    parts: usize,
     pub(super) is_closed: bool,
     /// It is time to make durable what is not.
     pub(super) is_due: bool,
@@ -77,6 +77,7 @@ pub(super) struct Candidate {
 }
 
 impl State {
+    /// Of a store of which nothing is known yet.
     pub(super) fn new(geometry: Geometry, memory_bytes_max: u64, budget: WriteBudget) -> Self {
         Self {
             table: Table::default(),
@@ -88,8 +89,8 @@ impl State {
             hot: Hot::new(memory_bytes_max),
             kills: Vec::new(),
             record_bytes: 0,
-            parts: 0,
             class_bytes: [0; CLASSES],
+            parts: 0,
             is_closed: false,
             is_due: false,
             is_offline: false,
