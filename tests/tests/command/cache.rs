@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -12,9 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use weir_cache::{Class, Config, Key, Store};
 use weir_hal::linux;
-use weir_tests::process::weir_binary;
 
-use super::{file, folder, plain, text, weir};
+use super::{file, folder, plain, text, weir, weir_to_nobody};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -184,13 +182,7 @@ fn list_is_one_object_a_line() {
 #[test]
 fn a_list_whose_reader_has_seen_enough_is_no_failure() {
     let (_folder, cache) = filled();
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    drop(reader);
-    let output = Command::new(weir_binary())
-        .args(["cache", "list", "--path", plain(&cache)])
-        .stdout(writer)
-        .output()
-        .expect("weir runs");
+    let output = weir_to_nobody(&["cache", "list", "--path", plain(&cache)]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }

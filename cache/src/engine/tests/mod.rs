@@ -1,5 +1,45 @@
 //! The engine, met through the public interface, on a simulated disk.
 
+/// The acts that a disk made of another one leaves to it, all but `open` and `create_directory`.
+macro_rules! left_to {
+    ($disk:ident) => {
+        fn kind(&self, path: &std::path::Path) -> Result<weir_hal::FileKind, weir_hal::Error> {
+            self.$disk.kind(path)
+        }
+
+        fn list(
+            &self,
+            path: &std::path::Path,
+        ) -> Result<Vec<weir_hal::DirectoryEntry>, weir_hal::Error> {
+            self.$disk.list(path)
+        }
+
+        fn rename(
+            &self,
+            from: &std::path::Path,
+            to: &std::path::Path,
+        ) -> Result<(), weir_hal::Error> {
+            self.$disk.rename(from, to)
+        }
+
+        fn remove(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.remove(path)
+        }
+
+        fn remove_directory(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.remove_directory(path)
+        }
+
+        fn sync_directory(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.sync_directory(path)
+        }
+
+        fn usage(&self, path: &std::path::Path) -> Result<weir_hal::DiskUsage, weir_hal::Error> {
+            self.$disk.usage(path)
+        }
+    };
+}
+
 mod classes;
 mod faults;
 mod follow;
