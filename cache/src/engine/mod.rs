@@ -24,6 +24,16 @@
 //!
 //! An object that is long, or grows while memory is short, is written in parts: see [`parts`].
 //!
+//! ```text
+//! bytes on disk      format, record, hash
+//! one object         body, chunks, parts, stored
+//! all objects        state: table, index, regions, recency, ghost, hot; ledger
+//! writing            keeper: admission, budget; log: reclaim, choice, kills, failures
+//! finding, reading   lookup, head; reading, cold
+//! starting           claim, survey, recovery, crew
+//! looking            inspection, scrub
+//! ```
+//!
 //! Refuses: objects of more than 1,024 parts.
 
 mod admission;
