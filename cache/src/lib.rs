@@ -1,4 +1,5 @@
-//! The object store: complete objects on disk, objects still being written in memory.
+//! The object store: complete objects on disk; those still being written in memory, and in parts
+//! on disk as well if they are long.
 //!
 //! An object is born by [`Store::begin`], grows by [`Writer::append`] and becomes permanent by
 //! [`Writer::commit`]. Readers may follow it from its first byte while it grows; they end well
@@ -9,14 +10,16 @@
 //! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
 //! who leaves what it wants back in the opaque `metadata` of each object.
 
+mod class;
 mod engine;
 mod error;
 mod key;
 mod object;
 mod store;
 
-pub use engine::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
+pub use class::{Admission, Class, ClassRules, Classes};
+pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};
-pub use store::{Class, Config, Counters, Pin, Store, Writer};
+pub use store::{Config, Pin, Store, Writer};

@@ -1,4 +1,4 @@
-//! The store as its users see it: configuration, objects coming and going, pins, counters.
+//! The store as its users see it: configuration, objects coming and going, pins.
 
 use std::{
     fmt::{self, Debug},
@@ -11,25 +11,9 @@ use bytes::Bytes;
 use weir_hal::{Clock, Disk};
 
 use crate::{
-    Error, Key, Object,
-    engine::{Body, Engine, Running},
+    Class, Classes, Error, Key, Object,
+    engine::{Body, Counters, Engine, Running},
 };
-
-/// How long an object is likely to be wanted.
-///
-/// Objects of one class share regions. Room is made in the order low, medium, high, live; within
-/// a class a region at a time, where what is used goes last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// A Media Segment of a live window.
-    Live,
-    /// What many are expected to ask for.
-    High,
-    /// What some are expected to ask for.
-    Medium,
-    /// What may never be asked for again.
-    Low,
-}
 
 /// Where a store keeps its objects, and how much of everything it may take.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,85 +37,14 @@ pub struct Config {
     /// Bytes a second at which what is on disk is read and compared with its sums, for rot that
     /// nobody would meet until it is too late; 0 for not at all.
     pub scrub_bytes_per_s: u64,
+    /// What the classes are promised.
+    pub classes: Classes,
+    /// Bytes that may be written in a day, an hour's worth at once; `None`: as many as come.
+    ///
+    /// Beyond it live segments alone are written, and what must be to keep a pinned object.
+    pub write_bytes_a_day: Option<u64>,
     /// Whether whatever is at `path` is formatted, and lost, instead of opened.
     pub is_format_allowed: bool,
-}
-
-/// What a store holds now and has done since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Complete objects.
-    pub objects: u64,
-    /// Bytes of records that can be found, in pages of 4 KiB.
-    pub bytes: u64,
-    /// Bytes of all regions.
-    pub bytes_max: u64,
-    /// Bytes of objects being written or not yet on disk.
-    pub memory_bytes: u64,
-    /// The limit of `memory_bytes`.
-    pub memory_bytes_max: u64,
-    /// Bytes of memory of the index.
-    pub index_bytes: u64,
-    /// Bytes of heads of records and of small objects that are kept at hand.
-    pub hot_bytes: u64,
-    /// The limit of `hot_bytes`.
-    pub hot_bytes_max: u64,
-    /// Heads and small objects that were wanted and at hand.
-    pub hot_hits: u64,
-    /// Heads and small objects that went to make room for others.
-    pub hot_evictions: u64,
-    /// Pieces of 256 KiB given out of the page cache.
-    pub pieces_warm: u64,
-    /// Pieces of 256 KiB that were read from the device, or whose sum was still to be compared.
-    pub pieces_cold: u64,
-    /// Pieces of 256 KiB read before they were wanted.
-    pub pieces_ahead: u64,
-    /// Regions of the store.
-    pub regions: u64,
-    /// Regions that hold records.
-    pub regions_used: u64,
-    /// Regions that are not written any more because the device failed in them.
-    pub regions_bad: u64,
-    /// Whether the device failed so often that nothing is written until the next start.
-    pub is_offline: bool,
-    /// Calls of [`Store::find`] and [`Store::get`] that found an object.
-    pub hits: u64,
-    /// Calls of [`Store::find`] and [`Store::get`] that found none.
-    pub misses: u64,
-    /// Objects completed.
-    pub commits: u64,
-    /// Objects given up by their writers.
-    pub aborts: u64,
-    /// Objects removed to make room, or by [`Store::evict`].
-    pub evictions: u64,
-    /// Objects written again because they were wanted when their region was reused.
-    pub reinsertions: u64,
-    /// Reads from disk that failed or met damage.
-    pub read_errors: u64,
-    /// Writes and syncs on disk that failed.
-    pub write_errors: u64,
-    /// Objects not written because nothing could be evicted for them.
-    pub refused_no_space: u64,
-    /// Calls of [`Store::begin`] and [`Writer::append`] refused because memory was full.
-    pub refused_no_memory: u64,
-    /// Objects found when the store was opened.
-    pub recovered: u64,
-    /// Of these, how many were superseded by others.
-    pub discarded: u64,
-    /// Times that what was written was made durable.
-    pub syncs: u64,
-    /// Parts of long objects written while the rest was still in memory.
-    pub parts_written: u64,
-    /// Bytes of bodies written for the first time.
-    pub bytes_admitted: u64,
-    /// Bytes of all writes to the disk.
-    pub bytes_written: u64,
-    /// Bytes read in search of rot.
-    pub scrubbed_bytes: u64,
-    /// Times that all of the store was read so.
-    pub scrub_passes: u64,
-    /// Objects found damaged or unreadable so, and dropped.
-    pub scrub_errors: u64,
 }
 
 /// A store of objects. Clones are the same store; the last one dropped closes it.
@@ -231,7 +144,7 @@ impl Store {
     /// evicted by now and not being read would stay away. Blocks.
     ///
     /// Returns false if that took longer than `within`, or if some object lives in memory alone
-    /// because the disk is full or failed.
+    /// because the disk is full or failed, or the object was not admitted to it.
     pub fn flush(&self, within: Duration) -> bool {
         self.engine().flush(within)
     }
@@ -268,6 +181,11 @@ enum WriterState {
 }
 
 impl Writer {
+    /// The object, for whoever has it written and serves it: no use of it is counted.
+    pub fn object(&self) -> Object {
+        Object::new(Arc::clone(&self.engine), Arc::clone(&self.body))
+    }
+
     /// Adds bytes at the end, without a copy. Never blocks.
     ///
     /// Memory is charged for the length of `bytes`: a small slice keeps all of a larger buffer

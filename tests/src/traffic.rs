@@ -9,19 +9,22 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use weir_cache::{Class, Counters, Key, Store};
-use weir_hal::sim::Generator;
+use weir_cache::{Class, Config, Counters, Error, Key, Store};
+use weir_hal::sim::{self, Generator};
 
 /// Requests of each trace.
 pub const REQUESTS: u64 = 60_000;
 /// Bytes of the store that they are made for: a part of all objects fits.
-pub const STORE_BYTES: u64 = 96 << 20;
+const STORE_BYTES: u64 = 96 << 20;
 /// Bytes of a region that keep the proportions of larger stores.
-pub const REGION_BYTES: u64 = 512 << 10;
+const REGION_BYTES: u64 = 512 << 10;
+/// Bytes of objects that are not on disk yet.
+const MEMORY_BYTES: usize = 16 << 20;
 
 const PAGE: u64 = 4096;
 /// Misses between two flushes, so that memory is never full.
@@ -147,9 +150,9 @@ fn scan() -> Vec<Request> {
     (0..REQUESTS).map(request).collect()
 }
 
-/// Hits of a list of `bytes_max` that evicts from its old end; an LRU moves what it hits to the
-/// young end.
-pub fn list_hits(trace: &[Request], bytes_max: u64, is_lru: bool) -> u64 {
+/// Hits of a list as large as the store that evicts from its old end; an LRU moves what it hits to
+/// the young end.
+pub fn list_hits(trace: &[Request], is_lru: bool) -> u64 {
     let (mut ages, mut order) = (BTreeMap::new(), BTreeMap::new());
     let (mut bytes, mut hits) = (0, 0);
     for (now, request) in trace.iter().enumerate() {
@@ -166,7 +169,7 @@ pub fn list_hits(trace: &[Request], bytes_max: u64, is_lru: bool) -> u64 {
         bytes += length;
         ages.insert(request.object, now);
         order.insert(now, (request.object, length));
-        while bytes > bytes_max {
+        while bytes > STORE_BYTES {
             let (_, (object, length)) = order.pop_first().expect("bytes are of objects");
             ages.remove(&object);
             bytes -= length;
@@ -175,8 +178,20 @@ pub fn list_hits(trace: &[Request], bytes_max: u64, is_lru: bool) -> u64 {
     hits
 }
 
-/// Asks a store for all, and puts in what it misses. Returns what it counted.
-pub fn store_counters(store: &Store, trace: &[Request]) -> Counters {
+/// Asks an empty store for all, and puts in what it misses. Returns what it counted.
+///
+/// # Errors
+/// If the store cannot be opened.
+pub fn store_counters(trace: &[Request]) -> Result<Counters, Error> {
+    let config = Config {
+        path: "/cache".into(),
+        bytes_max: STORE_BYTES,
+        memory_bytes_max: MEMORY_BYTES,
+        region_bytes: Some(REGION_BYTES),
+        ..Config::default()
+    };
+    let disk = Arc::new(sim::Disk::new(1));
+    let store = Store::open(disk, Arc::new(sim::Clock::manual()), &config)?;
     let mut misses = 0_u64;
     let mut window = VecDeque::new();
     for request in trace {
@@ -200,5 +215,5 @@ pub fn store_counters(store: &Store, trace: &[Request]) -> Counters {
             store.flush(PATIENCE);
         }
     }
-    store.counters()
+    Ok(store.counters())
 }

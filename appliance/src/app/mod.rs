@@ -78,6 +78,8 @@ pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
         bytes_max: cache.size.0,
         memory_bytes_max: usize::try_from(cache.memory.0).unwrap_or(usize::MAX),
         scrub_bytes_per_s: cache.scrub.0,
+        classes: cache.classes,
+        write_bytes_a_day: cache.write_budget.map(|budget| budget.0),
         ..weir_cache::Config::default()
     }
 }
@@ -104,7 +106,7 @@ pub async fn orders<M: Multicast>(
             }
             let restored = restore(store, &plan, board.clock.wall()).await;
             let face = Arc::new(live::Rendition::new(plan.rendition.name.clone()));
-            let publisher = Publisher::new(store.clone(), &channel.id, face, restored);
+            let publisher = Publisher::new(store.clone(), &plan, face, restored);
             renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
         }
         orders.push(ChannelOrder {

@@ -57,6 +57,7 @@ pub(super) struct Publisher {
     store: Store,
     live: Arc<live::Rendition>,
     channel: String,
+    class: Class,
     description: Description,
     bandwidth: BandwidthMeter,
     playlist: MediaPlaylist,
@@ -71,18 +72,19 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Goes on from what `restored` found of `channel`'s rendition `live`: a list that is found is
-    /// on air again at once.
+    /// Goes on from what `restored` found of the rendition `live` of `plan`: a list that is found
+    /// is on air again at once.
     pub(super) fn new(
         store: Store,
-        channel: &str,
+        plan: &Plan,
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
         let publisher = Self {
             store,
             live,
-            channel: channel.to_owned(),
+            channel: plan.channel.clone(),
+            class: plan.class,
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),
             playlist: restored.playlist,
@@ -97,6 +99,11 @@ impl Publisher {
             publisher.live.publish_playlist(publisher.document());
         }
         publisher
+    }
+
+    /// Gives segments that begin from now on another class.
+    pub(super) const fn set_class(&mut self, class: Class) {
+        self.class = class;
     }
 
     /// Goes on by `plan` with the same list for a stream that is received anew. The open segment
@@ -178,7 +185,7 @@ impl Publisher {
         let key = key(&segment_path(&self.channel, &self.live.name, sequence));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
         let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
-        self.writer = Some(self.store.begin(&key, Class::Live, Bytes::from(etag))?);
+        self.writer = Some(self.store.begin(&key, self.class, Bytes::from(etag))?);
         Ok(())
     }
 
@@ -248,7 +255,7 @@ impl Publisher {
     }
 
     fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {
-        let mut writer = self.store.begin(key, Class::Live, Bytes::new())?;
+        let mut writer = self.store.begin(key, self.class, Bytes::new())?;
         writer.append(document.body.clone())?;
         // Its pin is not needed: losing the list to eviction only costs a restart its window.
         drop(writer.commit()?);

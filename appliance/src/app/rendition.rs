@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tracing::{info, warn};
+use weir_cache::Class;
 use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         publisher::{Moment, Publisher},
         with_causes,
     },
-    config::{self, Source as SourceAddress, Transport},
+    config::{self, Priority, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
     live::{self, Report, State},
     receive::{Source, receive_buffer_bytes},
@@ -28,6 +29,8 @@ const SILENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) channel: String,
+    /// Of its segments, by the priority of the channel. A change of it disturbs nothing.
+    pub(super) class: Class,
     pub(super) rendition: config::Rendition,
     pub(super) rules: Rules,
     pub(super) window: usize,
@@ -49,6 +52,7 @@ impl Plan {
         let buffer = receive_buffer_bytes(config.receive.bitrate_bps_max, config.receive.stall);
         let plan = |rendition: &config::Rendition| Self {
             channel: channel.id.clone(),
+            class: class(channel.priority),
             rendition: rendition.clone(),
             rules: rules(&config.segment),
             window: config.segment.window,
@@ -101,6 +105,14 @@ fn rules(segment: &config::SegmentConfig) -> Rules {
     }
 }
 
+const fn class(priority: Priority) -> Class {
+    match priority {
+        Priority::High => Class::LiveHigh,
+        Priority::Medium => Class::Live,
+        Priority::Low => Class::LiveLow,
+    }
+}
+
 /// One rendition at work.
 #[derive(Debug)]
 pub(super) struct Rendition<M: Multicast> {
@@ -147,7 +159,9 @@ impl<M: Multicast> Rendition<M> {
 
     /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
     /// cut anew, in the same list.
-    pub(super) fn follow(self, plan: Plan) -> Self {
+    pub(super) fn follow(mut self, plan: Plan) -> Self {
+        self.plan.class = plan.class;
+        self.publisher.set_class(plan.class);
         if self.plan == plan {
             return self;
         }

@@ -5,7 +5,7 @@ use weir_cache::{Class, Key, Writer};
 use weir_hal::{Destination, MulticastSender, sim};
 
 use super::*;
-use crate::demux::PACKET_BYTES;
+use crate::{config::Priority, demux::PACKET_BYTES};
 
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
 const CLIP: &[u8] = include_bytes!("../demo/clip/144p.ts");
@@ -83,19 +83,22 @@ impl Rig {
         self.config = next;
     }
 
-    /// Takes all memory of the store but for a few bytes.
-    fn hog(&self) -> Writer {
+    /// Takes all memory of the store but for a few bytes, by objects that are too short to be
+    /// written in parts.
+    fn hog(&self) -> Vec<Writer> {
         assert!(self.store.flush(Duration::from_secs(10)));
-        let key = Key::new("/hog").expect("a name");
-        let mut writer = self
-            .store
-            .begin(&key, Class::Low, Bytes::new())
-            .expect("room");
-        let counters = self.store.counters();
-        let free = counters.memory_bytes_max - counters.memory_bytes;
-        let bytes = usize::try_from(free).expect("1 MiB") - 8 * 1024;
-        writer.append(Bytes::from(vec![0; bytes])).expect("room");
-        writer
+        let mut writers = Vec::new();
+        loop {
+            let counters = self.store.counters();
+            if counters.memory_bytes_max - counters.memory_bytes < 16 * 1024 {
+                return writers;
+            }
+            let key = Key::new(&format!("/hog/{}", writers.len())).expect("a name");
+            let writer = self.store.begin(&key, Class::Low, Bytes::new());
+            let mut writer = writer.expect("room");
+            writer.append(Bytes::from_static(&[0; 8192])).expect("room");
+            writers.push(writer);
+        }
     }
 
     fn playlist(&self) -> Option<String> {
@@ -215,4 +218,16 @@ async fn a_report_names_the_source_that_is_received_and_not_the_first_in_the_lis
     rig.play();
     let report = rig.live.channels()[0].renditions[0].report();
     assert_eq!(report.source, format!("udp://{GROUP}"));
+}
+
+#[test]
+fn segments_are_of_the_live_class_of_their_channel_s_priority() {
+    let mut config = config("target = \"1s\"");
+    let mut class = |priority| {
+        config.channels[0].priority = priority;
+        Plan::all(&config)[0].class
+    };
+    assert_eq!(class(Priority::High), Class::LiveHigh);
+    assert_eq!(class(Priority::Medium), Class::Live);
+    assert_eq!(class(Priority::Low), Class::LiveLow);
 }

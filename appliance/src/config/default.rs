@@ -61,6 +61,8 @@ impl Default for Cache {
             size,
             memory: ByteSize(64 << 20),
             scrub: scrub_for(size),
+            write_budget: None,
+            classes: weir_cache::Classes::default(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The configuration: TOML text in, checked values out, every mistake named at once.
 //!
 //! `Config::parse` takes the text apart with spans (`toml`), `section` walks its tables, `read`,
-//! `channel` and `route` know what the keys mean, and `mistake` gathers what is wrong. Source of
-//! the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and guessing.
+//! `cache`, `channel` and `route` know what the keys mean, and `mistake` gathers what is wrong.
+//! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
+//! guessing.
 
+mod cache;
 mod channel;
 mod default;
 mod load;

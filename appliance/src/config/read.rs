@@ -2,14 +2,13 @@
 
 use std::{
     net::{AddrParseError, IpAddr, SocketAddr},
-    path::PathBuf,
     time::Duration,
 };
 
 use super::{
     ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
+    cache::read_cache,
     channel::read_channels,
-    default::scrub_for,
     mistake::{Ledger, Place, quoted},
     route::read_pull,
     section::{Found, Section},
@@ -19,15 +18,11 @@ use super::{
 /// Addresses the data listener has at most.
 const LISTEN_MAX: usize = 16;
 
-/// Bytes a path or a name for people may have.
-const PATH_BYTES_MAX: usize = 1_024;
+/// Bytes a name for people may have.
 const NAME_BYTES_MAX: usize = 128;
 
 /// Letters an id may have: it is a part of URLs, headers and file names.
 const ID_BYTES_MAX: usize = 64;
-
-/// Below this a cache holds not even one segment of a radio channel.
-const CACHE_BYTES_MIN: u64 = 1 << 20;
 
 /// Reads the whole file. What is wrong is in the ledger, and at its default in the result.
 pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config {
@@ -98,28 +93,6 @@ fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -
         ledger.mistake(&place, text);
     }
     Management { listen }
-}
-
-fn read_cache(mut section: Section<'_>, ledger: &mut Ledger) -> Cache {
-    let default = Cache::default();
-    let path = section.text("path", absolute_path, ledger);
-    let size = section.text("size", cache_size, ledger);
-    let memory = section.text("memory", cache_size, ledger);
-    let scrub = section.text("scrub", ByteSize::parse, ledger);
-    let is_size_known = size.is_some() || !section.has("size");
-    section.finish(ledger);
-    let size = size.map_or(default.size, |size| size.value);
-    let excess = memory.as_ref().filter(|memory| memory.value > size);
-    if let Some(Found { value, place }) = excess.filter(|_| is_size_known) {
-        let text = format!("{value} is more than cache.size ({size}): lower it, or raise the size");
-        ledger.mistake(place, text);
-    }
-    Cache {
-        path: path.map_or(default.path, |path| path.value),
-        size,
-        memory: memory.map_or(default.memory.min(size), |memory| memory.value),
-        scrub: scrub.map_or(scrub_for(size), |scrub| scrub.value),
-    }
 }
 
 fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) -> SegmentConfig {
@@ -231,26 +204,6 @@ fn bitrate_in_range(text: &str) -> Result<u64, String> {
             quoted(text)
         ))
     }
-}
-
-fn cache_size(text: &str) -> Result<ByteSize, String> {
-    let size = ByteSize::parse(text)?;
-    if size.0 < CACHE_BYTES_MIN {
-        let min = ByteSize(CACHE_BYTES_MIN);
-        return Err(format!("{size} is too small: write at least {min}"));
-    }
-    Ok(size)
-}
-
-fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_fit = path.is_absolute() && text.len() <= PATH_BYTES_MAX && !text.contains('\0');
-    is_fit.then_some(path).ok_or_else(|| {
-        format!(
-            "{} is no absolute path: write one, from /, of at most {PATH_BYTES_MAX} bytes",
-            quoted(text)
-        )
-    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -42,7 +42,8 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen management cache path size memory scrub segment target window \
+    let all = "node name http listen management cache path size memory scrub write_budget \
+        live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
         sources interface program origin urls route";
     for key in all.split_whitespace() {
@@ -229,4 +230,20 @@ fn the_contract_is_accepted() {
         ]
     );
     assert_eq!(parsed.config.channels[0].renditions[0].sources.len(), 3);
+}
+
+#[test]
+fn reservations_leave_a_quarter_of_the_cache() {
+    let text = |high: &str| {
+        let tables = "[cache.low]\nreserve = \"4GiB\"\n[cache.high]\nreserve = ";
+        format!("cache.size = \"16GiB\"\n{SMALLEST}").replace("cache.size", "[cache]\nsize")
+            + &format!("{tables}\"{high}\"\n")
+    };
+    let config = accepted(&text("8GiB")).config;
+    assert_eq!(config.cache.classes.high.reserved_bytes, 8 << 30);
+    assert_eq!(
+        refused(&text("9GiB")),
+        "line 12: cache.high.reserve: the reservations add up to 13GiB: lower them to at most \
+         12GiB, three quarters of cache.size"
+    );
 }

@@ -82,6 +82,12 @@ pub struct Cache {
     /// Bytes a second at which what is on disk is searched for rot; 0 for never. Default: as much
     /// as reads `size` in 30 days, and at least 64 KiB.
     pub scrub: ByteSize,
+    /// Bytes written to disk in a day, beyond which live segments alone are; at least 1 MiB.
+    /// Default: no limit.
+    pub write_budget: Option<ByteSize>,
+    /// `[cache.live]`, `[cache.high]`, `[cache.medium]`, `[cache.low]`: what each class is
+    /// promised. The reservations leave a quarter of `size`. Default: weights 1, 4, 2 and 1.
+    pub classes: weir_cache::Classes,
 }
 
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.

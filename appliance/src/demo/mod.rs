@@ -169,6 +169,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             size: ByteSize(CACHE_BYTES),
             memory: ByteSize(CACHE_MEMORY_BYTES),
             scrub: ByteSize(0),
+            ..Cache::default()
         },
         segment: SegmentConfig {
             target: Duration::from_secs(2),

@@ -37,7 +37,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
             .iter()
             .map(|channel| ChannelHealth::of(channel, snapshot.taken))
             .collect(),
-        cache: rows(snapshot.store.values()),
+        cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
     })
 }

@@ -18,4 +18,4 @@ mod snapshot;
 
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
-pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status, StoreCounters};
+pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status};

@@ -127,7 +127,7 @@ impl Sampler {
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
             disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
             http,
-            store: watched.store.counters().into(),
+            store: watched.store.counters(),
         };
         self.last = Totals {
             at: now,

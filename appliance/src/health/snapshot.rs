@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use weir_hal::Wall;
 
 use crate::{
-    counter::counters,
+    counter::Row,
     live::{Channel, Report, State},
     serve,
 };
@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// Counters of the data listener.
     pub http: serve::Counters,
     /// Counters of the store.
-    pub store: StoreCounters,
+    pub store: weir_cache::Counters,
 }
 
 /// One channel at that moment.
@@ -94,6 +94,12 @@ impl Snapshot {
             .count()
     }
 
+    /// Counters of the store, in the order of their declaration.
+    pub fn store_rows(&self) -> impl Iterator<Item = (Row, u64)> {
+        let rows = self.store.rows();
+        rows.map(|(name, help, value)| (Row { name, help }, value))
+    }
+
     /// Bits received from all sources in the last second.
     pub fn input_bitrate_bps(&self) -> u64 {
         self.channels
@@ -145,137 +151,6 @@ impl RenditionSnapshot {
     }
 }
 
-counters! {
-    /// What the store holds now and has done since it was opened.
-    pub struct StoreCounters {
-        /// Complete objects.
-        objects,
-        /// Bytes of objects on disk.
-        bytes,
-        /// Bytes the store may hold on disk.
-        bytes_max,
-        /// Regions of the store: what is reused as a whole.
-        regions,
-        /// Regions that hold objects.
-        regions_used,
-        /// Regions given up because the device failed in them.
-        regions_bad,
-        /// 1 if the device failed so often that the store is in memory alone, else 0.
-        is_offline,
-        /// Bytes of memory that the index of the store takes.
-        index_bytes,
-        /// Bytes in memory: of objects being written, or not yet on disk.
-        memory_bytes,
-        /// Bytes the store may hold in memory.
-        memory_bytes_max,
-        /// Bytes of heads and small objects kept in memory.
-        hot_bytes,
-        /// The limit of `hot_bytes`.
-        hot_bytes_max,
-        /// Heads and small objects wanted and found in memory.
-        hot_hits,
-        /// Heads and small objects that left memory for others.
-        hot_evictions,
-        /// Pieces of 256 KiB served out of the page cache.
-        pieces_warm,
-        /// Pieces of 256 KiB that had to be read, or compared with their sums, to be served.
-        pieces_cold,
-        /// Pieces of 256 KiB read from the disk before they were asked for.
-        pieces_ahead,
-        /// Objects asked for and found.
-        hits,
-        /// Objects asked for and not found.
-        misses,
-        /// Objects completed.
-        commits,
-        /// Objects given up by their writers.
-        aborts,
-        /// Objects removed to make room.
-        evictions,
-        /// Objects written again because they were wanted when their region was reused.
-        reinsertions,
-        /// Reads from disk that failed or met damage.
-        read_errors,
-        /// Writes and syncs on disk that failed.
-        write_errors,
-        /// Objects not written because nothing could be removed for them.
-        refused_no_space,
-        /// Objects refused because the memory of the store was full.
-        refused_no_memory,
-        /// Objects found when the store was opened.
-        recovered,
-        /// Objects removed when the store was opened: superseded or damaged.
-        discarded,
-        /// Times that what was written was made durable.
-        syncs,
-        /// Parts of long objects written while the rest was still in memory.
-        parts_written,
-        /// Bytes of objects written for the first time.
-        bytes_admitted,
-        /// Bytes of all writes to the disk.
-        bytes_written,
-        /// Bytes read from disk and compared with their checksums, in search of rot.
-        scrubbed_bytes,
-        /// Times that all of the store was searched for rot.
-        scrub_passes,
-        /// Objects found damaged or unreadable by that search, and dropped.
-        scrub_errors,
-    }
-}
-
-/// Takes counters over by name. They are taken apart in full, so that one which is added there is
-/// missed here by the compiler.
-macro_rules! taken_over {
-    ($counters:expr, $($name:ident),+ $(,)?) => {{
-        let weir_cache::Counters { is_offline, $($name),+ } = $counters;
-        let is_offline = is_offline.into();
-        StoreCounters { is_offline, $($name),+ }
-    }};
-}
-
-impl From<weir_cache::Counters> for StoreCounters {
-    fn from(counters: weir_cache::Counters) -> Self {
-        taken_over!(
-            counters,
-            objects,
-            bytes,
-            bytes_max,
-            memory_bytes,
-            memory_bytes_max,
-            index_bytes,
-            hot_bytes,
-            hot_bytes_max,
-            hot_hits,
-            hot_evictions,
-            pieces_warm,
-            pieces_cold,
-            pieces_ahead,
-            regions,
-            regions_used,
-            regions_bad,
-            hits,
-            misses,
-            commits,
-            aborts,
-            evictions,
-            reinsertions,
-            read_errors,
-            write_errors,
-            refused_no_space,
-            refused_no_memory,
-            recovered,
-            discarded,
-            syncs,
-            parts_written,
-            bytes_admitted,
-            bytes_written,
-            scrubbed_bytes,
-            scrub_passes,
-            scrub_errors,
-        )
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -305,7 +180,7 @@ pub(crate) mod tests {
             cpu_usage_percent: Some(12.34),
             disk_usage_percent: None,
             http: serve::Counters::default(),
-            store: StoreCounters::default(),
+            store: weir_cache::Counters::default(),
         }
     }
 

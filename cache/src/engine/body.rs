@@ -14,7 +14,9 @@ use tokio::sync::{Notify, OnceCell, futures::Notified};
 
 use super::{
     chunks::Chunks,
+    index::USES_MAX,
     ledger::Charge,
+    parts::{Link, Part, Place},
     record::PARTS_MAX,
     state::Candidate,
     stored::{Record, Stored},
@@ -37,9 +39,27 @@ pub(crate) struct Body {
     /// Set when no record of it is in doubt: after an unclean stop they are compared with their
     /// sums before the first byte is read.
     pub(super) checked: OnceCell<()>,
+    last_use: Mutex<LastUse>,
     state: Mutex<State>,
     /// Wakes the readers whenever `state` changes.
     progress: Notify,
+}
+
+/// By what one object is told from all others.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) key: Key,
+    /// The hash of the key on disk.
+    pub(super) hash: u64,
+    pub(super) birth: u64,
+}
+
+/// How an object was used before it got its place in the index.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LastUse {
+    /// In ticks of [`super::recency::Recency`]; of the commit, if there was none since.
+    pub(super) tick: u16,
+    pub(super) uses: u8,
 }
 
 #[derive(Debug)]
@@ -57,36 +77,6 @@ enum Rest {
     Whole(Arc<Chunks>),
     Stored(Arc<Stored>),
     Aborted,
-}
-
-/// Some bytes of an object that are, or will be, a record of their own.
-#[derive(Debug)]
-pub(super) struct Part {
-    /// The offset in the object of the first byte behind it.
-    pub(super) end: u64,
-    pub(super) place: Place,
-}
-
-/// Where a part is.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// In memory, on its way to disk.
-    Memory(Arc<Chunks>),
-    /// On disk, under this hash; what its record tells has not been read yet.
-    Told(u64, Candidate),
-    /// On disk.
-    Disk(Arc<Stored>),
-}
-
-/// A record of an object, by its place.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) hash: u64,
-    pub(super) region: u32,
-    pub(super) page: u32,
-    pub(super) pages: u32,
-    /// What is known of it, if that is at hand.
-    pub(super) record: Option<Arc<Record>>,
 }
 
 /// What a reader finds at an offset.
@@ -113,35 +103,30 @@ impl Body {
     }
 
     /// An object without a byte, paid for by `charge`.
-    pub(super) fn growing(
-        (key, hash, birth): (Key, u64, u64),
-        class: Class,
-        metadata: Bytes,
-        charge: Charge,
-    ) -> Self {
+    pub(super) fn growing(name: Name, class: Class, metadata: Bytes, charge: Charge) -> Self {
         let rest = Rest::Growing(Chunks::new(charge));
-        Self::new((key, hash, birth), class, metadata, (Vec::new(), rest))
+        Self::new(name, class, metadata, Vec::new(), rest)
     }
 
     /// An object that was found on disk.
     pub(super) fn found(head: Arc<Stored>, parts: Vec<Part>) -> Self {
         let header = &head.record.header;
-        let name = (header.key.clone(), head.record.hash, header.chain.birth);
+        let name = Name {
+            key: header.key.clone(),
+            hash: head.record.hash,
+            birth: header.chain.birth,
+        };
         let (class, metadata) = (header.class, header.metadata.clone());
         let is_checked = head.record.is_verified() && !parts.iter().any(Part::is_in_doubt);
-        let body = Self::new(name, class, metadata, (parts, Rest::Stored(head)));
+        let body = Self::new(name, class, metadata, parts, Rest::Stored(head));
         Self {
             checked: OnceCell::new_with(is_checked.then_some(())),
             ..body
         }
     }
 
-    fn new(
-        (key, hash, birth): (Key, u64, u64),
-        class: Class,
-        metadata: Bytes,
-        (parts, rest): (Vec<Part>, Rest),
-    ) -> Self {
+    fn new(name: Name, class: Class, metadata: Bytes, parts: Vec<Part>, rest: Rest) -> Self {
+        let Name { key, hash, birth } = name;
         let state = State {
             parts,
             may_spill: true,
@@ -154,9 +139,21 @@ impl Body {
             hash,
             birth,
             checked: OnceCell::new_with(Some(())),
+            last_use: Mutex::default(),
             state: Mutex::new(state),
             progress: Notify::new(),
         }
+    }
+
+    /// Notes that the object was asked for, or committed.
+    pub(super) fn touch(&self, tick: u16, is_use: bool) {
+        let mut last = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
+        last.tick = tick;
+        last.uses = last.uses.saturating_add(u8::from(is_use)).min(USES_MAX);
+    }
+
+    pub(super) fn last_use(&self) -> LastUse {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds bytes at the end of a growing object. Returns how many there are now that belong to
@@ -333,6 +330,11 @@ impl Body {
         self.lock().parts.iter().filter_map(Part::link).collect()
     }
 
+    /// Whether a part of it is on disk.
+    pub(super) fn has_parts(&self) -> bool {
+        self.lock().parts.iter().any(|part| part.link().is_some())
+    }
+
     /// The head and all parts of an object on disk.
     pub(super) fn links(&self) -> Vec<Link> {
         let head = self.stored().map(|head| Link::of(&head));
@@ -423,48 +425,5 @@ impl State {
             place: Place::Memory(Arc::new(part)),
         });
         true
-    }
-}
-
-impl Part {
-    const fn chunks(&self) -> Option<&Arc<Chunks>> {
-        match &self.place {
-            Place::Memory(chunks) => Some(chunks),
-            Place::Told(..) | Place::Disk(_) => None,
-        }
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        match &self.place {
-            Place::Told(_, candidate) => candidate.item.is_unverified,
-            Place::Memory(_) | Place::Disk(_) => false,
-        }
-    }
-
-    fn link(&self) -> Option<Link> {
-        match &self.place {
-            Place::Memory(_) => None,
-            Place::Told(hash, candidate) => Some(Link {
-                hash: *hash,
-                region: candidate.item.region,
-                page: candidate.item.page,
-                pages: candidate.item.pages,
-                record: candidate.record.clone(),
-            }),
-            Place::Disk(stored) => Some(Link::of(stored)),
-        }
-    }
-}
-
-impl Link {
-    pub(super) fn of(stored: &Stored) -> Self {
-        let record = &stored.record;
-        Self {
-            hash: record.hash,
-            region: record.region,
-            page: record.page,
-            pages: record.header.pages().unwrap_or(0),
-            record: Some(Arc::clone(record)),
-        }
     }
 }

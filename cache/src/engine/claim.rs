@@ -157,7 +157,7 @@ fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
         // Another process has made it meanwhile.
         return at(disk, &path, config);
     }
-    let mut claim = format((file, lock), &path, config, None)?;
+    let mut claim = format(file, lock, &path, config, None)?;
     disk.rename(&new, &path).map_err(refused(&path))?;
     disk.sync_directory(directory).map_err(refused(directory))?;
     claim.path = path;
@@ -177,7 +177,7 @@ fn at(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Claim, Error> {
     let is_device = disk.kind(path).ok() == Some(FileKind::BlockDevice);
     let bytes = file.bytes().map_err(refused(path))?;
     if config.is_format_allowed || bytes == 0 {
-        return format((file, lock), path, config, is_device.then_some(bytes));
+        return format(file, lock, path, config, is_device.then_some(bytes));
     }
     let (mut told, is_newest) = read_super(&*file, path)?;
     check_whole(&told, bytes, path)?;
@@ -217,7 +217,8 @@ fn lock(disk: &dyn Disk, file: &Path, path: &Path) -> Result<Arc<dyn File>, Erro
 
 /// Makes an empty store. A device, of `device_bytes`, keeps its length.
 fn format(
-    (file, lock): (Arc<dyn File>, Arc<dyn File>),
+    file: Arc<dyn File>,
+    lock: Arc<dyn File>,
     path: &Path,
     config: &Config,
     device_bytes: Option<u64>,

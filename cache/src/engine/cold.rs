@@ -56,7 +56,7 @@ impl ColdReaders {
     ) -> Result<T, ReadFailure> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.expect("the semaphore is never closed");
-        match spawn_blocking(|| run((turn, place), work)).await {
+        match spawn_blocking(|| run(turn, place, work)).await {
             Ok(outcome) => outcome,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -81,7 +81,7 @@ impl ColdReaders {
             return false;
         };
         // Nobody waits for it. Who comes later meets the same failure, and tells of it.
-        drop(spawn_blocking(|| run((turn, place), work)));
+        drop(spawn_blocking(|| run(turn, place, work)));
         true
     }
 
@@ -102,10 +102,11 @@ impl ColdReaders {
 }
 
 fn run<T>(
-    held: (Turn, OwnedSemaphorePermit),
+    turn: Turn,
+    place: OwnedSemaphorePermit,
     work: impl FnOnce() -> Result<T, ReadFailure>,
 ) -> Result<T, ReadFailure> {
     let outcome = work();
-    drop(held);
+    drop((turn, place));
     outcome
 }

@@ -9,7 +9,7 @@ use std::{
 /// Threads at most: a start soon waits for memory and no longer for a core.
 const THREADS_MAX: usize = 4;
 
-/// Does `act` for each of `items`, on as many threads as there are cores; in no order.
+/// Does `act` for each of `items`, on as many threads as there are cores, up to four; in no order.
 pub(super) fn for_each<T: Send>(items: Vec<T>, act: impl Fn(T) + Sync) {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let helpers = cores.min(THREADS_MAX).min(items.len()).saturating_sub(1);

@@ -1,11 +1,13 @@
-//! Which objects were evicted not long ago, as far as one bit each can tell.
+//! Which objects were evicted, or refused, not long ago, as far as one bit each can tell.
 //!
-//! Two maps take turns: when one has noted as many evictions as a sixteenth of its bits, the
-//! other one is cleared and goes on. A wrong yes only puts an object in the company of others that
-//! came back.
+//! Two maps take turns: when one has noted as many hashes as a sixteenth of its bits, the
+//! other one is cleared and goes on. A wrong yes only admits an object at its first request, and
+//! puts it in the company of others that came back.
 
-/// Bits of both maps together an object of the store is worth: one byte.
+/// Bits of each map an object of the store is worth: one byte in both.
 const BITS_A_MAP: usize = 4;
+/// Bits of a map for each hash it may note, so that at most one in eight strangers is known.
+const BITS_A_NOTE: usize = 16;
 
 /// Hashes that were noted lately.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ impl Ghost {
 
     pub(super) fn note(&mut self, hash: u64) {
         let bits = self.maps[0].len() * 64;
-        if self.noted >= bits / BITS_A_MAP {
+        if self.noted >= bits / BITS_A_NOTE {
             self.current = 1 - self.current;
             self.maps[self.current].fill(0);
             self.noted = 0;
@@ -58,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_was_noted_lately_is_known_and_little_else() {
-        let mut ghost = Ghost::new(1_000);
+        let mut ghost = Ghost::new(4_000);
         let mut random = Generator::new(1);
         let noted: Vec<u64> = (0..1_000).map(|_| random.draw()).collect();
         for hash in &noted {
@@ -66,11 +68,11 @@ mod tests {
         }
         assert!(noted.iter().all(|hash| ghost.knows(*hash)));
         let known = (0..1_000).filter(|_| ghost.knows(random.draw())).count();
-        assert!(known < 350, "{known} of 1,000 strangers");
+        assert!(known < 100, "{known} of 1,000 strangers");
         for _ in 0..3_000 {
             ghost.note(random.draw());
         }
         let kept = noted.iter().filter(|hash| ghost.knows(**hash)).count();
-        assert!(kept < 600, "{kept} of 1,000 forgotten ones");
+        assert!(kept < 250, "{kept} of 1,000 forgotten ones");
     }
 }

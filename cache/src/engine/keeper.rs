@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::Body,
+    body::{Body, LastUse},
     chunks::Chunks,
     format::Stream,
     index::Item,
@@ -116,7 +116,7 @@ impl Keeper {
     }
 
     fn write(&mut self, body: &Arc<Body>) {
-        let record = if self.write_parts(body) {
+        let record = if self.admit(body) && self.write_parts(body) {
             self.store(body)
         } else {
             None
@@ -135,7 +135,12 @@ impl Keeper {
             }
             return;
         };
-        let item = item_of(&record, &state);
+        let LastUse { tick, uses } = body.last_use();
+        let item = Item {
+            uses,
+            tick,
+            ..item_of(&record, &state)
+        };
         let links = body.part_links();
         if state.table.settle(body, Place::Disk) {
             state.kill(&item, Why::Superseded);
@@ -148,6 +153,15 @@ impl Keeper {
         state.freshen(&links);
         let stored = self.stored(&mut state, record, small);
         body.store(stored);
+    }
+
+    /// Whether a complete object gets onto the disk. If not, that is counted.
+    fn admit(&self, body: &Body) -> bool {
+        let refusal = self.engine.judge(body).err();
+        if let Some(refusal) = refusal {
+            self.engine.refuse(body, refusal);
+        }
+        refusal.is_none()
     }
 
     /// Puts all parts of an object that are in memory on disk. Returns false if that cannot be.
@@ -163,8 +177,8 @@ impl Keeper {
     fn write_part(&mut self, body: &Arc<Body>, number: u32, chunks: &Chunks) -> bool {
         let key = Key::of_part(body.birth, number);
         let hash = self.engine.hash(&key);
-        let header = self.header(key, body.key.as_str().as_bytes(), (body.class, chunks));
-        let Some(record) = self.put(body, (header, hash), chunks) else {
+        let header = self.header(key, body.key.as_str().as_bytes(), body.class, chunks);
+        let Some(record) = self.put(body, header, hash, chunks) else {
             return false;
         };
         self.engine.ledger.parts_written.add_one();
@@ -182,7 +196,7 @@ impl Keeper {
     /// Puts the rest of an object on disk, all parts of which are there.
     fn store(&mut self, body: &Arc<Body>) -> Option<Arc<Record>> {
         let chunks = body.chunks()?;
-        let mut header = self.header(body.key.clone(), &body.metadata, (body.class, &chunks));
+        let mut header = self.header(body.key.clone(), &body.metadata, body.class, &chunks);
         let part_bytes = body.part_bytes();
         if !part_bytes.is_empty() {
             if !self.engine.lock().holds(&body.part_links()) {
@@ -194,10 +208,10 @@ impl Keeper {
                 part_bytes,
             };
         }
-        self.put(body, (header, body.hash), &chunks)
+        self.put(body, header, body.hash, &chunks)
     }
 
-    fn header(&self, key: Key, metadata: &[u8], (class, chunks): (Class, &Chunks)) -> Header {
+    fn header(&self, key: Key, metadata: &[u8], class: Class, chunks: &Chunks) -> Header {
         let mut sums = PieceSums::default();
         chunks.iter().for_each(|bytes| sums.update(bytes));
         Header {
@@ -219,11 +233,12 @@ impl Keeper {
     fn put(
         &mut self,
         body: &Body,
-        (header, hash): (Header, u64),
+        header: Header,
+        hash: u64,
         chunks: &Chunks,
     ) -> Option<Arc<Record>> {
         let is_back = self.engine.lock().ghost.knows(body.hash);
-        let stream = if is_back && body.class != Class::Live {
+        let stream = if is_back && !body.class.is_live() {
             // It was missed: what comes back keeps company with what was carried over.
             Stream::Reinserted
         } else {
@@ -238,9 +253,12 @@ impl Keeper {
             }
             return None;
         };
-        let record = self.log.append(room, header, (hash, chunks)).ok()?;
+        let record = self.log.append(room, header, hash, chunks).ok()?;
         let ledger = &self.engine.ledger;
         ledger.bytes_admitted.add(record.header.body_bytes);
+        let mut state = self.engine.lock();
+        state.recency.pass(record.header.body_bytes);
+        drop(state);
         Some(record)
     }
 

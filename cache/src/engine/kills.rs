@@ -83,8 +83,8 @@ impl Log {
         if !kill.is_head {
             return;
         }
-        let place = (self.geometry(), kill.region, kill.page);
-        let header = Record::read_header(&*self.engine.file, place, Some(kill.generation));
+        let at = self.geometry().address(kill.region, kill.page);
+        let header = Record::read_header(&*self.engine.file, at, Some(kill.generation));
         if let Ok(Some(header)) = header {
             self.engine.break_chain(&header);
         }

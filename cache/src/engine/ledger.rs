@@ -1,67 +1,143 @@
-//! What the store holds and has done: two budgets that cannot be overdrawn, and counters.
+//! What the store has done, and the memory it may take: counters, each declared once for all
+//! surfaces, and a budget that cannot be overdrawn.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// The budgets and counters of one store.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    /// Bytes of objects being written or not yet on disk.
-    pub(crate) memory: Arc<Budget>,
-    pub(crate) hits: Count,
-    pub(crate) misses: Count,
-    pub(crate) commits: Count,
-    pub(crate) aborts: Count,
-    pub(crate) evictions: Count,
-    pub(crate) read_errors: Count,
-    pub(crate) write_errors: Count,
-    pub(crate) refused_no_space: Count,
-    pub(crate) refused_no_memory: Count,
-    pub(crate) recovered: Count,
-    pub(crate) discarded: Count,
-    pub(crate) reinsertions: Count,
-    pub(crate) bytes_reinserted: Count,
-    pub(crate) syncs: Count,
-    pub(crate) parts_written: Count,
-    pub(crate) bytes_admitted: Count,
-    pub(crate) bytes_written: Count,
-    pub(crate) pieces_warm: Count,
-    pub(crate) pieces_cold: Count,
-    pub(crate) pieces_ahead: Count,
-    pub(crate) scrubbed_bytes: Count,
-    pub(crate) scrub_passes: Count,
-    pub(crate) scrub_errors: Count,
+/// Declares what a store tells of itself, each thing once and with its help text: gauges, which are
+/// read from its state, and counts, which the ledger keeps.
+macro_rules! counters {
+    (
+        gauges { $( #[doc = $gauge_help:literal] $gauge:ident, )+ }
+        counts { $( #[doc = $help:literal] $count:ident, )+ }
+    ) => {
+        /// What a store holds now and has done since it was opened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Counters {
+            $( #[doc = $gauge_help] pub $gauge: u64, )+
+            $( #[doc = $help] pub $count: u64, )+
+        }
+
+        impl Counters {
+            /// Name, help text and value of each, in the order of declaration.
+            pub fn rows(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                let gauges = [ $( (stringify!($gauge), $gauge_help.trim_ascii(), self.$gauge), )+ ];
+                let counts = [ $( (stringify!($count), $help.trim_ascii(), self.$count), )+ ];
+                gauges.into_iter().chain(counts)
+            }
+        }
+
+        /// The budget and counts of one store.
+        #[derive(Debug, Default)]
+        pub(crate) struct Ledger {
+            /// Bytes of objects being written or not yet on disk.
+            pub(crate) memory: Arc<Budget>,
+            /// Bytes of records written again because they were wanted.
+            pub(crate) bytes_reinserted: Count,
+            $( pub(crate) $count: Count, )+
+        }
+
+        impl Ledger {
+            /// Adds the present counts to `gauges`.
+            pub(crate) fn read(&self, gauges: Counters) -> Counters {
+                Counters { $( $count: self.$count.value(), )+ ..gauges }
+            }
+        }
+    };
+}
+
+counters! {
+    gauges {
+        /// Complete objects.
+        objects,
+        /// Bytes of objects on disk.
+        bytes,
+        /// Bytes the store may hold on disk.
+        bytes_max,
+        /// Regions of the store: what is reused as a whole.
+        regions,
+        /// Regions that hold objects.
+        regions_used,
+        /// Regions given up because the device failed in them.
+        regions_bad,
+        /// 1 if the device failed so often that the store is in memory alone, else 0.
+        is_offline,
+        /// Bytes of memory that the index of the store takes.
+        index_bytes,
+        /// Bytes in memory: of objects being written, or not yet on disk.
+        memory_bytes,
+        /// Bytes the store may hold in memory.
+        memory_bytes_max,
+        /// Bytes of heads and small objects kept in memory.
+        hot_bytes,
+        /// The limit of `hot_bytes`.
+        hot_bytes_max,
+        /// Heads and small objects wanted and found in memory.
+        hot_hits,
+        /// Heads and small objects that left memory for others.
+        hot_evictions,
+    }
+    counts {
+        /// Pieces of 256 KiB served out of the page cache.
+        pieces_warm,
+        /// Pieces of 256 KiB that had to be read, or compared with their sums, to be served.
+        pieces_cold,
+        /// Pieces of 256 KiB read from the disk before they were asked for.
+        pieces_ahead,
+        /// Objects asked for and found.
+        hits,
+        /// Objects asked for and not found.
+        misses,
+        /// Objects completed.
+        commits,
+        /// Objects given up by their writers.
+        aborts,
+        /// Objects removed to make room.
+        evictions,
+        /// Objects written again because they were wanted when their region was reused.
+        reinsertions,
+        /// Objects dropped when they were asked for: they were older than their class may be.
+        expired,
+        /// Reads from disk that failed or met damage.
+        read_errors,
+        /// Writes and syncs on disk that failed.
+        write_errors,
+        /// Objects not written because nothing could be removed for them.
+        refused_no_space,
+        /// Objects not written because nobody had asked for them twice.
+        refused_admission,
+        /// Objects not written because as much had been written as may be.
+        refused_write_budget,
+        /// Objects refused because the memory of the store was full.
+        refused_no_memory,
+        /// Objects found when the store was opened.
+        recovered,
+        /// Objects removed when the store was opened: superseded or damaged.
+        discarded,
+        /// Times that what was written was made durable.
+        syncs,
+        /// Parts of long objects written while the rest was still in memory.
+        parts_written,
+        /// Bytes of objects written for the first time.
+        bytes_admitted,
+        /// Bytes of all writes to the disk.
+        bytes_written,
+        /// Bytes read from disk and compared with their checksums, in search of rot.
+        scrubbed_bytes,
+        /// Times that all of the store was searched for rot.
+        scrub_passes,
+        /// Objects found damaged or unreadable by that search, and dropped.
+        scrub_errors,
+    }
 }
 
 impl Ledger {
     pub(crate) fn new(memory_bytes_max: u64) -> Self {
         Self {
             memory: Arc::new(Budget::new(memory_bytes_max)),
-            hits: Count::default(),
-            misses: Count::default(),
-            commits: Count::default(),
-            aborts: Count::default(),
-            evictions: Count::default(),
-            read_errors: Count::default(),
-            write_errors: Count::default(),
-            refused_no_space: Count::default(),
-            refused_no_memory: Count::default(),
-            recovered: Count::default(),
-            discarded: Count::default(),
-            reinsertions: Count::default(),
-            bytes_reinserted: Count::default(),
-            syncs: Count::default(),
-            parts_written: Count::default(),
-            bytes_admitted: Count::default(),
-            bytes_written: Count::default(),
-            pieces_warm: Count::default(),
-            pieces_cold: Count::default(),
-            pieces_ahead: Count::default(),
-            scrubbed_bytes: Count::default(),
-            scrub_passes: Count::default(),
-            scrub_errors: Count::default(),
+            ..Self::default()
         }
     }
 }
@@ -85,7 +161,7 @@ impl Count {
 }
 
 /// A number of bytes of which parts can be taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Budget {
     used: AtomicU64,
     bytes_max: u64,

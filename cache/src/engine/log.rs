@@ -8,18 +8,17 @@
 //! 3. A record is killed only when what replaces it is durable.
 //! 4. Kills are durable before a region is released: what killed them may go with it.
 
-use std::{collections::HashMap, io::IoSlice, ops::Range, sync::Arc};
+use std::{io::IoSlice, ops::Range, sync::Arc};
 
-use tracing::{error, info, warn};
+use tracing::info;
 use weir_hal::File;
 
 use super::{
     Engine,
-    body::Body,
     chunks::Chunks,
     format::{
         Entry, Geometry, PAGE, PAGE_BYTES, STREAMS, Slot, SlotState, Stream, Super, SuperState,
-        class_code, encode_footer, footer_pages,
+        encode_footer, footer_pages,
     },
     index::Item,
     record::Header,
@@ -30,14 +29,9 @@ use super::{
 };
 use crate::Class;
 
-/// Bytes copied at once.
-pub(super) const WRITE_BYTES: usize = 256 * 1024;
 /// Bytes after which the device is asked to begin with what was written: a sync finds little left
 /// to do, and dirty pages stay few.
 const BEGIN_BYTES: u64 = 4 << 20;
-/// Failures after each other that take the device offline.
-const FAILURES_MAX: u32 = 64;
-
 /// What a record is filled up with.
 const ZEROS: [u8; PAGE] = [0; PAGE];
 
@@ -66,13 +60,13 @@ pub(super) struct Log {
     /// Kills that were written, but are not durable.
     pub(super) killed: Vec<Kill>,
     /// Regions whose slot says that they are free, but not durably.
-    freed: Vec<u32>,
+    pub(super) freed: Vec<u32>,
     /// The super block lacks bad regions: until it is durable, a start would look at them.
-    is_super_due: bool,
+    pub(super) is_super_due: bool,
     /// What was carried out of the region that is being emptied.
     pub(super) carried: Vec<Item>,
     /// Failures since the last success.
-    failures: u32,
+    pub(super) failures: u32,
     /// The head of the record that is being written.
     head: Vec<u8>,
     /// What was written of each stream, one behind the other, since the device was asked to begin.
@@ -135,7 +129,8 @@ impl Log {
         &mut self,
         room: Room,
         mut header: Header,
-        (hash, chunks): (u64, &Chunks),
+        hash: u64,
+        chunks: &Chunks,
     ) -> Result<Arc<Record>, weir_hal::Error> {
         header.sequence = self.next_sequence;
         header.generation = self.generation(room.stream);
@@ -164,15 +159,17 @@ impl Log {
         };
         if let Some(open) = &mut self.open[room.stream.index()] {
             let is_first = open.entries.is_empty();
-            if is_first || class_code(header.class) < class_code(open.rank) {
+            if is_first || header.class.code() < open.rank.code() {
                 open.rank = header.class;
             }
             open.next_page = room.page + pages;
             open.entries.push(entry);
         }
         self.failures = 0;
-        let place = (self.geometry(), room.region, room.page);
-        Arc::new(Record::written(header, hash, place))
+        let written_bytes = u64::from(pages) * PAGE_BYTES;
+        self.engine.lock().budget.spend(written_bytes);
+        let at = self.geometry().address(room.region, room.page);
+        Arc::new(Record::written(header, hash, at))
     }
 
     pub(super) fn generation(&self, stream: Stream) -> u64 {
@@ -283,7 +280,7 @@ impl Log {
     }
 
     /// Writes the slot of a region whose records are durable.
-    fn write_sealed(&mut self, open: &OpenRegion, stream: Stream) {
+    pub(super) fn write_sealed(&mut self, open: &OpenRegion, stream: Stream) {
         let (footer_bytes, footer) = encode_footer(&open.entries, open.next_page);
         let slot = Slot {
             rank: open.rank,
@@ -360,114 +357,6 @@ impl Log {
         read_slot(&*self.engine.file, self.geometry(), region)
     }
 
-    /// Closes the open region of a stream after a failure in it.
-    pub(super) fn fail(&mut self, stream: Stream, error: &weir_hal::Error) {
-        self.note_failure(error);
-        let is_full = error.kind() == std::io::ErrorKind::StorageFull;
-        let Some(open) = &self.open[stream.index()] else {
-            return;
-        };
-        let region = open.region;
-        self.seal(stream);
-        if !is_full {
-            self.condemn(region);
-        }
-    }
-
-    /// Writes to a region never again.
-    pub(super) fn condemn(&mut self, region: u32) {
-        let is_it = |open: &OpenRegion| open.region == region;
-        for open in &mut self.open {
-            // Nothing is left to seal: the next start does not look at it.
-            if open.as_ref().is_some_and(is_it) {
-                *open = None;
-            }
-        }
-        self.engine.lock().regions.region_mut(region).usage = Use::Bad;
-        warn!(
-            region,
-            "the device failed in a region of the cache; it is not used any more"
-        );
-        self.told.set_bad(region);
-        self.is_super_due = true;
-        self.write_bad();
-    }
-
-    /// Whether the next start knows what is bad.
-    pub(super) const fn is_bad_remembered(&self) -> bool {
-        !self.is_super_due
-    }
-
-    fn write_bad(&mut self) -> bool {
-        let outcome = self.write_super(SuperState::InUse);
-        if let Err(error) = &outcome {
-            self.note_failure(error);
-        }
-        outcome.is_ok()
-    }
-
-    /// Tells a start that there is nothing in a region.
-    pub(super) fn write_free(&mut self, region: u32, (stream, generation): (Stream, u64)) {
-        if self.write_slot(&Slot::empty(region, SlotState::Free, stream, generation)) {
-            self.freed.push(region);
-        } else {
-            self.condemn(region);
-        }
-    }
-
-    /// After a sync that failed nothing is known of what it was to cover: such records are served
-    /// while they are pinned, and not relied on.
-    fn give_up_undurable(&mut self) {
-        let killed = std::mem::take(&mut self.killed);
-        self.engine.lock().kills.extend(killed);
-        self.free_again();
-        for stream in streams() {
-            let is_durable = |open: &OpenRegion| open.durable == open.entries.len();
-            if self.open[stream.index()].as_ref().is_none_or(is_durable) {
-                continue;
-            }
-            let Some(mut open) = self.open[stream.index()].take() else {
-                continue;
-            };
-            let doomed = open.entries.split_off(open.durable);
-            self.doom(open.region, &doomed);
-            self.write_sealed(&open, stream);
-        }
-    }
-
-    /// Writes again that regions are free, as far as they still are.
-    fn free_again(&mut self) {
-        for region in std::mem::take(&mut self.freed) {
-            let state = self.engine.lock();
-            let it = state.regions.region(region);
-            let (usage, told) = (it.usage, (it.stream, it.generation));
-            drop(state);
-            if matches!(usage, Use::Free | Use::Condemned) {
-                self.write_free(region, told);
-            }
-        }
-    }
-
-    fn doom(&self, region: u32, doomed: &[Entry]) {
-        let mut state = self.engine.lock();
-        let pinned = state.pinned().into_iter();
-        let pinned = pinned.filter(|(_, link)| link.region == region);
-        let pinned: HashMap<u64, Arc<Body>> =
-            pinned.map(|(body, link)| (link.hash, body)).collect();
-        for entry in doomed {
-            let here = |item: &Item| item.is_at(region, entry.page);
-            if !state.item_of(entry.hash).as_ref().is_some_and(here) {
-                continue;
-            }
-            let body = pinned.get(&entry.hash);
-            if body.is_none_or(|body| state.table.doom(&body.key)) {
-                state.drop_record(entry.hash);
-                self.engine.ledger.evictions.add_one();
-                state.table.note_loss();
-            }
-        }
-    }
-
     /// Writes the super block, durably.
     pub(super) fn write_super(&mut self, state: SuperState) -> Result<(), weir_hal::Error> {
         let told = self.told.next(state);
@@ -477,21 +366,6 @@ impl Log {
         self.told = told;
         self.is_super_due = false;
         Ok(())
-    }
-
-    pub(super) fn note_failure(&mut self, failure: &weir_hal::Error) {
-        self.engine.ledger.write_errors.add_one();
-        self.failures += 1;
-        if self.failures == 1 {
-            let reason = std::error::Error::source(failure).map(ToString::to_string);
-            warn!(error = %failure, reason, "the cache cannot be written; objects stay in memory");
-        }
-        let mut state = self.engine.lock();
-        let half = self.engine.geometry.regions as usize / 2;
-        let is_hopeless = self.failures >= FAILURES_MAX || state.regions.count(Use::Bad) > half;
-        if is_hopeless && !std::mem::replace(&mut state.is_offline, true) {
-            error!("the device of the cache keeps failing: it is not written until the next start");
-        }
     }
 
     /// Ends the log in order.
@@ -504,15 +378,4 @@ impl Log {
             }
         }
     }
-}
-
-/// All streams.
-pub(super) fn streams() -> [Stream; STREAMS] {
-    [
-        Stream::Class(Class::Low),
-        Stream::Class(Class::Medium),
-        Stream::Class(Class::High),
-        Stream::Class(Class::Live),
-        Stream::Reinserted,
-    ]
 }

@@ -5,7 +5,7 @@
 //!                  │                                                   │ full: sync, seal
 //!               readers ◄───────────── 256 KiB, summed ────────── sealed regions
 //!                                                                      │ room needed
-//!                                 open region of the reinserted ◄── oldest of the lowest class
+//!                                 open region of the reinserted ◄── the region worth least
 //! ```
 //!
 //! Callers never wait for the thread: they meet an index in memory and a body that is shared by
@@ -24,13 +24,27 @@
 //!
 //! An object that is long, or grows while memory is short, is written in parts: see [`parts`].
 //!
+//! ```text
+//! bytes on disk      format, record, hash
+//! one object         body, chunks, parts, stored
+//! all objects        state: table, index, regions, recency, ghost, hot; ledger
+//! writing            keeper: admission, budget; log: reclaim, choice, kills, failures
+//! finding, reading   lookup, head; reading, cold
+//! starting           claim, survey, recovery, crew
+//! looking            inspection, scrub
+//! ```
+//!
 //! Refuses: objects of more than 1,024 parts.
 
+mod admission;
 mod body;
+mod budget;
+mod choice;
 mod chunks;
 mod claim;
 mod cold;
 mod crew;
+mod failures;
 mod format;
 mod ghost;
 mod hash;
@@ -42,6 +56,7 @@ mod keeper;
 mod kills;
 mod ledger;
 mod log;
+mod lookup;
 mod parts;
 mod reading;
 mod recency;
@@ -68,15 +83,9 @@ use std::{
 use bytes::Bytes;
 use weir_hal::{Clock, Disk, File};
 
-pub use self::inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total};
-pub(crate) use self::{
-    body::{Body, Sight},
-    reading::Source,
-    record::PIECE_BYTES,
-    regions::Lease,
-    stored::Stored,
-};
 use self::{
+    body::Name,
+    budget::WriteBudget,
     claim::Claim,
     cold::ColdReaders,
     format::{BOOT_SHIFT, Geometry},
@@ -88,7 +97,18 @@ use self::{
     scrub::Scrub,
     state::State,
 };
-use crate::{Class, Config, Counters, Error, Key};
+pub(crate) use self::{
+    body::{Body, Sight},
+    reading::Source,
+    record::PIECE_BYTES,
+    regions::Lease,
+    stored::Stored,
+};
+pub use self::{
+    inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total},
+    ledger::Counters,
+};
+use crate::{Class, Classes, Config, Error, Key};
 
 /// How long what was written may stay undurable.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -109,15 +129,18 @@ impl Running {
     ) -> Result<Self, Error> {
         let claim = Claim::take(disk, config)?;
         let geometry = claim.told.geometry;
+        let budget = WriteBudget::new(config.write_bytes_a_day, clock.monotonic());
+        let state = State::new(geometry, config.memory_bytes_max as u64, budget);
         let engine = Arc::new(Engine {
             clock,
+            classes: config.classes,
             file: Arc::clone(&claim.file),
             geometry,
             secret: claim.told.secret,
             ledger: Ledger::new(config.memory_bytes_max as u64),
             cold: ColdReaders::new(),
             next_birth: AtomicU64::new(claim.told.boot << BOOT_SHIFT),
-            state: Mutex::new(State::new(geometry, config.memory_bytes_max as u64)),
+            state: Mutex::new(state),
             work: Condvar::new(),
             progress: Condvar::new(),
             closing: Condvar::new(),
@@ -172,6 +195,7 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(crate) struct Engine {
     clock: Arc<dyn Clock>,
+    classes: Classes,
     file: Arc<dyn File>,
     geometry: Geometry,
     secret: Secret,
@@ -207,8 +231,11 @@ impl Engine {
         let Some(charge) = self.ledger.memory.reserve(overhead_bytes) else {
             return Err(self.refuse_memory());
         };
-        let birth = self.next_birth.fetch_add(1, Ordering::Relaxed);
-        let name = (key.clone(), self.hash(key), birth);
+        let name = Name {
+            key: key.clone(),
+            hash: self.hash(key),
+            birth: self.next_birth.fetch_add(1, Ordering::Relaxed),
+        };
         let body = Arc::new(Body::growing(name, class, metadata, charge));
         let mut state = self.lock();
         if state.is_closed {
@@ -228,8 +255,8 @@ impl Engine {
             // A part of it could not be read back.
             return Err(Error::Aborted);
         }
+        body.touch(state.recency.tick(), false);
         state.table.commit(body);
-        state.recency.pass(body.bytes().unwrap_or(0));
         drop(state);
         self.ledger.commits.add_one();
         self.work.notify_one();
@@ -281,44 +308,23 @@ impl Engine {
     pub(crate) fn counters(&self) -> Counters {
         let ledger = &self.ledger;
         let state = self.lock();
-        Counters {
+        ledger.read(Counters {
             objects: state.objects(),
             bytes: state.record_bytes,
             bytes_max: u64::from(self.geometry.regions) * self.geometry.region_bytes,
+            regions: self.geometry.regions.into(),
+            regions_used: state.regions_used(),
+            regions_bad: state.regions.count(Use::Bad) as u64,
+            is_offline: state.is_offline.into(),
+            index_bytes: state.index.memory_bytes() as u64,
             memory_bytes: ledger.memory.used(),
             memory_bytes_max: ledger.memory.bytes_max(),
-            index_bytes: state.index.memory_bytes() as u64,
             hot_bytes: state.hot.bytes(),
             hot_bytes_max: state.hot.bytes_max(),
             hot_hits: state.hot.hits(),
             hot_evictions: state.hot.evictions(),
-            pieces_warm: ledger.pieces_warm.value(),
-            pieces_cold: ledger.pieces_cold.value(),
-            pieces_ahead: ledger.pieces_ahead.value(),
-            regions: self.geometry.regions.into(),
-            regions_used: state.regions_used(),
-            regions_bad: state.regions.count(Use::Bad) as u64,
-            is_offline: state.is_offline,
-            hits: ledger.hits.value(),
-            misses: ledger.misses.value(),
-            commits: ledger.commits.value(),
-            aborts: ledger.aborts.value(),
-            evictions: ledger.evictions.value(),
-            reinsertions: ledger.reinsertions.value(),
-            read_errors: ledger.read_errors.value(),
-            write_errors: ledger.write_errors.value(),
-            refused_no_space: ledger.refused_no_space.value(),
-            refused_no_memory: ledger.refused_no_memory.value(),
-            recovered: ledger.recovered.value(),
-            discarded: ledger.discarded.value(),
-            syncs: ledger.syncs.value(),
-            parts_written: ledger.parts_written.value(),
-            bytes_admitted: ledger.bytes_admitted.value(),
-            bytes_written: ledger.bytes_written.value(),
-            scrubbed_bytes: ledger.scrubbed_bytes.value(),
-            scrub_passes: ledger.scrub_passes.value(),
-            scrub_errors: ledger.scrub_errors.value(),
-        }
+            ..Counters::default()
+        })
     }
 
     pub(crate) fn flush(&self, within: Duration) -> bool {

@@ -18,7 +18,8 @@ use bytes::Bytes;
 
 use super::{
     Engine,
-    body::{Body, Part, Place},
+    body::Body,
+    chunks::Chunks,
     format::Role,
     head::Finding,
     record::{Header, PIECE_BYTES},
@@ -29,6 +30,79 @@ use crate::{Error, Key};
 
 /// Bytes of the shortest part that is cut while memory is half full, so that parts stay few.
 const PART_BYTES_MIN: u64 = 1 << 20;
+
+/// Some bytes of an object that are, or will be, a record of their own.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The offset in the object of the first byte behind it.
+    pub(super) end: u64,
+    pub(super) place: Place,
+}
+
+impl Part {
+    pub(super) const fn chunks(&self) -> Option<&Arc<Chunks>> {
+        match &self.place {
+            Place::Memory(chunks) => Some(chunks),
+            Place::Told(..) | Place::Disk(_) => None,
+        }
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match &self.place {
+            Place::Told(_, candidate) => candidate.item.is_unverified,
+            Place::Memory(_) | Place::Disk(_) => false,
+        }
+    }
+
+    pub(super) fn link(&self) -> Option<Link> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Told(hash, candidate) => Some(Link {
+                hash: *hash,
+                region: candidate.item.region,
+                page: candidate.item.page,
+                pages: candidate.item.pages,
+                record: candidate.record.clone(),
+            }),
+            Place::Disk(stored) => Some(Link::of(stored)),
+        }
+    }
+}
+
+/// Where a part is.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In memory, on its way to disk.
+    Memory(Arc<Chunks>),
+    /// On disk, under this hash; what its record tells has not been read yet.
+    Told(u64, Candidate),
+    /// On disk.
+    Disk(Arc<Stored>),
+}
+
+/// A record of an object, by its place.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) hash: u64,
+    pub(super) region: u32,
+    pub(super) page: u32,
+    pub(super) pages: u32,
+    /// What is known of it, if that is at hand.
+    pub(super) record: Option<Arc<Record>>,
+}
+
+impl Link {
+    pub(super) fn of(stored: &Stored) -> Self {
+        let record = &stored.record;
+        Self {
+            hash: record.hash,
+            region: record.region,
+            page: record.page,
+            pages: record.header.pages().unwrap_or(0),
+            record: Some(Arc::clone(record)),
+        }
+    }
+}
 
 impl Engine {
     /// Adds bytes to an object, and has a part of it written if it is time for that.
@@ -46,7 +120,7 @@ impl Engine {
 
     /// Has a part written of an object that holds so much, if it is time for that.
     pub(super) fn spill(&self, body: &Arc<Body>, held_bytes: u64) {
-        if self.is_part_due(held_bytes) && body.cut(self.part_bytes_max()) {
+        if self.is_part_due(body, held_bytes) && body.cut(self.part_bytes_max()) {
             self.lock().table.queue_part(body);
             self.work.notify_one();
         }
@@ -58,14 +132,15 @@ impl Engine {
     }
 
     /// Whether an object that holds so much should let go of it.
-    fn is_part_due(&self, held_bytes: u64) -> bool {
+    fn is_part_due(&self, body: &Body, held_bytes: u64) -> bool {
         let (used, all) = (self.ledger.memory.used(), self.ledger.memory.bytes_max());
+        if used <= all / 2 {
+            return held_bytes >= self.part_bytes_max() && self.judge(body).is_ok();
+        }
         let enough = if used > all / 4 * 3 {
             PIECE_BYTES as u64
-        } else if used > all / 2 {
-            PART_BYTES_MIN
         } else {
-            u64::MAX
+            PART_BYTES_MIN
         };
         held_bytes >= enough.min(self.part_bytes_max())
     }
@@ -199,7 +274,7 @@ impl Engine {
         record.filter(|record| record.header.key == *key)
     }
 
-    fn forget_parts(&self, header: &Header) {
+    pub(super) fn forget_parts(&self, header: &Header) {
         let hashes = self.part_hashes(header);
         let mut state = self.lock();
         for hash in hashes {

@@ -1,10 +1,15 @@
 //! How long ago objects were used, measured in bytes that came in since.
 //!
-//! A tick passes whenever a 256th of the store has been written. The bytes last used at each
-//! tick are counted; so the age at which an exact LRU of any size would evict can be told at any
-//! time, without a list of all objects.
+//! A tick passes whenever a 256th of the store has been written. The pages last used at each tick
+//! are counted for each class; so the age at which an exact LRU of any size would evict can be
+//! told at any time, without a list of all objects. If a class has a weight, its objects grow old
+//! that many times slower.
 
-/// Ticks that are told apart. Older objects look younger; none lives so long unless it is used.
+use super::{format::PAGE_BYTES, index::Item};
+use crate::class::CLASSES;
+
+/// Ticks that are told apart. Older objects look younger: only what is pinned, reserved or of a
+/// great weight lives so long unused, and it loses its turn at most.
 const TICKS: u16 = 4096;
 /// Ticks in which a store is filled once.
 const TICKS_A_STORE: u16 = 256;
@@ -16,19 +21,17 @@ pub(super) struct Recency {
     tick_bytes: u64,
     /// Written since the last tick.
     bytes: u64,
-    used: Box<[u64]>,
+    /// Pages last used at each tick, by class.
+    used: [Box<[u32]>; CLASSES],
 }
 
 impl Recency {
-    /// The age at which a whole store has been written since.
-    pub(super) const STORE_AGE: u16 = TICKS_A_STORE;
-
     pub(super) fn new(store_bytes: u64) -> Self {
         Self {
             tick: 0,
             tick_bytes: (store_bytes / u64::from(TICKS_A_STORE)).max(1),
             bytes: 0,
-            used: vec![0; usize::from(TICKS)].into(),
+            used: std::array::from_fn(|_| vec![0; usize::from(TICKS)].into()),
         }
     }
 
@@ -50,31 +53,38 @@ impl Recency {
         self.tick = self.tick.wrapping_add((ticks & 0xffff) as u16);
     }
 
-    /// Notes an object last used at `tick`.
-    pub(super) fn add(&mut self, tick: u16, bytes: u64) {
-        self.used[place(tick)] += bytes;
+    /// Notes when an object was last used.
+    pub(super) fn add(&mut self, item: &Item) {
+        self.used[item.class.index()][place(item.tick)] += item.pages;
     }
 
     /// Takes such a note back.
-    pub(super) fn subtract(&mut self, tick: u16, bytes: u64) {
-        let used = &mut self.used[place(tick)];
-        *used = used.saturating_sub(bytes);
+    pub(super) fn subtract(&mut self, item: &Item) {
+        let used = &mut self.used[item.class.index()][place(item.tick)];
+        *used = used.saturating_sub(item.pages);
     }
 
-    /// Ticks since `tick`.
-    pub(super) const fn age(&self, tick: u16) -> u16 {
-        self.tick.wrapping_sub(tick) % TICKS
+    /// Ticks since an object was last used.
+    pub(super) const fn age(&self, item: &Item) -> u32 {
+        (self.tick.wrapping_sub(item.tick) % TICKS) as u32
     }
 
-    /// The age at which an exact LRU of `bytes` evicts.
-    pub(super) fn eviction_age(&self, bytes: u64) -> u16 {
-        let mut sum = 0;
-        let mut ages = 0..TICKS;
-        let evicted = ages.find(|age| {
-            sum += self.used[place(self.tick.wrapping_sub(*age))];
-            sum > bytes
-        });
-        evicted.unwrap_or(TICKS)
+    /// The ticks after which an exact LRU of `bytes` evicts an object of weight 1. Classes of
+    /// weight 0 are left out.
+    pub(super) fn lifetime(&self, bytes: u64, weights: [u32; CLASSES]) -> u32 {
+        let mut kept = 0;
+        let is_beyond = |lifetime: &u32| {
+            for (used, weight) in self.used.iter().zip(weights) {
+                let ages = lifetime * weight..(lifetime + 1) * weight;
+                let ages = ages.map_while(|age| u16::try_from(age).ok());
+                let ages = ages.take_while(|age| *age < TICKS);
+                let pages = ages.map(|age| used[place(self.tick.wrapping_sub(age))]);
+                kept += pages.map(u64::from).sum::<u64>() * PAGE_BYTES;
+            }
+            kept > bytes
+        };
+        let ticks = u32::from(TICKS);
+        (0..ticks).find(is_beyond).unwrap_or(ticks)
     }
 }
 
@@ -85,18 +95,51 @@ const fn place(tick: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Class, engine::format::Role};
+
+    fn item(class: Class, tick: u16) -> Item {
+        Item {
+            region: 0,
+            page: 0,
+            pages: 1,
+            class,
+            role: Role::Whole,
+            is_unverified: false,
+            uses: 0,
+            tick,
+        }
+    }
+
+    /// A hundred ticks in each of which one page of a class was used.
+    fn used(recency: &mut Recency, class: Class) {
+        for tick in 0..100 {
+            recency.add(&item(class, tick));
+        }
+    }
 
     #[test]
-    fn the_eviction_age_is_that_of_an_exact_lru() {
-        let mut recency = Recency::new(256_000);
-        for _ in 0..100 {
-            recency.add(recency.tick(), 1_000);
-            recency.pass(1_000);
-        }
-        assert_eq!(recency.eviction_age(10_500), 11);
-        assert_eq!(recency.eviction_age(1_000_000), 4096);
-        recency.subtract(99, 1_000);
-        assert_eq!(recency.eviction_age(10_500), 12);
-        assert_eq!(recency.age(90), 10);
+    fn the_lifetime_is_that_in_an_exact_lru() {
+        let mut recency = Recency::new(256 * PAGE_BYTES);
+        used(&mut recency, Class::Low);
+        recency.pass(100 * PAGE_BYTES);
+        let even = [1; CLASSES];
+        assert_eq!(recency.lifetime(10 * PAGE_BYTES, even), 11);
+        assert_eq!(recency.lifetime(1_000 * PAGE_BYTES, even), 4096);
+        recency.subtract(&item(Class::Low, 99));
+        assert_eq!(recency.lifetime(10 * PAGE_BYTES, even), 12);
+        assert_eq!(recency.age(&item(Class::Low, 90)), 10);
+    }
+
+    #[test]
+    fn a_class_of_weight_four_is_kept_four_times_longer() {
+        let mut recency = Recency::new(256 * PAGE_BYTES);
+        used(&mut recency, Class::Low);
+        used(&mut recency, Class::High);
+        recency.pass(99 * PAGE_BYTES);
+        let weights = [1, 2, 4, 1, 2, 4];
+        // Ten of the low class and forty of the high one.
+        assert_eq!(recency.lifetime(50 * PAGE_BYTES, weights), 10);
+        let without_high = [1, 2, 0, 1, 2, 4];
+        assert_eq!(recency.lifetime(50 * PAGE_BYTES, without_high), 50);
     }
 }

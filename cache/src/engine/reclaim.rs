@@ -1,50 +1,26 @@
-//! Making room: which region is reused next, and what is carried out of it first.
-//!
-//! A region without objects goes first. The others are chosen by the rank of their objects, low
-//! classes first; among the oldest and the least used of one rank the one with the fewest bytes
-//! that an exact LRU would keep. What is pinned is always
-//! carried over; what an LRU would keep is, as far as a budget of a 25th of all that is
-//! written allows, most often used first. The rest is evicted.
+//! Making room: regions are emptied, and what is still wanted is carried out of them first. Which
+//! region is next, and what is wanted, is told by [`super::choice`].
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use super::{
     body::Body,
-    format::{Entry, Role, Slot, SlotState, Stream, class_code},
+    choice::here,
+    format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Stream},
     index::Item,
-    log::{Log, Room, WRITE_BYTES, streams},
-    recency::Recency,
+    log::{Log, Room},
     record::pad,
-    regions::Use,
     state::{Why, bytes_of},
     stored::{Record, Stored},
     survey::read_footer,
 };
-use crate::Class;
 
-/// Regions that are compared before one of them is reused: so many of the oldest, and of those
-/// least used. A few milliseconds for each region that is filled.
-const COMPARED: usize = 128;
-/// One in so many bytes written may be a reinsertion.
-const REINSERTION_SHARE: u64 = 25;
-
+/// One in so many bytes admitted may be a reinsertion.
+const REINSERTION_SHARE: u64 = 64;
 /// Regions emptied at most for one that is needed.
 const EVACUATIONS_MAX: usize = 16;
-
-/// A region that may be reused.
-#[derive(Debug, Clone, Copy)]
-struct Victim {
-    region: u32,
-    rank: Class,
-    is_empty: bool,
-    used_pages: u32,
-    has_pinned: bool,
-    generation: u64,
-}
+/// Bytes of a record that is carried over written at once.
+const WRITE_BYTES: usize = 256 * 1024;
 
 /// Why a record could not be copied.
 #[derive(Debug)]
@@ -53,13 +29,6 @@ enum CopyFailure {
     Original,
     /// The device does not take the copy.
     Copy(weir_hal::Error),
-}
-
-/// What is pinned in one region.
-#[derive(Debug, Clone, Copy, Default)]
-struct Pinned {
-    records: usize,
-    pages: u32,
 }
 
 impl Log {
@@ -106,7 +75,7 @@ impl Log {
     /// Seals open regions that little comes to, so that they can be reused in their turn.
     fn seal_stale(&mut self) {
         let lifetime = u64::from(self.geometry().regions / 2);
-        for stream in streams() {
+        for stream in Stream::all() {
             let open = self.open[stream.index()].as_ref();
             if open.is_some_and(|open| open.generation + lifetime < self.next_generation) {
                 self.seal(stream);
@@ -126,110 +95,19 @@ impl Log {
         false
     }
 
-    /// The region that is worth least.
-    fn choose(&self, passed: &BTreeSet<u32>) -> Option<u32> {
-        let mut victims = self.victims(passed);
-        if let Some(empty) = victims.iter().find(|victim| victim.is_empty) {
-            return Some(empty.region);
-        }
-        self.demote_stale(&mut victims);
-        victims.sort_by_key(|victim| {
-            let rank = class_code(victim.rank);
-            (victim.has_pinned, rank, victim.generation)
-        });
-        let first = *victims.first()?;
-        victims.retain(|victim| (victim.has_pinned, victim.rank) == (first.has_pinned, first.rank));
-        // The oldest, and those with the fewest objects that were ever used.
-        let mut compared: Vec<Victim> = victims.iter().take(COMPARED).copied().collect();
-        victims.sort_by_key(|victim| (victim.used_pages, victim.generation));
-        compared.extend(victims.iter().take(COMPARED));
-        let worth = |victim: &&Victim| (self.wanted_bytes(victim.region), victim.generation);
-        compared
-            .iter()
-            .min_by_key(worth)
-            .map(|victim| victim.region)
-    }
-
-    /// A region of live segments that nobody asked for while the whole store was written once is
-    /// worth no more than any other.
-    fn demote_stale(&self, victims: &mut [Victim]) {
-        let is_live = |victim: &&mut Victim| victim.rank == Class::Live && !victim.has_pinned;
-        for victim in victims.iter_mut().filter(is_live) {
-            let slot = self.read_slot(victim.region);
-            let entries = slot.map(|slot| slot.entries).unwrap_or_default();
-            if self
-                .younger(victim.region, &entries, Recency::STORE_AGE)
-                .is_empty()
-            {
-                victim.rank = Class::Low;
-            }
-        }
-    }
-
-    /// Regions that nobody reads in, but for what can be carried out.
-    fn victims(&self, passed: &BTreeSet<u32>) -> Vec<Victim> {
-        let state = self.engine.lock();
-        let mut pinned: BTreeMap<u32, Pinned> = BTreeMap::new();
-        for (_, link) in state.pinned() {
-            let pinned = pinned.entry(link.region).or_default();
-            pinned.records += 1;
-            pinned.pages += link.pages;
-        }
-        // Carrying over nearly all of a region would gain next to nothing.
-        let pages_max = self.geometry().region_pages() / 4 * 3;
-        let sealed = state.regions.numbered();
-        let sealed = sealed.filter(|(_, region)| region.usage == Use::Sealed);
-        sealed
-            .filter_map(|(number, region)| {
-                let pinned = pinned.get(&number).copied().unwrap_or_default();
-                let is_free = state.regions.leases(number) <= pinned.records
-                    && pinned.pages <= pages_max
-                    && !passed.contains(&number);
-                is_free.then_some(Victim {
-                    region: number,
-                    rank: region.rank,
-                    is_empty: region.live_pages == 0,
-                    used_pages: region.used_pages,
-                    has_pinned: pinned.records > 0,
-                    generation: region.generation,
-                })
-            })
-            .collect()
-    }
-
-    /// Bytes in a region that an exact LRU would keep. Those never used since they were written
-    /// count half: most of them never will be.
-    fn wanted_bytes(&self, region: u32) -> u64 {
-        let slot = self.read_slot(region);
-        let entries = slot.map(|slot| slot.entries).unwrap_or_default();
-        let worth = |(_, item): &(Entry, Item)| match item.uses {
-            0 => bytes_of(item) / 2,
-            _ => bytes_of(item),
-        };
-        self.wanted(region, &entries).iter().map(worth).sum()
-    }
-
-    /// What of a region an exact LRU would keep.
+    /// What of a region is reinserted if there is room, youngest first.
     fn wanted(&self, region: u32, entries: &[Entry]) -> Vec<(Entry, Item)> {
+        let outlook = self.outlook();
         let state = self.engine.lock();
-        // To free as much as a region, an exact LRU would evict what is older than this.
-        let kept_bytes = state
-            .record_bytes
-            .saturating_sub(self.geometry().region_bytes);
-        let age_max = state.recency.eviction_age(kept_bytes);
+        let mut wanted: Vec<(u64, Entry, Item)> = here(&state, region, entries)
+            .filter(|(_, item)| item.uses > 0 && !item.class.is_live())
+            .map(|(entry, item)| (outlook.rest(&item, state.recency.age(&item)), *entry, item))
+            .filter(|(rest, ..)| *rest > 0)
+            .collect();
         drop(state);
-        self.younger(region, entries, age_max)
-    }
-
-    /// What of a region was used, or written, less than so many ticks ago.
-    fn younger(&self, region: u32, entries: &[Entry], age_max: u16) -> Vec<(Entry, Item)> {
-        let state = self.engine.lock();
-        let here = entries.iter().filter_map(|entry| {
-            let item = state.item_of(entry.hash)?;
-            item.is_at(region, entry.page).then_some((*entry, item))
-        });
-        here.filter(|(_, item)| state.recency.age(item.tick) < age_max)
-            .collect()
+        wanted.sort_by_key(|(rest, _, item)| (Reverse(*rest), item.pages));
+        let wanted = wanted.into_iter();
+        wanted.map(|(_, entry, item)| (entry, item)).collect()
     }
 
     /// Empties a region and frees it. Returns false, and evicts nothing, if that cannot be.
@@ -252,8 +130,8 @@ impl Log {
         };
         state.regions.release(region);
         drop(state);
-        self.let_go((region, generation), &evicted);
-        self.write_free(region, (stream, generation));
+        self.let_go(region, generation, &evicted);
+        self.write_free(region, stream, generation);
         true
     }
 
@@ -279,12 +157,12 @@ impl Log {
     }
 
     /// Counts what was evicted with a region, and lets go of what belonged to it elsewhere.
-    fn let_go(&self, (region, generation): (u32, u64), evicted: &[Item]) {
+    fn let_go(&self, region: u32, generation: u64, evicted: &[Item]) {
         let objects = evicted.iter().filter(|item| item.role != Role::Part);
         self.engine.ledger.evictions.add(objects.count() as u64);
         for item in evicted.iter().filter(|item| item.role != Role::Whole) {
-            let place = (self.geometry(), region, item.page);
-            let header = Record::read_header(&*self.engine.file, place, Some(generation));
+            let at = self.geometry().address(region, item.page);
+            let header = Record::read_header(&*self.engine.file, at, Some(generation));
             if let Ok(Some(header)) = header {
                 self.engine.break_chain(&header);
             }
@@ -293,16 +171,16 @@ impl Log {
 
     /// Carries over what is still wanted, as far as the budget goes.
     fn reinsert(&mut self, region: u32, entries: &[Entry]) {
-        let mut wanted = self.wanted(region, entries);
-        wanted.retain(|(_, item)| item.uses > 0);
-        wanted.sort_by_key(|(_, item)| (Reverse(item.uses), item.pages));
-        for (entry, item) in wanted {
+        for (entry, item) in self.wanted(region, entries) {
             let ledger = &self.engine.ledger;
-            let budget = ledger.bytes_admitted.value() / REINSERTION_SHARE;
-            if ledger.bytes_reinserted.value() + bytes_of(&item) > budget {
+            let share = ledger.bytes_admitted.value() / REINSERTION_SHARE;
+            let is_over = ledger.bytes_reinserted.value() + bytes_of(&item) > share;
+            if is_over || !self.engine.has_write_budget() {
                 return;
             }
-            let Some(record) = self.record_at(region, entry.page, entry.hash) else {
+            let record = self.record_at(region, entry.page, entry.hash);
+            let is_young = |record: &Arc<Record>| !self.engine.is_expired(&record.header);
+            let Some(record) = record.filter(is_young) else {
                 continue;
             };
             if self.carry(&record, None) {
@@ -314,11 +192,11 @@ impl Log {
 
     /// Reads the head of a record.
     fn record_at(&self, region: u32, page: u32, hash: u64) -> Option<Arc<Record>> {
-        let place = (self.geometry(), region, page);
+        let at = self.geometry().address(region, page);
         let generation = self.engine.lock().regions.region(region).generation;
-        let header = Record::read_header(&*self.engine.file, place, Some(generation));
+        let header = Record::read_header(&*self.engine.file, at, Some(generation));
         let header = header.ok().flatten().filter(|header| !header.is_dead)?;
-        Some(Arc::new(Record::new(header, hash, place, false)))
+        Some(Arc::new(Record::new(header, hash, at, false)))
     }
 
     /// Writes a record again, into the region of the reinserted.
@@ -384,7 +262,7 @@ impl Log {
             class: copy.header.class,
             role: copy.header.role(),
             is_unverified: false,
-            uses: original.map_or(0, |item| item.uses / 2),
+            uses: original.map_or(0, |item| item.uses),
             tick: original.map_or(0, |item| item.tick),
         };
         let Some(original) = original.filter(is_wanted) else {
@@ -407,12 +285,17 @@ impl Log {
         }
     }
 
-    /// All records of a sealed region, or `None` if its directory cannot be read.
-    fn entries_of(&self, region: u32) -> Option<Vec<Entry>> {
+    /// The slot of a sealed region. One that could not be sealed on disk has none: there it is still
+    /// open, and without entries.
+    pub(super) fn sealed_slot(&self, region: u32) -> Option<Slot> {
         let generation = self.engine.lock().regions.region(region).generation;
-        // If it could not be sealed on disk, its slot is that of an open region, without entries.
         let is_it = |slot: &Slot| slot.state == SlotState::Sealed && slot.generation == generation;
-        let mut slot = self.read_slot(region).filter(is_it)?;
+        self.read_slot(region).filter(is_it)
+    }
+
+    /// All records of a sealed region, or `None` if its directory cannot be read.
+    pub(super) fn entries_of(&self, region: u32) -> Option<Vec<Entry>> {
+        let mut slot = self.sealed_slot(region)?;
         let rest = read_footer(&*self.engine.file, self.geometry(), &slot)?;
         slot.entries.extend(rest);
         Some(slot.entries)
@@ -421,7 +304,7 @@ impl Log {
 
 /// Zeros up to the next page of the store.
 fn pad_from(buffer: &mut Vec<u8>, offset: u64) {
-    let behind = usize::try_from(offset % super::format::PAGE_BYTES).unwrap_or(0);
+    let behind = usize::try_from(offset % PAGE_BYTES).unwrap_or(0);
     let mut padded = vec![0; behind];
     padded.append(buffer);
     pad(&mut padded);

@@ -7,7 +7,7 @@
 //!      8      4  H: bytes of the header, from the magic to its sum
 //!     12      4  K: bytes of the key
 //!     16      4  M: bytes of the metadata
-//!     20      1  class: 0 low, 1 medium, 2 high, 3 live
+//!     20      1  class: 0 low, 1 medium, 2 high; live segments: 3 low, 4 medium, 5 high priority
 //!     21      3  zero
 //!     24      8  B: bytes of the body
 //!     32      8  sequence: of two records of one key, the higher is the newer
@@ -37,7 +37,7 @@
 
 use bytes::Bytes;
 
-use super::format::{PAGE, PAGE_BYTES, Role, class_code, class_of};
+use super::format::{PAGE, PAGE_BYTES, Role};
 use crate::{Class, Key};
 
 /// Bytes that are summed, read and sent as one.
@@ -152,7 +152,7 @@ impl Header {
         record.extend_from_slice(&length(self.bytes()));
         record.extend_from_slice(&length(self.key.as_str().len()));
         record.extend_from_slice(&length(self.metadata.len()));
-        record.extend_from_slice(&[class_code(self.class), 0, 0, 0]);
+        record.extend_from_slice(&[self.class.code(), 0, 0, 0]);
         record.extend_from_slice(&self.body_bytes.to_le_bytes());
         record.extend_from_slice(&self.sequence.to_le_bytes());
         record.extend_from_slice(&self.generation.to_le_bytes());
@@ -192,7 +192,7 @@ impl Header {
         }
         Some(Self {
             key: Key::recorded(str::from_utf8(key).ok()?)?,
-            class: class_of(*told.get(20)?)?,
+            class: Class::of_code(*told.get(20)?)?,
             metadata: Bytes::copy_from_slice(metadata),
             body_bytes,
             sequence: u64_at(told, 32)?,
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn header() -> impl Strategy<Value = Header> {
-        let class = (0..4_u8).prop_map(|code| class_of(code).unwrap());
+        let class = (0..6_u8).prop_map(|code| Class::of_code(code).unwrap());
         (
             "[ -~]{1,40}",
             class,
@@ -373,7 +373,7 @@ mod tests {
             sums: [0x0403_0201].into(),
             is_dead: false,
         };
-        let mut expected = b"WEIRobj3\x59\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0".to_vec();
+        let mut expected = b"WEIRobj3\x59\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0".to_vec();
         expected.extend(b"\x02\x01\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0");
         expected.extend(b"\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0/axyz");
         expected.extend(b"\x0b\0\0\0\0\0\0\0\x0c\0\0\0");

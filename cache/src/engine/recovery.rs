@@ -136,7 +136,7 @@ fn admit(engine: &Engine, found: &[Found], load: Load) {
     for (hash, item) in rejected {
         let is_object = item.role != Role::Part;
         ledger.discarded.add(is_object.into());
-        decide(engine, &mut state, &mut index, (hash, item));
+        decide(engine, &mut state, &mut index, hash, item);
     }
     join_parts(engine, &mut state, &mut index, found);
     state.adopt(index, |item| {
@@ -145,7 +145,7 @@ fn admit(engine: &Engine, found: &[Found], load: Load) {
 }
 
 /// Two records of one key: it was replaced, or carried over, just before the end.
-fn decide(engine: &Engine, state: &mut State, index: &mut Index, (hash, item): (Hash48, Item)) {
+fn decide(engine: &Engine, state: &mut State, index: &mut Index, hash: Hash48, item: Item) {
     let Some(other) = index.find(hash) else {
         return;
     };
@@ -210,10 +210,10 @@ fn entries_of(found: &[Found], role: Role) -> impl Iterator<Item = (u32, &Entry)
 
 fn read(engine: &Engine, state: &State, item: &Item) -> Option<Record> {
     let generation = state.regions.region(item.region).generation;
-    let place = (engine.geometry, item.region, item.page);
-    let header = Record::read_header(&*engine.file, place, Some(generation));
+    let at = engine.geometry.address(item.region, item.page);
+    let header = Record::read_header(&*engine.file, at, Some(generation));
     let header = header.ok().flatten().filter(|header| !header.is_dead)?;
-    Some(Record::new(header, 0, place, !item.is_unverified))
+    Some(Record::new(header, 0, at, !item.is_unverified))
 }
 
 /// Whether a record, and all parts of it, can be relied on. Bodies are compared with their sums

@@ -162,12 +162,11 @@ impl Scrub {
 
     fn head(&self, place: &Place) -> Result<Record, ReadFailure> {
         let engine = &self.engine;
-        let at = (engine.geometry, place.region, place.entry.page);
-        let offset = engine.geometry.page_offset(place.region, place.entry.page);
-        let was_resident = engine.file.read_resident_at(&mut vec![0; PAGE], offset);
+        let at = engine.geometry.address(place.region, place.entry.page);
+        let was_resident = engine.file.read_resident_at(&mut vec![0; PAGE], at.offset);
         let header = Record::read_header(&*engine.file, at, Some(place.generation));
         if !was_resident.unwrap_or(false) {
-            engine.file.forget(offset, PAGE_BYTES);
+            engine.file.forget(at.offset, PAGE_BYTES);
         }
         let header = header.map_err(ReadFailure::Device)?;
         let header = header.filter(|header| header.pages() == Some(place.entry.pages));

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use super::{
-    body::{Body, Link},
-    format::{Entry, Geometry, PAGE_BYTES, Role},
+    body::Body,
+    budget::WriteBudget,
+    format::{Entry, Geometry, PAGE_BYTES, Role, SLOT_ENTRIES},
     ghost::Ghost,
     hot::Hot,
     index::{Hash48, Index, Item},
+    parts::Link,
     recency::Recency,
     regions::{Lease, Regions, Use},
     stored::Record,
     table::{Job, Table},
 };
+use crate::class::CLASSES;
 
 /// Objects reckoned with in a region: as many as its slot holds.
-const OBJECTS_A_REGION: usize = super::format::SLOT_ENTRIES;
+const OBJECTS_A_REGION: usize = SLOT_ENTRIES;
 
 /// The state of a store.
 #[derive(Debug)]
@@ -25,11 +28,14 @@ pub(super) struct State {
     pub(super) regions: Regions,
     pub(super) recency: Recency,
     pub(super) ghost: Ghost,
+    pub(super) budget: WriteBudget,
     pub(super) hot: Hot,
     /// Records to be killed.
     pub(super) kills: Vec<Kill>,
     /// Bytes of all records that can be found.
     pub(super) record_bytes: u64,
+    /// The same for each class.
+    pub(super) class_bytes: [u64; CLASSES],
     /// Records in the index that are parts of objects.
     parts: usize,
     pub(super) is_closed: bool,
@@ -71,16 +77,19 @@ pub(super) struct Candidate {
 }
 
 impl State {
-    pub(super) fn new(geometry: Geometry, memory_bytes_max: u64) -> Self {
+    /// Of a store of which nothing is known yet.
+    pub(super) fn new(geometry: Geometry, memory_bytes_max: u64, budget: WriteBudget) -> Self {
         Self {
             table: Table::default(),
             index: Index::new(),
             regions: Regions::new(geometry.regions),
             recency: Recency::new(u64::from(geometry.regions) * geometry.region_bytes),
+            budget,
             ghost: Ghost::new(geometry.regions as usize * OBJECTS_A_REGION),
             hot: Hot::new(memory_bytes_max),
             kills: Vec::new(),
             record_bytes: 0,
+            class_bytes: [0; CLASSES],
             parts: 0,
             is_closed: false,
             is_due: false,
@@ -100,8 +109,8 @@ impl State {
         let hash = self.index.hash(hash);
         let tick = self.recency.tick();
         let item = self.index.touch(hash, tick)?;
-        self.recency.subtract(item.tick, bytes_of(&item));
-        self.recency.add(tick, bytes_of(&item));
+        self.recency.subtract(&item);
+        self.recency.add(&Item { tick, ..item });
         if item.uses == 0 {
             self.regions.region_mut(item.region).used_pages += item.pages;
         }
@@ -267,19 +276,21 @@ impl State {
     fn count_in(&mut self, item: &Item) {
         self.record_bytes += bytes_of(item);
         self.parts += usize::from(item.role == Role::Part);
+        self.class_bytes[item.class.index()] += bytes_of(item);
         let region = self.regions.region_mut(item.region);
         region.live_pages += item.pages;
         region.used_pages += used_pages(item);
-        self.recency.add(item.tick, bytes_of(item));
+        self.recency.add(item);
     }
 
     fn count_out(&mut self, item: &Item) {
         self.record_bytes -= bytes_of(item);
         self.parts -= usize::from(item.role == Role::Part);
+        self.class_bytes[item.class.index()] -= bytes_of(item);
         let region = self.regions.region_mut(item.region);
         region.live_pages -= item.pages;
         region.used_pages -= used_pages(item);
-        self.recency.subtract(item.tick, bytes_of(item));
+        self.recency.subtract(item);
     }
 }
 

@@ -30,7 +30,7 @@ use tokio::sync::OnceCell;
 use weir_hal::File;
 
 use super::{
-    format::{Geometry, PAGE},
+    format::{Address, PAGE},
     hot::SMALL_PAGES,
     record::{Header, PIECE_BYTES},
     regions::Lease,
@@ -65,28 +65,23 @@ pub(crate) enum ReadFailure {
 
 impl Record {
     /// A record found at a place; `is_verified` if its directory vouches for its body.
-    pub(super) fn new(
-        header: Header,
-        hash: u64,
-        (geometry, region, page): (Geometry, u32, u32),
-        is_verified: bool,
-    ) -> Self {
+    pub(super) fn new(header: Header, hash: u64, at: Address, is_verified: bool) -> Self {
         let verified = OnceCell::new_with(is_verified.then_some(()));
         let words = header.sums.len().div_ceil(32);
         Self {
-            body_offset: geometry.page_offset(region, page) + header.bytes() as u64,
+            body_offset: at.offset + header.bytes() as u64,
             header,
             hash,
-            region,
-            page,
+            region: at.region,
+            page: at.page,
             checked: (0..words).map(|_| AtomicU32::new(0)).collect(),
             verified,
         }
     }
 
     /// A record that has just been written.
-    pub(super) fn written(header: Header, hash: u64, place: (Geometry, u32, u32)) -> Self {
-        let record = Self::new(header, hash, place, true);
+    pub(super) fn written(header: Header, hash: u64, at: Address) -> Self {
+        let record = Self::new(header, hash, at, true);
         for word in &record.checked {
             word.store(u32::MAX, Ordering::Relaxed);
         }
@@ -98,19 +93,18 @@ impl Record {
     /// Returns `None` if there is none, or not one of the generation that is asked for.
     pub(super) fn read_header(
         file: &dyn File,
-        (geometry, region, page): (Geometry, u32, u32),
+        at: Address,
         generation: Option<u64>,
     ) -> Result<Option<Header>, weir_hal::Error> {
-        let offset = geometry.page_offset(region, page);
         let mut head = vec![0; PAGE];
-        let filled = file.read_at(&mut head, offset)?;
+        let filled = file.read_at(&mut head, at.offset)?;
         head.truncate(filled);
         let Some(bytes) = Header::bytes_told(&head) else {
             return Ok(None);
         };
         if bytes > head.len() {
             head.resize(bytes, 0);
-            let filled = file.read_at(&mut head, offset)?;
+            let filled = file.read_at(&mut head, at.offset)?;
             head.truncate(filled);
         }
         let header = Header::decode(&head);
@@ -167,7 +161,7 @@ impl Record {
     /// Reads one piece, through the page cache, and compares it with its sum. Blocks.
     pub(super) fn read_piece(&self, file: &dyn File, index: u64) -> Result<Bytes, ReadFailure> {
         let (offset, bytes) = self.place_of(index)?;
-        self.unmark_neighbours(file, index, (offset, bytes));
+        self.unmark_neighbours(file, index, offset, bytes);
         let mut piece = vec![0; bytes];
         let filled = file.read_at(&mut piece, offset);
         if filled.map_err(ReadFailure::Device)? < bytes {
@@ -215,7 +209,7 @@ impl Record {
 
     /// A read that brings in the page that a piece shares with its neighbour brings in bytes of
     /// the neighbour that it does not compare: what was known of that is not known any more.
-    fn unmark_neighbours(&self, file: &dyn File, index: u64, (offset, bytes): (u64, usize)) {
+    fn unmark_neighbours(&self, file: &dyn File, index: u64, offset: u64, bytes: usize) {
         let last = offset + (bytes as u64).saturating_sub(1);
         for (shared, neighbour) in [(offset, index.wrapping_sub(1)), (last, index + 1)] {
             if !file.is_resident(shared, 1).unwrap_or(false)

@@ -11,7 +11,7 @@ use weir_hal::File;
 use super::{
     format::{
         BOOT_SHIFT, ENTRY_BYTES, Entry, GENERATIONS_MAX, Geometry, PAGE, PAGE_BYTES, Slot,
-        SlotState, Stream, Super, class_code, decode_footer,
+        SlotState, Stream, Super, decode_footer,
     },
     record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
@@ -118,7 +118,7 @@ impl Survey<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut window = Window::default();
         while page < pages {
-            let header = self.header(&mut window, (region, page), generation);
+            let header = self.header(&mut window, region, page, generation);
             let fitting = header.filter(|header| self.is_possible(header));
             let fitting = fitting.and_then(|header| {
                 let length = header.pages().filter(|length| *length <= pages - page)?;
@@ -167,12 +167,13 @@ impl Survey<'_> {
     fn header(
         &self,
         window: &mut Window,
-        (region, page): (u32, u32),
+        region: u32,
+        page: u32,
         generation: Option<u64>,
     ) -> Option<Header> {
-        let place = (self.geometry(), region, page);
+        let at = self.geometry().address(region, page);
         let read = || {
-            Record::read_header(self.file, place, generation)
+            Record::read_header(self.file, at, generation)
                 .ok()
                 .flatten()
         };
@@ -269,6 +270,6 @@ pub(super) fn read_aside(
 pub(super) fn lowest(entries: &[Entry]) -> Class {
     let classes = entries.iter().map(|entry| entry.class);
     classes
-        .min_by_key(|class| class_code(*class))
+        .min_by_key(|class| class.code())
         .unwrap_or(Class::Low)
 }

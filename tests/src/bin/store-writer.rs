@@ -64,7 +64,7 @@ impl Scribe<'_> {
     /// that fails ends it.
     fn run(&mut self) {
         let start = self.version;
-        while !self.store.counters().is_offline {
+        while self.store.counters().is_offline == 0 {
             let number = self.random.below(KEYS);
             match self.random.below(16) {
                 0 => self.evict(number),

@@ -29,6 +29,17 @@ fn weir(arguments: &[&str]) -> Output {
         .expect("timeout (Debian package coreutils) is installed")
 }
 
+/// Runs `weir` with its output in a pipe that nobody reads any more.
+fn weir_to_nobody(arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    Command::new(weir_binary())
+        .args(arguments)
+        .stdout(writer)
+        .output()
+        .expect("weir runs")
+}
+
 /// Runs `weir` with its streams on a terminal of 80 columns, and returns all it wrote there.
 fn weir_on_terminal(arguments: &[&str], environment: &str) -> String {
     let binary = weir_binary();
@@ -264,13 +275,7 @@ fn a_terminal_gets_colour_unless_it_is_unwanted() {
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let folder = folder();
     let path = file(&folder, "weir.toml", GOOD);
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    drop(reader);
-    let output = Command::new(weir_binary())
-        .args(["check", plain(&path)])
-        .stdout(writer)
-        .output()
-        .expect("weir runs");
+    let output = weir_to_nobody(&["check", plain(&path)]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }

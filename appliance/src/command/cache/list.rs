@@ -61,7 +61,7 @@ pub(super) fn execute<M: Multicast>(
 fn plain(held: &Held, now: Wall) -> String {
     let age = age(now.since(held.written_at()).as_secs());
     let (bytes, class) = (held.bytes(), class_name(held.class()));
-    format!("{bytes:>12}  {class:<6}  {age:>7}  {}", shown(held.key()))
+    format!("{bytes:>12}  {class:<9}  {age:>7}  {}", shown(held.key()))
 }
 
 fn json(held: &Held, now: Wall) -> serde_json::Value {

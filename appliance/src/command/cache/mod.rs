@@ -135,7 +135,9 @@ pub fn execute<M: Multicast>(
 
 const fn class_name(class: Class) -> &'static str {
     match class {
+        Class::LiveHigh => "live-high",
         Class::Live => "live",
+        Class::LiveLow => "live-low",
         Class::High => "high",
         Class::Medium => "medium",
         Class::Low => "low",

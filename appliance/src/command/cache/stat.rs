@@ -86,7 +86,7 @@ fn classes(summary: &Summary, terminal: Terminal) -> String {
         ];
         table.add_row(cells);
     };
-    for (class, total) in summary.classes {
+    for (class, total) in summary.classes.into_iter().rev() {
         row(class_name(class), total);
     }
     row("all", summary.total());

@@ -55,8 +55,8 @@ pub struct Summary {
     pub regions_sealed: u64,
     /// Regions given up because the device failed in them.
     pub regions_bad: u64,
-    /// What there is of each class.
-    pub classes: [(Class, Total); 4],
+    /// What there is of each class, in the order of [`Class::ALL`].
+    pub classes: [(Class, Total); Class::ALL.len()],
 }
 
 impl Summary {

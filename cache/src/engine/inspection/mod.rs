@@ -1,6 +1,6 @@
 //! Looking at a store from outside, whether a process uses it or not.
 //!
-//! An [`Inspection`] finds what the next start would find, by the same [`Survey`], and takes no
+//! An [`Inspection`] finds what the next start would find, by the same [`super::survey`], and takes no
 //! lock. While a process uses the store, a record may go while it is looked at: before anything
 //! is called damaged, the slot of its region is read again.
 //!
@@ -10,11 +10,10 @@
 //! 40 bytes of memory for each record, and as much again for each part of a long object.
 
 mod findings;
+mod stock;
 
 use std::{
     borrow::Borrow,
-    cmp::Reverse,
-    collections::HashSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,15 +25,12 @@ use weir_hal::{Access, Disk, File, FileKind, Wall};
 pub use self::findings::{Condition, Flaw, Held, Lost, Summary, Total};
 use super::{
     claim::{self, NEW_NAME, STORE_NAME},
-    format::{Entry, PAGE_BYTES, Role, Slot, SlotState, Super, SuperState, VERSION},
+    format::{Entry, PAGE_BYTES, SlotState, Super, SuperState, VERSION},
     record::{Header, PIECE_BYTES},
     stored::{ReadFailure, Record},
-    survey::{Found, Survey, read_aside, read_slot},
+    survey::{read_aside, read_slot},
 };
 use crate::{Class, Error, Key};
-
-/// Bytes of a header up to its generation.
-const RECORD_HEAD_BYTES: usize = 48;
 
 /// A store as it was when it was opened to be looked at.
 #[derive(Debug)]
@@ -126,7 +122,6 @@ impl Inspection {
             count(SlotState::Sealed),
             bad.count() as u64,
         );
-        let classes = [Class::Live, Class::High, Class::Medium, Class::Low];
         Summary {
             path: self.path.clone(),
             kind: self.kind,
@@ -139,7 +134,7 @@ impl Inspection {
             regions_open: open,
             regions_sealed: sealed,
             regions_bad: bad,
-            classes: classes.map(|class| (class, self.total(class))),
+            classes: Class::ALL.map(|class| (class, self.total(class))),
         }
     }
 
@@ -251,127 +246,6 @@ impl Inspection {
         }
     }
 
-    fn take_stock(&mut self) {
-        let survey = Survey {
-            file: &*self.file,
-            told: &self.told,
-            was_closed: self.told.state == SuperState::Closed,
-        };
-        let (mut regions, mut all, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
-        for span in 0..self.told.geometry.spans() {
-            // What cannot be read of the directory has been searched for.
-            let (slots, _outcome) = survey.slots(span);
-            for found in slots.into_iter().filter_map(|told| survey.examine(told)) {
-                if found.end.is_some() {
-                    damaged.extend(self.damaged_in(&found.slot));
-                }
-                let Found { slot, .. } = found;
-                let seen = Seen {
-                    usage: Some(slot.state),
-                    generation: slot.generation,
-                    last_page: slot.entries.last().map_or(0, |entry| entry.page),
-                };
-                regions.push((slot.region, seen));
-                let region = slot.region;
-                let alive = slot.entries.into_iter().filter(|entry| !entry.is_killed);
-                all.extend(alive.map(|entry| Recorded { region, entry }));
-            }
-        }
-        for (region, seen) in regions {
-            self.regions[region as usize] = seen;
-        }
-        self.damaged = damaged;
-        let (parts, heads): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|recorded| recorded.entry.role == Role::Part);
-        // Parts first: whether an object is whole depends on them.
-        self.parts = self.newest(parts);
-        self.parts
-            .sort_unstable_by_key(|recorded| recorded.entry.hash);
-        self.records = self.newest(heads);
-        self.forget_orphans();
-    }
-
-    /// Leaves only parts that a head tells of, as a start does.
-    fn forget_orphans(&mut self) {
-        let heads = self.records.iter();
-        let heads = heads.filter(|recorded| recorded.entry.role == Role::Head);
-        let held = heads.filter_map(|recorded| self.meet(recorded).ok().flatten());
-        let joined: HashSet<u64> = held
-            .flat_map(|held| held.parts.into_iter().map(|part| part.entry.hash))
-            .collect();
-        self.parts.retain(|part| joined.contains(&part.entry.hash));
-    }
-
-    /// What lies between the records of a region and looks like one that was written there.
-    fn damaged_in(&self, slot: &Slot) -> Vec<Recorded> {
-        let geometry = self.told.geometry;
-        let mut damaged = Vec::new();
-        let mut next = slot.entries.iter().peekable();
-        let mut page = 0;
-        while page < geometry.region_pages() {
-            if let Some(entry) = next.next_if(|entry| entry.page == page) {
-                page += entry.pages;
-                continue;
-            }
-            let place = (geometry, slot.region, page);
-            let mut head = [0; RECORD_HEAD_BYTES];
-            let filled = self
-                .file
-                .read_at(&mut head, geometry.page_offset(slot.region, page));
-            let generation = filled.ok().and_then(|_| Header::generation_told(&head));
-            let is_damaged = generation == Some(slot.generation)
-                && matches!(Record::read_header(&*self.file, place, None), Ok(None));
-            if is_damaged {
-                let region = slot.region;
-                let entry = Entry {
-                    hash: 0,
-                    sequence: 0,
-                    page,
-                    pages: 1,
-                    class: slot.rank,
-                    role: Role::Whole,
-                    is_killed: false,
-                    is_unverified: true,
-                };
-                damaged.push(Recorded { region, entry });
-            }
-            page += 1;
-        }
-        damaged
-    }
-
-    /// Of each key the newest record, or the next older one if that did not get onto the disk as
-    /// a whole: as a start decides.
-    fn newest(&self, mut all: Vec<Recorded>) -> Vec<Recorded> {
-        all.sort_unstable_by_key(|recorded| {
-            (recorded.entry.hash, Reverse(recorded.entry.sequence))
-        });
-        let mut newest = Vec::with_capacity(all.len());
-        for group in all.chunk_by(|one, other| one.entry.hash == other.entry.hash) {
-            if let [newer @ .., oldest] = group {
-                let whole = newer.iter().find(|recorded| self.is_whole(recorded));
-                newest.push(*whole.unwrap_or(oldest));
-            }
-        }
-        newest.sort_unstable_by_key(|recorded| (recorded.region, recorded.entry.page));
-        newest
-    }
-
-    fn is_whole(&self, recorded: &Recorded) -> bool {
-        let held = self.meet(recorded).ok().flatten();
-        let is_right = |recorded: &Recorded, record: &Record| {
-            !recorded.entry.is_unverified || record.check(&*self.file).is_ok()
-        };
-        held.is_some_and(|held| {
-            let is_part_right = |part: &Recorded| {
-                let record = self.meet_part(part);
-                record.is_ok_and(|record| is_right(part, &record))
-            };
-            is_right(recorded, &held.record) && held.parts.iter().all(is_part_right)
-        })
-    }
-
     /// The parts of a head; `None` if one is missing.
     fn parts_of(&self, header: &Header) -> Option<Vec<Recorded>> {
         let hashes = header.chain.keys().map(|key| {
@@ -400,14 +274,14 @@ impl Inspection {
     /// Reads the head of a record; `None` if it has gone.
     fn meet(&self, recorded: &Recorded) -> Result<Option<Held>, Lost> {
         let Recorded { region, entry } = *recorded;
-        let place = (self.told.geometry, region, entry.page);
+        let at = self.told.geometry.address(region, entry.page);
         let generation = self.regions[region as usize].generation;
-        let flaw = match Record::read_header(&*self.file, place, Some(generation)) {
+        let flaw = match Record::read_header(&*self.file, at, Some(generation)) {
             Ok(Some(header)) if header.is_dead => return Ok(None),
             Ok(Some(header)) if header.pages() == Some(entry.pages) => {
                 if let Some(parts) = self.parts_of(&header) {
                     return Ok(Some(Held {
-                        record: Record::new(header, entry.hash, place, false),
+                        record: Record::new(header, entry.hash, at, false),
                         recorded: *recorded,
                         parts,
                     }));
@@ -416,7 +290,7 @@ impl Inspection {
             }
             Ok(_) => Flaw::Header,
             Err(source) => Flaw::Unreadable {
-                offset: self.told.geometry.page_offset(region, entry.page),
+                offset: at.offset,
                 source,
             },
         };
@@ -445,8 +319,8 @@ impl Inspection {
                 return true;
             }
         }
-        let place = (self.told.geometry, region, entry.page);
-        let header = Record::read_header(&*self.file, place, Some(seen.generation));
+        let at = self.told.geometry.address(region, entry.page);
+        let header = Record::read_header(&*self.file, at, Some(seen.generation));
         let is_dead = header.is_ok_and(|header| header.is_some_and(|header| header.is_dead));
         let was_last = seen.usage == Some(SlotState::Open) && seen.last_page <= entry.page;
         is_dead || was_last && self.condition() == Condition::InUse

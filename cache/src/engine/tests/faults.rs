@@ -68,7 +68,7 @@ fn a_device_that_keeps_failing_is_left_alone_until_the_next_start() {
     for index in 0..20 {
         drop(put(&store, &format!("/{index}"), Class::Live, b"x"));
     }
-    wait_until(|| store.counters().is_offline);
+    wait_until(|| store.counters().is_offline == 1);
     disk.heal();
     let pin = put(&store, "/after", Class::Live, b"in memory");
     assert!(!store.flush(PATIENCE));

@@ -1,6 +1,47 @@
 //! The engine, met through the public interface, on a simulated disk.
 
+/// The acts that a disk made of another one leaves to it, all but `open` and `create_directory`.
+macro_rules! left_to {
+    ($disk:ident) => {
+        fn kind(&self, path: &std::path::Path) -> Result<weir_hal::FileKind, weir_hal::Error> {
+            self.$disk.kind(path)
+        }
+
+        fn list(
+            &self,
+            path: &std::path::Path,
+        ) -> Result<Vec<weir_hal::DirectoryEntry>, weir_hal::Error> {
+            self.$disk.list(path)
+        }
+
+        fn rename(
+            &self,
+            from: &std::path::Path,
+            to: &std::path::Path,
+        ) -> Result<(), weir_hal::Error> {
+            self.$disk.rename(from, to)
+        }
+
+        fn remove(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.remove(path)
+        }
+
+        fn remove_directory(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.remove_directory(path)
+        }
+
+        fn sync_directory(&self, path: &std::path::Path) -> Result<(), weir_hal::Error> {
+            self.$disk.sync_directory(path)
+        }
+
+        fn usage(&self, path: &std::path::Path) -> Result<weir_hal::DiskUsage, weir_hal::Error> {
+            self.$disk.usage(path)
+        }
+    };
+}
+
 mod bad_pages;
+mod classes;
 mod faults;
 mod faulty;
 mod follow;
@@ -67,7 +108,12 @@ fn config_of_parts(regions: u64) -> Config {
 }
 
 fn open(disk: &sim::Disk, config: &Config) -> Store {
-    let store = Store::open(Arc::new(disk.clone()), clock(), config);
+    open_at(disk, clock(), config)
+}
+
+/// The same with a clock of the test's own.
+fn open_at(disk: &sim::Disk, clock: Arc<dyn Clock>, config: &Config) -> Store {
+    let store = Store::open(Arc::new(disk.clone()), clock, config);
     store.unwrap_or_else(|error| panic!("{error:?} on {disk:?}"))
 }
 

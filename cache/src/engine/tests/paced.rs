@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use weir_hal::{Access, DirectoryEntry, Disk, DiskUsage, Error, File, FileKind, sim};
+use weir_hal::{Access, Disk, Error, File, sim};
 
 /// Clones are the same disk.
 #[derive(Debug, Clone)]
@@ -80,33 +80,7 @@ impl Disk for Paced {
         self.disk.create_directory(path)
     }
 
-    fn kind(&self, path: &Path) -> Result<FileKind, Error> {
-        self.disk.kind(path)
-    }
-
-    fn list(&self, path: &Path) -> Result<Vec<DirectoryEntry>, Error> {
-        self.disk.list(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> Result<(), Error> {
-        self.disk.remove(path)
-    }
-
-    fn remove_directory(&self, path: &Path) -> Result<(), Error> {
-        self.disk.remove_directory(path)
-    }
-
-    fn sync_directory(&self, path: &Path) -> Result<(), Error> {
-        self.disk.sync_directory(path)
-    }
-
-    fn usage(&self, path: &Path) -> Result<DiskUsage, Error> {
-        self.disk.usage(path)
-    }
+    left_to!(disk);
 }
 
 #[derive(Debug)]

@@ -20,27 +20,6 @@ fn count(store: &Store, prefix: &str) -> usize {
 }
 
 #[test]
-fn lower_classes_go_first() {
-    let store = store_of_regions(&sim::Disk::new(1), 10);
-    fill(&store, "/live", Class::Live, 4);
-    fill(&store, "/high", Class::High, 4);
-    fill(&store, "/medium", Class::Medium, 4);
-    fill(&store, "/low", Class::Low, 4);
-    assert_eq!(count(&store, "/"), 16);
-    let classes = ["/low", "/medium", "/high", "/live"];
-    for round in 0..10 {
-        fill(&store, &format!("/next/{round}"), Class::Live, 2);
-        let left = classes.map(|prefix| count(&store, prefix));
-        let touched = left.iter().rposition(|count| *count < 4).unwrap_or(0);
-        // At most what is in its open region is left of a lower class.
-        assert!(left[..touched].iter().all(|count| *count <= 2), "{left:?}");
-    }
-    let counters = store.counters();
-    assert!(counters.evictions >= 12, "{counters:?}");
-    assert!(counters.bytes <= counters.bytes_max);
-}
-
-#[test]
 fn within_a_class_what_is_used_stays() {
     let store = store_of_regions(&sim::Disk::new(1), 12);
     fill(&store, "/a", Class::Low, 14);

@@ -4,11 +4,12 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use tokio::{runtime::Runtime, task::JoinHandle};
 use weir_cache::Store;
 use weir_hal::{Disk, linux, sim::Generator};
 
@@ -18,11 +19,13 @@ use crate::{
 };
 
 const OBJECT_BYTES: usize = 1 << 20;
-const OBJECTS: u64 = 3_000;
+const OBJECTS: u64 = 6_000;
 /// The first ones are asked for by warm clients, the others by cold ones.
 const WARM_OBJECTS: u64 = 100;
-const WARM_READS: usize = 200_000;
+const WARM_READS: usize = 40_000;
 const COLD_CLIENTS: u64 = 4;
+/// Between two objects of a player that takes 80 Mb/s.
+const PLAYER_PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn section(directory: &Path) -> Outcome {
     rig::title("cold reads beside warm ones, objects of 1 MiB, two threads");
@@ -39,35 +42,53 @@ pub(crate) fn section(directory: &Path) -> Outcome {
     machine::drop_pages(&directory.join("cache/store"))?;
     runtime.block_on(warm(&store));
     report("warm clients alone", runtime.block_on(warm(&store)), None);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let cold_reads = Arc::new(AtomicU64::new(0));
-    let next = Arc::new(AtomicU64::new(WARM_OBJECTS));
-    for _ in 0..COLD_CLIENTS {
-        let (store, is_over) = (store.clone(), Arc::clone(&is_over));
-        let (next, cold_reads) = (Arc::clone(&next), Arc::clone(&cold_reads));
-        runtime.spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= OBJECTS {
-                    break;
-                }
-                rig::read(&store, number).await;
-                cold_reads.fetch_add(1, Ordering::Relaxed);
-                // At 80 Mb/s each, as a fleet of players behind one box.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
+    for pause in [Some(PLAYER_PAUSE), None] {
+        let reads = Arc::new(AtomicU64::new(0));
+        let clients = cold_clients(&runtime, &store, pause, &reads);
+        let spans = runtime.block_on(warm(&store));
+        for client in clients {
+            client.abort();
+        }
+        let what = match pause {
+            Some(_) => "with cold clients at 80 Mb/s each",
+            None => "with cold clients as fast as the device",
+        };
+        report(what, spans, Some(reads.load(Ordering::Relaxed)));
     }
-    let spans = runtime.block_on(warm(&store));
-    is_over.store(true, Ordering::Relaxed);
-    report(
-        "with cold clients beside",
-        spans,
-        Some(cold_reads.load(Ordering::Relaxed)),
-    );
     drop(runtime);
     drop(store);
     Ok(linux::Disk::new().remove(&directory.join("cache/store"))?)
+}
+
+/// Clients that read what nobody has read before, each object once.
+fn cold_clients(
+    runtime: &Runtime,
+    store: &Store,
+    pause: Option<Duration>,
+    reads: &Arc<AtomicU64>,
+) -> Vec<JoinHandle<()>> {
+    let first = match pause {
+        Some(_) => WARM_OBJECTS,
+        None => OBJECTS / 4,
+    };
+    let next = Arc::new(AtomicU64::new(first));
+    let client = || {
+        let (store, next, reads) = (store.clone(), Arc::clone(&next), Arc::clone(reads));
+        runtime.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= OBJECTS {
+                    return;
+                }
+                rig::read(&store, number).await;
+                reads.fetch_add(1, Ordering::Relaxed);
+                if let Some(pause) = pause {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        })
+    };
+    (0..COLD_CLIENTS).map(|_| client()).collect()
 }
 
 async fn warm(store: &Store) -> Vec<Duration> {

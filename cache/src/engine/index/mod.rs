@@ -5,39 +5,23 @@
 //! bytes an object once there are many. Shards grow one at a time, so growing needs little room.
 //! A start does not insert: it collects each shard, puts it in order at once and lays it out.
 //!
-//! ```text
-//! bits  first word                     bits  second word; zero in an empty place
-//!   48  hash, mixed with a key of        15  region
-//!       this run                         16  page, from the start of the region
-//!   16  when it was last used            16  pages, at least 1
-//!                                         2  class
-//!                                         1  body not known to be whole
-//!                                         4  uses since it was written, up to 15
-//!                                         2  whole object, head or part
-//! ```
-//!
 //! Two keys with one hash take one place: the older is lost, as if evicted. A lookup that finds
 //! another key's record is a miss, because the record tells its whole key.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    sync::{Mutex, PoisonError},
-};
+mod load;
+mod shard;
 
-use super::{
-    crew,
-    format::{Entry, Role, class_code, class_of},
-};
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+pub(super) use self::load::Load;
+use self::shard::{Place, Shard};
+use super::format::{Entry, Role};
 use crate::Class;
 
 const SHARD_BITS: u32 = 6;
 const HASH_BITS: u32 = 48;
-const HASH_IN_SHARD: u64 = (1 << (HASH_BITS - SHARD_BITS)) - 1;
-/// Places a shard begins with.
-const PLACES_MIN: usize = 16;
-/// Places behind the last home, for what is pushed out of it.
-const SPILL: usize = 16;
-const USES_MAX: u8 = 15;
+/// Uses that are told apart.
+pub(super) const USES_MAX: u8 = 15;
 
 /// A hash of this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,57 +60,6 @@ impl Item {
         self.region == region && self.page == page
     }
 }
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    first: u64,
-    second: u64,
-}
-
-const _: () = assert!(size_of::<Place>() == 16);
-
-impl Place {
-    fn of(hash: Hash48, item: &Item) -> Self {
-        debug_assert!(item.region < 1 << 15 && item.page < 1 << 16 && item.pages > 0);
-        let class = u64::from(class_code(item.class));
-        Self {
-            first: hash.0 << 16 | u64::from(item.tick),
-            second: u64::from(item.region)
-                | u64::from(item.page) << 15
-                | u64::from(item.pages) << 31
-                | class << 47
-                | u64::from(item.is_unverified) << 49
-                | u64::from(item.uses) << 50
-                | u64::from(item.role.code()) << 54,
-        }
-    }
-
-    const fn is_empty(self) -> bool {
-        self.second == 0
-    }
-
-    const fn hash(self) -> Hash48 {
-        Hash48(self.first >> 16)
-    }
-
-    fn item(self) -> Item {
-        let field = |shift: u32, bits: u32| {
-            let value = self.second >> shift & ((1 << bits) - 1);
-            u32::try_from(value).expect("no field has more than 16 bits")
-        };
-        Item {
-            region: field(0, 15),
-            page: field(15, 16),
-            pages: field(31, 16),
-            class: class_of(field(47, 2).to_le_bytes()[0]).expect("two bits are a class"),
-            role: Role::of_code(field(54, 2).to_le_bytes()[0]).expect("it was a role"),
-            is_unverified: field(49, 1) == 1,
-            uses: field(50, 4).to_le_bytes()[0],
-            tick: (self.first & 0xffff) as u16,
-        }
-    }
-}
-
 /// All records of a store.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -138,9 +71,7 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn new() -> Self {
         Self {
-            shards: (0..1 << SHARD_BITS)
-                .map(|_| Shard::new(PLACES_MIN))
-                .collect(),
+            shards: (0..1 << SHARD_BITS).map(|_| Shard::empty()).collect(),
             mixer: Mixer::draw(),
             len: 0,
         }
@@ -157,12 +88,7 @@ impl Index {
 
     /// Bytes of memory taken.
     pub(super) fn memory_bytes(&self) -> usize {
-        let places: usize = self
-            .shards
-            .iter()
-            .map(|shard| shard.places.capacity())
-            .sum();
-        places * size_of::<Place>()
+        self.shards.iter().map(Shard::memory_bytes).sum()
     }
 
     pub(super) fn find(&self, hash: Hash48) -> Option<Item> {
@@ -241,66 +167,6 @@ impl Index {
         used.map(|place| (place.hash(), place.item()))
     }
 }
-
-/// An index that is filled by several threads at once, faster than record by record: each shard
-/// is sorted when all are there, and its places are taken in order.
-#[derive(Debug)]
-pub(super) struct Load {
-    mixer: Mixer,
-    shards: Vec<Mutex<Vec<Place>>>,
-}
-
-impl Load {
-    /// For about so many records.
-    pub(super) fn new(records: usize) -> Self {
-        let records = records >> SHARD_BITS;
-        let places = homes_for(records + records / 64) + SPILL;
-        let shard = |_| Mutex::new(Vec::with_capacity(places));
-        Self {
-            mixer: Mixer::draw(),
-            shards: (0..1 << SHARD_BITS).map(shard).collect(),
-        }
-    }
-
-    /// Adds records, each under the hash of its key on disk. Those of one region are best added
-    /// together.
-    pub(super) fn add(&self, records: impl Iterator<Item = (u64, Item)>) {
-        let expected = records.size_hint().1.unwrap_or(0) / self.shards.len();
-        let part = || Vec::with_capacity(expected + expected / 2);
-        let mut parts: Vec<Vec<Place>> = Vec::new();
-        parts.resize_with(self.shards.len(), part);
-        for (hash, item) in records {
-            let hash = self.mixer.mix(hash);
-            parts[shard_of(hash)].push(Place::of(hash, &item));
-        }
-        for (shard, part) in self.shards.iter().zip(parts) {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.extend(part);
-        }
-    }
-
-    /// Builds the index. Of records with one hash it holds any one; the others are returned.
-    pub(super) fn finish(self) -> (Index, Vec<(Hash48, Item)>) {
-        let mut shards: Vec<(Shard, Vec<Place>)> = Vec::new();
-        shards.resize_with(self.shards.len(), || (Shard::new(0), Vec::new()));
-        crew::for_each(
-            shards.iter_mut().zip(self.shards).collect(),
-            |(built, loaded)| {
-                *built = Shard::load(loaded.into_inner().unwrap_or_else(PoisonError::into_inner));
-            },
-        );
-        let (shards, rejected): (Vec<Shard>, Vec<Vec<Place>>) = shards.into_iter().unzip();
-        let index = Index {
-            len: shards.iter().map(|shard| shard.len).sum(),
-            shards,
-            mixer: self.mixer,
-        };
-        let rejected = rejected.into_iter().flatten();
-        let rejected = rejected.map(|place| (place.hash(), place.item()));
-        (index, rejected.collect())
-    }
-}
-
 /// What the hashes of one run depend on. Those on disk are those of a keyed pseudorandom function,
 /// so a multiplication by a secret is enough to make them differ from run to run.
 #[derive(Debug, Clone, Copy)]
@@ -325,172 +191,9 @@ impl Mixer {
         Hash48(folded >> (64 - HASH_BITS))
     }
 }
-
-/// Homes of a shard that begins with so many records.
-fn homes_for(records: usize) -> usize {
-    (records * 9 / 8).max(PLACES_MIN)
-}
-
 fn shard_of(hash: Hash48) -> usize {
     usize::try_from(hash.0 >> (HASH_BITS - SHARD_BITS)).expect("six bits")
 }
-
-#[derive(Debug)]
-struct Shard {
-    /// Places a hash may call home; a few more follow.
-    homes: usize,
-    len: usize,
-    places: Vec<Place>,
-}
-
-impl Shard {
-    fn new(homes: usize) -> Self {
-        Self {
-            homes,
-            len: 0,
-            places: vec![Place::default(); homes + SPILL],
-        }
-    }
-
-    /// Takes over places in any order. Returns those whose hash is there already beside it.
-    fn load(places: Vec<Place>) -> (Self, Vec<Place>) {
-        let mut shard = Self {
-            homes: homes_for(places.len()),
-            len: places.len(),
-            places,
-        };
-        let mut rejected = Vec::new();
-        let mut sorted = shard.sorted();
-        sorted.dedup_by(|place, kept| {
-            let is_rejected = place.hash() == kept.hash();
-            if is_rejected {
-                rejected.push(*place);
-            }
-            is_rejected
-        });
-        shard.len = sorted.len();
-        while !shard.place(&sorted) {
-            shard.homes += shard.homes.div_ceil(8);
-        }
-        (shard, rejected)
-    }
-
-    /// The places in order of their hashes: those of one home are counted, then put together.
-    fn sorted(&self) -> Vec<Place> {
-        let mut starts = vec![0_usize; self.homes + 1];
-        for place in &self.places {
-            starts[self.home(place.hash()) + 1] += 1;
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut sorted = vec![Place::default(); self.places.len()];
-        for place in &self.places {
-            let start = &mut starts[self.home(place.hash())];
-            // Hardly ever more than a few share a home.
-            let mut at = *start;
-            sorted[at] = *place;
-            while at > 0 && sorted[at - 1].first > place.first {
-                sorted.swap(at - 1, at);
-                at -= 1;
-            }
-            *start += 1;
-        }
-        sorted
-    }
-
-    /// Puts what is in order where it belongs. Returns false if the last ones were pushed out.
-    fn place(&mut self, sorted: &[Place]) -> bool {
-        let places = self.homes + SPILL;
-        self.places.clear();
-        if self.places.capacity() > places + places / 16 {
-            self.places = Vec::new();
-        }
-        self.places.reserve_exact(places);
-        for place in sorted {
-            let home = self.home(place.hash());
-            if self.places.len() < home {
-                self.places.resize(home, Place::default());
-            }
-            self.places.push(*place);
-        }
-        let is_within = self.places.len() <= places;
-        self.places.resize(places, Place::default());
-        is_within
-    }
-
-    fn home(&self, hash: Hash48) -> usize {
-        let within = u128::from(hash.0 & HASH_IN_SHARD);
-        let home = (within * self.homes as u128) >> (HASH_BITS - SHARD_BITS);
-        usize::try_from(home).expect("below the number of homes")
-    }
-
-    /// Where a hash is, or where it would have to be.
-    fn position(&self, hash: Hash48) -> Result<usize, usize> {
-        let home = self.home(hash);
-        for (at, place) in self.places.iter().enumerate().skip(home) {
-            if place.is_empty() || place.hash() > hash {
-                return Err(at);
-            }
-            if place.hash() == hash {
-                return Ok(at);
-            }
-        }
-        Err(self.places.len())
-    }
-
-    fn insert(&mut self, place: Place) -> Option<Place> {
-        match self.position(place.hash()) {
-            Ok(at) => Some(std::mem::replace(&mut self.places[at], place)),
-            Err(at) => {
-                self.insert_new(at, place);
-                None
-            }
-        }
-    }
-
-    /// Pushes what is behind `at` up to the next empty place one further.
-    fn insert_new(&mut self, at: usize, place: Place) {
-        let is_full = (self.len + 1) * 16 > self.homes * 15;
-        let empty = (at..self.places.len()).find(|at| self.places[*at].is_empty());
-        match empty {
-            Some(empty) if !is_full => {
-                self.places.copy_within(at..empty, at + 1);
-                self.places[at] = place;
-                self.len += 1;
-            }
-            _ => {
-                self.grow();
-                let at = self.position(place.hash()).unwrap_or_else(|at| at);
-                self.insert_new(at, place);
-            }
-        }
-    }
-
-    fn grow(&mut self) {
-        let mut larger = Self::new(self.homes + self.homes.div_ceil(8));
-        for place in self.places.iter().filter(|place| !place.is_empty()) {
-            larger.insert(*place);
-        }
-        *self = larger;
-    }
-
-    /// Empties a place and pulls what was pushed out of its home back.
-    fn remove(&mut self, mut at: usize) {
-        while let Some(next) = self.places.get(at + 1).copied() {
-            if next.is_empty() || self.home(next.hash()) > at {
-                break;
-            }
-            self.places[at] = next;
-            at += 1;
-        }
-        self.places[at] = Place::default();
-        self.len -= 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
