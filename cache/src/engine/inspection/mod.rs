@@ -1,8 +1,8 @@
 //! Looking at a store from outside, whether a process uses it or not.
 //!
-//! An [`Inspection`] finds what the next start would find, by the same [`super::survey`], and takes no
-//! lock. While a process uses the store, a record may go while it is looked at: before anything
-//! is called damaged, the slot of its region is read again.
+//! An [`Inspection`] finds what the next start would find, by the same survey, and takes no lock.
+//! While a process uses the store, a record may go while it is looked at: before anything is
+//! called damaged, the slot of its region is read again.
 //!
 //! Refuses: to write. What it finds damaged is told, not dropped.
 //!

@@ -336,6 +336,8 @@ fn a_spent_write_budget_reinserts_nothing() {
         }
         rig.store.counters().reinsertions
     };
-    assert!(reinsertions(None) > 0);
+    // Which keys a store takes for returned ones depends on its secret, which is drawn: one store
+    // in some dozens reinserts nothing.
+    assert!((0..4).any(|_| reinsertions(None) > 0));
     assert_eq!(reinsertions(Some(24 * 10 * QUARTER_BYTES)), 0);
 }
