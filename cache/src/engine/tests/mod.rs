@@ -50,6 +50,7 @@ mod hostile;
 mod inspection;
 mod memory;
 mod model;
+mod mutated;
 mod open;
 mod paced;
 mod parts;
@@ -210,5 +211,9 @@ fn disk_of(image: &[u8]) -> sim::Disk {
     disk.create_directory(Path::new("/cache")).unwrap();
     let file = disk.open(&file(), weir_hal::Access::Create).unwrap();
     file.write_at(image, 0).unwrap();
+    file.sync().unwrap();
+    for directory in ["/", "/cache"] {
+        disk.sync_directory(Path::new(directory)).unwrap();
+    }
     disk
 }
