@@ -226,7 +226,9 @@ proptest! {
         let (config, image) = &images()[kind];
         let geometry = Geometry::plan(config.bytes_max, config.region_bytes).unwrap();
         let mut image = image.clone();
-        changes.iter().for_each(|change| change.apply(&mut image, geometry));
+        for change in &changes {
+            change.apply(&mut image, geometry);
+        }
         survive(&image, config);
     }
 
@@ -238,7 +240,9 @@ proptest! {
         let (config, image) = &images()[kind];
         let geometry = Geometry::plan(config.bytes_max, config.region_bytes).unwrap();
         let mut image = image.clone();
-        changes.iter().for_each(|change| change.apply(&mut image, geometry));
+        for change in &changes {
+            change.apply(&mut image, geometry);
+        }
         inspect(&image);
     }
 }

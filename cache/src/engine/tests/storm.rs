@@ -84,8 +84,18 @@ impl Storm {
         }
     }
 
+    async fn act_on(self: Arc<Self>, mut random: Generator) {
+        for _ in 0..ACTS {
+            self.act(&mut random).await;
+        }
+    }
+
+    fn known(&self, number: u64) -> &Known {
+        &self.keys[usize::try_from(number).unwrap()]
+    }
+
     async fn write(&self, number: u64, random: &mut Generator) {
-        let known = &self.keys[number as usize];
+        let known = self.known(number);
         let turn = known.turn.lock().await;
         let version = known.next.fetch_add(1, SeqCst);
         let bytes = match random.below(3) {
@@ -94,7 +104,7 @@ impl Storm {
             _ => random.below(120_000),
         };
         let classes = [Class::Live, Class::High, Class::Medium, Class::Low];
-        let class = classes[random.below(4) as usize];
+        let class = classes[below(random, 4)];
         let metadata = metadata(number, version, bytes);
         let Ok(mut writer) = self.store.begin(&name_of(number), class, metadata) else {
             return;
@@ -129,7 +139,7 @@ impl Storm {
     }
 
     async fn read(&self, number: u64, random: &mut Generator) {
-        let floor = self.keys[number as usize].floor.load(SeqCst);
+        let floor = self.known(number).floor.load(SeqCst);
         let key = name_of(number);
         let object = if random.below(4) == 0 {
             let store = self.store.clone();
@@ -198,7 +208,7 @@ impl Storm {
     }
 
     fn pin(&self, number: u64, random: &mut Generator) {
-        let floor = self.keys[number as usize].floor.load(SeqCst);
+        let floor = self.known(number).floor.load(SeqCst);
         let object = self.store.get(&name_of(number));
         let pin = object.as_ref().and_then(Object::pin);
         if let (Some(object), Some(pin)) = (object, pin) {
@@ -206,7 +216,7 @@ impl Storm {
             let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
             pins.push(pin);
             if pins.len() > 4 {
-                let oldest = random.below(pins.len() as u64) as usize;
+                let oldest = below(random, pins.len());
                 drop(pins.remove(oldest));
             }
         }
@@ -215,13 +225,13 @@ impl Storm {
     fn unpin(&self, random: &mut Generator) {
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         if !pins.is_empty() {
-            let index = random.below(pins.len() as u64) as usize;
+            let index = below(random, pins.len());
             drop(pins.remove(index));
         }
     }
 
     async fn evict(&self, number: u64) {
-        let known = &self.keys[number as usize];
+        let known = self.known(number);
         let _turn = known.turn.lock().await;
         let (store, key) = (self.store.clone(), name_of(number));
         let next = known.next.load(SeqCst);
@@ -247,7 +257,7 @@ impl Storm {
 
     /// Keeps an object, or reads one that was kept: it stays what it is.
     async fn hold(&self, number: u64, random: &mut Generator) {
-        let floor = self.keys[number as usize].floor.load(SeqCst);
+        let floor = self.known(number).floor.load(SeqCst);
         if random.below(2) == 0
             && let Some(object) = self.store.find(&name_of(number)).await
         {
@@ -282,37 +292,41 @@ impl Storm {
     }
 }
 
+fn below(random: &mut Generator, end: usize) -> usize {
+    usize::try_from(random.below(end as u64)).unwrap()
+}
+
 /// Lets the device fail now and then, and hang, until the storm is over.
 fn disturb(disk: &sim::Disk, faulty: &Faulty, seed: u64, is_over: &AtomicBool) {
     let mut random = Generator::new(seed ^ 0xfau64);
-    let faults = faulty.faults();
+    let device = faulty.faults();
     while !is_over.load(SeqCst) {
         let ppm = u32::try_from(random.below(60_000)).unwrap();
         match random.below(9) {
-            0 => faults.read_ppm.store(ppm, SeqCst),
-            1 => faults.short_read_ppm.store(ppm, SeqCst),
-            2 => faults.write_ppm.store(ppm / 8, SeqCst),
-            3 => faults.full_ppm.store(ppm / 8, SeqCst),
-            4 => faults.sync_ppm.store(ppm / 2, SeqCst),
+            0 => device.read_ppm.store(ppm, SeqCst),
+            1 => device.short_read_ppm.store(ppm, SeqCst),
+            2 => device.write_ppm.store(ppm / 8, SeqCst),
+            3 => device.full_ppm.store(ppm / 8, SeqCst),
+            4 => device.sync_ppm.store(ppm / 2, SeqCst),
             5 => disk.forget(),
             6 => disk.hang(),
-            _ => faults.heal(),
+            _ => device.heal(),
         }
         for _ in 0..random.below(3_000) {
             thread::yield_now();
         }
         disk.resume();
     }
-    faults.heal();
+    device.heal();
 }
 
 fn rage(seed: u64, config: &Config) {
     let disk = sim::Disk::new(seed);
     let faulty = Faulty::new(disk.clone(), seed);
-    let store = Store::open(Arc::new(faulty.clone()), clock(), config).unwrap();
+    let opened = Store::open(Arc::new(faulty.clone()), clock(), config).unwrap();
     let storm = Arc::new(Storm {
         seed,
-        store,
+        store: opened,
         keys: (0..KEYS).map(|_| Known::default()).collect(),
         pins: Mutex::default(),
         objects: Mutex::default(),
@@ -330,13 +344,8 @@ fn rage(seed: u64, config: &Config) {
         scope.spawn(|| disturb(&disk, &faulty, seed, &is_over));
         let finished = runtime.block_on(async {
             let tasks = (0..TASKS).map(|task| {
-                let storm = Arc::clone(&storm);
-                tokio::spawn(async move {
-                    let mut random = Generator::new(seed << 8 | task);
-                    for _ in 0..ACTS {
-                        storm.act(&mut random).await;
-                    }
-                })
+                let random = Generator::new(seed << 8 | task);
+                tokio::spawn(Arc::clone(&storm).act_on(random))
             });
             let tasks: Vec<_> = tasks.collect();
             let all = async {
