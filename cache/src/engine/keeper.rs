@@ -28,6 +28,8 @@ pub(super) struct Keeper {
     log: Log,
     /// What the last attempt to sync was for: it is not repeated for the same flush.
     flush_tried: u64,
+    /// There was no room for something of the object that is being written.
+    lacks_room: bool,
 }
 
 /// What to do next.
@@ -42,6 +44,7 @@ impl Keeper {
             engine,
             log,
             flush_tried: 0,
+            lacks_room: false,
         }
     }
 
@@ -116,6 +119,8 @@ impl Keeper {
     }
 
     fn write(&mut self, body: &Arc<Body>) {
+        // Part of it may have been tried before: it is counted once.
+        self.lacks_room = false;
         let record = if self.admit(body) && self.write_parts(body) {
             self.store(body)
         } else {
@@ -125,6 +130,8 @@ impl Keeper {
         let small = small.and_then(|(record, chunks)| small_body(&chunks, record));
         let mut state = self.engine.lock();
         let Some(record) = record else {
+            let refusals = u64::from(self.lacks_room);
+            self.engine.ledger.refused_no_space.add(refusals);
             let is_gone = state.table.settle(body, Place::Doomed);
             if !is_gone && !state.table.is_pinned(&body.key) {
                 // What it was to replace must not come back.
@@ -229,7 +236,7 @@ impl Keeper {
         }
     }
 
-    /// Puts a record of an object on disk. What stands in the way is counted.
+    /// Puts a record of an object on disk.
     fn put(
         &mut self,
         body: &Body,
@@ -248,9 +255,7 @@ impl Keeper {
             .pages()
             .and_then(|pages| self.log.make_room(stream, pages))
         else {
-            if !body.is_growing() {
-                self.engine.ledger.refused_no_space.add_one();
-            }
+            self.lacks_room = true;
             return None;
         };
         let record = self.log.append(room, header, hash, chunks).ok()?;

@@ -18,6 +18,7 @@ use super::{
     body::Body,
     format::Role,
     head::{Finding, Head, Place},
+    index::Hash48,
     record::Header,
     state::{Candidate, Why},
     stored::{ReadFailure, Record},
@@ -224,12 +225,29 @@ impl Engine {
             self.expire(&head);
             return None;
         }
+        let hash = candidate.hash;
+        let is_long = head.header.role() == Role::Head;
+        if is_long && let Some(body) = self.join(&head, hash) {
+            return Some(body);
+        }
         let Some(parts) = self.parts_of(&head.header) else {
             self.drop_object(&head);
             return None;
         };
         let head = self.stored(candidate, head);
-        Some(Arc::new(Body::found(Arc::new(head), parts)))
+        let body = Arc::new(Body::found(Arc::new(head), parts));
+        if is_long {
+            self.lock().assembled.note(hash, &body);
+        }
+        Some(body)
+    }
+
+    /// The object of a head, if somebody reads it already and all of it is still there.
+    fn join(&self, head: &Record, hash: Hash48) -> Option<Arc<Body>> {
+        let mut state = self.lock();
+        let body = state.assembled.find(hash)?;
+        let is_it = body.stored()?.record.is_same(head);
+        (is_it && state.touch_all(&body.part_links())).then_some(body)
     }
 
     fn find_growing(&self, key: &Key) -> Option<Arc<Body>> {

@@ -37,6 +37,7 @@
 //! Refuses: objects of more than 1,024 parts.
 
 mod admission;
+mod assembled;
 mod body;
 mod budget;
 mod choice;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    assembled::Assembled,
     body::Body,
     budget::WriteBudget,
     format::{Entry, Geometry, PAGE_BYTES, Role, SLOT_ENTRIES},
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) ghost: Ghost,
     pub(super) budget: WriteBudget,
     pub(super) hot: Hot,
+    pub(super) assembled: Assembled,
     /// Records to be killed.
     pub(super) kills: Vec<Kill>,
     /// Bytes of all records that can be found.
@@ -87,6 +89,7 @@ impl State {
             budget,
             ghost: Ghost::new(geometry.regions as usize * OBJECTS_A_REGION),
             hot: Hot::new(memory_bytes_max),
+            assembled: Assembled::default(),
             kills: Vec::new(),
             record_bytes: 0,
             class_bytes: [0; CLASSES],
@@ -206,6 +209,14 @@ impl State {
             item.is_some_and(|item| item.is_at(link.region, link.page))
         };
         links.iter().all(is_there)
+    }
+
+    /// The same; counts as their use.
+    pub(super) fn touch_all(&mut self, links: &[Link]) -> bool {
+        links.iter().all(|link| {
+            let candidate = self.candidate(link.hash);
+            candidate.is_some_and(|it| it.item.is_at(link.region, link.page))
+        })
     }
 
     /// Makes parts as young as what is used now.

@@ -42,6 +42,7 @@ macro_rules! left_to {
 
 mod bad_pages;
 mod classes;
+mod crowd;
 mod faults;
 mod faulty;
 mod follow;
