@@ -143,8 +143,9 @@ impl Store {
     /// Waits until all that is committed by now would survive a power cut, and all that is
     /// evicted by now and not being read would stay away. Blocks.
     ///
-    /// Returns false if that took longer than `within`, or if some object lives in memory alone
-    /// because the disk is full or failed, or the object was not admitted to it.
+    /// Returns false if that took longer than `within`, at once if the device fails, or if some
+    /// object lives in memory alone because the disk is full or failed, or the object was not
+    /// admitted to it.
     pub fn flush(&self, within: Duration) -> bool {
         self.engine().flush(within)
     }

@@ -97,10 +97,14 @@ impl Keeper {
     ///
     /// After a failure what was in danger has been given up; what is left can be tried again.
     fn sync(&mut self, flush: u64, settled: u64) {
-        if self.settle() || self.settle() {
-            self.engine.lock().table.set_durable(settled, flush);
-            self.engine.progress.notify_all();
+        let is_durable = self.settle() || self.settle();
+        let table = &mut self.engine.lock().table;
+        if is_durable {
+            table.set_durable(settled, flush);
+        } else {
+            table.fail(flush);
         }
+        self.engine.progress.notify_all();
     }
 
     fn settle(&mut self) -> bool {

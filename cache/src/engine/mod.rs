@@ -334,7 +334,9 @@ impl Engine {
         self.work.notify_one();
         let (state, _) = self
             .progress
-            .wait_timeout_while(state, within, |state| !state.table.is_done(flush))
+            .wait_timeout_while(state, within, |state| {
+                !state.table.is_done(flush) && !state.table.has_failed(flush)
+            })
             .unwrap_or_else(PoisonError::into_inner);
         let table = &state.table;
         let is_whole = !table.has_doomed() && table.is_without_loss(flush);

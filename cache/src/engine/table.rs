@@ -30,6 +30,8 @@ pub(super) struct Table {
     flushes: u64,
     /// Of these, how many have seen all evictions before them made durable.
     flushes_answered: u64,
+    /// Of these, the last one for which the device failed.
+    flush_failed: u64,
     /// Complete objects that were given up because the device failed.
     losses: u64,
 }
@@ -222,6 +224,16 @@ impl Table {
     /// Whether what was asked for has been done.
     pub(super) const fn is_done(&self, flush: Flush) -> bool {
         self.flushes_answered >= flush.number && self.durable >= flush.queued
+    }
+
+    /// Whether what was asked for cannot be done.
+    pub(super) const fn has_failed(&self, flush: Flush) -> bool {
+        self.flush_failed >= flush.number
+    }
+
+    /// Notes that the device failed for all flushes up to this number.
+    pub(super) const fn fail(&mut self, flush: u64) {
+        self.flush_failed = flush;
     }
 
     /// The last flush that was asked for.
