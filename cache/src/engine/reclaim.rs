@@ -285,8 +285,8 @@ impl Log {
         }
     }
 
-    /// The slot of a sealed region. One that could not be sealed on disk has none: there it is still
-    /// open, and without entries.
+    /// The slot of a sealed region. One that could not be sealed on disk has none: there it is
+    /// still open, and without entries.
     pub(super) fn sealed_slot(&self, region: u32) -> Option<Slot> {
         let generation = self.engine.lock().regions.region(region).generation;
         let is_it = |slot: &Slot| slot.state == SlotState::Sealed && slot.generation == generation;
