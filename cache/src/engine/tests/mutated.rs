@@ -179,8 +179,9 @@ fn survive(image: &[u8], config: &Config) {
             check(&name(number), &read);
         }
     }
-    let counters = store.counters();
-    assert_eq!(counters.objects, store.keys("").len() as u64);
+    // A page that went astray may stand in the place of an object; it cannot be told from one whose
+    // hash is the same.
+    assert!(store.counters().objects >= store.keys("").len() as u64);
     // It goes on: all of it can be written over, and is found again.
     for round in 0..60 {
         let name = format!("/new-{round}");
