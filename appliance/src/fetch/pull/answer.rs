@@ -3,11 +3,13 @@
 //! Source: RFC 9110 §15 (status), §10.2.3 (Retry-After); RFC 9211 (Cache-Status); RFC 9111 §5.1
 //! (Age), §5.2.1.7 (only-if-cached).
 
+use std::borrow::Cow;
+
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{AGE, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
-use weir_cache::rules::{self, CacheStatus, Forward, NotStored};
+use weir_cache::rules::{self, CacheStatus, Forward};
 
 use super::{Core, failure::Failure, fill::Arrival, question::Question, shelf::Found};
 use crate::serve::{Body, reply};
@@ -25,7 +27,7 @@ pub(super) struct Told {
     is_collapsed: bool,
     /// The bytes come from here, whoever was asked about them.
     is_from_here: bool,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
 }
 
 impl Told {
@@ -51,7 +53,7 @@ impl Told {
     /// From the store, because no origin had a better answer.
     pub(super) const fn hit_on_error(reason: &'static str) -> Self {
         Self {
-            detail: Some(reason),
+            detail: Some(Cow::Borrowed(reason)),
             is_from_here: true,
             ..Self::NOTHING
         }
@@ -85,9 +87,9 @@ impl Told {
     }
 
     /// Why the answer is not stored.
-    pub(super) fn because(self, reason: &'static str) -> Self {
+    pub(super) fn because(self, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            detail: Some(reason),
+            detail: Some(reason.into()),
             ..self
         }
     }
@@ -126,7 +128,7 @@ impl Names {
             is_stored: told.is_stored,
             is_collapsed: told.is_collapsed,
             key: None,
-            detail: told.detail,
+            detail: told.detail.as_deref(),
         };
         if let Ok(value) = HeaderValue::try_from(status.to_string()) {
             headers.append(CACHE_STATUS, value);
@@ -146,7 +148,7 @@ impl Names {
         headers.insert(RETRY_AFTER, failure.retry_after.clone());
         let told = Told {
             fwd: Some(fwd),
-            detail: Some(failure.reason),
+            detail: Some(Cow::Borrowed(failure.reason)),
             ..Told::NOTHING
         };
         self.stamp(headers, &told);
@@ -159,6 +161,24 @@ impl Names {
         let mut response = reply::text(StatusCode::GATEWAY_TIMEOUT, line);
         let told = Told::NOTHING.because("only-if-cached");
         self.stamp(response.headers_mut(), &told);
+        response
+    }
+}
+
+impl Core {
+    /// Answers with what is stored, as far as the conditions and the range of the client ask.
+    pub(super) fn answer(&self, question: &Question, found: &Found, told: Told) -> Response<Body> {
+        let mut headers = if told.fwd.is_some() {
+            // It is as the origin just gave or confirmed it.
+            found.head.headers().clone()
+        } else {
+            rules::response_headers(&found.head, self.clock.wall())
+        };
+        self.names.stamp(&mut headers, &told);
+        let bytes = found.object.bytes().or(found.head.length());
+        let mut response = Response::new(Body::stored(found.object.read(0..u64::MAX), bytes));
+        *response.status_mut() = found.head.status();
+        *response.headers_mut() = headers;
         response
     }
 }

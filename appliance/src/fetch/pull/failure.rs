@@ -1,7 +1,5 @@
 //! No answer from any origin.
 
-use std::time::Duration;
-
 use hyper::{
     Response, StatusCode,
     header::{HeaderValue, RETRY_AFTER},

@@ -12,17 +12,19 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Response, StatusCode, body::Body as _, header::VARY};
+use hyper::{
+    HeaderMap, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, HeaderName, PRAGMA},
+};
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Writer,
-    rules::{NotStored, Stored, Storing, conditional, freshened, storing},
+    rules::{Stored, Storing, conditional, freshened, storing},
 };
-use weir_hal::Wall;
 
 use super::{
     Core,
-    ask::{Reply, conditionless, outgoing},
+    ask::{Reply, outgoing, strip_conditions},
     failure::Failure,
     flights::{State, Ticket},
     kept::{Kept, Varies},
@@ -30,7 +32,9 @@ use super::{
     question::Question,
     shelf::Found,
 };
-use crate::fetch::Download;
+use crate::fetch::exchange::{Download, Framing};
+
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// An answer that is in the store, or comes into it.
 #[derive(Debug, Clone)]
@@ -56,7 +60,16 @@ pub(super) enum Outcome {
 pub(super) struct Own {
     pub(super) response: Response<Download>,
     /// Why not: a token for Cache-Status.
-    pub(super) reason: &'static str,
+    pub(super) reason: String,
+}
+
+impl Outcome {
+    fn own(reply: Reply, reason: String) -> Self {
+        Self::Own(Own {
+            response: reply.response,
+            reason,
+        })
+    }
 }
 
 /// What is to be fetched.
@@ -74,13 +87,6 @@ pub(super) struct Fill {
     pub(super) is_transparent: bool,
 }
 
-/// The times of one exchange.
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    requested_at: Wall,
-    received_at: Wall,
-}
-
 impl Fill {
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
@@ -91,7 +97,7 @@ impl Fill {
             drop(client.send(outcome));
         }
         if let Some(pour) = pour {
-            pour.run(&self).await;
+            pour.run(&self.core, &self.question).await;
         }
     }
 
@@ -110,9 +116,9 @@ impl Fill {
                 None => Box::pin(self.answer_anew()).await,
             };
         }
-        if status.is_server_error() {
+        if Failure::is_error(status) {
             self.tell(|| State::Failed(Failure::of_response(&reply.response)));
-            return (self.own(reply, "error"), None);
+            return (Outcome::own(reply, "origin-error".to_owned()), None);
         }
         self.take_in(reply)
     }
@@ -126,13 +132,13 @@ impl Fill {
 
     async fn ask(&self) -> Result<Reply, Failure> {
         let mut headers = self.question.headers.clone();
+        if !self.is_transparent {
+            strip_conditions(&mut headers);
+        }
         if let Some(base) = &self.base {
             conditional(self.question.asked(), &base.head, &mut headers);
         }
-        if !self.is_transparent {
-            conditionless(&mut headers, self.base.is_some());
-        }
-        let request = outgoing(&self.question, &headers);
+        let request = outgoing(&self.question, Method::GET, &headers);
         self.core.ask(&self.question, request).await
     }
 
@@ -162,21 +168,34 @@ impl Fill {
                 let pour = Pour::new(writer, body, Arc::clone(&arrival.found.head));
                 (Outcome::Arrived(arrival), Some(pour))
             }
-            Err(reason) => (self.own(reply, reason), None),
+            Err(reason) => {
+                self.tell(|| State::NotShared);
+                (Outcome::own(reply, reason), None)
+            }
         }
     }
 
-    fn begin(&mut self, reply: &Reply) -> Result<(Writer, Arrival), &'static str> {
+    /// Begins an object for the answer, or says why it is not stored.
+    fn begin(&mut self, reply: &Reply) -> Result<(Writer, Arrival), String> {
         let (asked, response) = (self.question.asked(), &reply.response);
         let (status, headers) = (response.status(), response.headers());
         let policy = self.question.policy(&self.core.outlines, headers);
         match storing(&policy, asked, status, headers) {
             Storing::Yes => {}
-            Storing::No(reason) => return Err(self.not_stored(reason)),
+            Storing::No(reason) => {
+                let now = self.core.clock.monotonic();
+                self.core.flights.note_loner(&self.question.store_key, now);
+                return Err(reason.to_string());
+            }
         }
-        if !response.body().is_delimited() {
+        if response.body().framing() == Framing::Close {
             // Its end cannot be told from a break.
-            return Err("close-delimited");
+            return Err("close-delimited".to_owned());
+        }
+        let store = self.core.shelf.store();
+        if store.is_short_of_memory() {
+            self.core.counters.not_stored_no_memory.add(1);
+            return Err("no-memory".to_owned());
         }
         let mut head = Stored::new(
             asked,
@@ -185,7 +204,7 @@ impl Fill {
             reply.requested_at,
             reply.received_at,
         );
-        if let Some(bytes) = response.body().size_hint().exact() {
+        if let Some(bytes) = response.body().bytes_left().filter(|_| head.part().is_none()) {
             head.set_length(bytes);
         }
         let key = self.key_of(&head).ok_or("vary")?;
@@ -193,10 +212,7 @@ impl Fill {
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
         let writer = self.core.shelf.store().begin(&key, class, metadata);
-        let writer = writer.map_err(|_full| {
-            self.core.counters.not_stored_no_memory.add(1);
-            "no-memory"
-        })?;
+        let writer = writer.map_err(|_full| "no-memory")?;
         let found = Found {
             object: writer.object(),
             head,
@@ -222,22 +238,21 @@ impl Fill {
         key
     }
 
-    /// Remembers that answers to this question are for one client each.
-    fn not_stored(&self, reason: NotStored) -> &'static str {
-        todo!()
-    }
-
-    fn own(&self, reply: Reply, reason: &'static str) -> Outcome {
-        self.tell(|| State::NotShared);
-        Outcome::Own(Own {
-            response: reply.response,
-            reason,
-        })
-    }
-
     fn tell(&self, state: impl FnOnce() -> State) {
         if let Some(ticket) = &self.ticket {
             ticket.tell(state());
         }
     }
+}
+
+/// Whether a response with the fields `headers` allows less than `head` did.
+///
+/// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
+/// come back.
+fn is_stricter(head: &Stored, headers: &HeaderMap) -> bool {
+    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA].iter().any(|name| {
+        let told: Vec<_> = headers.get_all(name).iter().collect();
+        let known: Vec<_> = head.headers().get_all(name).iter().collect();
+        !told.is_empty() && told != known
+    })
 }

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use weir_cache::Key;
 use weir_hal::Monotonic;
 
-use super::{found::Found, refusal::Failure};
+use super::{failure::Failure, fill::Arrival};
 
 /// Flights at one time: each is a fill of its own, with a connection to an origin.
 const FLIGHTS_MAX: usize = 4_096;
@@ -45,7 +45,7 @@ pub(super) enum State {
     /// No head yet.
     Waiting,
     /// A head came, or the stored one was confirmed; the object may still grow.
-    Found(Box<Found>),
+    Found(Box<Arrival>),
     /// The answer cannot be shared.
     NotShared,
     /// No origin gave an answer that helps.

@@ -14,7 +14,7 @@ use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
 
 use super::{
     Core,
-    answer::{self, Told},
+    answer::Told,
     failure::Failure,
     fill::{Arrival, Fill, Outcome, Own},
     flights::{Boarding, State, Ticket},
@@ -257,7 +257,7 @@ impl Core {
     }
 
     /// Validates what was found, while it is used already.
-    fn validate_soon(self: &Arc<Self>, question: Arc<Question>, place: Place) {
+    fn validate_soon(self: &Arc<Self>, mut question: Arc<Question>, place: Place) {
         if self.flights.is_under_way(&place.key) {
             return;
         }
@@ -270,6 +270,8 @@ impl Core {
         let Boarding::Lead(ticket) = self.flights.board(&place.key, now) else {
             return;
         };
+        // A HEAD that found something stale has the whole validated.
+        Arc::make_mut(&mut question).method = Method::GET;
         let fill = Fill {
             core: Arc::clone(self),
             question,

@@ -57,7 +57,7 @@ use self::{
     shelf::Shelf,
 };
 use crate::{
-    fetch::{Outlines, Tiers},
+    fetch::Outlines,
     serve::{Body, Client, Upload},
 };
 
@@ -156,5 +156,19 @@ impl Pull {
             return Some(self.core.get(Arc::new(question)).await);
         }
         Some(self.core.pass_on(question, upload).await)
+    }
+}
+
+/// TEMPORARY: the first endpoint of the first origin.
+#[derive(Debug)]
+pub struct Tiers {
+    /// x
+    pub client: crate::fetch::exchange::Client,
+    /// x
+    pub endpoints: Vec<(String, Arc<crate::fetch::Endpoint>)>,
+}
+impl Tiers {
+    fn endpoint(&self, names: &[String]) -> Option<Arc<crate::fetch::Endpoint>> {
+        self.endpoints.iter().find(|(name, _)| names.contains(name)).map(|(_, e)| Arc::clone(e))
     }
 }

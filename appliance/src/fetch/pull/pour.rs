@@ -12,8 +12,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
-    HeaderMap, Response, StatusCode,
-    header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE},
+    HeaderMap, Method, Response, StatusCode,
+    header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE},
 };
 use tracing::debug;
 use weir_cache::{
@@ -21,8 +21,12 @@ use weir_cache::{
     rules::{ContentRange, Stored, combinable},
 };
 
-use super::{Core, ask::outgoing, question::Question};
-use crate::fetch::Download;
+use super::{
+    Core,
+    ask::{outgoing, strip_conditions},
+    question::Question,
+};
+use crate::fetch::exchange::Download;
 
 /// Longest wait for memory for the next bytes.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
@@ -104,7 +108,7 @@ impl Pour {
         core.counters.bytes_received.add(bytes.len() as u64);
         let is_long = match self.head.length() {
             Some(length) => self.received_bytes > length,
-            None => self.received_bytes > core.limits.object_bytes_max,
+            None => self.received_bytes > core.object_bytes_max,
         };
         if is_long {
             return Err(Broken::Store);
@@ -114,9 +118,9 @@ impl Pour {
     }
 
     /// Asks for the bytes that are missing.
-    async fn rest(&self, core: &Core, question: &Question) -> Option<Download> {
+    async fn rest(&mut self, core: &Core, question: &Question) -> Option<Download> {
         let headers = self.headers(question)?;
-        let request = outgoing(question, &headers);
+        let request = outgoing(question, Method::GET, &headers);
         let reply = core.ask(question, request).await.ok()?;
         let is_rest = self.is_rest(question, &reply.response);
         is_rest.then(|| reply.response.into_body())
@@ -127,7 +131,7 @@ impl Pour {
     fn headers(&self, question: &Question) -> Option<HeaderMap> {
         let validator = strong_validator(&self.head)?;
         let mut headers = question.headers.clone();
-        super::ask::strip_conditions(&mut headers);
+        strip_conditions(&mut headers);
         let range = format!("bytes={}-", self.received_bytes);
         headers.insert(RANGE, HeaderValue::try_from(range).ok()?);
         headers.insert(IF_RANGE, validator);

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use hyper::{Response, StatusCode, Uri};
+use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
     Key,
     rules::{
@@ -16,12 +16,12 @@ use weir_cache::{
 use super::{
     Core,
     answer::Told,
-    ask::{Reply, body_of, outgoing},
+    ask::{Reply, outgoing},
     question::Question,
     shelf::Found,
 };
 use crate::{
-    fetch::Download,
+    fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
 };
 
@@ -30,7 +30,8 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
         self.counters.passed.add(1);
-        let request = outgoing(&question, &question.headers, body_of(upload));
+        let request = outgoing(&question, question.method.clone(), &question.headers);
+        let request = request.map(|_empty| Outgoing::streamed(upload));
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
@@ -68,7 +69,7 @@ impl Core {
         found: Option<Found>,
         fwd: Forward,
     ) -> Response<Body> {
-        let request = outgoing(question, &question.headers, body_of(Upload::empty()));
+        let request = outgoing(question, Method::HEAD, &question.headers);
         let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
