@@ -137,25 +137,23 @@ impl Pull {
         &self.core.counters
     }
 
-    /// Answers `request`; `None` if no route covers its path.
-    pub async fn answer(
-        &self,
-        request: Request<Upload>,
-        client: &Client,
-    ) -> Option<Response<Body>> {
+    /// Whether a route covers `path`.
+    pub fn covers(&self, path: &str) -> bool {
+        self.core.routes.load().find(path).is_some()
+    }
+
+    /// Answers `request`, whose path a route covers.
+    pub async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
         let (head, upload) = request.into_parts();
-        let routes = self.core.routes.load();
-        let question = match Question::read(head, client, &routes) {
+        let question = match Question::read(head, client, &self.core.routes.load()) {
             Ok(question) => question,
-            Err(NoQuestion::NoRoute) => return None,
-            Err(NoQuestion::Malformed) => return Some(answer::malformed()),
+            Err(NoQuestion) => return answer::malformed(),
         };
-        drop(routes);
         let is_kept = matches!(question.method, Method::GET | Method::HEAD);
         if is_kept && upload.is_end_stream() {
-            return Some(self.core.get(Arc::new(question)).await);
+            return self.core.get(Arc::new(question)).await;
         }
-        Some(self.core.pass_on(question, upload).await)
+        self.core.pass_on(question, upload).await
     }
 }
 

@@ -34,14 +34,9 @@ pub(super) struct Question {
     pub(super) wishes: Wishes,
 }
 
-/// Why a request leads nowhere.
+/// The request names nothing that could be asked for, or no route leads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoQuestion {
-    /// No route covers the path.
-    NoRoute,
-    /// The target names nothing that could be asked for.
-    Malformed,
-}
+pub(super) struct NoQuestion;
 
 impl Question {
     /// Reads the request of `client` by the routes there are.
@@ -50,9 +45,9 @@ impl Question {
         client: &Client,
         routes: &Routes,
     ) -> Result<Self, NoQuestion> {
-        let route = routes.find(request.uri.path()).ok_or(NoQuestion::NoRoute)?;
-        let uri = target(&request, client).ok_or(NoQuestion::Malformed)?;
-        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion::Malformed)?;
+        let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
+        let uri = target(&request, client).ok_or(NoQuestion)?;
+        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
         Ok(Self {
             route: Arc::clone(route),
             method: request.method,

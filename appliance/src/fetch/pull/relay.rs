@@ -16,7 +16,7 @@ use weir_cache::{
 use super::{
     Core,
     answer::Told,
-    ask::{Reply, outgoing},
+    ask::outgoing,
     question::Question,
     shelf::Found,
 };
@@ -39,15 +39,20 @@ impl Core {
                 return self.names.failed(&failure, Forward::Method);
             }
         };
-        self.invalidate(&question, &reply.response).await;
+        let keys = self.changed(&question, &reply.response);
+        self.invalidate(keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
         self.relay(reply.response, told)
     }
 
-    /// Removes what `response` to an unsafe request says has changed, before anybody hears of it.
-    async fn invalidate(&self, question: &Question, response: &Response<Download>) {
+    /// What `response` to an unsafe request says has changed.
+    fn changed(&self, question: &Question, response: &Response<Download>) -> BTreeSet<Key> {
         let uris = invalidated(question.asked(), response.status(), response.headers());
-        let keys: BTreeSet<Key> = uris.iter().filter_map(|uri| self.key_of(uri)).collect();
+        uris.iter().filter_map(|uri| self.key_of(uri)).collect()
+    }
+
+    /// Removes what has changed, before anybody hears of it.
+    async fn invalidate(&self, keys: BTreeSet<Key>) {
         for key in keys {
             self.flights.forget_loner(&key);
             if self.shelf.evict(key).await {
@@ -78,16 +83,18 @@ impl Core {
             }
         };
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
-            self.learn(&found, &reply).await;
+            let headers = reply.response.headers();
+            let (requested_at, received_at) = (reply.requested_at, reply.received_at);
+            let update = head_update(&found.head, headers, requested_at, received_at);
+            self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());
         self.relay(reply.response, told)
     }
 
     /// Takes in what a HEAD has told of the stored response to a GET.
-    async fn learn(&self, found: &Found, reply: &Reply) {
-        let headers = reply.response.headers();
-        match head_update(&found.head, headers, reply.requested_at, reply.received_at) {
+    async fn learn(&self, found: &Found, update: HeadUpdate) {
+        match update {
             HeadUpdate::Freshened(head) => {
                 self.shelf.refresh(found, Arc::new(*head), true);
             }
