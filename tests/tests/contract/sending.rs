@@ -50,7 +50,9 @@ impl Rig {
         let path = directory.path().join("file");
         let file = disk.open(&path, Access::Create).unwrap();
         // No two neighbouring pages are the same.
-        let content: Vec<u8> = (0..bytes).map(|at| (at / 4_093 % 251) as u8).collect();
+        let content: Vec<u8> = (0..bytes)
+            .map(|at| u8::try_from(at / 4_093 % 251).unwrap())
+            .collect();
         file.write_at(&content, 0).unwrap();
         Self {
             server,
@@ -106,7 +108,7 @@ fn a_file_goes_out_as_it_is(side: &impl Side) {
             }
         };
         let mut received = vec![0; FILE_BYTES];
-        let (_, outcome) = tokio::join!(send, client.read_exact(&mut received));
+        let ((), outcome) = tokio::join!(send, client.read_exact(&mut received));
         outcome.unwrap();
         assert!(received == *content);
     });
