@@ -273,23 +273,13 @@ fn pull<M: Multicast>(app: &App<M>) -> Pull {
         store,
         ..
     } = app;
-    let identity = Arc::new(crate::fetch::Identity::new(&config.node.name));
-    let endpoints = config.origins.iter().flat_map(|origin| {
-        origin.urls.iter().map(|url| {
-            let endpoint = crate::fetch::Endpoint::new(url, crate::fetch::EndpointSettings::default());
-            (origin.name.clone(), Arc::new(endpoint.expect("checked")))
-        })
-    });
-    let tiers = pull::Tiers {
-        client: crate::fetch::exchange::Client::new(Arc::clone(&board.network), identity),
-        endpoints: endpoints.collect(),
-    };
     let settings = pull::Settings {
         node: config.node.name.clone(),
         object_bytes_max: config.cache.size.0 / 4,
     };
     let clock = Arc::clone(&board.clock);
-    Pull::new(&settings, store.clone(), tiers, clock, Routes::new(&config.routes))
+    let routes = Routes::new(&config.routes, tiers);
+    Pull::new(&settings, store.clone(), Arc::clone(tiers), clock, routes)
 }
 
 /// What answers on the two kinds of listener.

@@ -138,8 +138,8 @@ impl Fill {
         if let Some(base) = &self.base {
             conditional(&base.head, &mut headers);
         }
-        let request = outgoing(&self.question, Method::GET, &headers);
-        self.core.ask(&self.question, request).await
+        let request = outgoing(&self.question, Method::GET, headers);
+        self.core.ask(&self.question, request, &[]).await
     }
 
     /// The stored response holds on.
@@ -165,8 +165,7 @@ impl Fill {
             Ok((writer, arrival)) => {
                 self.core.flights.forget_loner(writer.object().key());
                 self.tell(|| State::Found(Box::new(arrival.clone())));
-                let body = reply.response.into_body();
-                let pour = Pour::new(writer, body, Arc::clone(&arrival.found.head));
+                let pour = Pour::new(writer, reply, Arc::clone(&arrival.found.head));
                 (Outcome::Arrived(arrival), Some(pour))
             }
             Err(reason) => {
