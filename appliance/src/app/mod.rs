@@ -9,6 +9,7 @@ mod description;
 mod error;
 mod ingest;
 mod publisher;
+mod pulling;
 mod rendition;
 mod restore;
 #[cfg(test)]
@@ -33,14 +34,12 @@ use crate::{
     app::{
         ingest::{IngestThread, RenditionOrder},
         publisher::Publisher,
+        pulling::Pulling,
         rendition::Plan,
         restore::restore,
     },
     config::{self, Config},
-    fetch::{
-        Pull,
-        pull::{self, Routes},
-    },
+    fetch::tiers::Tiers,
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{self, Content, Handler, Limits, Readiness, Server},
@@ -61,6 +60,7 @@ pub struct App<M: Multicast> {
     board: Board<M>,
     config: Config,
     store: Store,
+    pulling: Pulling,
     live: Arc<Live>,
     data: Vec<Box<dyn Listener>>,
     management: Box<dyn Listener>,
@@ -145,10 +145,12 @@ impl<M: Multicast> App<M> {
             ..store_config(&config.cache)
         };
         let store = Store::open(disk, clock, &store_config)?;
+        let pulling = Pulling::new(&config, &board, &store)?;
         Ok(Self {
             board,
             config,
             store,
+            pulling,
             live: Arc::default(),
             data,
             management,
@@ -186,6 +188,7 @@ impl<M: Multicast> App<M> {
             board,
             mut config,
             store,
+            pulling,
             live: _,
             data,
             management,
@@ -205,6 +208,7 @@ impl<M: Multicast> App<M> {
                     warn_of_fixed_parts(&started, &next);
                     warn_of_absent_parts(&next);
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    pulling.reload(&next, &board);
                     config = next;
                     info!(channels = config.channels.len(), "reloaded");
                 }
@@ -265,29 +269,13 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
-/// The pull path of `app`.
-fn pull<M: Multicast>(app: &App<M>) -> Pull {
-    let App {
-        board,
-        config,
-        store,
-        ..
-    } = app;
-    let settings = pull::Settings {
-        node: config.node.name.clone(),
-        object_bytes_max: config.cache.size.0 / 4,
-    };
-    let clock = Arc::clone(&board.clock);
-    let routes = Routes::new(&config.routes, tiers);
-    Pull::new(&settings, store.clone(), Arc::clone(tiers), clock, routes)
-}
-
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
     content: Arc<Server<Content>>,
     health: Arc<Server<Health>>,
     sampler: Sampler,
+    tiers: Arc<Tiers>,
 }
 
 impl Faces {
@@ -296,6 +284,7 @@ impl Faces {
             board,
             config,
             store,
+            pulling,
             live,
             data,
             management: _,
@@ -311,7 +300,7 @@ impl Faces {
             store.clone(),
             Arc::clone(readiness),
         )
-        .pulling(pull(app));
+        .pulling(pulling.pull.clone());
         let watched = Watched {
             live: Arc::clone(live),
             store: store.clone(),
@@ -335,6 +324,7 @@ impl Faces {
             content: Arc::new(Server::new(content, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
+            tiers: Arc::clone(&pulling.tiers),
         }
     }
 
@@ -356,6 +346,7 @@ impl Faces {
         }
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
+        tasks.spawn(self.tiers.run(stop()));
         while tasks.join_next().await.is_some() {}
     }
 }
