@@ -8,6 +8,7 @@
 mod cache;
 mod channel;
 mod default;
+mod http;
 mod load;
 mod mistake;
 mod read;
