@@ -9,6 +9,7 @@ pub mod config;
 pub mod counter;
 pub mod demo;
 pub mod demux;
+pub mod fetch;
 pub mod health;
 pub mod live;
 pub mod measure;

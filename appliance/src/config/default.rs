@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig};
+use super::{
+    ByteSize, Cache, Config, Http, Management, Node, Origin, Probe, Receive, SegmentConfig,
+    Strategy,
+};
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
 /// forget, long beside the load that it is.
@@ -97,6 +100,38 @@ impl Default for Receive {
             drain_interval: Duration::from_millis(10),
             bitrate_bps_max: 40_000_000,
             stall: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Default for Origin {
+    /// Without a name and URLs, which have no default.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            urls: Vec::new(),
+            weights: Vec::new(),
+            strategy: Strategy::Nearest,
+            host: None,
+            connect_timeout: Duration::from_secs(1),
+            first_byte_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(10),
+            connections_max: 64,
+            response_max: ByteSize(1 << 40),
+            probe: None,
+            ca: None,
+        }
+    }
+}
+
+impl Default for Probe {
+    /// Without a path, which has no default.
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            interval: Duration::from_secs(5),
+            failures: 3,
+            passes: 2,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The configuration: TOML text in, checked values out, every mistake named at once.
 //!
 //! `Config::parse` takes the text apart with spans (`toml`), `section` walks its tables, `read`,
-//! `cache`, `channel` and `route` know what the keys mean, and `mistake` gathers what is wrong.
+//! `cache`, `channel`, `origin`, `route` and `terms` know what the keys mean, and `mistake` gathers
+//! what is wrong.
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
@@ -11,10 +12,12 @@ mod default;
 mod http;
 mod load;
 mod mistake;
+mod origin;
 mod read;
 mod route;
 mod section;
 mod source;
+mod terms;
 mod types;
 mod unit;
 
@@ -24,8 +27,8 @@ pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Receive, Rendition,
-    Route, SegmentConfig, Source, Transport,
+    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Probe, Receive,
+    Rendition, Route, SegmentConfig, Source, Strategy, Transport,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -153,7 +153,7 @@ fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledge
     }
 }
 
-fn duration_in(
+pub(super) fn duration_in(
     section: &mut Section<'_>,
     key: &'static str,
     (min_ms, max_ms): (u64, u64),

@@ -1,0 +1,376 @@
+//! One question put to the origins, and the answer taken in: a task of its own, which the client
+//! that began it does not slow down and cannot stop.
+//!
+//! ```text
+//! ask ──► head ─┬─ 304 ───────────► the stored head is made anew             ─► Arrived
+//!               ├─ may be stored ─► object begun, body appended as it comes  ─► Arrived
+//!               ├─ error ─────────► nothing is shared but the failure        ─► Own
+//!               └─ anything else ─► for whoever asked alone                  ─► Own
+//! ```
+//!
+//! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::BytesMut;
+use hyper::{
+    HeaderMap, Method, Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, PRAGMA, RANGE,
+    },
+};
+use tokio::sync::oneshot;
+use weir_cache::{
+    Key, Object,
+    rules::{Stored, Storing, conditional, freshened, storing},
+};
+
+use super::{
+    Core,
+    ask::{Reply, outgoing, strip_conditions},
+    failure::Failure,
+    flights::{State, Ticket},
+    kept::{Kept, Sliced, Varies},
+    pour::{Extent, Pour},
+    question::Question,
+    shelf::Found,
+    slices::{Slices, is_sliced},
+};
+use crate::fetch::{
+    Class,
+    exchange::{Download, Framing},
+    playlist,
+};
+
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
+/// An answer that is in the store, or comes into it.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    pub(super) found: Found,
+    /// The status that came back: 304 if the stored response was confirmed.
+    pub(super) fwd_status: StatusCode,
+}
+
+impl Arrival {
+    /// What was found, or will be, after an answer of `fwd_status`.
+    pub(super) const fn new(found: Found, fwd_status: StatusCode) -> Self {
+        Self { found, fwd_status }
+    }
+}
+
+/// What comes of a fill, for the client that began it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// An answer that others may have too.
+    Arrived(Arrival),
+    /// An answer for this client alone.
+    Own(Own),
+    /// No answer.
+    Failed(Failure),
+}
+
+/// An answer that is not stored.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) response: Response<Download>,
+    /// Why not: a token for Cache-Status.
+    pub(super) reason: String,
+}
+
+/// Which bytes an origin is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of them, whatever the client asked for: the rest will be wanted too.
+    Whole,
+    /// What the client asks for, on its conditions: nobody else waits for it.
+    AsAsked,
+    /// Those far from the beginning that the client asks for, and what lies around them: whoever
+    /// jumps there should not have to wait for all before it.
+    Around(Range<u64>),
+    /// So many from the end.
+    Last(u64),
+}
+
+impl Wanted {
+    fn range(&self) -> Option<HeaderValue> {
+        let range = match self {
+            Self::Whole | Self::AsAsked => return None,
+            Self::Around(range) => format!("bytes={}-{}", range.start, range.end - 1),
+            Self::Last(bytes) => format!("bytes=-{bytes}"),
+        };
+        HeaderValue::try_from(range).ok()
+    }
+}
+
+/// What is to be fetched.
+#[derive(Debug)]
+pub(super) struct Fill {
+    pub(super) core: Arc<Core>,
+    pub(super) question: Arc<Question>,
+    /// What is stored already, and is to be confirmed or replaced.
+    pub(super) base: Option<Found>,
+    /// By what the answers to the question vary, as far as is known.
+    pub(super) varies: Option<Arc<Varies>>,
+    /// The flight that it leads, if it is not on its own.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) wanted: Wanted,
+}
+
+/// What a reply becomes.
+enum Taken {
+    /// An object, which the pour fills.
+    Arrived(Arrival, Option<Pour>),
+    /// It is not stored, for this reason.
+    NotStored(Reply, String),
+}
+
+impl Fill {
+    /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
+    /// all of the body is.
+    pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
+        let (outcome, pour) = self.answer().await;
+        if let Some(client) = client {
+            // Who has gone meanwhile does not want it any more.
+            drop(client.send(outcome));
+        }
+        if let Some(pour) = pour {
+            let (object, head) = (pour.object(), Arc::clone(pour.head()));
+            if pour.run(&self.core, &self.question).await {
+                self.look_into(&object, &head).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> (Outcome, Option<Pour>) {
+        let reply = match self.ask().await {
+            Ok(reply) => reply,
+            Err(failure) => {
+                self.tell(|| State::Failed(failure.clone()));
+                return (Outcome::Failed(failure), None);
+            }
+        };
+        let status = reply.response.status();
+        if status == StatusCode::NOT_MODIFIED && self.base.is_some() {
+            return match self.confirm(&reply) {
+                Some(arrival) => (Outcome::Arrived(arrival), None),
+                None => Box::pin(self.answer_anew()).await,
+            };
+        }
+        if Failure::is_error(status) && !self.is_kept_though_error(&reply) {
+            self.tell(|| State::Failed(Failure::of_response(&reply.response)));
+            return (Outcome::own(reply, "origin-error".to_owned()), None);
+        }
+        match self.take_in(reply) {
+            Taken::Arrived(arrival, pour) => {
+                self.core.flights.forget_loner(arrival.found.object.key());
+                self.tell(|| State::Found(Box::new(arrival.clone())));
+                (Outcome::Arrived(arrival), pour)
+            }
+            Taken::NotStored(reply, reason) => {
+                self.tell(|| State::NotShared);
+                (Outcome::own(reply, reason), None)
+            }
+        }
+    }
+
+    /// Whether an error says of itself that it may be used again, and takes nobody's place.
+    fn is_kept_though_error(&self, reply: &Reply) -> bool {
+        self.base.is_none() && self.judge(reply).is_ok()
+    }
+
+    /// The 304 was about something else: what is stored is of no use, so the whole answer is
+    /// asked for.
+    async fn answer_anew(&mut self) -> (Outcome, Option<Pour>) {
+        self.base = None;
+        self.answer().await
+    }
+
+    async fn ask(&self) -> Result<Reply, Failure> {
+        let mut headers = self.question.headers.clone();
+        if self.wanted != Wanted::AsAsked {
+            strip_conditions(&mut headers);
+        }
+        if let Some(range) = self.wanted.range() {
+            headers.insert(RANGE, range);
+        }
+        if let Some(base) = &self.base {
+            conditional(&base.head, &mut headers);
+        }
+        let request = outgoing(&self.question, Method::GET, headers);
+        self.core.ask(&self.question, request, &[]).await
+    }
+
+    /// The stored response holds on.
+    fn confirm(&self, reply: &Reply) -> Option<Arrival> {
+        let base = self.base.as_ref()?;
+        let (asked, headers) = (self.question.asked(), reply.response.headers());
+        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
+        let head = freshened(asked, &base.head, headers, requested_at, received_at)?;
+        let is_bound = is_stricter(&base.head, headers);
+        let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
+        self.core.counters.confirmed.add(1);
+        let arrival = Arrival::new(found, StatusCode::NOT_MODIFIED);
+        self.tell(|| State::Found(Box::new(arrival.clone())));
+        Some(arrival)
+    }
+
+    /// Stores the answer, if it may be.
+    fn take_in(&mut self, reply: Reply) -> Taken {
+        match self.judge(&reply) {
+            Ok(head) => self.begin(reply, head),
+            Err(reason) => Taken::NotStored(reply, reason),
+        }
+    }
+
+    /// The head under which the answer may be stored, or why it may not.
+    fn judge(&self, reply: &Reply) -> Result<Stored, String> {
+        let (asked, response) = (self.question.asked(), &reply.response);
+        let (status, headers) = (response.status(), response.headers());
+        let policy = self.question.policy(&self.core.outlines, headers);
+        if let Storing::No(reason) = storing(&policy, asked, status, headers) {
+            if matches!(self.wanted, Wanted::Whole) {
+                let now = self.core.clock.monotonic();
+                self.core.flights.note_loner(&self.question.store_key, now);
+            }
+            return Err(reason.to_string());
+        }
+        if self.wanted == Wanted::AsAsked && status == StatusCode::PARTIAL_CONTENT {
+            return Err("part".to_owned());
+        }
+        if response.body().framing() == Framing::Close {
+            // Its end cannot be told from a break.
+            return Err("close-delimited".to_owned());
+        }
+        if self.core.shelf.store().is_short_of_memory() {
+            self.core.counters.not_stored_no_memory.add(1);
+            return Err("no-memory".to_owned());
+        }
+        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
+        Ok(Stored::new(asked, status, headers, requested_at, received_at))
+    }
+
+    /// Begins an object for the answer, or the first of several.
+    fn begin(&mut self, reply: Reply, head: Stored) -> Taken {
+        let Some(key) = self.key_of(&head) else {
+            return Taken::NotStored(reply, "vary".to_owned());
+        };
+        let slice_bytes = self.question.route.slice_bytes;
+        if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
+            return self.begin_slices(reply, &key, head, slice_bytes);
+        }
+        if head.length().is_some_and(|length| length > self.core.object_bytes_max) {
+            return Taken::NotStored(reply, "too-long".to_owned());
+        }
+        let (status, head) = (head.status(), Arc::new(head));
+        let metadata = Kept::Response(Arc::clone(&head)).encode();
+        let class = self.question.route.class;
+        let Ok(writer) = self.core.shelf.store().begin(&key, class, metadata) else {
+            return Taken::NotStored(reply, "no-memory".to_owned());
+        };
+        let found = Found {
+            object: writer.object(),
+            head: Arc::clone(&head),
+            sliced: None,
+        };
+        let extent = Extent::of_response(&head);
+        let pour = Pour::new(writer, reply, head, extent);
+        Taken::Arrived(Arrival::new(found, status), Some(pour))
+    }
+
+    /// Stores the head of a response that lies in slices, and has the one that came poured.
+    fn begin_slices(&self, reply: Reply, key: &Key, head: Stored, slice_bytes: u32) -> Taken {
+        let status = head.status();
+        let position = head.part().map_or(0, |part| part.first);
+        let head = Arc::new(self.whole(head));
+        let sliced = Arc::new(Sliced { slice_bytes, head });
+        let metadata = Kept::Sliced(Arc::clone(&sliced)).encode();
+        let class = self.question.route.class;
+        let writer = self.core.shelf.store().begin(key, class, metadata);
+        let committed = writer.and_then(|writer| {
+            let object = writer.object();
+            writer.commit().map(|_pin| object)
+        });
+        let Ok(object) = committed else {
+            return Taken::NotStored(reply, "no-memory".to_owned());
+        };
+        let found = Found {
+            object,
+            head: Arc::clone(&sliced.head),
+            sliced: Some(sliced),
+        };
+        let slices = Slices::of(&self.core, &self.question, &found);
+        let pour = slices.and_then(|slices| slices.pour(position, reply));
+        Taken::Arrived(Arrival::new(found, status), pour)
+    }
+
+    /// The head of the whole of which a part has come.
+    fn whole(&self, head: Stored) -> Stored {
+        let Some(length) = head.part().and_then(|part| part.complete) else {
+            return head;
+        };
+        let mut headers = head.headers().clone();
+        headers.remove(CONTENT_RANGE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        let (requested_at, received_at) = (head.requested_at(), head.received_at());
+        let asked = self.question.asked();
+        Stored::new(asked, StatusCode::OK, &headers, requested_at, received_at)
+    }
+
+    /// Reads what a list promises, so that its lifetime is known.
+    async fn look_into(&self, object: &Object, head: &Stored) {
+        let class = Class::of(self.question.uri.path(), Some(head.headers()));
+        let is_short = object.bytes().is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
+        if !class.is_list() || !is_short || head.status() != StatusCode::OK {
+            return;
+        }
+        let mut reader = object.read_copy(0..u64::MAX);
+        let mut body = BytesMut::new();
+        while let Ok(Some(chunk)) = reader.next().await {
+            body.extend_from_slice(&chunk.bytes);
+        }
+        self.core.outlines.note(&self.question.store_key, &body);
+    }
+
+    /// Where a response with `head` is stored.
+    fn key_of(&mut self, head: &Stored) -> Option<Key> {
+        let names: Vec<_> = head.varies_by().cloned().collect();
+        if names.is_empty() && self.varies.is_none() {
+            return Some(self.question.store_key.clone());
+        }
+        let generation = head.received_at().as_nanos();
+        let shelf = &self.core.shelf;
+        let varies =
+            shelf.note_varying(&self.question, self.varies.as_ref(), (names, generation))?;
+        let key = varies.key(&self.question);
+        self.varies = Some(varies);
+        key
+    }
+
+    fn tell(&self, state: impl FnOnce() -> State) {
+        if let Some(ticket) = &self.ticket {
+            ticket.tell(state());
+        }
+    }
+}
+
+impl Outcome {
+    fn own(reply: Reply, reason: String) -> Self {
+        Self::Own(Own {
+            response: reply.response,
+            reason,
+        })
+    }
+}
+
+/// Whether a response with the fields `headers` may allow less than `head` did.
+///
+/// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
+/// come back.
+fn is_stricter(head: &Stored, headers: &HeaderMap) -> bool {
+    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA].iter().any(|name| {
+        let told: Vec<_> = headers.get_all(name).iter().collect();
+        let known: Vec<_> = head.headers().get_all(name).iter().collect();
+        !told.is_empty() && told != known
+    })
+}
