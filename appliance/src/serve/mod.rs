@@ -22,6 +22,7 @@ mod server;
 mod stall;
 mod stamp;
 mod thread;
+pub mod tls;
 mod upload;
 mod wire;
 
