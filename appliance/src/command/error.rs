@@ -5,7 +5,9 @@
 use std::{io, path::PathBuf};
 
 use super::{analyze::AnalyzeError, probe::ProbeError, segment};
-use crate::{app::AppError, config::LoadError, demo::DemoError, send};
+use crate::{
+    app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
+};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +134,8 @@ impl CommandError {
 fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
+        AppError::Certificates(CertificateError::Cryptography(_)) => ExitStatus::Unavailable,
+        AppError::Certificates(_) => ExitStatus::Configuration,
         AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
             ExitStatus::Configuration
         }

@@ -3,54 +3,34 @@
 //! Source: RFC 8446 §4, RFC 5246 §7.3. The wait for a client's first message costs nothing but the
 //! connection; then a turn is needed. All of it has one deadline.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io;
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::{
     LazyConfigAcceptor,
     rustls::{self, HandshakeKind, ProtocolVersion, server::Acceptor},
     server::TlsStream,
 };
 use tracing::debug;
+use weir_hal::Connection;
 
-use super::{HANDSHAKE_WAIT, Tls};
+use super::{Encrypted, Tls, encrypted::ENCRYPTED_BYTES_MAX};
 use crate::serve::CounterCells;
 
-/// Bytes of answers that one connection may hold in encrypted form: two records. What is beyond
-/// stays where it is until the client has taken these.
-const ENCRYPTED_BYTES_MAX: usize = 32 << 10;
-
-/// A connection behind its handshake.
-#[derive(Debug)]
-pub(crate) struct Encrypted<C>(TlsStream<C>);
-
-impl<C> Encrypted<C> {
-    /// Whether both sides have agreed on HTTP/2.
-    pub(crate) fn is_http2(&self) -> bool {
-        let (_, session) = self.0.get_ref();
-        session.alpn_protocol() == Some(b"h2")
-    }
-}
-
 impl Tls {
-    /// Shakes hands on `io`. How it ends is counted; on a failure nothing is left of the
-    /// connection.
-    pub(crate) async fn handshake<C>(&self, io: C, counters: &CounterCells) -> Option<Encrypted<C>>
-    where
-        C: AsyncRead + AsyncWrite + Unpin,
-    {
-        let deadline = Instant::now() + HANDSHAKE_WAIT;
-        match timeout_at(deadline, self.agree(io)).await {
+    /// Shakes hands on `io`, of which `ahead` was read already, until `deadline`. How it ends is
+    /// counted; on a failure nothing is left of the connection.
+    pub(crate) async fn handshake<C: Connection>(
+        &self,
+        io: C,
+        ahead: &[u8],
+        deadline: Instant,
+        counters: &CounterCells,
+    ) -> Option<Encrypted<C>> {
+        match timeout_at(deadline, self.agree(io, ahead)).await {
             Ok(Ok(stream)) => {
                 count_success(&stream, counters);
-                Some(Encrypted(stream))
+                Some(Encrypted::new(stream))
             }
             Ok(Err(error)) => {
                 count_failure(&error, counters);
@@ -64,11 +44,12 @@ impl Tls {
         }
     }
 
-    async fn agree<C>(&self, io: C) -> io::Result<TlsStream<C>>
-    where
-        C: AsyncRead + AsyncWrite + Unpin,
-    {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
+    async fn agree<C: Connection>(&self, io: C, mut ahead: &[u8]) -> io::Result<TlsStream<C>> {
+        let mut acceptor = Acceptor::default();
+        while !ahead.is_empty() {
+            acceptor.read_tls(&mut ahead)?;
+        }
+        let hello = LazyConfigAcceptor::new(acceptor, io).await?;
         let _turn = self.turns.acquire().await.expect("it is never closed");
         let config = self.config.clone();
         hello
@@ -102,44 +83,4 @@ fn count_failure(error: &io::Error, counters: &CounterCells) {
         Some(_malformed) => &counters.handshakes_malformed,
     };
     counter.add(1);
-}
-
-impl<C: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<C> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl<C: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<C> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }

@@ -10,6 +10,7 @@
 //! storage: what a client needs to resume is in its ticket.
 
 mod certificates;
+mod encrypted;
 mod handshake;
 mod pair;
 mod validity;
@@ -34,15 +35,12 @@ use weir_hal::{Clock, Disk};
 
 use certificates::Files;
 pub use certificates::{CertificateError, Certificates, Reading};
-pub(crate) use handshake::Encrypted;
+pub(crate) use encrypted::Encrypted;
 pub use pair::{Pair, PairError};
 use watch::Known;
 
 /// What may be spoken behind the handshake, the better first.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
-
-/// Longest time from the first byte of a handshake to its last.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 
 /// Handshakes under way at one time, counted from a whole `ClientHello` on: each costs a signature
 /// and up to 40 KiB. Further ones wait for their turn within their own deadline.
@@ -64,6 +62,9 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// Longest time from the begin of a connection to the end of its handshake.
+    pub(crate) const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
+
     /// Takes the certificates of `directory`, and names what is broken among them in the log.
     /// Blocks as long as the disk takes.
     ///

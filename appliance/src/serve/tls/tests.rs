@@ -4,7 +4,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     sync::oneshot,
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_rustls::{
     TlsConnector,
@@ -187,6 +187,10 @@ fn no_text_about_a_pair_holds_its_key() {
     assert!(!format!("{mismatch:?}").contains(secret));
 }
 
+fn deadline() -> Instant {
+    Instant::now() + Tls::HANDSHAKE_WAIT
+}
+
 fn open(disk: &sim::Disk) -> Arc<Tls> {
     let clock = Arc::new(sim::Clock::jumping());
     Arc::new(Tls::open(Arc::new(disk.clone()), clock, Path::new(DIRECTORY)).unwrap())
@@ -217,7 +221,7 @@ async fn shake(tls: &Tls, root: &Issued, host: &str, alpn: &[&[u8]]) -> (bool, C
     let (near, far) = duplex(64 << 10);
     let counters = CounterCells::default();
     let (served, client) = tokio::join!(
-        tls.handshake(far, &counters),
+        tls.handshake(far, &[], deadline(), &counters),
         connect(near, root, host, alpn)
     );
     assert_eq!(served.is_some(), client.is_ok());
@@ -237,7 +241,7 @@ async fn a_handshake_agrees_on_the_better_protocol_and_carries_bytes_both_ways()
     ] {
         let (near, far) = duplex(1 << 10);
         let (served, client) = tokio::join!(
-            tls.handshake(far, &counters),
+            tls.handshake(far, &[], deadline(), &counters),
             connect(near, &issued, "tv", alpn)
         );
         let (mut served, mut client) = (served.unwrap(), client.unwrap());
@@ -265,18 +269,18 @@ async fn handshakes_that_fail_are_counted_by_their_kind() {
     let (near, far) = duplex(64 << 10);
     let cells = CounterCells::default();
     let (served, client) = tokio::join!(
-        tls.handshake(far, &cells),
+        tls.handshake(far, &[], deadline(), &cells),
         connect(near, &stranger, "tv", &[])
     );
     assert!(served.is_none() && client.is_err());
     assert_eq!(cells.read().handshakes_rejected, 1);
     let (mut near, far) = duplex(64 << 10);
     near.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
-    assert!(tls.handshake(far, &cells).await.is_none());
+    assert!(tls.handshake(far, &[], deadline(), &cells).await.is_none());
     assert_eq!(cells.read().handshakes_malformed, 1);
     let (near, far) = duplex(64 << 10);
     drop(near);
-    assert!(tls.handshake(far, &cells).await.is_none());
+    assert!(tls.handshake(far, &[], deadline(), &cells).await.is_none());
     assert_eq!(cells.read().handshakes_broken, 1);
     assert_eq!(cells.read().handshakes, 0);
 }
@@ -287,8 +291,12 @@ async fn a_client_that_says_nothing_is_given_up_after_ten_seconds() {
     put_pair(&disk, "a", &issue(&["tv"]));
     let (tls, counters) = (open(&disk), CounterCells::default());
     let (_near, far) = duplex(64 << 10);
-    let begun = tokio::time::Instant::now();
-    assert!(tls.handshake(far, &counters).await.is_none());
+    let begun = Instant::now();
+    assert!(
+        tls.handshake(far, &[], deadline(), &counters)
+            .await
+            .is_none()
+    );
     assert_eq!(begun.elapsed(), Duration::from_secs(10));
     assert_eq!(counters.read().handshakes_timed_out, 1);
 }
