@@ -142,7 +142,7 @@ fn content(disk: &dyn Disk, path: &Path) -> Content {
 /// What clients are shown.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    /// At least one, in the order of their names.
+    /// In the order of their names.
     pairs: Vec<Arc<Pair>>,
     /// Numbers of the pairs that stand for a host.
     hosts: BTreeMap<String, Vec<usize>>,
@@ -151,26 +151,45 @@ pub struct Certificates {
 /// What came of a directory.
 #[derive(Debug)]
 pub struct Reading {
+    /// Where it is.
+    pub directory: PathBuf,
     /// The usable pairs.
     pub certificates: Certificates,
     /// What is wrong with the others.
     pub broken: Vec<PairError>,
 }
 
+impl Reading {
+    /// Itself, if there is a certificate to show.
+    ///
+    /// # Errors
+    /// [`CertificateError`] that tells why there is none.
+    pub fn usable(self) -> Result<Self, CertificateError> {
+        if !self.certificates.pairs.is_empty() {
+            return Ok(self);
+        }
+        let first = self.broken.into_iter().next();
+        Err(first.map_or(
+            CertificateError::None(self.directory),
+            CertificateError::Unusable,
+        ))
+    }
+}
+
 impl Certificates {
     /// Reads the directory at `path`. Blocks as long as the disk takes.
     ///
     /// # Errors
-    /// [`CertificateError`] when it gives not a single usable pair.
+    /// [`CertificateError`] when the directory cannot be listed, or holds too much.
     ///
     /// # Limits
     /// 64 pairs, of 64 KiB a file.
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<Reading, CertificateError> {
-        Self::of(&Files::read(disk, path)?, &Self::default())
+        Ok(Self::of(&Files::read(disk, path)?, &Self::default()))
     }
 
     /// Takes `files`; a pair that is broken in them is what it was in `former`, if it was there.
-    pub(super) fn of(files: &Files, former: &Self) -> Result<Reading, CertificateError> {
+    pub(super) fn of(files: &Files, former: &Self) -> Reading {
         let (mut pairs, mut broken) = (Vec::new(), Vec::new());
         for (name, halves) in &files.pairs {
             match files.pair(name, halves) {
@@ -181,19 +200,11 @@ impl Certificates {
                 }
             }
         }
-        if pairs.is_empty() {
-            let directory = files.directory.clone();
-            let first = broken.into_iter().next();
-            return Err(first.map_or(
-                CertificateError::None(directory),
-                CertificateError::Unusable,
-            ));
-        }
-        let certificates = Self::new(pairs);
-        Ok(Reading {
-            certificates,
+        Reading {
+            directory: files.directory.clone(),
+            certificates: Self::new(pairs),
             broken,
-        })
+        }
     }
 
     fn new(pairs: Vec<Arc<Pair>>) -> Self {

@@ -79,7 +79,7 @@ impl Tls {
         directory: &Path,
     ) -> Result<Self, CertificateError> {
         let files = Files::read(&*disk, directory)?;
-        let reading = Certificates::of(&files, &Certificates::default())?;
+        let reading = Certificates::of(&files, &Certificates::default()).usable()?;
         let now = clock.wall();
         watch::tell(&reading, now);
         let shown = Arc::new(Shown(ArcSwap::from_pointee(reading.certificates)));

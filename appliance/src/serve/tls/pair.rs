@@ -20,6 +20,11 @@ use weir_hal::Wall;
 
 use super::validity;
 
+/// Days before its end in which a certificate is complained about: most are renewed 30 days before.
+const LAST_DAYS: u64 = 14;
+
+const DAY_S: u64 = 24 * 3600;
+
 /// Why a pair cannot be shown to clients.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PairError {
@@ -132,6 +137,19 @@ fn facts(chain: &[CertificateDer<'_>]) -> Option<(Vec<String>, Option<Wall>)> {
     let parsed = EndEntityCert::try_from(first).ok()?;
     let hosts = parsed.valid_dns_names().map(str::to_ascii_lowercase);
     Some((hosts.collect(), validity::not_after(first)))
+}
+
+impl Pair {
+    /// A sentence on its end, if that is past at `now`, or near.
+    pub fn end(&self, now: Wall) -> Option<String> {
+        let (name, not_after) = (&self.name, self.not_after?);
+        if not_after <= now {
+            return Some(format!("the certificate {name} has expired: renew it"));
+        }
+        let days = not_after.since(now).as_secs() / DAY_S;
+        (days < LAST_DAYS)
+            .then(|| format!("the certificate {name} expires in {days} days: renew it"))
+    }
 }
 
 impl Debug for Pair {

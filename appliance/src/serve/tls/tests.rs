@@ -126,11 +126,7 @@ fn of_two_certificates_for_a_name_the_client_gets_the_one_it_can_check() {
 #[test]
 fn a_directory_without_a_pair_is_refused_with_the_remedy() {
     let disk = disk();
-    let refused = || {
-        Certificates::read(&disk, Path::new(DIRECTORY))
-            .unwrap_err()
-            .to_string()
-    };
+    let refused = || read(&disk).usable().unwrap_err().to_string();
     let wanted = "there is no NAME.crt with its NAME.key in /etc/weir/tls: put both there, in PEM";
     assert_eq!(refused(), wanted);
     put(&disk, "a.crt", &issue(&["tv"]).certificate);

@@ -15,9 +15,6 @@ use super::{CertificateError, Certificates, Reading, Tls, certificates::Files};
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long before its end a certificate is complained about: most are renewed 30 days before.
-const LAST_DAYS: Duration = Duration::from_hours(14 * 24);
-
 /// Time between two complaints about an end.
 const COMPLAINT_INTERVAL: Duration = Duration::from_hours(24);
 
@@ -79,7 +76,8 @@ impl Tls {
 
     fn take(&self, files: Result<Files, CertificateError>) {
         let former = self.certificates();
-        match files.and_then(|files| Certificates::of(&files, &former)) {
+        let reading = files.and_then(|files| Certificates::of(&files, &former).usable());
+        match reading {
             Ok(reading) => {
                 tell(&reading, self.clock.wall());
                 let pairs = reading.certificates.pairs().len();
@@ -113,17 +111,8 @@ pub(super) fn tell(reading: &Reading, now: Wall) {
 
 fn warn_of_ends(certificates: &Certificates, now: Wall) {
     for pair in certificates.pairs() {
-        let Some(not_after) = pair.not_after else {
-            continue;
-        };
-        if not_after <= now {
-            warn!(pair = pair.name, "the certificate has expired: renew it");
-        } else if not_after <= now + LAST_DAYS {
-            let days = not_after.since(now).as_secs() / (24 * 3600);
-            warn!(
-                pair = pair.name,
-                days, "the certificate expires soon: renew it"
-            );
+        if let Some(sentence) = pair.end(now) {
+            warn!("{sentence}");
         }
     }
 }
