@@ -12,6 +12,8 @@ mod endpoint;
 pub mod exchange;
 mod identity;
 mod latency;
+#[cfg(test)]
+mod origin_script;
 pub mod tiers;
 pub mod tls;
 

@@ -257,14 +257,12 @@ impl Client {
             .await
             .map_err(ExchangeError::Closed)?;
         endpoint.counters.connections_opened.add(1);
-        let counters = Arc::clone(&endpoint.counters);
+        let (counters, watched) = (Arc::clone(&endpoint.counters), Arc::clone(&state));
         let task = tokio::spawn(async move {
             let _slot = slot;
-            // Failures that an exchange meets are its own to count; what is left is bytes that
-            // came while there was none.
-            if let Err(error) = connection.await
-                && error.is_parse()
-            {
+            // A failure that an exchange meets is its own to count.
+            drop(connection.await);
+            if watched.is_unasked() {
                 counters.connections_unasked.add(1);
             }
         });
