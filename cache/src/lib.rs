@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod key;
 mod object;
+pub mod rules;
 mod store;
 
 pub use class::{Admission, Class, ClassRules, Classes};

@@ -9,6 +9,7 @@ mod description;
 mod error;
 mod ingest;
 mod publisher;
+mod pulling;
 mod rendition;
 mod restore;
 #[cfg(test)]
@@ -33,10 +34,12 @@ use crate::{
     app::{
         ingest::{IngestThread, RenditionOrder},
         publisher::Publisher,
+        pulling::Pulling,
         rendition::Plan,
         restore::restore,
     },
     config::{self, Config},
+    fetch::tiers::Tiers,
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{self, Content, Handler, Limits, Readiness, Server},
@@ -57,6 +60,7 @@ pub struct App<M: Multicast> {
     board: Board<M>,
     config: Config,
     store: Store,
+    pulling: Pulling,
     live: Arc<Live>,
     data: Vec<Box<dyn Listener>>,
     management: Box<dyn Listener>,
@@ -141,10 +145,12 @@ impl<M: Multicast> App<M> {
             ..store_config(&config.cache)
         };
         let store = Store::open(disk, clock, &store_config)?;
+        let pulling = Pulling::new(&config, &board, &store)?;
         Ok(Self {
             board,
             config,
             store,
+            pulling,
             live: Arc::default(),
             data,
             management,
@@ -182,6 +188,7 @@ impl<M: Multicast> App<M> {
             board,
             mut config,
             store,
+            pulling,
             live: _,
             data,
             management,
@@ -201,6 +208,7 @@ impl<M: Multicast> App<M> {
                     warn_of_fixed_parts(&started, &next);
                     warn_of_absent_parts(&next);
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    pulling.reload(&next, &board);
                     config = next;
                     info!(channels = config.channels.len(), "reloaded");
                 }
@@ -229,9 +237,6 @@ async fn close(store: Store) -> bool {
 /// Names what the configuration may ask for and this version does not do, so that nobody waits for
 /// it.
 fn warn_of_absent_parts(config: &Config) {
-    if !config.routes.is_empty() {
-        warn!("`route` is not followed yet: only /live/ is served");
-    }
     for channel in &config.channels {
         for rendition in channel
             .renditions
@@ -270,6 +275,7 @@ struct Faces {
     content: Arc<Server<Content>>,
     health: Arc<Server<Health>>,
     sampler: Sampler,
+    tiers: Arc<Tiers>,
 }
 
 impl Faces {
@@ -278,6 +284,7 @@ impl Faces {
             board,
             config,
             store,
+            pulling,
             live,
             data,
             management: _,
@@ -292,7 +299,8 @@ impl Faces {
             Arc::clone(live),
             store.clone(),
             Arc::clone(readiness),
-        );
+        )
+        .pulling(pulling.pull.clone());
         let watched = Watched {
             live: Arc::clone(live),
             store: store.clone(),
@@ -316,6 +324,7 @@ impl Faces {
             content: Arc::new(Server::new(content, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
+            tiers: Arc::clone(&pulling.tiers),
         }
     }
 
@@ -337,6 +346,7 @@ impl Faces {
         }
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
+        tasks.spawn(self.tiers.run(stop()));
         while tasks.join_next().await.is_some() {}
     }
 }

@@ -1,0 +1,89 @@
+//! What an origin is asked, out of what a client asked.
+//!
+//! Source: RFC 9110 §7.6 (message forwarding), §13 (conditional requests), §14.2 (Range).
+
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap, Method, Request, Response, Uri,
+    header::{
+        IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    },
+};
+use tracing::debug;
+use weir_hal::Wall;
+
+use super::{Core, failure::Failure, question::Question};
+use crate::fetch::{
+    Endpoint,
+    exchange::{Download, Outgoing},
+    is_blocking_reload,
+    tiers::Ask,
+};
+
+/// What came back, when, and from whom.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) response: Response<Download>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) requested_at: Wall,
+    pub(super) received_at: Wall,
+}
+
+impl Core {
+    /// Asks the origins of the question's route; those in `avoided` only if nobody else is left.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        request: Request<Outgoing>,
+        avoided: &[Arc<Endpoint>],
+    ) -> Result<Reply, Failure> {
+        let requested_at = self.clock.wall();
+        let ask = Ask {
+            avoided,
+            // What is held back on purpose is not late.
+            is_hedged: !is_blocking_reload(question.uri.query()),
+            ..Ask::new(request, question.key.as_str().as_bytes())
+        };
+        let answered = self.tiers.send(&question.route.tiers, ask).await;
+        let answered = answered.map_err(|failed| {
+            debug!(uri = %question.uri, %failed, "no origin has answered");
+            Failure::of_all(&failed)
+        })?;
+        Ok(Reply {
+            response: answered.response,
+            endpoint: answered.endpoint,
+            requested_at,
+            received_at: self.clock.wall(),
+        })
+    }
+}
+
+/// The request for `question` with these fields of the client's, as an origin is asked: only the
+/// parameters that count are passed on.
+pub(super) fn outgoing(
+    question: &Question,
+    method: Method,
+    headers: HeaderMap,
+) -> Request<Outgoing> {
+    let mut request = Request::new(Outgoing::Empty);
+    *request.method_mut() = method;
+    *request.uri_mut() = question.key.path_and_query().parse().unwrap_or(Uri::from_static("/"));
+    // The exchange leaves out what ends with the connection.
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Takes out what asks for less than the whole: that is for the cache to answer.
+pub(super) fn strip_conditions(headers: &mut HeaderMap) {
+    for name in [
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+        IF_RANGE,
+        RANGE,
+    ] {
+        headers.remove(name);
+    }
+}
