@@ -39,6 +39,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tracing::debug;
+use weir_cache::rules::forwarded_response_headers;
 use weir_hal::Network;
 
 pub use counters::{CounterCells, Counters};
@@ -276,8 +277,7 @@ impl Client {
         target: Uri,
         body: Outgoing,
     ) -> Request<Watched> {
-        let mut headers = head.headers.clone();
-        head::ready_request(&head.method, !body.is_empty(), &mut headers);
+        let mut headers = head::ready_request(&head.method, !body.is_empty(), &head.headers);
         self.identity.stamp(&mut headers);
         let asked_host = || headers.get(HOST).cloned();
         let host = endpoint.settings.host.clone().or_else(asked_host);
@@ -441,7 +441,7 @@ fn believe(
     if matches!(framing, Framing::Length(bytes) if bytes > bytes_max) {
         return Err(ExchangeError::TooLong { bytes_max });
     }
-    head::strip_hop_by_hop(&mut head.headers);
+    head.headers = forwarded_response_headers(&head.headers);
     let body = Download::new(incoming, framing, Arc::clone(endpoint), lease);
     Ok(Response::from_parts(head, body))
 }
