@@ -139,7 +139,7 @@ async fn a_slow_reader_is_not_held_against_the_origin() {
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
         bytes += frame.unwrap().into_data().unwrap().len();
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        sleep(Duration::from_secs(20)).await;
     }
     assert_eq!(bytes, 1_000_000);
 }

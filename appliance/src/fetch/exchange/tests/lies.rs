@@ -165,7 +165,7 @@ async fn bytes_that_nobody_asked_for_close_a_kept_connection() {
         vec![serve(OK)],
     ]);
     pair.fetch().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(2)).await;
     assert_eq!(pair.endpoint.connections(), 0);
     assert_eq!(pair.counters().connections_unasked, 1);
     assert_eq!(pair.fetch().await.unwrap().1, b"hello");
