@@ -355,6 +355,7 @@ impl Faces {
             sensors: Arc::clone(&board.sensors),
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
+            tiers: Arc::clone(&pulling.tiers),
         };
         let data_port = data
             .iter()

@@ -6,7 +6,7 @@ use tokio::{net::TcpStream, runtime::Builder, time::sleep};
 
 use crate::{
     Outcome, SIZES,
-    load::{Objects, request, take_answer},
+    load::{Objects, Tally, request, take_answer},
     machine::Server,
 };
 use tokio::io::AsyncWriteExt;
@@ -18,8 +18,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub(crate) fn measure(server: &Server, count: usize) -> Outcome {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // What the first connections leave behind is not of these.
-        drop(connect(server, count / 10).await?);
+        // What the first connections bring with them is not of those that follow.
+        let _first = connect(server, SIZES[0].2).await?;
         sleep(SETTLE).await;
         let before = server.memory_bytes();
         let connections = connect(server, count).await?;
@@ -48,7 +48,7 @@ async fn connect(server: &Server, count: usize) -> Outcome<Vec<TcpStream>> {
         let mut stream = TcpStream::connect(server.address).await?;
         let text = request(&objects.path(number), server.address);
         stream.write_all(text.as_bytes()).await?;
-        take_answer(&mut stream, &mut buffer, bytes).await?;
+        take_answer(&mut stream, &mut buffer, bytes, &Tally::default()).await?;
         connections.push(stream);
     }
     Ok(connections)

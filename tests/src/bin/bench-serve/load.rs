@@ -47,9 +47,16 @@ pub(crate) struct Load {
 
 /// What all connections share.
 #[derive(Debug, Default)]
-struct Tally {
-    answers: Cell<u64>,
+pub(crate) struct Tally {
+    /// Bytes of bodies: of a long one, some count before it is whole.
+    body_bytes: Cell<u64>,
     is_over: Cell<bool>,
+}
+
+impl Tally {
+    fn add(&self, bytes: usize) {
+        self.body_bytes.set(self.body_bytes.get() + bytes as u64);
+    }
 }
 
 impl Load {
@@ -68,15 +75,15 @@ impl Load {
         }
         let begin = Instant::now() + WARM_UP;
         sleep_until(begin).await;
-        let (answers, cpu) = (tally.answers.get(), server.cpu_seconds());
+        let (bytes, cpu) = (tally.body_bytes.get(), server.cpu_seconds());
         sleep_until(begin + self.span).await;
-        let (answers, cpu) = (tally.answers.get() - answers, server.cpu_seconds() - cpu);
+        let (bytes, cpu) = (tally.body_bytes.get() - bytes, server.cpu_seconds() - cpu);
         tally.is_over.set(true);
         while let Some(ended) = tasks.join_next().await {
             ended?.map_err(|error| format!("{}: {error}", server.name))?;
         }
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-        Ok(answers as f64 / cpu)
+        Ok(bytes as f64 / self.objects.bytes as f64 / cpu)
     }
 
     async fn converse(self, first: usize, address: SocketAddr, tally: &Tally) -> io::Result<()> {
@@ -87,8 +94,7 @@ impl Load {
         while !tally.is_over.get() {
             let request = request(&self.objects.path(number), address);
             stream.write_all(request.as_bytes()).await?;
-            take_answer(&mut stream, &mut buffer, self.objects.bytes).await?;
-            tally.answers.set(tally.answers.get() + 1);
+            take_answer(&mut stream, &mut buffer, self.objects.bytes, tally).await?;
             number += 1;
         }
         Ok(())
@@ -110,6 +116,7 @@ pub(crate) async fn take_answer(
     stream: &mut TcpStream,
     buffer: &mut [u8],
     bytes: usize,
+    tally: &Tally,
 ) -> io::Result<()> {
     let mut filled = 0;
     let head = loop {
@@ -132,12 +139,16 @@ pub(crate) async fn take_answer(
         )));
     }
     let mut left = bytes + head - filled;
+    tally.add(filled - head);
     while left > 0 {
         let count = left.min(buffer.len());
         let room = buffer.get_mut(..count).unwrap_or_default();
         match stream.read(room).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => left -= count,
+            count => {
+                left -= count;
+                tally.add(count);
+            }
         }
     }
     Ok(())

@@ -5,8 +5,8 @@
 //!             [--seconds S] [--rounds N] [--idle N]
 //! ```
 //!
-//! Servers: `weir`, `bare` (a loop of httparse and sendfile on tokio), `nginx`, `varnish`, and `ats`
-//! where it runs. Each has one core, the load generator another one; all objects are in memory.
+//! Servers: `weir`, `bare` (a loop of httparse and sendfile on tokio), `nginx`, the same with its
+//! cache of open files (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the load generator another one; all objects are in memory.
 //! What is printed is requests for each CPU-second of the server's processes, from the kernel's
 //! account of them: the median of the rounds, in which the servers take turns. A body that is
 //! short, or an answer that is not 200, ends the run.
@@ -40,7 +40,7 @@ const SIZES: [(&str, usize, usize); 4] = [
     ("8m", 8 << 20, 8),
 ];
 
-const SERVERS: [&str; 5] = ["weir", "bare", "nginx", "varnish", "ats"];
+const SERVERS: [&str; 6] = ["weir", "bare", "nginx", "nginx-ofc", "varnish", "ats"];
 
 /// What is to be measured.
 #[derive(Debug)]
@@ -63,6 +63,11 @@ fn main() -> Outcome {
     machine::stay_on(Core::Load)?;
     let servers = start(&plan, directory.path())?;
     println!("load of the machine: {}", machine::load());
+    if plan.idle > 0 {
+        for server in &servers {
+            idle::measure(server, plan.idle)?;
+        }
+    }
     for (size, bytes, count) in SIZES {
         if !plan.sizes.iter().any(|wanted| wanted == size) {
             continue;
@@ -70,11 +75,6 @@ fn main() -> Outcome {
         for connections in &plan.connections {
             let objects = Objects { size, bytes, count };
             compare(&plan, &servers, objects, *connections)?;
-        }
-    }
-    if plan.idle > 0 {
-        for server in &servers {
-            idle::measure(server, plan.idle)?;
         }
     }
     Ok(())
@@ -118,7 +118,8 @@ fn start(plan: &Plan, directory: &Path) -> Outcome<Vec<Server>> {
         let server = match name.as_str() {
             "weir" => weir::start(&own),
             "bare" => bare::start(&own),
-            "nginx" => peers::nginx(&own, origin),
+            "nginx" => peers::nginx(name, &own, origin, ""),
+            "nginx-ofc" => peers::nginx(name, &own, origin, peers::OPEN_FILES),
             "varnish" => peers::varnish(&own, origin),
             "ats" => peers::traffic_server(&own, origin),
             other => return Err(format!("there is no server {other}").into()),
@@ -155,7 +156,7 @@ fn compare(plan: &Plan, servers: &[Server], objects: Objects, connections: usize
             format!("{:>6.2} x nginx", rate / nginx)
         });
         println!(
-            "  {:<8} {rate:>8.0} requests a CPU-second {:>8.1} us each {beside}",
+            "  {:<9} {rate:>8.0} requests a CPU-second {:>8.1} us each {beside}",
             server.name,
             1e6 / rate
         );

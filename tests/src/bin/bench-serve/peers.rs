@@ -7,8 +7,13 @@ use crate::{
     machine::{Server, free_address, make_directory, write},
 };
 
-/// nginx with `proxy_cache`, sendfile and its cache of open files.
-pub(crate) fn nginx(own: &Path, origin: SocketAddr) -> Outcome<Server> {
+/// What nginx can do beyond the settings that Debian gives it: it keeps files open, and does not
+/// see for a while that another process has changed them.
+pub(crate) const OPEN_FILES: &str =
+    "open_file_cache max=10000 inactive=600s;\nopen_file_cache_valid 600s;\n";
+
+/// nginx with `proxy_cache` and sendfile.
+pub(crate) fn nginx(name: &str, own: &Path, origin: SocketAddr, more: &str) -> Outcome<Server> {
     let address = free_address()?;
     let here = own.display();
     let text = format!(
@@ -16,7 +21,7 @@ pub(crate) fn nginx(own: &Path, origin: SocketAddr) -> Outcome<Server> {
          error_log {here}/error.log;\nevents {{ worker_connections 8192; }}\n\
          http {{\naccess_log off;\nsendfile on;\ntcp_nopush on;\ntcp_nodelay on;\n\
          keepalive_timeout 600s;\nkeepalive_requests 1000000000;\nserver_tokens off;\n\
-         open_file_cache max=10000 inactive=600s;\nopen_file_cache_valid 600s;\n\
+         {more}\
          proxy_temp_path {here}/temp;\nclient_body_temp_path {here}/body;\n\
          proxy_cache_path {here}/cache levels=1:2 keys_zone=a:64m max_size=4g inactive=1d \
          use_temp_path=off;\n\
@@ -30,7 +35,7 @@ pub(crate) fn nginx(own: &Path, origin: SocketAddr) -> Outcome<Server> {
     let (here, file) = (own.display().to_string(), file.display().to_string());
     let log = own.join("error.log").display().to_string();
     let command = ["nginx", "-p", &here, "-e", &log, "-c", &file];
-    Server::start("nginx", address, own, &command)
+    Server::start(name, address, own, &command)
 }
 
 /// Varnish with all objects in memory.
