@@ -41,12 +41,8 @@ impl Route {
 /// Reads the terms of `route` out of its section.
 pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Ledger) -> Route {
     let priority = section.text("priority", priority, ledger);
-    let ttls = [
-        "ttl_default",
-        "stale_while_revalidate",
-        "stale_if_error",
-    ]
-    .map(|key| duration_in(&mut section, key, (0, TTL_MS_MAX), ledger));
+    let ttls = ["ttl_default", "stale_while_revalidate", "stale_if_error"]
+        .map(|key| duration_in(&mut section, key, (0, TTL_MS_MAX), ledger));
     let [ttl_default, stale_while_revalidate, stale_if_error] =
         ttls.map(|ttl| ttl.map(|found| found.value));
     let has_query = section.has("query");
@@ -77,8 +73,7 @@ fn parameters(section: &mut Section<'_>, key: &'static str, ledger: &mut Ledger)
 
 fn parameter(text: &str) -> Result<String, String> {
     let is_letter = |byte: u8| byte.is_ascii_graphic() && !b"&=#".contains(&byte);
-    let is_fit =
-        (1..=PARAMETER_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
+    let is_fit = (1..=PARAMETER_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
     is_fit.then(|| text.to_owned()).ok_or_else(|| {
         let text = quoted(text);
         format!("{text} is no name of a query parameter: write it as in a URL, without & and =")

@@ -16,6 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
+    fetch::tiers::Tiers,
     health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
@@ -41,6 +42,8 @@ pub struct Watched {
     pub disk: Arc<dyn Disk>,
     /// Where the cache is.
     pub cache_path: PathBuf,
+    /// The origins.
+    pub tiers: Arc<Tiers>,
 }
 
 /// The readings that rates are the difference of.
@@ -128,6 +131,7 @@ impl Sampler {
             disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
             http,
             store: watched.store.counters(),
+            origins: watched.tiers.report(),
         };
         self.last = Totals {
             at: now,
@@ -162,6 +166,7 @@ mod tests {
     use weir_hal::sim::Simulation;
 
     use super::*;
+    use crate::fetch::{Identity, exchange::Client};
 
     fn watched(machine: &Simulation) -> Watched {
         let board = machine.board();
@@ -172,8 +177,11 @@ mod tests {
             ..Config::default()
         };
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        let client = Client::new(board.network, Arc::new(Identity::new("box")));
+        let tiers = Tiers::new(client, &[], &*disk).expect("no origin, no certificates");
         Watched {
             live: Arc::default(),
+            tiers: Arc::new(tiers),
             store: Store::open(disk, clock, &config).expect("a flawless disk"),
             http: Arc::default(),
             clock: board.clock,

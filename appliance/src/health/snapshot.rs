@@ -6,6 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
+    fetch::tiers::OriginReport,
     live::{Channel, Report, State},
     serve,
 };
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub http: serve::Counters,
     /// Counters of the store.
     pub store: weir_cache::Counters,
+    /// The origins, in the order of the configuration.
+    pub origins: Vec<OriginReport>,
 }
 
 /// One channel at that moment.
@@ -181,6 +184,7 @@ pub(crate) mod tests {
             disk_usage_percent: None,
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
+            origins: Vec::new(),
         }
     }
 
