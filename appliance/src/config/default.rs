@@ -45,7 +45,10 @@ impl Default for Node {
 impl Default for Http {
     fn default() -> Self {
         let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80))];
-        Self { listen }
+        Self {
+            listen,
+            threads: None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 mod cache;
 mod channel;
 mod default;
+mod http;
 mod load;
 mod mistake;
 mod origin;

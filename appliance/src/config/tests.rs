@@ -42,7 +42,7 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen management cache path size memory scrub write_budget \
+    let all = "node name http listen threads management cache path size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
         sources interface program origin urls weights strategy host connect_timeout \

@@ -62,6 +62,8 @@ pub struct Node {
 pub struct Http {
     /// Addresses players connect to. Default: `0.0.0.0:80`.
     pub listen: Vec<SocketAddr>,
+    /// Threads that serve players, 1 to 64. Default: one for each core.
+    pub threads: Option<usize>,
 }
 
 /// `[management]`
