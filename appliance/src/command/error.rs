@@ -132,9 +132,11 @@ impl CommandError {
 fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
-        AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
-            ExitStatus::Configuration
-        }
+        AppError::Store(
+            weir_cache::Error::TooSmall { .. }
+            | weir_cache::Error::TooFewRegions { .. }
+            | weir_cache::Error::Unfit { .. },
+        ) => ExitStatus::Configuration,
         AppError::Store(_) => ExitStatus::Io,
     }
 }

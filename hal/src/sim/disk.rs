@@ -201,7 +201,8 @@ impl crate::Disk for Disk {
     fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn crate::File>, Error> {
         let inode = self.act("open", path, |state| match access {
             Access::Read | Access::ReadWrite => state.file(path),
-            Access::Create => state.create(path),
+            Access::CreateOrKeep if state.names.contains_key(path) => state.file(path),
+            Access::Create | Access::CreateOrKeep => state.create(path),
         })?;
         Ok(Arc::new(File {
             disk: self.clone(),

@@ -215,14 +215,10 @@ fn objects_in_many_parts_survive_as_a_whole_or_not_at_all() {
         region_bytes: Some(16 * KIBIBYTE),
         ..config()
     };
-    for seed in 0..SEEDS {
-        survive(seed, &config);
-    }
+    survive_all(&config);
 }
 
 #[test]
 fn no_byte_is_wrong_of_objects_in_many_parts_that_have_to_be_evicted() {
-    for seed in 0..SEEDS {
-        survive(seed, &config_of_parts(24));
-    }
+    survive_all(&config_of_parts(24));
 }
