@@ -18,6 +18,7 @@ use super::{
     date::{parse_s, seconds},
     directives::{Directives, Marks},
     fields::{delta_seconds, members},
+    vary::vary,
 };
 
 /// No response is taken for fresh for longer than this by its Last-Modified alone.
@@ -85,6 +86,9 @@ impl Facts {
         }
         if headers.contains_key(SET_COOKIE) {
             marks.remove(Marks::HEURISTIC);
+        }
+        if vary(headers).is_none() {
+            marks.add(Marks::VARY_ANY);
         }
         let facts = Self {
             marks,

@@ -75,3 +75,6 @@ pub struct Asked<'a> {
     /// All fields, as they came.
     pub headers: &'a HeaderMap,
 }
+
+#[cfg(test)]
+mod tests;

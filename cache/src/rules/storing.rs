@@ -163,11 +163,10 @@ fn refused_as_useless(
             Some(lifetime_s) => lifetime_s > 0,
             None => is_explicit || is_granted(policy),
         };
-    let is_used_stale = !marks.has(Marks::NO_CACHE)
-        && [directives.stale_if_error, directives.stale_while_revalidate]
-            .iter()
-            .any(|window| window.is_some_and(|window| window > 0))
-        || !(policy.stale_if_error + policy.stale_while_revalidate).is_zero();
+    let windows = [directives.stale_if_error, directives.stale_while_revalidate];
+    let granted = policy.stale_if_error + policy.stale_while_revalidate;
+    let is_used_stale = !marks.has(Marks::STRICT)
+        && (!granted.is_zero() || windows.iter().any(|window| window.is_some_and(|s| s > 0)));
     let is_of_use = has_validator || is_ever_fresh || is_used_stale;
     (!is_of_use).then_some(NotStored::NoLifetime)
 }
