@@ -64,10 +64,6 @@ impl Marks {
         self.0 |= other.0;
     }
 
-    pub(super) const fn remove(&mut self, other: Self) {
-        self.0 &= !other.0;
-    }
-
     pub(super) const fn bits(self) -> u16 {
         self.0
     }

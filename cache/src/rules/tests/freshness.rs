@@ -282,4 +282,6 @@ fn a_policy_gives_lifetimes_where_nothing_is_said() {
     assert_eq!(life(200, &[("cache-control", "max-age=30")]), Some(30));
     assert_eq!(life(200, &[("cache-control", "max-age=3600")]), Some(600));
     assert_eq!(life(200, &[("set-cookie", "a=b")]), None);
+    let public = [("set-cookie", "a=b"), ("cache-control", "public")];
+    assert_eq!(life(200, &public), Some(60));
 }

@@ -354,8 +354,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn both_decide_alike_where_no_difference_is_agreed(case in case()) {
-        prop_assume!(!case.may_differ());
+    fn both_decide_alike_where_no_difference_is_agreed(
+        case in case().prop_filter("a difference may show", |case| !case.may_differ()),
+    ) {
         prop_assert_eq!(case.ours(), case.oracle());
     }
 }
