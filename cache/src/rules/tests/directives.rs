@@ -12,8 +12,8 @@ fn wishes(cache_control: &str) -> Wishes {
     Wishes::of(&fields(&[("cache-control", cache_control)]))
 }
 
-const fn secs(seconds: u64) -> Option<Duration> {
-    Some(Duration::from_secs(seconds))
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// §5.2: directive names are case-insensitive; §5.2.3: those that are not known MUST be ignored.
@@ -129,19 +129,19 @@ fn requests_say_what_they_want() {
     assert_eq!(
         wishes(all),
         Wishes {
-            max_age: secs(1),
-            min_fresh: secs(2),
-            max_stale: secs(3),
-            stale_if_error: secs(4),
+            max_age: Some(secs(1)),
+            min_fresh: Some(secs(2)),
+            max_stale: Some(secs(3)),
+            stale_if_error: Some(secs(4)),
             is_no_cache: true,
             is_no_store: true,
             is_only_if_cached: true,
         }
     );
     assert_eq!(wishes("max-stale").max_stale, Some(Duration::MAX));
-    assert_eq!(wishes("max-stale, max-stale=5").max_stale, secs(5));
-    assert_eq!(wishes("max-age=9, max-age=5").max_age, secs(5));
-    assert_eq!(wishes("min-fresh=5, min-fresh=9").min_fresh, secs(9));
+    assert_eq!(wishes("max-stale, max-stale=5").max_stale, Some(secs(5)));
+    assert_eq!(wishes("max-age=9, max-age=5").max_age, Some(secs(5)));
+    assert_eq!(wishes("min-fresh=5, min-fresh=9").min_fresh, Some(secs(9)));
 }
 
 #[test]

@@ -264,9 +264,9 @@ fn a_heuristic_is_off_unless_asked_for() {
 #[test]
 fn a_policy_gives_lifetimes_where_nothing_is_said() {
     let policy = Policy {
-        ttl_default: Some(Duration::from_secs(60)),
+        ttl_default: Some(Duration::from_mins(1)),
         ttl_missing: Some(Duration::from_secs(5)),
-        ttl_max: Some(Duration::from_secs(600)),
+        ttl_max: Some(Duration::from_mins(10)),
         ..Policy::default()
     };
     let life = |status, response: &[(&str, &str)]| {

@@ -9,22 +9,24 @@ use crate::rules::{Asked, Policy, Refusal, Reuse, StaleReason, reuse};
 
 /// What may be done with a stale response: while revalidating, if error, must revalidate.
 fn stale(message: &Message, request: &[(&str, &str)], seconds: u64) -> (bool, bool, bool) {
-    match message.reuse(request, seconds) {
-        Reuse::Stale {
-            while_revalidating,
-            if_error,
-            must_revalidate,
-            ..
-        } => (while_revalidating, if_error, must_revalidate),
-        other => panic!("{other:?}"),
-    }
+    let decision = message.reuse(request, seconds);
+    let Reuse::Stale {
+        while_revalidating,
+        if_error,
+        must_revalidate,
+        ..
+    } = decision
+    else {
+        panic!("{decision:?}");
+    };
+    (while_revalidating, if_error, must_revalidate)
 }
 
 fn reason(message: &Message, request: &[(&str, &str)], seconds: u64) -> Option<StaleReason> {
-    match message.reuse(request, seconds) {
-        Reuse::Stale { reason, .. } => Some(reason),
-        _ => None,
-    }
+    let Reuse::Stale { reason, .. } = message.reuse(request, seconds) else {
+        return None;
+    };
+    Some(reason)
 }
 
 fn cc(text: &str) -> [(&str, &str); 1] {
@@ -58,8 +60,8 @@ fn only_get_and_head_are_answered() {
 #[test]
 fn no_cache_is_always_validated() {
     let policy = Policy {
-        stale_if_error: Duration::from_secs(60),
-        stale_while_revalidate: Duration::from_secs(60),
+        stale_if_error: Duration::from_mins(1),
+        stale_while_revalidate: Duration::from_mins(1),
         ..Policy::default()
     };
     let message = Message::cc("max-age=60, no-cache, stale-if-error=60").under(policy);
@@ -80,8 +82,8 @@ fn nothing_stale_is_used_unless_it_is_allowed() {
 #[test]
 fn what_forbids_stale_use_is_obeyed() {
     let policy = Policy {
-        stale_if_error: Duration::from_secs(60),
-        stale_while_revalidate: Duration::from_secs(60),
+        stale_if_error: Duration::from_mins(1),
+        stale_while_revalidate: Duration::from_mins(1),
         ..Policy::default()
     };
     for text in [
@@ -144,7 +146,7 @@ fn a_request_may_take_stale_for_an_error() {
 #[test]
 fn a_policy_gives_windows_where_nothing_is_said() {
     let policy = Policy {
-        stale_if_error: Duration::from_secs(60),
+        stale_if_error: Duration::from_mins(1),
         stale_while_revalidate: Duration::from_secs(10),
         ..Policy::default()
     };

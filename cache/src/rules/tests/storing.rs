@@ -68,7 +68,19 @@ fn any_final_status_that_says_how_long_is_stored() {
         ]);
         assert!(!past.with_status(status).is_used(), "{status}");
     }
-    for status in [100, 102, 103, 304] {
+    for status in [100, 102, 103] {
+        let message = Message::cc("max-age=60").with_status(status);
+        assert_eq!(refusal(&message), Some(NotStored::Status), "{status}");
+    }
+}
+
+/// RFC 6585 §3 to §6: these MUST NOT be stored; and others that are about the request alone, by
+/// which anybody could keep the resource from all others, are not.
+#[test]
+fn what_is_about_the_request_alone_is_not_stored() {
+    for status in [
+        304, 407, 408, 412, 413, 416, 417, 421, 425, 428, 429, 431, 511,
+    ] {
         let message = Message::cc("max-age=60").with_status(status);
         assert_eq!(refusal(&message), Some(NotStored::Status), "{status}");
     }
