@@ -10,8 +10,8 @@
 //!
 //! An [`Inspection`] looks at a store without opening it: for tools, beside a process that uses it.
 //!
-//! Refuses: to know what an object in the store means. Media types, playlists and HTTP belong to the
-//! caller, who leaves what it wants back in the opaque `metadata` of each object.
+//! Refuses: to know what an object in the store means. Media types, playlists and HTTP belong to
+//! the caller, who leaves what it wants back in the opaque `metadata` of each object.
 
 mod class;
 mod engine;

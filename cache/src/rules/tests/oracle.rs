@@ -4,7 +4,7 @@
 //! followed by a later request; both say whether the response is stored and answers it as it is.
 //! Where they are known to differ, a list says why ours is right, and that they do is proved.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, Request, Response};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
@@ -76,7 +76,7 @@ impl Case {
         let mut response = Response::new(());
         *response.status_mut() = self.status.try_into().unwrap();
         *response.headers_mut() = map(&self.response);
-        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S + seconds);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(NOW_S + seconds);
         let options = CacheOptions::default();
         let policy = CachePolicy::new_options(&request(&self.first), &response, at(0), options);
         let decision = policy.before_request(&request(&self.second), at(self.after_s));
