@@ -18,7 +18,7 @@ mod object;
 mod store;
 
 pub use class::{Admission, Class, ClassRules, Classes};
-pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Summary, Total};
+pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Offline, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};
