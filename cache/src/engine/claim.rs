@@ -168,6 +168,10 @@ fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
     let mut claim = format(file, lock?, &path, config, None)?;
     disk.rename(&new, &path).map_err(refused(&path))?;
     disk.sync_directory(directory).map_err(refused(directory))?;
+    // What fails later is told of under the name that it has from now on.
+    claim.file = disk
+        .open(&path, Access::ReadWrite)
+        .map_err(refused(directory))?;
     claim.path = path;
     Ok(claim)
 }
