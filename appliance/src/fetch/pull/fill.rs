@@ -215,7 +215,7 @@ impl Fill {
             conditional(&base.head, &mut headers);
         }
         let request = outgoing(&self.question, Method::GET, headers);
-        self.core.ask(&self.question, request, &[]).await
+        self.core.ask(&self.question, request).await
     }
 
     /// The stored response holds on.
