@@ -39,6 +39,8 @@ pub(super) struct Told {
     /// The bytes come from here, whoever was asked about them.
     is_from_here: bool,
     detail: Option<Cow<'static, str>>,
+    /// The fields of the answer, if they are not those of what is stored.
+    fields: Option<Arc<HeaderMap>>,
 }
 
 impl Told {
@@ -50,6 +52,7 @@ impl Told {
         is_collapsed: false,
         is_from_here: false,
         detail: None,
+        fields: None,
     };
 
     /// From the store alone, with so many seconds of its lifetime left.
@@ -85,6 +88,7 @@ impl Told {
         Self {
             is_stored: !is_confirmed,
             is_from_here: is_confirmed,
+            fields: arrival.fields.clone(),
             ..self
         }
     }
@@ -188,7 +192,8 @@ impl Core {
     ) -> Response<Body> {
         let mut headers = if told.fwd.is_some() {
             // It is as the origin just gave or confirmed it.
-            found.head.headers().clone()
+            let own = told.fields.as_deref();
+            own.unwrap_or(found.head.headers()).clone()
         } else {
             rules::response_headers(&found.head, self.clock.wall())
         };

@@ -42,7 +42,7 @@ mod routes;
 mod shelf;
 mod slices;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
 use hyper::{Method, Request, Response, body::Body as _};
@@ -102,6 +102,8 @@ struct Core {
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
+    /// Times that something stored was found to have changed.
+    changes: AtomicU64,
 }
 
 impl Pull {
@@ -126,6 +128,7 @@ impl Pull {
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
+                changes: AtomicU64::new(0),
             }),
         }
     }

@@ -3,7 +3,10 @@
 //! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
 //! (invalidation).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
@@ -48,8 +51,12 @@ impl Core {
 
     /// Removes what has changed, before anybody hears of it.
     async fn invalidate(&self, keys: BTreeSet<Key>) {
+        if !keys.is_empty() {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+        }
         for key in keys {
             self.flights.forget_loner(&key);
+            self.flights.avoid(&key);
             if self.shelf.evict(key).await {
                 self.counters.invalidated.add(1);
             }
