@@ -113,15 +113,29 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
+    use weir_hal::sim;
+
     use super::*;
-    use crate::config::Config;
+    use crate::{
+        config::Config,
+        fetch::{exchange::Client, identity::Identity},
+    };
+
+    fn configured(text: &str) -> (Config, Tiers) {
+        let config = Config::parse(text).expect("no mistakes").config;
+        let identity = Arc::new(Identity::new("box"));
+        let client = Client::new(Arc::new(sim::Network::new()), identity);
+        let tiers = Tiers::new(client, &config.origins, &sim::Disk::new(1));
+        (config, tiers.expect("no certificates"))
+    }
 
     fn routes(paths: &[&str]) -> Routes {
         let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
         for path in paths {
             text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
         }
-        Routes::new(&Config::parse(&text).expect("no mistakes").config.routes)
+        let (config, tiers) = configured(&text);
+        Routes::new(&config.routes, &tiers)
     }
 
     #[test]
@@ -147,7 +161,8 @@ mod tests {
                 "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
                  [[route]]\npath = '/'\norigin = ['o']\n{more}"
             );
-            Route::new(&Config::parse(&text).expect("no mistakes").config.routes[0])
+            let (config, tiers) = configured(&text);
+            Route::new(&config.routes[0], &tiers)
         };
         let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
         let plain = route("");
