@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig};
+use super::{ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig, Ttl};
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
 /// forget, long beside the load that it is.
@@ -23,6 +23,7 @@ impl Default for Config {
             http: Http::default(),
             management: Management::default(),
             cache: Cache::default(),
+            ttl: Ttl::default(),
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),
@@ -74,6 +75,16 @@ pub(super) const fn scrub_for(size: ByteSize) -> ByteSize {
         ByteSize(rate)
     } else {
         ByteSize(SCRUB_MIN)
+    }
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self {
+            high: Duration::from_hours(1),
+            medium: Duration::from_mins(30),
+            low: Duration::from_mins(10),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod read;
 mod route;
 mod section;
 mod source;
+mod ttl;
 mod types;
 mod unit;
 
@@ -24,7 +25,7 @@ pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
     ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Receive, Rendition,
-    Route, SegmentConfig, Source, Transport,
+    Route, SegmentConfig, Source, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -12,6 +12,7 @@ use super::{
     mistake::{Ledger, Place, quoted},
     route::read_pull,
     section::{Found, Section},
+    ttl::read_ttl,
     unit::{parse_bitrate, parse_duration},
 };
 
@@ -32,6 +33,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let cache_section = root.table("cache", ledger);
     let cache_size_place = cache_section.place_of("size");
     let cache = read_cache(cache_section, ledger);
+    let ttl = read_ttl(root.table("ttl", ledger), ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, ledger);
@@ -46,6 +48,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         http,
         management,
         cache,
+        ttl,
         segment,
         receive,
         channels,
@@ -176,7 +179,7 @@ fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledge
     }
 }
 
-fn duration_in(
+pub(super) fn duration_in(
     section: &mut Section<'_>,
     key: &'static str,
     (min_ms, max_ms): (u64, u64),

@@ -19,6 +19,8 @@ pub struct Config {
     pub management: Management,
     /// `[cache]`
     pub cache: Cache,
+    /// `[ttl]`
+    pub ttl: Ttl,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -93,6 +95,29 @@ pub struct Cache {
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
+
+/// `[ttl]`: how long segments, and lists that do not change, are fresh if their origin does not
+/// say; each 1 s to 68 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl {
+    /// On routes of high priority. Default: 1 h.
+    pub high: Duration,
+    /// On routes of medium priority. Default: 30 min.
+    pub medium: Duration,
+    /// On routes of low priority. Default: 10 min.
+    pub low: Duration,
+}
+
+impl Ttl {
+    /// That of one priority.
+    pub const fn of(&self, priority: Priority) -> Duration {
+        match priority {
+            Priority::High => self.high,
+            Priority::Medium => self.medium,
+            Priority::Low => self.low,
+        }
+    }
+}
 
 /// `[segment]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
