@@ -16,7 +16,7 @@ pub struct Board<M: Multicast> {
     pub multicast: Arc<M>,
     /// Files and block devices.
     pub disk: Arc<dyn Disk>,
-    /// Listening stream sockets.
+    /// Stream sockets.
     pub network: Arc<dyn Network>,
     /// Processor load and other readings.
     pub sensors: Arc<dyn Sensors>,

@@ -29,6 +29,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A host name could not be turned into addresses.
+    #[error("cannot find the address of {host}")]
+    Resolve {
+        /// The name that was asked for.
+        host: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
     /// A network interface that the configuration names is not there.
     #[error("there is no network interface {name}")]
     NoInterface {
@@ -52,6 +61,7 @@ impl Error {
         match self {
             Self::Disk { source, .. }
             | Self::Socket { source, .. }
+            | Self::Resolve { source, .. }
             | Self::Sensor { source, .. } => source.kind(),
             Self::NoInterface { .. } => io::ErrorKind::NotFound,
         }

@@ -24,5 +24,5 @@ pub use multicast::{
     DATAGRAM_BYTES_MAX, Datagram, DatagramBatch, DatagramMeta, Destination, InterfaceName,
     Membership, Multicast, MulticastReceiver, MulticastSender,
 };
-pub use network::{Accepted, Connection, Listener, Network};
+pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
 pub use sensors::{CpuTime, Sensors};

@@ -148,9 +148,9 @@ fn send_status(error: &send::Error) -> ExitStatus {
 
 fn hal_status(error: &weir_hal::Error) -> ExitStatus {
     match error {
-        weir_hal::Error::Socket { .. } | weir_hal::Error::NoInterface { .. } => {
-            ExitStatus::Unavailable
-        }
+        weir_hal::Error::Socket { .. }
+        | weir_hal::Error::Resolve { .. }
+        | weir_hal::Error::NoInterface { .. } => ExitStatus::Unavailable,
         weir_hal::Error::Disk { .. } | weir_hal::Error::Sensor { .. } => ExitStatus::Io,
     }
 }

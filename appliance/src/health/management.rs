@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
-    Response, StatusCode,
+    Request, Response, StatusCode,
     header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
     http::request::Parts,
 };
@@ -15,7 +15,7 @@ use crate::{
     health::{Snapshot, Status, asset::Assets, json, page, player},
     live::Live,
     serve::{
-        Body, CounterCells, Handler, Readiness,
+        Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
     },
 };
@@ -99,7 +99,8 @@ impl Health {
 }
 
 impl Handler for Health {
-    async fn answer(&self, request: Parts) -> Response<Body> {
+    async fn answer(&self, request: Request<Upload>, _client: &Client) -> Response<Body> {
+        let (request, _body) = request.into_parts();
         let without_content = reply::without_content(&request.method);
         let mut response = without_content.unwrap_or_else(|| self.content(&request));
         response
@@ -130,8 +131,10 @@ pub(super) fn html_response(page: Markup) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
     use hyper::{
-        Method, Request,
+        Method,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
     };
 
@@ -157,17 +160,25 @@ mod tests {
         Health::new(settings, live, readiness, latest)
     }
 
-    fn request(method: Method, path: &str) -> Parts {
+    const CLIENT: Client = Client {
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000),
+        is_encrypted: false,
+    };
+
+    fn request(method: Method, path: &str) -> Request<Upload> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, "edge-1.example:8080")
-            .body(());
-        request.expect("a request").into_parts().0
+            .body(Upload::empty());
+        request.expect("a request")
     }
 
     async fn get(health: &Health, path: &str) -> (StatusCode, hyper::HeaderMap, String) {
-        let (head, body) = health.answer(request(Method::GET, path)).await.into_parts();
+        let (head, body) = health
+            .answer(request(Method::GET, path), &CLIENT)
+            .await
+            .into_parts();
         let body = body.collect().await.expect("a body in memory").to_bytes();
         let text = String::from_utf8(body.to_vec()).expect("text");
         (head.status, head.headers, text)
@@ -225,8 +236,10 @@ mod tests {
         );
         assert!(body.len() > 100_000);
         let mut again = request(Method::GET, HLS_JS);
-        again.headers.insert(IF_NONE_MATCH, headers[ETAG].clone());
-        assert_eq!(health.answer(again).await.status(), 304);
+        again
+            .headers_mut()
+            .insert(IF_NONE_MATCH, headers[ETAG].clone());
+        assert_eq!(health.answer(again, &CLIENT).await.status(), 304);
     }
 
     #[tokio::test]
@@ -238,7 +251,9 @@ mod tests {
             (Method::POST, 405),
             (Method::DELETE, 405),
         ] {
-            let response = health.answer(request(method.clone(), "/api/health")).await;
+            let response = health
+                .answer(request(method.clone(), "/api/health"), &CLIENT)
+                .await;
             assert_eq!(response.status(), status, "{method}");
         }
     }

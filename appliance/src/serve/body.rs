@@ -1,10 +1,12 @@
-//! What follows the header fields: nothing, a document, or an object out of the store.
+//! What follows the header fields: nothing, a document, an object out of the store, or what an
+//! origin sends.
 //!
 //! Source: RFC 9112 §6.3, §8 (message body length, incomplete messages). A body that cannot be
 //! completed ends in an error, which breaks the connection: the client sees too few bytes or no
 //! last chunk, never a clean end that lies.
 
 use std::{
+    error::Error,
     fmt::{self, Debug},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,7 +14,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::timeout;
 use weir_cache::{Chunk, Reader};
 
@@ -29,6 +32,9 @@ pub enum BodyError {
     /// No bytes came for too long.
     #[error("no bytes of the object came for {} s", CHUNK_WAIT.as_secs())]
     Stalled,
+    /// What was passed on from elsewhere broke off.
+    #[error("what is relayed broke off")]
+    Relayed(#[source] Box<dyn Error + Send + Sync>),
     /// The object is not as long as it was said to be.
     #[error("the object is {bytes_missing} bytes short")]
     Short {
@@ -43,7 +49,11 @@ pub struct Body(Content);
 enum Content {
     Document(Bytes),
     Stored(Stored),
+    Relayed(Relayed),
 }
+
+/// Trailer fields of it are dropped: nobody here asks for any (RFC 9110 §6.5.1).
+type Relayed = UnsyncBoxBody<Bytes, BodyError>;
 
 struct Stored {
     /// Reading the next chunk; `None` once there is none.
@@ -71,6 +81,18 @@ impl Body {
             next: Some(next_chunk(reader)),
             bytes_left: bytes,
         }))
+    }
+
+    /// What `body` gives, passed on as it comes. An error of it breaks the connection visibly.
+    ///
+    /// Deadlines are the affair of `body`: nothing here waits less than for ever.
+    pub fn relayed<B>(body: B) -> Self
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let body = body.map_err(|error| BodyError::Relayed(error.into()));
+        Self(Content::Relayed(body.boxed_unsync()))
     }
 }
 
@@ -115,6 +137,16 @@ impl Stored {
     }
 }
 
+/// The next bytes of `relayed`; what follows them ends it.
+fn poll_data(
+    relayed: &mut Relayed,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let frame = ready!(Pin::new(relayed).poll_frame(context));
+    let is_trailers = |frame: &Frame<Bytes>| frame.is_trailers();
+    Poll::Ready(frame.filter(|frame| !frame.as_ref().is_ok_and(is_trailers)))
+}
+
 impl hyper::body::Body for Body {
     type Data = Bytes;
     type Error = BodyError;
@@ -127,6 +159,7 @@ impl hyper::body::Body for Body {
             Content::Document(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Document(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Stored(stored) => stored.poll_chunk(context),
+            Content::Relayed(relayed) => poll_data(relayed, context),
         }
     }
 
@@ -134,6 +167,7 @@ impl hyper::body::Body for Body {
         match &self.0 {
             Content::Document(bytes) => bytes.is_empty(),
             Content::Stored(stored) => stored.next.is_none() || stored.bytes_left == Some(0),
+            Content::Relayed(relayed) => relayed.is_end_stream(),
         }
     }
 
@@ -143,6 +177,7 @@ impl hyper::body::Body for Body {
             Content::Stored(stored) => stored
                 .bytes_left
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Content::Relayed(relayed) => relayed.size_hint(),
         }
     }
 }
@@ -152,6 +187,7 @@ impl Debug for Body {
         match &self.0 {
             Content::Document(bytes) => write!(formatter, "Document({} bytes)", bytes.len()),
             Content::Stored(stored) => write!(formatter, "Stored({:?})", stored.bytes_left),
+            Content::Relayed(_) => formatter.write_str("Relayed"),
         }
     }
 }

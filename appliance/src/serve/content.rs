@@ -5,14 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{Method, Response, StatusCode, Version, http::request::Parts};
+use hyper::{Method, Request, Response, StatusCode, Version, http::request::Parts};
 use tokio::time::timeout;
 use weir_cache::{Key, Store};
 
 use crate::{
     live::{Document, Live},
     serve::{
-        Body, CounterCells, Handler, Readiness,
+        Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
@@ -163,7 +163,8 @@ impl Content {
 }
 
 impl Handler for Content {
-    async fn answer(&self, request: Parts) -> Response<Body> {
+    async fn answer(&self, request: Request<Upload>, _client: &Client) -> Response<Body> {
+        let (request, _body) = request.into_parts();
         let without_content = reply::without_content(&request.method);
         let mut response = match without_content {
             Some(response) => response,

@@ -6,10 +6,10 @@
 //! kept are decided by pure functions; only `server` and `body` meet I/O.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 8216 (HLS).
-//! Refuses: request bodies, methods other than GET and HEAD, several ranges at once, and any
-//! answer that would look complete when it is not.
+//! Refuses: several ranges at once, and any answer that would look complete when it is not.
 
 mod body;
+mod client;
 mod content;
 mod counters;
 mod precondition;
@@ -20,13 +20,16 @@ mod route;
 mod send_deadline;
 mod server;
 mod stamp;
+mod upload;
 
 pub use body::{Body, BodyError};
+pub use client::Client;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
+pub use upload::{Upload, UploadError};
 
 #[cfg(test)]
 mod tests;

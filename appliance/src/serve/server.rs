@@ -5,14 +5,14 @@
 //! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::send_stall`]), for the
 //! last answers at shutdown.
 //!
-//! Refuses: request bodies (a handler never sees one), and connections beyond
-//! [`Limits::connections_max`], which are closed at once.
+//! Refuses: connections beyond [`Limits::connections_max`], which are closed at once, and request
+//! bodies beyond [`Limits::body_bytes_max`].
 
 use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode, Version, body::Incoming, header::HOST, http::request::Parts,
-    server::conn::http1, service::service_fn,
+    Request, Response, StatusCode, Version, body::Incoming, header::HOST, server::conn::http1,
+    service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -21,9 +21,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
-use weir_hal::{Connection, Listener};
+use weir_hal::{Accepted, Listener};
 
-use crate::serve::{Body, CounterCells, reply, send_deadline::Guarded};
+use crate::serve::{Body, Client, CounterCells, Upload, reply, send_deadline::Guarded};
 
 /// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
 /// hyper, which keeps that many on the stack.)
@@ -42,6 +42,10 @@ pub struct Limits {
     pub request_wait: Duration,
     /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
     pub send_stall: Duration,
+    /// Bytes the body of a request may have.
+    pub body_bytes_max: u64,
+    /// Longest wait for the whole body of a request, from when it is first asked for.
+    pub body_wait: Duration,
 }
 
 impl Limits {
@@ -51,6 +55,8 @@ impl Limits {
         connections_max: 10_000,
         request_wait: Duration::from_mins(1),
         send_stall: Duration::from_secs(30),
+        body_bytes_max: 1 << 20,
+        body_wait: Duration::from_secs(30),
     };
 
     /// For people and fleets.
@@ -58,13 +64,19 @@ impl Limits {
         connections_max: 256,
         request_wait: Duration::from_secs(30),
         send_stall: Duration::from_secs(30),
+        body_bytes_max: 1 << 20,
+        body_wait: Duration::from_secs(30),
     };
 }
 
 /// Answers requests; one for each kind of listener.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. The body of an answer to HEAD is never sent, only its size.
-    fn answer(&self, request: Parts) -> impl Future<Output = Response<Body>> + Send;
+    /// Answers one request of `client`. The body of an answer to HEAD is never sent, only its size.
+    fn answer(
+        &self,
+        request: Request<Upload>,
+        client: &Client,
+    ) -> impl Future<Output = Response<Body>> + Send;
 
     /// Where the listener counts.
     fn counters(&self) -> &Arc<CounterCells>;
@@ -113,7 +125,7 @@ impl<H: Handler> Server<H> {
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next() => {}
                 accepted = poll_fn(|context| listener.poll_accept(context)) => match accepted {
-                    Ok((io, _)) => self.admit(io, &draining, &mut connections),
+                    Ok(accepted) => self.admit(accepted, &draining, &mut connections),
                     Err(error) => self.pause(&error).await,
                 },
             }
@@ -125,7 +137,7 @@ impl<H: Handler> Server<H> {
 
     fn admit(
         self: &Arc<Self>,
-        io: Box<dyn Connection>,
+        (io, address): Accepted,
         draining: &watch::Receiver<()>,
         connections: &mut JoinSet<()>,
     ) {
@@ -136,7 +148,11 @@ impl<H: Handler> Server<H> {
         };
         counters.connections_accepted.add(1);
         let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
-        connections.spawn(Arc::clone(self).converse(io, draining.clone()));
+        let client = Client {
+            address,
+            is_encrypted: false,
+        };
+        connections.spawn(Arc::clone(self).converse(io, client, draining.clone()));
     }
 
     async fn pause(&self, error: &weir_hal::Error) {
@@ -156,8 +172,13 @@ impl<H: Handler> Server<H> {
     }
 
     /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
-    async fn converse(self: Arc<Self>, io: Guarded, mut draining: watch::Receiver<()>) {
-        let service = service_fn(|request| self.answer(request));
+    async fn converse(
+        self: Arc<Self>,
+        io: Guarded,
+        client: Client,
+        mut draining: watch::Receiver<()>,
+    ) {
+        let service = service_fn(|request| self.answer(request, &client));
         // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
         // begun to arrive and is not whole yet.
         let mut connection = pin!(
@@ -182,14 +203,22 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Result<Response<Body>, Infallible> {
         let counters = self.handler.counters();
         counters.requests.add(1);
-        let (head, _body) = request.into_parts();
-        let response = if has_one_host(&head) {
-            self.handler.answer(head).await
-        } else {
+        let limits = &self.limits;
+        let request =
+            request.map(|body| Upload::new(body, limits.body_bytes_max, limits.body_wait));
+        let response = if !has_one_host(&request) {
             reply::text(StatusCode::BAD_REQUEST, "exactly one Host field is needed")
+        } else if request.body().is_too_long() {
+            reply::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
+        } else {
+            self.handler.answer(request, client).await
         };
         match response.status().as_u16() {
             ..300 => counters.responses_2xx.add(1),
@@ -214,6 +243,6 @@ impl<H: Handler> Server<H> {
 }
 
 /// RFC 9112 §3.2: a request of HTTP/1.1 has one Host field, neither none nor several.
-fn has_one_host(head: &Parts) -> bool {
-    head.version != Version::HTTP_11 || head.headers.get_all(HOST).iter().count() == 1
+fn has_one_host(request: &Request<Upload>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }

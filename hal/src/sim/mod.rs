@@ -12,6 +12,7 @@ mod clock;
 mod disk;
 mod multicast;
 mod network;
+mod path;
 mod platter;
 mod sensors;
 mod tree;
@@ -22,6 +23,7 @@ pub use clock::Clock;
 pub use disk::{Call, Disk, Fault};
 pub use multicast::{Ether, EtherCounters, Multicast, Receiver, Sender, WireFaults};
 pub use network::Network;
+pub use path::PathFaults;
 pub use sensors::Sensors;
 
 use crate::Board;
@@ -39,7 +41,7 @@ pub struct Simulation {
     pub ether: Arc<Ether>,
     /// Files.
     pub disk: Disk,
-    /// Listeners, and the way to connect to them.
+    /// Listeners, the way to connect to them, and the ways to other machines.
     pub network: Network,
     /// Readings.
     pub sensors: Arc<Sensors>,
@@ -59,7 +61,7 @@ impl Simulation {
             ether: Arc::new(Ether::new(Arc::clone(&clock), seed)),
             clock,
             disk: Disk::new(seed),
-            network: Network::new(),
+            network: Network::with_seed(seed),
             sensors: Arc::new(Sensors::new()),
         }
     }

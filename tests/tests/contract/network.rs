@@ -32,6 +32,12 @@ crate::claims! {
     an_accept_given_up_loses_nothing,
     connections_come_in_order,
     both_families_share_a_port,
+    the_machine_connects_to_who_listens,
+    the_machine_is_refused_where_nobody_listens,
+    a_connection_given_up_leaves_the_next_one_alone,
+    an_address_in_numbers_is_its_own,
+    a_name_that_nobody_knows_is_said_to_be,
+    localhost_is_this_machine,
 }
 
 fn run(claim: impl Future<Output = ()>) {
@@ -173,5 +179,79 @@ fn both_families_share_a_port(side: &impl Side) {
             client.write_u8(6).await.unwrap();
             assert_eq!(server.read_u8().await.unwrap(), 6);
         }
+    });
+}
+
+fn the_machine_connects_to_who_listens(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let dialled = side.board().network.connect(listener.local_address());
+        let mut near = dialled.await.unwrap();
+        let (mut far, _) = accept(&mut *listener).await;
+        near.write_all(b"GET").await.unwrap();
+        let mut heard = [0; 3];
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"GET");
+        far.write_all(b"200").await.unwrap();
+        drop(far);
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"200");
+    });
+}
+
+fn the_machine_is_refused_where_nobody_listens(side: &impl Side) {
+    run(async {
+        let address = listen(side, LOOPBACK).local_address();
+        let refused = side.board().network.connect(address).await.map(drop);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+fn a_connection_given_up_leaves_the_next_one_alone(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        drop(side.board().network.connect(listener.local_address()));
+        let dialled = side.board().network.connect(listener.local_address());
+        let mut near = dialled.await.unwrap();
+        let (mut far, _) = accept(&mut *listener).await;
+        near.write_u8(2).await.unwrap();
+        assert_eq!(far.read_u8().await.unwrap(), 2);
+    });
+}
+
+fn an_address_in_numbers_is_its_own(side: &impl Side) {
+    run(async {
+        for (host, expected) in [
+            ("192.0.2.7", "192.0.2.7:80"),
+            ("2001:db8::7", "[2001:db8::7]:80"),
+        ] {
+            let found = side.board().network.resolve(host, 80).await.unwrap();
+            assert_eq!(found, [expected.parse::<SocketAddr>().unwrap()]);
+        }
+    });
+}
+
+fn a_name_that_nobody_knows_is_said_to_be(side: &impl Side) {
+    run(async {
+        // RFC 2606: nobody ever has this name.
+        let found = side.board().network.resolve("nobody.invalid", 80).await;
+        let error = found.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot find the address of nobody.invalid"
+        );
+    });
+}
+
+fn localhost_is_this_machine(side: &impl Side) {
+    run(async {
+        let found = side.board().network.resolve("localhost", 80).await.unwrap();
+        assert!(!found.is_empty());
+        assert!(
+            found
+                .iter()
+                .all(|one| one.ip().is_loopback() && one.port() == 80)
+        );
     });
 }

@@ -1,0 +1,12 @@
+//! Who asks.
+
+use std::net::SocketAddr;
+
+/// The other end of a connection, as far as an answer depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// Where the connection comes from. Behind a load balancer this is the load balancer.
+    pub address: SocketAddr,
+    /// Whether the connection is TLS.
+    pub is_encrypted: bool,
+}

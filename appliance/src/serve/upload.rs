@@ -1,0 +1,156 @@
+//! What follows the header fields of a request: bytes that only a handler who wants them reads.
+//!
+//! Source: RFC 9110 §6.4 (content), §15.5.14 (413); RFC 9112 §6.3. A body beyond
+//! [`Limits::body_bytes_max`](crate::serve::Limits) or slower than
+//! [`Limits::body_wait`](crate::serve::Limits) ends in an error, however it is framed.
+//!
+//! Refuses: trailer fields, which are dropped.
+
+use std::{
+    fmt::{self, Debug},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// Why the body of a request ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// It is longer than the listener allows: 413.
+    #[error("the body of the request is longer than {bytes_max} bytes")]
+    TooLong {
+        /// The most that is allowed.
+        bytes_max: u64,
+    },
+    /// The rest did not come in time: 408.
+    #[error("the body of the request did not come in time")]
+    TimedOut,
+    /// The connection ended, or its framing broke: 400.
+    #[error("the body of the request is broken")]
+    Broken(#[source] hyper::Error),
+}
+
+/// The body of a request.
+///
+/// As long as nobody reads it, the client that waits for `100 Continue` is not told to go on; who
+/// drops it unread has the connection closed behind the answer, unless the rest is at hand.
+#[derive(Default)]
+pub struct Upload(Option<Box<Sending>>);
+
+/// A client that still sends.
+struct Sending {
+    incoming: Incoming,
+    bytes_max: u64,
+    bytes_left: u64,
+    wait: Duration,
+    /// When all must have come; it runs from the first poll on.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Upload {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The body that comes as `incoming`: at most `bytes_max` bytes, which all come within `wait`
+    /// from when they are first asked for.
+    pub(crate) fn new(incoming: Incoming, bytes_max: u64, wait: Duration) -> Self {
+        if incoming.is_end_stream() {
+            return Self::empty();
+        }
+        Self(Some(Box::new(Sending {
+            incoming,
+            bytes_max,
+            bytes_left: bytes_max,
+            wait,
+            deadline: None,
+        })))
+    }
+
+    /// True if the client announced more than is allowed: nothing of it need be read to tell.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.0.as_ref().is_some_and(|sending| {
+            let announced = sending.incoming.size_hint().exact();
+            announced.is_some_and(|bytes| bytes > sending.bytes_max)
+        })
+    }
+}
+
+impl Sending {
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, UploadError>>> {
+        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let wait = self.wait;
+                let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(wait)));
+                ready!(deadline.as_mut().poll(context));
+                return Poll::Ready(Some(Err(UploadError::TimedOut)));
+            }
+        };
+        let Some(frame) = frame else {
+            return Poll::Ready(None);
+        };
+        let data = frame.map_err(UploadError::Broken).map(Frame::into_data);
+        match data {
+            Err(error) => Poll::Ready(Some(Err(error))),
+            // Trailer fields come last.
+            Ok(Err(_trailers)) => Poll::Ready(None),
+            Ok(Ok(bytes)) => Poll::Ready(Some(self.charge(bytes))),
+        }
+    }
+
+    fn charge(&mut self, bytes: Bytes) -> Result<Bytes, UploadError> {
+        let bytes_max = self.bytes_max;
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(bytes.len() as u64)
+            .ok_or(UploadError::TooLong { bytes_max })?;
+        Ok(bytes)
+    }
+}
+
+impl hyper::body::Body for Upload {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        let Some(sending) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let data = ready!(sending.poll_data(context));
+        if !matches!(data, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(data.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|sending| sending.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(
+            || SizeHint::with_exact(0),
+            |sending| sending.incoming.size_hint(),
+        )
+    }
+}
+
+impl Debug for Upload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => formatter.write_str("Upload(empty)"),
+            Some(sending) => write!(formatter, "Upload({} bytes left)", sending.bytes_left),
+        }
+    }
+}
