@@ -5,6 +5,7 @@
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
+mod address_prefix;
 mod cache;
 mod channel;
 mod default;
@@ -20,6 +21,7 @@ mod unit;
 
 use toml::de::{DeTable, Error as SyntaxError};
 
+pub use address_prefix::AddressPrefix;
 pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};

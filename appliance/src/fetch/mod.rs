@@ -10,6 +10,7 @@ mod knowledge;
 mod manifest;
 mod outline;
 pub mod playlist;
+pub mod purge;
 
 pub use class::{Class, is_blocking_reload};
 pub use knowledge::Knowledge;

@@ -28,7 +28,7 @@ use super::pattern::Pattern;
 
 /// Places of the table for URLs and tags: half a MiB. A thousand purges put 1.5 % of all older
 /// objects in the way.
-pub(super) const PLACES: usize = 1 << 16;
+const PLACES: usize = 1 << u16::BITS;
 
 /// Prefixes and patterns that are told apart: an object older than all of them is compared with
 /// each, which takes about 5 µs.
@@ -140,7 +140,11 @@ impl Bans {
             return false;
         }
         // An object from the future is older than any ban, as far as anybody can tell.
-        let born = if is_future { 0 } else { requested_at.as_nanos() };
+        let born = if is_future {
+            0
+        } else {
+            requested_at.as_nanos()
+        };
         let is_struck = |until: u64| until != 0 && born <= until;
         let (name, path) = names(subject.key);
         is_struck(self.floor.load(Ordering::Relaxed))
@@ -203,7 +207,8 @@ impl Bans {
         let excess = listed.len().saturating_sub(LISTED_MAX);
         let last_folded = listed.drain(..excess).next_back();
         if let Some(ban) = last_folded {
-            self.floor.fetch_max(ban.until.as_nanos(), Ordering::Relaxed);
+            self.floor
+                .fetch_max(ban.until.as_nanos(), Ordering::Relaxed);
         }
         self.listed.store(Arc::new(listed));
         excess as u64
@@ -254,7 +259,8 @@ fn is_covered(earlier: &Ban, later: &Ban) -> bool {
     earlier.until <= later.until
         && match (&earlier.scope, &later.scope) {
             (Scope::Prefix(longer), Scope::Prefix(prefix)) => {
-                longer.starts_with(&**prefix) && longer.starts_with("//") == prefix.starts_with("//")
+                longer.starts_with(&**prefix)
+                    && longer.starts_with("//") == prefix.starts_with("//")
             }
             (earlier, later) => earlier == later,
         }

@@ -94,7 +94,7 @@ impl Journal {
     /// [`Error::Disk`] when the directory cannot be made or written to; what was there remains.
     pub(super) fn begin(disk: Arc<dyn Disk>, path: &Path, bans: &[Ban]) -> Result<Self, Error> {
         if let Some(directory) = path.parent() {
-            disk.create_directory(directory)?;
+            make_directory(&*disk, directory)?;
         }
         let frame = frame(0, bans);
         let file = replace(&*disk, path, &frame)?;
@@ -136,6 +136,18 @@ impl Journal {
         *self = Self::begin(Arc::clone(&self.disk), &self.path, bans)?;
         Ok(())
     }
+}
+
+/// Makes a directory that survives a power cut, with its parents.
+fn make_directory(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+    if disk.kind(directory).is_ok() {
+        return Ok(());
+    }
+    disk.create_directory(directory)?;
+    let parents = directory.ancestors().skip(1);
+    parents
+        .into_iter()
+        .try_for_each(|parent| disk.sync_directory(parent))
 }
 
 /// Puts a file with these bytes at `path` in one step.
@@ -328,7 +340,10 @@ mod tests {
             }
             // The power goes while the next one is written.
             let frame = frame(journal.number, &vec![prefix(99); 1_000]);
-            journal.file.write_at(&frame, journal.end).expect("a flawless disk");
+            journal
+                .file
+                .write_at(&frame, journal.end)
+                .expect("a flawless disk");
             let Loaded::Bans(bans) = load(&disk.power_cut()) else {
                 panic!("seed {seed}: damaged");
             };

@@ -31,12 +31,17 @@ impl Pattern {
             return *self.0 == *text;
         };
         let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let inner = text.strip_prefix(first).and_then(|inner| inner.strip_suffix(last));
+        let inner = text
+            .strip_prefix(first)
+            .and_then(|inner| inner.strip_suffix(last));
         let Some(mut inner) = inner else {
             return false;
         };
         for piece in middle.split('*') {
-            match inner.find(piece).and_then(|at| inner.get(at + piece.len()..)) {
+            match inner
+                .find(piece)
+                .and_then(|at| inner.get(at + piece.len()..))
+            {
                 Some(rest) => inner = rest,
                 None => return false,
             }
@@ -98,7 +103,10 @@ mod tests {
         match (pattern, text) {
             ([], []) => true,
             ([b'*', rest @ ..], _) => {
-                fits(rest, text) || text.split_first().is_some_and(|(_, text)| fits(pattern, text))
+                fits(rest, text)
+                    || text
+                        .split_first()
+                        .is_some_and(|(_, text)| fits(pattern, text))
             }
             ([one, pattern @ ..], [other, text @ ..]) => one == other && fits(pattern, text),
             ([_, ..], []) | ([], [_, ..]) => false,

@@ -34,7 +34,10 @@ mod tests {
         ] {
             headers.append(name, value.parse().expect("a field value"));
         }
-        assert_eq!(tags(&headers).collect::<Vec<_>>(), ["a", "b", "c", "d e", "f"]);
+        assert_eq!(
+            tags(&headers).collect::<Vec<_>>(),
+            ["a", "b", "c", "d e", "f"]
+        );
         assert_eq!(tags(&HeaderMap::new()).next(), None);
     }
 }
