@@ -11,6 +11,7 @@ mod channel;
 mod default;
 mod load;
 mod mistake;
+mod purge;
 mod read;
 mod route;
 mod section;
@@ -26,8 +27,8 @@ pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Receive, Rendition,
-    Route, SegmentConfig, Source, Transport, Ttl,
+    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Purge, Receive,
+    Rendition, Route, SegmentConfig, Source, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -10,6 +10,7 @@ use super::{
     cache::read_cache,
     channel::read_channels,
     mistake::{Ledger, Place, quoted},
+    purge::read_purge,
     route::read_pull,
     section::{Found, Section},
     ttl::read_ttl,
@@ -34,6 +35,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let cache_size_place = cache_section.place_of("size");
     let cache = read_cache(cache_section, ledger);
     let ttl = read_ttl(root.table("ttl", ledger), ledger);
+    let purge = read_purge(root.table("purge", ledger), &cache, ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, ledger);
@@ -49,6 +51,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         management,
         cache,
         ttl,
+        purge,
         segment,
         receive,
         channels,

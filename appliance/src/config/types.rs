@@ -8,6 +8,8 @@ use std::{
 
 use weir_hal::InterfaceName;
 
+use super::AddressPrefix;
+
 /// Everything an appliance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -21,6 +23,8 @@ pub struct Config {
     pub cache: Cache,
     /// `[ttl]`
     pub ttl: Ttl,
+    /// `[purge]`
+    pub purge: Purge,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -95,6 +99,20 @@ pub struct Cache {
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
+
+/// `[purge]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// `allow`: who may purge, at most 64 blocks. Default: this machine.
+    pub allowed: Vec<AddressPrefix>,
+    /// `rate`: things purged in a second, 1 to 100,000. Default: 100.
+    pub rate_per_s: u32,
+    /// Things purged at once, 1 to 100,000. Default: 1,000.
+    pub burst: u32,
+    /// The file that remembers them over restarts. Default: `cache.path` with `.purged` behind
+    /// it, or `/var/lib/weir/cache.purged` for a device.
+    pub journal: PathBuf,
+}
 
 /// `[ttl]`: how long segments, and lists that do not change, are fresh if their origin does not
 /// say; each 1 s to 68 years.
