@@ -10,8 +10,9 @@
 //! place up and becomes the *floor*: everything requested before it is banned. So no ban is ever
 //! forgotten, and the price of too many is a fetch of what is old.
 //!
-//! Refuses: I/O, and to tell time. Moments are of the wall clock. If that steps back, what is banned
-//! already stays banned until it has caught up; an object from the future fits whatever the moment.
+//! Refuses: I/O, and to tell time. Moments are of the wall clock. If that steps back, what is
+//! banned already stays banned until it has caught up; an object from the future fits whatever the
+//! moment.
 
 use std::{
     fmt::{self, Display},

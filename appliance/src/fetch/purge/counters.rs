@@ -21,7 +21,7 @@ shared_counters! {
         orders_throttled,
         /// Orders in force that could not be written to disk: a restart forgets them.
         orders_unsaved,
-        /// Prefixes and patterns that fell out of the full list, so that everything older is purged.
+        /// Prefixes and patterns that left the full list: everything older counts as purged.
         prefixes_folded,
         /// Times that the file of purges was damaged, so that everything older was purged.
         journals_damaged,
