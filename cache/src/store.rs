@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::timeout;
 use weir_hal::{Clock, Disk};
 
 use crate::{
@@ -135,6 +136,12 @@ impl Store {
         self.engine().keys(prefix)
     }
 
+    /// Whether three quarters of the memory are taken, so that whoever can do without an object
+    /// should: the rest is for live segments.
+    pub fn is_short_of_memory(&self) -> bool {
+        self.engine().is_short_of_memory()
+    }
+
     /// Reads the counters.
     pub fn counters(&self) -> Counters {
         self.engine().counters()
@@ -204,6 +211,24 @@ impl Writer {
             self.state = WriterState::Broken;
         }
         outcome
+    }
+
+    /// The same for a writer that can wait: where memory is short, until enough has gone to disk,
+    /// at most `within`. It leaves a quarter of the memory to those who cannot.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    ///
+    /// # Cancel safety
+    /// None: the object has a hole if the future is dropped.
+    pub async fn append_within(&mut self, bytes: Bytes, within: Duration) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let waiting = engine.wait_for_room(bytes.len() as u64);
+        if timeout(within, waiting).await.is_err() {
+            self.state = WriterState::Broken;
+            return Err(self.engine.refuse_memory());
+        }
+        self.append(bytes)
     }
 
     /// Completes the object: it is found by its key at once and written to disk soon. Never

@@ -37,6 +37,10 @@ use crate::{
         restore::restore,
     },
     config::{self, Config},
+    fetch::{
+        Pull,
+        pull::{self, Routes},
+    },
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{self, Content, Handler, Limits, Readiness, Server},
@@ -229,9 +233,6 @@ async fn close(store: Store) -> bool {
 /// Names what the configuration may ask for and this version does not do, so that nobody waits for
 /// it.
 fn warn_of_absent_parts(config: &Config) {
-    if !config.routes.is_empty() {
-        warn!("`route` is not followed yet: only /live/ is served");
-    }
     for channel in &config.channels {
         for rendition in channel
             .renditions
@@ -264,6 +265,33 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
+/// The pull path of `app`.
+fn pull<M: Multicast>(app: &App<M>) -> Pull {
+    let App {
+        board,
+        config,
+        store,
+        ..
+    } = app;
+    let identity = Arc::new(crate::fetch::Identity::new(&config.node.name));
+    let endpoints = config.origins.iter().flat_map(|origin| {
+        origin.urls.iter().map(|url| {
+            let endpoint = crate::fetch::Endpoint::new(url, crate::fetch::EndpointSettings::default());
+            (origin.name.clone(), Arc::new(endpoint.expect("checked")))
+        })
+    });
+    let tiers = pull::Tiers {
+        client: crate::fetch::exchange::Client::new(Arc::clone(&board.network), identity),
+        endpoints: endpoints.collect(),
+    };
+    let settings = pull::Settings {
+        node: config.node.name.clone(),
+        object_bytes_max: config.cache.size.0 / 4,
+    };
+    let clock = Arc::clone(&board.clock);
+    Pull::new(&settings, store.clone(), tiers, clock, Routes::new(&config.routes))
+}
+
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
@@ -292,7 +320,8 @@ impl Faces {
             Arc::clone(live),
             store.clone(),
             Arc::clone(readiness),
-        );
+        )
+        .pulling(pull(app));
         let watched = Watched {
             live: Arc::clone(live),
             store: store.clone(),

@@ -157,7 +157,7 @@ pub(super) fn unique(
     value
 }
 
-fn priority(text: &str) -> Result<Priority, String> {
+pub(super) fn priority(text: &str) -> Result<Priority, String> {
     match text {
         "high" => Ok(Priority::High),
         "medium" => Ok(Priority::Medium),

@@ -1,7 +1,7 @@
 //! The configuration: TOML text in, checked values out, every mistake named at once.
 //!
 //! `Config::parse` takes the text apart with spans (`toml`), `section` walks its tables, `read`,
-//! `cache`, `channel` and `route` know what the keys mean, and `mistake` gathers what is wrong.
+//! `cache`, `channel`, `route` and `terms` know what the keys mean, and `mistake` gathers what is wrong.
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
@@ -16,6 +16,7 @@ mod read;
 mod route;
 mod section;
 mod source;
+mod terms;
 mod ttl;
 mod types;
 mod unit;

@@ -7,6 +7,7 @@ use super::{
     read::id,
     section::{Found, Section},
     source::http_url,
+    terms::read_terms,
 };
 
 /// Bytes a route's path may have.
@@ -70,10 +71,9 @@ fn read_route(
         let text = "names no origin: add one, such as \"midcache\"";
         ledger.mistake(&section.place_of("origin"), text);
     }
-    section.finish(ledger);
     check_tiers(&tiers, origins, ledger);
     let origins = tiers.into_iter().map(|found| found.value).collect();
-    Route { path, origins }
+    read_terms(section, Route::new(path, origins), ledger)
 }
 
 /// A tier that nobody defined is passed over with a warning; a route with none left is a mistake.

@@ -52,6 +52,8 @@ impl Config {
     pub const ROUTES_MAX: usize = 256;
     /// Origins one route goes through at most.
     pub const TIERS_MAX: usize = 8;
+    /// Query parameters one route names at most, of either kind.
+    pub const PARAMETERS_MAX: usize = 64;
 }
 
 /// `[node]`
@@ -246,4 +248,26 @@ pub struct Route {
     pub path: String,
     /// Names of origins, nearest tier first.
     pub origins: Vec<String>,
+    /// Whose objects outlive whose in the cache. Default: medium.
+    pub priority: Priority,
+    /// How long a response that says nothing of its own is fresh, up to a year. Default: 1 h, 30
+    /// min or 10 min by priority for media and lists that have ended, and not at all for what is
+    /// neither.
+    pub ttl_default: Option<Duration>,
+    /// How long a stale response may be used while it is validated, where it says nothing, up to
+    /// a year. Default: not at all, except for media.
+    pub stale_while_revalidate: Option<Duration>,
+    /// How long a stale response may be used while no origin answers, where it says nothing, up to
+    /// a year. Default: a day for media and ended lists, 15 min for live ones, not at all for what
+    /// is neither.
+    pub stale_if_error: Option<Duration>,
+    /// The query parameters that count, at most [`Config::PARAMETERS_MAX`]; `None`: all but
+    /// `query_ignored`.
+    pub query: Option<Vec<String>>,
+    /// Query parameters that do not count and are not passed on, at most
+    /// [`Config::PARAMETERS_MAX`]. CMCD never counts. Default: none.
+    pub query_ignored: Vec<String>,
+    /// Bytes of the slices in which what is longer than two of them is fetched, 256 KiB to 64 MiB;
+    /// `None`: everything is fetched whole. Default: 8 MiB.
+    pub slice: Option<ByteSize>,
 }

@@ -1,17 +1,32 @@
-//! What is not received is pulled: knowledge of what players ask for, and of what must go.
+//! Pulling from origins: what is not on this box comes from a mid-cache or an origin.
 //!
-//! [`Class`] tells what a resource is to a player, [`Outline`] what its playlist promises, and
-//! [`Knowledge`] how long it may be kept where the origin is silent. All three are pure.
+//! [`pull`] answers requests through the cache. [`exchange`] speaks HTTP/1.1 with one [`Endpoint`],
+//! which is one URL of one origin, and trusts nothing that it says; [`Identity`] keeps requests
+//! from going round in circles. [`Class`] tells what a resource is to a player, [`Outline`] what
+//! its playlist promises, and [`Knowledge`] how long it may be kept where the origin is silent; all
+//! three are pure.
 //!
-//! Refuses: to decide on storing or reuse; that is `weir_cache::rules`, which [`Knowledge`] feeds.
+//! Source: RFC 9110 §7, §9 (routing, methods), RFC 9112 (HTTP/1.1), RFC 8586 (CDN-Loop).
+//! Refuses: to connect to anything but a configured origin, to follow a redirect, which is an
+//! answer like any other, and to decide on storing or reuse: that is `weir_cache::rules`.
 
 mod class;
+mod endpoint;
+pub mod exchange;
+mod identity;
 mod knowledge;
+mod latency;
 mod manifest;
 mod outline;
 pub mod playlist;
+pub mod pull;
 pub mod purge;
+pub mod tls;
 
 pub use class::{Class, is_blocking_reload};
+pub use endpoint::{Endpoint, EndpointSettings, InvalidUrl, Timeouts};
+pub use identity::{Identity, LoopDetected};
 pub use knowledge::Knowledge;
+pub use latency::{Average, Histogram};
 pub use outline::{Form, Outline, Outlines};
+pub use pull::Pull;

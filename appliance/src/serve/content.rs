@@ -1,15 +1,20 @@
-//! The data listener: live playlists out of [`Live`], segments out of the store, probes.
+//! The data listener: live playlists out of [`Live`], segments out of the store, probes, and what
+//! [`Pull`] brings.
 //!
 //! Source: RFC 8216 §6.2 (server responsibilities); draft-pantos-hls-rfc8216bis appendix B.1
 //! (how long to keep playlists, segments, and their absence).
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{Method, Request, Response, StatusCode, Version, http::request::Parts};
+use hyper::{
+    Method, Request, Response, StatusCode, Version, header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    http::request::Parts,
+};
 use tokio::time::timeout;
 use weir_cache::{Key, Store};
 
 use crate::{
+    fetch::Pull,
     live::{Document, Live},
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
@@ -44,6 +49,7 @@ pub struct Content {
     counters: Arc<CounterCells>,
     stamps: Stamps,
     target: Duration,
+    pull: Option<Pull>,
 }
 
 impl Content {
@@ -61,18 +67,40 @@ impl Content {
             counters: Arc::default(),
             stamps: Stamps::new(&settings.node),
             target: settings.target,
+            pull: None,
         }
     }
 
-    async fn content(&self, request: &Parts) -> Response<Body> {
-        match route(request.uri.path()) {
+    /// Has what is not ours come through `pull`.
+    #[must_use]
+    pub fn pulling(self, pull: Pull) -> Self {
+        let pull = Some(pull);
+        Self { pull, ..self }
+    }
+
+    /// Answers what is ours.
+    async fn own(&self, request: &Parts, route: &Route) -> Response<Body> {
+        if let Some(response) = reply::without_content(&request.method) {
+            return response;
+        }
+        match route {
             Route::Alive => reply::text(StatusCode::OK, "ok"),
             Route::Ready => reply::readiness(self.readiness.check()),
-            Route::Live { channel, item } => self.live_content(request, &channel, &item).await,
-            // Routes to origins take their paths from here.
+            Route::Live { channel, item } => self.live_content(request, channel, item).await,
             Route::Other => self.unknown(),
             Route::Malformed => reply::text(StatusCode::BAD_REQUEST, "the path is malformed"),
         }
+    }
+
+    /// Answers what a configured route covers.
+    async fn pulled(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+        if let Some(pull) = &self.pull
+            && pull.covers(request.uri().path())
+        {
+            return pull.answer(request, client).await;
+        }
+        let (request, _upload) = request.into_parts();
+        self.own(&request, &Route::Other).await
     }
 
     async fn live_content(&self, request: &Parts, id: &str, item: &Item) -> Response<Body> {
@@ -163,17 +191,27 @@ impl Content {
 }
 
 impl Handler for Content {
-    async fn answer(&self, request: Request<Upload>, _client: &Client) -> Response<Body> {
-        let (request, _body) = request.into_parts();
-        let without_content = reply::without_content(&request.method);
-        let mut response = match without_content {
-            Some(response) => response,
-            None => self.content(&request).await,
+    async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+        let is_options = request.method() == Method::OPTIONS;
+        let is_preflight = is_options && stamp::is_preflight(request.headers());
+        let mut response = match route(request.uri().path()) {
+            Route::Other => self.pulled(request, client).await,
+            route => {
+                let (request, _upload) = request.into_parts();
+                self.own(&request, &route).await
+            }
         };
         let headers = response.headers_mut();
-        stamp::open_to_all_origins(headers);
-        if request.method == Method::OPTIONS {
-            stamp::answer_preflight(headers);
+        // An origin that has rules of its own for other pages keeps them.
+        if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            stamp::open_to_all_origins(headers);
+            if is_options {
+                stamp::answer_preflight(headers);
+            }
+            if is_preflight {
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                *response.body_mut() = Body::empty();
+            }
         }
         response
     }

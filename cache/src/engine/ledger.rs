@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use tokio::sync::{Notify, futures::Notified};
+
 /// Declares what a store tells of itself, each thing once and with its help text: gauges, which are
 /// read from its state, and counts, which the ledger keeps.
 macro_rules! counters {
@@ -165,13 +167,16 @@ impl Count {
 pub(crate) struct Budget {
     used: AtomicU64,
     bytes_max: u64,
+    /// Wakes those who wait for a part.
+    freed: Notify,
 }
 
 impl Budget {
-    const fn new(bytes_max: u64) -> Self {
+    fn new(bytes_max: u64) -> Self {
         Self {
             used: AtomicU64::new(0),
             bytes_max,
+            freed: Notify::new(),
         }
     }
 
@@ -189,6 +194,16 @@ impl Budget {
 
     pub(crate) const fn bytes_max(&self) -> u64 {
         self.bytes_max
+    }
+
+    /// Whether `more` bytes would leave a quarter to those who cannot wait.
+    pub(crate) fn has_room(&self, more: u64) -> bool {
+        self.used().saturating_add(more) <= self.bytes_max / 4 * 3
+    }
+
+    /// Resolves when a part comes back after this call, even if it is awaited only later.
+    pub(crate) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
     }
 
     fn take(&self, bytes: u64) -> bool {
@@ -233,6 +248,7 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.freed.notify_waiters();
     }
 }
 

@@ -273,6 +273,22 @@ impl Engine {
         self.ledger.aborts.add_one();
     }
 
+    /// Waits until `more` bytes would leave a quarter of the memory to those who cannot wait.
+    pub(crate) async fn wait_for_room(&self, more: u64) {
+        loop {
+            let freed = self.ledger.memory.freed();
+            if self.ledger.memory.has_room(more) {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Whether three quarters of the memory are taken.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        !self.ledger.memory.has_room(0)
+    }
+
     /// Counts a refusal and returns its error.
     pub(crate) fn refuse_memory(&self) -> Error {
         self.ledger.refused_no_memory.add_one();

@@ -1,0 +1,263 @@
+//! The head of a response, distrusted; the head of a request, made ready. Pure.
+//!
+//! hyper refuses malformed lines, field names, obs-fold, white space before a colon, lengths that
+//! are no numbers or differ, and bad chunks. What it lets through and a smuggler could use is
+//! refused here: both framings at once, a length given twice, a coding that we would not undo.
+//!
+//! Source: RFC 9112 §6 (message body), §11.2 (request smuggling); RFC 9110 §7.6.1 (Connection).
+
+use hyper::{
+    HeaderMap, Method, StatusCode, Version,
+    header::{
+        CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+use crate::fetch::exchange::Ambiguity;
+
+/// How the end of a response body is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body: an answer to HEAD, 204 or 304.
+    None,
+    /// By the length that was announced.
+    Length(u64),
+    /// By the last chunk.
+    Chunked,
+    /// By the end of the connection, so that a whole body cannot be told from one that broke off.
+    /// Such a response is not to be stored.
+    Close,
+}
+
+/// Tells how the body of a response ends.
+pub(super) fn framing(
+    method: &Method,
+    (version, status): (Version, StatusCode),
+    headers: &HeaderMap,
+) -> Result<Framing, Ambiguity> {
+    if status.is_informational() {
+        return Err(Ambiguity::Upgrade);
+    }
+    let has_encoding = headers.contains_key(TRANSFER_ENCODING);
+    let length = length(headers)?;
+    if has_encoding && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Ambiguity::LengthAndEncoding);
+    }
+    if has_encoding && (version < Version::HTTP_11 || status == StatusCode::NO_CONTENT) {
+        return Err(Ambiguity::EncodingForbidden);
+    }
+    if has_encoding && !is_chunked_alone(headers) {
+        return Err(Ambiguity::Encoding);
+    }
+    let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    Ok(match length {
+        _ if is_bodiless || method == Method::HEAD => Framing::None,
+        Some(bytes) => Framing::Length(bytes),
+        None if has_encoding => Framing::Chunked,
+        None => Framing::Close,
+    })
+}
+
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Ambiguity> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    let text = line.to_str().unwrap_or("");
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // A list is a length given twice, too. A number that is too large has no end we would see.
+    match text.parse() {
+        Ok(bytes) if is_number && lines.next().is_none() => Ok(Some(bytes)),
+        Ok(_) | Err(_) => Err(Ambiguity::SeveralLengths),
+    }
+}
+
+fn is_chunked_alone(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let first = lines.next().map(HeaderValue::as_bytes);
+    first.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && lines.next().is_none()
+}
+
+/// Fields that are for the next hop alone, beside those that Connection names.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Removes what is for one hop alone.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers) {
+            headers.remove(name);
+        }
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The fields that Connection names. It cannot take away the length or the host, on which the
+/// meaning of a message hangs.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(CONNECTION).iter();
+    let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let names = members.filter_map(|member| HeaderName::from_bytes(member.trim_ascii()).ok());
+    names
+        .filter(|name| ![CONTENT_LENGTH, hyper::header::HOST].contains(name))
+        .collect()
+}
+
+/// Makes the fields of a request fit to be sent on: the body is framed anew.
+pub(super) fn ready_request(method: &Method, has_body: bool, headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    // 100 (Continue) is between us and the client, who has had it when its body is read.
+    headers.remove(EXPECT);
+    headers.remove(CONTENT_LENGTH);
+    let is_body_expected = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+    if is_body_expected && !has_body {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    fn of(fields: &[(&str, &str)]) -> Result<Framing, Ambiguity> {
+        let status = (Version::HTTP_11, StatusCode::OK);
+        framing(&Method::GET, status, &headers(fields))
+    }
+
+    #[test]
+    fn a_body_ends_as_it_says() {
+        assert_eq!(of(&[("content-length", "5")]), Ok(Framing::Length(5)));
+        assert_eq!(
+            of(&[("transfer-encoding", "Chunked")]),
+            Ok(Framing::Chunked)
+        );
+        assert_eq!(of(&[]), Ok(Framing::Close));
+    }
+
+    #[test]
+    fn head_204_and_304_have_no_body_whatever_they_announce() {
+        let fields = headers(&[("content-length", "5")]);
+        for (method, status) in [
+            (Method::HEAD, StatusCode::OK),
+            (Method::GET, StatusCode::NO_CONTENT),
+            (Method::GET, StatusCode::NOT_MODIFIED),
+        ] {
+            let found = framing(&method, (Version::HTTP_11, status), &fields);
+            assert_eq!(found, Ok(Framing::None), "{method} {status}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let both = [("content-length", "5"), ("transfer-encoding", "chunked")];
+        assert_eq!(of(&both), Err(Ambiguity::LengthAndEncoding));
+        let twice = [("content-length", "5"), ("content-length", "5")];
+        assert_eq!(of(&twice), Err(Ambiguity::SeveralLengths));
+        for length in ["5, 5", "+5", "5 ", "0x5", "", "18446744073709551616"] {
+            assert_eq!(
+                of(&[("content-length", length)]),
+                Err(Ambiguity::SeveralLengths)
+            );
+        }
+        for coding in [
+            "gzip",
+            "gzip, chunked",
+            "chunked, chunked",
+            "identity",
+            "xchunked",
+        ] {
+            assert_eq!(
+                of(&[("transfer-encoding", coding)]),
+                Err(Ambiguity::Encoding)
+            );
+        }
+    }
+
+    #[test]
+    fn an_encoding_where_there_is_none_is_refused() {
+        let chunked = headers(&[("transfer-encoding", "chunked")]);
+        for status in [
+            (Version::HTTP_10, StatusCode::OK),
+            (Version::HTTP_11, StatusCode::NO_CONTENT),
+        ] {
+            let found = framing(&Method::GET, status, &chunked);
+            assert_eq!(found, Err(Ambiguity::EncodingForbidden), "{status:?}");
+        }
+        let upgrade = (Version::HTTP_11, StatusCode::SWITCHING_PROTOCOLS);
+        let found = framing(&Method::GET, upgrade, &HeaderMap::new());
+        assert_eq!(found, Err(Ambiguity::Upgrade));
+    }
+
+    #[test]
+    fn fields_for_one_hop_and_those_that_connection_names_are_removed() {
+        let mut fields = headers(&[
+            ("connection", "keep-alive, X-Hop"),
+            ("connection", "close,x-other, content-length, host"),
+            ("x-hop", "1"),
+            ("x-other", "2"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("content-length", "5"),
+            ("host", "origin"),
+            ("x-end-to-end", "3"),
+        ]);
+        strip_hop_by_hop(&mut fields);
+        let left = headers(&[
+            ("content-length", "5"),
+            ("host", "origin"),
+            ("x-end-to-end", "3"),
+        ]);
+        assert_eq!(fields, left);
+    }
+
+    #[test]
+    fn a_request_is_framed_anew() {
+        let mut fields = headers(&[("content-length", "5"), ("expect", "100-continue")]);
+        ready_request(&Method::GET, false, &mut fields);
+        assert!(fields.is_empty());
+        ready_request(&Method::POST, false, &mut fields);
+        assert_eq!(fields, headers(&[("content-length", "0")]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_fields_make_it_panic(
+            fields in prop::collection::vec(
+                ("content-length|transfer-encoding|connection", "[ -~]{0,20}"), 0..5),
+        ) {
+            let mut map = HeaderMap::new();
+            for (name, value) in &fields {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                map.append(name, HeaderValue::from_str(value).unwrap());
+            }
+            let found = framing(&Method::GET, (Version::HTTP_11, StatusCode::OK), &map);
+            prop_assert!(found.is_err() || map.get_all(CONTENT_LENGTH).iter().count() <= 1);
+            strip_hop_by_hop(&mut map);
+            prop_assert!(!map.contains_key(CONNECTION));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What the pull path counts.
+
+use crate::counter::shared_counters;
+
+shared_counters! {
+    /// Requests that are pulled through the cache, and what became of them.
+    pub struct PullCounters, shared as PullCells {
+        /// Requests answered from the store without a word from an origin.
+        hits,
+        /// Of these, requests answered with a stale response while it is validated.
+        hits_while_revalidating,
+        /// Requests answered with a stale response because no origin had a better one.
+        hits_on_error,
+        /// Requests for what was not stored, or not for them.
+        misses,
+        /// Requests that waited for the answer to another instead of asking an origin.
+        collapsed,
+        /// Requests that waited for another in vain: its answer was not for them.
+        uncollapsed,
+        /// Requests that asked for themselves because too many were under way.
+        flights_full,
+        /// Stored responses that an origin confirmed.
+        confirmed,
+        /// Requests passed on as they are: other methods, and what may not be stored.
+        passed,
+        /// Requests that no origin answered, and nothing stored either.
+        failed,
+        /// Bodies that came into the store whole.
+        fills_completed,
+        /// Bodies that broke off and could not be mended.
+        fills_broken,
+        /// Times that a body broke off and the rest came from another try.
+        fills_mended,
+        /// Bodies that the store did not take, for want of memory or because they were too long.
+        fills_not_kept,
+        /// Responses passed on unstored because the memory of the store was short.
+        not_stored_no_memory,
+        /// Stored responses removed because an unsafe request succeeded.
+        invalidated,
+        /// Stale responses not validated in the background because too many were.
+        background_refused,
+        /// Requests given up because the disk did not tell in time what is there.
+        lookups_timed_out,
+        /// Bytes of bodies that came from origins.
+        bytes_received,
+    }
+}

@@ -1,0 +1,293 @@
+//! How a GET or HEAD comes to its answer.
+//!
+//! Source: RFC 9111 §4 (constructing responses from caches), §4.2.4 (stale responses), §5.2.1.7
+//! (only-if-cached); RFC 5861; RFC 9211 §2 (how that is told).
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{Method, Response, StatusCode, header::AUTHORIZATION};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot, watch},
+    time::timeout,
+};
+use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
+
+use super::{
+    Core,
+    answer::Told,
+    failure::Failure,
+    fill::{Arrival, Fill, Outcome, Own},
+    flights::{Boarding, State, Ticket},
+    question::Question,
+    shelf::{Found, Place},
+};
+use crate::serve::Body;
+
+/// Longest wait for the answer to another request.
+const FOLLOW_WAIT: Duration = Duration::from_secs(15);
+
+/// What is still needed to answer a question, and what there is.
+#[derive(Debug)]
+struct Need {
+    /// Where the answer will be; what is found there is to be validated.
+    place: Place,
+    /// What is found may stand in for an error.
+    if_error: bool,
+    /// Why the request goes forward.
+    fwd: Forward,
+}
+
+impl Core {
+    /// Answers from what is stored, or by asking.
+    pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
+        let Ok(place) = self.shelf.find(&question).await else {
+            self.counters.lookups_timed_out.add(1);
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
+            return self.names.failed(&failure, Forward::Miss);
+        };
+        let Some(found) = &place.found else {
+            return self.miss(question, place).await;
+        };
+        match self.reuse(&question, found) {
+            Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
+            Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
+            Reuse::Stale {
+                since,
+                while_revalidating: true,
+                ..
+            } => {
+                self.counters.hits_while_revalidating.add(1);
+                let response = self.hit(&question, found, -seconds(since));
+                self.validate_soon(question, place);
+                response
+            }
+            Reuse::Stale {
+                if_error, reason, ..
+            } => {
+                let fwd = match reason {
+                    StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
+                    StaleReason::Request => Forward::Request,
+                };
+                self.fetch(question, Need { place, if_error, fwd }).await
+            }
+            Reuse::OtherVariant => self.fetch_beside(question, place, Forward::VaryMiss).await,
+            Reuse::OtherRange => self.fetch_beside(question, place, Forward::Partial).await,
+            Reuse::Refused(Refusal::Method) => {
+                self.fetch_beside(question, place, Forward::Method).await
+            }
+            Reuse::Refused(Refusal::OnlyIfCached) => self.names.only_if_cached(),
+        }
+    }
+
+    fn reuse(&self, question: &Question, found: &Found) -> Reuse {
+        let policy = question.policy(&self.outlines, found.head.headers());
+        reuse(&policy, question.asked(), &found.head, self.clock.wall())
+    }
+
+    fn hit(&self, question: &Question, found: &Found, ttl: i64) -> Response<Body> {
+        self.counters.hits.add(1);
+        self.answer(question, found, Told::hit(ttl))
+    }
+
+    async fn miss(self: &Arc<Self>, question: Arc<Question>, place: Place) -> Response<Body> {
+        if question.wishes.is_only_if_cached {
+            return self.names.only_if_cached();
+        }
+        let fwd = if place.varies.is_some() {
+            Forward::VaryMiss
+        } else {
+            Forward::UriMiss
+        };
+        self.fetch_beside(question, place, fwd).await
+    }
+
+    /// Fetches without regard to what was found.
+    async fn fetch_beside(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        place: Place,
+        fwd: Forward,
+    ) -> Response<Body> {
+        let need = Need {
+            place: Place {
+                found: None,
+                ..place
+            },
+            if_error: false,
+            fwd,
+        };
+        self.fetch(question, need).await
+    }
+
+    /// Asks an origin, or waits for somebody else who does.
+    async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
+        self.counters.misses.add(1);
+        if question.method == Method::HEAD {
+            return self.ask_head(&question, need.place.found, need.fwd).await;
+        }
+        let is_private =
+            question.wishes.is_no_store || question.headers.contains_key(AUTHORIZATION);
+        if is_private {
+            return self.lead(question, need, None).await;
+        }
+        let boarding = self.flights.board(&need.place.key, self.clock.monotonic());
+        match boarding {
+            Boarding::Lead(ticket) => self.lead(question, need, Some(ticket)).await,
+            Boarding::Alone => self.lead(question, need, None).await,
+            Boarding::Follow(flight) => self.follow(question, need, flight).await,
+            Boarding::Full => {
+                self.counters.flights_full.add(1);
+                self.lead_in_crowd(question, need).await
+            }
+        }
+    }
+
+    /// Asks for this client, one of a limited number.
+    async fn lead_in_crowd(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        need: Need,
+    ) -> Response<Body> {
+        let Ok(_place) = self.crowd.try_acquire() else {
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "crowded");
+            return self.without_origin(&question, &need, &failure);
+        };
+        self.lead(question, need, None).await
+    }
+
+    /// Asks an origin: for all who follow, if there is a ticket.
+    async fn lead(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        need: Need,
+        ticket: Option<Ticket>,
+    ) -> Response<Body> {
+        let fill = Fill {
+            is_transparent: ticket.is_none() && need.place.found.is_none(),
+            core: Arc::clone(self),
+            question: Arc::clone(&question),
+            base: need.place.found.clone(),
+            varies: need.place.varies.clone(),
+            ticket,
+        };
+        let (sender, outcome) = oneshot::channel();
+        tokio::spawn(fill.run(Some(sender)));
+        match outcome.await {
+            Ok(Outcome::Arrived(arrival)) => {
+                let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
+                self.answer(&question, &arrival.found, told)
+            }
+            Ok(Outcome::Own(own)) => self.own(&question, &need, own),
+            Ok(Outcome::Failed(failure)) => self.without_origin(&question, &need, &failure),
+            // The runtime is shutting down.
+            Err(_gone) => {
+                let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "shutdown");
+                self.without_origin(&question, &need, &failure)
+            }
+        }
+    }
+
+    /// Waits for the answer to another request.
+    async fn follow(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        need: Need,
+        mut flight: watch::Receiver<State>,
+    ) -> Response<Body> {
+        let is_early = matches!(*flight.borrow_and_update(), State::Waiting);
+        let landed = flight.wait_for(|state| !matches!(state, State::Waiting));
+        let state = match timeout(FOLLOW_WAIT, landed).await {
+            Ok(Ok(state)) => state.clone(),
+            // Whoever led has gone without a word.
+            Ok(Err(_gone)) => State::NotShared,
+            Err(_elapsed) => {
+                State::Failed(Failure::new(StatusCode::GATEWAY_TIMEOUT, "collapsed-timeout"))
+            }
+        };
+        match state {
+            State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
+                self.counters.collapsed.add(1);
+                let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
+                self.answer(&question, &arrival.found, told)
+            }
+            State::Failed(failure) => self.without_origin(&question, &need, &failure),
+            State::Found(_) | State::NotShared | State::Waiting => {
+                self.counters.uncollapsed.add(1);
+                self.lead(question, need, None).await
+            }
+        }
+    }
+
+    /// Whether what came for another request answers this one. `is_early`: it came after this one
+    /// was asked, so that it is as fresh as an answer could be.
+    fn is_for(&self, question: &Question, arrival: &Arrival, is_early: bool) -> bool {
+        match self.reuse(question, &arrival.found) {
+            Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
+            Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
+            Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => false,
+        }
+    }
+
+    /// An answer for this client alone; an error yields to what is stored, where it may.
+    fn own(&self, question: &Question, need: &Need, own: Own) -> Response<Body> {
+        let status = own.response.status();
+        if need.if_error && Failure::is_error(status) {
+            let failure = Failure::of_response(&own.response);
+            return self.without_origin(question, need, &failure);
+        }
+        self.counters.passed.add(1);
+        let told = Told::forwarded(need.fwd, status).because(own.reason);
+        self.relay(own.response, told)
+    }
+
+    /// Answers with what is stored though it is stale, or tells of the failure.
+    fn without_origin(
+        &self,
+        question: &Question,
+        need: &Need,
+        failure: &Failure,
+    ) -> Response<Body> {
+        if let Some(found) = need.place.found.as_ref().filter(|_| need.if_error) {
+            self.counters.hits_on_error.add(1);
+            let told = Told::hit_on_error(failure.reason);
+            return self.answer(question, found, told);
+        }
+        self.counters.failed.add(1);
+        self.names.failed(failure, need.fwd)
+    }
+
+    /// Validates what was found, while it is used already.
+    fn validate_soon(self: &Arc<Self>, mut question: Arc<Question>, place: Place) {
+        if self.flights.is_under_way(&place.key) {
+            return;
+        }
+        let background = Arc::clone(&self.background);
+        let Ok(permit) = background.try_acquire_owned() else {
+            self.counters.background_refused.add(1);
+            return;
+        };
+        let now = self.clock.monotonic();
+        let Boarding::Lead(ticket) = self.flights.board(&place.key, now) else {
+            return;
+        };
+        // A HEAD that found something stale has the whole validated.
+        Arc::make_mut(&mut question).method = Method::GET;
+        let fill = Fill {
+            core: Arc::clone(self),
+            question,
+            base: place.found,
+            varies: place.varies,
+            ticket: Some(ticket),
+            is_transparent: false,
+        };
+        tokio::spawn(validate(fill, permit));
+    }
+}
+
+async fn validate(fill: Fill, _permit: OwnedSemaphorePermit) {
+    fill.run(None).await;
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,172 @@
+//! What is not ours is pulled through the cache: a request comes in, and is answered from the
+//! store, or from an origin and into the store on the way.
+//!
+//! ```text
+//! request ─► question ─► shelf ─┬─ fresh ───────────────────────────────► answer
+//!            (route, key)       ├─ stale, may be used meanwhile ────────► answer, and validate
+//!                               └─ stale, or nothing ─► flight ─► fill ─► answer as it comes
+//!                                                        (one)     ask, store, mend
+//! ```
+//!
+//! | module | knows |
+//! |---|---|
+//! | `routes`, `question` | which route a request takes, and the name of what it asks for |
+//! | `shelf`, `heads`, `kept` | what is stored, under which head, and how that is written down |
+//! | `get` | how a GET or HEAD comes to its answer |
+//! | `flights` | which requests are one |
+//! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
+//! | `relay` | what passes by the store: other methods, answers for one client |
+//! | `answer` | what the client is told |
+//!
+//! Whether a response may be stored, used, or must be validated is decided by `weir_cache::rules`
+//! alone. A fill is a task of its own: no client slows it down, and none can stop it.
+//!
+//! Source: RFC 9111, RFC 9110, RFC 5861, RFC 9211, RFC 9213.
+//! Refuses: bodies whose end cannot be told from a break; they are passed on, and never stored.
+
+mod answer;
+mod ask;
+mod counters;
+mod failure;
+mod fill;
+mod flights;
+mod get;
+mod heads;
+mod kept;
+mod pour;
+mod question;
+mod relay;
+mod routes;
+mod shelf;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use hyper::{Method, Request, Response, body::Body as _};
+use tokio::sync::Semaphore;
+use weir_cache::Store;
+use weir_hal::Clock;
+
+pub use counters::{PullCells, PullCounters};
+pub use routes::{Route, Routes};
+
+use self::{
+    answer::Names,
+    flights::Flights,
+    question::{NoQuestion, Question},
+    shelf::Shelf,
+};
+use crate::{
+    fetch::Outlines,
+    serve::{Body, Client, Upload},
+};
+
+/// Requests that ask an origin for themselves, though they could be one with others, because too
+/// many are under way already; more are told to come back.
+const CROWD_MAX: usize = 1_024;
+
+/// Stale responses validated in the background at one time.
+const BACKGROUND_MAX: usize = 256;
+
+/// What the pull path is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name in `X-Cache` and `Cache-Status`.
+    pub node: String,
+    /// Bytes of an object whose length is not announced; a longer one is given up.
+    pub object_bytes_max: u64,
+}
+
+/// Answers requests that are not ours through the cache. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    core: Arc<Core>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Core {
+    shelf: Shelf,
+    flights: Flights,
+    outlines: Outlines,
+    tiers: Tiers,
+    routes: ArcSwap<Routes>,
+    clock: Arc<dyn Clock>,
+    names: Names,
+    counters: Arc<PullCells>,
+    /// Places for requests that go alone though they would not have to.
+    crowd: Arc<Semaphore>,
+    /// Places for validation in the background.
+    background: Arc<Semaphore>,
+    object_bytes_max: u64,
+}
+
+impl Pull {
+    /// Pulls along `routes` from `tiers` into `store`.
+    pub fn new(
+        settings: &Settings,
+        store: Store,
+        tiers: Tiers,
+        clock: Arc<dyn Clock>,
+        routes: Routes,
+    ) -> Self {
+        Self {
+            core: Arc::new(Core {
+                shelf: Shelf::new(store),
+                flights: Flights::default(),
+                outlines: Outlines::default(),
+                tiers,
+                routes: ArcSwap::from_pointee(routes),
+                clock,
+                names: Names::new(&settings.node),
+                counters: Arc::default(),
+                crowd: Arc::new(Semaphore::new(CROWD_MAX)),
+                background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
+                object_bytes_max: settings.object_bytes_max,
+            }),
+        }
+    }
+
+    /// Takes other routes; what is under way goes on by the old ones.
+    pub fn reroute(&self, routes: Routes) {
+        self.core.routes.store(Arc::new(routes));
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &Arc<PullCells> {
+        &self.core.counters
+    }
+
+    /// Whether a route covers `path`.
+    pub fn covers(&self, path: &str) -> bool {
+        self.core.routes.load().find(path).is_some()
+    }
+
+    /// Answers `request`, whose path a route covers.
+    pub async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+        let (head, upload) = request.into_parts();
+        let question = match Question::read(head, client, &self.core.routes.load()) {
+            Ok(question) => question,
+            Err(NoQuestion) => return answer::malformed(),
+        };
+        let is_kept = matches!(question.method, Method::GET | Method::HEAD);
+        if is_kept && upload.is_end_stream() {
+            return self.core.get(Arc::new(question)).await;
+        }
+        self.core.pass_on(question, upload).await
+    }
+}
+
+/// TEMPORARY: the first endpoint of the first origin.
+#[derive(Debug)]
+pub struct Tiers {
+    /// x
+    pub client: crate::fetch::exchange::Client,
+    /// x
+    pub endpoints: Vec<(String, Arc<crate::fetch::Endpoint>)>,
+}
+impl Tiers {
+    fn endpoint(&self, names: &[String]) -> Option<Arc<crate::fetch::Endpoint>> {
+        self.endpoints.iter().find(|(name, _)| names.contains(name)).map(|(_, e)| Arc::clone(e))
+    }
+}

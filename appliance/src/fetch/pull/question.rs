@@ -1,0 +1,104 @@
+//! A request that is not ours, as the pull path sees it.
+
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap, Method, Uri, Version,
+    header::HOST,
+    http::{request::Parts, uri::Scheme},
+};
+use weir_cache::{
+    Key,
+    rules::{Asked, CacheKey, Policy, Wishes},
+};
+
+use super::routes::{Route, Routes};
+use crate::{
+    fetch::{Class, Outlines, is_blocking_reload},
+    serve::Client,
+};
+
+/// What is asked for, along which route, and under which name it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) route: Arc<Route>,
+    pub(super) method: Method,
+    /// The target URI: scheme, authority, path and query.
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) version: Version,
+    /// The name of what is asked for.
+    pub(super) key: CacheKey,
+    /// The same in the store, of a response that does not vary.
+    pub(super) store_key: Key,
+    pub(super) wishes: Wishes,
+}
+
+/// The request names nothing that could be asked for, or no route leads there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoQuestion;
+
+impl Question {
+    /// Reads the request of `client` by the routes there are.
+    pub(super) fn read(
+        request: Parts,
+        client: &Client,
+        routes: &Routes,
+    ) -> Result<Self, NoQuestion> {
+        let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
+        let uri = target(&request, client).ok_or(NoQuestion)?;
+        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
+        Ok(Self {
+            route: Arc::clone(route),
+            method: request.method,
+            uri,
+            version: request.version,
+            store_key: key.store_key(),
+            key,
+            wishes: Wishes::of(&request.headers),
+            headers: request.headers,
+        })
+    }
+
+    /// The request as the rules see it.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+        }
+    }
+
+    /// What the route and the kind of content add to the rules, for a response with the fields
+    /// `response`.
+    pub(super) fn policy(&self, outlines: &Outlines, response: &HeaderMap) -> Policy {
+        let class = Class::of(self.uri.path(), Some(response));
+        let outline = class
+            .is_list()
+            .then(|| outlines.of(&self.store_key))
+            .flatten();
+        let is_blocking = is_blocking_reload(self.uri.query());
+        self.route.policy(class, is_blocking, outline)
+    }
+}
+
+/// The target URI of a request (RFC 9112 §3.3). What names the authority is the request target if
+/// it is in absolute form, and Host otherwise.
+fn target(request: &Parts, client: &Client) -> Option<Uri> {
+    let scheme = if client.is_encrypted {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
+    let authority = match request.uri.authority() {
+        Some(authority) => authority.clone(),
+        None => request.headers.get(HOST)?.as_bytes().try_into().ok()?,
+    };
+    let path_and_query = request.uri.path_and_query()?.clone();
+    Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query(path_and_query)
+        .build()
+        .ok()
+}

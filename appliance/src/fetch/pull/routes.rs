@@ -1,0 +1,158 @@
+//! Which route a path takes, and what goes for everything on it.
+//!
+//! A route covers what lies below its path, and what stands there if the path does not end in a
+//! slash: `/vod` and `/vod/` cover `/vod/a.mp4`, neither covers `/vodka`. The longest one wins.
+
+use std::{sync::Arc, time::Duration};
+
+use weir_cache::rules::{KeyRules, Policy, QueryRule};
+
+use crate::{
+    config::{self, Priority},
+    fetch::{Class, Knowledge, Outline},
+};
+
+/// A route of the pull path, out of its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// What it covers.
+    pub path: String,
+    /// Names of origins, nearest tier first.
+    pub origins: Vec<String>,
+    /// What its objects are promised in the store.
+    pub class: weir_cache::Class,
+    /// What of a URI names a response.
+    pub key_rules: KeyRules,
+    /// Bytes of the slices in which long objects are fetched; `None`: they are fetched whole.
+    pub slice_bytes: Option<u32>,
+    ttl_default: Option<Duration>,
+    stale_while_revalidate: Option<Duration>,
+    stale_if_error: Option<Duration>,
+    knowledge: Knowledge,
+}
+
+impl Route {
+    /// The route that is configured so.
+    pub fn new(route: &config::Route) -> Self {
+        let (class, ttl) = match route.priority {
+            Priority::High => (weir_cache::Class::High, Duration::from_hours(1)),
+            Priority::Medium => (weir_cache::Class::Medium, Duration::from_mins(30)),
+            Priority::Low => (weir_cache::Class::Low, Duration::from_mins(10)),
+        };
+        let query = match &route.query {
+            Some(only) => QueryRule::Only(only.clone()),
+            None => QueryRule::AllBut(route.query_ignored.clone()),
+        };
+        Self {
+            path: route.path.clone(),
+            origins: route.origins.clone(),
+            class,
+            key_rules: KeyRules { query },
+            slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
+            ttl_default: route.ttl_default,
+            stale_while_revalidate: route.stale_while_revalidate,
+            stale_if_error: route.stale_if_error,
+            knowledge: Knowledge {
+                ttl: route.ttl_default.unwrap_or(ttl),
+            },
+        }
+    }
+
+    /// What the route adds to the rules for a resource of `class`. `is_blocking` says whether the
+    /// request waits for a Media Sequence Number; `outline` is that of the list, if it is one.
+    pub(super) fn policy(
+        &self,
+        class: Class,
+        is_blocking: bool,
+        outline: Option<Outline>,
+    ) -> Policy {
+        let mut policy = self.knowledge.policy(class, is_blocking, outline);
+        if class == Class::Other {
+            policy.ttl_default = self.ttl_default;
+        }
+        if let Some(span) = self.stale_while_revalidate {
+            policy.stale_while_revalidate = span;
+        }
+        if let Some(span) = self.stale_if_error {
+            policy.stale_if_error = span;
+        }
+        policy
+    }
+
+    /// Whether `path` lies at or below the path of this route.
+    fn covers(&self, path: &str) -> bool {
+        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        })
+    }
+}
+
+/// All routes, longest path first.
+#[derive(Debug, Clone, Default)]
+pub struct Routes(Vec<Arc<Route>>);
+
+impl Routes {
+    /// The routes that are configured so.
+    pub fn new(routes: &[config::Route]) -> Self {
+        let mut routes: Vec<_> = routes.iter().map(Route::new).map(Arc::new).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
+        Self(routes)
+    }
+
+    /// The route that `path` takes.
+    pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
+        self.0.iter().find(|route| route.covers(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn routes(paths: &[&str]) -> Routes {
+        let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
+        for path in paths {
+            text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
+        }
+        Routes::new(&Config::parse(&text).expect("no mistakes").config.routes)
+    }
+
+    #[test]
+    fn the_longest_route_wins_and_none_covers_half_a_name() {
+        let routes = routes(&["/", "/vod", "/vod/hd/"]);
+        let taken = |path: &str| routes.find(path).map(|route| route.path.clone());
+        assert_eq!(taken("/vod/a.mp4").as_deref(), Some("/vod"));
+        assert_eq!(taken("/vod").as_deref(), Some("/vod"));
+        assert_eq!(taken("/vod/hd/a.mp4").as_deref(), Some("/vod/hd/"));
+        assert_eq!(taken("/vodka").as_deref(), Some("/"));
+    }
+
+    #[test]
+    fn where_no_route_leads_nothing_is_found() {
+        assert!(routes(&["/vod/"]).find("/epg/today.xml").is_none());
+        assert!(routes(&["/vod/"]).find("/vod").is_none());
+    }
+
+    #[test]
+    fn a_response_of_no_known_kind_has_no_lifetime_but_the_one_that_is_configured() {
+        let route = |more: &str| {
+            let text = format!(
+                "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
+                 [[route]]\npath = '/'\norigin = ['o']\n{more}"
+            );
+            Route::new(&Config::parse(&text).expect("no mistakes").config.routes[0])
+        };
+        let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
+        let plain = route("");
+        assert_eq!(ttl(&plain, Class::Other), None);
+        assert_eq!(ttl(&plain, Class::Segment), Some(Duration::from_mins(30)));
+        assert_eq!(
+            ttl(&route("priority = 'high'"), Class::Segment),
+            Some(Duration::from_hours(1))
+        );
+        let told = route("ttl_default = '2min'");
+        assert_eq!(ttl(&told, Class::Other), Some(Duration::from_mins(2)));
+        assert_eq!(ttl(&told, Class::Segment), Some(Duration::from_mins(2)));
+    }
+}

@@ -1,0 +1,202 @@
+//! What the store has of an answer: the object, and the head that goes for it now.
+//!
+//! Source: RFC 9111 §4 (constructing responses from caches), §4.1 (Vary), §4.4 (invalidation).
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::header::HeaderName;
+use tokio::{task::spawn_blocking, time::timeout};
+use tracing::debug;
+use weir_cache::{
+    Key, Object, Store,
+    rules::{Stored, variant_key},
+};
+
+use super::{
+    heads::Heads,
+    kept::{Kept, Sliced, Varies},
+    question::Question,
+};
+
+/// Longest wait for the disk to tell what is there, or that something has gone.
+const DISK_WAIT: Duration = Duration::from_secs(10);
+
+/// A stored response.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// Its body, or nothing if that lies in slices.
+    pub(super) object: Object,
+    /// Its head, as the last 304 made it.
+    pub(super) head: Arc<Stored>,
+    /// How the body lies in slices, if it does.
+    pub(super) sliced: Option<Arc<Sliced>>,
+}
+
+/// What is known of a question.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Where the answer is stored, or would be.
+    pub(super) key: Key,
+    /// The answer, if it is there.
+    pub(super) found: Option<Found>,
+    /// By what the answers vary, as far as is known.
+    pub(super) varies: Option<Arc<Varies>>,
+}
+
+/// The disk did not tell in time what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoWord;
+
+/// The store, and the heads of what is in it.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    store: Store,
+    heads: Heads,
+}
+
+impl Shelf {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            heads: Heads::new(),
+        }
+    }
+
+    /// The objects themselves.
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Finds the answer to `question`, or where it would be.
+    pub(super) async fn find(&self, question: &Question) -> Result<Place, NoWord> {
+        let primary = &question.store_key;
+        let varies = match self.look(primary).await? {
+            None => None,
+            Some((_, Kept::Varies(varies))) => Some(varies),
+            Some((object, kept)) => {
+                return Ok(Place {
+                    key: primary.clone(),
+                    found: Found::of(object, kept),
+                    varies: None,
+                });
+            }
+        };
+        let Some(varies) = varies else {
+            return Ok(Place {
+                key: primary.clone(),
+                found: None,
+                varies: None,
+            });
+        };
+        let Some(key) = varies.key(question) else {
+            return Ok(Place {
+                key: primary.clone(),
+                found: None,
+                varies: Some(varies),
+            });
+        };
+        let found = self.look(&key).await?;
+        Ok(Place {
+            key,
+            found: found.and_then(|(object, kept)| Found::of(object, kept)),
+            varies: Some(varies),
+        })
+    }
+
+    /// Finds the object of `key`, and what it is.
+    pub(super) async fn look(&self, key: &Key) -> Result<Option<(Object, Kept)>, NoWord> {
+        let Ok(object) = timeout(DISK_WAIT, self.store.find(key)).await else {
+            return Err(NoWord);
+        };
+        Ok(object.and_then(|object| {
+            let kept = self.heads.read(&object, |key| self.evict_soon(key))?;
+            Some((object, kept))
+        }))
+    }
+
+    /// Stores that responses of `question` vary by `names` too, beside those that `varies` has
+    /// already. Returns all of them; `None` if that cannot be stored.
+    pub(super) fn note_varying(
+        &self,
+        question: &Question,
+        varies: Option<&Arc<Varies>>,
+        (names, generation): (Vec<HeaderName>, u64),
+    ) -> Option<Arc<Varies>> {
+        let known = varies.map_or(&[][..], |varies| &varies.names);
+        if let Some(varies) = varies
+            && names.iter().all(|name| known.contains(name))
+        {
+            return Some(Arc::clone(varies));
+        }
+        let all = names.into_iter().chain(known.iter().cloned()).collect();
+        let varies = Arc::new(Varies::new(generation, all)?);
+        let metadata = Kept::Varies(Arc::clone(&varies)).encode();
+        let class = question.route.class;
+        let writer = self.store.begin(&question.store_key, class, metadata);
+        writer.and_then(weir_cache::Writer::commit).ok()?;
+        Some(varies)
+    }
+
+    /// Notes that a 304 has made `head` of the head of `found`.
+    pub(super) fn refresh(&self, found: &Found, head: Arc<Stored>, is_bound: bool) -> Found {
+        let sliced = found.sliced.as_ref().map(|sliced| {
+            Arc::new(Sliced {
+                slice_bytes: sliced.slice_bytes,
+                head: Arc::clone(&head),
+            })
+        });
+        let kept = match &sliced {
+            Some(sliced) => Kept::Sliced(Arc::clone(sliced)),
+            None => Kept::Response(Arc::clone(&head)),
+        };
+        let evict = |key| self.evict_soon(key);
+        self.heads.refresh(&found.object, kept, is_bound, evict);
+        Found {
+            object: found.object.clone(),
+            head,
+            sliced,
+        }
+    }
+
+    /// Removes the object of `key`, and waits until it is not found any more. Returns whether it
+    /// was there.
+    pub(super) async fn evict(&self, key: Key) -> bool {
+        self.heads.forget(&key);
+        let store = self.store.clone();
+        let evicting = spawn_blocking(move || store.evict(&key));
+        matches!(timeout(DISK_WAIT, evicting).await, Ok(Ok(true)))
+    }
+
+    /// Removes the object of `key` in the background. A few at a time, as heads come and go.
+    fn evict_soon(&self, key: Key) {
+        debug!(%key, "an object goes with the head that a 304 made of it");
+        let store = self.store.clone();
+        drop(spawn_blocking(move || store.evict(&key)));
+    }
+}
+
+impl Found {
+    fn of(object: Object, kept: Kept) -> Option<Self> {
+        match kept {
+            Kept::Response(head) => Some(Self {
+                object,
+                head,
+                sliced: None,
+            }),
+            Kept::Sliced(sliced) => Some(Self {
+                object,
+                head: Arc::clone(&sliced.head),
+                sliced: Some(sliced),
+            }),
+            Kept::Varies(_) => None,
+        }
+    }
+}
+
+impl Varies {
+    /// Where the variant that `question` selects is stored; `None` if its name is too long.
+    pub(super) fn key(&self, question: &Question) -> Option<Key> {
+        let variant = variant_key(&question.key, &self.names, &question.headers);
+        Key::new(&format!("{variant} {:x}", self.generation))
+    }
+}

@@ -1,0 +1,95 @@
+//! TLS towards origins: whom to believe.
+//!
+//! Source: RFC 8446, RFC 5246. The cryptography is `ring`: it builds with a C compiler alone, where
+//! `aws-lc-rs` builds three times as long and asks for more on some targets of a vendor's
+//! toolchain; what an edge pulls needs neither of the things it adds (FIPS, post-quantum keys).
+//! Refuses: to go on without a valid certificate. There is no switch for that.
+
+use std::{path::Path, sync::Arc};
+
+use tokio_rustls::rustls::{
+    self, ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use weir_hal::{Access, Disk};
+
+/// Where Debian and its kin keep the roots that their updates maintain.
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Bytes a file of certificates may have: the 150 roots of Mozilla are 220 KB.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Why there is nobody to believe.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file of certificates cannot be read.
+    #[error("cannot read the certificates of {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: weir_hal::Error,
+    },
+    /// The file is too large to be one of certificates.
+    #[error("{path} has more than {FILE_BYTES_MAX} bytes: give a file of certificates")]
+    TooLong {
+        /// The file.
+        path: String,
+    },
+    /// The file holds no usable certificate.
+    #[error("{path} holds no certificate in PEM: give one that begins with BEGIN CERTIFICATE")]
+    NoCertificate {
+        /// The file.
+        path: String,
+    },
+}
+
+/// What a connection is encrypted by, believing the certificates of the file `ca` alone; without
+/// one, those of the system, or of Mozilla as this program was built where the system has none.
+///
+/// May block on a slow disk.
+///
+/// # Errors
+/// [`TlsError`] when `ca` cannot be read or holds no certificate.
+pub fn client_config(disk: &dyn Disk, ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = match ca {
+        Some(path) => read_roots(disk, path)?,
+        None => read_roots(disk, Path::new(SYSTEM_ROOTS)).unwrap_or_else(|_absent| {
+            RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+        }),
+    };
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // RFC 7301: an origin that also speaks HTTP/2 must not choose it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn read_roots(disk: &dyn Disk, path: &Path) -> Result<RootCertStore, TlsError> {
+    let shown = || path.display().to_string();
+    let read = |source| TlsError::Read {
+        path: shown(),
+        source,
+    };
+    let file = disk.open(path, Access::Read).map_err(read)?;
+    let bytes = file.bytes().map_err(read)?;
+    if bytes > FILE_BYTES_MAX {
+        return Err(TlsError::TooLong { path: shown() });
+    }
+    let mut pem = vec![0; usize::try_from(bytes).unwrap_or(0)];
+    let count = file.read_at(&mut pem, 0).map_err(read)?;
+    pem.truncate(count);
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+    let (added, _ignored) = roots.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err(TlsError::NoCertificate { path: shown() });
+    }
+    Ok(roots)
+}
