@@ -276,7 +276,8 @@ fn pull<M: Multicast>(app: &App<M>) -> Pull {
     let identity = Arc::new(crate::fetch::Identity::new(&config.node.name));
     let endpoints = config.origins.iter().flat_map(|origin| {
         origin.urls.iter().map(|url| {
-            let endpoint = crate::fetch::Endpoint::new(url, crate::fetch::EndpointSettings::default());
+            let endpoint =
+                crate::fetch::Endpoint::new(url, crate::fetch::EndpointSettings::default());
             (origin.name.clone(), Arc::new(endpoint.expect("checked")))
         })
     });
@@ -289,7 +290,13 @@ fn pull<M: Multicast>(app: &App<M>) -> Pull {
         object_bytes_max: config.cache.size.0 / 4,
     };
     let clock = Arc::clone(&board.clock);
-    Pull::new(&settings, store.clone(), tiers, clock, Routes::new(&config.routes))
+    Pull::new(
+        &settings,
+        store.clone(),
+        tiers,
+        clock,
+        Routes::new(&config.routes),
+    )
 }
 
 /// What answers on the two kinds of listener.

@@ -2,6 +2,7 @@
 
 use super::{
     ByteSize, Config, Priority, Route,
+    cache::absolute_path,
     channel::priority,
     mistake::{Ledger, quoted},
     read::duration_in,
@@ -27,6 +28,7 @@ impl Route {
         Self {
             path,
             origins,
+            sign_keys: None,
             priority: Priority::Medium,
             ttl_default: None,
             stale_while_revalidate: None,
@@ -41,12 +43,8 @@ impl Route {
 /// Reads the terms of `route` out of its section.
 pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Ledger) -> Route {
     let priority = section.text("priority", priority, ledger);
-    let ttls = [
-        "ttl_default",
-        "stale_while_revalidate",
-        "stale_if_error",
-    ]
-    .map(|key| duration_in(&mut section, key, (0, TTL_MS_MAX), ledger));
+    let ttls = ["ttl_default", "stale_while_revalidate", "stale_if_error"]
+        .map(|key| duration_in(&mut section, key, (0, TTL_MS_MAX), ledger));
     let [ttl_default, stale_while_revalidate, stale_if_error] =
         ttls.map(|ttl| ttl.map(|found| found.value));
     let has_query = section.has("query");
@@ -57,9 +55,11 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         ledger.mistake(&section.place_of("query_ignored"), text);
     }
     let slice = section.text("slice", slice, ledger);
+    let sign_keys = section.text("sign_keys", absolute_path, ledger);
     section.finish(ledger);
     Route {
         priority: priority.map_or(route.priority, |found| found.value),
+        sign_keys: sign_keys.map(|path| path.value),
         ttl_default,
         stale_while_revalidate,
         stale_if_error,
@@ -77,8 +77,7 @@ fn parameters(section: &mut Section<'_>, key: &'static str, ledger: &mut Ledger)
 
 fn parameter(text: &str) -> Result<String, String> {
     let is_letter = |byte: u8| byte.is_ascii_graphic() && !b"&=#".contains(&byte);
-    let is_fit =
-        (1..=PARAMETER_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
+    let is_fit = (1..=PARAMETER_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
     is_fit.then(|| text.to_owned()).ok_or_else(|| {
         let text = quoted(text);
         format!("{text} is no name of a query parameter: write it as in a URL, without & and =")

@@ -175,6 +175,8 @@ pub struct Channel {
     pub name: String,
     /// Whose segments outlive whose. Default: medium.
     pub priority: Priority,
+    /// Keys that its URLs must be signed with; without, everybody may fetch them.
+    pub sign_keys: Option<PathBuf>,
     /// At least one.
     pub renditions: Vec<Rendition>,
 }
@@ -248,6 +250,8 @@ pub struct Route {
     pub path: String,
     /// Names of origins, nearest tier first.
     pub origins: Vec<String>,
+    /// Keys that its URLs must be signed with; without, everybody may fetch them.
+    pub sign_keys: Option<PathBuf>,
     /// Whose objects outlive whose in the cache. Default: medium.
     pub priority: Priority,
     /// How long a response that says nothing of its own is fresh, up to a year. Default: 1 h, 30

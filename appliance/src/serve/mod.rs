@@ -19,6 +19,7 @@ pub(crate) mod reply;
 mod route;
 mod send_deadline;
 mod server;
+pub mod signed_url;
 mod stamp;
 mod upload;
 

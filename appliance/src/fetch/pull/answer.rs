@@ -107,7 +107,9 @@ impl Names {
     /// Of the node called `node`. What cannot stand in a field becomes `?`.
     pub(super) fn new(node: &str) -> Self {
         let is_fit = |letter: &char| matches!(letter, ' '..='~');
-        let fitting = node.chars().map(|letter| Some(letter).filter(is_fit).unwrap_or('?'));
+        let fitting = node
+            .chars()
+            .map(|letter| Some(letter).filter(is_fit).unwrap_or('?'));
         let node: String = fitting.collect();
         Self {
             hit: reply::visible(format!("HIT from {node}")),

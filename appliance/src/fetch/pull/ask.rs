@@ -4,9 +4,7 @@
 
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
-    header::{
-        IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    },
+    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
 };
 use weir_cache::rules::forwarded_request_headers;
 use weir_hal::Wall;
@@ -53,10 +51,18 @@ impl Core {
 
 /// The request for `question` with these fields of the client's, as an origin is asked: only the
 /// parameters that count are passed on.
-pub(super) fn outgoing(question: &Question, method: Method, headers: &HeaderMap) -> Request<Outgoing> {
+pub(super) fn outgoing(
+    question: &Question,
+    method: Method,
+    headers: &HeaderMap,
+) -> Request<Outgoing> {
     let mut request = Request::new(Outgoing::Empty);
     *request.method_mut() = method;
-    *request.uri_mut() = question.key.path_and_query().parse().unwrap_or(Uri::from_static("/"));
+    *request.uri_mut() = question
+        .key
+        .path_and_query()
+        .parse()
+        .unwrap_or(Uri::from_static("/"));
     *request.headers_mut() = forwarded_request_headers(headers);
     request
 }

@@ -204,7 +204,11 @@ impl Fill {
             reply.requested_at,
             reply.received_at,
         );
-        if let Some(bytes) = response.body().bytes_left().filter(|_| head.part().is_none()) {
+        if let Some(bytes) = response
+            .body()
+            .bytes_left()
+            .filter(|_| head.part().is_none())
+        {
             head.set_length(bytes);
         }
         let key = self.key_of(&head).ok_or("vary")?;
@@ -250,9 +254,11 @@ impl Fill {
 /// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
 /// come back.
 fn is_stricter(head: &Stored, headers: &HeaderMap) -> bool {
-    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA].iter().any(|name| {
-        let told: Vec<_> = headers.get_all(name).iter().collect();
-        let known: Vec<_> = head.headers().get_all(name).iter().collect();
-        !told.is_empty() && told != known
-    })
+    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA]
+        .iter()
+        .any(|name| {
+            let told: Vec<_> = headers.get_all(name).iter().collect();
+            let known: Vec<_> = head.headers().get_all(name).iter().collect();
+            !told.is_empty() && told != known
+        })
 }

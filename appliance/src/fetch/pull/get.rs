@@ -68,7 +68,15 @@ impl Core {
                     StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
                     StaleReason::Request => Forward::Request,
                 };
-                self.fetch(question, Need { place, if_error, fwd }).await
+                self.fetch(
+                    question,
+                    Need {
+                        place,
+                        if_error,
+                        fwd,
+                    },
+                )
+                .await
             }
             Reuse::OtherVariant => self.fetch_beside(question, place, Forward::VaryMiss).await,
             Reuse::OtherRange => self.fetch_beside(question, place, Forward::Partial).await,
@@ -200,9 +208,10 @@ impl Core {
             Ok(Ok(state)) => state.clone(),
             // Whoever led has gone without a word.
             Ok(Err(_gone)) => State::NotShared,
-            Err(_elapsed) => {
-                State::Failed(Failure::new(StatusCode::GATEWAY_TIMEOUT, "collapsed-timeout"))
-            }
+            Err(_elapsed) => State::Failed(Failure::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "collapsed-timeout",
+            )),
         };
         match state {
             State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {

@@ -167,6 +167,9 @@ pub struct Tiers {
 }
 impl Tiers {
     fn endpoint(&self, names: &[String]) -> Option<Arc<crate::fetch::Endpoint>> {
-        self.endpoints.iter().find(|(name, _)| names.contains(name)).map(|(_, e)| Arc::clone(e))
+        self.endpoints
+            .iter()
+            .find(|(name, _)| names.contains(name))
+            .map(|(_, e)| Arc::clone(e))
     }
 }

@@ -99,8 +99,15 @@ impl Pour {
             };
             self.append(core, bytes).await?;
         }
-        let is_short = self.head.length().is_some_and(|length| self.received_bytes < length);
-        if is_short { Err(Broken::Origin) } else { Ok(()) }
+        let is_short = self
+            .head
+            .length()
+            .is_some_and(|length| self.received_bytes < length);
+        if is_short {
+            Err(Broken::Origin)
+        } else {
+            Ok(())
+        }
     }
 
     async fn append(&mut self, core: &Core, bytes: Bytes) -> Result<(), Broken> {
@@ -143,8 +150,8 @@ impl Pour {
         let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
         let Some(part) = part else { return false };
         let length = self.head.length();
-        let is_whole = part.complete == Some(part.last + 1)
-            && (length.is_none() || part.complete == length);
+        let is_whole =
+            part.complete == Some(part.last + 1) && (length.is_none() || part.complete == length);
         let now = self.head.received_at();
         let head = Stored::new(question.asked(), response.status(), headers, now, now);
         response.status() == StatusCode::PARTIAL_CONTENT

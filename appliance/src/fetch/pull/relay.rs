@@ -8,18 +8,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
     Key,
-    rules::{
-        CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated,
-    },
+    rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
-use super::{
-    Core,
-    answer::Told,
-    ask::outgoing,
-    question::Question,
-    shelf::Found,
-};
+use super::{Core, answer::Told, ask::outgoing, question::Question, shelf::Found};
 use crate::{
     fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
