@@ -203,7 +203,7 @@ pub struct Chunk {
 }
 
 /// Bytes of an object in a file or device. As long as this lives they are not written over, even
-/// if the object has gone.
+/// if the object has gone. What a connection has taken of them by then is safe for good.
 #[derive(Debug, Clone)]
 pub struct StoredRange {
     /// The open file.

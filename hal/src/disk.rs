@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     io::IoSlice,
+    os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -183,6 +184,22 @@ pub trait File: Debug + Send + Sync {
     /// [`Error::Disk`] with kind `UnexpectedEof` if the range reaches beyond the end; when the
     /// system has no room for another mapping.
     fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error>;
+
+    /// Parts a range of whole pages from what was done with it before: bytes of it that a connection
+    /// is still sending ([`Connection::poll_send_file`](crate::Connection::poll_send_file)) stay as
+    /// they are, whatever is written there from now on. Until it is written, the range reads as
+    /// anything. May block.
+    ///
+    /// # Errors
+    /// [`Error::Disk`], of kind `Unsupported` where the system cannot do this: then what is still
+    /// being sent may turn into what is written.
+    fn detach(&self, offset: u64, bytes: u64) -> Result<(), Error>;
+
+    /// The descriptor by which the system knows this file, for calls between two of them; `None`
+    /// if it is not one of the system's.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Says that reads through this handle will be at random: nothing is then read ahead of what
     /// is asked for. Advice, which not all systems take.

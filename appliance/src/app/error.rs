@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::fetch::tiers::OriginError;
+
 /// One sentence an operator can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -19,6 +21,9 @@ pub enum AppError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] weir_cache::Error),
+    /// The certificates of an origin cannot be read.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

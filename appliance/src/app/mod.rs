@@ -1,7 +1,8 @@
 //! Builds the appliance from a configuration and a board, runs it, drains it.
 //!
 //! The data path runs on a thread of its own ([`Ingest`]), so that no load on HTTP can starve it;
-//! everything that waits for sockets or the disk runs on the tokio runtime of the caller.
+//! players are served by threads of their own, each with its connections; everything else that
+//! waits for sockets or the disk runs on the tokio runtime of the caller.
 //!
 //! Refuses: defaults and parsing (`config` did that), and printing (`command` does that).
 
@@ -9,12 +10,13 @@ mod description;
 mod error;
 mod ingest;
 mod publisher;
+mod pulling;
 mod rendition;
 mod restore;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -33,17 +35,15 @@ use crate::{
     app::{
         ingest::{IngestThread, RenditionOrder},
         publisher::Publisher,
+        pulling::Pulling,
         rendition::Plan,
         restore::restore,
     },
     config::{self, Config},
-    fetch::{
-        Pull,
-        pull::{self, Routes},
-    },
+    fetch::tiers::Tiers,
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
-    serve::{self, Content, Handler, Limits, Readiness, Server},
+    serve::{self, Content, Handler, Limits, Readiness, Server, serve_on_thread},
 };
 
 /// How long answers under way may take after a shutdown has begun.
@@ -61,8 +61,10 @@ pub struct App<M: Multicast> {
     board: Board<M>,
     config: Config,
     store: Store,
+    pulling: Pulling,
     live: Arc<Live>,
-    data: Vec<Box<dyn Listener>>,
+    /// For each thread that serves, a listener on each address.
+    data: Vec<Vec<Box<dyn Listener>>>,
     management: Box<dyn Listener>,
 }
 
@@ -132,12 +134,13 @@ impl<M: Multicast> App<M> {
             let opened = board.network.listen(address);
             opened.map_err(|source| AppError::listen(key, source))
         };
-        let data = config
+        let first = config
             .http
             .listen
             .iter()
             .map(|address| listen(*address, "http.listen"));
-        let data = data.collect::<Result<Vec<_>, _>>()?;
+        let data = for_each_thread(first.collect::<Result<Vec<_>, _>>()?, config.http.threads)
+            .map_err(|source| AppError::listen("http.listen", source))?;
         let management = listen(config.management.listen, "management.listen")?;
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store_config = weir_cache::Config {
@@ -145,10 +148,12 @@ impl<M: Multicast> App<M> {
             ..store_config(&config.cache)
         };
         let store = Store::open(disk, clock, &store_config)?;
+        let pulling = Pulling::new(&config, &board, &store)?;
         Ok(Self {
             board,
             config,
             store,
+            pulling,
             live: Arc::default(),
             data,
             management,
@@ -164,7 +169,7 @@ impl<M: Multicast> App<M> {
     /// complete, finished segments reach the disk. Takes each configuration that `reloads` brings.
     ///
     /// # Errors
-    /// [`AppError::Thread`] when the receive thread cannot start.
+    /// [`AppError::Thread`] when a thread cannot start.
     ///
     /// # Panics
     /// When a thread or task of the appliance has met a bug.
@@ -186,12 +191,14 @@ impl<M: Multicast> App<M> {
             board,
             mut config,
             store,
+            pulling,
             live: _,
             data,
             management,
         } = self;
         let (stop, stopping) = watch::channel(());
-        let serving = tokio::spawn(faces.serve(data, management, stopping));
+        let serving = faces.serve(data, management, &stopping);
+        let mut serving = serving.map_err(AppError::Thread)?;
         info!(
             node = config.node.name,
             channels = config.channels.len(),
@@ -205,6 +212,7 @@ impl<M: Multicast> App<M> {
                     warn_of_fixed_parts(&started, &next);
                     warn_of_absent_parts(&next);
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    pulling.reload(&next, &board);
                     config = next;
                     info!(channels = config.channels.len(), "reloaded");
                 }
@@ -213,7 +221,9 @@ impl<M: Multicast> App<M> {
         info!("draining");
         readiness.drain();
         stop.send_replace(());
-        serving.await.expect("serving does not panic");
+        while let Some(ended) = serving.join_next().await {
+            ended.expect("serving does not panic");
+        }
         ingest.stop();
         if !close(store).await {
             warn!("the store could not write all that was finished in {FLUSH:?}");
@@ -228,6 +238,22 @@ impl<M: Multicast> App<M> {
 async fn close(store: Store) -> bool {
     let closing = spawn_blocking(move || store.flush(FLUSH));
     matches!(timeout(2 * FLUSH, closing).await, Ok(Ok(true)))
+}
+
+/// The same listeners for each of so many threads; for each core, if that is not said.
+fn for_each_thread(
+    first: Vec<Box<dyn Listener>>,
+    threads: Option<usize>,
+) -> Result<Vec<Vec<Box<dyn Listener>>>, weir_hal::Error> {
+    let threads =
+        threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let mut all: Vec<Vec<_>> = Vec::with_capacity(threads);
+    for _ in 1..threads {
+        let siblings = first.iter().map(|listener| listener.sibling());
+        all.push(siblings.collect::<Result<_, _>>()?);
+    }
+    all.push(first);
+    Ok(all)
 }
 
 /// Names what the configuration may ask for and this version does not do, so that nobody waits for
@@ -265,46 +291,13 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
-/// The pull path of `app`.
-fn pull<M: Multicast>(app: &App<M>) -> Pull {
-    let App {
-        board,
-        config,
-        store,
-        ..
-    } = app;
-    let identity = Arc::new(crate::fetch::Identity::new(&config.node.name));
-    let endpoints = config.origins.iter().flat_map(|origin| {
-        origin.urls.iter().map(|url| {
-            let endpoint =
-                crate::fetch::Endpoint::new(url, crate::fetch::EndpointSettings::default());
-            (origin.name.clone(), Arc::new(endpoint.expect("checked")))
-        })
-    });
-    let tiers = pull::Tiers {
-        client: crate::fetch::exchange::Client::new(Arc::clone(&board.network), identity),
-        endpoints: endpoints.collect(),
-    };
-    let settings = pull::Settings {
-        node: config.node.name.clone(),
-        object_bytes_max: config.cache.size.0 / 4,
-    };
-    let clock = Arc::clone(&board.clock);
-    Pull::new(
-        &settings,
-        store.clone(),
-        tiers,
-        clock,
-        Routes::new(&config.routes),
-    )
-}
-
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
     content: Arc<Server<Content>>,
     health: Arc<Server<Health>>,
     sampler: Sampler,
+    tiers: Arc<Tiers>,
 }
 
 impl Faces {
@@ -313,6 +306,7 @@ impl Faces {
             board,
             config,
             store,
+            pulling,
             live,
             data,
             management: _,
@@ -328,7 +322,7 @@ impl Faces {
             store.clone(),
             Arc::clone(readiness),
         )
-        .pulling(pull(app));
+        .pulling(pulling.pull.clone());
         let watched = Watched {
             live: Arc::clone(live),
             store: store.clone(),
@@ -339,7 +333,9 @@ impl Faces {
             cache_path: config.cache.path.clone(),
         };
         let data_port = data
-            .first()
+            .iter()
+            .flatten()
+            .next()
             .map_or(0, |listener| listener.local_address().port());
         let sampler = Sampler::new(watched);
         let health = Health::new(
@@ -352,27 +348,34 @@ impl Faces {
             content: Arc::new(Server::new(content, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
+            tiers: Arc::clone(&pulling.tiers),
         }
     }
 
-    /// Serves until `stopping` changes, and until the last answer is out.
-    async fn serve(
+    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is out.
+    ///
+    /// # Errors
+    /// When the system has no room for another thread.
+    fn serve(
         self,
-        data: Vec<Box<dyn Listener>>,
+        data: Vec<Vec<Box<dyn Listener>>>,
         management: Box<dyn Listener>,
-        stopping: watch::Receiver<()>,
-    ) {
+        stopping: &watch::Receiver<()>,
+    ) -> io::Result<JoinSet<()>> {
+        let mut tasks = JoinSet::new();
+        for (number, listeners) in data.into_iter().enumerate() {
+            let (server, stop) = (Arc::clone(&self.content), stopping.clone());
+            let ended = serve_on_thread(number, server, listeners, stop, DRAIN)?;
+            tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
+        }
         let stop = || {
             let mut stopping = stopping.clone();
             // The sender gone means the same as its word.
             async move { drop(stopping.changed().await) }
         };
-        let mut tasks = JoinSet::new();
-        for listener in data {
-            tasks.spawn(Arc::clone(&self.content).run(listener, stop(), DRAIN));
-        }
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
-        while tasks.join_next().await.is_some() {}
+        tasks.spawn(self.tiers.run(stop()));
+        Ok(tasks)
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn on_runtime<T>(
 /// The runtime of a command.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let builder = builder.thread_name("weir-serve").enable_all();
+    let builder = builder.thread_name("weir-wait").enable_all();
     builder.build().map_err(CommandError::Runtime)
 }
 

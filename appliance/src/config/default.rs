@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    AddressPrefix, ByteSize, Cache, Config, Http, Management, Node, Purge, Receive, SegmentConfig,
-    Ttl, purge::journal_of,
+    AddressPrefix, ByteSize, Cache, Config, Http, Management, Node, Origin, Probe, Purge, Receive,
+    SegmentConfig, Strategy, Ttl, purge::journal_of,
 };
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
@@ -47,7 +47,10 @@ impl Default for Node {
 impl Default for Http {
     fn default() -> Self {
         let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80))];
-        Self { listen }
+        Self {
+            listen,
+            threads: None,
+        }
     }
 }
 
@@ -127,6 +130,38 @@ impl Default for Receive {
             drain_interval: Duration::from_millis(10),
             bitrate_bps_max: 40_000_000,
             stall: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Default for Origin {
+    /// Without a name and URLs, which have no default.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            urls: Vec::new(),
+            weights: Vec::new(),
+            strategy: Strategy::Nearest,
+            host: None,
+            connect_timeout: Duration::from_secs(1),
+            first_byte_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(10),
+            connections_max: 64,
+            response_max: ByteSize(1 << 40),
+            probe: None,
+            ca: None,
+        }
+    }
+}
+
+impl Default for Probe {
+    /// Without a path, which has no default.
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            interval: Duration::from_secs(5),
+            failures: 3,
+            passes: 2,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The configuration: TOML text in, checked values out, every mistake named at once.
 //!
 //! `Config::parse` takes the text apart with spans (`toml`), `section` walks its tables, `read`,
-//! `cache`, `channel`, `route` and `terms` know what the keys mean, and `mistake` gathers what is wrong.
+//! `cache`, `channel`, `origin`, `route` and `terms` know what the keys mean, and `mistake` gathers
+//! what is wrong.
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
@@ -9,8 +10,10 @@ mod address_prefix;
 mod cache;
 mod channel;
 mod default;
+mod http;
 mod load;
 mod mistake;
+mod origin;
 mod purge;
 mod read;
 mod route;
@@ -28,8 +31,8 @@ pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Purge, Receive,
-    Rendition, Route, SegmentConfig, Source, Transport, Ttl,
+    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Probe, Purge,
+    Receive, Rendition, Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

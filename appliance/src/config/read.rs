@@ -9,6 +9,7 @@ use super::{
     ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
     cache::read_cache,
     channel::read_channels,
+    http::read_http,
     mistake::{Ledger, Place, quoted},
     purge::read_purge,
     route::read_pull,
@@ -16,9 +17,6 @@ use super::{
     ttl::read_ttl,
     unit::{parse_bitrate, parse_duration},
 };
-
-/// Addresses the data listener has at most.
-const LISTEN_MAX: usize = 16;
 
 /// Bytes a name for people may have.
 const NAME_BYTES_MAX: usize = 128;
@@ -66,27 +64,6 @@ fn read_node(mut section: Section<'_>, ledger: &mut Ledger) -> Node {
     let name = section.text("name", id, ledger);
     section.finish(ledger);
     name.map_or_else(Node::default, |name| Node { name: name.value })
-}
-
-fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
-    let found = section.texts("listen", LISTEN_MAX, address, ledger);
-    if section.is_empty_list("listen") {
-        let place = section.place_of("listen");
-        ledger.mistake(&place, "names no address: add one, such as \"0.0.0.0:80\"");
-    }
-    section.finish(ledger);
-    let mut listen = Vec::new();
-    for Found { value, place } in found {
-        if listen.iter().any(|earlier| collide(*earlier, value)) {
-            let text = format!("{value} is listened on already: remove it");
-            ledger.mistake(&place, text);
-        }
-        listen.push(value);
-    }
-    if listen.is_empty() {
-        return Http::default();
-    }
-    Http { listen }
 }
 
 fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -> Management {
@@ -212,7 +189,7 @@ fn bitrate_in_range(text: &str) -> Result<u64, String> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_unhelpful: AddrParseError| {
         let text = quoted(text);
         format!("{text} is no address: write address and port in numbers, as in \"0.0.0.0:80\"")
@@ -220,7 +197,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Whether two listeners would want one port of one address.
-fn collide(left: SocketAddr, right: SocketAddr) -> bool {
+pub(super) fn collide(left: SocketAddr, right: SocketAddr) -> bool {
     let is_any = |ip: IpAddr| ip.is_unspecified();
     let is_port_shared = left.port() == right.port() && left.port() != 0;
     let is_host_shared = left.ip() == right.ip()

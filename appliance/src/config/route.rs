@@ -1,12 +1,12 @@
-//! `[[origin]]` and `[[route]]`: where that comes from which is not received.
+//! `[[route]]`: where that comes from which is not received.
 
 use super::{
     Config, Origin, Route,
     channel::unique,
     mistake::{Ledger, quoted},
+    origin::read_origin,
     read::id,
     section::{Found, Section},
-    source::http_url,
     terms::read_terms,
 };
 
@@ -37,24 +37,6 @@ pub(super) fn read_pull(root: &mut Section<'_>, ledger: &mut Ledger) -> (Vec<Ori
         }
     }
     (origins, routes)
-}
-
-fn read_origin(
-    mut section: Section<'_>,
-    names: &mut Vec<Found<String>>,
-    ledger: &mut Ledger,
-) -> Origin {
-    section.require("name", "name = \"midcache\"", ledger);
-    let name = unique(section.text("name", id, ledger), names, ledger);
-    section.require("urls", "urls = [\"http://midcache:80\"]", ledger);
-    let urls = section.texts("urls", Config::ORIGIN_URLS_MAX, base_url, ledger);
-    if section.is_empty_list("urls") {
-        let text = "names no URL: add one, such as \"http://midcache:80\"";
-        ledger.mistake(&section.place_of("urls"), text);
-    }
-    section.finish(ledger);
-    let urls = urls.into_iter().map(|found| found.value).collect();
-    Origin { name, urls }
 }
 
 fn read_route(
@@ -96,17 +78,6 @@ fn check_tiers(tiers: &[Found<String>], origins: &[Origin], ledger: &mut Ledger)
                 .mistake_unless_damaged(place, format!("no origin is called {value:?}: {remedy}"));
         }
     }
-}
-
-fn base_url(text: &str) -> Result<String, String> {
-    let url = http_url(text)?;
-    if url.contains(['?', '#']) {
-        let text = quoted(text);
-        return Err(format!(
-            "{text} has a query: an origin is the part before the request path"
-        ));
-    }
-    Ok(url)
 }
 
 fn route_path(text: &str) -> Result<String, String> {

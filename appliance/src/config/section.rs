@@ -146,17 +146,21 @@ impl<'t> Section<'t> {
     ) -> Option<u64> {
         let place = self.place_of(key);
         let value = self.take(key)?.get_ref();
-        let wanted = format!("must be a whole number from {min} to {max}, without quotes");
-        let DeValue::Integer(integer) = value else {
-            ledger.mistake(&place, format!("{wanted}, not {}", kind(value)));
-            return None;
-        };
-        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let number = number.filter(|number| (min..=max).contains(number));
-        if number.is_none() {
-            ledger.mistake(&place, format!("{wanted}, not {integer}"));
-        }
-        number
+        number_of(value, (min, max), &place, ledger)
+    }
+
+    /// The whole numbers listed under `key`, at most `max`, each within `range`.
+    pub(super) fn integers(
+        &mut self,
+        key: &'static str,
+        max: usize,
+        range: (u64, u64),
+        ledger: &mut Ledger,
+    ) -> Vec<u64> {
+        let elements = self.elements(key, max, "a list of whole numbers", ledger);
+        let mut read =
+            |found: Found<&DeValue<'_>>| number_of(found.value, range, &found.place, ledger);
+        elements.into_iter().filter_map(&mut read).collect()
     }
 
     /// Whether the file gives `key` at all, readable or not.
@@ -167,9 +171,13 @@ impl<'t> Section<'t> {
 
     /// Whether `key` is a list without elements.
     pub(super) fn is_empty_list(&self, key: &str) -> bool {
-        let value = self.entries.and_then(|entries| entries.get(key));
-        value
-            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(list) if list.is_empty()))
+        self.list_length(key) == Some(0)
+    }
+
+    /// Elements of the list under `key`, readable or not.
+    pub(super) fn list_length(&self, key: &str) -> Option<usize> {
+        let value = self.entries?.get(key)?.get_ref();
+        value.as_array().map(|list| list.len())
     }
 
     /// Notes that `key` must be there, unless it is.
@@ -280,6 +288,25 @@ fn text_of<'t>(value: &'t DeValue<'_>, place: &Place, ledger: &mut Ledger) -> Op
     let text = format!("must be text in quotes{unit}, not {}", kind(value));
     ledger.mistake(place, text);
     None
+}
+
+fn number_of(
+    value: &DeValue<'_>,
+    (min, max): (u64, u64),
+    place: &Place,
+    ledger: &mut Ledger,
+) -> Option<u64> {
+    let wanted = format!("must be a whole number from {min} to {max}, without quotes");
+    let DeValue::Integer(integer) = value else {
+        ledger.mistake(place, format!("{wanted}, not {}", kind(value)));
+        return None;
+    };
+    let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let number = number.filter(|number| (min..=max).contains(number));
+    if number.is_none() {
+        ledger.mistake(place, format!("{wanted}, not {integer}"));
+    }
+    number
 }
 
 fn understood<T>(

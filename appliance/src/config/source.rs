@@ -27,7 +27,7 @@ impl FromStr for Source {
             Some(("udp", rest)) => datagram(Transport::Udp, rest, text),
             Some(("rtp", rest)) => datagram(Transport::Rtp, rest, text),
             Some(("http" | "https", _)) => Ok(Self::Http {
-                url: http_url(text)?,
+                url: http_url(text, Schemes::Http)?,
             }),
             Some(_) | None => Err(format!(
                 "{} is no source: write udp://group:port, rtp://group:port or http://host/path",
@@ -60,8 +60,17 @@ impl Display for Source {
     }
 }
 
+/// What a URL may begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schemes {
+    /// `http://`
+    Http,
+    /// `http://` or `https://`
+    HttpAndHttps,
+}
+
 /// Checks a URL of the form `http://host[:port][/path]` and returns it.
-pub(super) fn http_url(text: &str) -> Result<String, String> {
+pub(super) fn http_url(text: &str, schemes: Schemes) -> Result<String, String> {
     let refuse = |why: &str| Err(format!("{} is no usable URL: {why}", quoted(text)));
     if text.len() > URL_BYTES_MAX {
         return Err(format!(
@@ -73,9 +82,8 @@ pub(super) fn http_url(text: &str) -> Result<String, String> {
     };
     match uri.scheme_str() {
         Some("http") => {}
-        Some("https") => {
-            return refuse("TLS towards sources and origins is not spoken: use http://");
-        }
+        Some("https") if schemes == Schemes::HttpAndHttps => {}
+        Some("https") => return refuse("TLS towards sources is not spoken: use http://"),
         Some(_) | None => return refuse("it must begin with http://"),
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{ByteSize, Config, Mistakes, Parsed, Priority, Source};
+use super::{ByteSize, Config, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -42,10 +42,12 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen management cache path size memory scrub write_budget \
+    let all = "node name http listen threads management cache path size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
-        sources interface program origin urls route";
+        sources interface program origin urls weights strategy host connect_timeout \
+        first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
+        probe_failures probe_passes ca route";
     for key in all.split_whitespace() {
         assert!(EXAMPLE.contains(key), "{key}");
     }
@@ -100,6 +102,41 @@ fn purges_are_remembered_beside_the_cache() {
     assert_eq!(device.journal.to_str(), Some("/var/lib/weir/cache.purged"));
     let nobody = accepted(&format!("purge.allow = []\n{SMALLEST}"));
     assert_eq!(nobody.config.purge.allowed, []);
+}
+
+#[test]
+fn what_an_origin_is_not_told_is_at_its_default() {
+    let text = r#"
+        origin = [
+            { name = "plain", urls = ["http://a"] },
+            { name = "weighted", urls = ["http://a", "https://b"], weights = [1, 3] },
+            { name = "probed", urls = ["http://a"], probe = "/healthz", probe_failures = 1 },
+        ]
+        route = [{ path = "/", origin = ["plain", "weighted", "probed"] }]
+    "#;
+    let Parsed { config, warnings } = accepted(text);
+    assert_eq!(warnings, []);
+    let named = |name: &str| Origin {
+        name: name.to_owned(),
+        urls: vec!["http://a".to_owned()],
+        ..Origin::default()
+    };
+    let weighted = Origin {
+        urls: vec!["http://a".to_owned(), "https://b".to_owned()],
+        weights: vec![1, 3],
+        strategy: Strategy::Weights,
+        ..named("weighted")
+    };
+    let probe = Probe {
+        path: "/healthz".to_owned(),
+        failures: 1,
+        ..Probe::default()
+    };
+    let probed = Origin {
+        probe: Some(probe),
+        ..named("probed")
+    };
+    assert_eq!(config.origins, [named("plain"), weighted, probed]);
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub struct Node {
 pub struct Http {
     /// Addresses players connect to. Default: `0.0.0.0:80`.
     pub listen: Vec<SocketAddr>,
+    /// Threads that serve players, 1 to 64. Default: one for each core.
+    pub threads: Option<usize>,
 }
 
 /// `[management]`
@@ -239,8 +241,54 @@ pub enum Transport {
 pub struct Origin {
     /// The name routes use; unique.
     pub name: String,
-    /// Base URLs, at least one.
+    /// Base URLs, `http://` or `https://`, at least one; each once.
     pub urls: Vec<String>,
+    /// How often each URL is chosen beside the others, 1 to 1000; as many as `urls`. Default: 1.
+    pub weights: Vec<u32>,
+    /// Which URL is asked first. Default: nearest, or weights if there are any.
+    pub strategy: Strategy,
+    /// The Host field of requests. Default: that of the client.
+    pub host: Option<String>,
+    /// Finding the address, connecting and TLS, 50 ms to 30 s. Default: 1 s.
+    pub connect_timeout: Duration,
+    /// From the end of a request to the head of its response, 50 ms to 120 s. Default: 5 s.
+    pub first_byte_timeout: Duration,
+    /// Wait for 16 KiB of a body, 100 ms to 120 s. Default: 10 s.
+    pub stall_timeout: Duration,
+    /// Connections to each URL, 1 to 4096. Default: 64.
+    pub connections_max: usize,
+    /// Bytes one response may have, at least 1 MiB. Default: 1 TiB.
+    pub response_max: ByteSize,
+    /// How the health of each URL is asked for; not at all when absent.
+    pub probe: Option<Probe>,
+    /// A file of certificates to believe instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// `probe` and its fellows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// `probe`: a path that is answered with 2xx or 3xx while all is well.
+    pub path: String,
+    /// `probe_interval`: time between two of them, 100 ms to 10 min. Default: 5 s.
+    pub interval: Duration,
+    /// `probe_failures`: failures in a row that put a URL out of use, 1 to 100. Default: 3.
+    pub failures: u32,
+    /// `probe_passes`: passes in a row that bring it back, 1 to 100. Default: 2.
+    pub passes: u32,
+}
+
+/// Which URL of an origin is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// The one with the shortest round trip.
+    #[default]
+    Nearest,
+    /// Each in turn, as often as its weight says.
+    Weights,
+    /// The one that the hash of the cache key and the URL chooses, so that each URL caches its own
+    /// share.
+    Rendezvous,
 }
 
 /// `[[route]]`

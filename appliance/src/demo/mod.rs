@@ -160,6 +160,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
         },
         http: Http {
             listen: vec![addresses.data],
+            ..Http::default()
         },
         management: Management {
             listen: addresses.management,

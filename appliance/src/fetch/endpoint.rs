@@ -12,6 +12,7 @@ use hyper::{
     header::HeaderValue,
     http::uri::{Authority, Scheme},
 };
+use tokio::time::Instant;
 use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
 
 use crate::fetch::{
@@ -93,6 +94,8 @@ pub struct Endpoint {
 #[derive(Debug, Default)]
 struct Measured {
     round_trip: Average,
+    /// When a connection was last tried for the sake of its round trip, or stood.
+    round_trip_at: Option<Instant>,
     first_byte: Histogram,
 }
 
@@ -168,7 +171,21 @@ impl Endpoint {
     }
 
     pub(crate) fn take_round_trip(&self, sample: Duration) {
-        self.measured().round_trip.take(sample);
+        let mut measured = self.measured();
+        measured.round_trip.take(sample);
+        measured.round_trip_at = Some(Instant::now());
+    }
+
+    /// Whether no round trip was measured for as long as `fresh`; if so, one should be.
+    pub(crate) fn begin_measurement(&self, fresh: Duration) -> bool {
+        let mut measured = self.measured();
+        let is_due = measured
+            .round_trip_at
+            .is_none_or(|at| at.elapsed() >= fresh);
+        if is_due {
+            measured.round_trip_at = Some(Instant::now());
+        }
+        is_due
     }
 
     pub(crate) fn take_first_byte(&self, sample: Duration) {

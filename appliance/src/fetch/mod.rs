@@ -1,10 +1,10 @@
 //! Pulling from origins: what is not on this box comes from a mid-cache or an origin.
 //!
-//! [`pull`] answers requests through the cache. [`exchange`] speaks HTTP/1.1 with one [`Endpoint`],
-//! which is one URL of one origin, and trusts nothing that it says; [`Identity`] keeps requests
-//! from going round in circles. [`Class`] tells what a resource is to a player, [`Outline`] what
-//! its playlist promises, and [`Knowledge`] how long it may be kept where the origin is silent; all
-//! three are pure.
+//! [`pull`] answers requests through the cache. [`tiers`] chooses whom to ask, and asks somebody
+//! else when that fails; [`exchange`] speaks HTTP/1.1 with one [`Endpoint`], which is one URL of one
+//! origin, and trusts nothing that it says; [`Identity`] keeps requests from going round in circles.
+//! [`Class`] tells what a resource is to a player, [`Outline`] what its playlist promises, and
+//! [`Knowledge`] how long it may be kept where the origin is silent; all three are pure.
 //!
 //! Source: RFC 9110 §7, §9 (routing, methods), RFC 9112 (HTTP/1.1), RFC 8586 (CDN-Loop).
 //! Refuses: to connect to anything but a configured origin, to follow a redirect, which is an
@@ -21,6 +21,7 @@ mod outline;
 pub mod playlist;
 pub mod pull;
 pub mod purge;
+pub mod tiers;
 pub mod tls;
 
 pub use class::{Class, is_blocking_reload};

@@ -8,7 +8,9 @@
 use std::{
     error::Error,
     fmt::{self, Debug},
-    pin::Pin,
+    mem,
+    ops::Range,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,7 +19,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::timeout;
-use weir_cache::{Chunk, Reader};
+use weir_cache::{Chunk, Object, Reader};
 
 /// Longest wait for the next bytes of an object: from the disk, or from a source that is still
 /// sending it. A source that falls silent leaves its segment open: who reads that is broken off.
@@ -44,6 +46,9 @@ pub enum BodyError {
 }
 
 /// The body of a response.
+///
+/// Taken as a [`hyper::body::Body`] its bytes are in memory of this process and may be looked at:
+/// encrypted, compressed, compared.
 pub struct Body(Content);
 
 enum Content {
@@ -56,13 +61,32 @@ enum Content {
 type Relayed = UnsyncBoxBody<Bytes, BodyError>;
 
 struct Stored {
-    /// Reading the next chunk; `None` once there is none.
-    next: Option<NextChunk>,
+    reading: Reading,
     /// Bytes still to come; `None` if the object is still being written.
     bytes_left: Option<u64>,
 }
 
-type NextChunk = Pin<Box<dyn Future<Output = (Reader, Result<Option<Chunk>, BodyError>)> + Send>>;
+enum Reading {
+    /// Nobody has asked yet, so nobody has said in which form.
+    Ahead(Object, Range<u64>),
+    /// The next chunk may be at hand.
+    Begun(Reader),
+    /// It was not. Boxed because a body is polled, not awaited.
+    Waiting(NextChunk),
+    Over,
+}
+
+type NextChunk = Pin<Box<dyn Future<Output = (Reader, Next)> + Send>>;
+type Next = Result<Option<Chunk>, BodyError>;
+
+/// How the bytes of an object are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// To the kernel alone: as a view of the page cache, see [`Chunk::bytes`].
+    View,
+    /// To anybody.
+    Copy,
+}
 
 impl Body {
     /// No bytes at all.
@@ -75,10 +99,10 @@ impl Body {
         Self(Content::Document(bytes))
     }
 
-    /// What `reader` gives, `bytes` in all; `None` if that is not known yet.
-    pub fn stored(reader: Reader, bytes: Option<u64>) -> Self {
+    /// What lies in `range` of `object`, `bytes` in all; `None` if that is not known yet.
+    pub fn stored(object: &Object, range: Range<u64>, bytes: Option<u64>) -> Self {
         Self(Content::Stored(Stored {
-            next: Some(next_chunk(reader)),
+            reading: Reading::Ahead(object.clone(), range),
             bytes_left: bytes,
         }))
     }
@@ -94,10 +118,29 @@ impl Body {
         let body = body.map_err(|error| BodyError::Relayed(error.into()));
         Self(Content::Relayed(body.boxed_unsync()))
     }
+
+    /// The next bytes, in `form`.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        context: &mut Context<'_>,
+        form: Form,
+    ) -> Poll<Option<Result<Chunk, BodyError>>> {
+        let bytes = match &mut self.0 {
+            Content::Document(bytes) if bytes.is_empty() => None,
+            Content::Document(bytes) => Some(Ok(mem::take(bytes))),
+            Content::Stored(stored) => return stored.poll_chunk(context, form),
+            Content::Relayed(relayed) => ready!(poll_data(relayed, context)),
+        };
+        Poll::Ready(bytes.map(|bytes| {
+            Ok(Chunk {
+                bytes: bytes?,
+                stored: None,
+            })
+        }))
+    }
 }
 
-/// Reads one chunk, within [`CHUNK_WAIT`]. Boxed because a body is polled, not awaited: one
-/// allocation for each 256 KiB.
+/// Waits for one chunk, no longer than [`CHUNK_WAIT`].
 fn next_chunk(mut reader: Reader) -> NextChunk {
     Box::pin(async move {
         let chunk = match timeout(CHUNK_WAIT, reader.next()).await {
@@ -112,22 +155,51 @@ impl Stored {
     fn poll_chunk(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(reading) = &mut self.next else {
-            return Poll::Ready(None);
+        form: Form,
+    ) -> Poll<Option<Result<Chunk, BodyError>>> {
+        let (reader, next) = match mem::replace(&mut self.reading, Reading::Over) {
+            Reading::Ahead(object, range) => match form {
+                Form::View => ready!(self.poll_reader(context, object.read(range))),
+                Form::Copy => ready!(self.poll_reader(context, object.read_copy(range))),
+            },
+            Reading::Begun(reader) => ready!(self.poll_reader(context, reader)),
+            Reading::Waiting(waiting) => ready!(self.poll_waiting(context, waiting)),
+            Reading::Over => return Poll::Ready(None),
         };
-        let (reader, chunk) = ready!(reading.as_mut().poll(context));
-        self.next = None;
-        let Some(chunk) = chunk.transpose() else {
+        let Some(chunk) = next.transpose() else {
             return Poll::Ready(self.missing().map(Err));
         };
-        Poll::Ready(Some(chunk.map(|chunk| {
+        Poll::Ready(Some(chunk.inspect(|chunk| {
             if let Some(bytes_left) = &mut self.bytes_left {
                 *bytes_left = bytes_left.saturating_sub(chunk.bytes.len() as u64);
             }
-            self.next = Some(next_chunk(reader));
-            Frame::data(chunk.bytes)
+            self.reading = Reading::Begun(reader);
         })))
+    }
+
+    /// Takes what is at hand, which is the rule, without an allocation or a timer.
+    fn poll_reader(
+        &mut self,
+        context: &mut Context<'_>,
+        mut reader: Reader,
+    ) -> Poll<(Reader, Next)> {
+        let next = pin!(reader.next()).poll(context);
+        match next {
+            Poll::Ready(next) => Poll::Ready((reader, next.map_err(BodyError::Read))),
+            Poll::Pending => self.poll_waiting(context, next_chunk(reader)),
+        }
+    }
+
+    fn poll_waiting(
+        &mut self,
+        context: &mut Context<'_>,
+        mut waiting: NextChunk,
+    ) -> Poll<(Reader, Next)> {
+        let next = waiting.as_mut().poll(context);
+        if next.is_pending() {
+            self.reading = Reading::Waiting(waiting);
+        }
+        next
     }
 
     /// What is wrong if the object ends here.
@@ -135,16 +207,19 @@ impl Stored {
         let bytes_missing = self.bytes_left.filter(|bytes_left| *bytes_left > 0)?;
         Some(BodyError::Short { bytes_missing })
     }
+
+    fn is_over(&self) -> bool {
+        matches!(self.reading, Reading::Over) || self.bytes_left == Some(0)
+    }
 }
 
 /// The next bytes of `relayed`; what follows them ends it.
 fn poll_data(
     relayed: &mut Relayed,
     context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+) -> Poll<Option<Result<Bytes, BodyError>>> {
     let frame = ready!(Pin::new(relayed).poll_frame(context));
-    let is_trailers = |frame: &Frame<Bytes>| frame.is_trailers();
-    Poll::Ready(frame.filter(|frame| !frame.as_ref().is_ok_and(is_trailers)))
+    Poll::Ready(frame.and_then(|frame| frame.map(|frame| frame.into_data().ok()).transpose()))
 }
 
 impl hyper::body::Body for Body {
@@ -152,21 +227,17 @@ impl hyper::body::Body for Body {
     type Error = BodyError;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().0 {
-            Content::Document(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Document(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Stored(stored) => stored.poll_chunk(context),
-            Content::Relayed(relayed) => poll_data(relayed, context),
-        }
+        let chunk = ready!(self.poll_chunk(context, Form::Copy));
+        Poll::Ready(chunk.map(|chunk| chunk.map(|chunk| Frame::data(chunk.bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Content::Document(bytes) => bytes.is_empty(),
-            Content::Stored(stored) => stored.next.is_none() || stored.bytes_left == Some(0),
+            Content::Stored(stored) => stored.is_over(),
             Content::Relayed(relayed) => relayed.is_end_stream(),
         }
     }

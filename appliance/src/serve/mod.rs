@@ -12,16 +12,19 @@ mod body;
 mod client;
 mod content;
 mod counters;
+mod outbox;
 mod precondition;
 mod range;
 mod readiness;
 pub(crate) mod reply;
 mod route;
-mod send_deadline;
 mod server;
 pub mod signed_url;
+mod stall;
 mod stamp;
+mod thread;
 mod upload;
+mod wire;
 
 pub use body::{Body, BodyError};
 pub use client::Client;
@@ -30,6 +33,7 @@ pub use counters::{CounterCells, Counters};
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
+pub use thread::serve_on_thread;
 pub use upload::{Upload, UploadError};
 
 #[cfg(test)]

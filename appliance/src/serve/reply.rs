@@ -80,7 +80,7 @@ impl Source<'_> {
     fn whole(self) -> Body {
         match self {
             Self::Document(bytes) => Body::document(bytes.clone()),
-            Self::Object(object) => Body::stored(object.read(0..u64::MAX), object.bytes()),
+            Self::Object(object) => Body::stored(object, 0..u64::MAX, object.bytes()),
         }
     }
 
@@ -92,7 +92,7 @@ impl Source<'_> {
             }
             Self::Object(object) => {
                 let bytes = range.end - range.start;
-                Body::stored(object.read(range), Some(bytes))
+                Body::stored(object, range, Some(bytes))
             }
         }
     }

@@ -23,7 +23,12 @@ use tokio::{
 use tracing::{debug, warn};
 use weir_hal::{Accepted, Listener};
 
-use crate::serve::{Body, Client, CounterCells, Upload, reply, send_deadline::Guarded};
+use crate::serve::{
+    Body, Client, CounterCells, Upload,
+    outbox::{Outbox, Sending},
+    reply,
+    wire::Wire,
+};
 
 /// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
 /// hyper, which keeps that many on the stack.)
@@ -147,7 +152,7 @@ impl<H: Handler> Server<H> {
             return;
         };
         counters.connections_accepted.add(1);
-        let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
+        let io = Wire::new(io, self.limits.send_stall, Arc::clone(counters), slot);
         let client = Client {
             address,
             is_encrypted: false,
@@ -174,11 +179,12 @@ impl<H: Handler> Server<H> {
     /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
     async fn converse(
         self: Arc<Self>,
-        io: Guarded,
+        io: Wire,
         client: Client,
         mut draining: watch::Receiver<()>,
     ) {
-        let service = service_fn(|request| self.answer(request, &client));
+        let outbox = io.outbox().clone();
+        let service = service_fn(|request| self.respond(request, &client, &outbox));
         // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
         // begun to arrive and is not whole yet.
         let mut connection = pin!(
@@ -203,11 +209,17 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         request: Request<Incoming>,
         client: &Client,
-    ) -> Result<Response<Body>, Infallible> {
+        outbox: &Outbox,
+    ) -> Result<Response<Sending>, Infallible> {
+        let response = self.answer(request, client).await;
+        Ok(response.map(|body| Sending::new(body, outbox.clone())))
+    }
+
+    async fn answer(&self, request: Request<Incoming>, client: &Client) -> Response<Body> {
         let counters = self.handler.counters();
         counters.requests.add(1);
         let limits = &self.limits;
@@ -226,7 +238,7 @@ impl<H: Handler> Server<H> {
             400..500 => counters.responses_4xx.add(1),
             500.. => counters.responses_5xx.add(1),
         }
-        Ok(response)
+        response
     }
 
     fn count_failure(&self, error: &hyper::Error) {

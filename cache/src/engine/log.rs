@@ -3,12 +3,17 @@
 //! Order of writes, so that a power cut at any moment leaves nothing wrong:
 //!
 //! 1. A region is opened by its slot, durably, before its first record: what it held before can
-//!    no longer be taken for its content.
+//!    no longer be taken for its content. Then its pages are parted from the sockets that still
+//!    send what it held.
 //! 2. Records are durable before their region is sealed by its slot.
 //! 3. A record is killed only when what replaces it is durable.
 //! 4. Kills are durable before a region is released: what killed them may go with it.
 
-use std::{io::IoSlice, ops::Range, sync::Arc};
+use std::{
+    io::{ErrorKind, IoSlice},
+    ops::Range,
+    sync::Arc,
+};
 
 use tracing::info;
 use weir_hal::File;
@@ -240,7 +245,7 @@ impl Log {
         let generation = self.next_generation;
         self.next_generation += 1;
         let slot = Slot::empty(region, SlotState::Open, stream, generation);
-        let is_open = self.write_slot(&slot) && self.sync();
+        let is_open = self.write_slot(&slot) && self.sync() && self.detach(region);
         let mut state = self.engine.lock();
         state.regions.adopt(&slot);
         drop(state);
@@ -258,6 +263,23 @@ impl Log {
             durable: 0,
         });
         true
+    }
+
+    /// Parts a region from the sockets that still send out of it: their leases ended when the bytes
+    /// were handed over, and what is written here must not show in what their clients get.
+    fn detach(&mut self, region: u32) -> bool {
+        let geometry = self.geometry();
+        let offset = geometry.page_offset(region, 0);
+        let bytes = u64::from(geometry.region_pages()) * PAGE_BYTES;
+        match self.engine.file.detach(offset, bytes) {
+            Ok(()) => true,
+            // Without it a region is only as safe as its readers are quick.
+            Err(error) if error.kind() == ErrorKind::Unsupported => true,
+            Err(error) => {
+                self.note_failure(&error);
+                false
+            }
+        }
     }
 
     /// Ends the open region of a stream. Its records are durable afterwards, or it is bad.

@@ -1,8 +1,12 @@
 //! What a cache says of how it came to an answer.
 //!
-//! Source: RFC 9211, RFC 9651 §4.1 (serialisation).
+//! Source: RFC 9211 §2; RFC 9651 §4.1 (serialisation).
+//!
+//! Refuses: to write what cannot stand in the field; it becomes `?`.
 
 use std::fmt::{self, Display};
+
+use super::structured::{write_name, write_string};
 
 /// Why a request went forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +29,25 @@ pub enum Forward {
     Partial,
 }
 
+impl Forward {
+    /// The token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Miss => "miss",
+            Self::Request => "request",
+            Self::Stale => "stale",
+            Self::Partial => "partial",
+        }
+    }
+}
+
 /// One member of Cache-Status. Displayed as it stands in the field.
+///
+/// What is said of a forwarded request is left out of a hit, as the RFC wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CacheStatus<'a> {
     /// The name of the cache.
@@ -49,8 +71,34 @@ pub struct CacheStatus<'a> {
 }
 
 impl Display for CacheStatus<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = formatter;
-        todo!()
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_name(out, self.node)?;
+        if self.is_hit {
+            out.write_str("; hit")?;
+        } else if let Some(fwd) = self.fwd {
+            write!(out, "; fwd={}", fwd.as_str())?;
+            if let Some(status) = self.fwd_status {
+                write!(out, "; fwd-status={status}")?;
+            }
+        }
+        if let Some(ttl) = self.ttl {
+            write!(out, "; ttl={ttl}")?;
+        }
+        let is_forwarded = !self.is_hit && self.fwd.is_some();
+        if is_forwarded && self.is_stored {
+            out.write_str("; stored")?;
+        }
+        if is_forwarded && self.is_collapsed {
+            out.write_str("; collapsed")?;
+        }
+        if let Some(key) = self.key {
+            out.write_str("; key=")?;
+            write_string(out, key)?;
+        }
+        if let Some(detail) = self.detail {
+            out.write_str("; detail=")?;
+            write_name(out, detail)?;
+        }
+        Ok(())
     }
 }

@@ -10,15 +10,19 @@
 //! never wrong, and a [`Policy`] may say otherwise.
 
 mod cache_status;
+mod codec;
 mod date;
+mod directives;
 mod fields;
 mod freshness;
 mod invalidation;
 mod key;
 mod partial;
+mod reference;
 mod reuse;
 mod stored;
 mod storing;
+mod structured;
 mod validation;
 mod vary;
 
@@ -28,12 +32,13 @@ use http::{HeaderMap, Method, Uri};
 
 pub use cache_status::{CacheStatus, Forward};
 pub use date::{http_date, parse_http_date};
+pub use directives::Wishes;
 pub use fields::{forwarded_request_headers, forwarded_response_headers};
 pub use freshness::{age, lifetime};
 pub use invalidation::invalidated;
 pub use key::{CacheKey, KeyRules, QueryRule};
 pub use partial::{ContentRange, combinable};
-pub use reuse::{Refusal, Reuse, StaleReason, Wishes, reuse};
+pub use reuse::{Refusal, Reuse, StaleReason, reuse};
 pub use stored::{Stored, response_headers};
 pub use storing::{NotStored, Storing, storing};
 pub use validation::{HeadUpdate, conditional, freshened, head_update};

@@ -1,12 +1,23 @@
 //! Whether a response may be stored.
 //!
-//! Source: RFC 9111 §3, §3.5.
+//! Source: RFC 9111 §3, §3.3, §3.5, §5.2.2; RFC 9110 §9.3.3 (POST), §15 (statuses).
+//!
+//! Refuses: what it may not keep, and also what it could never use again.
 
 use std::fmt::{self, Display};
 
-use http::{HeaderMap, StatusCode};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    header::{AUTHORIZATION, CONTENT_LOCATION, ETAG, LAST_MODIFIED},
+};
 
-use super::{Asked, Policy};
+use super::{
+    Asked, CacheKey, ContentRange, KeyRules, Policy, Wishes,
+    directives::{Directives, Marks},
+    freshness::{is_cacheable_by_default, is_lifetime_explicit},
+    reference::resolve,
+    vary::vary,
+};
 
 /// Whether a response may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,52 +31,185 @@ pub enum Storing {
 /// Why a response is not stored. Displayed as a token, for Cache-Status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotStored {
-    /// The method of the request is not understood to be cacheable.
-    Method,
-    /// The status is not final, not understood, or not to be used again.
-    Status,
-    /// The request said no-store.
-    RequestNoStore,
-    /// The response said no-store.
-    NoStore,
-    /// The response said private.
-    Private,
     /// The request had Authorization, and the response does not say that it may be shared.
     Authorization,
-    /// The response varies by more than a request says.
-    VaryAny,
-    /// It is not fresh, and could not be validated.
+    /// The method of the request is not understood to be cacheable.
+    Method,
+    /// It is not fresh, cannot be validated, and must not be used stale.
     NoLifetime,
-    /// It is a part that cannot be told from parts of other representations.
+    /// The response said no-store.
+    NoStore,
+    /// It is a part whose place is not certain.
     Part,
     /// The policy says never.
     Policy,
+    /// The response said private.
+    Private,
+    /// The request said no-store.
+    RequestNoStore,
+    /// The status is not final, or not understood where it must be.
+    Status,
+    /// The response varies by more than a request says.
+    VaryAny,
+}
+
+impl NotStored {
+    /// The token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Method => "method",
+            Self::NoLifetime => "no-lifetime",
+            Self::NoStore => "no-store",
+            Self::Part => "part",
+            Self::Policy => "policy",
+            Self::Private => "private",
+            Self::RequestNoStore => "request-no-store",
+            Self::Status => "status",
+            Self::VaryAny => "vary-any",
+        }
+    }
 }
 
 impl Display for NotStored {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Method => "method",
-            Self::Status => "status",
-            Self::RequestNoStore => "request-no-store",
-            Self::NoStore => "no-store",
-            Self::Private => "private",
-            Self::Authorization => "authorization",
-            Self::VaryAny => "vary-any",
-            Self::NoLifetime => "no-lifetime",
-            Self::Part => "part",
-            Self::Policy => "policy",
-        })
+        formatter.write_str(self.as_str())
     }
 }
 
-/// Decides whether the response of `status` and `headers` to `asked` may be stored.
+/// Decides whether the response of `status` and `headers`, as it came, to `asked` may be stored.
+///
+/// A stored response that a 304 has changed is to be asked about again: the 304 may say no-store.
 pub fn storing(
     policy: &Policy,
     asked: Asked<'_>,
     status: StatusCode,
     headers: &HeaderMap,
 ) -> Storing {
-    let _ = (policy, asked, status, headers);
-    todo!()
+    let directives = Directives::of(headers);
+    let refusal = refused_by_request(policy, asked)
+        .or_else(|| refused_by_status(status, headers, directives.marks))
+        .or_else(|| refused_by_response(asked, headers, &directives))
+        .or_else(|| refused_as_useless(policy, status, headers, &directives))
+        .or_else(|| refused_as_post(asked, status, headers, &directives));
+    refusal.map_or(Storing::Yes, Storing::No)
+}
+
+fn refused_by_request(policy: &Policy, asked: Asked<'_>) -> Option<NotStored> {
+    if policy.is_never_stored {
+        return Some(NotStored::Policy);
+    }
+    if !matches!(*asked.method, Method::GET | Method::POST) {
+        return Some(NotStored::Method);
+    }
+    Wishes::of(asked.headers)
+        .is_no_store
+        .then_some(NotStored::RequestNoStore)
+}
+
+fn refused_by_status(status: StatusCode, headers: &HeaderMap, marks: Marks) -> Option<NotStored> {
+    let must_understand = marks.has(Marks::MUST_UNDERSTAND);
+    match status {
+        status if status.is_informational() => Some(NotStored::Status),
+        StatusCode::NOT_MODIFIED => Some(NotStored::Status),
+        StatusCode::PARTIAL_CONTENT if ContentRange::of(status, headers).is_none() => {
+            Some(NotStored::Part)
+        }
+        status if must_understand && !is_understood(status) => Some(NotStored::Status),
+        _ => None,
+    }
+}
+
+fn refused_by_response(
+    asked: Asked<'_>,
+    headers: &HeaderMap,
+    directives: &Directives,
+) -> Option<NotStored> {
+    let marks = directives.marks;
+    // Who understands the status ignores no-store (RFC 9111 §5.2.2.3).
+    if marks.has(Marks::NO_STORE) && !marks.has(Marks::MUST_UNDERSTAND) {
+        return Some(NotStored::NoStore);
+    }
+    if marks.has(Marks::PRIVATE) {
+        return Some(NotStored::Private);
+    }
+    let is_shared = marks.has(SHARED) || directives.s_maxage.is_some();
+    if asked.headers.contains_key(AUTHORIZATION) && !is_shared {
+        return Some(NotStored::Authorization);
+    }
+    vary(headers).is_none().then_some(NotStored::VaryAny)
+}
+
+/// What lets a response to a request with Authorization be shared, beside s-maxage (RFC 9111
+/// §3.5).
+const SHARED: Marks = Marks::PUBLIC.with(Marks::MUST_REVALIDATE);
+
+fn refused_as_useless(
+    policy: &Policy,
+    status: StatusCode,
+    headers: &HeaderMap,
+    directives: &Directives,
+) -> Option<NotStored> {
+    let marks = directives.marks;
+    let is_explicit = is_lifetime_explicit(directives, headers);
+    let may_be_stored = is_explicit || marks.has(Marks::PUBLIC) || is_cacheable_by_default(status);
+    if !may_be_stored {
+        return Some(NotStored::NoLifetime);
+    }
+    let has_validator = matches!(status.as_u16(), 200 | 203 | 206)
+        && (headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED));
+    let is_ever_fresh = !marks.has(Marks::NO_CACHE)
+        && match directives.lifetime_s() {
+            Some(lifetime_s) => lifetime_s > 0,
+            None => is_explicit || is_granted(policy),
+        };
+    let is_used_stale = !marks.has(Marks::NO_CACHE)
+        && [directives.stale_if_error, directives.stale_while_revalidate]
+            .iter()
+            .any(|window| window.is_some_and(|window| window > 0))
+        || !(policy.stale_if_error + policy.stale_while_revalidate).is_zero();
+    let is_of_use = has_validator || is_ever_fresh || is_used_stale;
+    (!is_of_use).then_some(NotStored::NoLifetime)
+}
+
+/// Whether the policy may give a lifetime of its own.
+const fn is_granted(policy: &Policy) -> bool {
+    policy.ttl_default.is_some() || policy.ttl_missing.is_some() || policy.is_heuristic
+}
+
+/// A response to POST may answer a later GET only if it says how long it is fresh and that it is
+/// what a GET would have brought (RFC 9110 §9.3.3).
+fn refused_as_post(
+    asked: Asked<'_>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    directives: &Directives,
+) -> Option<NotStored> {
+    if *asked.method != Method::POST {
+        return None;
+    }
+    let is_own = headers
+        .get(CONTENT_LOCATION)
+        .is_some_and(|location| is_same_resource(asked.uri, location));
+    let is_fit = status == StatusCode::OK && is_lifetime_explicit(directives, headers) && is_own;
+    (!is_fit).then_some(NotStored::Method)
+}
+
+/// Whether a reference names the target itself.
+fn is_same_resource(target: &Uri, reference: &HeaderValue) -> bool {
+    let key = |uri: &Uri| CacheKey::new(uri, &KeyRules::default());
+    let named = reference
+        .to_str()
+        .ok()
+        .and_then(|reference| resolve(target, reference));
+    named.is_some_and(|named| key(&named).is_some_and(|named| key(target) == Some(named)))
+}
+
+/// Whether the status is one whose meaning for caches this cache acts by: the final ones of
+/// RFC 9110 §15, but 304.
+const fn is_understood(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        200..=206 | 300..=303 | 305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505
+    )
 }

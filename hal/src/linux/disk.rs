@@ -2,7 +2,8 @@
 //!
 //! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), pwritev(2), fallocate(2),
 //! ftruncate(2), `sync_file_range(2)`, fdatasync(2), fsync(2) on directories, flock(2),
-//! `posix_fadvise(2)`, statvfs(3). The standard library opens everything with `O_CLOEXEC` and
+//! `posix_fadvise(2)`, statvfs(3). A page that leaves the page cache by fallocate(2) with
+//! `FALLOC_FL_ZERO_RANGE` or `FALLOC_FL_PUNCH_HOLE` lives on, unchanged, in the sockets that send it. The standard library opens everything with `O_CLOEXEC` and
 //! repeats a call that a signal broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
@@ -19,7 +20,7 @@ use std::{
     fs::{self, OpenOptions, TryLockError},
     io::{self, IoSlice, Seek, SeekFrom},
     os::{
-        fd::AsRawFd,
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::fs::{FileExt, FileTypeExt},
     },
     path::{Path, PathBuf},
@@ -205,6 +206,14 @@ impl crate::File for File {
             .map_err(failed("map", &self.path))
     }
 
+    fn detach(&self, offset: u64, bytes: u64) -> Result<(), Error> {
+        detach(&self.inner, offset, bytes).map_err(failed("detach", &self.path))
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.inner.as_fd())
+    }
+
     fn advise_random(&self) {
         // The whole file. What refuses this reads more than it is asked for, and works.
         let advice = PosixFadviseAdvice::POSIX_FADV_RANDOM;
@@ -279,6 +288,29 @@ fn write_parts(file: &fs::File, parts: &[IoSlice<'_>], mut offset: u64) -> io::R
         }
     }
     Ok(())
+}
+
+/// Takes the pages of a range out of the page cache, whoever else still refers to them. A file
+/// keeps its room on the device where it can; a device is only told that the range is not in use.
+fn detach(file: &fs::File, offset: u64, bytes: u64) -> io::Result<()> {
+    let beyond = |_too_large| io::Error::from(io::ErrorKind::InvalidInput);
+    let (start, length) = (
+        i64::try_from(offset).map_err(beyond)?,
+        i64::try_from(bytes).map_err(beyond)?,
+    );
+    let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    let zeros = FallocateFlags::FALLOC_FL_ZERO_RANGE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    if file.metadata()?.file_type().is_block_device() {
+        return match fallocate(file, hole, start, length) {
+            // It cannot forget, but its pages have gone before it was asked.
+            Err(Errno::EOPNOTSUPP) => Ok(()),
+            outcome => Ok(outcome?),
+        };
+    }
+    match fallocate(file, zeros, start, length) {
+        Err(Errno::EOPNOTSUPP) => Ok(fallocate(file, hole, start, length)?),
+        outcome => Ok(outcome?),
+    }
 }
 
 fn begin_sync(file: &fs::File, offset: i64, bytes: i64) {

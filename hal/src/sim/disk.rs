@@ -411,6 +411,18 @@ impl crate::File for File {
         })
     }
 
+    /// What is being sent was copied when it was handed over. The range is left as zeros, which
+    /// are as much in danger of a power cut as any write.
+    fn detach(&self, offset: u64, bytes: u64) -> Result<(), Error> {
+        self.disk.act("detach", &self.path, |_| {
+            let start = index(offset)?;
+            let mut content = self.inode.lock();
+            let end = index(offset.saturating_add(bytes))?.min(content.bytes());
+            content.write(&vec![0; end.saturating_sub(start)], start);
+            Ok(())
+        })
+    }
+
     fn advise_random(&self) {}
 
     fn forget(&self, offset: u64, bytes: u64) {

@@ -60,8 +60,34 @@ struct Path {
 
 #[derive(Debug, Default)]
 struct Ports {
-    listeners: BTreeMap<SocketAddr, mpsc::Sender<Accepted>>,
+    listeners: BTreeMap<SocketAddr, Siblings>,
     peers: u16,
+}
+
+/// The queues of all who listen on one address; at least one.
+#[derive(Debug, Default)]
+struct Siblings {
+    queues: Vec<(usize, mpsc::Sender<Accepted>)>,
+    /// Numbers given to siblings so far.
+    numbers: usize,
+    /// Connections handed out so far: they go to each queue in turn.
+    turns: usize,
+}
+
+impl Siblings {
+    fn join(&mut self) -> (usize, mpsc::Receiver<Accepted>) {
+        let (sender, waiting) = mpsc::channel(BACKLOG_CONNECTIONS);
+        let number = self.numbers;
+        self.numbers += 1;
+        self.queues.push((number, sender));
+        (number, waiting)
+    }
+
+    fn next(&mut self) -> Option<&mpsc::Sender<Accepted>> {
+        let turn = self.turns.checked_rem(self.queues.len())?;
+        self.turns += 1;
+        self.queues.get(turn).map(|(_, queue)| queue)
+    }
 }
 
 impl Network {
@@ -127,10 +153,10 @@ impl crate::Network for Network {
         };
         let local_address =
             local_address.ok_or_else(|| refused("listen on", address, io::ErrorKind::AddrInUse))?;
-        let (sender, waiting) = mpsc::channel(BACKLOG_CONNECTIONS);
-        ports.listeners.insert(local_address, sender);
+        let (number, waiting) = ports.listeners.entry(local_address).or_default().join();
         Ok(Box::new(Listener {
             local_address,
+            number,
             waiting,
             ports: Arc::clone(&self.ports),
         }))
@@ -237,22 +263,23 @@ impl Ports {
         })
     }
 
-    fn listener_for(&self, address: SocketAddr) -> Option<&mpsc::Sender<Accepted>> {
+    fn listener_for(&mut self, address: SocketAddr) -> Option<&mpsc::Sender<Accepted>> {
         let reaches = |listener: &SocketAddr| {
             listener.port() == address.port()
                 && listener.is_ipv4() == address.is_ipv4()
                 && (listener.ip() == address.ip() || listener.ip().is_unspecified())
         };
         self.listeners
-            .iter()
+            .iter_mut()
             .find(|(listener, _)| reaches(listener))
-            .map(|(_, sender)| sender)
+            .and_then(|(_, siblings)| siblings.next())
     }
 }
 
 #[derive(Debug)]
 struct Listener {
     local_address: SocketAddr,
+    number: usize,
     waiting: mpsc::Receiver<Accepted>,
     ports: Arc<Mutex<Ports>>,
 }
@@ -267,11 +294,29 @@ impl crate::Listener for Listener {
     fn local_address(&self) -> SocketAddr {
         self.local_address
     }
+
+    fn sibling(&self) -> Result<Box<dyn crate::Listener>, Error> {
+        let mut ports = lock(&self.ports);
+        let siblings = ports.listeners.entry(self.local_address).or_default();
+        let (number, waiting) = siblings.join();
+        Ok(Box::new(Self {
+            local_address: self.local_address,
+            number,
+            waiting,
+            ports: Arc::clone(&self.ports),
+        }))
+    }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        lock(&self.ports).listeners.remove(&self.local_address);
+        let listeners = &mut lock(&self.ports).listeners;
+        if let Some(siblings) = listeners.get_mut(&self.local_address) {
+            siblings.queues.retain(|(number, _)| *number != self.number);
+            if siblings.queues.is_empty() {
+                listeners.remove(&self.local_address);
+            }
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
+use crate::Connection;
+
 /// What happens to the connections that this machine makes to one address from now on. The
 /// default does nothing. Shares are in parts per million of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +64,8 @@ impl Wire {
         self.is_lost
     }
 }
+
+impl Connection for Wire {}
 
 impl AsyncRead for Wire {
     fn poll_read(

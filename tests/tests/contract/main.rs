@@ -9,6 +9,7 @@ mod clock;
 mod disk;
 mod multicast;
 mod network;
+mod sending;
 mod sensors;
 mod side;
 

@@ -16,7 +16,8 @@ use weir_hal::{Accepted, Listener};
 
 use crate::side::Side;
 
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The longest a claim may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ crate::claims! {
     a_busy_port_is_refused_as_such,
     a_busy_port_blocks_all_addresses,
     a_port_is_free_when_its_listener_is_gone,
+    siblings_share_what_comes,
+    the_port_is_taken_until_the_last_sibling_is_gone,
     nobody_listening_refuses,
     an_accept_given_up_loses_nothing,
     connections_come_in_order,
@@ -40,7 +43,7 @@ crate::claims! {
     localhost_is_this_machine,
 }
 
-fn run(claim: impl Future<Output = ()>) {
+pub(crate) fn run(claim: impl Future<Output = ()>) {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -48,13 +51,13 @@ fn run(claim: impl Future<Output = ()>) {
     runtime.block_on(async { time::timeout(PATIENCE, claim).await.expect("ends in time") });
 }
 
-async fn accept(listener: &mut dyn Listener) -> Accepted {
+pub(crate) async fn accept(listener: &mut dyn Listener) -> Accepted {
     poll_fn(|context| listener.poll_accept(context))
         .await
         .unwrap()
 }
 
-fn listen(side: &impl Side, address: SocketAddr) -> Box<dyn Listener> {
+pub(crate) fn listen(side: &impl Side, address: SocketAddr) -> Box<dyn Listener> {
     side.board().network.listen(address).unwrap()
 }
 
@@ -126,6 +129,46 @@ fn a_port_is_free_when_its_listener_is_gone(side: &impl Side) {
         let _client = side.connect(address).await.unwrap();
         let _server = accept(&mut *first).await;
         drop(first);
+        assert_eq!(listen(side, address).local_address(), address);
+    });
+}
+
+fn siblings_share_what_comes(side: &impl Side) {
+    run(async {
+        let mut listeners = vec![listen(side, LOOPBACK)];
+        let address = listeners[0].local_address();
+        for _ in 0..3 {
+            listeners.push(listeners[0].sibling().unwrap());
+        }
+        assert!(listeners.iter().all(|one| one.local_address() == address));
+        let mut clients = Vec::new();
+        for _ in 0..64 {
+            clients.push(side.connect(address).await.unwrap());
+        }
+        let mut accepted = vec![0; listeners.len()];
+        while accepted.iter().sum::<usize>() < clients.len() {
+            for (listener, count) in listeners.iter_mut().zip(&mut accepted) {
+                let some = time::timeout(Duration::from_millis(10), accept(&mut **listener)).await;
+                *count += usize::from(some.is_ok());
+            }
+        }
+        assert!(accepted.iter().all(|count| *count > 0), "{accepted:?}");
+    });
+}
+
+fn the_port_is_taken_until_the_last_sibling_is_gone(side: &impl Side) {
+    run(async {
+        let first = listen(side, LOOPBACK);
+        let address = first.local_address();
+        let mut second = first.sibling().unwrap();
+        assert_eq!(refusal(side, address), ErrorKind::AddrInUse);
+        drop(first);
+        assert_eq!(refusal(side, address), ErrorKind::AddrInUse);
+        let mut client = side.connect(address).await.unwrap();
+        let (mut server, _) = accept(&mut *second).await;
+        client.write_u8(7).await.unwrap();
+        assert_eq!(server.read_u8().await.unwrap(), 7);
+        drop((server, client, second));
         assert_eq!(listen(side, address).local_address(), address);
     });
 }

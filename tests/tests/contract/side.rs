@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use tokio::net::TcpStream;
 use weir_hal::{Board, Connection, Error, Multicast, linux, sim};
 
 /// One side: a board, and the outside world's way to it.
@@ -37,14 +36,7 @@ impl Side for Linux {
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<Box<dyn Connection>, Error> {
-        match TcpStream::connect(address).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(source) => Err(Error::Socket {
-                act: "connect to",
-                address,
-                source,
-            }),
-        }
+        self.board.network.connect(address).await
     }
 }
 

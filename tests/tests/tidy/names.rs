@@ -10,10 +10,11 @@ use crate::{
 const LINUX: &str = "hal/src/linux/";
 
 /// Code that does no I/O, spawns nothing, and takes time as an argument.
-const PURE: [&str; 3] = [
+const PURE: [&str; 4] = [
     "appliance/src/demux/",
     "appliance/src/measure/",
     "appliance/src/segment/",
+    "cache/src/rules/",
 ];
 
 /// What only [`LINUX`] may name in the product.

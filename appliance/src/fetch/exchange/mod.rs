@@ -36,7 +36,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tracing::debug;
 use weir_hal::Network;
@@ -133,6 +133,19 @@ impl Client {
         let (head, body) = request.into_parts();
         let answered = self.attempt(endpoint, &head, body, interim).await;
         answered.map_err(|unanswered| unanswered.error)
+    }
+
+    /// Connects to `endpoint` for the sake of its round trip alone.
+    pub(crate) async fn measure(&self, endpoint: &Endpoint) {
+        let within = endpoint.settings.timeouts.connect;
+        let connecting = connect::connect(&self.network, endpoint);
+        let measured = timeout(within, connecting).await;
+        if !matches!(measured, Ok(Ok(_))) {
+            debug!(
+                endpoint = endpoint.url(),
+                "its round trip cannot be measured"
+            );
+        }
     }
 
     /// As [`Client::send`]; gives back a body of which nothing was sent.

@@ -2,47 +2,57 @@
 //!
 //! Source: RFC 9110 §7.6 (message forwarding), §13 (conditional requests), §14.2 (Range).
 
+use std::sync::Arc;
+
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri,
-    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
+    HeaderMap, Method, Request, Response, Uri,
+    header::{
+        IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    },
 };
-use weir_cache::rules::forwarded_request_headers;
+use tracing::debug;
 use weir_hal::Wall;
 
 use super::{Core, failure::Failure, question::Question};
-use crate::fetch::exchange::{Download, Outgoing};
+use crate::fetch::{
+    Endpoint,
+    exchange::{Download, Outgoing},
+    is_blocking_reload,
+    tiers::Ask,
+};
 
-/// What came back, and when.
+/// What came back, when, and from whom.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) response: Response<Download>,
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) requested_at: Wall,
     pub(super) received_at: Wall,
 }
 
 impl Core {
-    /// Asks the origins of the question's route.
+    /// Asks the origins of the question's route; those in `avoided` only if nobody else is left.
     pub(super) async fn ask(
         &self,
         question: &Question,
         request: Request<Outgoing>,
+        avoided: &[Arc<Endpoint>],
     ) -> Result<Reply, Failure> {
         let requested_at = self.clock.wall();
-        let endpoint = self
-            .tiers
-            .endpoint(&question.route.origins)
-            .ok_or_else(|| Failure::new(StatusCode::BAD_GATEWAY, "no-origin"))?;
-        let sent = self.tiers.client.send(&endpoint, request, None).await;
-        let response = sent.map_err(|error| {
-            let status = if error.kind().is_timeout() {
-                StatusCode::GATEWAY_TIMEOUT
-            } else {
-                StatusCode::BAD_GATEWAY
-            };
-            Failure::new(status, error.kind().as_str())
+        let ask = Ask {
+            avoided,
+            // What is held back on purpose is not late.
+            is_hedged: !is_blocking_reload(question.uri.query()),
+            ..Ask::new(request, question.key.as_str().as_bytes())
+        };
+        let answered = self.tiers.send(&question.route.tiers, ask).await;
+        let answered = answered.map_err(|failed| {
+            debug!(uri = %question.uri, %failed, "no origin has answered");
+            Failure::of_all(&failed)
         })?;
         Ok(Reply {
-            response,
+            response: answered.response,
+            endpoint: answered.endpoint,
             requested_at,
             received_at: self.clock.wall(),
         })
@@ -54,16 +64,13 @@ impl Core {
 pub(super) fn outgoing(
     question: &Question,
     method: Method,
-    headers: &HeaderMap,
+    headers: HeaderMap,
 ) -> Request<Outgoing> {
     let mut request = Request::new(Outgoing::Empty);
     *request.method_mut() = method;
-    *request.uri_mut() = question
-        .key
-        .path_and_query()
-        .parse()
-        .unwrap_or(Uri::from_static("/"));
-    *request.headers_mut() = forwarded_request_headers(headers);
+    *request.uri_mut() = question.key.path_and_query().parse().unwrap_or(Uri::from_static("/"));
+    // The exchange leaves out what ends with the connection.
+    *request.headers_mut() = headers;
     request
 }
 

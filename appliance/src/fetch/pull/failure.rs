@@ -5,6 +5,8 @@ use hyper::{
     header::{HeaderValue, RETRY_AFTER},
 };
 
+use crate::fetch::tiers::AllFailed;
+
 /// When a client may ask again, where the origin does not say.
 const RETRY_AFTER_S: u64 = 5;
 
@@ -16,6 +18,8 @@ pub(super) struct Failure {
     pub(super) retry_after: HeaderValue,
     /// For Cache-Status: a token.
     pub(super) reason: &'static str,
+    /// Something stale may take the place of an answer.
+    pub(super) is_origins_fault: bool,
 }
 
 impl Failure {
@@ -25,6 +29,16 @@ impl Failure {
             status,
             retry_after: HeaderValue::from(RETRY_AFTER_S),
             reason,
+            is_origins_fault: true,
+        }
+    }
+
+    /// Nobody answered.
+    pub(super) fn of_all(failed: &AllFailed) -> Self {
+        Self {
+            retry_after: HeaderValue::from(failed.retry_after.as_secs().max(1)),
+            is_origins_fault: failed.is_origins_fault(),
+            ..Self::new(failed.status(), failed.reason.as_str())
         }
     }
 
@@ -41,7 +55,10 @@ impl Failure {
     pub(super) fn line(&self) -> &'static str {
         match self.status {
             StatusCode::GATEWAY_TIMEOUT => "no origin answered in time",
-            StatusCode::SERVICE_UNAVAILABLE => "the origins are asked as much as they may be",
+            StatusCode::SERVICE_UNAVAILABLE => "too much is asked at this moment",
+            StatusCode::LOOP_DETECTED => "the request has been here before",
+            StatusCode::NOT_IMPLEMENTED => "no origin can be asked this",
+            StatusCode::BAD_REQUEST => "the body of the request broke off",
             _ => "no origin gave an answer",
         }
     }

@@ -136,17 +136,18 @@ impl Fill {
             strip_conditions(&mut headers);
         }
         if let Some(base) = &self.base {
-            conditional(self.question.asked(), &base.head, &mut headers);
+            conditional(&base.head, &mut headers);
         }
-        let request = outgoing(&self.question, Method::GET, &headers);
-        self.core.ask(&self.question, request).await
+        let request = outgoing(&self.question, Method::GET, headers);
+        self.core.ask(&self.question, request, &[]).await
     }
 
     /// The stored response holds on.
     fn confirm(&self, reply: &Reply) -> Option<Arrival> {
         let base = self.base.as_ref()?;
-        let headers = reply.response.headers();
-        let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
+        let (asked, headers) = (self.question.asked(), reply.response.headers());
+        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
+        let head = freshened(asked, &base.head, headers, requested_at, received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
         self.core.counters.confirmed.add(1);
@@ -164,8 +165,7 @@ impl Fill {
             Ok((writer, arrival)) => {
                 self.core.flights.forget_loner(writer.object().key());
                 self.tell(|| State::Found(Box::new(arrival.clone())));
-                let body = reply.response.into_body();
-                let pour = Pour::new(writer, body, Arc::clone(&arrival.found.head));
+                let pour = Pour::new(writer, reply, Arc::clone(&arrival.found.head));
                 (Outcome::Arrived(arrival), Some(pour))
             }
             Err(reason) => {
@@ -197,20 +197,13 @@ impl Fill {
             self.core.counters.not_stored_no_memory.add(1);
             return Err("no-memory".to_owned());
         }
-        let mut head = Stored::new(
+        let head = Stored::new(
             asked,
             status,
             headers,
             reply.requested_at,
             reply.received_at,
         );
-        if let Some(bytes) = response
-            .body()
-            .bytes_left()
-            .filter(|_| head.part().is_none())
-        {
-            head.set_length(bytes);
-        }
         let key = self.key_of(&head).ok_or("vary")?;
         let head = Arc::new(head);
         let metadata = Kept::Response(Arc::clone(&head)).encode();
@@ -228,8 +221,7 @@ impl Fill {
 
     /// Where a response with `head` is stored.
     fn key_of(&mut self, head: &Stored) -> Option<Key> {
-        let names = head.selecting().iter().map(|(name, _)| name.clone());
-        let names: Vec<_> = names.collect();
+        let names: Vec<_> = head.varies_by().cloned().collect();
         if names.is_empty() && self.varies.is_none() {
             return Some(self.question.store_key.clone());
         }
@@ -254,11 +246,9 @@ impl Fill {
 /// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
 /// come back.
 fn is_stricter(head: &Stored, headers: &HeaderMap) -> bool {
-    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA]
-        .iter()
-        .any(|name| {
-            let told: Vec<_> = headers.get_all(name).iter().collect();
-            let known: Vec<_> = head.headers().get_all(name).iter().collect();
-            !told.is_empty() && told != known
-        })
+    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA].iter().any(|name| {
+        let told: Vec<_> = headers.get_all(name).iter().collect();
+        let known: Vec<_> = head.headers().get_all(name).iter().collect();
+        !told.is_empty() && told != known
+    })
 }

@@ -256,7 +256,8 @@ impl Core {
         need: &Need,
         failure: &Failure,
     ) -> Response<Body> {
-        if let Some(found) = need.place.found.as_ref().filter(|_| need.if_error) {
+        let may_be_stale = need.if_error && failure.is_origins_fault;
+        if let Some(found) = need.place.found.as_ref().filter(|_| may_be_stale) {
             self.counters.hits_on_error.add(1);
             let told = Told::hit_on_error(failure.reason);
             return self.answer(question, found, told);

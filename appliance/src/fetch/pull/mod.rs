@@ -57,7 +57,7 @@ use self::{
     shelf::Shelf,
 };
 use crate::{
-    fetch::Outlines,
+    fetch::{Outlines, tiers::Tiers},
     serve::{Body, Client, Upload},
 };
 
@@ -89,7 +89,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
-    tiers: Tiers,
+    tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
     clock: Arc<dyn Clock>,
     names: Names,
@@ -106,7 +106,7 @@ impl Pull {
     pub fn new(
         settings: &Settings,
         store: Store,
-        tiers: Tiers,
+        tiers: Arc<Tiers>,
         clock: Arc<dyn Clock>,
         routes: Routes,
     ) -> Self {
@@ -154,22 +154,5 @@ impl Pull {
             return self.core.get(Arc::new(question)).await;
         }
         self.core.pass_on(question, upload).await
-    }
-}
-
-/// TEMPORARY: the first endpoint of the first origin.
-#[derive(Debug)]
-pub struct Tiers {
-    /// x
-    pub client: crate::fetch::exchange::Client,
-    /// x
-    pub endpoints: Vec<(String, Arc<crate::fetch::Endpoint>)>,
-}
-impl Tiers {
-    fn endpoint(&self, names: &[String]) -> Option<Arc<crate::fetch::Endpoint>> {
-        self.endpoints
-            .iter()
-            .find(|(name, _)| names.contains(name))
-            .map(|(_, e)| Arc::clone(e))
     }
 }

@@ -23,10 +23,10 @@ use weir_cache::{
 
 use super::{
     Core,
-    ask::{outgoing, strip_conditions},
+    ask::{Reply, outgoing, strip_conditions},
     question::Question,
 };
-use crate::fetch::exchange::Download;
+use crate::fetch::{Endpoint, exchange::Download};
 
 /// Longest wait for memory for the next bytes.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
@@ -41,6 +41,8 @@ pub(super) struct Pour {
     body: Download,
     head: Arc<Stored>,
     received_bytes: u64,
+    /// Who sends it, and who broke it off before.
+    endpoints: Vec<Arc<Endpoint>>,
 }
 
 /// Why a body does not become an object.
@@ -53,13 +55,14 @@ enum Broken {
 }
 
 impl Pour {
-    /// What comes as `body` goes to `writer`; `head` is what the object was begun with.
-    pub(super) const fn new(writer: Writer, body: Download, head: Arc<Stored>) -> Self {
+    /// The body of `reply` goes to `writer`; `head` is what the object was begun with.
+    pub(super) fn new(writer: Writer, reply: Reply, head: Arc<Stored>) -> Self {
         Self {
             writer,
-            body,
+            body: reply.response.into_body(),
             head,
             received_bytes: 0,
+            endpoints: vec![reply.endpoint],
         }
     }
 
@@ -127,9 +130,10 @@ impl Pour {
     /// Asks for the bytes that are missing.
     async fn rest(&mut self, core: &Core, question: &Question) -> Option<Download> {
         let headers = self.headers(question)?;
-        let request = outgoing(question, Method::GET, &headers);
-        let reply = core.ask(question, request).await.ok()?;
+        let request = outgoing(question, Method::GET, headers);
+        let reply = core.ask(question, request, &self.endpoints).await.ok()?;
         let is_rest = self.is_rest(question, &reply.response);
+        self.endpoints.push(reply.endpoint);
         is_rest.then(|| reply.response.into_body())
     }
 

@@ -22,9 +22,9 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
         self.counters.passed.add(1);
-        let request = outgoing(&question, question.method.clone(), &question.headers);
+        let request = outgoing(&question, question.method.clone(), question.headers.clone());
         let request = request.map(|_empty| Outgoing::streamed(upload));
-        let reply = match self.ask(&question, request).await {
+        let reply = match self.ask(&question, request, &[]).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -66,8 +66,8 @@ impl Core {
         found: Option<Found>,
         fwd: Forward,
     ) -> Response<Body> {
-        let request = outgoing(question, Method::HEAD, &question.headers);
-        let reply = match self.ask(question, request).await {
+        let request = outgoing(question, Method::HEAD, question.headers.clone());
+        let reply = match self.ask(question, request, &[]).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -75,9 +75,9 @@ impl Core {
             }
         };
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
-            let headers = reply.response.headers();
+            let (asked, headers) = (question.asked(), reply.response.headers());
             let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(&found.head, headers, requested_at, received_at);
+            let update = head_update(asked, &found.head, headers, requested_at, received_at);
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());

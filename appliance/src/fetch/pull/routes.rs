@@ -9,16 +9,19 @@ use weir_cache::rules::{KeyRules, Policy, QueryRule};
 
 use crate::{
     config::{self, Priority},
-    fetch::{Class, Knowledge, Outline},
+    fetch::{
+        Class, Knowledge, Outline,
+        tiers::{TierList, Tiers},
+    },
 };
 
 /// A route of the pull path, out of its configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// What it covers.
     pub path: String,
-    /// Names of origins, nearest tier first.
-    pub origins: Vec<String>,
+    /// Who is asked.
+    pub tiers: TierList,
     /// What its objects are promised in the store.
     pub class: weir_cache::Class,
     /// What of a URI names a response.
@@ -32,8 +35,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// The route that is configured so.
-    pub fn new(route: &config::Route) -> Self {
+    /// The route that is configured so, to some of the origins of `tiers`.
+    pub fn new(route: &config::Route, tiers: &Tiers) -> Self {
         let (class, ttl) = match route.priority {
             Priority::High => (weir_cache::Class::High, Duration::from_hours(1)),
             Priority::Medium => (weir_cache::Class::Medium, Duration::from_mins(30)),
@@ -45,7 +48,7 @@ impl Route {
         };
         Self {
             path: route.path.clone(),
-            origins: route.origins.clone(),
+            tiers: tiers.list(&route.origins),
             class,
             key_rules: KeyRules { query },
             slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
@@ -92,9 +95,10 @@ impl Route {
 pub struct Routes(Vec<Arc<Route>>);
 
 impl Routes {
-    /// The routes that are configured so.
-    pub fn new(routes: &[config::Route]) -> Self {
-        let mut routes: Vec<_> = routes.iter().map(Route::new).map(Arc::new).collect();
+    /// The routes that are configured so, to the origins of `tiers`.
+    pub fn new(routes: &[config::Route], tiers: &Tiers) -> Self {
+        let routes = routes.iter().map(|route| Arc::new(Route::new(route, tiers)));
+        let mut routes: Vec<_> = routes.collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         Self(routes)
     }

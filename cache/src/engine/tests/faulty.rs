@@ -223,6 +223,10 @@ impl File for FaultyFile {
         self.inner.view(offset, bytes)
     }
 
+    fn detach(&self, offset: u64, bytes: u64) -> Result<(), Error> {
+        self.inner.detach(offset, bytes)
+    }
+
     fn advise_random(&self) {
         self.inner.advise_random();
     }

@@ -129,6 +129,10 @@ impl File for PacedFile {
         self.file.forget(offset, bytes);
     }
 
+    fn detach(&self, offset: u64, bytes: u64) -> Result<(), Error> {
+        self.file.detach(offset, bytes)
+    }
+
     fn advise_random(&self) {
         self.file.advise_random();
     }

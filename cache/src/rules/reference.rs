@@ -1,0 +1,91 @@
+//! References to resources, as they stand in fields.
+//!
+//! Source: RFC 3986 §5.2; RFC 9110 §4.3.1 (origins).
+
+use std::borrow::Cow;
+
+use http::Uri;
+
+/// The URI that `reference` names, seen from `base`, without a fragment. `None` if that is none,
+/// or has another scheme than http and https.
+pub(super) fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+    let reference = reference.split('#').next()?.trim();
+    if let Some(rest) = reference.strip_prefix("//") {
+        return format!("{}://{rest}", base.scheme_str()?).parse().ok();
+    }
+    let head = reference.split(['/', '?']).next()?;
+    if head.contains(':') {
+        let uri: Uri = reference.parse().ok()?;
+        return matches!(uri.scheme_str(), Some("http" | "https")).then_some(uri);
+    }
+    let (path, query) = reference
+        .split_once('?')
+        .map_or((reference, None), |(path, query)| (path, Some(query)));
+    let (path, query) = match path {
+        "" => (Cow::from(base.path()), query.or_else(|| base.query())),
+        path if path.starts_with('/') => (Cow::from(path), query),
+        path => {
+            let folder = base
+                .path()
+                .rsplit_once('/')
+                .map_or("", |(folder, _)| folder);
+            (Cow::from(format!("{folder}/{path}")), query)
+        }
+    };
+    let mut text = format!("{}://{}", base.scheme_str()?, base.authority()?);
+    text.push_str(&without_dots(&path));
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    text.parse().ok()
+}
+
+/// Whether two URIs have one scheme, host and port.
+pub(super) fn is_same_origin(one: &Uri, other: &Uri) -> bool {
+    let is_same_host = match (one.host(), other.host()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    };
+    is_same_host && one.scheme_str() == other.scheme_str() && port(one) == port(other)
+}
+
+/// The port of a URI, or that of its scheme.
+fn port(uri: &Uri) -> Option<u16> {
+    uri.port_u16().or_else(|| default_port(uri.scheme_str()?))
+}
+
+/// The port that a scheme has if none is named.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+/// A path without its segments `.` and `..` (RFC 3986 §5.2.4).
+pub(super) fn without_dots(path: &str) -> Cow<'_, str> {
+    if !path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Cow::from(path);
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            segment => {
+                kept.push(segment);
+                continue;
+            }
+        }
+        if is_last {
+            kept.push("");
+        }
+    }
+    Cow::from(format!("/{}", kept.join("/")))
+}
