@@ -135,7 +135,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
             ExitStatus::Configuration
         }
-        AppError::Origin(_) => ExitStatus::Configuration,
+        AppError::Origin(_) | AppError::Gate(_) => ExitStatus::Configuration,
         AppError::Store(_) => ExitStatus::Io,
     }
 }

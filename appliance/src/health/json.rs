@@ -39,6 +39,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
             .collect(),
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
+        purge: rows(snapshot.purge.values()),
     })
 }
 
@@ -76,6 +77,7 @@ struct ApiHealth<'a> {
     channels: Vec<ChannelHealth<'a>>,
     cache: Rows,
     http: Rows,
+    purge: Rows,
 }
 
 #[derive(Serialize)]

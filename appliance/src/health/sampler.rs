@@ -16,6 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
+    fetch::purge::Purger,
     health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
@@ -41,6 +42,8 @@ pub struct Watched {
     pub disk: Arc<dyn Disk>,
     /// Where the cache is.
     pub cache_path: PathBuf,
+    /// Who purges, if anybody does.
+    pub purger: Option<Arc<Purger>>,
 }
 
 /// The readings that rates are the difference of.
@@ -128,6 +131,11 @@ impl Sampler {
             disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
             http,
             store: watched.store.counters(),
+            purge: watched
+                .purger
+                .as_ref()
+                .map(|it| it.counters())
+                .unwrap_or_default(),
         };
         self.last = Totals {
             at: now,
@@ -180,6 +188,7 @@ mod tests {
             sensors: board.sensors,
             disk: board.disk,
             cache_path: config.path,
+            purger: None,
         }
     }
 

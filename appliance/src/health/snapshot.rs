@@ -6,6 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
+    fetch::purge,
     live::{Channel, Report, State},
     serve,
 };
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub http: serve::Counters,
     /// Counters of the store.
     pub store: weir_cache::Counters,
+    /// Counters of purging.
+    pub purge: purge::Counters,
 }
 
 /// One channel at that moment.
@@ -181,6 +184,7 @@ pub(crate) mod tests {
             disk_usage_percent: None,
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
+            purge: purge::Counters::default(),
         }
     }
 

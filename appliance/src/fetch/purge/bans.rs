@@ -26,6 +26,7 @@ use arc_swap::ArcSwap;
 use weir_hal::Wall;
 
 use super::pattern::Pattern;
+use crate::counter::Shared;
 
 /// Places of the table for URLs and tags: half a MiB. A thousand purges put 1.5 % of all older
 /// objects in the way.
@@ -113,6 +114,7 @@ pub struct Bans {
     listed: ArcSwap<Vec<Ban>>,
     /// Held by who extends the list.
     extending: Mutex<()>,
+    struck: Shared,
 }
 
 impl Default for Bans {
@@ -123,13 +125,32 @@ impl Default for Bans {
             places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
             listed: ArcSwap::default(),
             extending: Mutex::new(()),
+            struck: Shared::default(),
         }
     }
 }
 
 impl Bans {
-    /// Whether the stored response `subject` must not be served any more, fresh or stale.
+    /// Whether the stored response `subject` must not be served any more, fresh or stale. It is
+    /// to be fetched as if it were not there.
     pub fn is_banned<'a>(
+        &self,
+        subject: Subject<'a, impl IntoIterator<Item = &'a str>>,
+        now: Wall,
+    ) -> bool {
+        let is_banned = self.is_struck(subject, now);
+        if is_banned {
+            self.struck.add(1);
+        }
+        is_banned
+    }
+
+    /// Objects that were found banned.
+    pub(super) fn struck(&self) -> u64 {
+        self.struck.read()
+    }
+
+    fn is_struck<'a>(
         &self,
         subject: Subject<'a, impl IntoIterator<Item = &'a str>>,
         now: Wall,

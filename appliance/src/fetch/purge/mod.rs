@@ -2,7 +2,7 @@
 //!
 //! An order becomes [`Bans`], which are in force at once and are acknowledged when they would
 //! survive a power cut (`journal`, `saving`). Whoever finds an object in the store asks
-//! [`Purger::forbids`] before serving it, fresh or stale. An object whose URL is purged is evicted
+//! [`Bans::is_banned`] before serving it, fresh or stale. An object whose URL is purged is evicted
 //! besides; the ban covers its variants, and whatever is being fetched at that moment.
 //!
 //! Orders come as `PURGE` and `BAN` on the data listener and as JSON on the management listener
@@ -27,5 +27,5 @@ pub use bucket::TokenBucket;
 pub use counters::{CounterCells, Counters};
 pub use order::{Name, Names};
 pub use pattern::Pattern;
-pub use purger::{Purger, Settings};
+pub use purger::{Parts, Purger, Settings};
 pub use tags::tags;

@@ -7,18 +7,18 @@ use http_body_util::BodyExt;
 use hyper::{
     Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-    http::request::Parts,
+    http::request,
 };
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 use weir_cache::{Key, Store};
-use weir_hal::{Clock, Disk, Wall};
+use weir_hal::{Clock, Disk};
 
 use super::{
-    bans::{Ban, Bans, Scope, Subject, Target},
+    bans::{Ban, Bans, Scope, Target},
     bucket::TokenBucket,
-    counters::CounterCells,
+    counters::{CounterCells, Counters},
     journal::{Journal, Loaded},
     order::{Names, Order, Unfit},
     saving::Saving,
@@ -44,7 +44,22 @@ pub struct Settings {
     pub journal: PathBuf,
 }
 
-/// Takes orders to purge, and tells what they forbid.
+/// What a purger works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What is banned; whoever looks into the store asks them.
+    pub bans: Arc<Bans>,
+    /// Where the file of purges is.
+    pub disk: Arc<dyn Disk>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where what is purged by its URL is evicted at once.
+    pub store: Store,
+    /// What is called what.
+    pub names: Arc<dyn Names>,
+}
+
+/// Takes orders to purge.
 #[derive(Debug)]
 pub struct Purger {
     bans: Arc<Bans>,
@@ -84,19 +99,19 @@ enum Refusal {
 }
 
 impl Purger {
-    /// A purger for `store`, whose responses are called by `names`. What was purged before a
-    /// restart still is. Blocks.
+    /// A purger that adds to `bans`, and first puts in force what was purged before a restart.
+    /// Blocks.
     ///
     /// When the file of purges is damaged or cannot be read, everything stored is taken for
     /// purged.
-    pub fn open(
-        settings: Settings,
-        disk: Arc<dyn Disk>,
-        clock: Arc<dyn Clock>,
-        store: Store,
-        names: Arc<dyn Names>,
-    ) -> Self {
-        let bans = Arc::new(Bans::default());
+    pub fn open(settings: Settings, parts: Parts) -> Self {
+        let Parts {
+            bans,
+            disk,
+            clock,
+            store,
+            names,
+        } = parts;
         let counters = CounterCells::default();
         let loaded = Journal::load(&*disk, &settings.journal);
         let is_damaged = match loaded {
@@ -136,23 +151,12 @@ impl Purger {
         }
     }
 
-    /// Whether a stored response must not be served, fresh or stale: what was asked for at
-    /// `requested_at` has been purged since. It is to be fetched as if it were not there.
-    pub fn forbids<'a>(
-        &self,
-        subject: Subject<'a, impl IntoIterator<Item = &'a str>>,
-        now: Wall,
-    ) -> bool {
-        let is_banned = self.bans.is_banned(subject, now);
-        if is_banned {
-            self.counters.objects_banned.add(1);
+    /// What purging has counted.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            objects_banned: self.bans.struck(),
+            ..self.counters.read()
         }
-        is_banned
-    }
-
-    /// Where purging counts.
-    pub const fn counters(&self) -> &CounterCells {
-        &self.counters
     }
 
     /// Whether a request of the data listener is an order to purge.
@@ -161,7 +165,7 @@ impl Purger {
     }
 
     /// Answers a `PURGE` or `BAN`. A client that may not purge learns nothing else.
-    pub async fn answer_method(&self, request: &Parts, client: &Client) -> Response<Body> {
+    pub async fn answer_method(&self, request: &request::Parts, client: &Client) -> Response<Body> {
         let by = client.address.ip().to_canonical();
         let order = || {
             if request.method.as_str() == "BAN" {
@@ -258,7 +262,7 @@ impl Purger {
     }
 }
 
-async fn json(head: &Parts, body: Upload) -> Result<Bytes, Refusal> {
+async fn json(head: &request::Parts, body: Upload) -> Result<Bytes, Refusal> {
     let media_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let media_type = media_type
         .unwrap_or_default()

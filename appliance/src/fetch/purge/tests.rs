@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Request, Response, StatusCode,
     header::{HOST, RETRY_AFTER},
-    http::request::Parts,
+    http::request,
 };
 use weir_cache::{Class, Key, Store};
 use weir_hal::{
@@ -15,7 +15,7 @@ use weir_hal::{
     sim::{Call, Fault, Simulation},
 };
 
-use super::{Purger, Settings, Subject, bans::TEXT_BYTES_MAX, order::tests::Plain};
+use super::{Bans, Parts, Purger, Settings, Subject, bans::TEXT_BYTES_MAX, order::tests::Plain};
 use crate::serve::{Body, Client};
 
 const JOURNAL: &str = "/var/bans";
@@ -24,6 +24,7 @@ const JOURNAL: &str = "/var/bans";
 struct Rig {
     machine: Simulation,
     store: Store,
+    bans: Arc<Bans>,
     purger: Purger,
 }
 
@@ -54,11 +55,19 @@ impl Rig {
         };
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store = Store::open(disk, clock, &config).expect("a flawless disk");
-        let names = Arc::new(Plain);
-        let purger = Purger::open(settings(), board.disk, board.clock, store.clone(), names);
+        let parts = Parts {
+            bans: Arc::default(),
+            disk: board.disk,
+            clock: board.clock,
+            store: store.clone(),
+            names: Arc::new(Plain),
+        };
+        let bans = Arc::clone(&parts.bans);
+        let purger = Purger::open(settings(), parts);
         Self {
             machine,
             store,
+            bans,
             purger,
         }
     }
@@ -88,7 +97,7 @@ impl Rig {
     async fn order_by(&self, address: &str, method: &str, path: &str) -> Response<Body> {
         let client = client(address);
         self.purger
-            .answer_method(&parts(method, path), &client)
+            .answer_method(&request(method, path), &client)
             .await
     }
 
@@ -99,7 +108,7 @@ impl Rig {
             tags: None,
         };
         // Long after everything here.
-        self.purger.forbids(subject, Wall::from_nanos(u64::MAX))
+        self.bans.is_banned(subject, Wall::from_nanos(u64::MAX))
     }
 }
 
@@ -110,7 +119,7 @@ fn client(address: &str) -> Client {
     }
 }
 
-fn parts(method: &str, path: &str) -> Parts {
+fn request(method: &str, path: &str) -> request::Parts {
     let request = Request::builder().method(method).uri(path);
     let request = request.header(HOST, "h").body(()).expect("a request");
     request.into_parts().0
@@ -140,7 +149,7 @@ async fn a_purge_evicts_the_object_and_forbids_its_variants() {
     );
     assert!(rig.forbids("http://h/a", 1_000));
     assert!(!rig.forbids("http://h/a", 1_001_000_000));
-    let counters = rig.purger.counters().read();
+    let counters = rig.purger.counters();
     assert_eq!(
         (
             counters.urls_purged,
@@ -162,7 +171,7 @@ async fn only_those_who_may_are_obeyed() {
     let response = rig.order_by("[::ffff:10.1.2.3]", "BAN", "/").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(rig.forbids("http://h/a", 1));
-    assert_eq!(rig.purger.counters().read().orders_forbidden, 3);
+    assert_eq!(rig.purger.counters().orders_forbidden, 3);
 }
 
 #[tokio::test]
@@ -229,14 +238,10 @@ async fn damage_to_the_file_forbids_everything_older() {
     assert!(machine.disk.rot(Path::new(JOURNAL), 21));
     machine.clock.set_wall(Wall::from_nanos(5_000));
     let rig = Rig::on(machine);
-    assert_eq!(rig.purger.counters().read().journals_damaged, 1);
+    assert_eq!(rig.purger.counters().journals_damaged, 1);
     assert!(rig.forbids("http://h/other", 5_000));
     let rig = rig.after_power_cut();
-    assert_eq!(
-        rig.purger.counters().read().journals_damaged,
-        0,
-        "once is enough"
-    );
+    assert_eq!(rig.purger.counters().journals_damaged, 0, "once is enough");
     assert!(rig.forbids("http://h/other", 5_000));
     assert!(!rig.forbids("http://h/other", 6_000));
 }

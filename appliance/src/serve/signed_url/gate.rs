@@ -63,19 +63,38 @@ impl Gate {
     /// # Errors
     /// [`GateError`] for the first file that cannot be used.
     pub fn open(config: &Config, disk: &dyn Disk) -> Result<Self, GateError> {
-        let channels = config.channels.iter().map(|channel| {
-            let path = format!("/live/{}/", channel.id);
-            (path, channel.sign_keys.as_deref())
-        });
-        let routes = config.routes.iter();
-        let routes = routes.map(|route| (route.path.clone(), route.sign_keys.as_deref()));
         let mut doors = Vec::new();
-        for (path, file) in channels.chain(routes) {
+        for (path, file) in guarded(config) {
             let keys = file.map(|file| read(disk, file)).transpose()?;
             let keys = keys.map(Arc::new);
             doors.push(Door { path, keys });
         }
         Ok(Self::new(doors))
+    }
+
+    /// Reads the keys that another configuration names. Where a file cannot be used, the keys that
+    /// its path had before go on; a path that had none opens to nobody. Blocks.
+    ///
+    /// Returns also what is wrong with the files.
+    pub fn reopen(&self, config: &Config, disk: &dyn Disk) -> (Self, Vec<GateError>) {
+        let mut errors = Vec::new();
+        let doors = guarded(config).map(|(path, file)| {
+            let keys = file.map(|file| match read(disk, file) {
+                Ok(keys) => Arc::new(keys),
+                Err(error) => {
+                    errors.push(error);
+                    self.keys_of(&path).unwrap_or_default()
+                }
+            });
+            Door { path, keys }
+        });
+        let gate = Self::new(doors.collect());
+        (gate, errors)
+    }
+
+    fn keys_of(&self, path: &str) -> Option<Arc<Keys>> {
+        let mut doors = self.doors.iter();
+        doors.find(|door| door.path == path)?.keys.clone()
     }
 
     fn new(mut doors: Vec<Door>) -> Self {
@@ -117,6 +136,16 @@ impl Door {
             rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
         })
     }
+}
+
+/// The paths of a configuration, and the files of their keys.
+fn guarded(config: &Config) -> impl Iterator<Item = (String, Option<&Path>)> {
+    let channels = config.channels.iter().map(|channel| {
+        let path = format!("/live/{}/", channel.id);
+        (path, channel.sign_keys.as_deref())
+    });
+    let routes = config.routes.iter();
+    channels.chain(routes.map(|route| (route.path.clone(), route.sign_keys.as_deref())))
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> Result<Keys, GateError> {
@@ -279,12 +308,43 @@ mod tests {
         };
         file("/good", FILE.as_bytes());
         file("/bad", b"secret");
-        file("/long", &[b'#'; 20_000]);
+        file("/long", &vec![b'#'; 20_000]);
         let error = |path: &str| read(&disk, Path::new(path)).unwrap_err().to_string();
         assert!(read(&disk, Path::new("/good")).is_ok());
         assert_eq!(error("/none"), "cannot read the keys in /none");
         assert_eq!(error("/bad"), "cannot use the keys in /bad");
         assert!(error("/long").starts_with("/long is no file of keys"));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_read_again_go_on_and_new_paths_stay_shut() {
+        let disk = sim::Disk::new(1);
+        let file = disk.open(Path::new("/k"), Access::Create).expect("room");
+        file.write_at(FILE.as_bytes(), 0).expect("room");
+        let config = |path: &str| {
+            let text = format!(
+                "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
+                 [[route]]\npath = '{path}'\norigin = ['o']\nsign_keys = '/k'\n"
+            );
+            Config::parse(&text).expect("no mistakes").config
+        };
+        let gate = Gate::open(&config("/a/"), &disk).expect("a file of keys");
+        disk.remove(Path::new("/k")).expect("it is there");
+        assert!(Gate::open(&config("/a/"), &disk).is_err());
+        let grant = Grant {
+            path: "/",
+            scope: Scope::Folders(0),
+            end: END,
+            client: None,
+        };
+        let keys = Keys::parse(FILE).expect("a key");
+        let token = keys.sign(None, &grant).expect("a token").to_string();
+        for (path, verdict) in [("/a/", Ok(())), ("/b/", Err(Denied::UnknownKey))] {
+            let (gate, errors) = gate.reopen(&config(path), &disk);
+            assert_eq!(errors.len(), 1, "{path}");
+            let now = Wall::from_nanos(0);
+            assert_eq!(gate.check(path, Some(&token), HERE, now), verdict, "{path}");
+        }
     }
 
     proptest! {

@@ -109,8 +109,8 @@ pub enum KeyFileError {
     Empty,
 }
 
-/// Keys by their names. Never shown.
-#[derive(Debug)]
+/// Keys by their names. Never shown. The default has none, and opens nothing.
+#[derive(Debug, Default)]
 pub struct Keys(Vec<(String, hmac::Key)>);
 
 impl Keys {
@@ -317,9 +317,8 @@ mod tests {
 
     #[test]
     fn a_file_of_keys_that_is_wrong_is_refused_and_not_shown() {
-        let many: String = (0..=KEYS_MAX)
-            .map(|number| format!("k{number} 00112233445566778899aabbccddeeff\n"))
-            .collect();
+        let line = |number| format!("k{number} 00112233445566778899aabbccddeeff");
+        let many = (0..=KEYS_MAX).map(line).collect::<Vec<_>>().join("\n");
         for (text, error) in [
             ("", KeyFileError::Empty),
             ("# k1 00\n", KeyFileError::Empty),
