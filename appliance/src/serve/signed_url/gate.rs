@@ -65,7 +65,7 @@ impl Gate {
     pub fn open(config: &Config, disk: &dyn Disk) -> Result<Self, GateError> {
         let mut doors = Vec::new();
         for (path, file) in guarded(config) {
-            let keys = file.map(|file| read(disk, file)).transpose()?;
+            let keys = file.map(|file| Keys::read(disk, file)).transpose()?;
             let keys = keys.map(Arc::new);
             doors.push(Door { path, keys });
         }
@@ -79,7 +79,7 @@ impl Gate {
     pub fn reopen(&self, config: &Config, disk: &dyn Disk) -> (Self, Vec<GateError>) {
         let mut errors = Vec::new();
         let doors = guarded(config).map(|(path, file)| {
-            let keys = file.map(|file| match read(disk, file) {
+            let keys = file.map(|file| match Keys::read(disk, file) {
                 Ok(keys) => Arc::new(keys),
                 Err(error) => {
                     errors.push(error);
@@ -148,16 +148,23 @@ fn guarded(config: &Config) -> impl Iterator<Item = (String, Option<&Path>)> {
     channels.chain(routes.map(|route| (route.path.clone(), route.sign_keys.as_deref())))
 }
 
-fn read(disk: &dyn Disk, path: &Path) -> Result<Keys, GateError> {
-    let text = contents(disk, path).map_err(|source| GateError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let path = path.to_owned();
-    let Some(text) = text else {
-        return Err(GateError::TooLong { path });
-    };
-    Keys::parse(&String::from_utf8_lossy(&text)).map_err(|source| GateError::Keys { path, source })
+impl Keys {
+    /// Reads the file of keys at `path`. Blocks.
+    ///
+    /// # Errors
+    /// [`GateError`], which names the file and shows nothing of it.
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, GateError> {
+        let text = contents(disk, path).map_err(|source| GateError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        let Some(text) = text else {
+            return Err(GateError::TooLong { path });
+        };
+        let text = String::from_utf8_lossy(&text);
+        Self::parse(&text).map_err(|source| GateError::Keys { path, source })
+    }
 }
 
 /// All of a file; `None` if it is too long.
@@ -309,8 +316,8 @@ mod tests {
         file("/good", FILE.as_bytes());
         file("/bad", b"secret");
         file("/long", &vec![b'#'; 20_000]);
-        let error = |path: &str| read(&disk, Path::new(path)).unwrap_err().to_string();
-        assert!(read(&disk, Path::new("/good")).is_ok());
+        let error = |path: &str| Keys::read(&disk, Path::new(path)).unwrap_err().to_string();
+        assert!(Keys::read(&disk, Path::new("/good")).is_ok());
         assert_eq!(error("/none"), "cannot read the keys in /none");
         assert_eq!(error("/bad"), "cannot use the keys in /bad");
         assert!(error("/long").starts_with("/long is no file of keys"));

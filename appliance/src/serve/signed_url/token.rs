@@ -76,6 +76,25 @@ impl Display for Token {
     }
 }
 
+impl Token {
+    /// `url` with this token in it: in the query for one file, in the path for folders.
+    pub fn apply(&self, url: &Uri) -> String {
+        let (scheme, authority) = (url.scheme_str(), url.authority());
+        let origin = scheme.zip(authority);
+        let origin = origin.map_or_else(String::new, |(scheme, authority)| {
+            format!("{scheme}://{authority}")
+        });
+        let path = url.path_and_query().map_or("/", PathAndQuery::as_str);
+        match self.scope {
+            Scope::Folders(_) => format!("{origin}/{NAME}={self}{path}"),
+            Scope::File => {
+                let joint = if path.contains('?') { '&' } else { '?' };
+                format!("{origin}{path}{joint}{NAME}={self}")
+            }
+        }
+    }
+}
+
 /// Takes the token out of a URI: what is left of it, and the text of the token.
 ///
 /// The first token counts; all are taken out, with the path segment or parameter that held them.
