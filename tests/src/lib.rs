@@ -13,6 +13,7 @@ pub mod browser;
 pub mod daemon;
 pub mod ffmpeg;
 pub mod http;
+pub mod origin;
 mod own_network;
 mod poll;
 pub mod process;

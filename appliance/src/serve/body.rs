@@ -54,7 +54,21 @@ pub struct Body(Content);
 enum Content {
     Document(Bytes),
     Stored(Stored),
+    Chained(Box<dyn Chain>),
     Relayed(Relayed),
+}
+
+/// A body that goes through several others.
+pub(crate) trait Chain: Send {
+    /// The next bytes, in `form`; see [`Body::poll_chunk`].
+    fn poll_chunk(
+        &mut self,
+        context: &mut Context<'_>,
+        form: Form,
+    ) -> Poll<Option<Result<Chunk, BodyError>>>;
+
+    /// Bytes still to come.
+    fn bytes_left(&self) -> u64;
 }
 
 /// Trailer fields of it are dropped: nobody here asks for any (RFC 9110 §6.5.1).
@@ -107,6 +121,11 @@ impl Body {
         }))
     }
 
+    /// What `chain` gives, one body after the other.
+    pub(crate) fn chained(chain: impl Chain + 'static) -> Self {
+        Self(Content::Chained(Box::new(chain)))
+    }
+
     /// What `body` gives, passed on as it comes. An error of it breaks the connection visibly.
     ///
     /// Deadlines are the affair of `body`: nothing here waits less than for ever.
@@ -129,6 +148,7 @@ impl Body {
             Content::Document(bytes) if bytes.is_empty() => None,
             Content::Document(bytes) => Some(Ok(mem::take(bytes))),
             Content::Stored(stored) => return stored.poll_chunk(context, form),
+            Content::Chained(chain) => return chain.poll_chunk(context, form),
             Content::Relayed(relayed) => ready!(poll_data(relayed, context)),
         };
         Poll::Ready(bytes.map(|bytes| {
@@ -238,6 +258,7 @@ impl hyper::body::Body for Body {
         match &self.0 {
             Content::Document(bytes) => bytes.is_empty(),
             Content::Stored(stored) => stored.is_over(),
+            Content::Chained(chain) => chain.bytes_left() == 0,
             Content::Relayed(relayed) => relayed.is_end_stream(),
         }
     }
@@ -248,6 +269,7 @@ impl hyper::body::Body for Body {
             Content::Stored(stored) => stored
                 .bytes_left
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Content::Chained(chain) => SizeHint::with_exact(chain.bytes_left()),
             Content::Relayed(relayed) => relayed.size_hint(),
         }
     }
@@ -258,6 +280,7 @@ impl Debug for Body {
         match &self.0 {
             Content::Document(bytes) => write!(formatter, "Document({} bytes)", bytes.len()),
             Content::Stored(stored) => write!(formatter, "Stored({:?})", stored.bytes_left),
+            Content::Chained(chain) => write!(formatter, "Chained({:?})", chain.bytes_left()),
             Content::Relayed(_) => formatter.write_str("Relayed"),
         }
     }

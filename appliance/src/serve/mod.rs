@@ -27,6 +27,7 @@ mod thread;
 mod upload;
 mod wire;
 
+pub(crate) use body::{Chain, Form};
 pub use body::{Body, BodyError};
 pub use client::Client;
 pub use content::{Content, Settings};

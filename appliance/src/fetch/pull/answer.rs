@@ -178,7 +178,7 @@ impl Core {
         };
         self.names.stamp(&mut headers, &told);
         let bytes = found.object.bytes().or(found.head.length());
-        let mut response = Response::new(Body::stored(found.object.read(0..u64::MAX), bytes));
+        let mut response = Response::new(Body::stored(&found.object, 0..u64::MAX, bytes));
         *response.status_mut() = found.head.status();
         *response.headers_mut() = headers;
         response

@@ -33,6 +33,8 @@ shared_counters! {
         fills_mended,
         /// Bodies that the store did not take, for want of memory or because they were too long.
         fills_not_kept,
+        /// Long responses that changed at the origin while they were fetched slice by slice.
+        slices_changed,
         /// Responses passed on unstored because the memory of the store was short.
         not_stored_no_memory,
         /// Stored responses removed because an unsafe request succeeded.

@@ -2,23 +2,26 @@
 //! that began it does not slow down and cannot stop.
 //!
 //! ```text
-//! ask ──► head ─┬─ 304 ─────────► the stored head is made anew          ─► Arrived
-//!               ├─ may be stored ► object begun, body appended as it comes ─► Arrived
-//!               ├─ error ────────► nothing is shared but the failure     ─► Own
-//!               └─ anything else ► for whoever asked alone               ─► Own
+//! ask ──► head ─┬─ 304 ───────────► the stored head is made anew             ─► Arrived
+//!               ├─ may be stored ─► object begun, body appended as it comes  ─► Arrived
+//!               ├─ error ─────────► nothing is shared but the failure        ─► Own
+//!               └─ anything else ─► for whoever asked alone                  ─► Own
 //! ```
 //!
-//! Source: RFC 9111 §3 (storing), §4.3 (validation); RFC 5861.
+//! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use bytes::BytesMut;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, HeaderName, PRAGMA},
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, PRAGMA, RANGE,
+    },
 };
 use tokio::sync::oneshot;
 use weir_cache::{
-    Key, Writer,
+    Key, Object,
     rules::{Stored, Storing, conditional, freshened, storing},
 };
 
@@ -27,12 +30,17 @@ use super::{
     ask::{Reply, outgoing, strip_conditions},
     failure::Failure,
     flights::{State, Ticket},
-    kept::{Kept, Varies},
-    pour::Pour,
+    kept::{Kept, Sliced, Varies},
+    pour::{Extent, Pour},
     question::Question,
     shelf::Found,
+    slices::{Slices, is_sliced},
 };
-use crate::fetch::exchange::{Download, Framing};
+use crate::fetch::{
+    Class,
+    exchange::{Download, Framing},
+    playlist,
+};
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
@@ -42,6 +50,13 @@ pub(super) struct Arrival {
     pub(super) found: Found,
     /// The status that came back: 304 if the stored response was confirmed.
     pub(super) fwd_status: StatusCode,
+}
+
+impl Arrival {
+    /// What was found, or will be, after an answer of `fwd_status`.
+    pub(super) const fn new(found: Found, fwd_status: StatusCode) -> Self {
+        Self { found, fwd_status }
+    }
 }
 
 /// What comes of a fill, for the client that began it.
@@ -63,12 +78,28 @@ pub(super) struct Own {
     pub(super) reason: String,
 }
 
-impl Outcome {
-    fn own(reply: Reply, reason: String) -> Self {
-        Self::Own(Own {
-            response: reply.response,
-            reason,
-        })
+/// Which bytes an origin is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of them, whatever the client asked for: the rest will be wanted too.
+    Whole,
+    /// What the client asks for, on its conditions: nobody else waits for it.
+    AsAsked,
+    /// Those far from the beginning that the client asks for, and what lies around them: whoever
+    /// jumps there should not have to wait for all before it.
+    Around(Range<u64>),
+    /// So many from the end.
+    Last(u64),
+}
+
+impl Wanted {
+    fn range(&self) -> Option<HeaderValue> {
+        let range = match self {
+            Self::Whole | Self::AsAsked => return None,
+            Self::Around(range) => format!("bytes={}-{}", range.start, range.end - 1),
+            Self::Last(bytes) => format!("bytes=-{bytes}"),
+        };
+        HeaderValue::try_from(range).ok()
     }
 }
 
@@ -83,8 +114,15 @@ pub(super) struct Fill {
     pub(super) varies: Option<Arc<Varies>>,
     /// The flight that it leads, if it is not on its own.
     pub(super) ticket: Option<Ticket>,
-    /// Conditions and range of the client are left to the origin: nobody else waits for it.
-    pub(super) is_transparent: bool,
+    pub(super) wanted: Wanted,
+}
+
+/// What a reply becomes.
+enum Taken {
+    /// An object, which the pour fills.
+    Arrived(Arrival, Option<Pour>),
+    /// It is not stored, for this reason.
+    NotStored(Reply, String),
 }
 
 impl Fill {
@@ -97,7 +135,10 @@ impl Fill {
             drop(client.send(outcome));
         }
         if let Some(pour) = pour {
-            pour.run(&self.core, &self.question).await;
+            let (object, head) = (pour.object(), Arc::clone(pour.head()));
+            if pour.run(&self.core, &self.question).await {
+                self.look_into(&object, &head).await;
+            }
         }
     }
 
@@ -116,11 +157,26 @@ impl Fill {
                 None => Box::pin(self.answer_anew()).await,
             };
         }
-        if Failure::is_error(status) {
+        if Failure::is_error(status) && !self.is_kept_though_error(&reply) {
             self.tell(|| State::Failed(Failure::of_response(&reply.response)));
             return (Outcome::own(reply, "origin-error".to_owned()), None);
         }
-        self.take_in(reply)
+        match self.take_in(reply) {
+            Taken::Arrived(arrival, pour) => {
+                self.core.flights.forget_loner(arrival.found.object.key());
+                self.tell(|| State::Found(Box::new(arrival.clone())));
+                (Outcome::Arrived(arrival), pour)
+            }
+            Taken::NotStored(reply, reason) => {
+                self.tell(|| State::NotShared);
+                (Outcome::own(reply, reason), None)
+            }
+        }
+    }
+
+    /// Whether an error says of itself that it may be used again, and takes nobody's place.
+    fn is_kept_though_error(&self, reply: &Reply) -> bool {
+        self.base.is_none() && self.judge(reply).is_ok()
     }
 
     /// The 304 was about something else: what is stored is of no use, so the whole answer is
@@ -132,8 +188,11 @@ impl Fill {
 
     async fn ask(&self) -> Result<Reply, Failure> {
         let mut headers = self.question.headers.clone();
-        if !self.is_transparent {
+        if self.wanted != Wanted::AsAsked {
             strip_conditions(&mut headers);
+        }
+        if let Some(range) = self.wanted.range() {
+            headers.insert(RANGE, range);
         }
         if let Some(base) = &self.base {
             conditional(&base.head, &mut headers);
@@ -151,72 +210,126 @@ impl Fill {
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
         self.core.counters.confirmed.add(1);
-        let arrival = Arrival {
-            found,
-            fwd_status: StatusCode::NOT_MODIFIED,
-        };
+        let arrival = Arrival::new(found, StatusCode::NOT_MODIFIED);
         self.tell(|| State::Found(Box::new(arrival.clone())));
         Some(arrival)
     }
 
     /// Stores the answer, if it may be.
-    fn take_in(&mut self, reply: Reply) -> (Outcome, Option<Pour>) {
-        match self.begin(&reply) {
-            Ok((writer, arrival)) => {
-                self.core.flights.forget_loner(writer.object().key());
-                self.tell(|| State::Found(Box::new(arrival.clone())));
-                let pour = Pour::new(writer, reply, Arc::clone(&arrival.found.head));
-                (Outcome::Arrived(arrival), Some(pour))
-            }
-            Err(reason) => {
-                self.tell(|| State::NotShared);
-                (Outcome::own(reply, reason), None)
-            }
+    fn take_in(&mut self, reply: Reply) -> Taken {
+        match self.judge(&reply) {
+            Ok(head) => self.begin(reply, head),
+            Err(reason) => Taken::NotStored(reply, reason),
         }
     }
 
-    /// Begins an object for the answer, or says why it is not stored.
-    fn begin(&mut self, reply: &Reply) -> Result<(Writer, Arrival), String> {
+    /// The head under which the answer may be stored, or why it may not.
+    fn judge(&self, reply: &Reply) -> Result<Stored, String> {
         let (asked, response) = (self.question.asked(), &reply.response);
         let (status, headers) = (response.status(), response.headers());
         let policy = self.question.policy(&self.core.outlines, headers);
-        match storing(&policy, asked, status, headers) {
-            Storing::Yes => {}
-            Storing::No(reason) => {
+        if let Storing::No(reason) = storing(&policy, asked, status, headers) {
+            if matches!(self.wanted, Wanted::Whole) {
                 let now = self.core.clock.monotonic();
                 self.core.flights.note_loner(&self.question.store_key, now);
-                return Err(reason.to_string());
             }
+            return Err(reason.to_string());
+        }
+        if self.wanted == Wanted::AsAsked && status == StatusCode::PARTIAL_CONTENT {
+            return Err("part".to_owned());
         }
         if response.body().framing() == Framing::Close {
             // Its end cannot be told from a break.
             return Err("close-delimited".to_owned());
         }
-        let store = self.core.shelf.store();
-        if store.is_short_of_memory() {
+        if self.core.shelf.store().is_short_of_memory() {
             self.core.counters.not_stored_no_memory.add(1);
             return Err("no-memory".to_owned());
         }
-        let head = Stored::new(
-            asked,
-            status,
-            headers,
-            reply.requested_at,
-            reply.received_at,
-        );
-        let key = self.key_of(&head).ok_or("vary")?;
-        let head = Arc::new(head);
+        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
+        Ok(Stored::new(asked, status, headers, requested_at, received_at))
+    }
+
+    /// Begins an object for the answer, or the first of several.
+    fn begin(&mut self, reply: Reply, head: Stored) -> Taken {
+        let Some(key) = self.key_of(&head) else {
+            return Taken::NotStored(reply, "vary".to_owned());
+        };
+        let slice_bytes = self.question.route.slice_bytes;
+        if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
+            return self.begin_slices(reply, &key, head, slice_bytes);
+        }
+        if head.length().is_some_and(|length| length > self.core.object_bytes_max) {
+            return Taken::NotStored(reply, "too-long".to_owned());
+        }
+        let (status, head) = (head.status(), Arc::new(head));
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
-        let writer = self.core.shelf.store().begin(&key, class, metadata);
-        let writer = writer.map_err(|_full| "no-memory")?;
+        let Ok(writer) = self.core.shelf.store().begin(&key, class, metadata) else {
+            return Taken::NotStored(reply, "no-memory".to_owned());
+        };
         let found = Found {
             object: writer.object(),
-            head,
+            head: Arc::clone(&head),
             sliced: None,
         };
-        let fwd_status = status;
-        Ok((writer, Arrival { found, fwd_status }))
+        let extent = Extent::of_response(&head);
+        let pour = Pour::new(writer, reply, head, extent);
+        Taken::Arrived(Arrival::new(found, status), Some(pour))
+    }
+
+    /// Stores the head of a response that lies in slices, and has the one that came poured.
+    fn begin_slices(&self, reply: Reply, key: &Key, head: Stored, slice_bytes: u32) -> Taken {
+        let status = head.status();
+        let position = head.part().map_or(0, |part| part.first);
+        let head = Arc::new(self.whole(head));
+        let sliced = Arc::new(Sliced { slice_bytes, head });
+        let metadata = Kept::Sliced(Arc::clone(&sliced)).encode();
+        let class = self.question.route.class;
+        let writer = self.core.shelf.store().begin(key, class, metadata);
+        let committed = writer.and_then(|writer| {
+            let object = writer.object();
+            writer.commit().map(|_pin| object)
+        });
+        let Ok(object) = committed else {
+            return Taken::NotStored(reply, "no-memory".to_owned());
+        };
+        let found = Found {
+            object,
+            head: Arc::clone(&sliced.head),
+            sliced: Some(sliced),
+        };
+        let slices = Slices::of(&self.core, &self.question, &found);
+        let pour = slices.and_then(|slices| slices.pour(position, reply));
+        Taken::Arrived(Arrival::new(found, status), pour)
+    }
+
+    /// The head of the whole of which a part has come.
+    fn whole(&self, head: Stored) -> Stored {
+        let Some(length) = head.part().and_then(|part| part.complete) else {
+            return head;
+        };
+        let mut headers = head.headers().clone();
+        headers.remove(CONTENT_RANGE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        let (requested_at, received_at) = (head.requested_at(), head.received_at());
+        let asked = self.question.asked();
+        Stored::new(asked, StatusCode::OK, &headers, requested_at, received_at)
+    }
+
+    /// Reads what a list promises, so that its lifetime is known.
+    async fn look_into(&self, object: &Object, head: &Stored) {
+        let class = Class::of(self.question.uri.path(), Some(head.headers()));
+        let is_short = object.bytes().is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
+        if !class.is_list() || !is_short || head.status() != StatusCode::OK {
+            return;
+        }
+        let mut reader = object.read_copy(0..u64::MAX);
+        let mut body = BytesMut::new();
+        while let Ok(Some(chunk)) = reader.next().await {
+            body.extend_from_slice(&chunk.bytes);
+        }
+        self.core.outlines.note(&self.question.store_key, &body);
     }
 
     /// Where a response with `head` is stored.
@@ -241,7 +354,16 @@ impl Fill {
     }
 }
 
-/// Whether a response with the fields `headers` allows less than `head` did.
+impl Outcome {
+    fn own(reply: Reply, reason: String) -> Self {
+        Self::Own(Own {
+            response: reply.response,
+            reason,
+        })
+    }
+}
+
+/// Whether a response with the fields `headers` may allow less than `head` did.
 ///
 /// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
 /// come back.

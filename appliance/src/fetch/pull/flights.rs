@@ -143,6 +143,11 @@ impl Flights {
 }
 
 impl Ticket {
+    /// The flight, as those see it who follow.
+    pub(super) fn follow(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
     /// Tells all who follow.
     pub(super) fn tell(&self, state: State) {
         self.state.send_replace(state);

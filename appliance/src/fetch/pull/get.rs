@@ -16,7 +16,7 @@ use super::{
     Core,
     answer::Told,
     failure::Failure,
-    fill::{Arrival, Fill, Outcome, Own},
+    fill::{Arrival, Fill, Outcome, Own, Wanted},
     flights::{Boarding, State, Ticket},
     question::Question,
     shelf::{Found, Place},
@@ -171,8 +171,14 @@ impl Core {
         need: Need,
         ticket: Option<Ticket>,
     ) -> Response<Body> {
+        let is_alone = ticket.is_none() && need.place.found.is_none();
+        let wanted = if is_alone {
+            Wanted::AsAsked
+        } else {
+            question.wanted()
+        };
         let fill = Fill {
-            is_transparent: ticket.is_none() && need.place.found.is_none(),
+            wanted,
             core: Arc::clone(self),
             question: Arc::clone(&question),
             base: need.place.found.clone(),
@@ -292,7 +298,7 @@ impl Core {
             base: place.found,
             varies: place.varies,
             ticket: Some(ticket),
-            is_transparent: false,
+            wanted: Wanted::Whole,
         };
         tokio::spawn(validate(fill, permit));
     }

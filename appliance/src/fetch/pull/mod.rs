@@ -15,6 +15,7 @@
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
 //! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
+//! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer` | what the client is told |
 //!
@@ -39,6 +40,7 @@ mod question;
 mod relay;
 mod routes;
 mod shelf;
+mod slices;
 
 use std::sync::Arc;
 

@@ -7,23 +7,24 @@
 //!
 //! Source: RFC 9110 §13.1.5 (If-Range), §14 (ranges), §15.3.7.3 (combining parts).
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
-    header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE},
+    header::{CONTENT_RANGE, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE},
 };
 use tracing::debug;
 use weir_cache::{
-    Writer,
+    Object, Writer,
     rules::{ContentRange, Stored, combinable},
 };
 
 use super::{
     Core,
     ask::{Reply, outgoing, strip_conditions},
+    flights::Ticket,
     question::Question,
 };
 use crate::fetch::{Endpoint, exchange::Download};
@@ -31,8 +32,41 @@ use crate::fetch::{Endpoint, exchange::Download};
 /// Longest wait for memory for the next bytes.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
 
-/// Times that one body is mended: as often as a route has tiers, and once more.
+/// Times that one body is mended: as often as a route may sensibly have tiers.
 const MENDS_MAX: usize = 4;
+
+/// How long before the response something must have changed last, so that a second change in the
+/// same second cannot have gone unnoticed, whatever the clocks (RFC 9110 §8.8.2.2).
+const MODIFIED_BEFORE_MIN: Duration = Duration::from_mins(1);
+
+/// Which bytes of the representation an object has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    first: u64,
+    /// Where it ends, if that is known.
+    end: Option<u64>,
+}
+
+impl Extent {
+    /// These bytes.
+    pub(super) const fn of(range: Range<u64>) -> Self {
+        Self {
+            first: range.start,
+            end: Some(range.end),
+        }
+    }
+
+    /// The bytes of a response with `head`.
+    pub(super) fn of_response(head: &Stored) -> Self {
+        match head.part() {
+            Some(part) => Self::of(part.first..part.last.saturating_add(1)),
+            None => Self {
+                first: 0,
+                end: head.length(),
+            },
+        }
+    }
+}
 
 /// A body that comes into the store.
 #[derive(Debug)]
@@ -40,9 +74,13 @@ pub(super) struct Pour {
     writer: Writer,
     body: Download,
     head: Arc<Stored>,
-    received_bytes: u64,
+    extent: Extent,
+    /// Where in the representation the next byte belongs.
+    position: u64,
     /// Who sends it, and who broke it off before.
     endpoints: Vec<Arc<Endpoint>>,
+    /// The flight that lasts as long as this.
+    ticket: Option<Ticket>,
 }
 
 /// Why a body does not become an object.
@@ -55,27 +93,50 @@ enum Broken {
 }
 
 impl Pour {
-    /// The body of `reply` goes to `writer`; `head` is what the object was begun with.
-    pub(super) fn new(writer: Writer, reply: Reply, head: Arc<Stored>) -> Self {
+    /// The bytes of `extent`, which the body of `reply` begins with, go to `writer`; `head` is what
+    /// the object was begun with.
+    pub(super) fn new(writer: Writer, reply: Reply, head: Arc<Stored>, extent: Extent) -> Self {
         Self {
             writer,
             body: reply.response.into_body(),
             head,
-            received_bytes: 0,
+            position: extent.first,
+            extent,
             endpoints: vec![reply.endpoint],
+            ticket: None,
         }
     }
 
-    /// Takes in all of the body, or gives the object up.
-    pub(super) async fn run(mut self, core: &Core, question: &Question) {
+    /// What it fills.
+    pub(super) fn object(&self) -> Object {
+        self.writer.object()
+    }
+
+    /// The head of what it fills.
+    pub(super) const fn head(&self) -> &Arc<Stored> {
+        &self.head
+    }
+
+    /// Has a flight last as long as this.
+    pub(super) fn holding(self, ticket: Ticket) -> Self {
+        let ticket = Some(ticket);
+        Self { ticket, ..self }
+    }
+
+    /// Takes in all of the extent, or gives the object up. Tells whether it is whole.
+    pub(super) async fn run(mut self, core: &Core, question: &Question) -> bool {
         let outcome = self.take_all(core, question).await;
         let counters = &core.counters;
         match outcome {
-            Ok(()) if self.writer.commit().is_ok() => counters.fills_completed.add(1),
+            Ok(()) if self.writer.commit().is_ok() => {
+                counters.fills_completed.add(1);
+                return true;
+            }
             Ok(()) | Err(Broken::Store) => counters.fills_not_kept.add(1),
             // Dropping the writer gives the object up.
             Err(Broken::Origin) => counters.fills_broken.add(1),
         }
+        false
     }
 
     async fn take_all(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
@@ -85,42 +146,38 @@ impl Pour {
                 Err(Broken::Origin) if mends_left > 0 => mends_left -= 1,
                 outcome => return outcome,
             }
-            let bytes = self.received_bytes;
-            debug!(uri = %question.uri, bytes, "a body broke off and is asked for again");
+            let position = self.position;
+            debug!(uri = %question.uri, position, "a body broke off and is asked for again");
             self.body = self.rest(core, question).await.ok_or(Broken::Origin)?;
             core.counters.fills_mended.add(1);
         }
     }
 
-    /// Takes in what comes until it ends or breaks.
+    /// Takes in what comes until the extent is whole, or the body breaks.
     async fn take(&mut self, core: &Core) -> Result<(), Broken> {
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|_broken| Broken::Origin)?;
-            // Trailer fields are dropped.
-            let Ok(bytes) = frame.into_data() else {
-                continue;
+        while self.extent.end.is_none_or(|end| self.position < end) {
+            let Some(frame) = self.body.frame().await else {
+                // What was announced has come, or there was nothing to announce.
+                let is_short = self.extent.end.is_some();
+                return if is_short { Err(Broken::Origin) } else { Ok(()) };
             };
-            self.append(core, bytes).await?;
+            let frame = frame.map_err(|_broken| Broken::Origin)?;
+            if let Ok(bytes) = frame.into_data() {
+                self.append(core, bytes).await?;
+            }
         }
-        let is_short = self
-            .head
-            .length()
-            .is_some_and(|length| self.received_bytes < length);
-        if is_short {
-            Err(Broken::Origin)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
-    async fn append(&mut self, core: &Core, bytes: Bytes) -> Result<(), Broken> {
-        self.received_bytes += bytes.len() as u64;
+    async fn append(&mut self, core: &Core, mut bytes: Bytes) -> Result<(), Broken> {
         core.counters.bytes_received.add(bytes.len() as u64);
-        let is_long = match self.head.length() {
-            Some(length) => self.received_bytes > length,
-            None => self.received_bytes > core.object_bytes_max,
-        };
-        if is_long {
+        if let Some(end) = self.extent.end {
+            // What is beyond belongs to the next slice.
+            let left = usize::try_from(end - self.position).unwrap_or(usize::MAX);
+            bytes.truncate(left);
+        }
+        self.position += bytes.len() as u64;
+        if self.position - self.extent.first > core.object_bytes_max {
             return Err(Broken::Store);
         }
         let appended = self.writer.append_within(bytes, MEMORY_WAIT).await;
@@ -140,12 +197,14 @@ impl Pour {
     /// The fields of the request for what is missing; `None` if nothing could tell that it is of
     /// the same representation.
     fn headers(&self, question: &Question) -> Option<HeaderMap> {
-        let validator = strong_validator(&self.head)?;
         let mut headers = question.headers.clone();
         strip_conditions(&mut headers);
-        let range = format!("bytes={}-", self.received_bytes);
+        let range = match self.extent.end {
+            Some(end) => format!("bytes={}-{}", self.position, end - 1),
+            None => format!("bytes={}-", self.position),
+        };
         headers.insert(RANGE, HeaderValue::try_from(range).ok()?);
-        headers.insert(IF_RANGE, validator);
+        headers.insert(IF_RANGE, strong_validator(&self.head)?);
         Some(headers)
     }
 
@@ -153,20 +212,36 @@ impl Pour {
         let headers = response.headers();
         let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
         let Some(part) = part else { return false };
-        let length = self.head.length();
-        let is_whole =
-            part.complete == Some(part.last + 1) && (length.is_none() || part.complete == length);
-        let now = self.head.received_at();
-        let head = Stored::new(question.asked(), response.status(), headers, now, now);
+        let at = self.head.received_at();
+        let head = Stored::new(question.asked(), response.status(), headers, at, at);
+        let end = part.last.checked_add(1);
+        let (length, is_to_end) = (self.head.length(), part.complete == end);
         response.status() == StatusCode::PARTIAL_CONTENT
-            && part.first == self.received_bytes
-            && is_whole
-            && combinable(&self.head, &head)
+            && part.first == self.position
+            && (self.extent.end == end || self.extent.end.is_none() && is_to_end)
+            && (length.is_none() || part.complete == length)
+            && is_same(&self.head, &head)
     }
 }
 
-/// What tells one representation from all others of its URI, byte by byte (RFC 9110 §8.8.1).
+/// What tells one representation from all others of its URI, byte by byte (RFC 9110 §8.8.1), as it
+/// stands in If-Range: a strong entity tag, or a Last-Modified that is old enough where there is no
+/// entity tag.
 pub(super) fn strong_validator(head: &Stored) -> Option<HeaderValue> {
-    let etag = head.headers().get(ETAG)?;
-    etag.as_bytes().starts_with(b"\"").then(|| etag.clone())
+    if let Some(etag) = head.etag() {
+        return etag.as_bytes().starts_with(b"\"").then(|| etag.clone());
+    }
+    let modified = head.last_modified()?;
+    let age = head.received_at().since(modified);
+    let value = head.headers().get(LAST_MODIFIED)?;
+    (age >= MODIFIED_BEFORE_MIN).then(|| value.clone())
+}
+
+/// Whether two responses are of one representation, so that their bytes can be put together.
+pub(super) fn is_same(one: &Stored, other: &Stored) -> bool {
+    let is_untagged = one.etag().is_none() && other.etag().is_none();
+    let has_same_time = strong_validator(one).is_some()
+        && one.last_modified() == other.last_modified()
+        && one.length() == other.length();
+    combinable(one, other) || is_untagged && has_same_time
 }

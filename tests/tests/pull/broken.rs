@@ -1,0 +1,168 @@
+//! Origins that break off, lie, or are gone.
+
+use weir_tests::{
+    http,
+    origin::{Gate, Origin, Reply, Seen},
+};
+
+use crate::rig::{Result, ask, content, edge, get};
+
+const BYTES: usize = 300_000;
+const ETAG: (&str, &str) = ("ETag", "\"one\"");
+const FRESH: (&str, &str) = ("Cache-Control", "max-age=60");
+
+/// Half of `body` under a head that promises all of it, and then the end.
+fn half(body: &[u8], fields: &[(&str, &str)]) -> Reply {
+    let length = body.len().to_string();
+    let fields = [fields, &[("Content-Length", length.as_str())]].concat();
+    Reply::head(200, &fields).send(&body[..body.len() / 2]).close()
+}
+
+/// What is asked for of `body`.
+fn rest(seen: &Seen, body: &[u8], etag: &str) -> Reply {
+    let Some((first, last)) = seen.range() else {
+        return Reply::new(200, &[("ETag", etag), FRESH], body);
+    };
+    let last = last.unwrap_or(body.len() - 1).min(body.len() - 1);
+    let range = format!("bytes {first}-{last}/{}", body.len());
+    let fields = [("ETag", etag), FRESH, ("Content-Range", range.as_str())];
+    Reply::new(206, &fields, &body[first..=last])
+}
+
+#[test]
+fn what_breaks_off_is_taken_up_by_the_next_origin_and_nobody_notices() -> Result {
+    let body = content(BYTES);
+    let (one, other) = (body.clone(), body.clone());
+    let first = Origin::start(move |_| half(&one, &[ETAG, FRESH]));
+    let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
+    let edge = edge(&[&first, &second]);
+    let response = get(&edge, "/a.bin")?;
+    assert!(response.body == body);
+    let seen = second.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].field("range"), Some("bytes=150000-299999"));
+    assert_eq!(seen[0].field("if-range"), Some("\"one\""));
+    let again = get(&edge, "/a.bin")?;
+    assert_eq!(again.field("x-cache"), Some("HIT from box"));
+    assert!(again.body == body);
+    Ok(())
+}
+
+#[test]
+fn the_rest_of_another_representation_is_not_put_behind_the_beginning_of_this_one() -> Result {
+    let body = content(BYTES);
+    let (one, other) = (body.clone(), vec![7; BYTES]);
+    let first = Origin::start(move |_| half(&one, &[ETAG, FRESH]));
+    let second = Origin::start(move |seen| rest(seen, &other, "\"two\""));
+    let edge = edge(&[&first, &second]);
+    get(&edge, "/a.bin").expect_err("the body cannot be completed");
+    assert_eq!(second.seen().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_completed_breaks_visibly_and_is_not_kept() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    // Without a validator nobody could tell what the rest belongs to.
+    let origin = Origin::start(move |_| half(&sent, &[FRESH]));
+    let edge = edge(&[&origin]);
+    get(&edge, "/a.bin").expect_err("the body cannot be completed");
+    get(&edge, "/a.bin").expect_err("nothing was kept");
+    assert_eq!(origin.seen().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn chunks_that_end_without_the_last_one_are_no_whole_body() -> Result {
+    let origin = Origin::start(|_| {
+        let fields = [FRESH, ("Transfer-Encoding", "chunked")];
+        Reply::head(200, &fields).send("5\r\nhello\r\n").close()
+    });
+    let edge = edge(&[&origin]);
+    get(&edge, "/a").expect_err("the body cannot be completed");
+    get(&edge, "/a").expect_err("nothing was kept");
+    assert_eq!(origin.seen().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_body_that_ends_with_its_connection_is_passed_on_but_not_kept() -> Result {
+    let origin = Origin::start(|_| Reply::head(200, &[FRESH]).send("hello").close());
+    let edge = edge(&[&origin]);
+    for _ in 0..2 {
+        let response = get(&edge, "/a")?;
+        assert_eq!(response.text(), "hello");
+        let status = response.field("cache-status").unwrap_or("");
+        assert!(status.ends_with("detail=close-delimited"), "{status}");
+    }
+    assert_eq!(origin.seen().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn an_origin_that_ends_in_the_middle_is_replaced_while_clients_read_along() -> Result {
+    let body = content(BYTES);
+    let (one, other, gate) = (body.clone(), body.clone(), Gate::default());
+    let door = gate.clone();
+    let first = Origin::start(move |_| {
+        let length = BYTES.to_string();
+        let fields = [ETAG, FRESH, ("Content-Length", length.as_str())];
+        Reply::head(200, &fields).send(&one[..BYTES / 2]).wait(&door).close()
+    });
+    let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
+    let edge = edge(&[&first, &second]);
+    let url = edge.data("/a.bin");
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            let url = url.clone();
+            std::thread::spawn(move || http::get(&url))
+        })
+        .collect();
+    first.wait_for(1);
+    first.go_down();
+    gate.open();
+    for client in clients {
+        assert!(client.join().expect("no panic")?.body == body);
+    }
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn a_range_is_served_out_of_what_still_comes() -> Result {
+    let body = content(BYTES);
+    let (sent, gate) = (body.clone(), Gate::default());
+    let door = gate.clone();
+    let origin = Origin::start(move |_| {
+        let length = BYTES.to_string();
+        let fields = [ETAG, FRESH, ("Content-Length", length.as_str())];
+        let (first, last) = sent.split_at(BYTES / 2);
+        Reply::head(200, &fields).send(first).wait(&door).send(last)
+    });
+    let edge = edge(&[&origin]);
+    let part = ask(&edge, "/a.bin", &[("Range", "bytes=1000-1999")])?;
+    assert_eq!(part.status, 206);
+    assert_eq!(part.field("content-range"), Some("bytes 1000-1999/300000"));
+    assert!(part.body == body[1000..2000]);
+    gate.open();
+    let last = ask(&edge, "/a.bin", &[("Range", "bytes=299990-")])?;
+    assert!(last.body == body[299_990..]);
+    // The origin was asked for all of it, once.
+    assert_eq!(origin.seen().len(), 1);
+    assert_eq!(origin.seen()[0].field("range"), None);
+    Ok(())
+}
+
+#[test]
+fn without_any_origin_the_answer_is_an_honest_error() -> Result {
+    let origin = Origin::start(|_| Reply::none());
+    let edge = edge(&[&origin]);
+    origin.go_down();
+    let response = get(&edge, "/a")?;
+    assert_eq!(response.status, 502);
+    let retry_after = response.field("retry-after").unwrap_or("");
+    assert!(retry_after.parse::<u32>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!(response.field("cache-control"), Some("no-store"));
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Many who want the same at once.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+use weir_tests::{
+    http,
+    origin::{Gate, Origin, Reply},
+    wait::until,
+};
+
+use crate::rig::{Result, content, edge, get};
+
+/// 10,000 with `WEIR_LONG` set for the build.
+const CLIENTS: usize = if option_env!("WEIR_LONG").is_some() {
+    10_000
+} else {
+    1_000
+};
+
+const BYTES: usize = 400_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reads until so many bytes have come.
+async fn read(stream: &mut TcpStream, bytes: usize) -> Result<Vec<u8>> {
+    let mut read = Vec::with_capacity(bytes);
+    let mut room = vec![0; 16 * 1024];
+    while read.len() < bytes {
+        match timeout(PATIENCE, stream.read(&mut room)).await?? {
+            0 => break,
+            count => read.extend_from_slice(&room[..count]),
+        }
+    }
+    Ok(read)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_reaches_the_origin_and_all_read_along_before_it_is_whole() -> Result {
+    let (body, rest) = (content(BYTES), Gate::default());
+    let (sent, gate) = (body.clone(), rest.clone());
+    let origin = Origin::start(move |_| {
+        let length = BYTES.to_string();
+        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let (first, last) = sent.split_at(BYTES / 2);
+        Reply::head(200, &fields).send(first).wait(&gate).send(last)
+    });
+    let edge = edge(&[&origin]);
+    let url = edge.data("/new.bin");
+    let address = url.trim_start_matches("http://").trim_end_matches("/new.bin").to_owned();
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let address = address.clone();
+        clients.spawn(async move {
+            let mut stream = TcpStream::connect(&address).await?;
+            let request = "GET /new.bin HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).await?;
+            let begun = read(&mut stream, 1_000).await?;
+            Result::Ok((stream, begun))
+        });
+    }
+    let mut reading = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        let (stream, begun) = client??;
+        assert!(begun.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        reading.push((stream, begun));
+    }
+    // All have begun, and the origin has not ended.
+    assert_eq!(reading.len(), CLIENTS);
+    rest.open();
+    for (mut stream, mut bytes) in reading {
+        bytes.append(&mut read(&mut stream, usize::MAX).await?);
+        let response = http::parse(&bytes, false)?;
+        assert!(response.body == body, "{} bytes", response.body.len());
+    }
+    assert_eq!(origin.seen().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn an_answer_for_one_client_is_not_given_to_those_who_waited() -> Result {
+    let gate = Gate::default();
+    let door = gate.clone();
+    let origin = Origin::start(move |seen| {
+        let reply = Reply::default().wait(&door);
+        let body = seen.field("client").unwrap_or("?").to_owned();
+        let length = body.len().to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: {length}");
+        reply.send(format!("{head}\r\n\r\n{body}"))
+    });
+    let edge = edge(&[&origin]);
+    let url = edge.data("/mine");
+    let asking: Vec<_> = ["one", "two", "three"]
+        .map(|client| {
+            let url = url.clone();
+            std::thread::spawn(move || http::request("GET", &url, &[("Client", client)], b""))
+        })
+        .into();
+    origin.wait_for(1);
+    gate.open();
+    let mut bodies = Vec::new();
+    for client in asking {
+        let response = client.join().expect("no panic")?;
+        assert_eq!(response.field("x-cache"), Some("MISS from box"));
+        bodies.push(response.text());
+    }
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["one", "three", "two"]);
+    assert_eq!(origin.seen().len(), 3);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_leaves_early_does_not_stop_the_fill() -> Result {
+    let (body, rest) = (content(BYTES), Gate::default());
+    let (sent, gate) = (body.clone(), rest.clone());
+    let origin = Origin::start(move |_| {
+        let length = BYTES.to_string();
+        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let (first, last) = sent.split_at(BYTES / 2);
+        Reply::head(200, &fields).send(first).wait(&gate).send(last)
+    });
+    let edge = edge(&[&origin]);
+    leave_early(&edge.data(""))?;
+    rest.open();
+    until("a hit", PATIENCE, || {
+        let response = get(&edge, "/a.bin").ok()?;
+        (response.field("x-cache") == Some("HIT from box")).then_some(())
+    });
+    assert!(get(&edge, "/a.bin")?.body == body);
+    assert_eq!(origin.seen().len(), 1);
+    Ok(())
+}
+
+/// Asks for `/a.bin` and goes as soon as something of it has come.
+fn leave_early(url: &str) -> Result {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://"))?;
+    stream.write_all(b"GET /a.bin HTTP/1.1\r\nHost: edge\r\n\r\n")?;
+    stream.read_exact(&mut [0; 1_000])?;
+    Ok(())
+}
+
+#[test]
+fn a_slow_client_does_not_slow_the_others() -> Result {
+    // More than sockets hold.
+    let body = content(8 << 20);
+    let sent = body.clone();
+    let origin = Origin::start(move |_| Reply::new(200, &[("Cache-Control", "max-age=60")], &sent));
+    let edge = edge(&[&origin]);
+    let url = edge.data("");
+    let mut slow = std::net::TcpStream::connect(url.trim_start_matches("http://"))?;
+    std::io::Write::write_all(&mut slow, b"GET /a.bin HTTP/1.1\r\nHost: edge\r\n\r\n")?;
+    origin.wait_for(1);
+    // The first one takes nothing, and all the same:
+    let response = get(&edge, "/a.bin")?;
+    assert!(response.body == body);
+    assert_eq!(origin.seen().len(), 1);
+    drop(slow);
+    Ok(())
+}

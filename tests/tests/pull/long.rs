@@ -1,0 +1,106 @@
+//! What is too long to be fetched as a whole.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use weir_tests::origin::{Origin, Reply, Seen};
+
+use crate::rig::{Result, ask, content, edge_with, get};
+
+const SLICE: usize = 256 << 10;
+const BYTES: usize = 5 * SLICE + 1_234;
+const KEYS: &str = "slice = \"256KiB\"";
+
+/// Answers ranges of `body`, as long as If-Range allows it.
+fn serve(seen: &Seen, body: &[u8], etag: &str) -> Reply {
+    let fields = [
+        ("ETag", etag),
+        ("Cache-Control", "max-age=60"),
+        ("Accept-Ranges", "bytes"),
+    ];
+    let is_current = seen.field("if-range").is_none_or(|condition| condition == etag);
+    let Some((first, last)) = seen.range().filter(|_| is_current) else {
+        return Reply::new(200, &fields, body);
+    };
+    let last = last.unwrap_or(body.len() - 1).min(body.len() - 1);
+    let range = format!("bytes {first}-{last}/{}", body.len());
+    let fields = [&fields[..], &[("Content-Range", range.as_str())]].concat();
+    Reply::new(206, &fields, &body[first..=last])
+}
+
+#[test]
+fn a_long_film_is_read_whole_though_it_lies_in_slices() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
+    let edge = edge_with(&[&origin], KEYS);
+    let first = get(&edge, "/film.mp4")?;
+    assert!(first.body == body);
+    let asked = origin.seen().len();
+    let second = get(&edge, "/film.mp4")?;
+    assert!(second.body == body);
+    assert_eq!(second.field("x-cache"), Some("HIT from box"));
+    assert_eq!(second.field("content-length"), Some(BYTES.to_string().as_str()));
+    assert_eq!(origin.seen().len(), asked, "all slices are stored");
+    for seen in &origin.seen()[1..] {
+        assert_eq!(seen.field("if-range"), Some("\"film\""));
+    }
+    Ok(())
+}
+
+#[test]
+fn whoever_jumps_to_the_end_does_not_wait_for_the_beginning() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
+    let edge = edge_with(&[&origin], KEYS);
+    let from = BYTES - 2_000;
+    let part = ask(&edge, "/film.mp4", &[("Range", &format!("bytes={from}-"))])?;
+    assert_eq!(part.status, 206);
+    assert_eq!(
+        part.field("content-range"),
+        Some(format!("bytes {from}-{}/{BYTES}", BYTES - 1).as_str())
+    );
+    assert!(part.body == body[from..]);
+    for seen in origin.seen() {
+        assert!(seen.range().is_some_and(|(first, _)| first >= 4 * SLICE), "{seen:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_range_over_a_seam_is_put_together() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
+    let edge = edge_with(&[&origin], KEYS);
+    let (first, last) = (SLICE - 100, 3 * SLICE + 100);
+    let part = ask(&edge, "/film.mp4", &[("Range", &format!("bytes={first}-{last}"))])?;
+    assert_eq!(part.status, 206);
+    assert!(part.body == body[first..=last]);
+    Ok(())
+}
+
+#[test]
+fn a_film_that_changes_in_the_middle_breaks_visibly_and_then_is_the_new_one() -> Result {
+    let (old, new) = (content(BYTES), vec![9; BYTES]);
+    let has_changed = Arc::new(AtomicBool::new(false));
+    let change = Arc::clone(&has_changed);
+    let sent = (old.clone(), new.clone());
+    let origin = Origin::start(move |seen| {
+        if change.load(Ordering::SeqCst) {
+            serve(seen, &sent.1, "\"new\"")
+        } else {
+            serve(seen, &sent.0, "\"old\"")
+        }
+    });
+    let edge = edge_with(&[&origin], KEYS);
+    // The first slices of the old one are stored.
+    assert!(ask(&edge, "/film.mp4", &[("Range", "bytes=0-9")])?.body == old[..10]);
+    has_changed.store(true, Ordering::SeqCst);
+    get(&edge, "/film.mp4").expect_err("half of it is another one");
+    assert!(get(&edge, "/film.mp4")?.body == new);
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What is stored, and stale.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use weir_tests::{
+    origin::{Gate, Origin, Reply},
+    wait::until,
+};
+
+use crate::rig::{Result, ask, edge, edge_with, get};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Stale at once, and what may be done with it then.
+const fn stale(cache_control: &'static str) -> [(&'static str, &'static str); 3] {
+    [
+        ("Cache-Control", cache_control),
+        ("Age", "100"),
+        ("ETag", "\"one\""),
+    ]
+}
+
+#[test]
+fn all_origins_down_and_what_was_stored_is_served_on() -> Result {
+    let fields = stale("max-age=10, stale-if-error=3600");
+    let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
+    let edge = edge(&[&origin]);
+    assert_eq!(get(&edge, "/a")?.text(), "film");
+    origin.go_down();
+    for _ in 0..20 {
+        let response = get(&edge, "/a")?;
+        assert_eq!((response.status, response.text().as_str()), (200, "film"));
+        assert_eq!(response.field("x-cache"), Some("HIT from box"));
+    }
+    Ok(())
+}
+
+#[test]
+fn media_are_served_on_for_a_day_without_a_word_from_the_origin() -> Result {
+    let origin = Origin::start(|_| Reply::new(200, &[("Content-Type", "video/mp2t"), ("Age", "7200")], "seg"));
+    let edge = edge(&[&origin]);
+    get(&edge, "/tv/segment-1.ts")?;
+    origin.go_down();
+    assert_eq!(get(&edge, "/tv/segment-1.ts")?.text(), "seg");
+    Ok(())
+}
+
+#[test]
+fn a_route_may_say_for_how_long_stale_answers_are_good() -> Result {
+    let fields = stale("max-age=10");
+    let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
+    let patient = edge_with(&[&origin], "stale_if_error = \"1h\"");
+    let strict = edge(&[&origin]);
+    for edge in [&patient, &strict] {
+        get(edge, "/a")?;
+    }
+    origin.go_down();
+    assert_eq!(get(&patient, "/a")?.status, 200);
+    assert_eq!(get(&strict, "/a")?.status, 502);
+    Ok(())
+}
+
+#[test]
+fn what_must_be_validated_is_never_served_stale() -> Result {
+    let fields = stale("max-age=10, stale-if-error=3600, must-revalidate");
+    let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
+    let edge = edge(&[&origin]);
+    get(&edge, "/a")?;
+    origin.go_down();
+    let response = get(&edge, "/a")?;
+    assert!(matches!(response.status, 502 | 504), "{}", response.status);
+    Ok(())
+}
+
+#[test]
+fn an_error_of_the_origin_yields_to_what_is_stored() -> Result {
+    let is_ill = Arc::new(AtomicBool::new(false));
+    let illness = Arc::clone(&is_ill);
+    let fields = stale("max-age=10, stale-if-error=3600");
+    let origin = Origin::start(move |_| {
+        if illness.load(Ordering::SeqCst) {
+            Reply::new(503, &[], "ill")
+        } else {
+            Reply::new(200, &fields, "film")
+        }
+    });
+    let edge = edge(&[&origin]);
+    get(&edge, "/a")?;
+    is_ill.store(true, Ordering::SeqCst);
+    let response = get(&edge, "/a")?;
+    assert_eq!((response.status, response.text().as_str()), (200, "film"));
+    assert_eq!(get(&edge, "/b")?.status, 503);
+    Ok(())
+}
+
+#[test]
+fn a_304_freshens_and_the_body_is_fetched_once() -> Result {
+    let origin = Origin::start(|seen| match seen.field("if-none-match") {
+        Some("\"one\"") => Reply::new(304, &[("ETag", "\"one\""), ("Cache-Control", "max-age=60"), ("New", "yes")], ""),
+        _ => Reply::new(200, &stale("max-age=10"), "film"),
+    });
+    let edge = edge(&[&origin]);
+    assert_eq!(get(&edge, "/a")?.text(), "film");
+    let confirmed = get(&edge, "/a")?;
+    assert_eq!((confirmed.text().as_str(), confirmed.field("new")), ("film", Some("yes")));
+    let status = confirmed.field("cache-status").unwrap_or("");
+    assert!(status.contains("fwd=stale") && status.contains("fwd-status=304"), "{status}");
+    let hit = get(&edge, "/a")?;
+    assert_eq!((hit.text().as_str(), hit.field("new")), ("film", Some("yes")));
+    assert!(hit.field("cache-status").is_some_and(|status| status.starts_with("box; hit")));
+    assert_eq!(origin.seen().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
+    let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
+    let (door, count) = (gate.clone(), Arc::clone(&asked));
+    let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::new(200, &stale("max-age=10, stale-while-revalidate=3600"), "old"),
+        _ => {
+            let fields = [("Cache-Control", "max-age=60")];
+            Reply::default().wait(&door).then(Reply::new(200, &fields, "new"))
+        }
+    });
+    let edge = edge(&[&origin]);
+    get(&edge, "/a")?;
+    // The origin does not answer yet, and nobody waits for it.
+    for _ in 0..10 {
+        assert_eq!(get(&edge, "/a")?.text(), "old");
+    }
+    gate.open();
+    until("the new one", PATIENCE, || {
+        let response = get(&edge, "/a").ok()?;
+        (response.text() == "new").then_some(())
+    });
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[test]
+fn only_if_cached_never_reaches_the_origin() -> Result {
+    let origin = Origin::start(|_| Reply::new(200, &[("Cache-Control", "max-age=60")], "film"));
+    let edge = edge(&[&origin]);
+    let only_if_cached = [("Cache-Control", "only-if-cached")];
+    assert_eq!(ask(&edge, "/a", &only_if_cached)?.status, 504);
+    assert_eq!(origin.seen().len(), 0);
+    get(&edge, "/a")?;
+    assert_eq!(ask(&edge, "/a", &only_if_cached)?.status, 200);
+    assert_eq!(origin.seen().len(), 1);
+    Ok(())
+}
