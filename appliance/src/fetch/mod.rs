@@ -17,6 +17,8 @@ mod identity;
 mod knowledge;
 mod latency;
 mod manifest;
+#[cfg(test)]
+mod origin_script;
 mod outline;
 pub mod playlist;
 pub mod pull;

@@ -12,6 +12,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
+    fetch::tiers::{EndpointReport, OriginReport},
     health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
 };
 
@@ -40,6 +41,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
         purge: rows(snapshot.purge.values()),
+        origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
     })
 }
 
@@ -78,6 +80,52 @@ struct ApiHealth<'a> {
     cache: Rows,
     http: Rows,
     purge: Rows,
+    origins: Vec<OriginHealth<'a>>,
+}
+
+#[derive(Serialize)]
+struct OriginHealth<'a> {
+    name: &'a str,
+    counters: Rows,
+    endpoints: Vec<EndpointHealth<'a>>,
+}
+
+impl<'a> OriginHealth<'a> {
+    fn of(origin: &'a OriginReport) -> Self {
+        Self {
+            name: &origin.name,
+            counters: rows(origin.counters.values()),
+            endpoints: origin.endpoints.iter().map(EndpointHealth::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EndpointHealth<'a> {
+    url: &'a str,
+    state: &'static str,
+    connections: usize,
+    round_trip_ms: Option<f64>,
+    first_byte_ms_p50: Option<f64>,
+    first_byte_ms_p95: Option<f64>,
+    first_byte_ms_p99: Option<f64>,
+    counters: Rows,
+}
+
+impl<'a> EndpointHealth<'a> {
+    fn of(endpoint: &'a EndpointReport) -> Self {
+        let [p50, p95, p99] = endpoint.first_byte.map(|time| time.map(milliseconds));
+        Self {
+            url: &endpoint.url,
+            state: endpoint.state,
+            connections: endpoint.connections,
+            round_trip_ms: endpoint.round_trip.map(milliseconds),
+            first_byte_ms_p50: p50,
+            first_byte_ms_p95: p95,
+            first_byte_ms_p99: p99,
+            counters: rows(endpoint.counters.values()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -188,6 +236,11 @@ pub(super) fn seconds(time: Duration) -> f64 {
     one_decimal(time.as_secs_f64())
 }
 
+/// Milliseconds, to one decimal.
+fn milliseconds(time: Duration) -> f64 {
+    one_decimal(time.as_secs_f64() * 1e3)
+}
+
 fn one_decimal(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
@@ -206,7 +259,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{health::snapshot::tests::snapshot, live::State};
+    use crate::{
+        fetch::{exchange, tiers::TierCounters},
+        health::snapshot::tests::snapshot,
+        live::State,
+    };
 
     fn parse(json: &Bytes) -> Value {
         serde_json::from_slice(json).expect("JSON")
@@ -239,6 +296,49 @@ mod tests {
         assert_eq!(rendition["counters"]["receive"]["datagrams"], json!(0));
         assert_eq!(body["http"]["requests"], json!(0));
         assert_eq!(body["cache"]["objects"], json!(0));
+    }
+
+    #[test]
+    fn tells_of_each_origin_and_each_of_its_urls() {
+        let endpoint = EndpointReport {
+            url: "http://midcache".to_owned(),
+            state: "open",
+            round_trip: Some(Duration::from_micros(1_260)),
+            first_byte: [Some(Duration::from_millis(12)), None, None],
+            connections: 3,
+            counters: exchange::Counters {
+                requests: 7,
+                failures_connect: 5,
+                ..exchange::Counters::default()
+            },
+        };
+        let origin = OriginReport {
+            name: "midcache".to_owned(),
+            counters: TierCounters {
+                budget_exhausted: 2,
+                ..TierCounters::default()
+            },
+            endpoints: vec![endpoint],
+        };
+        let mut snapshot = snapshot(&[]);
+        snapshot.origins = vec![origin];
+        let body = parse(&api_health("edge-1", &snapshot));
+        let origin = &body["origins"][0];
+        assert_eq!(origin["name"], "midcache");
+        assert_eq!(origin["counters"]["budget_exhausted"], json!(2));
+        let endpoint = &origin["endpoints"][0];
+        for (field, value) in [
+            ("url", json!("http://midcache")),
+            ("state", json!("open")),
+            ("connections", json!(3)),
+            ("round_trip_ms", json!(1.3)),
+            ("first_byte_ms_p50", json!(12.0)),
+            ("first_byte_ms_p99", json!(null)),
+        ] {
+            assert_eq!(endpoint[field], value, "{field}");
+        }
+        assert_eq!(endpoint["counters"]["requests"], json!(7));
+        assert_eq!(endpoint["counters"]["failures_connect"], json!(5));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    fetch::purge::Purger,
+    fetch::{purge::Purger, tiers::Tiers},
     health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
@@ -44,6 +44,8 @@ pub struct Watched {
     pub cache_path: PathBuf,
     /// Who purges, if anybody does.
     pub purger: Option<Arc<Purger>>,
+    /// The origins.
+    pub tiers: Arc<Tiers>,
 }
 
 /// The readings that rates are the difference of.
@@ -136,6 +138,7 @@ impl Sampler {
                 .as_ref()
                 .map(|it| it.counters())
                 .unwrap_or_default(),
+            origins: watched.tiers.report(),
         };
         self.last = Totals {
             at: now,
@@ -170,6 +173,7 @@ mod tests {
     use weir_hal::sim::Simulation;
 
     use super::*;
+    use crate::fetch::{Identity, exchange::Client};
 
     fn watched(machine: &Simulation) -> Watched {
         let board = machine.board();
@@ -180,8 +184,11 @@ mod tests {
             ..Config::default()
         };
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        let client = Client::new(board.network, Arc::new(Identity::new("box")));
+        let tiers = Tiers::new(client, &[], &*disk).expect("no origin, no certificates");
         Watched {
             live: Arc::default(),
+            tiers: Arc::new(tiers),
             store: Store::open(disk, clock, &config).expect("a flawless disk"),
             http: Arc::default(),
             clock: board.clock,

@@ -6,7 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::purge,
+    fetch::{purge, tiers::OriginReport},
     live::{Channel, Report, State},
     serve,
 };
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// The origins, in the order of the configuration.
+    pub origins: Vec<OriginReport>,
 }
 
 /// One channel at that moment.
@@ -185,6 +187,7 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            origins: Vec::new(),
         }
     }
 

@@ -5,7 +5,9 @@
 //! it; at a clean end the connection goes back to where the next request finds it.
 
 use std::{
+    error::Error as _,
     fmt::{self, Debug},
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -133,10 +135,10 @@ impl Download {
     }
 
     fn broken(&self, error: hyper::Error) -> ExchangeError {
+        let source = error.source().and_then(|source| source.downcast_ref());
+        let is_end = source.is_some_and(|it: &io::Error| it.kind() == io::ErrorKind::UnexpectedEof);
         match self.bytes_left {
-            Some(bytes_missing) if error.is_incomplete_message() => {
-                ExchangeError::Short { bytes_missing }
-            }
+            Some(bytes_missing) if is_end => ExchangeError::Short { bytes_missing },
             Some(_) | None => ExchangeError::Broken(error),
         }
     }

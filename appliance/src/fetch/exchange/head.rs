@@ -8,11 +8,9 @@
 
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
-    header::{
-        CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING},
 };
+use weir_cache::rules::forwarded_request_headers;
 
 use crate::fetch::exchange::Ambiguity;
 
@@ -79,45 +77,9 @@ fn is_chunked_alone(headers: &HeaderMap) -> bool {
     first.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && lines.next().is_none()
 }
 
-/// Fields that are for the next hop alone, beside those that Connection names.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// Removes what is for one hop alone.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in nominated(headers) {
-            headers.remove(name);
-        }
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-}
-
-/// The fields that Connection names. It cannot take away the length or the host, on which the
-/// meaning of a message hangs.
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let lines = headers.get_all(CONNECTION).iter();
-    let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let names = members.filter_map(|member| HeaderName::from_bytes(member.trim_ascii()).ok());
-    names
-        .filter(|name| ![CONTENT_LENGTH, hyper::header::HOST].contains(name))
-        .collect()
-}
-
-/// Makes the fields of a request fit to be sent on: the body is framed anew.
-pub(super) fn ready_request(method: &Method, has_body: bool, headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
+/// The fields of a request as they are sent on: the body is framed anew.
+pub(super) fn ready_request(method: &Method, has_body: bool, asked: &HeaderMap) -> HeaderMap {
+    let mut headers = forwarded_request_headers(asked);
     // 100 (Continue) is between us and the client, who has had it when its body is read.
     headers.remove(EXPECT);
     headers.remove(CONTENT_LENGTH);
@@ -125,10 +87,12 @@ pub(super) fn ready_request(method: &Method, has_body: bool, headers: &mut Heade
     if is_body_expected && !has_body {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
+    headers
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderName;
     use proptest::prelude::*;
 
     use super::*;
@@ -212,42 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn fields_for_one_hop_and_those_that_connection_names_are_removed() {
-        let mut fields = headers(&[
-            ("connection", "keep-alive, X-Hop"),
-            ("connection", "close,x-other, content-length, host"),
-            ("x-hop", "1"),
-            ("x-other", "2"),
-            ("keep-alive", "timeout=5"),
-            ("te", "trailers"),
-            ("upgrade", "h2c"),
-            ("content-length", "5"),
-            ("host", "origin"),
-            ("x-end-to-end", "3"),
-        ]);
-        strip_hop_by_hop(&mut fields);
-        let left = headers(&[
-            ("content-length", "5"),
-            ("host", "origin"),
-            ("x-end-to-end", "3"),
-        ]);
-        assert_eq!(fields, left);
-    }
-
-    #[test]
     fn a_request_is_framed_anew() {
-        let mut fields = headers(&[("content-length", "5"), ("expect", "100-continue")]);
-        ready_request(&Method::GET, false, &mut fields);
-        assert!(fields.is_empty());
-        ready_request(&Method::POST, false, &mut fields);
-        assert_eq!(fields, headers(&[("content-length", "0")]));
+        let fields = headers(&[("content-length", "5"), ("expect", "100-continue")]);
+        assert!(ready_request(&Method::GET, false, &fields).is_empty());
+        let posted = ready_request(&Method::POST, false, &fields);
+        assert_eq!(posted, headers(&[("content-length", "0")]));
     }
 
     proptest! {
         #[test]
         fn no_fields_make_it_panic(
             fields in prop::collection::vec(
-                ("content-length|transfer-encoding|connection", "[ -~]{0,20}"), 0..5),
+                ("content-length|transfer-encoding", "[ -~]{0,20}"), 0..5),
         ) {
             let mut map = HeaderMap::new();
             for (name, value) in &fields {
@@ -256,8 +196,6 @@ mod tests {
             }
             let found = framing(&Method::GET, (Version::HTTP_11, StatusCode::OK), &map);
             prop_assert!(found.is_err() || map.get_all(CONTENT_LENGTH).iter().count() <= 1);
-            strip_hop_by_hop(&mut map);
-            prop_assert!(!map.contains_key(CONNECTION));
         }
     }
 }

@@ -39,6 +39,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tracing::debug;
+use weir_cache::rules::forwarded_response_headers;
 use weir_hal::Network;
 
 pub use counters::{CounterCells, Counters};
@@ -257,14 +258,12 @@ impl Client {
             .await
             .map_err(ExchangeError::Closed)?;
         endpoint.counters.connections_opened.add(1);
-        let counters = Arc::clone(&endpoint.counters);
+        let (counters, watched) = (Arc::clone(&endpoint.counters), Arc::clone(&state));
         let task = tokio::spawn(async move {
             let _slot = slot;
-            // Failures that an exchange meets are its own to count; what is left is bytes that
-            // came while there was none.
-            if let Err(error) = connection.await
-                && error.is_parse()
-            {
+            // A failure that an exchange meets is its own to count.
+            drop(connection.await);
+            if watched.is_unasked() {
                 counters.connections_unasked.add(1);
             }
         });
@@ -278,8 +277,7 @@ impl Client {
         target: Uri,
         body: Outgoing,
     ) -> Request<Watched> {
-        let mut headers = head.headers.clone();
-        head::ready_request(&head.method, !body.is_empty(), &mut headers);
+        let mut headers = head::ready_request(&head.method, !body.is_empty(), &head.headers);
         self.identity.stamp(&mut headers);
         let asked_host = || headers.get(HOST).cloned();
         let host = endpoint.settings.host.clone().or_else(asked_host);
@@ -443,7 +441,7 @@ fn believe(
     if matches!(framing, Framing::Length(bytes) if bytes > bytes_max) {
         return Err(ExchangeError::TooLong { bytes_max });
     }
-    head::strip_hop_by_hop(&mut head.headers);
+    head.headers = forwarded_response_headers(&head.headers);
     let body = Download::new(incoming, framing, Arc::clone(endpoint), lease);
     Ok(Response::from_parts(head, body))
 }

@@ -20,6 +20,9 @@ use weir_hal::Connection;
 pub(super) struct WireState {
     bytes_received: AtomicU64,
     is_shut: AtomicBool,
+    /// Nothing was asked, so nothing may come.
+    is_idle: AtomicBool,
+    is_unasked: AtomicBool,
 }
 
 impl WireState {
@@ -30,6 +33,16 @@ impl WireState {
     /// Lets nothing more in.
     pub(super) fn shut(&self) {
         self.is_shut.store(true, Ordering::Relaxed);
+    }
+
+    /// Between exchanges, a connection on which anything comes is shut.
+    pub(super) fn set_idle(&self, is_idle: bool) {
+        self.is_idle.store(is_idle, Ordering::Relaxed);
+    }
+
+    /// Whether something came that nobody had asked for.
+    pub(super) fn is_unasked(&self) -> bool {
+        self.is_unasked.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_shut(&self) -> bool {
@@ -77,9 +90,13 @@ impl AsyncRead for Wire {
             Stream::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         let bytes = (buffer.filled().len() - before) as u64;
-        self.state
-            .bytes_received
-            .fetch_add(bytes, Ordering::Relaxed);
+        let state = &self.state;
+        state.bytes_received.fetch_add(bytes, Ordering::Relaxed);
+        if bytes > 0 && state.is_idle.load(Ordering::Relaxed) {
+            state.is_unasked.store(true, Ordering::Relaxed);
+            state.shut();
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         read
     }
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
-    header::{
-        IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    },
+    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
 };
 use tracing::debug;
 use weir_hal::Wall;
@@ -68,7 +66,11 @@ pub(super) fn outgoing(
 ) -> Request<Outgoing> {
     let mut request = Request::new(Outgoing::Empty);
     *request.method_mut() = method;
-    *request.uri_mut() = question.key.path_and_query().parse().unwrap_or(Uri::from_static("/"));
+    *request.uri_mut() = question
+        .key
+        .path_and_query()
+        .parse()
+        .unwrap_or(Uri::from_static("/"));
     // The exchange leaves out what ends with the connection.
     *request.headers_mut() = headers;
     request

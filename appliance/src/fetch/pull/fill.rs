@@ -368,9 +368,11 @@ impl Outcome {
 /// A 304 seldom changes the rules of what it confirms. Where it does, the stored head must not
 /// come back.
 fn is_stricter(head: &Stored, headers: &HeaderMap) -> bool {
-    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA].iter().any(|name| {
-        let told: Vec<_> = headers.get_all(name).iter().collect();
-        let known: Vec<_> = head.headers().get_all(name).iter().collect();
-        !told.is_empty() && told != known
-    })
+    [CACHE_CONTROL, CDN_CACHE_CONTROL, PRAGMA]
+        .iter()
+        .any(|name| {
+            let told: Vec<_> = headers.get_all(name).iter().collect();
+            let known: Vec<_> = head.headers().get_all(name).iter().collect();
+            !told.is_empty() && told != known
+        })
 }

@@ -97,7 +97,9 @@ pub struct Routes(Vec<Arc<Route>>);
 impl Routes {
     /// The routes that are configured so, to the origins of `tiers`.
     pub fn new(routes: &[config::Route], tiers: &Tiers) -> Self {
-        let routes = routes.iter().map(|route| Arc::new(Route::new(route, tiers)));
+        let routes = routes
+            .iter()
+            .map(|route| Arc::new(Route::new(route, tiers)));
         let mut routes: Vec<_> = routes.collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         Self(routes)

@@ -124,7 +124,7 @@ const fn mix(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn boxes_of_every_version_agree() {
-        assert_eq!(stable_hash(b"/vod/a.ts"), 0xa98a_0ed5_8a5a_03de);
+        assert_eq!(stable_hash(b"/vod/a.ts"), 0x62a5_b430_6f8b_cd6d);
     }
 
     proptest! {

@@ -1,6 +1,9 @@
 //! One origin: its URLs, the order in which they are asked, and its budget of extra requests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use hyper::header::HeaderValue;
 use weir_hal::{Disk, Monotonic};
@@ -64,10 +67,10 @@ pub struct EndpointReport {
     pub url: String,
     /// `closed` (in use), `open` (out of use), `half-open` (tried) or `down` (by its probes).
     pub state: &'static str,
-    /// Average time until a TCP connection stands, in microseconds.
-    pub round_trip_us: Option<u64>,
-    /// Times from a request to the head of its answer, in microseconds: p50, p95 and p99.
-    pub first_byte_us: [Option<u64>; 3],
+    /// Average time until a TCP connection stands.
+    pub round_trip: Option<Duration>,
+    /// Times from a request to the head of its answer: p50, p95 and p99.
+    pub first_byte: [Option<Duration>; 3],
     /// Connections open now, idle ones among them.
     pub connections: usize,
     /// What was counted.
@@ -139,7 +142,7 @@ impl Origin {
         }
     }
 
-    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
+    fn budget(&self) -> MutexGuard<'_, RetryBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,13 +150,11 @@ impl Origin {
 impl EndpointReport {
     fn of(member: &Member, now: Monotonic) -> Self {
         let endpoint = &member.endpoint;
-        let micros =
-            |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self {
             url: endpoint.url().to_owned(),
             state: member.state(now),
-            round_trip_us: endpoint.round_trip().map(micros),
-            first_byte_us: [50, 95, 99].map(|it| endpoint.first_byte(it, 1).map(micros)),
+            round_trip: endpoint.round_trip(),
+            first_byte: [50, 95, 99].map(|percent| endpoint.first_byte(percent, 1)),
             connections: endpoint.connections(),
             counters: endpoint.counters().read(),
         }
