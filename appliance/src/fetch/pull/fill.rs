@@ -247,7 +247,13 @@ impl Fill {
             return Err("no-memory".to_owned());
         }
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-        Ok(Stored::new(asked, status, headers, requested_at, received_at))
+        Ok(Stored::new(
+            asked,
+            status,
+            headers,
+            requested_at,
+            received_at,
+        ))
     }
 
     /// Begins an object for the answer, or the first of several.
@@ -259,7 +265,10 @@ impl Fill {
         if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
             return self.begin_slices(reply, &key, head, slice_bytes);
         }
-        if head.length().is_some_and(|length| length > self.core.object_bytes_max) {
+        if head
+            .length()
+            .is_some_and(|length| length > self.core.object_bytes_max)
+        {
             return Taken::NotStored(reply, "too-long".to_owned());
         }
         let (status, head) = (head.status(), Arc::new(head));
@@ -320,7 +329,9 @@ impl Fill {
     /// Reads what a list promises, so that its lifetime is known.
     async fn look_into(&self, object: &Object, head: &Stored) {
         let class = Class::of(self.question.uri.path(), Some(head.headers()));
-        let is_short = object.bytes().is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
+        let is_short = object
+            .bytes()
+            .is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
         if !class.is_list() || !is_short || head.status() != StatusCode::OK {
             return;
         }

@@ -93,7 +93,7 @@ impl Core {
         reuse(&policy, question.asked(), &found.head, self.clock.wall())
     }
 
-    fn hit(&self, question: &Question, found: &Found, ttl: i64) -> Response<Body> {
+    fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
         self.counters.hits.add(1);
         self.answer(question, found, Told::hit(ttl))
     }
@@ -248,7 +248,7 @@ impl Core {
     }
 
     /// An answer for this client alone; an error yields to what is stored, where it may.
-    fn own(&self, question: &Question, need: &Need, own: Own) -> Response<Body> {
+    fn own(self: &Arc<Self>, question: &Arc<Question>, need: &Need, own: Own) -> Response<Body> {
         let status = own.response.status();
         if need.if_error && Failure::is_error(status) {
             let failure = Failure::of_response(&own.response);
@@ -261,8 +261,8 @@ impl Core {
 
     /// Answers with what is stored though it is stale, or tells of the failure.
     fn without_origin(
-        &self,
-        question: &Question,
+        self: &Arc<Self>,
+        question: &Arc<Question>,
         need: &Need,
         failure: &Failure,
     ) -> Response<Body> {
