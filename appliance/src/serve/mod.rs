@@ -31,8 +31,8 @@ pub mod tls;
 mod upload;
 mod wire;
 
-pub(crate) use body::{Chain, Form};
 pub use body::{Body, BodyError};
+pub(crate) use body::{Chain, Form};
 pub use client::Client;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
