@@ -40,11 +40,12 @@ struct Need {
 impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
-        let Ok(place) = self.shelf.find(&question).await else {
+        let Ok(mut place) = self.shelf.find(&question).await else {
             self.counters.lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
+        place.found = place.found.filter(|found| !self.is_banned(&question, found));
         let Some(found) = &place.found else {
             return self.miss(question, place).await;
         };
@@ -241,6 +242,9 @@ impl Core {
     /// Whether what came for another request answers this one. `is_early`: it came after this one
     /// was asked, so that it is as fresh as an answer could be.
     fn is_for(&self, question: &Question, arrival: &Arrival, is_early: bool) -> bool {
+        if self.is_banned(question, &arrival.found) {
+            return false;
+        }
         match self.reuse(question, &arrival.found) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,

@@ -36,6 +36,7 @@ mod get;
 mod heads;
 mod kept;
 mod pour;
+mod purged;
 mod question;
 mod relay;
 mod routes;
@@ -60,7 +61,7 @@ use self::{
     shelf::Shelf,
 };
 use crate::{
-    fetch::{Outlines, tiers::Tiers},
+    fetch::{Outlines, purge::Bans, tiers::Tiers},
     serve::{Body, Client, Upload},
 };
 
@@ -92,6 +93,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
+    bans: Arc<Bans>,
     tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
     clock: Arc<dyn Clock>,
@@ -120,6 +122,7 @@ impl Pull {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
                 outlines: Outlines::default(),
+                bans: Arc::default(),
                 tiers,
                 routes: ArcSwap::from_pointee(routes),
                 clock,
