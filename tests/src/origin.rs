@@ -38,7 +38,10 @@ impl Seen {
 
     /// The first and the last byte of a `Range: bytes=first-last`; the last is absent if it is.
     pub fn range(&self) -> Option<(usize, Option<usize>)> {
-        let (first, last) = self.field("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        let (first, last) = self
+            .field("range")?
+            .strip_prefix("bytes=")?
+            .split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()))
     }
 }
@@ -90,7 +93,9 @@ impl Reply {
 
     /// The head of an answer with these fields and no others.
     pub fn head(status: u16, fields: &[(&str, &str)]) -> Self {
-        let fields = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
         let fields: String = fields.collect();
         Self::default().send(format!("HTTP/1.1 {status} Status\r\n{fields}\r\n"))
     }

@@ -15,7 +15,9 @@ const FRESH: (&str, &str) = ("Cache-Control", "max-age=60");
 fn half(body: &[u8], fields: &[(&str, &str)]) -> Reply {
     let length = body.len().to_string();
     let fields = [fields, &[("Content-Length", length.as_str())]].concat();
-    Reply::head(200, &fields).send(&body[..body.len() / 2]).close()
+    Reply::head(200, &fields)
+        .send(&body[..body.len() / 2])
+        .close()
 }
 
 /// What is asked for of `body`.
@@ -108,7 +110,10 @@ fn an_origin_that_ends_in_the_middle_is_replaced_while_clients_read_along() -> R
     let first = Origin::start(move |_| {
         let length = BYTES.to_string();
         let fields = [ETAG, FRESH, ("Content-Length", length.as_str())];
-        Reply::head(200, &fields).send(&one[..BYTES / 2]).wait(&door).close()
+        Reply::head(200, &fields)
+            .send(&one[..BYTES / 2])
+            .wait(&door)
+            .close()
     });
     let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
     let edge = edge(&[&first, &second]);

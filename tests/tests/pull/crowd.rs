@@ -48,13 +48,19 @@ async fn one_request_reaches_the_origin_and_all_read_along_before_it_is_whole() 
     let (sent, gate) = (body.clone(), rest.clone());
     let origin = Origin::start(move |_| {
         let length = BYTES.to_string();
-        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let fields = [
+            ("Content-Length", length.as_str()),
+            ("Cache-Control", "max-age=60"),
+        ];
         let (first, last) = sent.split_at(BYTES / 2);
         Reply::head(200, &fields).send(first).wait(&gate).send(last)
     });
     let edge = edge(&[&origin]);
     let url = edge.data("/new.bin");
-    let address = url.trim_start_matches("http://").trim_end_matches("/new.bin").to_owned();
+    let address = url
+        .trim_start_matches("http://")
+        .trim_end_matches("/new.bin")
+        .to_owned();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         let address = address.clone();
@@ -123,7 +129,10 @@ fn a_client_that_leaves_early_does_not_stop_the_fill() -> Result {
     let (sent, gate) = (body.clone(), rest.clone());
     let origin = Origin::start(move |_| {
         let length = BYTES.to_string();
-        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let fields = [
+            ("Content-Length", length.as_str()),
+            ("Cache-Control", "max-age=60"),
+        ];
         let (first, last) = sent.split_at(BYTES / 2);
         Reply::head(200, &fields).send(first).wait(&gate).send(last)
     });

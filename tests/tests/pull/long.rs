@@ -20,7 +20,9 @@ fn serve(seen: &Seen, body: &[u8], etag: &str) -> Reply {
         ("Cache-Control", "max-age=60"),
         ("Accept-Ranges", "bytes"),
     ];
-    let is_current = seen.field("if-range").is_none_or(|condition| condition == etag);
+    let is_current = seen
+        .field("if-range")
+        .is_none_or(|condition| condition == etag);
     let Some((first, last)) = seen.range().filter(|_| is_current) else {
         return Reply::new(200, &fields, body);
     };
@@ -42,7 +44,10 @@ fn a_long_film_is_read_whole_though_it_lies_in_slices() -> Result {
     let second = get(&edge, "/film.mp4")?;
     assert!(second.body == body);
     assert_eq!(second.field("x-cache"), Some("HIT from box"));
-    assert_eq!(second.field("content-length"), Some(BYTES.to_string().as_str()));
+    assert_eq!(
+        second.field("content-length"),
+        Some(BYTES.to_string().as_str())
+    );
     assert_eq!(origin.seen().len(), asked, "all slices are stored");
     for seen in &origin.seen()[1..] {
         assert_eq!(seen.field("if-range"), Some("\"film\""));
@@ -65,7 +70,10 @@ fn whoever_jumps_to_the_end_does_not_wait_for_the_beginning() -> Result {
     );
     assert!(part.body == body[from..]);
     for seen in origin.seen() {
-        assert!(seen.range().is_some_and(|(first, _)| first >= 4 * SLICE), "{seen:?}");
+        assert!(
+            seen.range().is_some_and(|(first, _)| first >= 4 * SLICE),
+            "{seen:?}"
+        );
     }
     Ok(())
 }
@@ -77,7 +85,11 @@ fn a_range_over_a_seam_is_put_together() -> Result {
     let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
     let edge = edge_with(&[&origin], KEYS);
     let (first, last) = (SLICE - 100, 3 * SLICE + 100);
-    let part = ask(&edge, "/film.mp4", &[("Range", &format!("bytes={first}-{last}"))])?;
+    let part = ask(
+        &edge,
+        "/film.mp4",
+        &[("Range", &format!("bytes={first}-{last}"))],
+    )?;
     assert_eq!(part.status, 206);
     assert!(part.body == body[first..=last]);
     Ok(())

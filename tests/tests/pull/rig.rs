@@ -22,8 +22,13 @@ pub(super) fn edge_with(origins: &[&Origin], keys: &str) -> Daemon {
         let url = origin.url();
         text += &format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n");
     }
-    let names: Vec<_> = (0..origins.len()).map(|number| format!("\"o{number}\"")).collect();
-    text += &format!("[[route]]\npath = \"/\"\norigin = [{}]\n{keys}\n", names.join(", "));
+    let names: Vec<_> = (0..origins.len())
+        .map(|number| format!("\"o{number}\""))
+        .collect();
+    text += &format!(
+        "[[route]]\npath = \"/\"\norigin = [{}]\n{keys}\n",
+        names.join(", ")
+    );
     Daemon::start(&text)
 }
 

@@ -43,7 +43,13 @@ fn all_origins_down_and_what_was_stored_is_served_on() -> Result {
 
 #[test]
 fn media_are_served_on_for_a_day_without_a_word_from_the_origin() -> Result {
-    let origin = Origin::start(|_| Reply::new(200, &[("Content-Type", "video/mp2t"), ("Age", "7200")], "seg"));
+    let origin = Origin::start(|_| {
+        Reply::new(
+            200,
+            &[("Content-Type", "video/mp2t"), ("Age", "7200")],
+            "seg",
+        )
+    });
     let edge = edge(&[&origin]);
     get(&edge, "/tv/segment-1.ts")?;
     origin.go_down();
@@ -102,18 +108,38 @@ fn an_error_of_the_origin_yields_to_what_is_stored() -> Result {
 #[test]
 fn a_304_freshens_and_the_body_is_fetched_once() -> Result {
     let origin = Origin::start(|seen| match seen.field("if-none-match") {
-        Some("\"one\"") => Reply::new(304, &[("ETag", "\"one\""), ("Cache-Control", "max-age=60"), ("New", "yes")], ""),
+        Some("\"one\"") => Reply::new(
+            304,
+            &[
+                ("ETag", "\"one\""),
+                ("Cache-Control", "max-age=60"),
+                ("New", "yes"),
+            ],
+            "",
+        ),
         _ => Reply::new(200, &stale("max-age=10"), "film"),
     });
     let edge = edge(&[&origin]);
     assert_eq!(get(&edge, "/a")?.text(), "film");
     let confirmed = get(&edge, "/a")?;
-    assert_eq!((confirmed.text().as_str(), confirmed.field("new")), ("film", Some("yes")));
+    assert_eq!(
+        (confirmed.text().as_str(), confirmed.field("new")),
+        ("film", Some("yes"))
+    );
     let status = confirmed.field("cache-status").unwrap_or("");
-    assert!(status.contains("fwd=stale") && status.contains("fwd-status=304"), "{status}");
+    assert!(
+        status.contains("fwd=stale") && status.contains("fwd-status=304"),
+        "{status}"
+    );
     let hit = get(&edge, "/a")?;
-    assert_eq!((hit.text().as_str(), hit.field("new")), ("film", Some("yes")));
-    assert!(hit.field("cache-status").is_some_and(|status| status.starts_with("box; hit")));
+    assert_eq!(
+        (hit.text().as_str(), hit.field("new")),
+        ("film", Some("yes"))
+    );
+    assert!(
+        hit.field("cache-status")
+            .is_some_and(|status| status.starts_with("box; hit"))
+    );
     assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
@@ -123,10 +149,16 @@ fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
     let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let (door, count) = (gate.clone(), Arc::clone(&asked));
     let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::new(200, &stale("max-age=10, stale-while-revalidate=3600"), "old"),
+        0 => Reply::new(
+            200,
+            &stale("max-age=10, stale-while-revalidate=3600"),
+            "old",
+        ),
         _ => {
             let fields = [("Cache-Control", "max-age=60")];
-            Reply::default().wait(&door).then(Reply::new(200, &fields, "new"))
+            Reply::default()
+                .wait(&door)
+                .then(Reply::new(200, &fields, "new"))
         }
     });
     let edge = edge(&[&origin]);
