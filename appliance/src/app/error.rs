@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::fetch::tiers::OriginError;
+use crate::{fetch::tiers::OriginError, serve::tls::CertificateError};
 
 /// One sentence an operator can act on.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum AppError {
         #[source]
         source: weir_hal::Error,
     },
+    /// There is no certificate for `http.tls_listen`.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] weir_cache::Error),

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 use weir_cache::Store;
-use weir_hal::{Board, Listener, Multicast};
+use weir_hal::{Board, Multicast};
 
 pub use error::{AppError, with_causes};
 pub use ingest::{ChannelOrder, Ingest};
@@ -43,7 +43,9 @@ use crate::{
     fetch::tiers::Tiers,
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
-    serve::{self, Content, Handler, Limits, Readiness, Server, serve_on_thread},
+    serve::{
+        self, Content, Entrance, Handler, Limits, Readiness, Server, serve_on_thread, tls::Tls,
+    },
 };
 
 /// How long answers under way may take after a shutdown has begun.
@@ -63,9 +65,10 @@ pub struct App<M: Multicast> {
     store: Store,
     pulling: Pulling,
     live: Arc<Live>,
-    /// For each thread that serves, a listener on each address.
-    data: Vec<Vec<Box<dyn Listener>>>,
-    management: Box<dyn Listener>,
+    /// For each thread that serves, an entrance at each address.
+    data: Vec<Vec<Entrance>>,
+    management: Entrance,
+    tls: Option<Arc<Tls>>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -134,14 +137,20 @@ impl<M: Multicast> App<M> {
             let opened = board.network.listen(address);
             opened.map_err(|source| AppError::listen(key, source))
         };
-        let first = config
-            .http
-            .listen
-            .iter()
-            .map(|address| listen(*address, "http.listen"));
-        let data = for_each_thread(first.collect::<Result<Vec<_>, _>>()?, config.http.threads)
+        let tls = open_tls(&config.http, &board)?;
+        let mut first = Vec::new();
+        for address in &config.http.listen {
+            first.push(Entrance::from(listen(*address, "http.listen")?));
+        }
+        for address in &config.http.tls_listen {
+            first.push(Entrance {
+                listener: listen(*address, "http.tls_listen")?,
+                tls: tls.clone(),
+            });
+        }
+        let data = for_each_thread(first, config.http.threads)
             .map_err(|source| AppError::listen("http.listen", source))?;
-        let management = listen(config.management.listen, "management.listen")?;
+        let management = listen(config.management.listen, "management.listen")?.into();
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store_config = weir_cache::Config {
             is_format_allowed: old == OldCache::Format,
@@ -157,6 +166,7 @@ impl<M: Multicast> App<M> {
             live: Arc::default(),
             data,
             management,
+            tls,
         })
     }
 
@@ -195,9 +205,10 @@ impl<M: Multicast> App<M> {
             live: _,
             data,
             management,
+            tls,
         } = self;
         let (stop, stopping) = watch::channel(());
-        let serving = faces.serve(data, management, &stopping);
+        let serving = faces.serve(data, management, tls.clone(), &stopping);
         let mut serving = serving.map_err(AppError::Thread)?;
         info!(
             node = config.node.name,
@@ -214,6 +225,7 @@ impl<M: Multicast> App<M> {
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
                     pulling.reload(&next, &board);
                     config = next;
+                    tls.iter().for_each(|tls| tls.look());
                     info!(channels = config.channels.len(), "reloaded");
                 }
             }
@@ -240,16 +252,28 @@ async fn close(store: Store) -> bool {
     matches!(timeout(2 * FLUSH, closing).await, Ok(Ok(true)))
 }
 
-/// The same listeners for each of so many threads; for each core, if that is not said.
+/// The certificates of `http`, if anybody is to be shown them.
+fn open_tls<M: Multicast>(
+    http: &config::Http,
+    board: &Board<M>,
+) -> Result<Option<Arc<Tls>>, AppError> {
+    if http.tls_listen.is_empty() {
+        return Ok(None);
+    }
+    let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+    Ok(Some(Arc::new(Tls::open(disk, clock, &http.certificates)?)))
+}
+
+/// The same entrances for each of so many threads; for each core, if that is not said.
 fn for_each_thread(
-    first: Vec<Box<dyn Listener>>,
+    first: Vec<Entrance>,
     threads: Option<usize>,
-) -> Result<Vec<Vec<Box<dyn Listener>>>, weir_hal::Error> {
+) -> Result<Vec<Vec<Entrance>>, weir_hal::Error> {
     let threads =
         threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
     let mut all: Vec<Vec<_>> = Vec::with_capacity(threads);
     for _ in 1..threads {
-        let siblings = first.iter().map(|listener| listener.sibling());
+        let siblings = first.iter().map(Entrance::sibling);
         all.push(siblings.collect::<Result<_, _>>()?);
     }
     all.push(first);
@@ -309,7 +333,7 @@ impl Faces {
             pulling,
             live,
             data,
-            management: _,
+            ..
         } = app;
         let node = config.node.name.clone();
         let settings = serve::Settings {
@@ -337,7 +361,7 @@ impl Faces {
             .iter()
             .flatten()
             .next()
-            .map_or(0, |listener| listener.local_address().port());
+            .map_or(0, |entrance| entrance.listener.local_address().port());
         let sampler = Sampler::new(watched);
         let health = Health::new(
             health::Settings { node, data_port },
@@ -359,14 +383,15 @@ impl Faces {
     /// When the system has no room for another thread.
     fn serve(
         self,
-        data: Vec<Vec<Box<dyn Listener>>>,
-        management: Box<dyn Listener>,
+        data: Vec<Vec<Entrance>>,
+        management: Entrance,
+        tls: Option<Arc<Tls>>,
         stopping: &watch::Receiver<()>,
     ) -> io::Result<JoinSet<()>> {
         let mut tasks = JoinSet::new();
-        for (number, listeners) in data.into_iter().enumerate() {
+        for (number, entrances) in data.into_iter().enumerate() {
             let (server, stop) = (Arc::clone(&self.content), stopping.clone());
-            let ended = serve_on_thread(number, server, listeners, stop, DRAIN)?;
+            let ended = serve_on_thread(number, server, entrances, stop, DRAIN)?;
             tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
         }
         let stop = || {
@@ -377,6 +402,10 @@ impl Faces {
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
+        if let Some(tls) = tls {
+            let stop = stop();
+            tasks.spawn(async move { tls.watch(stop).await });
+        }
         Ok(tasks)
     }
 }

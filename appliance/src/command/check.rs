@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use weir_hal::{Board, Multicast};
 
-use super::{CommandError, Terminal};
+use super::{CommandError, Terminal, certificates};
 use crate::config::{Channel, Config, LoadError, Parsed, Priority, Rendition, load};
 
 pub(super) const ABOUT: &str = "Validate a configuration: name every mistake with its key and line";
@@ -28,7 +28,8 @@ pub struct Arguments {
 /// Names every mistake in the file, or tells what the file configures.
 ///
 /// # Errors
-/// [`CommandError::Configuration`] when there is a mistake or no such file.
+/// [`CommandError::Configuration`] when there is a mistake or no such file; for want of certificates
+/// those of [`certificates::check`].
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -36,6 +37,7 @@ pub fn execute<M: Multicast>(
 ) -> Result<(), CommandError> {
     let loaded = load(&*board.disk, &arguments.file);
     let Parsed { config, .. } = tell(loaded, terminal)?;
+    let certificates = certificates::check(&config.http, board, terminal)?;
     let file = arguments.file.display();
     terminal.print(&format!("{file} is good: {}", summary(&config)))?;
     if !config.channels.is_empty() {
@@ -43,6 +45,9 @@ pub fn execute<M: Multicast>(
     }
     if !config.routes.is_empty() {
         terminal.print(&format!("\n{}", routes(&config, terminal)))?;
+    }
+    if let Some(certificates) = certificates {
+        terminal.print(&format!("\n{certificates}"))?;
     }
     Ok(())
 }

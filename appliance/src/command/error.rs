@@ -5,7 +5,9 @@
 use std::{io, path::PathBuf};
 
 use super::{analyze::AnalyzeError, probe::ProbeError, segment};
-use crate::{app::AppError, config::LoadError, demo::DemoError, send};
+use crate::{
+    app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
+};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,17 @@ pub enum CommandError {
     /// The appliance cannot start.
     #[error(transparent)]
     App(#[from] AppError),
+    /// There are no certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// Some certificates are of no use.
+    #[error("{pairs} of the certificates in {} cannot be used", directory.display())]
+    Pairs {
+        /// Where they are.
+        directory: PathBuf,
+        /// How many.
+        pairs: usize,
+    },
     /// The system has no room for threads or signals.
     #[error("cannot start: raise the process limit")]
     Runtime(#[source] io::Error),
@@ -102,7 +115,10 @@ impl CommandError {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
-            Self::Configuration(LoadError::Refused { .. }) => ExitStatus::Configuration,
+            Self::Configuration(LoadError::Refused { .. }) | Self::Pairs { .. } => {
+                ExitStatus::Configuration
+            }
+            Self::Certificates(error) => certificate_status(error),
             Self::Configuration(LoadError::Read(error))
             | Self::Hal(error)
             | Self::Analyze(AnalyzeError::Disk(error))
@@ -132,11 +148,24 @@ impl CommandError {
 fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
-        AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
-            ExitStatus::Configuration
-        }
+        AppError::Certificates(error) => certificate_status(error),
         AppError::Origin(_) => ExitStatus::Configuration,
+        AppError::Store(
+            weir_cache::Error::TooSmall { .. }
+            | weir_cache::Error::TooFewRegions { .. }
+            | weir_cache::Error::Unfit { .. },
+        ) => ExitStatus::Configuration,
         AppError::Store(_) => ExitStatus::Io,
+    }
+}
+
+fn certificate_status(error: &CertificateError) -> ExitStatus {
+    match error {
+        CertificateError::Cryptography(_) => ExitStatus::Unavailable,
+        CertificateError::Directory(_)
+        | CertificateError::None(_)
+        | CertificateError::TooMany(_)
+        | CertificateError::Unusable(_) => ExitStatus::Configuration,
     }
 }
 

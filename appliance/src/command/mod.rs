@@ -6,6 +6,7 @@
 
 pub mod analyze;
 pub mod cache;
+mod certificates;
 pub mod check;
 pub mod demo;
 mod error;

@@ -148,7 +148,7 @@ fn cache_size(text: &str) -> Result<ByteSize, String> {
     Ok(size)
 }
 
-fn absolute_path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_fit = path.is_absolute() && text.len() <= PATH_BYTES_MAX && !text.contains('\0');
     is_fit.then_some(path).ok_or_else(|| {

@@ -44,9 +44,10 @@ impl Default for Node {
 
 impl Default for Http {
     fn default() -> Self {
-        let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80))];
         Self {
-            listen,
+            listen: vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80))],
+            tls_listen: Vec::new(),
+            certificates: PathBuf::from("/etc/weir/tls"),
             threads: None,
         }
     }

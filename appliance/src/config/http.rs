@@ -1,7 +1,10 @@
 //! `[http]`: the data listener and what it allows its clients.
 
+use std::net::SocketAddr;
+
 use super::{
     Http,
+    cache::absolute_path,
     mistake::Ledger,
     read::{address, collide},
     section::{Found, Section},
@@ -15,28 +18,44 @@ const THREADS_MAX: u64 = 64;
 
 /// Reads `[http]`.
 pub(super) fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
-    let found = section.texts("listen", LISTEN_MAX, address, ledger);
+    let default = Http::default();
+    let plain = section.texts("listen", LISTEN_MAX, address, ledger);
     if section.is_empty_list("listen") {
         let place = section.place_of("listen");
         ledger.mistake(&place, "names no address: add one, such as \"0.0.0.0:80\"");
     }
+    let encrypted = section.texts("tls_listen", LISTEN_MAX, address, ledger);
+    let certificates = section.text("certificates", absolute_path, ledger);
     let threads = section.integer("threads", (1, THREADS_MAX), ledger);
     section.finish(ledger);
-    let mut listen = Vec::new();
+    let mut taken = Vec::new();
+    let mut listen = addresses(plain, &mut taken, ledger);
+    if listen.is_empty() {
+        taken.extend(&default.listen);
+        listen = default.listen;
+    }
+    Http {
+        listen,
+        tls_listen: addresses(encrypted, &mut taken, ledger),
+        certificates: certificates.map_or(default.certificates, |found| found.value),
+        threads: threads.and_then(|threads| usize::try_from(threads).ok()),
+    }
+}
+
+/// The addresses of `found`, each at odds with none of those `taken` already.
+fn addresses(
+    found: Vec<Found<SocketAddr>>,
+    taken: &mut Vec<SocketAddr>,
+    ledger: &mut Ledger,
+) -> Vec<SocketAddr> {
+    let mut addresses = Vec::with_capacity(found.len());
     for Found { value, place } in found {
-        if listen.iter().any(|earlier| collide(*earlier, value)) {
+        if taken.iter().any(|earlier| collide(*earlier, value)) {
             let text = format!("{value} is listened on already: remove it");
             ledger.mistake(&place, text);
         }
-        listen.push(value);
+        taken.push(value);
+        addresses.push(value);
     }
-    let default = Http::default();
-    Http {
-        listen: if listen.is_empty() {
-            default.listen
-        } else {
-            listen
-        },
-        threads: threads.and_then(|threads| usize::try_from(threads).ok()),
-    }
+    addresses
 }

@@ -65,9 +65,11 @@ fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -
     let place = section.place_of("listen");
     section.finish(ledger);
     let listen = found.map_or(Management::default().listen, |found| found.value);
-    if let Some(other) = http.listen.iter().find(|other| collide(**other, listen)) {
-        let text = format!("{listen} is taken by http.listen ({other}): choose another port");
-        ledger.mistake(&place, text);
+    for (key, others) in [("listen", &http.listen), ("tls_listen", &http.tls_listen)] {
+        if let Some(other) = others.iter().find(|other| collide(**other, listen)) {
+            let text = format!("{listen} is taken by http.{key} ({other}): choose another port");
+            ledger.mistake(&place, text);
+        }
     }
     Management { listen }
 }

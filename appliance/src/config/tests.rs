@@ -42,7 +42,8 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen threads management cache path size memory scrub write_budget \
+    let all = "node name http listen tls_listen certificates threads management cache path \
+        size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
         sources interface program origin urls weights strategy host connect_timeout \
@@ -135,6 +136,22 @@ fn longest_and_largest_follow_what_they_depend_on() {
 #[test]
 fn every_mistake_is_named_with_key_path_and_line() {
     insta::assert_snapshot!(refused(include_str!("fixtures/mistakes.toml")));
+}
+
+#[test]
+fn a_listener_of_tls_stands_beside_the_others() {
+    let text = format!(
+        "http = {{ tls_listen = [\"[::1]:443\", \"0.0.0.0:80\"], certificates = \"tls\" }}\n\
+         management.listen = \"[::1]:443\"\n{SMALLEST}"
+    );
+    let named = [
+        "line 1: http.certificates: \"tls\" is no absolute path: write one, from /, of at most \
+         1024 bytes",
+        "line 1: http.tls_listen[1]: 0.0.0.0:80 is listened on already: remove it",
+        "line 2: management.listen: [::1]:443 is taken by http.tls_listen ([::1]:443): choose \
+         another port",
+    ];
+    assert_eq!(refused(&text), named.join("\n"));
 }
 
 #[test]

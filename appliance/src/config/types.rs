@@ -62,6 +62,11 @@ pub struct Node {
 pub struct Http {
     /// Addresses players connect to. Default: `0.0.0.0:80`.
     pub listen: Vec<SocketAddr>,
+    /// Addresses players connect to by TLS. Default: none.
+    pub tls_listen: Vec<SocketAddr>,
+    /// The directory of `NAME.crt` (a chain) and `NAME.key` pairs, in PEM. Default:
+    /// `/etc/weir/tls`.
+    pub certificates: PathBuf,
     /// Threads that serve players, 1 to 64. Default: one for each core.
     pub threads: Option<usize>,
 }

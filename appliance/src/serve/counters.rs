@@ -41,5 +41,31 @@ shared_counters! {
         bodies_broken,
         /// Bytes handed to the kernel, header fields included.
         bytes_sent,
+        /// TLS handshakes completed.
+        handshakes,
+        /// Of them, those that agreed on TLS 1.2; the others speak TLS 1.3.
+        handshakes_tls12,
+        /// Of them, those that went on from a ticket of an earlier connection.
+        handshakes_resumed,
+        /// Handshakes given up because they took too long.
+        handshakes_timed_out,
+        /// Handshakes whose client left in their midst.
+        handshakes_broken,
+        /// Handshakes that the client ended with an alert: it may not trust the certificate.
+        handshakes_rejected,
+        /// Handshakes of clients that speak no version, cipher or protocol of ours.
+        handshakes_incompatible,
+        /// Connections to a TLS listener that sent something other than TLS or HTTP.
+        handshakes_malformed,
+        /// Connections to a TLS listener that spoke plain HTTP, and were told so.
+        handshakes_plain_http,
+        /// Connections that spoke HTTP/2.
+        connections_http2,
+        /// Connections closed because their client kept calling requests back.
+        connections_resetting,
+        /// Requests of HTTP/2 that their client called back before the answer was out.
+        streams_reset,
+        /// Answers of HTTP/2 broken off because their client took too little for too long.
+        streams_stalled,
     }
 }

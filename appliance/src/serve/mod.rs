@@ -1,19 +1,25 @@
-//! HTTP out: playlists and segments to players, over HTTP/1.1.
+//! HTTP out: playlists and segments to players, over HTTP/1.1 and HTTP/2, plain or by TLS.
 //!
 //! A [`Server`] runs the connections of a listener and asks a [`Handler`] for each answer:
 //! [`Content`] on the data listener, `health` on the management listener. What a path names
 //! ([`route`]), which bytes a request may have (preconditions, ranges) and how long they may be
-//! kept are decided by pure functions; only `server` and `body` meet I/O.
+//! kept are decided by pure functions. A connection is, from the kernel up: `guard` (counts, and
+//! cuts who takes too little), [`tls`] where that is spoken, `wire` (sends files), and what
+//! `protocol` finds spoken.
 //!
-//! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 8216 (HLS).
+//! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
 //! Refuses: several ranges at once, and any answer that would look complete when it is not.
 
 mod body;
 mod client;
 mod content;
 mod counters;
+mod entrance;
+mod guard;
+mod interim;
 mod outbox;
 pub(crate) mod precondition;
+mod protocol;
 pub(crate) mod range;
 mod readiness;
 pub(crate) mod reply;
@@ -22,6 +28,7 @@ mod server;
 mod stall;
 mod stamp;
 mod thread;
+pub mod tls;
 mod upload;
 mod wire;
 
@@ -30,6 +37,8 @@ pub(crate) use body::{Chain, Form};
 pub use client::Client;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
+pub use entrance::Entrance;
+pub use interim::Interim;
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};

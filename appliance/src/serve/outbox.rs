@@ -30,16 +30,52 @@ use crate::serve::{Body, BodyError, body::Form};
 /// call: to copy them costs less than a call of their own.
 const SEND_FILE_BYTES_MIN: usize = 16 << 10;
 
-/// What lies on disk of the bytes that wait to be sent, in their order. Clones are the same.
+/// Who takes the bytes of a connection, and so what must not be handed to it as a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Taker {
+    /// The kernel, a whole body at a time: what is long is sent from its file.
+    #[default]
+    Kernel,
+    /// The kernel, in frames too short for calls of their own: it takes views.
+    KernelInFrames,
+    /// This process, which encrypts: all that lies on disk is read from its file.
+    Process,
+}
+
+impl Taker {
+    /// Bytes from which on a chunk is announced.
+    const fn announced_bytes_min(self) -> usize {
+        match self {
+            Self::Kernel => SEND_FILE_BYTES_MIN,
+            Self::KernelInFrames => usize::MAX,
+            Self::Process => 0,
+        }
+    }
+}
+
+/// What lies on disk of the bytes that wait to be sent. Clones are the same.
 ///
-/// As long as hyper's queue, which holds 16 chunks at most.
+/// As long as hyper's queue, which holds 16 chunks at most; for HTTP/2, one or two for each stream.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outbox(Arc<Mutex<VecDeque<Announced>>>);
+pub(crate) struct Outbox {
+    taker: Taker,
+    queue: Arc<Mutex<Queue>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    announced: VecDeque<Announced>,
+    /// A byte that was to be sent could not be read: nothing may leave any more.
+    is_broken: bool,
+}
 
 #[derive(Debug)]
 struct Announced {
     view: Bytes,
     stored: StoredRange,
+    /// Whether its owner takes it back, however it ends; otherwise it goes when it was sent, and
+    /// whatever came before it.
+    is_owned: bool,
 }
 
 impl Announced {
@@ -55,29 +91,75 @@ impl Announced {
 }
 
 impl Outbox {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Announced>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An outbox of a connection whose bytes `taker` takes.
+    pub(crate) fn new(taker: Taker) -> Self {
+        let queue = Arc::default();
+        Self { taker, queue }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells what a chunk lies on, that is sent in its turn among all that are announced.
     fn announce(&self, chunk: Chunk) -> Bytes {
         if let Some(stored) = chunk.stored
-            && chunk.bytes.len() >= SEND_FILE_BYTES_MIN
+            && chunk.bytes.len() >= self.taker.announced_bytes_min()
         {
-            let view = chunk.bytes.clone();
-            self.lock().push_back(Announced { view, stored });
+            self.push(chunk.bytes.clone(), stored, false);
         }
         chunk.bytes
     }
 
+    /// Tells that `view` lies in `stored`, until it is taken back by [`Self::withdraw`]; it may be
+    /// sent in pieces, among those of others.
+    pub(crate) fn announce_owned(&self, view: &Bytes, stored: &StoredRange) {
+        if view.len() >= self.taker.announced_bytes_min() {
+            self.push(view.clone(), stored.clone(), true);
+        }
+    }
+
+    /// Takes back what was said of `view`. Of two that are the same, as two answers with one object
+    /// are, it takes back one.
+    pub(crate) fn withdraw(&self, view: &Bytes) {
+        let mut queue = self.lock();
+        let is_it = |one: &Announced| {
+            one.is_owned && one.view.as_ptr() == view.as_ptr() && one.view.len() == view.len()
+        };
+        if let Some(index) = queue.announced.iter().position(is_it) {
+            queue.announced.swap_remove_back(index);
+        }
+    }
+
+    /// Ends the connection before another byte leaves it.
+    pub(crate) fn break_off(&self) {
+        self.lock().is_broken = true;
+    }
+
+    fn push(&self, view: Bytes, stored: StoredRange, is_owned: bool) {
+        self.lock().announced.push_back(Announced {
+            view,
+            stored,
+            is_owned,
+        });
+    }
+
     /// How many of `slices` come before the first that lies on disk.
-    pub(crate) fn plain(&self, slices: &[io::IoSlice<'_>]) -> usize {
-        let announced = self.lock();
+    ///
+    /// # Errors
+    /// When the connection was broken off.
+    pub(crate) fn plain(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let queue = self.lock();
+        if queue.is_broken {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let announced = &queue.announced;
         if announced.is_empty() {
-            return slices.len();
+            return Ok(slices.len());
         }
         let is_plain =
             |slice: &&io::IoSlice<'_>| announced.iter().all(|one| one.position_of(slice).is_none());
-        slices.iter().take_while(is_plain).count()
+        Ok(slices.iter().take_while(is_plain).count())
     }
 
     /// Sends `slice`, which was announced, by way of its file.
@@ -87,7 +169,7 @@ impl Outbox {
         context: &mut Context<'_>,
         slice: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut announced = self.lock();
+        let announced = &mut self.lock().announced;
         let mut places = announced.iter().enumerate();
         let place = places.find_map(|(index, one)| Some((index, one, one.position_of(slice)?)));
         let Some((index, one, position)) = place else {
@@ -96,8 +178,10 @@ impl Outbox {
         let offset = one.stored.offset + position as u64;
         let sent = ready!(io.poll_send_file(context, &*one.stored.file, offset, slice.len()))?;
         let is_all = position + sent >= one.view.len();
-        // What came before was cut off by hyper, or is all sent.
-        announced.drain(..index + usize::from(is_all));
+        if !one.is_owned {
+            // What came before was cut off by hyper, or is all sent.
+            announced.drain(..index + usize::from(is_all));
+        }
         Poll::Ready(Ok(sent))
     }
 }

@@ -11,7 +11,10 @@
 use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode, Version, body::Incoming, header::HOST, server::conn::http1,
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,12 +24,15 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
-use weir_hal::{Accepted, Listener};
+use weir_hal::Accepted;
 
 use crate::serve::{
-    Body, Client, CounterCells, Upload,
+    Body, Client, CounterCells, Entrance, Upload,
+    guard::Guarded,
     outbox::{Outbox, Sending},
+    protocol::{self, Dialect},
     reply,
+    tls::Tls,
     wire::Wire,
 };
 
@@ -110,17 +116,23 @@ impl<H: Handler> Server<H> {
         &self.handler
     }
 
-    /// Serves the connections of `listener` until `shutdown` completes; then closes it, lets
+    /// What clients are allowed.
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Serves the connections of `entrance` until `shutdown` completes; then closes it, lets
     /// answers under way go out for at most `drain`, and cuts what is left.
     ///
     /// May be called once for each of several listeners; they share the limits. Must be called
     /// within a tokio runtime.
     pub async fn run(
         self: Arc<Self>,
-        mut listener: Box<dyn Listener>,
+        entrance: Entrance,
         shutdown: impl Future<Output = ()> + Send,
         drain: Duration,
     ) {
+        let Entrance { mut listener, tls } = entrance;
         let (drain_all, draining) = watch::channel(());
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -130,7 +142,13 @@ impl<H: Handler> Server<H> {
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next() => {}
                 accepted = poll_fn(|context| listener.poll_accept(context)) => match accepted {
-                    Ok(accepted) => self.admit(accepted, &draining, &mut connections),
+                    Ok(accepted) => {
+                        if let Some((io, client)) = self.admit(accepted, tls.is_some()) {
+                            let server = Arc::clone(&self);
+                            let (tls, draining) = (tls.clone(), draining.clone());
+                            connections.spawn(server.converse(io, client, tls, draining));
+                        }
+                    }
                     Err(error) => self.pause(&error).await,
                 },
             }
@@ -140,24 +158,20 @@ impl<H: Handler> Server<H> {
         self.drain(connections, drain).await;
     }
 
-    fn admit(
-        self: &Arc<Self>,
-        (io, address): Accepted,
-        draining: &watch::Receiver<()>,
-        connections: &mut JoinSet<()>,
-    ) {
+    fn admit(&self, (io, address): Accepted, is_encrypted: bool) -> Option<(Guarded, Client)> {
         let counters = self.handler.counters();
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             counters.connections_refused.add(1);
-            return;
+            return None;
         };
         counters.connections_accepted.add(1);
-        let io = Wire::new(io, self.limits.send_stall, Arc::clone(counters), slot);
+        let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
         let client = Client {
+            interim: None,
             address,
-            is_encrypted: false,
+            is_encrypted,
         };
-        connections.spawn(Arc::clone(self).converse(io, client, draining.clone()));
+        Some((io, client))
     }
 
     async fn pause(&self, error: &weir_hal::Error) {
@@ -176,15 +190,42 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
+    /// Finds out what is spoken on one connection, and speaks it.
     async fn converse(
         self: Arc<Self>,
-        io: Wire,
+        io: Guarded,
         client: Client,
+        tls: Option<Arc<Tls>>,
+        mut draining: watch::Receiver<()>,
+    ) {
+        let wait = self.limits.request_wait;
+        let opened = tokio::select! {
+            opened = protocol::open(io, tls.as_deref(), wait, self.handler.counters()) => opened,
+            // Nobody has asked for anything yet.
+            _ = draining.changed() => return,
+        };
+        let Some((io, dialect)) = opened else {
+            return;
+        };
+        match dialect {
+            Dialect::Http1 | Dialect::PlainHttp => {
+                self.converse_http1(io, client, dialect, draining).await;
+            }
+            Dialect::Http2 => self.converse_http2(io, client, draining).await,
+        }
+    }
+
+    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
+    async fn converse_http1(
+        &self,
+        io: Wire,
+        mut client: Client,
+        dialect: Dialect,
         mut draining: watch::Receiver<()>,
     ) {
         let outbox = io.outbox().clone();
-        let service = service_fn(|request| self.respond(request, &client, &outbox));
+        client.interim = Some(io.interim().clone());
+        let service = service_fn(|request| self.respond(request, &client, dialect, &outbox));
         // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
         // begun to arrive and is not whole yet.
         let mut connection = pin!(
@@ -213,25 +254,46 @@ impl<H: Handler> Server<H> {
         &self,
         request: Request<Incoming>,
         client: &Client,
+        dialect: Dialect,
         outbox: &Outbox,
     ) -> Result<Response<Sending>, Infallible> {
-        let response = self.answer(request, client).await;
+        let response = if dialect == Dialect::PlainHttp {
+            self.handler.counters().requests.add(1);
+            self.counted(plain_http())
+        } else {
+            self.answer(request, client).await
+        };
+        if let Some(interim) = &client.interim {
+            interim.written().await;
+        }
         Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 
-    async fn answer(&self, request: Request<Incoming>, client: &Client) -> Response<Body> {
-        let counters = self.handler.counters();
-        counters.requests.add(1);
+    /// Answers one request of any version.
+    pub(crate) async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Body> {
         let limits = &self.limits;
+        self.handler.counters().requests.add(1);
+        if let Err(refusal) = protocol::normalize(&mut request) {
+            return self.counted(reply::text(StatusCode::BAD_REQUEST, refusal));
+        }
         let request =
             request.map(|body| Upload::new(body, limits.body_bytes_max, limits.body_wait));
-        let response = if !has_one_host(&request) {
-            reply::text(StatusCode::BAD_REQUEST, "exactly one Host field is needed")
+        self.counted(if request.headers().len() > protocol::FIELDS_MAX {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            reply::text(status, "the request has too many fields")
         } else if request.body().is_too_long() {
             reply::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
         } else {
             self.handler.answer(request, client).await
-        };
+        })
+    }
+
+    fn counted(&self, response: Response<Body>) -> Response<Body> {
+        let counters = self.handler.counters();
         match response.status().as_u16() {
             ..300 => counters.responses_2xx.add(1),
             300..400 => counters.responses_3xx.add(1),
@@ -241,7 +303,7 @@ impl<H: Handler> Server<H> {
         response
     }
 
-    fn count_failure(&self, error: &hyper::Error) {
+    pub(crate) fn count_failure(&self, error: &hyper::Error) {
         let counters = self.handler.counters();
         if error.is_parse() {
             counters.requests_malformed.add(1);
@@ -254,7 +316,11 @@ impl<H: Handler> Server<H> {
     }
 }
 
-/// RFC 9112 §3.2: a request of HTTP/1.1 has one Host field, neither none nor several.
-fn has_one_host(request: &Request<Upload>) -> bool {
-    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
+/// What a client is told that speaks plain HTTP to a listener of TLS.
+fn plain_http() -> Response<Body> {
+    let text = "this port speaks TLS: ask with https://";
+    let mut response = reply::text(StatusCode::BAD_REQUEST, text);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Bytes a client must take within the stall limit, however often it takes a few: at 30 s this
 /// is 4.4 kb/s, a tenth of the slowest audio-only rendition.
-const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
+pub(crate) const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
 
 /// How long the client has kept bytes waiting since it last took enough of them.
 #[derive(Debug)]

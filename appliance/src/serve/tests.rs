@@ -67,7 +67,7 @@ impl Rig {
         let address = listener.local_address();
         let (shutdown, told) = oneshot::channel();
         let running = tokio::spawn(Arc::clone(&server).run(
-            listener,
+            listener.into(),
             async move { told.await.expect("the rig outlives its server") },
             DRAIN,
         ));

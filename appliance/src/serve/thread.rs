@@ -1,4 +1,4 @@
-//! A thread that serves: its own listeners, its own runtime, its own connections.
+//! A thread that serves: its own entrances, its own runtime, its own connections.
 //!
 //! A connection is accepted, read and answered by one thread from its first byte to its last, so
 //! serving threads wait for each other in the store alone. The kernel spreads connections over them
@@ -6,20 +6,18 @@
 
 use std::{io, sync::Arc, thread, time::Duration};
 
+use crate::serve::{Entrance, Handler, Server};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
     task::JoinSet,
 };
-use weir_hal::Listener;
-
-use crate::serve::{Handler, Server};
 
 /// Threads beside it that wait for the disk on behalf of one serving thread; the store reads on
 /// four at one time.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// Serves the connections of `listeners` on a thread of its own, called `weir-serve-{number}`,
+/// Serves the connections of `entrances` on a thread of its own, called `weir-serve-{number}`,
 /// until `stopping` changes; then drains, for at most `drain`. What it returns resolves behind that.
 ///
 /// # Errors
@@ -27,7 +25,7 @@ const BLOCKING_THREADS_MAX: usize = 8;
 pub fn serve_on_thread<H: Handler>(
     number: usize,
     server: Arc<Server<H>>,
-    listeners: Vec<Box<dyn Listener>>,
+    entrances: Vec<Entrance>,
     stopping: watch::Receiver<()>,
     drain: Duration,
 ) -> io::Result<oneshot::Receiver<()>> {
@@ -39,7 +37,7 @@ pub fn serve_on_thread<H: Handler>(
     thread::Builder::new()
         .name(format!("weir-serve-{number}"))
         .spawn(move || {
-            serve(&runtime, &server, listeners, &stopping, drain);
+            serve(&runtime, &server, entrances, &stopping, drain);
             // A call to a disk that hangs would never return.
             runtime.shutdown_background();
             // Nobody may wait for it any more.
@@ -51,17 +49,17 @@ pub fn serve_on_thread<H: Handler>(
 fn serve<H: Handler>(
     runtime: &Runtime,
     server: &Arc<Server<H>>,
-    listeners: Vec<Box<dyn Listener>>,
+    entrances: Vec<Entrance>,
     stopping: &watch::Receiver<()>,
     drain: Duration,
 ) {
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
-        for listener in listeners {
+        for entrance in entrances {
             let mut stopping = stopping.clone();
             // The sender gone means the same as its word.
             let stop = async move { drop(stopping.changed().await) };
-            tasks.spawn(Arc::clone(server).run(listener, stop, drain));
+            tasks.spawn(Arc::clone(server).run(entrance, stop, drain));
         }
         while let Some(ended) = tasks.join_next().await {
             ended.expect("serving does not panic");

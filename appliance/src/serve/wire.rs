@@ -1,5 +1,5 @@
-//! One connection as hyper reads and writes it: counted, guarded against who takes too little, and
-//! sending from the disk what lies there.
+//! One connection as hyper reads and writes it: what was read ahead comes first, and what lies on
+//! the disk is sent from there.
 //!
 //! Source: sendfile(2), send(2) (`MSG_MORE`). Header fields that precede bytes on disk are written
 //! with word that more follows, so that both share packets.
@@ -7,44 +7,33 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
+    task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::OwnedSemaphorePermit,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weir_hal::Connection;
 
-use crate::serve::{CounterCells, outbox::Outbox, stall::Stall};
+use crate::serve::{Interim, outbox::Outbox, protocol::Ahead};
 
-/// A connection that counts what it sends, holds its place among the open connections until it
-/// is dropped, and fails with `TimedOut` when its client stalls.
+/// A connection that HTTP is spoken on.
 #[derive(Debug)]
 pub(crate) struct Wire {
     io: Box<dyn Connection>,
+    /// What was read to see what is spoken; read again from here, from its end to its beginning.
+    ahead_reversed: Ahead,
     outbox: Outbox,
-    stall: Stall,
-    counters: Arc<CounterCells>,
-    _slot: OwnedSemaphorePermit,
+    interim: Interim,
 }
 
 impl Wire {
-    /// Guards `io`; `stall_max` is the longest a client may take for the next 16 KiB.
-    pub(crate) fn new(
-        io: Box<dyn Connection>,
-        stall_max: Duration,
-        counters: Arc<CounterCells>,
-        slot: OwnedSemaphorePermit,
-    ) -> Self {
+    /// Speaks on `io`, of which `ahead` has been read already; `outbox` is told what lies on disk.
+    pub(crate) fn new(io: Box<dyn Connection>, mut ahead: Ahead, outbox: Outbox) -> Self {
+        ahead.reverse();
         Self {
             io,
-            outbox: Outbox::default(),
-            stall: Stall::new(stall_max),
-            counters,
-            _slot: slot,
+            ahead_reversed: ahead,
+            outbox,
+            interim: Interim::default(),
         }
     }
 
@@ -53,24 +42,9 @@ impl Wire {
         &self.outbox
     }
 
-    fn account(
-        &mut self,
-        context: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        match &written {
-            Poll::Ready(Ok(bytes)) => {
-                let bytes = *bytes as u64;
-                self.counters.bytes_sent.add(bytes);
-                self.stall.took(bytes);
-                written
-            }
-            Poll::Pending if self.stall.is_over(context) => {
-                self.counters.connections_stalled.add(1);
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            Poll::Pending | Poll::Ready(Err(_)) => written,
-        }
+    /// What is told before an answer.
+    pub(crate) const fn interim(&self) -> &Interim {
+        &self.interim
     }
 
     fn poll_send(
@@ -79,18 +53,12 @@ impl Wire {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let io = Pin::new(&mut *self.io);
-        let (plain, stored) = slices.split_at(self.outbox.plain(slices));
+        let (plain, stored) = slices.split_at(self.outbox.plain(slices)?);
         match (plain, stored) {
             (plain, []) => io.poll_write_vectored(context, plain),
             ([], [first, ..]) => self.outbox.poll_send(io, context, first),
             (plain, [_, ..]) => io.poll_write_more(context, plain),
         }
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        self.counters.connections_closed.add(1);
     }
 }
 
@@ -100,7 +68,15 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        if self.ahead_reversed.is_empty() {
+            return Pin::new(&mut self.io).poll_read(context, buffer);
+        }
+        while buffer.remaining() > 0
+            && let Some(byte) = self.ahead_reversed.pop()
+        {
+            buffer.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -118,8 +94,7 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.poll_send(context, slices);
-        self.account(context, written)
+        self.poll_send(context, slices)
     }
 
     /// True, whatever the connection: hyper would copy the bytes of bodies otherwise, and a view is
@@ -129,6 +104,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { io, interim, .. } = &mut *self;
+        // hyper flushes when it has written all that it has.
+        ready!(interim.poll_write(Pin::new(&mut *io), context))?;
         Pin::new(&mut self.io).poll_flush(context)
     }
 

@@ -159,7 +159,7 @@ fn shown(key: &Key) -> String {
 }
 
 /// A time as RFC 3339 has it.
-fn date(at: Wall) -> String {
+pub(super) fn date(at: Wall) -> String {
     let seconds = i64::try_from(at.as_nanos() / 1_000_000_000).ok();
     let timestamp = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     timestamp.map_or_else(|| "unknown".to_owned(), |timestamp| timestamp.to_string())

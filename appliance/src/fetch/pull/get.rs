@@ -184,6 +184,9 @@ impl Core {
             varies: need.place.varies.clone(),
             ticket,
         };
+        if let Some(interim) = &question.interim {
+            interim.open().await;
+        }
         let (sender, outcome) = oneshot::channel();
         tokio::spawn(fill.run(Some(sender)));
         match outcome.await {
@@ -287,7 +290,10 @@ impl Core {
             return;
         };
         // A HEAD that found something stale has the whole validated.
-        Arc::make_mut(&mut question).method = Method::GET;
+        let asked = Arc::make_mut(&mut question);
+        asked.method = Method::GET;
+        // Nobody waits for the answer.
+        asked.interim = None;
         let fill = Fill {
             core: Arc::clone(self),
             question,

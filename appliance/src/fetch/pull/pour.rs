@@ -192,7 +192,7 @@ impl Pour {
     async fn rest(&mut self, core: &Core, question: &Question) -> Option<Download> {
         let headers = self.headers(question)?;
         let request = outgoing(question, Method::GET, headers);
-        let reply = core.ask(question, request, &self.endpoints).await.ok()?;
+        let reply = core.ask_more(question, request, &self.endpoints).await.ok()?;
         let is_rest = self.is_rest(question, &reply.response);
         self.endpoints.push(reply.endpoint);
         is_rest.then(|| reply.response.into_body())

@@ -22,9 +22,12 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
         self.counters.passed.add(1);
+        if let Some(interim) = &question.interim {
+            interim.open().await;
+        }
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
         let request = request.map(|_empty| Outgoing::streamed(upload));
-        let reply = match self.ask(&question, request, &[]).await {
+        let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -67,7 +70,7 @@ impl Core {
         fwd: Forward,
     ) -> Response<Body> {
         let request = outgoing(question, Method::HEAD, question.headers.clone());
-        let reply = match self.ask(question, request, &[]).await {
+        let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -75,9 +78,9 @@ impl Core {
             }
         };
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
-            let (asked, headers) = (question.asked(), reply.response.headers());
+            let headers = reply.response.headers();
             let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(asked, &found.head, headers, requested_at, received_at);
+            let update = head_update(&found.head, headers, requested_at, received_at);
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());

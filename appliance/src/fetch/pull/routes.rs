@@ -113,15 +113,27 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
+    use weir_hal::sim;
+
     use super::*;
-    use crate::config::Config;
+    use crate::{
+        config::Config,
+        fetch::{Identity, exchange::Client},
+    };
 
     fn routes(paths: &[&str]) -> Routes {
         let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
         for path in paths {
             text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
         }
-        Routes::new(&Config::parse(&text).expect("no mistakes").config.routes)
+        let config = Config::parse(&text).expect("no mistakes").config;
+        Routes::new(&config.routes, &tiers(&config))
+    }
+
+    fn tiers(config: &Config) -> Tiers {
+        let network = Arc::new(sim::Network::new());
+        let client = Client::new(network, Arc::new(Identity::new("edge")));
+        Tiers::new(client, &config.origins, &sim::Disk::new(1)).expect("no certificates")
     }
 
     #[test]
@@ -147,7 +159,8 @@ mod tests {
                 "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
                  [[route]]\npath = '/'\norigin = ['o']\n{more}"
             );
-            Route::new(&Config::parse(&text).expect("no mistakes").config.routes[0])
+            let config = Config::parse(&text).expect("no mistakes").config;
+            Route::new(&config.routes[0], &tiers(&config))
         };
         let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
         let plain = route("");

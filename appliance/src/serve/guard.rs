@@ -1,0 +1,136 @@
+//! One connection as the kernel has it: counted, and guarded against who takes too little.
+//!
+//! Whatever stands above (TLS, HTTP of any version), this is where bytes leave the process.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::OwnedSemaphorePermit,
+};
+use weir_hal::{Connection, File};
+
+use crate::serve::{CounterCells, stall::Stall};
+
+/// A connection that counts what it sends, holds its place among the open connections until it
+/// is dropped, and fails with `TimedOut` when its client stalls.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    io: Box<dyn Connection>,
+    stall: Stall,
+    counters: Arc<CounterCells>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Guarded {
+    /// Guards `io`; `stall_max` is the longest a client may take for the next 16 KiB.
+    pub(crate) fn new(
+        io: Box<dyn Connection>,
+        stall_max: Duration,
+        counters: Arc<CounterCells>,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            io,
+            stall: Stall::new(stall_max),
+            counters,
+            _slot: slot,
+        }
+    }
+
+    fn account(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) => {
+                let bytes = *bytes as u64;
+                self.counters.bytes_sent.add(bytes);
+                self.stall.took(bytes);
+                written
+            }
+            Poll::Pending if self.stall.is_over(context) => {
+                self.counters.connections_stalled.add(1);
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Poll::Pending | Poll::Ready(Err(_)) => written,
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.counters.connections_closed.add(1);
+    }
+}
+
+impl Connection for Guarded {
+    fn poll_send_file(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        file: &dyn File,
+        offset: u64,
+        bytes: usize,
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.io).poll_send_file(context, file, offset, bytes);
+        self.account(context, written)
+    }
+
+    fn poll_write_more(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.io).poll_write_more(context, slices);
+        self.account(context, written)
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.account(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        self.account(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
