@@ -29,7 +29,7 @@ use std::{
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
     body::Incoming,
-    client::conn::http1,
+    client::conn::{TrySendError, http1},
     header::{HOST, HeaderValue},
     http::request::Parts,
 };
@@ -350,6 +350,7 @@ async fn exchange(
 ) -> Result<Response<Download>, Refusal> {
     observe_interim(endpoint, &lease.state, &mut request, interim);
     let method = request.method().clone();
+    let is_bodiless = request.body().body.is_empty();
     let progress = request.body().progress.clone();
     let received_before = lease.state.bytes_received();
     let begun = Instant::now();
@@ -375,19 +376,25 @@ async fn exchange(
             let response = believe(endpoint, lease, &method, response);
             response.map_err(|error| Refusal::Failed { error })
         }
-        Err(mut unsent) => Err({
-            let request = unsent.take_message();
-            let error = classify(&lease.state, unsent.into_error());
-            let is_silent = lease.state.bytes_received() == received_before;
-            match (request, error) {
-                (Some(request), error) => Refusal::Stale {
-                    body: request.into_body().body,
-                    error,
-                },
-                (None, error @ ExchangeError::Closed(_)) if is_silent => Refusal::Silent { error },
-                (None, error) => Refusal::Failed { error },
-            }
-        }),
+        Err(unsent) => Err(refused(&lease.state, is_bodiless, received_before, unsent)),
+    }
+}
+
+/// Why a request that was to go over a connection has no answer.
+fn refused(
+    state: &WireState,
+    is_bodiless: bool,
+    received_before: u64,
+    mut unsent: TrySendError<Request<Watched>>,
+) -> Refusal {
+    let request = unsent.take_message();
+    let body = request.map(|request| request.into_body().body);
+    let body = body.or((state.is_unsent() && is_bodiless).then_some(Outgoing::Empty));
+    let is_silent = state.bytes_received() == received_before;
+    match (body, classify(state, unsent.into_error())) {
+        (Some(body), error) => Refusal::Stale { body, error },
+        (None, error @ ExchangeError::Closed(_)) if is_silent => Refusal::Silent { error },
+        (None, error) => Refusal::Failed { error },
     }
 }
 
@@ -411,7 +418,7 @@ fn observe_interim(
 }
 
 fn classify(state: &WireState, error: hyper::Error) -> ExchangeError {
-    if state.is_shut() {
+    if state.is_shut() && !state.is_unsent() {
         ExchangeError::Ambiguous(Ambiguity::InterimFlood)
     } else if error.is_parse_too_large() {
         ExchangeError::HeadTooLarge(error)
