@@ -45,7 +45,9 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        place.found = place.found.filter(|found| !self.is_banned(&question, found));
+        place.found = place
+            .found
+            .filter(|found| !self.is_banned(&question, found));
         let Some(found) = &place.found else {
             return self.miss(question, place).await;
         };

@@ -113,7 +113,6 @@ impl Rig {
 }
 
 fn client(address: &str) -> Client {
-    interim: None,
     Client {
         interim: None,
         address: format!("{address}:4711").parse().expect("an address"),
