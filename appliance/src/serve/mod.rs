@@ -8,7 +8,7 @@
 //! `protocol` finds spoken.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
-//! Refuses: several ranges at once, and any answer that would look complete when it is not.
+//! Refuses: any answer that would look complete when it is not.
 
 mod body;
 mod client;
@@ -16,6 +16,7 @@ mod content;
 mod counters;
 mod entrance;
 mod guard;
+mod multipart;
 mod outbox;
 mod precondition;
 mod protocol;
