@@ -2,6 +2,7 @@
 
 use super::{
     ByteSize, Config, Priority, Route,
+    cache::absolute_path,
     channel::priority,
     mistake::{Ledger, quoted},
     read::duration_in,
@@ -27,6 +28,7 @@ impl Route {
         Self {
             path,
             origins,
+            sign_keys: None,
             priority: Priority::Medium,
             ttl_default: None,
             stale_while_revalidate: None,
@@ -53,9 +55,11 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         ledger.mistake(&section.place_of("query_ignored"), text);
     }
     let slice = section.text("slice", slice, ledger);
+    let sign_keys = section.text("sign_keys", absolute_path, ledger);
     section.finish(ledger);
     Route {
         priority: priority.map_or(route.priority, |found| found.value),
+        sign_keys: sign_keys.map(|path| path.value),
         ttl_default,
         stale_while_revalidate,
         stale_if_error,

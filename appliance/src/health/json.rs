@@ -23,6 +23,7 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
     render(&ApiHealth {
         status: snapshot.status().as_str(),
+        reason: snapshot.reason(),
         channels_active: snapshot.channels_active(),
         channels_total: snapshot.channels.len(),
         output_bitrate_mbps: mbps(snapshot.output_bitrate_bps),
@@ -40,6 +41,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
             .collect(),
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
+        purge: rows(snapshot.purge.values()),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
     })
 }
@@ -54,17 +56,14 @@ pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
         },
         version: VERSION,
         service_id: node,
-        output: format!(
-            "{} of {} channels on air",
-            snapshot.channels_active(),
-            snapshot.channels.len()
-        ),
+        output: snapshot.reason(),
     })
 }
 
 #[derive(Serialize)]
 struct ApiHealth<'a> {
     status: &'static str,
+    reason: String,
     channels_active: usize,
     channels_total: usize,
     output_bitrate_mbps: f64,
@@ -78,6 +77,7 @@ struct ApiHealth<'a> {
     channels: Vec<ChannelHealth<'a>>,
     cache: Rows,
     http: Rows,
+    purge: Rows,
     origins: Vec<OriginHealth<'a>>,
 }
 
@@ -273,6 +273,7 @@ mod tests {
         let body = parse(&api_health("edge-1", &snapshot));
         for (field, value) in [
             ("status", json!("degraded")),
+            ("reason", json!("1 of 2 channels on air")),
             ("channels_active", json!(1)),
             ("channels_total", json!(2)),
             ("output_bitrate_mbps", json!(12.3)),

@@ -157,7 +157,7 @@ fn date(headers: &HeaderMap, name: impl AsHeaderName, now: Wall) -> Option<Wall>
 }
 
 /// The value of a field that may stand only once.
-fn only_value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+pub(crate) fn only_value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     if values.next().is_some() {
@@ -167,7 +167,7 @@ fn only_value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
 }
 
 /// True if the list of entity tags in `name` is `*` or holds one that `is_same` as `etag`.
-fn is_listed(
+pub(crate) fn is_listed(
     headers: &HeaderMap,
     name: impl AsHeaderName,
     etag: Option<&str>,
@@ -197,12 +197,12 @@ fn entity_tags(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Strong comparison: both strong, and the same (RFC 9110 §8.8.3.2).
-fn is_same_strong(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_strong(one: &str, other: &str) -> bool {
     one == other && one.starts_with('"')
 }
 
 /// Weak comparison: the same but for the mark of weakness.
-fn is_same_weak(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_weak(one: &str, other: &str) -> bool {
     one.strip_prefix("W/").unwrap_or(one) == other.strip_prefix("W/").unwrap_or(other)
 }
 

@@ -1,6 +1,9 @@
 //! Many who want the same at once.
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -28,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads until so many bytes have come.
 async fn read(stream: &mut TcpStream, bytes: usize) -> Result<Vec<u8>> {
-    let mut read = Vec::with_capacity(bytes);
+    let mut read = Vec::new();
     let mut room = vec![0; 16 * 1024];
     while read.len() < bytes {
         match timeout(PATIENCE, stream.read(&mut room)).await?? {
@@ -138,9 +141,9 @@ fn a_client_that_leaves_early_does_not_stop_the_fill() -> Result {
 
 /// Asks for `/a.bin` and goes as soon as something of it has come.
 fn leave_early(url: &str) -> Result {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://"))?;
-    stream.write_all(b"GET /a.bin HTTP/1.1\r\nHost: edge\r\n\r\n")?;
+    let host = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(host)?;
+    write!(stream, "GET /a.bin HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
     stream.read_exact(&mut [0; 1_000])?;
     Ok(())
 }
@@ -153,8 +156,9 @@ fn a_slow_client_does_not_slow_the_others() -> Result {
     let origin = Origin::start(move |_| Reply::new(200, &[("Cache-Control", "max-age=60")], &sent));
     let edge = edge(&[&origin]);
     let url = edge.data("");
-    let mut slow = std::net::TcpStream::connect(url.trim_start_matches("http://"))?;
-    std::io::Write::write_all(&mut slow, b"GET /a.bin HTTP/1.1\r\nHost: edge\r\n\r\n")?;
+    let host = url.trim_start_matches("http://");
+    let mut slow = std::net::TcpStream::connect(host)?;
+    write!(slow, "GET /a.bin HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
     origin.wait_for(1);
     // The first one takes nothing, and all the same:
     let response = get(&edge, "/a.bin")?;

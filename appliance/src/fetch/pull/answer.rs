@@ -3,15 +3,26 @@
 //! Source: RFC 9110 §15 (status), §10.2.3 (Retry-After); RFC 9211 (Cache-Status); RFC 9111 §5.1
 //! (Age), §5.2.1.7 (only-if-cached).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use hyper::{
-    HeaderMap, Response, StatusCode,
-    header::{HeaderName, HeaderValue, RETRY_AFTER},
+    HeaderMap, Method, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER},
 };
-use weir_cache::rules::{self, CacheStatus, Forward};
+use weir_cache::{
+    Object,
+    rules::{self, CacheStatus, Forward},
+};
 
-use super::{Core, failure::Failure, fill::Arrival, question::Question, shelf::Found};
+use super::{
+    Core,
+    condition::{Verdict, evaluate},
+    failure::Failure,
+    fill::Arrival,
+    question::Question,
+    shelf::Found,
+    slices::Slices,
+};
 use crate::serve::{Body, reply};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -169,7 +180,12 @@ impl Names {
 
 impl Core {
     /// Answers with what is stored, as far as the conditions and the range of the client ask.
-    pub(super) fn answer(&self, question: &Question, found: &Found, told: Told) -> Response<Body> {
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        found: &Found,
+        told: Told,
+    ) -> Response<Body> {
         let mut headers = if told.fwd.is_some() {
             // It is as the origin just gave or confirmed it.
             found.head.headers().clone()
@@ -177,12 +193,97 @@ impl Core {
             rules::response_headers(&found.head, self.clock.wall())
         };
         self.names.stamp(&mut headers, &told);
-        let bytes = found.object.bytes().or(found.head.length());
-        let mut response = Response::new(Body::stored(&found.object, 0..u64::MAX, bytes));
-        *response.status_mut() = found.head.status();
+        let source = Source::of(self, question, found);
+        let mut response = match evaluate(question, &found.head, source.length()) {
+            Verdict::Whole => with_status(found.head.status(), source.whole()),
+            Verdict::Part(range) => {
+                headers.insert(CONTENT_RANGE, content_range(&range, source.length()));
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+                with_status(StatusCode::PARTIAL_CONTENT, source.part(range))
+            }
+            Verdict::NotModified => {
+                headers.remove(CONTENT_LENGTH);
+                with_status(StatusCode::NOT_MODIFIED, Body::empty())
+            }
+            Verdict::Unsatisfiable => {
+                let length = source.length().unwrap_or_default();
+                let line = "the range begins beyond the end";
+                let mut response = reply::text(StatusCode::RANGE_NOT_SATISFIABLE, line);
+                let range = reply::visible(format!("bytes */{length}"));
+                response.headers_mut().insert(CONTENT_RANGE, range);
+                self.names.stamp(response.headers_mut(), &told);
+                return response;
+            }
+        };
+        if question.method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// Where the bytes of an answer are.
+enum Source<'a> {
+    /// All of them in one object, which may still grow.
+    Object(&'a Object, Option<u64>),
+    /// Some of them in one object, so far from the start.
+    Part(&'a Object, u64, Option<u64>),
+    Slices(Slices, u64),
+}
+
+impl<'a> Source<'a> {
+    fn of(core: &Arc<Core>, question: &Arc<Question>, found: &'a Found) -> Self {
+        let (object, length) = (&found.object, found.head.length());
+        if let Some((slices, length)) = Slices::of(core, question, found).zip(length) {
+            return Self::Slices(slices, length);
+        }
+        match found.head.part() {
+            Some(part) => Self::Part(object, part.first, length),
+            None => Self::Object(object, object.bytes().or(length)),
+        }
+    }
+
+    /// Bytes of the whole representation, if that is known.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Object(_, length) | Self::Part(_, _, length) => *length,
+            Self::Slices(_, length) => Some(*length),
+        }
+    }
+
+    fn whole(self) -> Body {
+        match self {
+            Self::Object(object, length) => Body::stored(object, 0..u64::MAX, length),
+            Self::Part(object, _, _) => Body::stored(object, 0..u64::MAX, object.bytes()),
+            Self::Slices(slices, length) => slices.read(0..length),
+        }
+    }
+
+    fn part(self, range: Range<u64>) -> Body {
+        let bytes = Some(range.end - range.start);
+        match self {
+            Self::Object(object, _) => Body::stored(object, range, bytes),
+            Self::Part(object, first, _) => {
+                // The rules see to it that the part holds what is asked for.
+                let within = range.start.saturating_sub(first)..range.end.saturating_sub(first);
+                Body::stored(object, within, bytes)
+            }
+            Self::Slices(slices, _) => slices.read(range),
+        }
+    }
+}
+
+fn with_status(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+fn content_range(range: &Range<u64>, length: Option<u64>) -> HeaderValue {
+    let (first, last) = (range.start, range.end - 1);
+    let length = length.map_or_else(|| "*".to_owned(), |length| length.to_string());
+    reply::visible(format!("bytes {first}-{last}/{length}"))
 }
 
 /// The request names nothing.

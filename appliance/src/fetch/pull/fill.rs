@@ -22,7 +22,7 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{Stored, Storing, conditional, freshened, storing},
+    rules::{ContentRange, Stored, Storing, conditional, freshened, storing},
 };
 
 use super::{
@@ -93,6 +93,23 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
+    /// Whether a part with the fields `headers` is what was asked for, or all there is of it.
+    fn is_met_by(&self, headers: &HeaderMap) -> bool {
+        let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
+        let Some((part, complete)) = part.and_then(|part| Some((part, part.complete?))) else {
+            return false;
+        };
+        match self {
+            Self::Whole | Self::AsAsked => false,
+            Self::Around(range) => {
+                part.first == range.start && part.last + 1 == range.end.min(complete)
+            }
+            Self::Last(bytes) => {
+                part.first == complete.saturating_sub(*bytes) && part.last + 1 == complete
+            }
+        }
+    }
+
     fn range(&self) -> Option<HeaderValue> {
         let range = match self {
             Self::Whole | Self::AsAsked => return None,
@@ -204,9 +221,8 @@ impl Fill {
     /// The stored response holds on.
     fn confirm(&self, reply: &Reply) -> Option<Arrival> {
         let base = self.base.as_ref()?;
-        let (asked, headers) = (self.question.asked(), reply.response.headers());
-        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-        let head = freshened(asked, &base.head, headers, requested_at, received_at)?;
+        let headers = reply.response.headers();
+        let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
         self.core.counters.confirmed.add(1);
@@ -235,7 +251,7 @@ impl Fill {
             }
             return Err(reason.to_string());
         }
-        if self.wanted == Wanted::AsAsked && status == StatusCode::PARTIAL_CONTENT {
+        if status == StatusCode::PARTIAL_CONTENT && !self.wanted.is_met_by(headers) {
             return Err("part".to_owned());
         }
         if response.body().framing() == Framing::Close {
@@ -247,7 +263,13 @@ impl Fill {
             return Err("no-memory".to_owned());
         }
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-        Ok(Stored::new(asked, status, headers, requested_at, received_at))
+        Ok(Stored::new(
+            asked,
+            status,
+            headers,
+            requested_at,
+            received_at,
+        ))
     }
 
     /// Begins an object for the answer, or the first of several.
@@ -259,7 +281,10 @@ impl Fill {
         if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
             return self.begin_slices(reply, &key, head, slice_bytes);
         }
-        if head.length().is_some_and(|length| length > self.core.object_bytes_max) {
+        if head
+            .length()
+            .is_some_and(|length| length > self.core.object_bytes_max)
+        {
             return Taken::NotStored(reply, "too-long".to_owned());
         }
         let (status, head) = (head.status(), Arc::new(head));
@@ -320,7 +345,9 @@ impl Fill {
     /// Reads what a list promises, so that its lifetime is known.
     async fn look_into(&self, object: &Object, head: &Stored) {
         let class = Class::of(self.question.uri.path(), Some(head.headers()));
-        let is_short = object.bytes().is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
+        let is_short = object
+            .bytes()
+            .is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
         if !class.is_list() || !is_short || head.status() != StatusCode::OK {
             return;
         }

@@ -40,11 +40,12 @@ struct Need {
 impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
-        let Ok(place) = self.shelf.find(&question).await else {
+        let Ok(mut place) = self.shelf.find(&question).await else {
             self.counters.lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
+        place.found = place.found.filter(|found| !self.is_banned(&question, found));
         let Some(found) = &place.found else {
             return self.miss(question, place).await;
         };
@@ -92,7 +93,7 @@ impl Core {
         reuse(&policy, question.asked(), &found.head, self.clock.wall())
     }
 
-    fn hit(&self, question: &Question, found: &Found, ttl: i64) -> Response<Body> {
+    fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
         self.counters.hits.add(1);
         self.answer(question, found, Told::hit(ttl))
     }
@@ -236,6 +237,9 @@ impl Core {
     /// Whether what came for another request answers this one. `is_early`: it came after this one
     /// was asked, so that it is as fresh as an answer could be.
     fn is_for(&self, question: &Question, arrival: &Arrival, is_early: bool) -> bool {
+        if self.is_banned(question, &arrival.found) {
+            return false;
+        }
         match self.reuse(question, &arrival.found) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
@@ -244,7 +248,7 @@ impl Core {
     }
 
     /// An answer for this client alone; an error yields to what is stored, where it may.
-    fn own(&self, question: &Question, need: &Need, own: Own) -> Response<Body> {
+    fn own(self: &Arc<Self>, question: &Arc<Question>, need: &Need, own: Own) -> Response<Body> {
         let status = own.response.status();
         if need.if_error && Failure::is_error(status) {
             let failure = Failure::of_response(&own.response);
@@ -257,8 +261,8 @@ impl Core {
 
     /// Answers with what is stored though it is stale, or tells of the failure.
     fn without_origin(
-        &self,
-        question: &Question,
+        self: &Arc<Self>,
+        question: &Arc<Question>,
         need: &Need,
         failure: &Failure,
     ) -> Response<Body> {

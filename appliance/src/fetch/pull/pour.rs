@@ -159,7 +159,11 @@ impl Pour {
             let Some(frame) = self.body.frame().await else {
                 // What was announced has come, or there was nothing to announce.
                 let is_short = self.extent.end.is_some();
-                return if is_short { Err(Broken::Origin) } else { Ok(()) };
+                return if is_short {
+                    Err(Broken::Origin)
+                } else {
+                    Ok(())
+                };
             };
             let frame = frame.map_err(|_broken| Broken::Origin)?;
             if let Ok(bytes) = frame.into_data() {

@@ -75,9 +75,9 @@ impl Core {
             }
         };
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
-            let (asked, headers) = (question.asked(), reply.response.headers());
+            let headers = reply.response.headers();
             let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(asked, &found.head, headers, requested_at, received_at);
+            let update = head_update(&found.head, headers, requested_at, received_at);
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());

@@ -118,24 +118,22 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        fetch::{exchange::Client, identity::Identity},
+        fetch::{Identity, exchange::Client},
     };
-
-    fn configured(text: &str) -> (Config, Tiers) {
-        let config = Config::parse(text).expect("no mistakes").config;
-        let identity = Arc::new(Identity::new("box"));
-        let client = Client::new(Arc::new(sim::Network::new()), identity);
-        let tiers = Tiers::new(client, &config.origins, &sim::Disk::new(1));
-        (config, tiers.expect("no certificates"))
-    }
 
     fn routes(paths: &[&str]) -> Routes {
         let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
         for path in paths {
             text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
         }
-        let (config, tiers) = configured(&text);
-        Routes::new(&config.routes, &tiers)
+        let config = Config::parse(&text).expect("no mistakes").config;
+        Routes::new(&config.routes, &tiers(&config))
+    }
+
+    fn tiers(config: &Config) -> Tiers {
+        let network = Arc::new(sim::Network::new());
+        let client = Client::new(network, Arc::new(Identity::new("edge")));
+        Tiers::new(client, &config.origins, &sim::Disk::new(1)).expect("no certificates")
     }
 
     #[test]
@@ -161,8 +159,8 @@ mod tests {
                 "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
                  [[route]]\npath = '/'\norigin = ['o']\n{more}"
             );
-            let (config, tiers) = configured(&text);
-            Route::new(&config.routes[0], &tiers)
+            let config = Config::parse(&text).expect("no mistakes").config;
+            Route::new(&config.routes[0], &tiers(&config))
         };
         let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
         let plain = route("");

@@ -2,7 +2,8 @@
 //!
 //! Each request of a client pays a tenth of a token in, each retry and hedge takes one out. So an
 //! origin that ails is never asked more than a tenth more than it is asked when it is well. What
-//! cannot load an origin is free: see [`super`].
+//! cannot load an origin is free: see [`super`]. The last five tokens are kept for failures: an
+//! answer that is only a little late is no reason to spend them.
 //!
 //! Pure, and counts in tenths.
 
@@ -11,6 +12,9 @@ const COST: u32 = 10;
 
 /// Tenths that can be saved, and are there at the start: ten retries.
 const SAVED_MAX: u32 = 10 * COST;
+
+/// Tenths that are kept for failures.
+const RESERVE: u32 = 5 * COST;
 
 /// What is left for retries and hedges.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +36,17 @@ impl RetryBudget {
 
     /// Takes out one extra request; false if there is none.
     pub fn withdraw(&mut self) -> bool {
+        self.withdraw_above(0)
+    }
+
+    /// The same, but leaves five for those who need them more.
+    pub fn withdraw_spare(&mut self) -> bool {
+        self.withdraw_above(RESERVE)
+    }
+
+    fn withdraw_above(&mut self, reserve: u32) -> bool {
         let left = self.tenths.checked_sub(COST);
+        let left = left.filter(|left| *left >= reserve);
         self.tenths = left.unwrap_or(self.tenths);
         left.is_some()
     }
@@ -54,6 +68,13 @@ mod tests {
         assert!(!budget.withdraw());
         budget.deposit();
         assert!(budget.withdraw());
+    }
+
+    #[test]
+    fn what_is_only_late_leaves_five_for_what_has_failed() {
+        let mut budget = RetryBudget::default();
+        assert_eq!((0..100).filter(|_| budget.withdraw_spare()).count(), 5);
+        assert_eq!((0..100).filter(|_| budget.withdraw()).count(), 5);
     }
 
     proptest! {

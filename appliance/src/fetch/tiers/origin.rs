@@ -117,9 +117,14 @@ impl Origin {
         self.budget().deposit();
     }
 
-    /// Leave to send one more request than was asked for.
+    /// Leave to send one more request than was asked for, after a failure.
     pub(super) fn withdraw(&self) -> bool {
         self.budget().withdraw()
+    }
+
+    /// The same because an answer is a little late.
+    pub(super) fn withdraw_spare(&self) -> bool {
+        self.budget().withdraw_spare()
     }
 
     pub(super) fn thresholds(&self) -> Thresholds {

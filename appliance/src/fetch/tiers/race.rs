@@ -280,16 +280,22 @@ impl<'a> Race<'a> {
 
     /// The endpoint that is being asked is late: asks another one, if that is affordable.
     fn hedge(&mut self) {
-        let late = self
-            .running
-            .first()
-            .map(|running| &running.candidate.member);
-        let is_free = late.is_some_and(|member| !member.is_fit(self.tiers.now()));
-        if is_free || self.nearest.withdraw() {
+        let Some(late) = self.running.first() else {
+            return;
+        };
+        let silent_from = late.begun + HEDGE_DELAY_MAX;
+        let is_silent = Instant::now() >= silent_from;
+        let is_out_of_use = !late.candidate.member.is_fit(self.tiers.now());
+        let is_affordable = is_out_of_use
+            || is_silent && self.nearest.withdraw()
+            || !is_silent && self.nearest.withdraw_spare();
+        if is_affordable {
             self.start(Cause::Hedge);
-        } else {
+        } else if is_silent {
             self.note_want_of_budget();
             self.hedge_at = Instant::now() + HEDGE_PAUSE;
+        } else {
+            self.hedge_at = silent_from;
         }
     }
 
@@ -341,7 +347,10 @@ impl<'a> Race<'a> {
             candidate.member.endpoint.counters().hedges_won.add(1);
         }
         for loser in std::mem::take(&mut self.running) {
-            let is_silent = loser.begun.elapsed() >= HEDGE_DELAY_MAX;
+            let waited = loser.begun.elapsed();
+            let is_silent = waited >= HEDGE_DELAY_MAX;
+            // It would have taken longer still, and that must become what is usual.
+            loser.candidate.member.endpoint.take_first_byte(waited);
             if loser.is_trial || is_silent && loser.cause != Cause::Hedge {
                 self.note(&loser.candidate, Outcome::Overtaken);
             }

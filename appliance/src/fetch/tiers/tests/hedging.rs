@@ -75,14 +75,14 @@ async fn what_is_meant_to_be_late_or_is_not_safe_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedges_are_a_tenth_of_what_was_asked_and_ten() {
+async fn hedges_are_at_most_a_tenth_of_what_was_asked_and_five() {
     let (rig, origins) = warm(Duration::from_millis(40)).await;
-    // From now on every answer of the first URL is late, but not dead.
+    // From now on every answer of the first URL is late, until late is what is usual.
     for _ in 0..300 {
         rig.fetch().await.unwrap();
     }
     let hedges = origins[1].requests().len();
-    assert!((30..=10 + 35).contains(&hedges), "{hedges} for 350");
+    assert!((5..=5 + 35).contains(&hedges), "{hedges} for 350");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 //!
 //! Goal: no request waits for longer than its deadlines allow, no body that is not whole ends
 //! cleanly, and while one endpoint is well every request is answered. Method: three endpoints whose
-//! paths change every few seconds by a seed; the third is always well.
+//! paths change by a seed; the third is always well. They change seldom enough that a tenth of the
+//! requests is enough to find out.
 
 use tokio::time::{Instant, timeout};
 use weir_hal::sim::Generator;
@@ -10,7 +11,10 @@ use weir_hal::sim::Generator;
 use super::*;
 
 /// What is asked in one run.
-const REQUESTS: u32 = 2_000;
+const REQUESTS: u32 = 3_000;
+
+/// Requests until the weather changes: 25 s.
+const SPELL_REQUESTS: u32 = 150;
 
 /// Nobody waits longer for the head of an answer: one attempt beside another for a second each.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,7 +31,8 @@ fn trouble(random: &mut Generator) -> PathFaults {
     }
 }
 
-async fn weather(seed: u64) {
+/// Tells how many bodies were torn.
+async fn weather(seed: u64) -> u32 {
     let rig = Rig::seeded(seed, &[&[1, 2], &[3]], |_| {});
     let body = "x".repeat(2_000);
     let origins: Vec<Script> = (1..=3)
@@ -37,7 +42,7 @@ async fn weather(seed: u64) {
     let mut random = Generator::new(seed);
     let (mut whole_bodies, mut torn_bodies) = (0, 0);
     for number in 0..REQUESTS {
-        if number % 20 == 0 {
+        if number % SPELL_REQUESTS == 0 {
             for host in 1..=2 {
                 rig.path(host, trouble(&mut random));
             }
@@ -58,24 +63,28 @@ async fn weather(seed: u64) {
             }
             Err(_) => torn_bodies += 1,
         }
-        sleep(Duration::from_millis(random.below(400))).await;
+        sleep(Duration::from_millis(random.below(333))).await;
     }
-    assert!(torn_bodies > 0, "the weather was too good, seed {seed}");
     assert!(
         whole_bodies > REQUESTS * 8 / 10,
         "{whole_bodies} whole, seed {seed}"
     );
-    let retries = rig.tier(0).retries + rig.tier(0).hedges;
+    let tier = rig.tier(0);
+    let resent: u64 = (1..=3).map(|host| rig.counters(host).requests_resent).sum();
     let sent: usize = origins.iter().map(|origin| origin.requests().len()).sum();
+    let counted = u64::from(REQUESTS) + tier.retries + tier.hedges + resent;
     assert!(
-        sent as u64 <= u64::from(REQUESTS) + retries + 500,
-        "{sent} sent, seed {seed}"
+        sent as u64 <= counted,
+        "{sent} sent, {counted} counted, seed {seed}"
     );
+    torn_bodies
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_weather_keeps_anybody_from_an_answer_while_one_endpoint_is_well() {
-    for seed in 0..5 {
-        weather(seed).await;
+    let mut torn_bodies = 0;
+    for seed in 0..4 {
+        torn_bodies += weather(seed).await;
     }
+    assert!(torn_bodies > 0, "the weather was too good");
 }
