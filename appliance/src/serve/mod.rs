@@ -8,7 +8,7 @@
 //! `protocol` finds spoken.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
-//! Refuses: several ranges at once, and any answer that would look complete when it is not.
+//! Refuses: any answer that would look complete when it is not.
 
 mod body;
 mod client;
@@ -18,6 +18,7 @@ mod entrance;
 mod front;
 mod guard;
 mod interim;
+mod multipart;
 mod outbox;
 pub(crate) mod precondition;
 mod protocol;

@@ -17,7 +17,7 @@
 //! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
-//! | `condition`, `answer` | what of it the client asks for, and what it is told |
+//! | `answer` | what the client is told |
 //!
 //! Whether a response may be stored, used, or must be validated is decided by `weir_cache::rules`
 //! alone. A fill is a task of its own: no client slows it down, and none can stop it.
@@ -27,7 +27,6 @@
 
 mod answer;
 mod ask;
-mod condition;
 mod counters;
 mod failure;
 mod fill;
