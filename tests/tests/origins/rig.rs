@@ -23,16 +23,13 @@ pub(super) fn edge(urls: &[String]) -> Daemon {
 
 /// The same with more keys of each origin.
 pub(super) fn edge_with(urls: &[String], keys: &str) -> Daemon {
-    let mut text = String::new();
-    for (number, url) in urls.iter().enumerate() {
-        text +=
-            &format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n{IMPATIENT}{keys}\n");
-    }
-    let names: Vec<_> = (0..urls.len())
-        .map(|number| format!("\"o{number}\""))
-        .collect();
-    text += &format!("[[route]]\npath = \"/\"\norigin = [{}]\n", names.join(", "));
-    Daemon::start(&text)
+    let origins = urls.iter().enumerate().map(|(number, url)| {
+        format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n{IMPATIENT}{keys}\n")
+    });
+    let names = (0..urls.len()).map(|number| format!("\"o{number}\""));
+    let names: Vec<String> = names.collect();
+    let route = format!("[[route]]\npath = \"/\"\norigin = [{}]\n", names.join(", "));
+    Daemon::start(&origins.chain([route]).collect::<String>())
 }
 
 pub(super) fn get(edge: &Daemon, path: &str) -> Result<Response> {
