@@ -15,12 +15,7 @@ use weir_cache::{
 };
 
 use super::{
-    Core,
-    failure::Failure,
-    fill::Arrival,
-    question::Question,
-    shelf::Found,
-    slices::Slices,
+    Core, failure::Failure, fill::Arrival, question::Question, shelf::Found, slices::Slices,
 };
 use crate::serve::{Body, reply};
 

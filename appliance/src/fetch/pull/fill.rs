@@ -10,10 +10,7 @@
 //!
 //! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
 
-use std::{
-    ops::Range,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{ops::Range, sync::Arc};
 
 use bytes::BytesMut;
 use hyper::{
@@ -163,7 +160,7 @@ impl Fill {
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
-        let changes = self.core.changes.load(Ordering::SeqCst);
+        let changes = self.core.flights.changes();
         let (outcome, pour) = self.answer().await;
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
@@ -175,13 +172,9 @@ impl Fill {
                 self.look_into(&object, &head).await;
             }
         }
-        let is_void = match &self.ticket {
-            Some(ticket) => ticket.is_void(),
-            // Nobody knew of it: what changed meanwhile may have been this.
-            None => self.core.changes.load(Ordering::SeqCst) != changes,
-        };
-        if is_void {
-            self.core.shelf.evict(self.question.store_key.clone()).await;
+        let key = &self.question.store_key;
+        if self.core.flights.has_changed(key, changes) {
+            self.core.shelf.evict(key.clone()).await;
         }
     }
 

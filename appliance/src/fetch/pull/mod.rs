@@ -42,7 +42,7 @@ mod routes;
 mod shelf;
 mod slices;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::{Method, Request, Response, body::Body as _};
@@ -103,8 +103,6 @@ struct Core {
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
-    /// Times that something stored was found to have changed.
-    changes: AtomicU64,
 }
 
 impl Pull {
@@ -130,7 +128,6 @@ impl Pull {
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
-                changes: AtomicU64::new(0),
             }),
         }
     }

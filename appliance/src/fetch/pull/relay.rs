@@ -3,10 +3,7 @@
 //! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
 //! (invalidation).
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
@@ -51,12 +48,8 @@ impl Core {
 
     /// Removes what has changed, before anybody hears of it.
     async fn invalidate(&self, keys: BTreeSet<Key>) {
-        if !keys.is_empty() {
-            self.changes.fetch_add(1, Ordering::SeqCst);
-        }
         for key in keys {
-            self.flights.forget_loner(&key);
-            self.flights.avoid(&key);
+            self.flights.note_change(&key);
             if self.shelf.evict(key).await {
                 self.counters.invalidated.add(1);
             }
