@@ -16,10 +16,11 @@ use super::{
     Core,
     answer::Told,
     failure::Failure,
-    fill::{Arrival, Fill, Outcome, Own, Wanted},
+    fill::{Arrival, Fill, Outcome, Own},
     flights::{Boarding, State, Ticket},
     question::Question,
     shelf::{Found, Place},
+    wanted::Wanted,
 };
 use crate::serve::Body;
 
@@ -97,7 +98,7 @@ impl Core {
 
     fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
         self.counters.hits.add(1);
-        self.answer(question, found, Told::hit(ttl))
+        self.answer(question, found, &Told::hit(ttl))
     }
 
     async fn miss(self: &Arc<Self>, question: Arc<Question>, place: Place) -> Response<Body> {
@@ -196,9 +197,9 @@ impl Core {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
-            Ok(Outcome::Own(own)) => self.own(&question, &need, own),
+            Ok(Outcome::Own(own)) => self.own(&question, &need, *own),
             Ok(Outcome::Failed(failure)) => self.without_origin(&question, &need, &failure),
             // The runtime is shutting down.
             Err(_gone) => {
@@ -231,7 +232,7 @@ impl Core {
                 self.counters.collapsed.add(1);
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
             State::Found(_) | State::NotShared | State::Waiting => {
@@ -263,7 +264,7 @@ impl Core {
         }
         self.counters.passed.add(1);
         let told = Told::forwarded(need.fwd, status).because(own.reason);
-        self.relay(own.response, told)
+        self.relay(own.response, &told)
     }
 
     /// Answers with what is stored though it is stale, or tells of the failure.
@@ -277,7 +278,7 @@ impl Core {
         if let Some(found) = need.place.found.as_ref().filter(|_| may_be_stale) {
             self.counters.hits_on_error.add(1);
             let told = Told::hit_on_error(failure.reason);
-            return self.answer(question, found, told);
+            return self.answer(question, found, &told);
         }
         self.counters.failed.add(1);
         self.names.failed(failure, need.fwd)

@@ -37,7 +37,7 @@ impl Core {
         let keys = self.changed(&question, &reply.response);
         self.invalidate(keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
-        self.relay(reply.response, told)
+        self.relay(reply.response, &told)
     }
 
     /// What `response` to an unsafe request says has changed.
@@ -84,7 +84,7 @@ impl Core {
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());
-        self.relay(reply.response, told)
+        self.relay(reply.response, &told)
     }
 
     /// Takes in what a HEAD has told of the stored response to a GET.
@@ -100,12 +100,12 @@ impl Core {
     }
 
     /// Passes an answer on as it comes.
-    pub(super) fn relay(&self, response: Response<Download>, told: Told) -> Response<Body> {
+    pub(super) fn relay(&self, response: Response<Download>, told: &Told) -> Response<Body> {
         let (head, body) = response.into_parts();
         let mut response = Response::new(Body::relayed(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = forwarded_response_headers(&head.headers);
-        self.names.stamp(response.headers_mut(), &told);
+        self.names.stamp(response.headers_mut(), told);
         response
     }
 }
