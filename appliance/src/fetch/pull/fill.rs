@@ -202,7 +202,7 @@ impl Fill {
         let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
-        self.core.counters.confirmed.add(1);
+        self.question.counters().confirmed.add(1);
         let arrival = Arrival::new(found, StatusCode::NOT_MODIFIED);
         self.tell(|| State::Found(Box::new(arrival.clone())));
         Some(arrival)
@@ -236,7 +236,7 @@ impl Fill {
             return Err("close-delimited".to_owned());
         }
         if self.core.shelf.store().is_short_of_memory() {
-            self.core.counters.not_stored_no_memory.add(1);
+            self.question.counters().not_stored_no_memory.add(1);
             return Err("no-memory".to_owned());
         }
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);

@@ -13,6 +13,7 @@ use weir_cache::{
 };
 
 use super::{
+    counters::PullCells,
     routes::{Route, Routes},
     wanted::Wanted,
 };
@@ -67,6 +68,11 @@ impl Question {
             wishes: Wishes::of(&request.headers),
             headers: request.headers,
         })
+    }
+
+    /// Where it counts.
+    pub(super) fn counters(&self) -> &PullCells {
+        &self.route.counters
     }
 
     /// The request as the rules see it.

@@ -21,7 +21,7 @@ impl Core {
     /// Passes a request on as it is, with its body. If it succeeds, what it may have changed is
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
-        self.counters.passed.add(1);
+        question.counters().passed.add(1);
         if let Some(interim) = &question.interim {
             interim.open().await;
         }
@@ -30,12 +30,12 @@ impl Core {
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
-                self.counters.failed.add(1);
+                question.counters().failed.add(1);
                 return self.names.failed(&failure, Forward::Method);
             }
         };
         let keys = self.changed(&question, &reply.response);
-        self.invalidate(keys).await;
+        self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
         self.relay(reply.response, &told)
     }
@@ -47,11 +47,11 @@ impl Core {
     }
 
     /// Removes what has changed, before anybody hears of it.
-    async fn invalidate(&self, keys: BTreeSet<Key>) {
+    async fn invalidate(&self, question: &Question, keys: BTreeSet<Key>) {
         for key in keys {
             self.flights.note_change(&key);
             if self.shelf.evict(key).await {
-                self.counters.invalidated.add(1);
+                question.counters().invalidated.add(1);
             }
         }
     }
@@ -73,7 +73,7 @@ impl Core {
         let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
-                self.counters.failed.add(1);
+                question.counters().failed.add(1);
                 return self.names.failed(&failure, fwd);
             }
         };

@@ -227,7 +227,7 @@ impl Slices {
         if !self.is_slice(&reply.response, &extent) {
             drop(reply);
             // Whoever asks from now on finds what is there now.
-            self.core.counters.slices_changed.add(1);
+            self.question.counters().slices_changed.add(1);
             self.core.shelf.evict(self.key.clone()).await;
             return ticket.tell(State::NotShared);
         }
