@@ -1,6 +1,7 @@
 //! An origin whose every answer a test writes, down to where it breaks off.
 
 use std::{
+    fmt::{self, Debug},
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -8,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Longest wait for a gate, and for a client to send or take anything.
@@ -131,6 +132,12 @@ impl Reply {
     pub fn close(mut self) -> Self {
         self.0.push(Step::Close);
         self
+    }
+}
+
+impl Debug for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Origin({})", self.address)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::{fetch::tiers::OriginError, serve::tls::CertificateError};
+use crate::{
+    fetch::tiers::OriginError,
+    serve::{signed_url::GateError, tls::CertificateError},
+};
 
 /// One sentence an operator can act on.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,9 @@ pub enum AppError {
     /// The certificates of an origin cannot be read.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// A file of keys cannot be used.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

@@ -8,6 +8,7 @@
 
 mod description;
 mod error;
+mod guarding;
 mod ingest;
 mod publisher;
 mod pulling;
@@ -33,6 +34,7 @@ pub use publisher::PublishCounters;
 
 use crate::{
     app::{
+        guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
         publisher::Publisher,
         pulling::Pulling,
@@ -44,7 +46,8 @@ use crate::{
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{
-        self, Content, Entrance, Handler, Limits, Readiness, Server, serve_on_thread, tls::Tls,
+        self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
+        tls::Tls,
     },
 };
 
@@ -64,6 +67,7 @@ pub struct App<M: Multicast> {
     config: Config,
     store: Store,
     pulling: Pulling,
+    guarding: Guarding,
     live: Arc<Live>,
     /// For each thread that serves, an entrance at each address.
     data: Vec<Vec<Entrance>>,
@@ -158,11 +162,13 @@ impl<M: Multicast> App<M> {
         };
         let store = Store::open(disk, clock, &store_config)?;
         let pulling = Pulling::new(&config, &board, &store)?;
+        let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
         Ok(Self {
             board,
             config,
             store,
             pulling,
+            guarding,
             live: Arc::default(),
             data,
             management,
@@ -202,6 +208,7 @@ impl<M: Multicast> App<M> {
             mut config,
             store,
             pulling,
+            guarding,
             live: _,
             data,
             management,
@@ -223,6 +230,8 @@ impl<M: Multicast> App<M> {
                     warn_of_fixed_parts(&started, &next);
                     warn_of_absent_parts(&next);
                     ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    // First: a new path must not lie open for a moment.
+                    guarding.reload(&next, &board);
                     pulling.reload(&next, &board);
                     config = next;
                     tls.iter().for_each(|tls| tls.look());
@@ -318,7 +327,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
-    content: Arc<Server<Content>>,
+    content: Arc<Server<Front<Content>>>,
     health: Arc<Server<Health>>,
     sampler: Sampler,
     tiers: Arc<Tiers>,
@@ -331,6 +340,7 @@ impl Faces {
             config,
             store,
             pulling,
+            guarding,
             live,
             data,
             ..
@@ -355,6 +365,7 @@ impl Faces {
             sensors: Arc::clone(&board.sensors),
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
+            purger: Some(Arc::clone(&guarding.purger)),
             tiers: Arc::clone(&pulling.tiers),
         };
         let data_port = data
@@ -368,9 +379,16 @@ impl Faces {
             Arc::clone(live),
             Arc::clone(readiness),
             sampler.latest(),
+        )
+        .purging(Arc::clone(&guarding.purger));
+        let front = Front::new(
+            content,
+            Arc::clone(&guarding.gate),
+            Arc::clone(&guarding.purger),
+            Arc::clone(&board.clock),
         );
         Self {
-            content: Arc::new(Server::new(content, Limits::DATA)),
+            content: Arc::new(Server::new(front, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
             tiers: Arc::clone(&pulling.tiers),

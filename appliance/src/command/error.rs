@@ -149,7 +149,7 @@ fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
         AppError::Certificates(error) => certificate_status(error),
-        AppError::Origin(_) => ExitStatus::Configuration,
+        AppError::Origin(_) | AppError::Gate(_) => ExitStatus::Configuration,
         AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }

@@ -16,6 +16,7 @@ mod report;
 pub mod run;
 pub mod segment;
 pub mod send;
+pub mod sign;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -80,6 +81,9 @@ pub enum Command {
     /// `weir send`
     #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
     Send(send::Arguments),
+    /// `weir sign`
+    #[command(about = sign::ABOUT, after_help = sign::EXAMPLES)]
+    Sign(sign::Arguments),
     /// `weir cache`
     #[command(about = cache::ABOUT, after_help = cache::EXAMPLES)]
     Cache(cache::Arguments),
@@ -110,6 +114,7 @@ impl Arguments {
             Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
+            Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
             Command::Cache(arguments) => cache::execute(&arguments, board, terminal),
         }
     }

@@ -9,6 +9,7 @@ use weir_hal::InterfaceName;
 
 use super::{
     Channel, Config, Priority, Rendition, Source,
+    cache::absolute_path,
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
     section::{Found, Section},
@@ -44,6 +45,7 @@ fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) ->
     let id = unique(section.text("id", id, ledger), &mut met.ids, ledger);
     let name = section.text("name", display_name, ledger);
     let priority = section.text("priority", priority, ledger);
+    let sign_keys = section.text("sign_keys", absolute_path, ledger);
     let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
     section.require("rendition", "a [[channel.rendition]] below it", ledger);
     if section.is_empty_list("rendition") {
@@ -60,6 +62,7 @@ fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) ->
         name: name.map_or_else(|| id.clone(), |name| name.value),
         id,
         priority: priority.map_or_else(Priority::default, |priority| priority.value),
+        sign_keys: sign_keys.map(|path| path.value),
         renditions,
     }
 }

@@ -1,14 +1,14 @@
 //! What an appliance does that was not told otherwise: the one place where defaults are written.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
 use super::{
-    ByteSize, Cache, Config, Http, Management, Node, Origin, Probe, Receive, SegmentConfig,
-    Strategy,
+    AddressPrefix, ByteSize, Cache, Config, Http, Management, Node, Origin, Probe, Purge, Receive,
+    SegmentConfig, Strategy, Ttl, purge::journal_of,
 };
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
@@ -26,6 +26,8 @@ impl Default for Config {
             http: Http::default(),
             management: Management::default(),
             cache: Cache::default(),
+            ttl: Ttl::default(),
+            purge: Purge::default(),
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),
@@ -81,6 +83,34 @@ pub(super) const fn scrub_for(size: ByteSize) -> ByteSize {
         ByteSize(rate)
     } else {
         ByteSize(SCRUB_MIN)
+    }
+}
+
+impl Default for Purge {
+    fn default() -> Self {
+        let this_machine = [
+            (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+            (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+        ];
+        Self {
+            allowed: this_machine
+                .into_iter()
+                .filter_map(|(address, bits)| AddressPrefix::new(address, bits))
+                .collect(),
+            rate_per_s: 100,
+            burst: 1_000,
+            journal: journal_of(&Cache::default().path),
+        }
+    }
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self {
+            high: Duration::from_hours(1),
+            medium: Duration::from_mins(30),
+            low: Duration::from_mins(10),
+        }
     }
 }
 

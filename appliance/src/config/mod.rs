@@ -6,6 +6,7 @@
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
+mod address_prefix;
 mod cache;
 mod channel;
 mod default;
@@ -13,22 +14,25 @@ mod http;
 mod load;
 mod mistake;
 mod origin;
+mod purge;
 mod read;
 mod route;
 mod section;
 mod source;
 mod terms;
+mod ttl;
 mod types;
 mod unit;
 
 use toml::de::{DeTable, Error as SyntaxError};
 
+pub use address_prefix::AddressPrefix;
 pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Probe, Receive,
-    Rendition, Route, SegmentConfig, Source, Strategy, Transport,
+    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Probe, Purge,
+    Receive, Rendition, Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -11,8 +11,10 @@ use super::{
     channel::read_channels,
     http::read_http,
     mistake::{Ledger, Place, quoted},
+    purge::read_purge,
     route::read_pull,
     section::{Found, Section},
+    ttl::read_ttl,
     unit::{parse_bitrate, parse_duration},
 };
 
@@ -30,6 +32,8 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let cache_section = root.table("cache", ledger);
     let cache_size_place = cache_section.place_of("size");
     let cache = read_cache(cache_section, ledger);
+    let ttl = read_ttl(root.table("ttl", ledger), ledger);
+    let purge = read_purge(root.table("purge", ledger), &cache, ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, ledger);
@@ -44,6 +48,8 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         http,
         management,
         cache,
+        ttl,
+        purge,
         segment,
         receive,
         channels,

@@ -2,6 +2,7 @@
 
 use super::{
     ByteSize, Config, Priority, Route,
+    cache::absolute_path,
     channel::priority,
     mistake::{Ledger, quoted},
     read::duration_in,
@@ -27,10 +28,12 @@ impl Route {
         Self {
             path,
             origins,
+            sign_keys: None,
             priority: Priority::Medium,
             ttl_default: None,
             stale_while_revalidate: None,
             stale_if_error: None,
+            is_heuristic: false,
             query: None,
             query_ignored: Vec::new(),
             slice: Some(Self::SLICE),
@@ -52,13 +55,17 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         let text = "says nothing beside `query`, which names all that count: remove one";
         ledger.mistake(&section.place_of("query_ignored"), text);
     }
+    let heuristic = section.flag("heuristic", ledger);
     let slice = section.text("slice", slice, ledger);
+    let sign_keys = section.text("sign_keys", absolute_path, ledger);
     section.finish(ledger);
     Route {
         priority: priority.map_or(route.priority, |found| found.value),
+        sign_keys: sign_keys.map(|path| path.value),
         ttl_default,
         stale_while_revalidate,
         stale_if_error,
+        is_heuristic: heuristic.unwrap_or(route.is_heuristic),
         query: has_query.then_some(query),
         query_ignored,
         slice: slice.map_or(route.slice, |found| found.value),

@@ -91,6 +91,21 @@ fn a_box_that_only_pulls_needs_no_channel() {
 }
 
 #[test]
+fn purges_are_remembered_beside_the_cache() {
+    let purge = |cache: &str| {
+        let text = format!("cache.path = \"{cache}\"\npurge.allow = [\"10.0.0.0/8\"]\n{SMALLEST}");
+        accepted(&text).config.purge
+    };
+    let beside = purge("/srv/cache");
+    assert_eq!(beside.journal.to_str(), Some("/srv/cache.purged"));
+    assert_eq!(beside.allowed.len(), 1);
+    let device = purge("/dev/nvme0n1p4");
+    assert_eq!(device.journal.to_str(), Some("/var/lib/weir/cache.purged"));
+    let nobody = accepted(&format!("purge.allow = []\n{SMALLEST}"));
+    assert_eq!(nobody.config.purge.allowed, []);
+}
+
+#[test]
 fn what_an_origin_is_not_told_is_at_its_default() {
     let text = r#"
         origin = [

@@ -8,6 +8,8 @@ use std::{
 
 use weir_hal::InterfaceName;
 
+use super::AddressPrefix;
+
 /// Everything an appliance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +21,10 @@ pub struct Config {
     pub management: Management,
     /// `[cache]`
     pub cache: Cache,
+    /// `[ttl]`
+    pub ttl: Ttl,
+    /// `[purge]`
+    pub purge: Purge,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -103,6 +109,43 @@ pub struct Cache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
+/// `[purge]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// `allow`: who may purge, at most 64 blocks. Default: this machine.
+    pub allowed: Vec<AddressPrefix>,
+    /// `rate`: things purged in a second, 1 to 100,000. Default: 100.
+    pub rate_per_s: u32,
+    /// Things purged at once, 1 to 100,000. Default: 1,000.
+    pub burst: u32,
+    /// The file that remembers them over restarts. Default: `cache.path` with `.purged` behind
+    /// it, or `/var/lib/weir/cache.purged` for a device.
+    pub journal: PathBuf,
+}
+
+/// `[ttl]`: how long segments, and lists that do not change, are fresh if their origin does not
+/// say; each 1 s to 68 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl {
+    /// On routes of high priority. Default: 1 h.
+    pub high: Duration,
+    /// On routes of medium priority. Default: 30 min.
+    pub medium: Duration,
+    /// On routes of low priority. Default: 10 min.
+    pub low: Duration,
+}
+
+impl Ttl {
+    /// That of one priority.
+    pub const fn of(&self, priority: Priority) -> Duration {
+        match priority {
+            Priority::High => self.high,
+            Priority::Medium => self.medium,
+            Priority::Low => self.low,
+        }
+    }
+}
+
 /// `[segment]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentConfig {
@@ -139,6 +182,8 @@ pub struct Channel {
     pub name: String,
     /// Whose segments outlive whose. Default: medium.
     pub priority: Priority,
+    /// Keys that its URLs must be signed with; without, everybody may fetch them.
+    pub sign_keys: Option<PathBuf>,
     /// At least one.
     pub renditions: Vec<Rendition>,
 }
@@ -258,6 +303,8 @@ pub struct Route {
     pub path: String,
     /// Names of origins, nearest tier first.
     pub origins: Vec<String>,
+    /// Keys that its URLs must be signed with; without, everybody may fetch them.
+    pub sign_keys: Option<PathBuf>,
     /// Whose objects outlive whose in the cache. Default: medium.
     pub priority: Priority,
     /// How long a response that says nothing of its own is fresh, up to a year. Default: 1 h, 30
@@ -271,6 +318,9 @@ pub struct Route {
     /// a year. Default: a day for media and ended lists, 15 min for live ones, not at all for what
     /// is neither.
     pub stale_if_error: Option<Duration>,
+    /// `heuristic`: whether a response that says nothing, and for which no time is configured, is
+    /// fresh for a tenth of the time since its last change (RFC 9111 §4.2.2). Default: no.
+    pub is_heuristic: bool,
     /// The query parameters that count, at most [`Config::PARAMETERS_MAX`]; `None`: all but
     /// `query_ignored`.
     pub query: Option<Vec<String>>,

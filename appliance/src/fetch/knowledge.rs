@@ -104,11 +104,11 @@ mod tests {
         ttl: Duration::from_mins(30),
     };
 
-    fn outline(form: Form, seconds: u64) -> Option<Outline> {
-        Some(Outline {
+    fn of_four_seconds(form: Form) -> Outline {
+        Outline {
             form,
-            period: Some(Duration::from_secs(seconds)),
-        })
+            period: Some(Duration::from_secs(4)),
+        }
     }
 
     fn seconds(class: Class, is_blocking: bool, outline: Option<Outline>) -> [Option<u64>; 2] {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn keeps_lists_and_media_as_appendix_b_has_it() {
-        let live = outline(Form::Live, 4);
+        let live = Some(of_four_seconds(Form::Live));
         for (class, is_blocking, outline, found, missing) in [
             (Class::Playlist, true, live, 24, 16),
             (Class::Playlist, false, live, 2, 4),
@@ -127,11 +127,17 @@ mod tests {
             (
                 Class::Playlist,
                 false,
-                outline(Form::Multivariant, 4),
+                Some(of_four_seconds(Form::Multivariant)),
                 60,
                 4,
             ),
-            (Class::Playlist, false, outline(Form::Ended, 4), 1_800, 4),
+            (
+                Class::Playlist,
+                false,
+                Some(of_four_seconds(Form::Ended)),
+                1_800,
+                4,
+            ),
             (Class::Segment, false, None, 1_800, 6),
             (Class::Init, false, None, 1_800, 6),
             (Class::Part, false, None, 1_800, 6),
@@ -172,7 +178,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_list_that_grows_is_never_kept_for_its_whole_period(period_ms in 2_u64..3_600_000) {
-            let outline = Outline { form: Form::Live, period: Some(Duration::from_millis(period_ms)) };
+            let period = Some(Duration::from_millis(period_ms));
+            let outline = Outline { form: Form::Live, period };
             let policy = KNOWLEDGE.policy(Class::Playlist, false, Some(outline));
             let ttl = policy.ttl_default.expect("a playlist has a lifetime");
             prop_assert!(ttl < Duration::from_millis(period_ms));

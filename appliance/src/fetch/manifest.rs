@@ -195,7 +195,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_on_any_bytes(body: Vec<u8>, text in "<MPD \\PC{0,60}", span in "P\\PC{0,20}") {
+        fn never_panics_on_any_bytes(
+            body: Vec<u8>, text in "<MPD \\PC{0,60}", span in "P\\PC{0,20}",
+        ) {
             prop_assert_eq!(header(&body), None, "a random body is no manifest");
             header(text.as_bytes());
             duration(&span);

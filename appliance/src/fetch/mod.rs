@@ -23,6 +23,7 @@ mod origin_script;
 mod outline;
 pub mod playlist;
 pub mod pull;
+pub mod purge;
 pub mod tiers;
 pub mod tls;
 

@@ -286,7 +286,8 @@ mod tests {
 
         #[test]
         fn names_no_more_than_there_are_lines(
-            text in "(#EXT(INF|-X-(MAP|PART|GAP|SKIP|MEDIA-SEQUENCE)):?[A-Z=,\"0-9]{0,30}\n|\\PC{0,20}\n){0,20}",
+            text in "(#EXT(INF|-X-(MAP|PART|GAP|SKIP|MEDIA-SEQUENCE)):?[A-Z=,\"0-9]{0,30}\n\
+                |\\PC{0,20}\n){0,20}",
         ) {
             let body = format!("#EXTM3U\n{text}");
             header(body.as_bytes());

@@ -41,6 +41,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
             .collect(),
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
+        purge: rows(snapshot.purge.values()),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
     })
 }
@@ -76,6 +77,7 @@ struct ApiHealth<'a> {
     channels: Vec<ChannelHealth<'a>>,
     cache: Rows,
     http: Rows,
+    purge: Rows,
     origins: Vec<OriginHealth<'a>>,
 }
 

@@ -12,6 +12,7 @@ use hyper::{
 use maud::Markup;
 
 use crate::{
+    fetch::purge::Purger,
     health::{Snapshot, Status, asset::Assets, json, page, player},
     live::Live,
     serve::{
@@ -22,6 +23,9 @@ use crate::{
 
 const JSON: &str = "application/json";
 const HEALTH_JSON: &str = "application/health+json";
+/// Where orders to purge go.
+const PURGE: &str = "/api/v1/purge";
+
 const HTML: &str = "text/html; charset=utf-8";
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
@@ -48,6 +52,7 @@ pub struct Health {
     latest: Arc<ArcSwap<Snapshot>>,
     assets: Assets,
     counters: Arc<CounterCells>,
+    purger: Option<Arc<Purger>>,
 }
 
 impl Health {
@@ -65,7 +70,15 @@ impl Health {
             latest,
             assets: Assets::new(),
             counters: Arc::default(),
+            purger: None,
         }
+    }
+
+    /// Hands orders to purge to `purger`.
+    #[must_use]
+    pub fn purging(self, purger: Arc<Purger>) -> Self {
+        let purger = Some(purger);
+        Self { purger, ..self }
     }
 
     fn content(&self, request: &Parts) -> Response<Body> {
@@ -99,10 +112,16 @@ impl Health {
 }
 
 impl Handler for Health {
-    async fn answer(&self, request: Request<Upload>, _client: &Client) -> Response<Body> {
-        let (request, _body) = request.into_parts();
-        let without_content = reply::without_content(&request.method);
-        let mut response = without_content.unwrap_or_else(|| self.content(&request));
+    async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+        let purger = self.purger.as_ref();
+        let purger = purger.filter(|_| request.uri().path() == PURGE);
+        let mut response = if let Some(purger) = purger {
+            purger.answer_api(request, client).await
+        } else {
+            let (request, _body) = request.into_parts();
+            let without_content = reply::without_content(&request.method);
+            without_content.unwrap_or_else(|| self.content(&request))
+        };
         response
             .headers_mut()
             .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

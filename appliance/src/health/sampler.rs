@@ -16,7 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    fetch::tiers::Tiers,
+    fetch::{purge::Purger, tiers::Tiers},
     health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
@@ -42,6 +42,8 @@ pub struct Watched {
     pub disk: Arc<dyn Disk>,
     /// Where the cache is.
     pub cache_path: PathBuf,
+    /// Who purges, if anybody does.
+    pub purger: Option<Arc<Purger>>,
     /// The origins.
     pub tiers: Arc<Tiers>,
 }
@@ -131,6 +133,11 @@ impl Sampler {
             disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
             http,
             store: watched.store.counters(),
+            purge: watched
+                .purger
+                .as_ref()
+                .map(|it| it.counters())
+                .unwrap_or_default(),
             origins: watched.tiers.report(),
             store_offline: watched.store.offline().cloned(),
         };
@@ -192,6 +199,7 @@ mod tests {
             sensors: board.sensors,
             disk: board.disk,
             cache_path: config.path,
+            purger: None,
         }
     }
 

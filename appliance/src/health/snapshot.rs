@@ -6,7 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::tiers::OriginReport,
+    fetch::{purge, tiers::OriginReport},
     health::json::timestamp,
     live::{Channel, Report, State},
     serve,
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub http: serve::Counters,
     /// Counters of the store.
     pub store: weir_cache::Counters,
+    /// Counters of purging.
+    pub purge: purge::Counters,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
     /// Why the device of the store is not written any more, if so.
@@ -215,6 +217,7 @@ pub(crate) mod tests {
             disk_usage_percent: None,
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
+            purge: purge::Counters::default(),
             origins: Vec::new(),
             store_offline: None,
         }

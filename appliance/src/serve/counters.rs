@@ -23,6 +23,8 @@ shared_counters! {
         requests,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
+        /// Requests refused because their URL is not signed as it must be.
+        requests_denied,
         /// Answers with a status of 2xx.
         responses_2xx,
         /// Answers with a status of 3xx.

@@ -8,15 +8,17 @@
 //! `protocol` finds spoken.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
-//! Refuses: several ranges at once, and any answer that would look complete when it is not.
+//! Refuses: any answer that would look complete when it is not.
 
 mod body;
 mod client;
 mod content;
 mod counters;
 mod entrance;
+mod front;
 mod guard;
 mod interim;
+mod multipart;
 mod outbox;
 pub(crate) mod precondition;
 mod protocol;
@@ -25,6 +27,7 @@ mod readiness;
 pub(crate) mod reply;
 mod route;
 mod server;
+pub mod signed_url;
 mod stall;
 mod stamp;
 mod thread;
@@ -38,6 +41,7 @@ pub use client::Client;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
+pub use front::Front;
 pub use interim::Interim;
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};

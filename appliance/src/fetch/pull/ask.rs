@@ -36,7 +36,9 @@ impl Core {
         request: Request<Outgoing>,
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
-            InterimCallback(Arc::new(move |status, headers| interim.tell(status, headers)))
+            InterimCallback(Arc::new(move |status, headers| {
+                interim.tell(status, headers)
+            }))
         });
         let ask = Ask {
             interim,

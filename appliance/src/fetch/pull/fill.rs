@@ -22,7 +22,9 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{ContentRange, Stored, Storing, conditional, freshened, storing},
+    rules::{
+        ContentRange, Stored, Storing, conditional, forwarded_response_headers, freshened, storing,
+    },
 };
 
 use super::{
@@ -50,12 +52,24 @@ pub(super) struct Arrival {
     pub(super) found: Found,
     /// The status that came back: 304 if the stored response was confirmed.
     pub(super) fwd_status: StatusCode,
+    /// All fields of the answer, where some of them are for the client alone that it is to
+    /// (RFC 9111 §5.2.2.4, §5.2.2.7).
+    pub(super) fields: Option<Arc<HeaderMap>>,
 }
 
 impl Arrival {
     /// What was found, or will be, after an answer of `fwd_status`.
-    pub(super) const fn new(found: Found, fwd_status: StatusCode) -> Self {
-        Self { found, fwd_status }
+    pub(super) fn new(found: Found, fwd_status: StatusCode) -> Self {
+        Self {
+            found,
+            fwd_status,
+            fields: None,
+        }
+    }
+
+    /// The same for those who wait for an answer to another request.
+    fn for_others(&self) -> Self {
+        Self::new(self.found.clone(), self.fwd_status)
     }
 }
 
@@ -146,6 +160,7 @@ impl Fill {
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
+        let changes = self.core.flights.changes();
         let (outcome, pour) = self.answer().await;
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
@@ -156,6 +171,10 @@ impl Fill {
             if pour.run(&self.core, &self.question).await {
                 self.look_into(&object, &head).await;
             }
+        }
+        let key = &self.question.store_key;
+        if self.core.flights.has_changed(key, changes) {
+            self.core.shelf.evict(key.clone()).await;
         }
     }
 
@@ -181,7 +200,7 @@ impl Fill {
         match self.take_in(reply) {
             Taken::Arrived(arrival, pour) => {
                 self.core.flights.forget_loner(arrival.found.object.key());
-                self.tell(|| State::Found(Box::new(arrival.clone())));
+                self.tell(|| State::Found(Box::new(arrival.for_others())));
                 (Outcome::Arrived(arrival), pour)
             }
             Taken::NotStored(reply, reason) => {
@@ -298,9 +317,14 @@ impl Fill {
             head: Arc::clone(&head),
             sliced: None,
         };
+        let fields = own_fields(&head, reply.response.headers());
+        let arrival = Arrival {
+            fields,
+            ..Arrival::new(found, status)
+        };
         let extent = Extent::of_response(&head);
         let pour = Pour::new(writer, reply, head, extent);
-        Taken::Arrived(Arrival::new(found, status), Some(pour))
+        Taken::Arrived(arrival, Some(pour))
     }
 
     /// Stores the head of a response that lies in slices, and has the one that came poured.
@@ -388,6 +412,14 @@ impl Outcome {
             reason,
         })
     }
+}
+
+/// The fields of a response, if some of them are not in `head`.
+fn own_fields(head: &Stored, headers: &HeaderMap) -> Option<Arc<HeaderMap>> {
+    let is_withheld = headers
+        .keys()
+        .any(|name| !head.headers().contains_key(name));
+    is_withheld.then(|| Arc::new(forwarded_response_headers(headers)))
 }
 
 /// Whether a response with the fields `headers` may allow less than `head` did.

@@ -14,7 +14,7 @@
 //!
 //! # Limits
 //! [`FLIGHTS_MAX`] flights: beyond them a request goes alone. [`LONERS_MAX`] keys are remembered as
-//! not shared; the least recently used is forgotten.
+//! not shared, and [`CHANGED_MAX`] changes; the least recently used is forgotten.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -35,6 +35,9 @@ const FLIGHTS_MAX: usize = 4_096;
 
 /// Keys remembered as not shared: 1 MiB with keys of usual length.
 const LONERS_MAX: usize = 8_192;
+
+/// Changes remembered, for the answers that were on their way when they came.
+const CHANGED_MAX: usize = 1_024;
 
 /// How long a key is remembered as not shared.
 const LONER_TIME: Duration = Duration::from_secs(10);
@@ -62,14 +65,20 @@ pub(super) struct Flights {
 struct Table {
     flights: HashMap<Key, watch::Receiver<State>>,
     loners: LruCache<Key, Monotonic>,
+    /// What has changed at an origin lately, and as which change.
+    changed: LruCache<Key, u64>,
+    changes: u64,
 }
 
 impl Default for Table {
     fn default() -> Self {
         let loners_max = NonZeroUsize::new(LONERS_MAX).expect("a constant above zero");
+        let changed_max = NonZeroUsize::new(CHANGED_MAX).expect("a constant above zero");
         Self {
             flights: HashMap::new(),
             loners: LruCache::new(loners_max),
+            changed: LruCache::new(changed_max),
+            changes: 0,
         }
     }
 }
@@ -136,9 +145,29 @@ impl Flights {
         lock(&self.table).loners.pop(key);
     }
 
-    /// Flights under way.
-    pub(super) fn count(&self) -> usize {
-        lock(&self.table).flights.len()
+    /// Notes that what `key` names has changed. Who comes from now on follows no flight that began
+    /// before.
+    pub(super) fn note_change(&self, key: &Key) {
+        let mut table = lock(&self.table);
+        table.flights.remove(key);
+        table.loners.pop(key);
+        table.changes += 1;
+        let number = table.changes;
+        table.changed.put(key.clone(), number);
+    }
+
+    /// Changes noted so far.
+    pub(super) fn changes(&self) -> u64 {
+        lock(&self.table).changes
+    }
+
+    /// Whether what `key` names has changed after so many changes.
+    pub(super) fn has_changed(&self, key: &Key, since: u64) -> bool {
+        let table = lock(&self.table);
+        table
+            .changed
+            .peek(key)
+            .is_some_and(|number| *number > since)
     }
 }
 
@@ -156,7 +185,12 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        lock(&self.table).flights.remove(&self.key);
+        let mut table = lock(&self.table);
+        let flight = table.flights.get(&self.key);
+        if flight.is_some_and(|flight| flight.same_channel(&self.state.subscribe())) {
+            table.flights.remove(&self.key);
+        }
+        drop(table);
         // Whoever still waits is on its own.
         self.state.send_if_modified(|state| {
             let is_waiting = matches!(state, State::Waiting);

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{Method, Response, StatusCode, header::AUTHORIZATION};
+use hyper::{Method, Response, StatusCode, Version, header::AUTHORIZATION};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot, watch},
     time::timeout,
@@ -40,11 +40,14 @@ struct Need {
 impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
-        let Ok(place) = self.shelf.find(&question).await else {
+        let Ok(mut place) = self.shelf.find(&question).await else {
             self.counters.lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
+        place.found = place
+            .found
+            .filter(|found| !self.is_banned(&question, found));
         let Some(found) = &place.found else {
             return self.miss(question, place).await;
         };
@@ -192,6 +195,7 @@ impl Core {
         match outcome.await {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
+                wait_for_end(&question, &arrival.found).await;
                 self.answer(&question, &arrival.found, told)
             }
             Ok(Outcome::Own(own)) => self.own(&question, &need, own),
@@ -226,6 +230,7 @@ impl Core {
             State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
                 self.counters.collapsed.add(1);
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
+                wait_for_end(&question, &arrival.found).await;
                 self.answer(&question, &arrival.found, told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
@@ -239,6 +244,9 @@ impl Core {
     /// Whether what came for another request answers this one. `is_early`: it came after this one
     /// was asked, so that it is as fresh as an answer could be.
     fn is_for(&self, question: &Question, arrival: &Arrival, is_early: bool) -> bool {
+        if self.is_banned(question, &arrival.found) {
+            return false;
+        }
         match self.reuse(question, &arrival.found) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
@@ -308,6 +316,19 @@ impl Core {
 
 async fn validate(fill: Fill, _permit: OwnedSemaphorePermit) {
     fill.run(None).await;
+}
+
+/// Waits until all of an object is there whose length nobody knows, if the client could not tell its
+/// end from a break: before HTTP/1.1 there are no chunks.
+async fn wait_for_end(question: &Question, found: &Found) {
+    let is_open = found.object.bytes().or(found.head.length()).is_none();
+    if question.version >= Version::HTTP_11 || !is_open {
+        return;
+    }
+    let mut reader = found.object.read(0..u64::MAX);
+    let reading = async { while let Ok(Some(_)) = reader.next().await {} };
+    // Who waited in vain gets what there is, and an end that is none.
+    drop(timeout(FOLLOW_WAIT, reading).await);
 }
 
 fn seconds(span: Duration) -> i64 {

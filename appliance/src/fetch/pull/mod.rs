@@ -17,7 +17,7 @@
 //! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
-//! | `condition`, `answer` | what of it the client asks for, and what it is told |
+//! | `answer` | what the client is told |
 //!
 //! Whether a response may be stored, used, or must be validated is decided by `weir_cache::rules`
 //! alone. A fill is a task of its own: no client slows it down, and none can stop it.
@@ -27,7 +27,6 @@
 
 mod answer;
 mod ask;
-mod condition;
 mod counters;
 mod failure;
 mod fill;
@@ -36,6 +35,7 @@ mod get;
 mod heads;
 mod kept;
 mod pour;
+mod purged;
 mod question;
 mod relay;
 mod routes;
@@ -60,7 +60,7 @@ use self::{
     shelf::Shelf,
 };
 use crate::{
-    fetch::{Outlines, tiers::Tiers},
+    fetch::{Outlines, purge::Bans, tiers::Tiers},
     serve::{Body, Client, Upload},
 };
 
@@ -92,6 +92,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
+    bans: Arc<Bans>,
     tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
     clock: Arc<dyn Clock>,
@@ -118,6 +119,7 @@ impl Pull {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
                 outlines: Outlines::default(),
+                bans: Arc::default(),
                 tiers,
                 routes: ArcSwap::from_pointee(routes),
                 clock,

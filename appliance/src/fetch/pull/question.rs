@@ -29,6 +29,7 @@ pub(super) struct Question {
     /// The target URI: scheme, authority, path and query.
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    pub(super) version: Version,
     /// How its client is told something before the answer, if it can be.
     pub(super) interim: Option<Interim>,
     /// The name of what is asked for.
@@ -56,6 +57,7 @@ impl Question {
             route: Arc::clone(route),
             method: request.method,
             uri,
+            version: request.version,
             interim: client
                 .interim
                 .clone()

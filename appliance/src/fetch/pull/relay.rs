@@ -49,7 +49,7 @@ impl Core {
     /// Removes what has changed, before anybody hears of it.
     async fn invalidate(&self, keys: BTreeSet<Key>) {
         for key in keys {
-            self.flights.forget_loner(&key);
+            self.flights.note_change(&key);
             if self.shelf.evict(key).await {
                 self.counters.invalidated.add(1);
             }

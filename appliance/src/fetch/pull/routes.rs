@@ -29,6 +29,7 @@ pub struct Route {
     /// Bytes of the slices in which long objects are fetched; `None`: they are fetched whole.
     pub slice_bytes: Option<u32>,
     ttl_default: Option<Duration>,
+    is_heuristic: bool,
     stale_while_revalidate: Option<Duration>,
     stale_if_error: Option<Duration>,
     knowledge: Knowledge,
@@ -53,6 +54,7 @@ impl Route {
             key_rules: KeyRules { query },
             slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
             ttl_default: route.ttl_default,
+            is_heuristic: route.is_heuristic,
             stale_while_revalidate: route.stale_while_revalidate,
             stale_if_error: route.stale_if_error,
             knowledge: Knowledge {
@@ -70,6 +72,7 @@ impl Route {
         outline: Option<Outline>,
     ) -> Policy {
         let mut policy = self.knowledge.policy(class, is_blocking, outline);
+        policy.is_heuristic = self.is_heuristic;
         if class == Class::Other {
             policy.ttl_default = self.ttl_default;
         }

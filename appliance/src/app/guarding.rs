@@ -1,0 +1,74 @@
+//! What guards the listeners, out of the configuration: keys of signed URLs, and purging.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tracing::warn;
+use weir_cache::Store;
+use weir_hal::{Board, Multicast};
+
+use crate::{
+    app::{AppError, with_causes},
+    config::{self, Config},
+    fetch::{
+        Pull,
+        purge::{self, Purger},
+    },
+    serve::signed_url::Gate,
+};
+
+/// The keys that open paths, and who may purge.
+#[derive(Debug, Clone)]
+pub(super) struct Guarding {
+    pub(super) gate: Arc<ArcSwap<Gate>>,
+    pub(super) purger: Arc<Purger>,
+}
+
+impl Guarding {
+    /// Guards as `config` asks, and puts in force what was purged before. Blocks.
+    ///
+    /// # Errors
+    /// [`AppError::Gate`] when a file of keys cannot be used: what it guards must not lie open.
+    pub(super) fn new<M: Multicast>(
+        config: &Config,
+        board: &Board<M>,
+        store: &Store,
+        pull: &Pull,
+    ) -> Result<Self, AppError> {
+        let gate = Gate::open(config, &*board.disk)?;
+        let parts = purge::Parts {
+            bans: Arc::clone(pull.bans()),
+            disk: Arc::clone(&board.disk),
+            clock: Arc::clone(&board.clock),
+            store: store.clone(),
+            names: Arc::new(pull.clone()),
+        };
+        let purger = Purger::open(settings(&config.purge), parts);
+        Ok(Self {
+            gate: Arc::new(ArcSwap::from_pointee(gate)),
+            purger: Arc::new(purger),
+        })
+    }
+
+    /// Takes the keys of another configuration. Blocks.
+    pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
+        let (gate, errors) = self.gate.load().reopen(config, &*board.disk);
+        for error in errors {
+            let error = with_causes(&error);
+            warn!(
+                error,
+                "the keys of its path stay as they were; without any it is shut"
+            );
+        }
+        self.gate.store(Arc::new(gate));
+    }
+}
+
+fn settings(purge: &config::Purge) -> purge::Settings {
+    purge::Settings {
+        allowed: purge.allowed.clone(),
+        rate_per_s: purge.rate_per_s,
+        burst: purge.burst,
+        journal: purge.journal.clone(),
+    }
+}

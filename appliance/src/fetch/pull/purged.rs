@@ -1,0 +1,40 @@
+//! What purging knows of the pull path: the names of responses, and which of them are banned.
+
+use std::sync::Arc;
+
+use hyper::Uri;
+use weir_cache::rules::CacheKey;
+
+use super::{Core, Pull, question::Question, shelf::Found};
+use crate::fetch::purge::{Bans, Name, Names, Subject, tags};
+
+impl Pull {
+    /// What must not be served any more though it is stored.
+    pub fn bans(&self) -> &Arc<Bans> {
+        &self.core.bans
+    }
+}
+
+impl Names for Pull {
+    fn name(&self, uri: &Uri) -> Option<Name> {
+        let routes = self.core.routes.load();
+        let route = routes.find(uri.path())?;
+        let key = CacheKey::new(uri, &route.key_rules)?;
+        Some(Name {
+            text: key.as_str().to_owned(),
+            stored: key.store_key(),
+        })
+    }
+}
+
+impl Core {
+    /// Whether `found`, which answers `question`, has been purged since it was asked for.
+    pub(super) fn is_banned(&self, question: &Question, found: &Found) -> bool {
+        let subject = Subject {
+            key: question.key.as_str(),
+            requested_at: found.head.requested_at(),
+            tags: tags(found.head.headers()),
+        };
+        self.bans.is_banned(subject, self.clock.wall())
+    }
+}

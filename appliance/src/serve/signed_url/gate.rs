@@ -1,0 +1,372 @@
+//! Which paths open to signed URLs only.
+
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use weir_hal::{Access, Disk, Wall};
+
+use super::keys::{Denied, KeyFileError, Keys};
+use crate::config::Config;
+
+/// Bytes of a file of keys: 16 keys with a page of comments.
+const FILE_BYTES_MAX: u64 = 16 << 10;
+
+/// Why the keys of a path cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The file is not there, or may not be read.
+    #[error("cannot read the keys in {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: weir_hal::Error,
+    },
+    /// It is no file of keys.
+    #[error("cannot use the keys in {}", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: KeyFileError,
+    },
+    /// It is far longer than keys are.
+    #[error("{} is no file of keys: it has more than {FILE_BYTES_MAX} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Lets requests through to what is open, or opened by their token.
+#[derive(Debug, Default)]
+pub struct Gate {
+    /// Longest path first. A path without keys is open, though it lies below one that has keys.
+    doors: Vec<Door>,
+}
+
+#[derive(Debug)]
+struct Door {
+    path: String,
+    keys: Option<Arc<Keys>>,
+}
+
+impl Gate {
+    /// Reads the keys that `config` names. Blocks.
+    ///
+    /// # Errors
+    /// [`GateError`] for the first file that cannot be used.
+    pub fn open(config: &Config, disk: &dyn Disk) -> Result<Self, GateError> {
+        let mut doors = Vec::new();
+        for (path, file) in guarded(config) {
+            let keys = file.map(|file| Keys::read(disk, file)).transpose()?;
+            let keys = keys.map(Arc::new);
+            doors.push(Door { path, keys });
+        }
+        Ok(Self::new(doors))
+    }
+
+    /// Reads the keys that another configuration names. Where a file cannot be used, the keys that
+    /// its path had before go on; a path that had none opens to nobody. Blocks.
+    ///
+    /// Returns also what is wrong with the files.
+    pub fn reopen(&self, config: &Config, disk: &dyn Disk) -> (Self, Vec<GateError>) {
+        let mut errors = Vec::new();
+        let doors = guarded(config).map(|(path, file)| {
+            let keys = file.map(|file| match Keys::read(disk, file) {
+                Ok(keys) => Arc::new(keys),
+                Err(error) => {
+                    errors.push(error);
+                    self.keys_of(&path).unwrap_or_default()
+                }
+            });
+            Door { path, keys }
+        });
+        let gate = Self::new(doors.collect());
+        (gate, errors)
+    }
+
+    fn keys_of(&self, path: &str) -> Option<Arc<Keys>> {
+        let mut doors = self.doors.iter();
+        doors.find(|door| door.path == path)?.keys.clone()
+    }
+
+    fn new(mut doors: Vec<Door>) -> Self {
+        if doors.iter().all(|door| door.keys.is_none()) {
+            doors.clear();
+        }
+        doors.sort_by_key(|door| std::cmp::Reverse(door.path.len()));
+        Self { doors }
+    }
+
+    /// Whether a request for `path`, which came with `token`, may go on.
+    ///
+    /// # Errors
+    /// [`Denied`], which may be shown to the client.
+    pub fn check(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        client: IpAddr,
+        now: Wall,
+    ) -> Result<(), Denied> {
+        if self.doors.is_empty() {
+            return Ok(());
+        }
+        let plain = simplest(path).ok_or(Denied::Ambiguous)?;
+        let door = self.doors.iter().find(|door| door.covers(&plain));
+        let Some(keys) = door.and_then(|door| door.keys.as_ref()) else {
+            return Ok(());
+        };
+        let token = token.ok_or(Denied::Unsigned)?;
+        keys.verify(token, &plain, client, now)
+    }
+}
+
+impl Door {
+    /// Whether `path` lies at or below the path of this door; `/vod` does not cover `/vodka`.
+    fn covers(&self, path: &str) -> bool {
+        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        })
+    }
+}
+
+/// The paths of a configuration, and the files of their keys.
+fn guarded(config: &Config) -> impl Iterator<Item = (String, Option<&Path>)> {
+    let channels = config.channels.iter().map(|channel| {
+        let path = format!("/live/{}/", channel.id);
+        (path, channel.sign_keys.as_deref())
+    });
+    let routes = config.routes.iter();
+    channels.chain(routes.map(|route| (route.path.clone(), route.sign_keys.as_deref())))
+}
+
+impl Keys {
+    /// Reads the file of keys at `path`. Blocks.
+    ///
+    /// # Errors
+    /// [`GateError`], which names the file and shows nothing of it.
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, GateError> {
+        let text = contents(disk, path).map_err(|source| GateError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        let Some(text) = text else {
+            return Err(GateError::TooLong { path });
+        };
+        let text = String::from_utf8_lossy(&text);
+        Self::parse(&text).map_err(|source| GateError::Keys { path, source })
+    }
+}
+
+/// All of a file; `None` if it is too long.
+fn contents(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, weir_hal::Error> {
+    let file = disk.open(path, Access::Read)?;
+    let bytes = file.bytes()?;
+    if bytes > FILE_BYTES_MAX {
+        return Ok(None);
+    }
+    let mut text = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    let read = file.read_at(&mut text, 0)?;
+    text.truncate(read);
+    Ok(Some(text))
+}
+
+/// A path as routes and cache keys have it: unreserved letters plain (RFC 3986 §6.2.2.2). `None` if
+/// it has folders that stand for others, whoever decodes it.
+fn simplest(path: &str) -> Option<Cow<'_, str>> {
+    let plain = decode(path, is_unreserved)?;
+    let separated = decode(path, |byte| is_unreserved(byte) || b"/\\".contains(&byte))?;
+    let mut segments = separated.split(['/', '\\']);
+    let is_simple = !segments.any(|segment| segment == "." || segment == "..");
+    is_simple.then_some(plain)
+}
+
+/// Decodes those escapes whose byte `is_plain`; `None` if one is broken.
+fn decode(path: &str, is_plain: fn(u8) -> bool) -> Option<Cow<'_, str>> {
+    if !path.contains('%') {
+        return Some(Cow::Borrowed(path));
+    }
+    let mut pieces = path.split('%');
+    let mut decoded = pieces.next()?.to_owned();
+    for piece in pieces {
+        let (escape, rest) = piece.split_at_checked(2)?;
+        let byte = u8::from_str_radix(escape, 16).ok()?;
+        if escape.starts_with('+') {
+            return None;
+        }
+        if is_plain(byte) {
+            decoded.push(byte.into());
+        } else {
+            decoded.push('%');
+            decoded.push_str(escape);
+        }
+        decoded.push_str(rest);
+    }
+    Some(Cow::Owned(decoded))
+}
+
+/// RFC 3986 §2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+    use weir_hal::sim;
+
+    use super::*;
+    use crate::serve::signed_url::{Grant, Scope};
+
+    const FILE: &str = "k1 00112233445566778899aabbccddeeff";
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const END: Wall = Wall::from_nanos(u64::MAX);
+
+    fn gate() -> Gate {
+        let keys = Arc::new(Keys::parse(FILE).expect("a key"));
+        let door = |path: &str, keys| Door {
+            path: path.to_owned(),
+            keys,
+        };
+        Gate::new(vec![
+            door("/", None),
+            door("/vod/", Some(Arc::clone(&keys))),
+            door("/vod/free/", None),
+            door("/live/A/", Some(keys)),
+        ])
+    }
+
+    fn check(path: &str, signed: Option<&str>) -> Result<(), Denied> {
+        let keys = Keys::parse(FILE).expect("a key");
+        let token = signed.map(|path| {
+            let grant = Grant {
+                path,
+                scope: Scope::File,
+                end: END,
+                client: None,
+            };
+            keys.sign(None, &grant).expect("a token").to_string()
+        });
+        gate().check(path, token.as_deref(), HERE, Wall::from_nanos(0))
+    }
+
+    #[test]
+    fn what_has_keys_opens_with_a_token_only() {
+        assert_eq!(check("/vod/a", None), Err(Denied::Unsigned));
+        assert_eq!(check("/vod/a", Some("/vod/b")), Err(Denied::Mismatch));
+        assert_eq!(check("/vod/a", Some("/vod/a")), Ok(()));
+        assert_eq!(check("/live/A/master.m3u8", None), Err(Denied::Unsigned));
+        for path in [
+            "/vod/free/a",
+            "/vodka",
+            "/epg",
+            "/live/B/master.m3u8",
+            "/livez",
+        ] {
+            assert_eq!(check(path, None), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_of_a_path_opens_it() {
+        for path in ["/%76od/a", "/v%6Fd/a", "/%76%6f%64/%61"] {
+            assert_eq!(check(path, None), Err(Denied::Unsigned), "{path}");
+            assert_eq!(check(path, Some("/vod/a")), Ok(()), "{path}");
+        }
+        for path in [
+            "/vod/free/../a",
+            "/vod/free/%2e%2E/a",
+            "/vod/free/..%2Fa",
+            "/vod/free/..%5ca",
+            "/vod/free/..\\a",
+            "/./vod/a",
+            "/vod/free/%",
+            "/vod/free/%+1",
+            "/vod/free/%zz",
+        ] {
+            assert_eq!(check(path, None), Err(Denied::Ambiguous), "{path}");
+        }
+    }
+
+    #[test]
+    fn without_keys_everything_is_open() {
+        let gate = Gate::default();
+        let now = Wall::from_nanos(0);
+        assert_eq!(gate.check("/a/../%", None, HERE, now), Ok(()));
+    }
+
+    #[test]
+    fn a_file_that_is_no_file_of_keys_is_named() {
+        let disk = sim::Disk::new(1);
+        let file = |name: &str, text: &[u8]| {
+            let file = disk.open(Path::new(name), Access::Create).expect("room");
+            file.write_at(text, 0).expect("room");
+        };
+        file("/good", FILE.as_bytes());
+        file("/bad", b"secret");
+        file("/long", &vec![b'#'; 20_000]);
+        let error = |path: &str| Keys::read(&disk, Path::new(path)).unwrap_err().to_string();
+        assert!(Keys::read(&disk, Path::new("/good")).is_ok());
+        assert_eq!(error("/none"), "cannot read the keys in /none");
+        assert_eq!(error("/bad"), "cannot use the keys in /bad");
+        assert!(error("/long").starts_with("/long is no file of keys"));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_read_again_go_on_and_new_paths_stay_shut() {
+        let disk = sim::Disk::new(1);
+        let file = disk.open(Path::new("/k"), Access::Create).expect("room");
+        file.write_at(FILE.as_bytes(), 0).expect("room");
+        let config = |path: &str| {
+            let text = format!(
+                "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
+                 [[route]]\npath = '{path}'\norigin = ['o']\nsign_keys = '/k'\n"
+            );
+            Config::parse(&text).expect("no mistakes").config
+        };
+        let gate = Gate::open(&config("/a/"), &disk).expect("a file of keys");
+        disk.remove(Path::new("/k")).expect("it is there");
+        assert!(Gate::open(&config("/a/"), &disk).is_err());
+        let grant = Grant {
+            path: "/",
+            scope: Scope::Folders(0),
+            end: END,
+            client: None,
+        };
+        let keys = Keys::parse(FILE).expect("a key");
+        let token = keys.sign(None, &grant).expect("a token").to_string();
+        for (path, verdict) in [("/a/", Ok(())), ("/b/", Err(Denied::UnknownKey))] {
+            let (gate, errors) = gate.reopen(&config(path), &disk);
+            assert_eq!(errors.len(), 1, "{path}");
+            let now = Wall::from_nanos(0);
+            assert_eq!(gate.check(path, Some(&token), HERE, now), verdict, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_lets_a_spelling_of_what_has_keys_through(
+            spelling in "(/|%2f|\\\\|\\.|%2e|v|%76|o|d|f|r|e|%6f|%64|a){1,24}",
+        ) {
+            let path = format!("/{spelling}");
+            let decoded = decode(&path, |_| true).expect("no broken escape");
+            let is_plain = decoded.split(['/', '\\']).all(|part| part != "." && part != "..");
+            if decoded.starts_with("/vod/") && !path.to_lowercase().contains("%2f")
+                && !(is_plain && decoded.starts_with("/vod/free/"))
+            {
+                prop_assert!(check(&path, None).is_err(), "{}", path);
+            }
+        }
+    }
+}
