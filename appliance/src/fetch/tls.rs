@@ -1,8 +1,7 @@
 //! TLS towards origins: whom to believe.
 //!
 //! Source: RFC 8446, RFC 5246. The cryptography is `ring`: it builds with a C compiler alone, where
-//! `aws-lc-rs` builds three times as long and asks for more on some targets of a vendor's
-//! toolchain; what an edge pulls needs neither of the things it adds (FIPS, post-quantum keys).
+//! `aws-lc-rs` asks for CMake on some targets of a vendor's toolchain.
 //! Refuses: to go on without a valid certificate. There is no switch for that.
 
 use std::{path::Path, sync::Arc};
