@@ -234,7 +234,9 @@ impl<M: Multicast> App<M> {
                     guarding.reload(&next, &board);
                     pulling.reload(&next, &board);
                     config = next;
-                    tls.iter().for_each(|tls| tls.look());
+                    if let Some(tls) = &tls {
+                        tls.look();
+                    }
                     info!(channels = config.channels.len(), "reloaded");
                 }
             }
@@ -367,6 +369,7 @@ impl Faces {
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
             tiers: Arc::clone(&pulling.tiers),
+            pull: Some(pulling.pull.clone()),
         };
         let data_port = data
             .iter()

@@ -12,7 +12,10 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::tiers::{EndpointReport, OriginReport},
+    fetch::{
+        pull::RouteReport,
+        tiers::{EndpointReport, OriginReport},
+    },
     health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
 };
 
@@ -43,6 +46,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         http: rows(snapshot.http.values()),
         purge: rows(snapshot.purge.values()),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
+        routes: snapshot.routes.iter().map(RouteHealth::of).collect(),
     })
 }
 
@@ -79,6 +83,22 @@ struct ApiHealth<'a> {
     http: Rows,
     purge: Rows,
     origins: Vec<OriginHealth<'a>>,
+    routes: Vec<RouteHealth<'a>>,
+}
+
+#[derive(Serialize)]
+struct RouteHealth<'a> {
+    path: &'a str,
+    counters: Rows,
+}
+
+impl<'a> RouteHealth<'a> {
+    fn of(route: &'a RouteReport) -> Self {
+        Self {
+            path: &route.path,
+            counters: rows(route.counters.values()),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -16,7 +16,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    fetch::{purge::Purger, tiers::Tiers},
+    fetch::{Pull, purge::Purger, tiers::Tiers},
     health::{ChannelSnapshot, Snapshot},
     live::Live,
     serve::CounterCells,
@@ -46,6 +46,8 @@ pub struct Watched {
     pub purger: Option<Arc<Purger>>,
     /// The origins.
     pub tiers: Arc<Tiers>,
+    /// The routes, if there are any.
+    pub pull: Option<Pull>,
 }
 
 /// The readings that rates are the difference of.
@@ -139,6 +141,7 @@ impl Sampler {
                 .map(|it| it.counters())
                 .unwrap_or_default(),
             origins: watched.tiers.report(),
+            routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
         };
         self.last = Totals {
@@ -200,6 +203,7 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            pull: None,
         }
     }
 

@@ -6,7 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::{purge, tiers::OriginReport},
+    fetch::{pull::RouteReport, purge, tiers::OriginReport},
     health::json::timestamp,
     live::{Channel, Report, State},
     serve,
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub purge: purge::Counters,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
+    /// The routes, longest path first.
+    pub routes: Vec<RouteReport>,
     /// Why the device of the store is not written any more, if so.
     pub store_offline: Option<weir_cache::Offline>,
 }
@@ -219,6 +221,7 @@ pub(crate) mod tests {
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
             origins: Vec::new(),
+            routes: Vec::new(),
             store_offline: None,
         }
     }

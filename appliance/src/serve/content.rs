@@ -194,12 +194,12 @@ impl Handler for Content {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
         let is_options = request.method() == Method::OPTIONS;
         let is_preflight = is_options && stamp::is_preflight(request.headers());
-        let mut response = match route(request.uri().path()) {
-            Route::Other => self.pulled(request, client).await,
-            route => {
-                let (request, _upload) = request.into_parts();
-                self.own(&request, &route).await
-            }
+        let route = route(request.uri().path());
+        let mut response = if route == Route::Other {
+            self.pulled(request, client).await
+        } else {
+            let (request, _upload) = request.into_parts();
+            self.own(&request, &route).await
         };
         let headers = response.headers_mut();
         // An origin that has rules of its own for other pages keeps them.

@@ -182,7 +182,7 @@ impl Core {
         self: &Arc<Self>,
         question: &Arc<Question>,
         found: &Found,
-        told: Told,
+        told: &Told,
     ) -> Response<Body> {
         let mut headers = if told.fwd.is_some() {
             // It is as the origin just gave or confirmed it.
@@ -191,7 +191,7 @@ impl Core {
         } else {
             rules::response_headers(&found.head, self.clock.wall())
         };
-        self.names.stamp(&mut headers, &told);
+        self.names.stamp(&mut headers, told);
         let source = Source::of(self, question, found);
         let status = found.head.status();
         if !has_conditions(status) {
@@ -211,7 +211,7 @@ impl Core {
         let mut response = reply::conditional(&question.method, &question.headers, whole, now);
         match response.status() {
             StatusCode::OK => *response.status_mut() = status,
-            StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), &told),
+            StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), told),
             _ => {}
         }
         response

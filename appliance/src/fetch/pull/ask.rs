@@ -37,7 +37,7 @@ impl Core {
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
             InterimCallback(Arc::new(move |status, headers| {
-                interim.tell(status, headers)
+                interim.tell(status, headers);
             }))
         });
         let ask = Ask {

@@ -10,7 +10,7 @@
 //!
 //! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use hyper::{
@@ -22,9 +22,7 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{
-        ContentRange, Stored, Storing, conditional, forwarded_response_headers, freshened, storing,
-    },
+    rules::{Stored, Storing, conditional, forwarded_response_headers, freshened, storing},
 };
 
 use super::{
@@ -37,6 +35,7 @@ use super::{
     question::Question,
     shelf::Found,
     slices::{Slices, is_sliced},
+    wanted::Wanted,
 };
 use crate::fetch::{
     Class,
@@ -79,7 +78,7 @@ pub(super) enum Outcome {
     /// An answer that others may have too.
     Arrived(Arrival),
     /// An answer for this client alone.
-    Own(Own),
+    Own(Box<Own>),
     /// No answer.
     Failed(Failure),
 }
@@ -90,48 +89,6 @@ pub(super) struct Own {
     pub(super) response: Response<Download>,
     /// Why not: a token for Cache-Status.
     pub(super) reason: String,
-}
-
-/// Which bytes an origin is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// All of them, whatever the client asked for: the rest will be wanted too.
-    Whole,
-    /// What the client asks for, on its conditions: nobody else waits for it.
-    AsAsked,
-    /// Those far from the beginning that the client asks for, and what lies around them: whoever
-    /// jumps there should not have to wait for all before it.
-    Around(Range<u64>),
-    /// So many from the end.
-    Last(u64),
-}
-
-impl Wanted {
-    /// Whether a part with the fields `headers` is what was asked for, or all there is of it.
-    fn is_met_by(&self, headers: &HeaderMap) -> bool {
-        let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
-        let Some((part, complete)) = part.and_then(|part| Some((part, part.complete?))) else {
-            return false;
-        };
-        match self {
-            Self::Whole | Self::AsAsked => false,
-            Self::Around(range) => {
-                part.first == range.start && part.last + 1 == range.end.min(complete)
-            }
-            Self::Last(bytes) => {
-                part.first == complete.saturating_sub(*bytes) && part.last + 1 == complete
-            }
-        }
-    }
-
-    fn range(&self) -> Option<HeaderValue> {
-        let range = match self {
-            Self::Whole | Self::AsAsked => return None,
-            Self::Around(range) => format!("bytes={}-{}", range.start, range.end - 1),
-            Self::Last(bytes) => format!("bytes=-{bytes}"),
-        };
-        HeaderValue::try_from(range).ok()
-    }
 }
 
 /// What is to be fetched.
@@ -151,9 +108,9 @@ pub(super) struct Fill {
 /// What a reply becomes.
 enum Taken {
     /// An object, which the pour fills.
-    Arrived(Arrival, Option<Pour>),
+    Arrived(Box<(Arrival, Option<Pour>)>),
     /// It is not stored, for this reason.
-    NotStored(Reply, String),
+    NotStored(Box<Reply>, String),
 }
 
 impl Fill {
@@ -198,14 +155,15 @@ impl Fill {
             return (Outcome::own(reply, "origin-error".to_owned()), None);
         }
         match self.take_in(reply) {
-            Taken::Arrived(arrival, pour) => {
+            Taken::Arrived(arrived) => {
+                let (arrival, pour) = *arrived;
                 self.core.flights.forget_loner(arrival.found.object.key());
                 self.tell(|| State::Found(Box::new(arrival.for_others())));
                 (Outcome::Arrived(arrival), pour)
             }
             Taken::NotStored(reply, reason) => {
                 self.tell(|| State::NotShared);
-                (Outcome::own(reply, reason), None)
+                (Outcome::own(*reply, reason), None)
             }
         }
     }
@@ -244,7 +202,7 @@ impl Fill {
         let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
-        self.core.counters.confirmed.add(1);
+        self.question.counters().confirmed.add(1);
         let arrival = Arrival::new(found, StatusCode::NOT_MODIFIED);
         self.tell(|| State::Found(Box::new(arrival.clone())));
         Some(arrival)
@@ -254,7 +212,7 @@ impl Fill {
     fn take_in(&mut self, reply: Reply) -> Taken {
         match self.judge(&reply) {
             Ok(head) => self.begin(reply, head),
-            Err(reason) => Taken::NotStored(reply, reason),
+            Err(reason) => Taken::NotStored(Box::new(reply), reason),
         }
     }
 
@@ -278,7 +236,7 @@ impl Fill {
             return Err("close-delimited".to_owned());
         }
         if self.core.shelf.store().is_short_of_memory() {
-            self.core.counters.not_stored_no_memory.add(1);
+            self.question.counters().not_stored_no_memory.add(1);
             return Err("no-memory".to_owned());
         }
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
@@ -294,7 +252,7 @@ impl Fill {
     /// Begins an object for the answer, or the first of several.
     fn begin(&mut self, reply: Reply, head: Stored) -> Taken {
         let Some(key) = self.key_of(&head) else {
-            return Taken::NotStored(reply, "vary".to_owned());
+            return Taken::NotStored(Box::new(reply), "vary".to_owned());
         };
         let slice_bytes = self.question.route.slice_bytes;
         if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
@@ -304,13 +262,13 @@ impl Fill {
             .length()
             .is_some_and(|length| length > self.core.object_bytes_max)
         {
-            return Taken::NotStored(reply, "too-long".to_owned());
+            return Taken::NotStored(Box::new(reply), "too-long".to_owned());
         }
         let (status, head) = (head.status(), Arc::new(head));
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
         let Ok(writer) = self.core.shelf.store().begin(&key, class, metadata) else {
-            return Taken::NotStored(reply, "no-memory".to_owned());
+            return Taken::NotStored(Box::new(reply), "no-memory".to_owned());
         };
         let found = Found {
             object: writer.object(),
@@ -324,7 +282,7 @@ impl Fill {
         };
         let extent = Extent::of_response(&head);
         let pour = Pour::new(writer, reply, head, extent);
-        Taken::Arrived(arrival, Some(pour))
+        Taken::Arrived(Box::new((arrival, Some(pour))))
     }
 
     /// Stores the head of a response that lies in slices, and has the one that came poured.
@@ -341,16 +299,16 @@ impl Fill {
             writer.commit().map(|_pin| object)
         });
         let Ok(object) = committed else {
-            return Taken::NotStored(reply, "no-memory".to_owned());
+            return Taken::NotStored(Box::new(reply), "no-memory".to_owned());
         };
         let found = Found {
             object,
             head: Arc::clone(&sliced.head),
             sliced: Some(sliced),
         };
-        let slices = Slices::of(&self.core, &self.question, &found);
-        let pour = slices.and_then(|slices| slices.pour(position, reply));
-        Taken::Arrived(Arrival::new(found, status), pour)
+        let reading = Slices::of(&self.core, &self.question, &found);
+        let pour = reading.and_then(|reading| reading.pour(position, reply));
+        Taken::Arrived(Box::new((Arrival::new(found, status), pour)))
     }
 
     /// The head of the whole of which a part has come.
@@ -390,9 +348,9 @@ impl Fill {
             return Some(self.question.store_key.clone());
         }
         let generation = head.received_at().as_nanos();
-        let shelf = &self.core.shelf;
-        let varies =
-            shelf.note_varying(&self.question, self.varies.as_ref(), (names, generation))?;
+        let known = self.varies.as_ref();
+        let noted = (names, generation);
+        let varies = self.core.shelf.note_varying(&self.question, known, noted)?;
         let key = varies.key(&self.question);
         self.varies = Some(varies);
         key
@@ -407,10 +365,10 @@ impl Fill {
 
 impl Outcome {
     fn own(reply: Reply, reason: String) -> Self {
-        Self::Own(Own {
+        Self::Own(Box::new(Own {
             response: reply.response,
             reason,
-        })
+        }))
     }
 }
 

@@ -16,10 +16,11 @@ use super::{
     Core,
     answer::Told,
     failure::Failure,
-    fill::{Arrival, Fill, Outcome, Own, Wanted},
+    fill::{Arrival, Fill, Outcome, Own},
     flights::{Boarding, State, Ticket},
     question::Question,
     shelf::{Found, Place},
+    wanted::Wanted,
 };
 use crate::serve::Body;
 
@@ -41,7 +42,7 @@ impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
         let Ok(mut place) = self.shelf.find(&question).await else {
-            self.counters.lookups_timed_out.add(1);
+            question.counters().lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
@@ -59,7 +60,7 @@ impl Core {
                 while_revalidating: true,
                 ..
             } => {
-                self.counters.hits_while_revalidating.add(1);
+                question.counters().hits_while_revalidating.add(1);
                 let response = self.hit(&question, found, -seconds(since));
                 self.validate_soon(question, place);
                 response
@@ -96,8 +97,8 @@ impl Core {
     }
 
     fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
-        self.counters.hits.add(1);
-        self.answer(question, found, Told::hit(ttl))
+        question.counters().hits.add(1);
+        self.answer(question, found, &Told::hit(ttl))
     }
 
     async fn miss(self: &Arc<Self>, question: Arc<Question>, place: Place) -> Response<Body> {
@@ -132,7 +133,7 @@ impl Core {
 
     /// Asks an origin, or waits for somebody else who does.
     async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
-        self.counters.misses.add(1);
+        question.counters().misses.add(1);
         if question.method == Method::HEAD {
             return self.ask_head(&question, need.place.found, need.fwd).await;
         }
@@ -147,7 +148,7 @@ impl Core {
             Boarding::Alone => self.lead(question, need, None).await,
             Boarding::Follow(flight) => self.follow(question, need, flight).await,
             Boarding::Full => {
-                self.counters.flights_full.add(1);
+                question.counters().flights_full.add(1);
                 self.lead_in_crowd(question, need).await
             }
         }
@@ -196,9 +197,9 @@ impl Core {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
-            Ok(Outcome::Own(own)) => self.own(&question, &need, own),
+            Ok(Outcome::Own(own)) => self.own(&question, &need, *own),
             Ok(Outcome::Failed(failure)) => self.without_origin(&question, &need, &failure),
             // The runtime is shutting down.
             Err(_gone) => {
@@ -228,14 +229,14 @@ impl Core {
         };
         match state {
             State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
-                self.counters.collapsed.add(1);
+                question.counters().collapsed.add(1);
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
             State::Found(_) | State::NotShared | State::Waiting => {
-                self.counters.uncollapsed.add(1);
+                question.counters().uncollapsed.add(1);
                 self.lead(question, need, None).await
             }
         }
@@ -261,9 +262,9 @@ impl Core {
             let failure = Failure::of_response(&own.response);
             return self.without_origin(question, need, &failure);
         }
-        self.counters.passed.add(1);
+        question.counters().passed.add(1);
         let told = Told::forwarded(need.fwd, status).because(own.reason);
-        self.relay(own.response, told)
+        self.relay(own.response, &told)
     }
 
     /// Answers with what is stored though it is stale, or tells of the failure.
@@ -275,11 +276,11 @@ impl Core {
     ) -> Response<Body> {
         let may_be_stale = need.if_error && failure.is_origins_fault;
         if let Some(found) = need.place.found.as_ref().filter(|_| may_be_stale) {
-            self.counters.hits_on_error.add(1);
+            question.counters().hits_on_error.add(1);
             let told = Told::hit_on_error(failure.reason);
-            return self.answer(question, found, told);
+            return self.answer(question, found, &told);
         }
-        self.counters.failed.add(1);
+        question.counters().failed.add(1);
         self.names.failed(failure, need.fwd)
     }
 
@@ -290,7 +291,7 @@ impl Core {
         }
         let background = Arc::clone(&self.background);
         let Ok(permit) = background.try_acquire_owned() else {
-            self.counters.background_refused.add(1);
+            question.counters().background_refused.add(1);
             return;
         };
         let now = self.clock.monotonic();

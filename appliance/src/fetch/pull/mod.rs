@@ -14,7 +14,7 @@
 //! | `shelf`, `heads`, `kept` | what is stored, under which head, and how that is written down |
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
-//! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
+//! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer` | what the client is told |
@@ -41,6 +41,7 @@ mod relay;
 mod routes;
 mod shelf;
 mod slices;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ use weir_cache::Store;
 use weir_hal::Clock;
 
 pub use counters::{PullCells, PullCounters};
-pub use routes::{Route, Routes};
+pub use routes::{Route, RouteReport, Routes};
 
 use self::{
     answer::Names,
@@ -97,7 +98,6 @@ struct Core {
     routes: ArcSwap<Routes>,
     clock: Arc<dyn Clock>,
     names: Names,
-    counters: Arc<PullCells>,
     /// Places for requests that go alone though they would not have to.
     crowd: Arc<Semaphore>,
     /// Places for validation in the background.
@@ -124,7 +124,6 @@ impl Pull {
                 routes: ArcSwap::from_pointee(routes),
                 clock,
                 names: Names::new(&settings.node),
-                counters: Arc::default(),
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
@@ -132,14 +131,16 @@ impl Pull {
         }
     }
 
-    /// Takes other routes; what is under way goes on by the old ones.
+    /// Takes other routes; what is under way goes on by the old ones. A route of the same path
+    /// counts on.
     pub fn reroute(&self, routes: Routes) {
+        let routes = routes.succeeding(&self.core.routes.load());
         self.core.routes.store(Arc::new(routes));
     }
 
-    /// What was counted.
-    pub fn counters(&self) -> &Arc<PullCells> {
-        &self.core.counters
+    /// What was counted on each route, by its path.
+    pub fn report(&self) -> Vec<RouteReport> {
+        self.core.routes.load().report()
     }
 
     /// Whether a route covers `path`.

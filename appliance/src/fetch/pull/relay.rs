@@ -21,7 +21,7 @@ impl Core {
     /// Passes a request on as it is, with its body. If it succeeds, what it may have changed is
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
-        self.counters.passed.add(1);
+        question.counters().passed.add(1);
         if let Some(interim) = &question.interim {
             interim.open().await;
         }
@@ -30,14 +30,14 @@ impl Core {
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
-                self.counters.failed.add(1);
+                question.counters().failed.add(1);
                 return self.names.failed(&failure, Forward::Method);
             }
         };
         let keys = self.changed(&question, &reply.response);
-        self.invalidate(keys).await;
+        self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
-        self.relay(reply.response, told)
+        self.relay(reply.response, &told)
     }
 
     /// What `response` to an unsafe request says has changed.
@@ -47,11 +47,11 @@ impl Core {
     }
 
     /// Removes what has changed, before anybody hears of it.
-    async fn invalidate(&self, keys: BTreeSet<Key>) {
+    async fn invalidate(&self, question: &Question, keys: BTreeSet<Key>) {
         for key in keys {
             self.flights.note_change(&key);
             if self.shelf.evict(key).await {
-                self.counters.invalidated.add(1);
+                question.counters().invalidated.add(1);
             }
         }
     }
@@ -73,7 +73,7 @@ impl Core {
         let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
-                self.counters.failed.add(1);
+                question.counters().failed.add(1);
                 return self.names.failed(&failure, fwd);
             }
         };
@@ -84,7 +84,7 @@ impl Core {
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());
-        self.relay(reply.response, told)
+        self.relay(reply.response, &told)
     }
 
     /// Takes in what a HEAD has told of the stored response to a GET.
@@ -100,12 +100,12 @@ impl Core {
     }
 
     /// Passes an answer on as it comes.
-    pub(super) fn relay(&self, response: Response<Download>, told: Told) -> Response<Body> {
+    pub(super) fn relay(&self, response: Response<Download>, told: &Told) -> Response<Body> {
         let (head, body) = response.into_parts();
         let mut response = Response::new(Body::relayed(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = forwarded_response_headers(&head.headers);
-        self.names.stamp(response.headers_mut(), &told);
+        self.names.stamp(response.headers_mut(), told);
         response
     }
 }

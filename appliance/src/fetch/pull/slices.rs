@@ -129,12 +129,12 @@ impl Slices {
         let Boarding::Lead(ticket) = self.core.flights.board(&key, now) else {
             return None;
         };
-        let begun = self.begin(key, index, reply, &ticket);
+        let begun = self.begin(&key, index, reply, &ticket);
         begun.map(|pour| pour.holding(ticket))
     }
 
     /// Begins the object of a slice, whose bytes come as the body of `reply`.
-    fn begin(&self, key: Key, index: u64, reply: Reply, ticket: &Ticket) -> Option<Pour> {
+    fn begin(&self, key: &Key, index: u64, reply: Reply, ticket: &Ticket) -> Option<Pour> {
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
         let (status, headers) = (reply.response.status(), reply.response.headers());
         let asked = self.question.asked();
@@ -142,7 +142,7 @@ impl Slices {
         let head = Arc::new(head);
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
-        let writer = self.core.shelf.store().begin(&key, class, metadata).ok()?;
+        let writer = self.core.shelf.store().begin(key, class, metadata).ok()?;
         let found = Found {
             object: writer.object(),
             head: Arc::clone(&head),
@@ -227,11 +227,11 @@ impl Slices {
         if !self.is_slice(&reply.response, &extent) {
             drop(reply);
             // Whoever asks from now on finds what is there now.
-            self.core.counters.slices_changed.add(1);
+            self.question.counters().slices_changed.add(1);
             self.core.shelf.evict(self.key.clone()).await;
             return ticket.tell(State::NotShared);
         }
-        let Some(pour) = self.begin(key, index, reply, &ticket) else {
+        let Some(pour) = self.begin(&key, index, reply, &ticket) else {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "no-memory");
             return ticket.tell(State::Failed(failure));
         };
