@@ -366,6 +366,7 @@ impl Faces {
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
+            log: guarding.log.clone(),
             tiers: Arc::clone(&pulling.tiers),
         };
         let data_port = data
@@ -386,7 +387,8 @@ impl Faces {
             Arc::clone(&guarding.gate),
             Arc::clone(&guarding.purger),
             Arc::clone(&board.clock),
-        );
+        )
+        .logging(guarding.log.clone());
         Self {
             content: Arc::new(Server::new(front, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),

@@ -10,7 +10,7 @@ use super::{CommandError, Terminal};
 use crate::{
     app::AppError,
     config::parse_duration,
-    serve::signed_url::{Grant, Keys, Scope, Token},
+    serve::signed_url::{Grant, Keys, Scope},
 };
 
 pub(super) const ABOUT: &str = "Make a signed URL, for a path whose route or channel has keys";

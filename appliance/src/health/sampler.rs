@@ -16,10 +16,13 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    fetch::{purge::Purger, tiers::Tiers},
+    fetch::{
+        purge::{self, Purger},
+        tiers::Tiers,
+    },
     health::{ChannelSnapshot, Snapshot},
     live::Live,
-    serve::CounterCells,
+    serve::{CounterCells, access_log::AccessLog},
 };
 
 /// Time between two snapshots.
@@ -44,6 +47,8 @@ pub struct Watched {
     pub cache_path: PathBuf,
     /// Who purges, if anybody does.
     pub purger: Option<Arc<Purger>>,
+    /// The access log, if there is one.
+    pub log: Option<Arc<AccessLog>>,
     /// The origins.
     pub tiers: Arc<Tiers>,
 }
@@ -136,8 +141,8 @@ impl Sampler {
             purge: watched
                 .purger
                 .as_ref()
-                .map(|it| it.counters())
-                .unwrap_or_default(),
+                .map_or_else(purge::Counters::default, |it| it.counters()),
+            access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
         };
         self.last = Totals {
@@ -196,6 +201,7 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            log: None,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     counter::Row,
     fetch::{purge, tiers::OriginReport},
     live::{Channel, Report, State},
-    serve,
+    serve::{self, access_log},
 };
 
 /// The appliance at one moment; by default, before anything was looked at.
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// Counters of the access log, if there is one.
+    pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
 }
@@ -187,6 +189,7 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            access_log: None,
             origins: Vec::new(),
         }
     }
