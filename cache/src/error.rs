@@ -100,6 +100,20 @@ pub enum Error {
         /// The configured size.
         bytes: u64,
     },
+    /// The configured size holds too few of the regions that the store was formatted with.
+    #[error(
+        "the cache in {} cannot be made as small as {bytes} bytes, as its regions have \
+         {region_bytes}: raise cache.size, or run weir with --format, which destroys what is there",
+        path.display()
+    )]
+    TooFewRegions {
+        /// The file or device.
+        path: PathBuf,
+        /// The configured size, or that of the device.
+        bytes: u64,
+        /// Bytes of each region.
+        region_bytes: u64,
+    },
     /// The file system has no room for a store of the configured size.
     #[error(
         "there is no room for {bytes} bytes of cache in {}: lower cache.size or make room",

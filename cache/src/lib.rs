@@ -5,10 +5,13 @@
 //! [`Writer::commit`]. Readers may follow it from its first byte while it grows; they end well
 //! only if it is committed. What is served was complete and checked, or the read visibly fails.
 //!
+//! Beside it, and knowing nothing of it, are the [`rules`] of HTTP caching: what may be stored, for
+//! how long it may be used, and for whom.
+//!
 //! An [`Inspection`] looks at a store without opening it: for tools, beside a process that uses it.
 //!
-//! Refuses: to know what an object means. Media types, playlists and HTTP belong to the caller,
-//! who leaves what it wants back in the opaque `metadata` of each object.
+//! Refuses: to know what an object in the store means. Media types, playlists and HTTP belong to
+//! the caller, who leaves what it wants back in the opaque `metadata` of each object.
 
 mod class;
 mod engine;
@@ -19,7 +22,7 @@ pub mod rules;
 mod store;
 
 pub use class::{Admission, Class, ClassRules, Classes};
-pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Summary, Total};
+pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Offline, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};

@@ -13,7 +13,7 @@ use weir_hal::{Clock, Disk};
 
 use crate::{
     Class, Classes, Error, Key, Object,
-    engine::{Body, Counters, Engine, Running},
+    engine::{Body, Counters, Engine, Offline, Running},
 };
 
 /// Where a store keeps its objects, and how much of everything it may take.
@@ -145,6 +145,12 @@ impl Store {
     /// Reads the counters.
     pub fn counters(&self) -> Counters {
         self.engine().counters()
+    }
+
+    /// Why the device is not written any more, if so: it failed too often. Lasts until the store is
+    /// opened again. Never blocks.
+    pub fn offline(&self) -> Option<&Offline> {
+        self.engine().offline()
     }
 
     /// Waits until all that is committed by now would survive a power cut, and all that is

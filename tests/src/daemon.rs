@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
@@ -62,20 +62,34 @@ impl Daemon {
             cache.display()
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");
-        let process = Process::weir(["run", "--config", file.to_str().expect("a plain path")]);
         let mut daemon = Self {
-            process,
+            process: run(&file),
             folder,
             data_port,
             management_port,
         };
-        let url = daemon.management("/livez");
+        daemon.await_answer();
+        daemon
+    }
+
+    /// Kills it, as the kernel would when memory is short, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts what was killed again, with the same configuration, and waits until it answers.
+    pub fn restart(&mut self) {
+        self.process = run(&self.file());
+        self.await_answer();
+    }
+
+    fn await_answer(&mut self) {
+        let url = self.management("/livez");
         wait::until("an answer on /livez", Duration::from_secs(30), || {
-            let is_running = daemon.process.is_running();
-            assert!(is_running, "weir ended: {}", daemon.process.output());
+            let is_running = self.process.is_running();
+            assert!(is_running, "weir ended: {}", self.process.output());
             http::get(&url).ok()
         });
-        daemon
     }
 
     /// A URL of the data listener.
@@ -100,6 +114,11 @@ impl Daemon {
         self.folder.path().join("weir.toml")
     }
 
+    /// The folder of the cache.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
     /// The process.
     pub fn process(&self) -> &Process {
         &self.process
@@ -110,4 +129,8 @@ impl Daemon {
         self.process.signal(signal);
         (self.process.ended(within), self.folder)
     }
+}
+
+fn run(file: &Path) -> Process {
+    Process::weir(["run", "--config", file.to_str().expect("a plain path")])
 }

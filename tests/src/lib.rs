@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod daemon;
+pub mod edge;
 pub mod ffmpeg;
 pub mod http;
 pub mod origin;

@@ -1,6 +1,7 @@
 //! An origin whose every answer a test writes, down to where it breaks off.
 
 use std::{
+    fmt::{self, Debug},
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -8,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Longest wait for a gate, and for a client to send or take anything.
@@ -38,7 +39,10 @@ impl Seen {
 
     /// The first and the last byte of a `Range: bytes=first-last`; the last is absent if it is.
     pub fn range(&self) -> Option<(usize, Option<usize>)> {
-        let (first, last) = self.field("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        let (first, last) = self
+            .field("range")?
+            .strip_prefix("bytes=")?
+            .split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()))
     }
 }
@@ -90,7 +94,9 @@ impl Reply {
 
     /// The head of an answer with these fields and no others.
     pub fn head(status: u16, fields: &[(&str, &str)]) -> Self {
-        let fields = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
         let fields: String = fields.collect();
         Self::default().send(format!("HTTP/1.1 {status} Status\r\n{fields}\r\n"))
     }
@@ -126,6 +132,12 @@ impl Reply {
     pub fn close(mut self) -> Self {
         self.0.push(Step::Close);
         self
+    }
+}
+
+impl Debug for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Origin({})", self.address)
     }
 }
 

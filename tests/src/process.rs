@@ -117,6 +117,12 @@ impl Process {
         );
     }
 
+    /// Ends the process with SIGKILL and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
     /// Waits for the process to end by itself.
     pub fn ended(mut self, within: Duration) -> Ended {
         let name = self.name.clone();

@@ -89,8 +89,11 @@ impl Encoder {
             pes.extend_from_slice(START_CODE);
             pes.extend_from_slice(unit);
         }
-        // Slice data: anything without a start code.
-        pes.resize(pes.len().max(self.payload_bytes), 0x5A);
+        // Slice data: anything without a start code, and no two pictures alike.
+        let mixed =
+            |index: usize| (self.picture << 20 | index as u64).wrapping_mul(0x9E37_79B9) >> 13;
+        let rest = pes.len()..self.payload_bytes;
+        pes.extend(rest.map(|index| 0x40 | mixed(index).to_le_bytes()[0] & 0x3F));
         pes
     }
 

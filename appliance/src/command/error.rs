@@ -149,10 +149,12 @@ fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
         AppError::Certificates(error) => certificate_status(error),
-        AppError::Store(weir_cache::Error::TooSmall { .. } | weir_cache::Error::Unfit { .. }) => {
-            ExitStatus::Configuration
-        }
         AppError::Origin(_) | AppError::Gate(_) => ExitStatus::Configuration,
+        AppError::Store(
+            weir_cache::Error::TooSmall { .. }
+            | weir_cache::Error::TooFewRegions { .. }
+            | weir_cache::Error::Unfit { .. },
+        ) => ExitStatus::Configuration,
         AppError::Store(_) => ExitStatus::Io,
     }
 }

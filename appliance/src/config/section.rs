@@ -163,6 +163,18 @@ impl<'t> Section<'t> {
         elements.into_iter().filter_map(&mut read).collect()
     }
 
+    /// The true or false under `key`.
+    pub(super) fn flag(&mut self, key: &'static str, ledger: &mut Ledger) -> Option<bool> {
+        let place = self.place_of(key);
+        let value = self.take(key)?.get_ref();
+        let flag = value.as_bool();
+        if flag.is_none() {
+            let text = format!("must be true or false, without quotes, not {}", kind(value));
+            ledger.mistake(&place, text);
+        }
+        flag
+    }
+
     /// Whether the file gives `key` at all, readable or not.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries

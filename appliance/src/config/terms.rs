@@ -33,6 +33,7 @@ impl Route {
             ttl_default: None,
             stale_while_revalidate: None,
             stale_if_error: None,
+            is_heuristic: false,
             query: None,
             query_ignored: Vec::new(),
             slice: Some(Self::SLICE),
@@ -54,6 +55,7 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         let text = "says nothing beside `query`, which names all that count: remove one";
         ledger.mistake(&section.place_of("query_ignored"), text);
     }
+    let heuristic = section.flag("heuristic", ledger);
     let slice = section.text("slice", slice, ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
     section.finish(ledger);
@@ -63,6 +65,7 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         ttl_default,
         stale_while_revalidate,
         stale_if_error,
+        is_heuristic: heuristic.unwrap_or(route.is_heuristic),
         query: has_query.then_some(query),
         query_ignored,
         slice: slice.map_or(route.slice, |found| found.value),

@@ -356,6 +356,9 @@ pub struct Route {
     /// a year. Default: a day for media and ended lists, 15 min for live ones, not at all for what
     /// is neither.
     pub stale_if_error: Option<Duration>,
+    /// `heuristic`: whether a response that says nothing, and for which no time is configured, is
+    /// fresh for a tenth of the time since its last change (RFC 9111 §4.2.2). Default: no.
+    pub is_heuristic: bool,
     /// The query parameters that count, at most [`Config::PARAMETERS_MAX`]; `None`: all but
     /// `query_ignored`.
     pub query: Option<Vec<String>>,

@@ -23,6 +23,9 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// Why there is nobody to believe.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// The cryptography that is built in speaks no version of TLS that is wanted.
+    #[error("cannot speak TLS")]
+    Cryptography(#[source] rustls::Error),
     /// The file of certificates cannot be read.
     #[error("cannot read the certificates of {path}")]
     Read {
@@ -56,14 +59,14 @@ pub enum TlsError {
 pub fn client_config(disk: &dyn Disk, ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = match ca {
         Some(path) => read_roots(disk, path)?,
-        None => read_roots(disk, Path::new(SYSTEM_ROOTS)).unwrap_or_else(|_absent| {
-            RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
-        }),
+        None => read_roots(disk, Path::new(SYSTEM_ROOTS))
+            .unwrap_or_else(|_absent| webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()),
     };
     let provider = Arc::new(ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-        .expect("ring speaks TLS 1.2 and 1.3")
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_protocol_versions(rustls::DEFAULT_VERSIONS);
+    let mut config = builder
+        .map_err(TlsError::Cryptography)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     // RFC 7301: an origin that also speaks HTTP/2 must not choose it.

@@ -23,6 +23,7 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
     render(&ApiHealth {
         status: snapshot.status().as_str(),
+        reason: snapshot.reason(),
         channels_active: snapshot.channels_active(),
         channels_total: snapshot.channels.len(),
         output_bitrate_mbps: mbps(snapshot.output_bitrate_bps),
@@ -56,17 +57,14 @@ pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
         },
         version: VERSION,
         service_id: node,
-        output: format!(
-            "{} of {} channels on air",
-            snapshot.channels_active(),
-            snapshot.channels.len()
-        ),
+        output: snapshot.reason(),
     })
 }
 
 #[derive(Serialize)]
 struct ApiHealth<'a> {
     status: &'static str,
+    reason: String,
     channels_active: usize,
     channels_total: usize,
     output_bitrate_mbps: f64,
@@ -278,6 +276,7 @@ mod tests {
         let body = parse(&api_health("edge-1", &snapshot));
         for (field, value) in [
             ("status", json!("degraded")),
+            ("reason", json!("1 of 2 channels on air")),
             ("channels_active", json!(1)),
             ("channels_total", json!(2)),
             ("output_bitrate_mbps", json!(12.3)),

@@ -180,6 +180,7 @@ mod tests {
     }
 
     const CLIENT: Client = Client {
+        interim: None,
         address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000),
         is_encrypted: false,
     };

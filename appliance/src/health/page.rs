@@ -32,6 +32,9 @@ pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
                     h1 { (node) " " b class=(status.as_str()) { (word(status)) } }
                     a href="/api/health" { "as JSON" }
                 }
+                @if let Some(trouble) = snapshot.cache_trouble() {
+                    p class="degraded" { b { "cache" } ": " (trouble) }
+                }
                 (summary(snapshot))
                 main {
                     @for channel in worst_first(&snapshot.channels) {
@@ -168,6 +171,22 @@ mod tests {
         assert!(at("Channel &lt;1&gt;") < at("Channel &lt;0&gt;"));
         assert!(page.contains(&State::Silent.to_string()));
         assert!(page.contains("2 of 3 on air"));
+    }
+
+    #[test]
+    fn tells_why_the_cache_is_in_memory_alone() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let has_trouble = |page: &str| page.contains("the cache is in memory alone since");
+        assert!(!has_trouble(&render("edge-1", &snapshot).into_string()));
+        snapshot.store_offline = Some(weir_cache::Offline {
+            reason: "cannot write <the device>".to_owned(),
+            since: Wall::default(),
+        });
+        let page = render("edge-1", &snapshot).into_string();
+        assert!(
+            has_trouble(&page) && page.contains("cannot write &lt;the device&gt;"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Sampler {
                 .map_or_else(purge::Counters::default, |it| it.counters()),
             access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
+            store_offline: watched.store.offline().cloned(),
         };
         self.last = Totals {
             at: now,
@@ -174,11 +175,14 @@ fn disk_usage_percent(disk: &dyn Disk, path: &Path) -> Option<f64> {
 mod tests {
     use std::sync::{Mutex, mpsc::Receiver};
 
-    use weir_cache::Config;
-    use weir_hal::sim::Simulation;
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+    use weir_cache::{Class, Config, Key};
+    use weir_hal::sim::{Call, Fault, Simulation};
 
     use super::*;
     use crate::fetch::{Identity, exchange::Client};
+    use crate::health::json::api_health;
 
     fn watched(machine: &Simulation) -> Watched {
         let board = machine.board();
@@ -254,6 +258,51 @@ mod tests {
         assert_eq!(second.cpu_usage_percent, Some(25.0));
         assert_eq!(second.uptime, Duration::from_secs(2));
         assert!(second.disk_usage_percent.is_some());
+    }
+
+    /// Puts objects in a store whose device fails until it is given up.
+    fn break_down(store: &Store) {
+        for _ in 0..1_000 {
+            let key = Key::new("/x").expect("a fit key");
+            let writer = store.begin(&key, Class::Live, Bytes::new());
+            drop(
+                writer
+                    .and_then(weir_cache::Writer::commit)
+                    .expect("room in memory"),
+            );
+            store.flush(Duration::from_secs(10));
+            if store.offline().is_some() {
+                return;
+            }
+        }
+        panic!("the device is never given up");
+    }
+
+    #[test]
+    fn a_device_of_the_cache_that_is_given_up_is_told_with_its_failure() {
+        let machine = Simulation::new(1);
+        let watched = watched(&machine);
+        let store = watched.store.clone();
+        let mut sampler = Sampler::new(watched);
+        let health = |sampler: &Sampler| -> Value {
+            let body = api_health("edge-1", &sampler.latest().load());
+            serde_json::from_slice(&body).expect("JSON")
+        };
+        assert_eq!(health(&sampler)["status"], "ok");
+        machine.disk.inject(Call::Write, Fault::ForEver(1));
+        break_down(&store);
+        sampler.take();
+        let told = health(&sampler);
+        assert_eq!(told["status"], "degraded");
+        assert_eq!(told["cache"]["is_offline"], json!(1));
+        let reason = told["reason"].as_str().expect("text");
+        for part in [
+            "cannot write /cache/store at byte ",
+            "Input/output error",
+            "replace",
+        ] {
+            assert!(reason.contains(part), "no {part:?} in {reason}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use weir_hal::Wall;
 use crate::{
     counter::Row,
     fetch::{purge, tiers::OriginReport},
+    health::json::timestamp,
     live::{Channel, Report, State},
     serve::{self, access_log},
 };
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
+    /// Why the device of the store is not written any more, if so.
+    pub store_offline: Option<weir_cache::Offline>,
 }
 
 /// One channel at that moment.
@@ -81,16 +84,44 @@ impl Status {
 }
 
 impl Snapshot {
-    /// The appliance as a whole: as well as its channels. Without channels it is well.
+    /// The appliance as a whole: as well as its channels, and degraded at best without the device
+    /// of its store. Without channels it is well.
     pub fn status(&self) -> Status {
         let mut statuses = self.channels.iter().map(ChannelSnapshot::status);
         if statuses.clone().all(|status| status == Status::Ok) {
-            Status::Ok
+            match self.store_offline {
+                None => Status::Ok,
+                Some(_) => Status::Degraded,
+            }
         } else if statuses.all(|status| status == Status::Failed) {
             Status::Failed
         } else {
             Status::Degraded
         }
+    }
+
+    /// Why the status is what it is, in one sentence for people.
+    pub fn reason(&self) -> String {
+        let on_air = format!(
+            "{} of {} channels on air",
+            self.channels_active(),
+            self.channels.len()
+        );
+        match self.cache_trouble() {
+            None => on_air,
+            Some(trouble) => format!("{on_air}; {trouble}"),
+        }
+    }
+
+    /// What is wrong with the device of the store, since when, and what to do about it.
+    pub fn cache_trouble(&self) -> Option<String> {
+        let offline = self.store_offline.as_ref()?;
+        Some(format!(
+            "the cache is in memory alone since {}, because its device keeps failing: {}: check or \
+             replace the device, then restart weir",
+            timestamp(offline.since),
+            offline.reason
+        ))
     }
 
     /// Channels of which at least one rendition is on air.
@@ -191,6 +222,7 @@ pub(crate) mod tests {
             purge: purge::Counters::default(),
             access_log: None,
             origins: Vec::new(),
+            store_offline: None,
         }
     }
 
@@ -205,6 +237,32 @@ pub(crate) mod tests {
             (&[&[Silent][..], &[Silent, Silent]][..], Status::Failed),
         ] {
             assert_eq!(snapshot(channels).status(), status, "{channels:?}");
+        }
+    }
+
+    #[test]
+    fn is_degraded_at_best_without_the_device_of_the_cache() {
+        use State::{OnAir, Silent};
+        for (channels, status, on_air) in [
+            (&[][..], Status::Degraded, "0 of 0"),
+            (&[&[OnAir][..]][..], Status::Degraded, "1 of 1"),
+            (&[&[Silent][..]][..], Status::Failed, "0 of 1"),
+        ] {
+            let mut snapshot = snapshot(channels);
+            assert_eq!(snapshot.reason(), format!("{on_air} channels on air"));
+            snapshot.store_offline = Some(weir_cache::Offline {
+                reason: "cannot sync /cache/store".to_owned(),
+                since: Wall::from_nanos(1_700_000_000_000_000_000),
+            });
+            assert_eq!(snapshot.status(), status, "{channels:?}");
+            assert_eq!(
+                snapshot.reason(),
+                format!(
+                    "{on_air} channels on air; the cache is in memory alone since \
+                     2023-11-14T22:13:20Z, because its device keeps failing: cannot sync \
+                     /cache/store: check or replace the device, then restart weir"
+                )
+            );
         }
     }
 

@@ -186,6 +186,7 @@ mod tests {
         let request = Request::builder().method(method).uri(uri);
         let request = request.body(Upload::empty()).expect("a request");
         let client = Client {
+            interim: None,
             address: "192.0.2.1:4711".parse().expect("an address"),
             is_encrypted: false,
         };

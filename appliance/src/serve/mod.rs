@@ -8,7 +8,7 @@
 //! `protocol` finds spoken.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
-//! Refuses: several ranges at once, and any answer that would look complete when it is not.
+//! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
 mod body;
@@ -19,6 +19,8 @@ mod counters;
 mod entrance;
 mod front;
 mod guard;
+mod interim;
+mod multipart;
 mod outbox;
 pub(crate) mod precondition;
 mod protocol;
@@ -43,6 +45,7 @@ pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
 pub use front::Front;
+pub use interim::Interim;
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};

@@ -3,18 +3,28 @@
 //! Source: RFC 9110 §8 (representation), §14.4 (Content-Range), §15; RFC 9111 §5.2
 //! (Cache-Control); RFC 8246 (immutable); RFC 8216 §4 (media types).
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
-    header::{ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue},
+    header::{
+        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+        CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    },
     http::request::Parts,
 };
 use weir_cache::Object;
+use weir_hal::Wall;
 
 use crate::serve::{
     Body, NotReady,
+    multipart::Multipart,
     precondition::{Representation, Verdict, evaluate},
+    range,
 };
+
+pub(crate) use crate::serve::precondition::Role;
 
 /// Playlists (RFC 8216 §4).
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -47,7 +57,7 @@ impl Freshness {
     }
 }
 
-/// Something that can be sent whole, in part, or not at all because the client has it.
+/// Something of ours that can be sent whole, in part, or not at all because the client has it.
 #[derive(Debug)]
 pub(crate) struct Selected<'a> {
     /// Media type.
@@ -77,54 +87,43 @@ impl Source<'_> {
         }
     }
 
-    fn whole(self) -> Body {
-        match self {
-            Self::Document(bytes) => Body::document(bytes.clone()),
-            Self::Object(object) => Body::stored(object, 0..u64::MAX, object.bytes()),
-        }
-    }
-
-    fn part(self, range: std::ops::Range<u64>) -> Body {
+    fn read(self, range: Range<u64>) -> Body {
         match self {
             Self::Document(bytes) => {
                 let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-                Body::document(bytes.slice(at(range.start)..at(range.end)))
+                let end = at(range.end).min(bytes.len());
+                Body::document(bytes.slice(at(range.start).min(end)..end))
             }
             Self::Object(object) => {
-                let bytes = range.end - range.start;
-                Body::stored(object, range, Some(bytes))
+                let end = object.bytes().map(|bytes| bytes.min(range.end));
+                let bytes = end.map(|end| end.saturating_sub(range.start));
+                Body::stored(object, range, bytes)
             }
         }
     }
 }
 
-/// Answers a GET or HEAD for `selected`, as far as its conditions and range ask.
+/// Answers a GET or HEAD for `selected`, as far as its conditions and ranges ask.
 pub(crate) fn select(request: &Parts, selected: &Selected<'_>) -> Response<Body> {
     let bytes = selected.source.bytes();
-    let representation = Representation {
-        etag: selected.etag,
+    let whole = Whole {
+        headers: describe(selected, bytes),
+        role: Role::Origin,
+        modified_at: None,
         bytes,
+        read: &|range| selected.source.read(range),
     };
-    let mut response = match evaluate(&request.method, &request.headers, representation) {
-        Verdict::Whole => status(StatusCode::OK, selected.source.whole()),
-        Verdict::Part(range) => {
-            let total = bytes.unwrap_or_default();
-            let content_range = visible(format!("bytes {}-{}/{total}", range.start, range.end - 1));
-            let mut response = status(StatusCode::PARTIAL_CONTENT, selected.source.part(range));
-            response.headers_mut().insert(CONTENT_RANGE, content_range);
-            response
-        }
-        Verdict::NotModified => status(StatusCode::NOT_MODIFIED, Body::empty()),
-        Verdict::PreconditionFailed => {
-            return text(StatusCode::PRECONDITION_FAILED, "it has changed");
-        }
-        Verdict::RangeNotSatisfiable => return range_not_satisfiable(bytes.unwrap_or_default()),
-    };
-    describe(response.headers_mut(), selected, bytes);
-    response
+    // Nothing of ours has a date that could be compared.
+    conditional(
+        &request.method,
+        &request.headers,
+        whole,
+        Wall::from_nanos(0),
+    )
 }
 
-fn describe(headers: &mut HeaderMap, selected: &Selected<'_>, bytes: Option<u64>) {
+fn describe(selected: &Selected<'_>, bytes: Option<u64>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(selected.media_type));
     headers.insert(CACHE_CONTROL, selected.freshness.to_value());
     if let Some(etag) = selected.etag.and_then(|etag| etag.parse().ok()) {
@@ -133,6 +132,90 @@ fn describe(headers: &mut HeaderMap, selected: &Selected<'_>, bytes: Option<u64>
     if bytes.is_some() {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
+    headers
+}
+
+/// An answer of 200 with all of a representation, of which conditions and ranges may leave less.
+pub(crate) struct Whole<'a> {
+    /// Its fields. What tells of the length is made anew.
+    pub(crate) headers: HeaderMap,
+    /// Whose it is.
+    pub(crate) role: Role,
+    /// When it changed last, or what stands in for that (RFC 9111 §4.3.2).
+    pub(crate) modified_at: Option<Wall>,
+    /// Its size, though it may still be growing; `None` if nobody has said.
+    pub(crate) bytes: Option<u64>,
+    /// Gives the bytes of a range, which lies within the size if that is known; `0..u64::MAX` is
+    /// all otherwise.
+    pub(crate) read: &'a dyn Fn(Range<u64>) -> Body,
+}
+
+/// Answers a GET or HEAD with these fields with what they leave of `whole`.
+pub(crate) fn conditional(
+    method: &Method,
+    asked: &HeaderMap,
+    whole: Whole<'_>,
+    now: Wall,
+) -> Response<Body> {
+    let Whole {
+        mut headers,
+        role,
+        modified_at,
+        bytes,
+        read,
+    } = whole;
+    headers.remove(CONTENT_LENGTH);
+    let representation = Representation {
+        headers: &headers,
+        role,
+        modified_at,
+        bytes,
+    };
+    let (code, body) = match evaluate(method, asked, &representation, now) {
+        Verdict::Whole => (StatusCode::OK, read(0..bytes.unwrap_or(u64::MAX))),
+        Verdict::Parts(parts) => {
+            let body = partial(&mut headers, &parts, bytes.unwrap_or_default(), read);
+            (StatusCode::PARTIAL_CONTENT, body)
+        }
+        Verdict::NotModified => {
+            for name in NOT_OF_304 {
+                headers.remove(name);
+            }
+            (StatusCode::NOT_MODIFIED, Body::empty())
+        }
+        Verdict::PreconditionFailed => {
+            return text(StatusCode::PRECONDITION_FAILED, "it has changed");
+        }
+        Verdict::RangeNotSatisfiable => return range_not_satisfiable(bytes.unwrap_or_default()),
+    };
+    let mut response = status(code, body);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// What tells of the content, of which an answer without any says nothing (RFC 9110 §15.4.5).
+const NOT_OF_304: [HeaderName; 4] = [
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_RANGE,
+];
+
+/// The body of a 206 with `parts`, of a representation of `bytes` bytes.
+fn partial(
+    headers: &mut HeaderMap,
+    parts: &range::Parts,
+    bytes: u64,
+    read: &dyn Fn(Range<u64>) -> Body,
+) -> Body {
+    if let [part] = parts.as_slice() {
+        let content_range = visible(format!("bytes {}-{}/{bytes}", part.start, part.end - 1));
+        headers.insert(CONTENT_RANGE, content_range);
+        return read(part.clone());
+    }
+    let (multipart, media_type) = Multipart::new(parts, bytes, headers.get(CONTENT_TYPE), read);
+    headers.insert(CONTENT_TYPE, media_type);
+    Body::chained(multipart)
 }
 
 fn range_not_satisfiable(bytes: u64) -> Response<Body> {

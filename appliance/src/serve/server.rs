@@ -167,6 +167,7 @@ impl<H: Handler> Server<H> {
         counters.connections_accepted.add(1);
         let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
         let client = Client {
+            interim: None,
             address,
             is_encrypted,
         };
@@ -218,11 +219,12 @@ impl<H: Handler> Server<H> {
     async fn converse_http1(
         &self,
         io: Wire,
-        client: Client,
+        mut client: Client,
         dialect: Dialect,
         mut draining: watch::Receiver<()>,
     ) {
         let outbox = io.outbox().clone();
+        client.interim = Some(io.interim().clone());
         let service = service_fn(|request| self.respond(request, &client, dialect, &outbox));
         // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
         // begun to arrive and is not whole yet.
@@ -261,6 +263,9 @@ impl<H: Handler> Server<H> {
         } else {
             self.answer(request, client).await
         };
+        if let Some(interim) = &client.interim {
+            interim.written().await;
+        }
         Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 

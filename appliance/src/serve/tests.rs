@@ -299,8 +299,36 @@ async fn serves_one_range() {
     let beyond = rig.ask("GET", SEGMENT_1, "Range: bytes=10-\r\n").await;
     assert_eq!(beyond.status, 416);
     assert_eq!(beyond.field("content-range"), Some("bytes */10"));
-    let several = rig.ask("GET", SEGMENT_1, "Range: bytes=0-1,4-5\r\n").await;
-    assert_eq!((several.status, several.body.as_str()), (200, "0123456789"));
+    let near = rig.ask("GET", SEGMENT_1, "Range: bytes=0-1,4-5\r\n").await;
+    assert_eq!((near.status, near.body.as_str()), (206, "012345"));
+    let reversed = rig.ask("GET", SEGMENT_1, "Range: bytes=5-4\r\n").await;
+    assert_eq!(
+        (reversed.status, reversed.body.as_str()),
+        (200, "0123456789")
+    );
+}
+
+#[tokio::test]
+async fn serves_several_ranges_in_one_body() {
+    let rig = Rig::start();
+    rig.put(1, vec![b'x'; 300_000]);
+    let ranges = "Range: bytes=299990-,0-9,500000-\r\n";
+    let answer = rig.ask("GET", SEGMENT_1, ranges).await;
+    assert_eq!(answer.status, 206);
+    assert_eq!(answer.field("content-range"), None);
+    let length = answer.field("content-length").expect("a length");
+    assert_eq!(length, answer.body.len().to_string());
+    let media_type = answer.field("content-type").expect("a media type");
+    let boundary = media_type.strip_prefix("multipart/byteranges; boundary=");
+    let boundary = boundary.expect("a boundary");
+    let part = |range: &str| {
+        format!(
+            "\r\n--{boundary}\r\nContent-Type: video/mp2t\r\n\
+             Content-Range: bytes {range}/300000\r\n\r\nxxxxxxxxxx"
+        )
+    };
+    let (last, first) = (part("299990-299999"), part("0-9"));
+    assert_eq!(answer.body, format!("{last}{first}\r\n--{boundary}--\r\n"));
 }
 
 #[tokio::test]

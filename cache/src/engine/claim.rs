@@ -77,7 +77,13 @@ impl Claim {
         } else {
             config.bytes_max
         };
-        let wanted = told.resized(bytes_max).ok_or_else(|| too_small(config))?;
+        let wanted = told
+            .resized(bytes_max)
+            .ok_or_else(|| Error::TooFewRegions {
+                path: self.path.clone(),
+                bytes: bytes_max,
+                region_bytes: told.region_bytes,
+            })?;
         if wanted.regions > told.regions && self.grow(wanted, is_device) {
             info!(regions = wanted.regions, "the cache has grown");
             self.told.geometry = wanted;
@@ -112,7 +118,8 @@ impl Claim {
             .and_then(|()| wipe())
             .and_then(|()| self.file.sync());
         if let Err(error) = &outcome {
-            warn!(%error, "the cache cannot grow; it stays as large as it was");
+            let reason = std::error::Error::source(error).map(ToString::to_string);
+            warn!(%error, reason, "the cache cannot grow; it stays as large as it was");
         }
         outcome.is_ok()
     }
@@ -149,17 +156,22 @@ fn in_directory(disk: &dyn Disk, config: &Config) -> Result<Claim, Error> {
         return at(disk, &path, config);
     }
     let new = directory.join(NEW_NAME);
+    // Another process may be making it at this moment: nothing is changed before the lock is held.
     let file = disk
-        .open(&new, Access::Create)
+        .open(&new, Access::CreateOrKeep)
         .map_err(refused(directory))?;
-    let lock = lock(disk, &new, directory)?;
+    let lock = lock(disk, &new, directory);
     if disk.kind(&path).is_ok() {
-        // Another process has made it meanwhile.
+        // It has been made meanwhile.
         return at(disk, &path, config);
     }
-    let mut claim = format(file, lock, &path, config, None)?;
+    let mut claim = format(file, lock?, &path, config, None)?;
     disk.rename(&new, &path).map_err(refused(&path))?;
     disk.sync_directory(directory).map_err(refused(directory))?;
+    // What fails later is told of under the name that it has from now on.
+    claim.file = disk
+        .open(&path, Access::ReadWrite)
+        .map_err(refused(directory))?;
     claim.path = path;
     Ok(claim)
 }
@@ -313,6 +325,12 @@ pub(super) fn read_super(file: &dyn File, path: &Path) -> Result<(Super, bool), 
     match blocks {
         [Ok(first), Ok(second)] if first.epoch < second.epoch => return Ok((second, true)),
         [Ok(first), Ok(_)] => return Ok((first, true)),
+        // It has begun to use the store, and may have changed what the other one tells of.
+        [Ok(_), Err(NoSuper::Version(version))] | [Err(NoSuper::Version(version)), Ok(_)]
+            if version > VERSION =>
+        {
+            return Err(other_version(path.to_owned(), version));
+        }
         [Ok(told), Err(_)] | [Err(_), Ok(told)] => return Ok((of_two(told), false)),
         [Err(_), Err(_)] if unreadable.is_some() => {}
         [Err(first), Err(second)] => return Err(no_super(first, second, path)),

@@ -1,8 +1,10 @@
-//! What the log does when the device fails: the region is given up, or in the end the device.
+//! What the log does when the device fails: the region is given up, or in the end the device, with
+//! the reason for whoever has to replace it.
 
 use std::{collections::HashMap, sync::Arc};
 
 use tracing::{error, warn};
+use weir_hal::Wall;
 
 use super::{
     body::Body,
@@ -14,6 +16,18 @@ use super::{
 
 /// Failures after each other that take the device offline.
 const FAILURES_MAX: u32 = 64;
+/// Bytes of a reason; only a path of unusual length is cut off.
+const REASON_BYTES_MAX: usize = 1024;
+
+/// Why the device of a store is not written any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offline {
+    /// The failure that was one too many: the act, the file, the byte at which it was to be written
+    /// and the word of the system, with what had failed before. At most 1 KiB.
+    pub reason: String,
+    /// When the store gave the device up, by the wall clock.
+    pub since: Wall,
+}
 
 impl Log {
     /// Closes the open region of a stream after a failure in it.
@@ -98,12 +112,35 @@ impl Log {
             let reason = std::error::Error::source(failure).map(ToString::to_string);
             warn!(error = %failure, reason, "the cache cannot be written; objects stay in memory");
         }
-        let mut state = self.engine.lock();
+        let state = self.engine.lock();
         let half = self.engine.geometry.regions as usize / 2;
-        let is_hopeless = self.failures >= FAILURES_MAX || state.regions.count(Use::Bad) > half;
-        if is_hopeless && !std::mem::replace(&mut state.is_offline, true) {
-            error!("the device of the cache keeps failing: it is not written until the next start");
+        let bad = state.regions.count(Use::Bad);
+        drop(state);
+        let is_hopeless = self.failures >= FAILURES_MAX || bad > half;
+        if is_hopeless && !self.engine.is_offline() {
+            self.take_offline(failure, bad);
         }
+    }
+
+    /// Leaves the device alone until the next start.
+    fn take_offline(&self, failure: &weir_hal::Error, bad: usize) {
+        let at = self.failed_at.map(|offset| format!(" at byte {offset}"));
+        let source = std::error::Error::source(failure).map(|source| format!(": {source}"));
+        let mut reason = format!(
+            "{failure}{}{} (failures after each other: {}; regions given up: {bad} of {})",
+            at.unwrap_or_default(),
+            source.unwrap_or_default(),
+            self.failures,
+            self.engine.geometry.regions,
+        );
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+        error!(
+            reason,
+            "the device of the cache keeps failing: it is not written until the next start"
+        );
+        let since = self.engine.clock.wall();
+        // This thread alone sets it, and has not yet.
+        drop(self.engine.offline.set(Offline { reason, since }));
     }
 
     /// Writes again that regions are free, as far as they still are.

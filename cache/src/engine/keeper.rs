@@ -68,19 +68,19 @@ impl Keeper {
                 return None;
             }
             let flush = state.table.last_flush();
-            let is_full = state.kills.len() >= KILLS_MAX && !state.is_offline;
+            let is_full = state.kills.len() >= KILLS_MAX && !engine.is_offline();
             if !is_full && let Some(job) = state.next_job() {
                 return Some(Task::Write(job));
             }
             let settled = state.table.settled();
             let is_clean = !self.log.is_dirty && state.kills.is_empty();
-            if is_clean || state.is_offline {
+            if is_clean || engine.is_offline() {
                 state.table.set_durable(settled, flush);
                 engine.progress.notify_all();
             }
             let is_due = std::mem::take(&mut state.is_due) || is_full;
             let is_asked = state.table.has_unanswered_flush() && self.flush_tried < flush;
-            if !is_clean && !state.is_offline && (is_due || is_asked) {
+            if !is_clean && !engine.is_offline() && (is_due || is_asked) {
                 if !is_full {
                     self.flush_tried = flush;
                 }

@@ -72,6 +72,8 @@ pub(super) struct Log {
     pub(super) carried: Vec<Item>,
     /// Failures since the last success.
     pub(super) failures: u32,
+    /// Where the device failed last; `None` if that was a sync.
+    pub(super) failed_at: Option<u64>,
     /// The head of the record that is being written.
     head: Vec<u8>,
     /// What was written of each stream, one behind the other, since the device was asked to begin.
@@ -100,6 +102,7 @@ impl Log {
             is_super_due: false,
             carried: Vec::new(),
             failures: 0,
+            failed_at: None,
             head: Vec::new(),
             waiting: [const { 0..0 }; STREAMS],
         }
@@ -207,7 +210,7 @@ impl Log {
         let outcome = self.engine.file.write_vectored_at(&parts, offset);
         self.head = head;
         self.begin_sync(room.stream, offset..offset + bytes);
-        outcome
+        outcome.inspect_err(|_| self.failed_at = Some(offset))
     }
 
     /// Has the device begin with what was written of a stream once that is enough.
@@ -229,7 +232,8 @@ impl Log {
     pub(super) fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), weir_hal::Error> {
         self.is_dirty = true;
         self.engine.ledger.bytes_written.add(bytes.len() as u64);
-        self.engine.file.write_at(bytes, offset)
+        let outcome = self.engine.file.write_at(bytes, offset);
+        outcome.inspect_err(|_| self.failed_at = Some(offset))
     }
 
     /// Opens a free region for a stream, unless its former one could not be sealed.
@@ -365,6 +369,7 @@ impl Log {
         let outcome = self.engine.file.sync();
         if outcome.is_err() {
             self.give_up_undurable();
+            self.failed_at = None;
         }
         outcome
     }

@@ -74,7 +74,7 @@ mod table;
 use std::{
     panic::resume_unwind,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -106,6 +106,7 @@ pub(crate) use self::{
     stored::Stored,
 };
 pub use self::{
+    failures::Offline,
     inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total},
     ledger::Counters,
 };
@@ -142,6 +143,7 @@ impl Running {
             cold: ColdReaders::new(),
             next_birth: AtomicU64::new(claim.told.boot << BOOT_SHIFT),
             state: Mutex::new(state),
+            offline: OnceLock::new(),
             work: Condvar::new(),
             progress: Condvar::new(),
             closing: Condvar::new(),
@@ -206,6 +208,8 @@ pub(crate) struct Engine {
     /// 40 bits it is the number of the start.
     next_birth: AtomicU64,
     state: Mutex<State>,
+    /// Set once the device has failed too often: nothing is written until the next start.
+    offline: OnceLock<Offline>,
     /// Wakes the thread.
     work: Condvar,
     /// Wakes those who wait for a flush.
@@ -332,7 +336,7 @@ impl Engine {
             regions: self.geometry.regions.into(),
             regions_used: state.regions_used(),
             regions_bad: state.regions.count(Use::Bad) as u64,
-            is_offline: state.is_offline.into(),
+            is_offline: self.is_offline().into(),
             index_bytes: state.index.memory_bytes() as u64,
             memory_bytes: ledger.memory.used(),
             memory_bytes_max: ledger.memory.bytes_max(),
@@ -356,7 +360,15 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner);
         let table = &state.table;
         let is_whole = !table.has_doomed() && table.is_without_loss(flush);
-        table.is_done(flush) && is_whole && !state.is_offline
+        table.is_done(flush) && is_whole && !self.is_offline()
+    }
+
+    pub(crate) fn offline(&self) -> Option<&Offline> {
+        self.offline.get()
+    }
+
+    fn is_offline(&self) -> bool {
+        self.offline.get().is_some()
     }
 
     fn hash(&self, key: &Key) -> u64 {

@@ -34,7 +34,7 @@ enum CopyFailure {
 impl Log {
     /// Finds room for a record in the open region of `stream`, or opens another one.
     pub(super) fn make_room(&mut self, stream: Stream, pages: u32) -> Option<Room> {
-        if pages > self.geometry().region_pages() || self.engine.lock().is_offline {
+        if pages > self.geometry().region_pages() || self.engine.is_offline() {
             return None;
         }
         if let Some(room) = self.room(stream, pages) {

@@ -43,8 +43,6 @@ pub(super) struct State {
     pub(super) is_closed: bool,
     /// It is time to make durable what is not.
     pub(super) is_due: bool,
-    /// The device has failed too often: nothing is written until the next start.
-    pub(super) is_offline: bool,
 }
 
 /// A record that must not be found by a later start.
@@ -96,7 +94,6 @@ impl State {
             parts: 0,
             is_closed: false,
             is_due: false,
-            is_offline: false,
         }
     }
 

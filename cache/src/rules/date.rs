@@ -249,9 +249,9 @@ mod tests {
             "Mon, 18 Aug 2050 02:01:18 GMT",
             "Thursday, 18-Aug-50 02:01:18 GMT",
         ] {
-            assert_eq!(parse(text), Some(2_544_314_478), "{text}");
+            assert_eq!(parse(text), Some(2_544_400_878), "{text}");
         }
-        assert_eq!(parse("Thu Aug  8 02:01:18 2050"), Some(2_543_450_478));
+        assert_eq!(parse("Thu Aug  8 02:01:18 2050"), Some(2_543_536_878));
     }
 
     #[test]

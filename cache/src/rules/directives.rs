@@ -46,6 +46,12 @@ impl Marks {
     /// Vary has a member that no request matches.
     pub(super) const VARY_ANY: Self = Self(1 << 11);
 
+    /// Whatever forbids to use what is stale.
+    pub(super) const STRICT: Self = Self::NO_CACHE
+        .with(Self::MUST_REVALIDATE)
+        .with(Self::PROXY_REVALIDATE);
+
+    /// Whether any of these is there.
     pub(super) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -56,10 +62,6 @@ impl Marks {
 
     pub(super) const fn add(&mut self, other: Self) {
         self.0 |= other.0;
-    }
-
-    pub(super) const fn remove(&mut self, other: Self) {
-        self.0 &= !other.0;
     }
 
     pub(super) const fn bits(self) -> u16 {

@@ -2,8 +2,8 @@
 //!
 //! Source: RFC 9111 §4.2; RFC 9110 §15.1 (statuses cacheable by default).
 //!
-//! Refuses: to give a lifetime of the cache's own to a response that sets a cookie: nobody said
-//! that it is for all.
+//! Refuses: to give a lifetime of the cache's own to a response that sets a cookie and does not say
+//! that it is public.
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::{
     date::{parse_s, seconds},
     directives::{Directives, Marks},
     fields::{delta_seconds, members},
+    vary::vary,
 };
 
 /// No response is taken for fresh for longer than this by its Last-Modified alone.
@@ -80,11 +81,13 @@ impl Facts {
         let received_s = seconds(received_at);
         let date_s = date_s(headers, received_s).unwrap_or(received_s);
         let mut marks = directives.marks;
-        if is_cacheable_by_default(status) || marks.has(Marks::PUBLIC) {
+        let is_for_all = marks.has(Marks::PUBLIC)
+            || is_cacheable_by_default(status) && !headers.contains_key(SET_COOKIE);
+        if is_for_all {
             marks.add(Marks::HEURISTIC);
         }
-        if headers.contains_key(SET_COOKIE) {
-            marks.remove(Marks::HEURISTIC);
+        if vary(headers).is_none() {
+            marks.add(Marks::VARY_ANY);
         }
         let facts = Self {
             marks,

@@ -47,15 +47,15 @@ pub use vary::variant_key;
 /// What a route and a class of content add to the RFC. The default adds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// Lifetime of a response that says nothing of its own and has a status that is cacheable by
-    /// default (200, 203, 204, 206, 300, 301, 308, 414, 501).
+    /// Lifetime of a response that says nothing of its own, if its status is cacheable by default
+    /// (200, 203, 204, 206, 300, 301, 308) and it sets no cookie, or if it says public.
     pub ttl_default: Option<Duration>,
-    /// The same for 404, 405 and 410.
+    /// The same for 404, 405, 410, 414 and 501.
     pub ttl_missing: Option<Duration>,
     /// No response is fresh for longer than this.
     pub ttl_max: Option<Duration>,
-    /// Whether a response that says nothing is fresh for a tenth of the time since its
-    /// Last-Modified, if `ttl_default` does not say better (RFC 9111 §4.2.2).
+    /// Whether such a response is fresh for a tenth of the time since its Last-Modified, at most a
+    /// day, if neither of both says better (RFC 9111 §4.2.2).
     pub is_heuristic: bool,
     /// For how long a stale response may be used while it is revalidated, where it says nothing.
     pub stale_while_revalidate: Duration,
@@ -75,3 +75,6 @@ pub struct Asked<'a> {
     /// All fields, as they came.
     pub headers: &'a HeaderMap,
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,7 @@ pub fn reuse(policy: &Policy, asked: Asked<'_>, stored: &Stored, now: Wall) -> R
         since,
         while_revalidating,
         if_error,
-        must_revalidate: facts.marks.has(STRICT.with(Marks::S_MAXAGE)),
+        must_revalidate: facts.marks.has(Marks::STRICT.with(Marks::S_MAXAGE)),
         reason,
     }
 }
@@ -144,11 +144,6 @@ fn takes_stale(wishes: &Wishes, age: Duration) -> bool {
             .is_none_or(|max_age| age <= max_age && !max_age.is_zero())
 }
 
-/// The claims of an origin that forbid whatever use of a stale response.
-const STRICT: Marks = Marks::MUST_REVALIDATE
-    .with(Marks::PROXY_REVALIDATE)
-    .with(Marks::NO_CACHE);
-
 /// For how long a stale response may be used, and when.
 struct Windows {
     while_revalidating: Duration,
@@ -162,7 +157,7 @@ impl Windows {
     /// s-maxage forbids as proxy-revalidate does, but by implication only: where the response
     /// itself has a stale directive beside it, that counts.
     fn of(policy: &Policy, facts: &Facts, wishes: &Wishes) -> Self {
-        if facts.marks.has(STRICT) {
+        if facts.marks.has(Marks::STRICT) {
             return Self {
                 while_revalidating: Duration::ZERO,
                 if_error: Duration::ZERO,

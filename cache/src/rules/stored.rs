@@ -55,31 +55,29 @@ impl Stored {
         received_at: Wall,
     ) -> Self {
         let headers = forwarded_response_headers(headers);
-        Self::assemble(asked, status, headers, [requested_at, received_at])
+        let selecting = vary(&headers)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|name| Selecting::of(name, asked.headers))
+            .collect();
+        Self::assemble(status, headers, selecting, [requested_at, received_at])
     }
 
-    /// The same of fields that are all end-to-end.
+    /// The same of fields that are all end-to-end, and of the fields of the request that Vary
+    /// names.
     pub(super) fn assemble(
-        asked: Asked<'_>,
         status: StatusCode,
         mut headers: HeaderMap,
+        selecting: Vec<Selecting>,
         [requested_at, received_at]: [Wall; 2],
     ) -> Self {
-        let (mut facts, directives) = Facts::of(status, &headers, requested_at, received_at);
+        let (facts, directives) = Facts::of(status, &headers, requested_at, received_at);
         if freshness::date_s(&headers, seconds(received_at)).is_none() {
             headers.insert(DATE, http_date(received_at));
         }
         for name in &directives.withheld {
             headers.remove(name);
         }
-        let names = vary(&headers).unwrap_or_else(|| {
-            facts.marks.add(Marks::VARY_ANY);
-            Vec::new()
-        });
-        let selecting = names
-            .into_iter()
-            .map(|name| Selecting::of(name, asked.headers))
-            .collect();
         let part = ContentRange::of(status, &headers);
         let length = match part {
             Some(part) => part.complete,

@@ -47,7 +47,7 @@ pub enum NotStored {
     Private,
     /// The request said no-store.
     RequestNoStore,
-    /// The status is not final, or not understood where it must be.
+    /// The status is not final, is about the request alone, or is not understood where it must be.
     Status,
     /// The response varies by more than a request says.
     VaryAny,
@@ -109,15 +109,14 @@ fn refused_by_request(policy: &Policy, asked: Asked<'_>) -> Option<NotStored> {
 
 fn refused_by_status(status: StatusCode, headers: &HeaderMap, marks: Marks) -> Option<NotStored> {
     let must_understand = marks.has(Marks::MUST_UNDERSTAND);
-    match status {
-        status if status.is_informational() => Some(NotStored::Status),
-        StatusCode::NOT_MODIFIED => Some(NotStored::Status),
-        StatusCode::PARTIAL_CONTENT if ContentRange::of(status, headers).is_none() => {
-            Some(NotStored::Part)
-        }
-        status if must_understand && !is_understood(status) => Some(NotStored::Status),
-        _ => None,
+    let is_refused = status.is_informational()
+        || is_about_request(status)
+        || must_understand && !is_understood(status);
+    if is_refused {
+        return Some(NotStored::Status);
     }
+    let is_part = status == StatusCode::PARTIAL_CONTENT;
+    (is_part && ContentRange::of(status, headers).is_none()).then_some(NotStored::Part)
 }
 
 fn refused_by_response(
@@ -163,11 +162,10 @@ fn refused_as_useless(
             Some(lifetime_s) => lifetime_s > 0,
             None => is_explicit || is_granted(policy),
         };
-    let is_used_stale = !marks.has(Marks::NO_CACHE)
-        && [directives.stale_if_error, directives.stale_while_revalidate]
-            .iter()
-            .any(|window| window.is_some_and(|window| window > 0))
-        || !(policy.stale_if_error + policy.stale_while_revalidate).is_zero();
+    let windows = [directives.stale_if_error, directives.stale_while_revalidate];
+    let granted = policy.stale_if_error + policy.stale_while_revalidate;
+    let is_used_stale = !marks.has(Marks::STRICT)
+        && (!granted.is_zero() || windows.iter().any(|window| window.is_some_and(|s| s > 0)));
     let is_of_use = has_validator || is_ever_fresh || is_used_stale;
     (!is_of_use).then_some(NotStored::NoLifetime)
 }
@@ -211,5 +209,15 @@ const fn is_understood(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
         200..=206 | 300..=303 | 305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505
+    )
+}
+
+/// Whether the status says something of the request alone: another request for the same URI would
+/// bring something else, so that whoever asks oddly could keep the resource from all others. Of
+/// 428, 429, 431 and 511 RFC 6585 wants it, too.
+const fn is_about_request(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        304 | 407 | 408 | 411..=413 | 415..=417 | 421 | 425 | 426 | 428 | 429 | 431 | 511
     )
 }

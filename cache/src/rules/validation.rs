@@ -6,7 +6,7 @@
 //! depends on: its length, its coding and its place.
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{
         AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, IF_MATCH,
         IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
@@ -15,9 +15,10 @@ use http::{
 use weir_hal::Wall;
 
 use super::{
-    Asked, Stored,
+    Stored,
     fields::{forwarded_response_headers, trim},
     stored::content_length,
+    vary::vary,
 };
 
 /// What a response to HEAD says of a stored response to GET.
@@ -59,70 +60,67 @@ pub fn conditional(stored: &Stored, headers: &mut HeaderMap) -> bool {
     true
 }
 
-/// The stored response as the fields of a 304 to [`conditional`] make it; `None` if the 304 is
-/// about another one (RFC 9111 §4.3.4): then ask again, without conditions.
+/// The stored response as the fields of a 304 to [`conditional`] make it (RFC 9111 §4.3.4).
 ///
-/// `asked` is the request that was forwarded, as it came: it selects what it asked about.
+/// Returns `None` if the 304 is about another one, or varies by other fields: then ask again,
+/// without conditions. Ask [`storing`](super::storing) of the fields of the result before it takes
+/// the place of the old: a 304 may forbid to keep it.
 pub fn freshened(
-    asked: Asked<'_>,
     stored: &Stored,
     headers: &HeaderMap,
     requested_at: Wall,
     received_at: Wall,
 ) -> Option<Stored> {
-    is_about(stored, headers).then(|| updated(asked, stored, headers, [requested_at, received_at]))
+    if !is_about(stored, headers) {
+        return None;
+    }
+    updated(stored, headers, [requested_at, received_at])
 }
 
 /// What a 200 to a forwarded HEAD says of the stored response to GET (RFC 9111 §4.3.5).
 pub fn head_update(
-    asked: Asked<'_>,
     stored: &Stored,
     headers: &HeaderMap,
     requested_at: Wall,
     received_at: Wall,
 ) -> HeadUpdate {
+    let own = stored.headers();
     let is_equal = [ETAG, LAST_MODIFIED]
         .iter()
-        .all(|name| !headers.contains_key(name) || headers.get(name) == stored.headers().get(name));
+        .all(|name| !headers.contains_key(name) || headers.get(name) == own.get(name));
     let is_equal_long = match (headers.contains_key(CONTENT_LENGTH), stored.length()) {
         (true, Some(length)) => content_length(headers) == Some(length),
-        (true, None) => headers.get(CONTENT_LENGTH) == stored.headers().get(CONTENT_LENGTH),
+        (true, None) => headers.get(CONTENT_LENGTH) == own.get(CONTENT_LENGTH),
         (false, _) => true,
     };
-    if is_equal && is_equal_long {
-        let times = [requested_at, received_at];
-        HeadUpdate::Freshened(Box::new(updated(asked, stored, headers, times)))
-    } else {
-        HeadUpdate::Invalid
-    }
+    let updated = (is_equal && is_equal_long)
+        .then(|| updated(stored, headers, [requested_at, received_at]))
+        .flatten();
+    updated.map_or(HeadUpdate::Invalid, |stored| {
+        HeadUpdate::Freshened(Box::new(stored))
+    })
 }
 
-/// Whether a 304 is about this stored response, by the strongest validator it has. One without
+/// Whether a 304 is about this stored response, by the best validator that it has. One without
 /// any is about what was asked for.
 fn is_about(stored: &Stored, headers: &HeaderMap) -> bool {
     let own = stored.headers();
-    if let Some(tag) = headers.get(ETAG).filter(|tag| is_strong(tag)) {
-        return own.get(ETAG) == Some(tag);
-    }
-    let is_equal_tag = headers
-        .get(ETAG)
-        .is_none_or(|tag| own.get(ETAG).map(opaque) == Some(opaque(tag)));
-    let modified = headers.get(LAST_MODIFIED);
-    let is_equal_time = modified.is_none() || own.get(LAST_MODIFIED) == modified;
-    // A weak tag that agrees is enough; a time alone must agree if both have one.
-    if headers.contains_key(ETAG) {
-        is_equal_tag
-    } else {
-        is_equal_time
+    match headers.get(ETAG) {
+        Some(tag) if is_strong(tag) => own.get(ETAG) == Some(tag),
+        Some(tag) => own.get(ETAG).map(opaque) == Some(opaque(tag)),
+        None => headers
+            .get(LAST_MODIFIED)
+            .is_none_or(|modified| own.get(LAST_MODIFIED) == Some(modified)),
     }
 }
 
 /// Fields of a stored response that an update leaves alone: the first as RFC 9111 §3.2 wants, the
 /// others because the bytes that are stored are what they say.
-const KEPT: [http::HeaderName; 3] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE];
+const KEPT: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE];
 
-/// The stored response with the fields of a later message over its own.
-fn updated(asked: Asked<'_>, stored: &Stored, headers: &HeaderMap, times: [Wall; 2]) -> Stored {
+/// The stored response with the fields of a later message over its own; `None` if the message
+/// varies by other fields than those that are known of the request.
+fn updated(stored: &Stored, headers: &HeaderMap, times: [Wall; 2]) -> Option<Stored> {
     let mut merged = stored.headers().clone();
     // They are of a message, not of what it brings.
     merged.remove(AGE);
@@ -134,10 +132,14 @@ fn updated(asked: Asked<'_>, stored: &Stored, headers: &HeaderMap, times: [Wall;
             merged.append(name.clone(), value.clone());
         }
     }
-    let mut updated = Stored::assemble(asked, stored.status(), merged, times);
+    if !vary(&merged)?.iter().eq(stored.varies_by()) {
+        return None;
+    }
+    let selecting = stored.selecting.clone();
+    let mut updated = Stored::assemble(stored.status(), merged, selecting, times);
     updated.length = stored.length();
     updated.part = stored.part();
-    updated
+    Some(updated)
 }
 
 /// Whether an entity tag is strong (RFC 9110 §8.8.3). One that is no tag is not.

@@ -8,8 +8,9 @@
 //! One step further than the RFC: a response in the one language that a request prefers to all
 //! others answers it, whatever else it lists; the origin has nothing that would please more.
 
-use std::cmp::Reverse;
+use std::{borrow::Cow, cmp::Reverse};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, VARY},
@@ -40,7 +41,7 @@ pub fn variant_key<'a>(
         selecting.extend_from_slice(name.as_str().as_bytes());
         if let Some(value) = normalised(name, headers) {
             selecting.push(b':');
-            selecting.extend_from_slice(value.as_bytes());
+            selecting.extend_from_slice(&value);
         }
         selecting.push(b'\n');
     }
@@ -60,7 +61,9 @@ pub(super) struct Selecting {
 impl Selecting {
     /// Takes the field of a request.
     pub(super) fn of(name: HeaderName, headers: &HeaderMap) -> Self {
-        let value = normalised(&name, headers);
+        // It is made of parts of values, and so is one.
+        let value = normalised(&name, headers)
+            .and_then(|value| HeaderValue::from_maybe_shared(Bytes::from(value)).ok());
         let line = value.is_some().then(|| only_line(&name, headers)).flatten();
         Self {
             line: line.cloned(),
@@ -71,17 +74,12 @@ impl Selecting {
 
     /// Whether a request has the same.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
-        if is_nominated(headers, &self.name) {
-            return self.value.is_none();
-        }
-        let line = only_line(&self.name, headers);
-        if line.is_some() && line == self.line.as_ref() {
+        let line = only_line(&self.name, headers).filter(|line| Some(*line) == self.line.as_ref());
+        if line.is_some() && !is_nominated(headers, &self.name) {
             return true;
         }
-        if line.is_none() && !headers.contains_key(&self.name) {
-            return self.value.is_none();
-        }
-        self.value.is_some() && self.value == normalised(&self.name, headers)
+        let value = self.value.as_ref().map(HeaderValue::as_bytes);
+        value == normalised(&self.name, headers).as_deref()
     }
 }
 
@@ -120,22 +118,32 @@ pub(super) fn prefers_language(headers: &HeaderMap, language: &HeaderValue) -> b
 
 /// The value of a request field in the form that all equal ones have; `None` if it is missing, or
 /// does not reach the origin.
-fn normalised(name: &HeaderName, headers: &HeaderMap) -> Option<HeaderValue> {
+fn normalised(name: &HeaderName, headers: &HeaderMap) -> Option<Vec<u8>> {
     if !headers.contains_key(name) || is_nominated(headers, name) {
         return None;
     }
-    let value = if [ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE].contains(name) {
-        preferences(name, headers)
+    let is_preference = [ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE].contains(name);
+    let mut value = Vec::new();
+    if is_preference {
+        push_preferences(&mut value, members(headers, name));
     } else {
-        members(headers, name).collect::<Vec<_>>().join(&b","[..])
-    };
-    // It is made of parts of values, and so is one.
-    HeaderValue::from_bytes(&value).ok()
+        for member in members(headers, name) {
+            push_member(&mut value, member);
+        }
+    }
+    Some(value)
 }
 
-/// The members of an Accept field, the most wanted first.
-fn preferences(name: &HeaderName, headers: &HeaderMap) -> Vec<u8> {
-    let mut wanted: Vec<(Reverse<u16>, Vec<u8>)> = members(headers, name)
+fn push_member(list: &mut Vec<u8>, member: &[u8]) {
+    if !list.is_empty() {
+        list.push(b',');
+    }
+    list.extend_from_slice(member);
+}
+
+/// Adds the members of an Accept field, the most wanted first.
+fn push_preferences<'a>(list: &mut Vec<u8>, members: impl Iterator<Item = &'a [u8]>) {
+    let mut wanted: Vec<(Reverse<u16>, Cow<'a, [u8]>)> = members
         .map(|member| {
             let (range, weight) = weighted(member);
             (Reverse(weight), folded(range))
@@ -143,28 +151,28 @@ fn preferences(name: &HeaderName, headers: &HeaderMap) -> Vec<u8> {
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut value = Vec::new();
     for (Reverse(weight), range) in wanted {
-        if !value.is_empty() {
-            value.push(b',');
-        }
-        value.extend_from_slice(&range);
+        push_member(list, &range);
         if weight < WEIGHT_MAX {
-            value.extend_from_slice(format!(";q=0.{weight:03}").as_bytes());
+            list.extend_from_slice(b";q=0.");
+            list.extend([100, 10, 1].map(|place| b'0' + (weight / place % 10).to_le_bytes()[0]));
         }
     }
-    value
 }
 
 /// A range without white space around its semicolons, and in small letters up to the first.
-fn folded(range: &[u8]) -> Vec<u8> {
+fn folded(range: &[u8]) -> Cow<'_, [u8]> {
+    let is_plain = |byte: &u8| *byte != b';' && !byte.is_ascii_uppercase();
+    if range.iter().all(is_plain) {
+        return Cow::from(range);
+    }
     let mut parts = range.split(|byte| *byte == b';').map(trim);
     let mut text = parts.next().unwrap_or_default().to_ascii_lowercase();
     for parameter in parts {
         text.push(b';');
         text.extend_from_slice(parameter);
     }
-    text
+    Cow::from(text)
 }
 
 /// Cuts the weight off a member of an Accept field, in thousandths. One that cannot be read stays

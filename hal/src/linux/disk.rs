@@ -63,6 +63,10 @@ impl crate::Disk for Disk {
                 options.write(true).create(true).truncate(true);
                 "create"
             }
+            Access::CreateOrKeep => {
+                options.write(true).create(true).truncate(false);
+                "create"
+            }
         };
         let file = options.open(path).map_err(failed(act, path))?;
         Ok(Arc::new(File {

@@ -154,6 +154,12 @@ impl Disk {
         self.lock().bytes_read
     }
 
+    /// Pages of 4 KiB that came into memory by reads since the machine was switched on: what is
+    /// read again while it stays there is not counted again.
+    pub fn pages_read(&self) -> u64 {
+        self.lock().pages_read
+    }
+
     fn with_names(seed: u64, random: Generator, names: BTreeMap<PathBuf, Node>) -> Self {
         let state = State::new(random, names);
         Self {
@@ -201,7 +207,8 @@ impl crate::Disk for Disk {
     fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn crate::File>, Error> {
         let inode = self.act("open", path, |state| match access {
             Access::Read | Access::ReadWrite => state.file(path),
-            Access::Create => state.create(path),
+            Access::CreateOrKeep if state.names.contains_key(path) => state.file(path),
+            Access::Create | Access::CreateOrKeep => state.create(path),
         })?;
         Ok(Arc::new(File {
             disk: self.clone(),
@@ -332,9 +339,11 @@ impl crate::File for File {
         self.disk.act("read", &self.path, |state| {
             let start = index(offset)?;
             let mut content = self.inode.lock();
-            if !content.is_resident(start, buffer.len()) {
+            let cold_pages = content.cold_pages(start, buffer.len());
+            if cold_pages > 0 {
                 state.meet_fault(Call::Read)?;
                 state.bytes_read += buffer.len() as u64;
+                state.pages_read += cold_pages as u64;
             }
             let filled = content.current.read(buffer, start);
             content.make_resident(start, filled);

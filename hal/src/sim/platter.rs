@@ -159,8 +159,13 @@ impl Content {
 
     /// Whether these bytes, as far as there are any, can be read without a wait.
     pub(super) fn is_resident(&self, start: usize, bytes: usize) -> bool {
-        pages(start, bytes.min(self.bytes().saturating_sub(start)))
-            .all(|page| !self.cold.holds(page))
+        self.cold_pages(start, bytes) == 0
+    }
+
+    /// The pages that a read of these bytes, as far as there are any, must wait for.
+    pub(super) fn cold_pages(&self, start: usize, bytes: usize) -> usize {
+        let pages = pages(start, bytes.min(self.bytes().saturating_sub(start)));
+        pages.filter(|page| self.cold.holds(*page)).count()
     }
 
     /// Notes that these bytes were read.

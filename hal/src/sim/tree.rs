@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) bytes_used: u64,
     /// Bytes of all reads that had to wait for the device.
     pub(super) bytes_read: u64,
+    /// Pages that these reads brought into memory.
+    pub(super) pages_read: u64,
 }
 
 impl State {
@@ -48,6 +50,7 @@ impl State {
             faults: BTreeMap::new(),
             bytes_total: BYTES_TOTAL,
             bytes_read: 0,
+            pages_read: 0,
         }
     }
 

@@ -17,6 +17,7 @@ crate::claims! {
     a_read_is_short_only_at_the_end,
     a_write_beyond_the_end_leaves_zeros,
     creating_empties_what_was_there,
+    creating_or_keeping_leaves_what_was_there,
     a_file_is_made_longer_with_zeros_and_shorter_for_good,
     what_has_just_been_written_is_resident_or_not_told,
     a_view_shows_the_bytes_of_its_range_and_outlives_its_file,
@@ -132,6 +133,15 @@ fn creating_empties_what_was_there(side: &impl Side) {
     assert_eq!(older.bytes().unwrap(), 0);
     newer.write_at(b"n", 0).unwrap();
     assert_eq!(room.content("a"), b"n");
+}
+
+fn creating_or_keeping_leaves_what_was_there(side: &impl Side) {
+    let room = Room::on(side);
+    let new = room.open("a", Access::CreateOrKeep).unwrap();
+    new.write_at(b"old", 0).unwrap();
+    let same = room.open("a", Access::CreateOrKeep).unwrap();
+    same.write_at(b"!", 3).unwrap();
+    assert_eq!(room.content("a"), b"old!");
 }
 
 fn a_file_is_made_longer_with_zeros_and_shorter_for_good(side: &impl Side) {

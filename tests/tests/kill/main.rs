@@ -6,14 +6,18 @@
 //! compared with what its name and version ask for. The kernel keeps what a dead process wrote: so
 //! all that was on disk must be found, not only what was flushed. What a power cut takes is tested
 //! on a simulated disk; a device that loses writes (dm-flakey) needs a kernel with device mapper.
+//!
+//! Then the same of the appliance itself, with streams coming in and viewers taking segments.
 #![expect(
     clippy::unwrap_used,
     reason = "a broken claim panics; only `#[test]` itself is exempt"
 )]
 #![expect(clippy::print_stdout, reason = "the seed and what was found are told")]
 
+mod appliance;
 mod device;
 mod history;
+mod load;
 mod victim;
 
 use std::sync::{Mutex, PoisonError};
@@ -32,10 +36,14 @@ fn seed() -> u64 {
     seed.unwrap_or(1)
 }
 
+/// Whether `WEIR_LONG` is set.
+fn is_long() -> bool {
+    std::env::var_os("WEIR_LONG").is_some()
+}
+
 /// 40 kills in all; 200 with `WEIR_LONG` set.
 fn kills(usual: u64) -> u64 {
-    let is_long = std::env::var_os("WEIR_LONG").is_some();
-    if is_long { usual * 5 } else { usual }
+    if is_long() { usual * 5 } else { usual }
 }
 
 /// One test at a time: a process that is being started holds, for a moment, the locks of all stores

@@ -1,11 +1,12 @@
 //! Origins that break off, lie, or are gone.
 
 use weir_tests::{
+    edge::Edge,
     http,
     origin::{Gate, Origin, Reply, Seen},
 };
 
-use crate::rig::{Result, ask, content, edge, get};
+use crate::rig::{Result, content};
 
 const BYTES: usize = 300_000;
 const ETAG: (&str, &str) = ("ETag", "\"one\"");
@@ -15,7 +16,9 @@ const FRESH: (&str, &str) = ("Cache-Control", "max-age=60");
 fn half(body: &[u8], fields: &[(&str, &str)]) -> Reply {
     let length = body.len().to_string();
     let fields = [fields, &[("Content-Length", length.as_str())]].concat();
-    Reply::head(200, &fields).send(&body[..body.len() / 2]).close()
+    Reply::head(200, &fields)
+        .send(&body[..body.len() / 2])
+        .close()
 }
 
 /// What is asked for of `body`.
@@ -35,14 +38,14 @@ fn what_breaks_off_is_taken_up_by_the_next_origin_and_nobody_notices() -> Result
     let (one, other) = (body.clone(), body.clone());
     let first = Origin::start(move |_| half(&one, &[ETAG, FRESH]));
     let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
-    let edge = edge(&[&first, &second]);
-    let response = get(&edge, "/a.bin")?;
+    let edge = Edge::before(&[&first, &second]);
+    let response = edge.get("/a.bin")?;
     assert!(response.body == body);
     let seen = second.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].field("range"), Some("bytes=150000-299999"));
     assert_eq!(seen[0].field("if-range"), Some("\"one\""));
-    let again = get(&edge, "/a.bin")?;
+    let again = edge.get("/a.bin")?;
     assert_eq!(again.field("x-cache"), Some("HIT from box"));
     assert!(again.body == body);
     Ok(())
@@ -54,8 +57,9 @@ fn the_rest_of_another_representation_is_not_put_behind_the_beginning_of_this_on
     let (one, other) = (body.clone(), vec![7; BYTES]);
     let first = Origin::start(move |_| half(&one, &[ETAG, FRESH]));
     let second = Origin::start(move |seen| rest(seen, &other, "\"two\""));
-    let edge = edge(&[&first, &second]);
-    get(&edge, "/a.bin").expect_err("the body cannot be completed");
+    let edge = Edge::before(&[&first, &second]);
+    edge.get("/a.bin")
+        .expect_err("the body cannot be completed");
     assert_eq!(second.seen().len(), 1);
     Ok(())
 }
@@ -66,9 +70,10 @@ fn what_cannot_be_completed_breaks_visibly_and_is_not_kept() -> Result {
     let sent = body.clone();
     // Without a validator nobody could tell what the rest belongs to.
     let origin = Origin::start(move |_| half(&sent, &[FRESH]));
-    let edge = edge(&[&origin]);
-    get(&edge, "/a.bin").expect_err("the body cannot be completed");
-    get(&edge, "/a.bin").expect_err("nothing was kept");
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a.bin")
+        .expect_err("the body cannot be completed");
+    edge.get("/a.bin").expect_err("nothing was kept");
     assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
@@ -79,9 +84,9 @@ fn chunks_that_end_without_the_last_one_are_no_whole_body() -> Result {
         let fields = [FRESH, ("Transfer-Encoding", "chunked")];
         Reply::head(200, &fields).send("5\r\nhello\r\n").close()
     });
-    let edge = edge(&[&origin]);
-    get(&edge, "/a").expect_err("the body cannot be completed");
-    get(&edge, "/a").expect_err("nothing was kept");
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a").expect_err("the body cannot be completed");
+    edge.get("/a").expect_err("nothing was kept");
     assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
@@ -89,9 +94,9 @@ fn chunks_that_end_without_the_last_one_are_no_whole_body() -> Result {
 #[test]
 fn a_body_that_ends_with_its_connection_is_passed_on_but_not_kept() -> Result {
     let origin = Origin::start(|_| Reply::head(200, &[FRESH]).send("hello").close());
-    let edge = edge(&[&origin]);
+    let edge = Edge::before(&[&origin]);
     for _ in 0..2 {
-        let response = get(&edge, "/a")?;
+        let response = edge.get("/a")?;
         assert_eq!(response.text(), "hello");
         let status = response.field("cache-status").unwrap_or("");
         assert!(status.ends_with("detail=close-delimited"), "{status}");
@@ -108,11 +113,14 @@ fn an_origin_that_ends_in_the_middle_is_replaced_while_clients_read_along() -> R
     let first = Origin::start(move |_| {
         let length = BYTES.to_string();
         let fields = [ETAG, FRESH, ("Content-Length", length.as_str())];
-        Reply::head(200, &fields).send(&one[..BYTES / 2]).wait(&door).close()
+        Reply::head(200, &fields)
+            .send(&one[..BYTES / 2])
+            .wait(&door)
+            .close()
     });
     let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
-    let edge = edge(&[&first, &second]);
-    let url = edge.data("/a.bin");
+    let edge = Edge::before(&[&first, &second]);
+    let url = edge.url("/a.bin");
     let clients: Vec<_> = (0..20)
         .map(|_| {
             let url = url.clone();
@@ -140,13 +148,13 @@ fn a_range_is_served_out_of_what_still_comes() -> Result {
         let (first, last) = sent.split_at(BYTES / 2);
         Reply::head(200, &fields).send(first).wait(&door).send(last)
     });
-    let edge = edge(&[&origin]);
-    let part = ask(&edge, "/a.bin", &[("Range", "bytes=1000-1999")])?;
+    let edge = Edge::before(&[&origin]);
+    let part = edge.ask("GET", "/a.bin", &[("Range", "bytes=1000-1999")])?;
     assert_eq!(part.status, 206);
     assert_eq!(part.field("content-range"), Some("bytes 1000-1999/300000"));
     assert!(part.body == body[1000..2000]);
     gate.open();
-    let last = ask(&edge, "/a.bin", &[("Range", "bytes=299990-")])?;
+    let last = edge.ask("GET", "/a.bin", &[("Range", "bytes=299990-")])?;
     assert!(last.body == body[299_990..]);
     // The origin was asked for all of it, once.
     assert_eq!(origin.seen().len(), 1);
@@ -157,9 +165,9 @@ fn a_range_is_served_out_of_what_still_comes() -> Result {
 #[test]
 fn without_any_origin_the_answer_is_an_honest_error() -> Result {
     let origin = Origin::start(|_| Reply::none());
-    let edge = edge(&[&origin]);
+    let edge = Edge::before(&[&origin]);
     origin.go_down();
-    let response = get(&edge, "/a")?;
+    let response = edge.get("/a")?;
     assert_eq!(response.status, 502);
     let retry_after = response.field("retry-after").unwrap_or("");
     assert!(retry_after.parse::<u32>().is_ok_and(|seconds| seconds > 0));

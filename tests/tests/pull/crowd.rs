@@ -12,12 +12,13 @@ use tokio::{
     time::timeout,
 };
 use weir_tests::{
+    edge::Edge,
     http,
     origin::{Gate, Origin, Reply},
     wait::until,
 };
 
-use crate::rig::{Result, content, edge, get};
+use crate::rig::{Result, content};
 
 /// 10,000 with `WEIR_LONG` set for the build.
 const CLIENTS: usize = if option_env!("WEIR_LONG").is_some() {
@@ -48,13 +49,19 @@ async fn one_request_reaches_the_origin_and_all_read_along_before_it_is_whole() 
     let (sent, gate) = (body.clone(), rest.clone());
     let origin = Origin::start(move |_| {
         let length = BYTES.to_string();
-        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let fields = [
+            ("Content-Length", length.as_str()),
+            ("Cache-Control", "max-age=60"),
+        ];
         let (first, last) = sent.split_at(BYTES / 2);
         Reply::head(200, &fields).send(first).wait(&gate).send(last)
     });
-    let edge = edge(&[&origin]);
-    let url = edge.data("/new.bin");
-    let address = url.trim_start_matches("http://").trim_end_matches("/new.bin").to_owned();
+    let edge = Edge::before(&[&origin]);
+    let url = edge.url("/new.bin");
+    let address = url
+        .trim_start_matches("http://")
+        .trim_end_matches("/new.bin")
+        .to_owned();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         let address = address.clone();
@@ -95,8 +102,8 @@ fn an_answer_for_one_client_is_not_given_to_those_who_waited() -> Result {
         let head = format!("HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: {length}");
         reply.send(format!("{head}\r\n\r\n{body}"))
     });
-    let edge = edge(&[&origin]);
-    let url = edge.data("/mine");
+    let edge = Edge::before(&[&origin]);
+    let url = edge.url("/mine");
     let asking: Vec<_> = ["one", "two", "three"]
         .map(|client| {
             let url = url.clone();
@@ -123,18 +130,21 @@ fn a_client_that_leaves_early_does_not_stop_the_fill() -> Result {
     let (sent, gate) = (body.clone(), rest.clone());
     let origin = Origin::start(move |_| {
         let length = BYTES.to_string();
-        let fields = [("Content-Length", length.as_str()), ("Cache-Control", "max-age=60")];
+        let fields = [
+            ("Content-Length", length.as_str()),
+            ("Cache-Control", "max-age=60"),
+        ];
         let (first, last) = sent.split_at(BYTES / 2);
         Reply::head(200, &fields).send(first).wait(&gate).send(last)
     });
-    let edge = edge(&[&origin]);
-    leave_early(&edge.data(""))?;
+    let edge = Edge::before(&[&origin]);
+    leave_early(&edge.url(""))?;
     rest.open();
     until("a hit", PATIENCE, || {
-        let response = get(&edge, "/a.bin").ok()?;
+        let response = edge.get("/a.bin").ok()?;
         (response.field("x-cache") == Some("HIT from box")).then_some(())
     });
-    assert!(get(&edge, "/a.bin")?.body == body);
+    assert!(edge.get("/a.bin")?.body == body);
     assert_eq!(origin.seen().len(), 1);
     Ok(())
 }
@@ -154,14 +164,14 @@ fn a_slow_client_does_not_slow_the_others() -> Result {
     let body = content(8 << 20);
     let sent = body.clone();
     let origin = Origin::start(move |_| Reply::new(200, &[("Cache-Control", "max-age=60")], &sent));
-    let edge = edge(&[&origin]);
-    let url = edge.data("");
+    let edge = Edge::before(&[&origin]);
+    let url = edge.url("");
     let host = url.trim_start_matches("http://");
     let mut slow = std::net::TcpStream::connect(host)?;
     write!(slow, "GET /a.bin HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
     origin.wait_for(1);
     // The first one takes nothing, and all the same:
-    let response = get(&edge, "/a.bin")?;
+    let response = edge.get("/a.bin")?;
     assert!(response.body == body);
     assert_eq!(origin.seen().len(), 1);
     drop(slow);

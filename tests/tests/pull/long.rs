@@ -5,9 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use weir_tests::origin::{Origin, Reply, Seen};
+use weir_tests::{
+    edge::Edge,
+    origin::{Origin, Reply, Seen},
+};
 
-use crate::rig::{Result, ask, content, edge_with, get};
+use crate::rig::{Result, content};
 
 const SLICE: usize = 256 << 10;
 const BYTES: usize = 5 * SLICE + 1_234;
@@ -20,7 +23,9 @@ fn serve(seen: &Seen, body: &[u8], etag: &str) -> Reply {
         ("Cache-Control", "max-age=60"),
         ("Accept-Ranges", "bytes"),
     ];
-    let is_current = seen.field("if-range").is_none_or(|condition| condition == etag);
+    let is_current = seen
+        .field("if-range")
+        .is_none_or(|condition| condition == etag);
     let Some((first, last)) = seen.range().filter(|_| is_current) else {
         return Reply::new(200, &fields, body);
     };
@@ -35,14 +40,17 @@ fn a_long_film_is_read_whole_though_it_lies_in_slices() -> Result {
     let body = content(BYTES);
     let sent = body.clone();
     let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
-    let edge = edge_with(&[&origin], KEYS);
-    let first = get(&edge, "/film.mp4")?;
+    let edge = Edge::with(&[&origin], KEYS);
+    let first = edge.get("/film.mp4")?;
     assert!(first.body == body);
     let asked = origin.seen().len();
-    let second = get(&edge, "/film.mp4")?;
+    let second = edge.get("/film.mp4")?;
     assert!(second.body == body);
     assert_eq!(second.field("x-cache"), Some("HIT from box"));
-    assert_eq!(second.field("content-length"), Some(BYTES.to_string().as_str()));
+    assert_eq!(
+        second.field("content-length"),
+        Some(BYTES.to_string().as_str())
+    );
     assert_eq!(origin.seen().len(), asked, "all slices are stored");
     for seen in &origin.seen()[1..] {
         assert_eq!(seen.field("if-range"), Some("\"film\""));
@@ -55,9 +63,9 @@ fn whoever_jumps_to_the_end_does_not_wait_for_the_beginning() -> Result {
     let body = content(BYTES);
     let sent = body.clone();
     let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
-    let edge = edge_with(&[&origin], KEYS);
+    let edge = Edge::with(&[&origin], KEYS);
     let from = BYTES - 2_000;
-    let part = ask(&edge, "/film.mp4", &[("Range", &format!("bytes={from}-"))])?;
+    let part = edge.ask("GET", "/film.mp4", &[("Range", &format!("bytes={from}-"))])?;
     assert_eq!(part.status, 206);
     assert_eq!(
         part.field("content-range"),
@@ -65,7 +73,10 @@ fn whoever_jumps_to_the_end_does_not_wait_for_the_beginning() -> Result {
     );
     assert!(part.body == body[from..]);
     for seen in origin.seen() {
-        assert!(seen.range().is_some_and(|(first, _)| first >= 4 * SLICE), "{seen:?}");
+        assert!(
+            seen.range().is_some_and(|(first, _)| first >= 4 * SLICE),
+            "{seen:?}"
+        );
     }
     Ok(())
 }
@@ -75,9 +86,13 @@ fn a_range_over_a_seam_is_put_together() -> Result {
     let body = content(BYTES);
     let sent = body.clone();
     let origin = Origin::start(move |seen| serve(seen, &sent, "\"film\""));
-    let edge = edge_with(&[&origin], KEYS);
+    let edge = Edge::with(&[&origin], KEYS);
     let (first, last) = (SLICE - 100, 3 * SLICE + 100);
-    let part = ask(&edge, "/film.mp4", &[("Range", &format!("bytes={first}-{last}"))])?;
+    let part = edge.ask(
+        "GET",
+        "/film.mp4",
+        &[("Range", &format!("bytes={first}-{last}"))],
+    )?;
     assert_eq!(part.status, 206);
     assert!(part.body == body[first..=last]);
     Ok(())
@@ -96,11 +111,16 @@ fn a_film_that_changes_in_the_middle_breaks_visibly_and_then_is_the_new_one() ->
             serve(seen, &sent.0, "\"old\"")
         }
     });
-    let edge = edge_with(&[&origin], KEYS);
+    let edge = Edge::with(&[&origin], KEYS);
     // The first slices of the old one are stored.
-    assert!(ask(&edge, "/film.mp4", &[("Range", "bytes=0-9")])?.body == old[..10]);
+    assert!(
+        edge.ask("GET", "/film.mp4", &[("Range", "bytes=0-9")])?
+            .body
+            == old[..10]
+    );
     has_changed.store(true, Ordering::SeqCst);
-    get(&edge, "/film.mp4").expect_err("half of it is another one");
-    assert!(get(&edge, "/film.mp4")?.body == new);
+    edge.get("/film.mp4")
+        .expect_err("half of it is another one");
+    assert!(edge.get("/film.mp4")?.body == new);
     Ok(())
 }

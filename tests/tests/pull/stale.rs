@@ -9,11 +9,12 @@ use std::{
 };
 
 use weir_tests::{
+    edge::Edge,
     origin::{Gate, Origin, Reply},
     wait::until,
 };
 
-use crate::rig::{Result, ask, edge, edge_with, get};
+use crate::rig::Result;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,11 +31,11 @@ const fn stale(cache_control: &'static str) -> [(&'static str, &'static str); 3]
 fn all_origins_down_and_what_was_stored_is_served_on() -> Result {
     let fields = stale("max-age=10, stale-if-error=3600");
     let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
-    let edge = edge(&[&origin]);
-    assert_eq!(get(&edge, "/a")?.text(), "film");
+    let edge = Edge::before(&[&origin]);
+    assert_eq!(edge.get("/a")?.text(), "film");
     origin.go_down();
     for _ in 0..20 {
-        let response = get(&edge, "/a")?;
+        let response = edge.get("/a")?;
         assert_eq!((response.status, response.text().as_str()), (200, "film"));
         assert_eq!(response.field("x-cache"), Some("HIT from box"));
     }
@@ -43,11 +44,17 @@ fn all_origins_down_and_what_was_stored_is_served_on() -> Result {
 
 #[test]
 fn media_are_served_on_for_a_day_without_a_word_from_the_origin() -> Result {
-    let origin = Origin::start(|_| Reply::new(200, &[("Content-Type", "video/mp2t"), ("Age", "7200")], "seg"));
-    let edge = edge(&[&origin]);
-    get(&edge, "/tv/segment-1.ts")?;
+    let origin = Origin::start(|_| {
+        Reply::new(
+            200,
+            &[("Content-Type", "video/mp2t"), ("Age", "7200")],
+            "seg",
+        )
+    });
+    let edge = Edge::before(&[&origin]);
+    edge.get("/tv/segment-1.ts")?;
     origin.go_down();
-    assert_eq!(get(&edge, "/tv/segment-1.ts")?.text(), "seg");
+    assert_eq!(edge.get("/tv/segment-1.ts")?.text(), "seg");
     Ok(())
 }
 
@@ -55,14 +62,14 @@ fn media_are_served_on_for_a_day_without_a_word_from_the_origin() -> Result {
 fn a_route_may_say_for_how_long_stale_answers_are_good() -> Result {
     let fields = stale("max-age=10");
     let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
-    let patient = edge_with(&[&origin], "stale_if_error = \"1h\"");
-    let strict = edge(&[&origin]);
+    let patient = Edge::with(&[&origin], "stale_if_error = \"1h\"");
+    let strict = Edge::before(&[&origin]);
     for edge in [&patient, &strict] {
-        get(edge, "/a")?;
+        edge.get("/a")?;
     }
     origin.go_down();
-    assert_eq!(get(&patient, "/a")?.status, 200);
-    assert_eq!(get(&strict, "/a")?.status, 502);
+    assert_eq!(patient.get("/a")?.status, 200);
+    assert_eq!(strict.get("/a")?.status, 502);
     Ok(())
 }
 
@@ -70,10 +77,10 @@ fn a_route_may_say_for_how_long_stale_answers_are_good() -> Result {
 fn what_must_be_validated_is_never_served_stale() -> Result {
     let fields = stale("max-age=10, stale-if-error=3600, must-revalidate");
     let origin = Origin::start(move |_| Reply::new(200, &fields, "film"));
-    let edge = edge(&[&origin]);
-    get(&edge, "/a")?;
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a")?;
     origin.go_down();
-    let response = get(&edge, "/a")?;
+    let response = edge.get("/a")?;
     assert!(matches!(response.status, 502 | 504), "{}", response.status);
     Ok(())
 }
@@ -90,30 +97,50 @@ fn an_error_of_the_origin_yields_to_what_is_stored() -> Result {
             Reply::new(200, &fields, "film")
         }
     });
-    let edge = edge(&[&origin]);
-    get(&edge, "/a")?;
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a")?;
     is_ill.store(true, Ordering::SeqCst);
-    let response = get(&edge, "/a")?;
+    let response = edge.get("/a")?;
     assert_eq!((response.status, response.text().as_str()), (200, "film"));
-    assert_eq!(get(&edge, "/b")?.status, 503);
+    assert_eq!(edge.get("/b")?.status, 503);
     Ok(())
 }
 
 #[test]
 fn a_304_freshens_and_the_body_is_fetched_once() -> Result {
     let origin = Origin::start(|seen| match seen.field("if-none-match") {
-        Some("\"one\"") => Reply::new(304, &[("ETag", "\"one\""), ("Cache-Control", "max-age=60"), ("New", "yes")], ""),
+        Some("\"one\"") => Reply::new(
+            304,
+            &[
+                ("ETag", "\"one\""),
+                ("Cache-Control", "max-age=60"),
+                ("New", "yes"),
+            ],
+            "",
+        ),
         _ => Reply::new(200, &stale("max-age=10"), "film"),
     });
-    let edge = edge(&[&origin]);
-    assert_eq!(get(&edge, "/a")?.text(), "film");
-    let confirmed = get(&edge, "/a")?;
-    assert_eq!((confirmed.text().as_str(), confirmed.field("new")), ("film", Some("yes")));
+    let edge = Edge::before(&[&origin]);
+    assert_eq!(edge.get("/a")?.text(), "film");
+    let confirmed = edge.get("/a")?;
+    assert_eq!(
+        (confirmed.text().as_str(), confirmed.field("new")),
+        ("film", Some("yes"))
+    );
     let status = confirmed.field("cache-status").unwrap_or("");
-    assert!(status.contains("fwd=stale") && status.contains("fwd-status=304"), "{status}");
-    let hit = get(&edge, "/a")?;
-    assert_eq!((hit.text().as_str(), hit.field("new")), ("film", Some("yes")));
-    assert!(hit.field("cache-status").is_some_and(|status| status.starts_with("box; hit")));
+    assert!(
+        status.contains("fwd=stale") && status.contains("fwd-status=304"),
+        "{status}"
+    );
+    let hit = edge.get("/a")?;
+    assert_eq!(
+        (hit.text().as_str(), hit.field("new")),
+        ("film", Some("yes"))
+    );
+    assert!(
+        hit.field("cache-status")
+            .is_some_and(|status| status.starts_with("box; hit"))
+    );
     assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
@@ -123,21 +150,27 @@ fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
     let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let (door, count) = (gate.clone(), Arc::clone(&asked));
     let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::new(200, &stale("max-age=10, stale-while-revalidate=3600"), "old"),
+        0 => Reply::new(
+            200,
+            &stale("max-age=10, stale-while-revalidate=3600"),
+            "old",
+        ),
         _ => {
             let fields = [("Cache-Control", "max-age=60")];
-            Reply::default().wait(&door).then(Reply::new(200, &fields, "new"))
+            Reply::default()
+                .wait(&door)
+                .then(Reply::new(200, &fields, "new"))
         }
     });
-    let edge = edge(&[&origin]);
-    get(&edge, "/a")?;
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a")?;
     // The origin does not answer yet, and nobody waits for it.
     for _ in 0..10 {
-        assert_eq!(get(&edge, "/a")?.text(), "old");
+        assert_eq!(edge.get("/a")?.text(), "old");
     }
     gate.open();
     until("the new one", PATIENCE, || {
-        let response = get(&edge, "/a").ok()?;
+        let response = edge.get("/a").ok()?;
         (response.text() == "new").then_some(())
     });
     assert_eq!(asked.load(Ordering::SeqCst), 2);
@@ -147,12 +180,12 @@ fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
 #[test]
 fn only_if_cached_never_reaches_the_origin() -> Result {
     let origin = Origin::start(|_| Reply::new(200, &[("Cache-Control", "max-age=60")], "film"));
-    let edge = edge(&[&origin]);
+    let edge = Edge::before(&[&origin]);
     let only_if_cached = [("Cache-Control", "only-if-cached")];
-    assert_eq!(ask(&edge, "/a", &only_if_cached)?.status, 504);
+    assert_eq!(edge.ask("GET", "/a", &only_if_cached)?.status, 504);
     assert_eq!(origin.seen().len(), 0);
-    get(&edge, "/a")?;
-    assert_eq!(ask(&edge, "/a", &only_if_cached)?.status, 200);
+    edge.get("/a")?;
+    assert_eq!(edge.ask("GET", "/a", &only_if_cached)?.status, 200);
     assert_eq!(origin.seen().len(), 1);
     Ok(())
 }

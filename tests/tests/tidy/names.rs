@@ -107,7 +107,9 @@ fn pure_modules_do_no_io_and_take_time_as_an_argument() {
             }
         }
     }
-    breaches.expect_none("demux, segment and measure do no I/O and take time as an argument");
+    breaches.expect_none(
+        "demux, segment, measure and the rules do no I/O and take time as an argument",
+    );
 }
 
 #[test]

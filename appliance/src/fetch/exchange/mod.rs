@@ -18,6 +18,7 @@ mod tests;
 mod wire;
 
 use std::{
+    error::Error as _,
     fmt::{self, Debug},
     pin::pin,
     sync::{
@@ -29,7 +30,7 @@ use std::{
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
     body::Incoming,
-    client::conn::http1,
+    client::conn::{TrySendError, http1},
     header::{HOST, HeaderValue},
     http::request::Parts,
 };
@@ -262,8 +263,8 @@ impl Client {
         let task = tokio::spawn(async move {
             let _slot = slot;
             // A failure that an exchange meets is its own to count.
-            drop(connection.await);
-            if watched.is_unasked() {
+            let is_unasked = connection.await.is_err_and(|error| is_unexpected(&error));
+            if is_unasked || watched.is_unasked() {
                 counters.connections_unasked.add(1);
             }
         });
@@ -299,6 +300,12 @@ impl Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Client({})", self.identity.name())
     }
+}
+
+/// Whether hyper found bytes behind the end of a response. It has no name for that error, but it is
+/// the only one of its kind that has no cause.
+fn is_unexpected(error: &hyper::Error) -> bool {
+    error.source().is_none() && !error.is_incomplete_message() && !error.is_canceled()
 }
 
 fn busy(endpoint: &Endpoint) -> ExchangeError {
@@ -350,6 +357,7 @@ async fn exchange(
 ) -> Result<Response<Download>, Refusal> {
     observe_interim(endpoint, &lease.state, &mut request, interim);
     let method = request.method().clone();
+    let is_bodiless = request.body().body.is_empty();
     let progress = request.body().progress.clone();
     let received_before = lease.state.bytes_received();
     let begun = Instant::now();
@@ -375,19 +383,25 @@ async fn exchange(
             let response = believe(endpoint, lease, &method, response);
             response.map_err(|error| Refusal::Failed { error })
         }
-        Err(mut unsent) => Err({
-            let request = unsent.take_message();
-            let error = classify(&lease.state, unsent.into_error());
-            let is_silent = lease.state.bytes_received() == received_before;
-            match (request, error) {
-                (Some(request), error) => Refusal::Stale {
-                    body: request.into_body().body,
-                    error,
-                },
-                (None, error @ ExchangeError::Closed(_)) if is_silent => Refusal::Silent { error },
-                (None, error) => Refusal::Failed { error },
-            }
-        }),
+        Err(unsent) => Err(refused(&lease.state, is_bodiless, received_before, unsent)),
+    }
+}
+
+/// Why a request that was to go over a connection has no answer.
+fn refused(
+    state: &WireState,
+    is_bodiless: bool,
+    received_before: u64,
+    mut unsent: TrySendError<Request<Watched>>,
+) -> Refusal {
+    let request = unsent.take_message();
+    let body = request.map(|request| request.into_body().body);
+    let body = body.or((state.is_unsent() && is_bodiless).then_some(Outgoing::Empty));
+    let is_silent = state.bytes_received() == received_before;
+    match (body, classify(state, unsent.into_error())) {
+        (Some(body), error) => Refusal::Stale { body, error },
+        (None, error @ ExchangeError::Closed(_)) if is_silent => Refusal::Silent { error },
+        (None, error) => Refusal::Failed { error },
     }
 }
 
@@ -411,7 +425,7 @@ fn observe_interim(
 }
 
 fn classify(state: &WireState, error: hyper::Error) -> ExchangeError {
-    if state.is_shut() {
+    if state.is_shut() && !state.is_unsent() {
         ExchangeError::Ambiguous(Ambiguity::InterimFlood)
     } else if error.is_parse_too_large() {
         ExchangeError::HeadTooLarge(error)

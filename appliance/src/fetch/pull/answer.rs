@@ -6,8 +6,8 @@
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use hyper::{
-    HeaderMap, Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER},
+    HeaderMap, Response, StatusCode,
+    header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 use weir_cache::{
     Object,
@@ -16,7 +16,6 @@ use weir_cache::{
 
 use super::{
     Core,
-    condition::{Verdict, evaluate},
     failure::Failure,
     fill::Arrival,
     question::Question,
@@ -39,6 +38,8 @@ pub(super) struct Told {
     /// The bytes come from here, whoever was asked about them.
     is_from_here: bool,
     detail: Option<Cow<'static, str>>,
+    /// The fields of the answer, if they are not those of what is stored.
+    fields: Option<Arc<HeaderMap>>,
 }
 
 impl Told {
@@ -50,6 +51,7 @@ impl Told {
         is_collapsed: false,
         is_from_here: false,
         detail: None,
+        fields: None,
     };
 
     /// From the store alone, with so many seconds of its lifetime left.
@@ -85,6 +87,7 @@ impl Told {
         Self {
             is_stored: !is_confirmed,
             is_from_here: is_confirmed,
+            fields: arrival.fields.clone(),
             ..self
         }
     }
@@ -188,39 +191,41 @@ impl Core {
     ) -> Response<Body> {
         let mut headers = if told.fwd.is_some() {
             // It is as the origin just gave or confirmed it.
-            found.head.headers().clone()
+            let own = told.fields.as_deref();
+            own.unwrap_or(found.head.headers()).clone()
         } else {
             rules::response_headers(&found.head, self.clock.wall())
         };
         self.names.stamp(&mut headers, &told);
         let source = Source::of(self, question, found);
-        let mut response = match evaluate(question, &found.head, source.length()) {
-            Verdict::Whole => with_status(found.head.status(), source.whole()),
-            Verdict::Part(range) => {
-                headers.insert(CONTENT_RANGE, content_range(&range, source.length()));
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-                with_status(StatusCode::PARTIAL_CONTENT, source.part(range))
-            }
-            Verdict::NotModified => {
-                headers.remove(CONTENT_LENGTH);
-                with_status(StatusCode::NOT_MODIFIED, Body::empty())
-            }
-            Verdict::Unsatisfiable => {
-                let length = source.length().unwrap_or_default();
-                let line = "the range begins beyond the end";
-                let mut response = reply::text(StatusCode::RANGE_NOT_SATISFIABLE, line);
-                let range = reply::visible(format!("bytes */{length}"));
-                response.headers_mut().insert(CONTENT_RANGE, range);
-                self.names.stamp(response.headers_mut(), &told);
-                return response;
-            }
-        };
-        if question.method == Method::HEAD {
-            *response.body_mut() = Body::empty();
+        let status = found.head.status();
+        if !has_conditions(status) {
+            let mut response = Response::new(source.whole());
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            return response;
         }
-        *response.headers_mut() = headers;
+        let whole = reply::Whole {
+            headers,
+            role: reply::Role::Cache,
+            modified_at: Some(found.head.modified_at()),
+            bytes: source.length(),
+            read: &|range| source.part(range),
+        };
+        let now = self.clock.wall();
+        let mut response = reply::conditional(&question.method, &question.headers, whole, now);
+        match response.status() {
+            StatusCode::OK => *response.status_mut() = status,
+            StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), &told),
+            _ => {}
+        }
         response
     }
+}
+
+/// Whether conditions and ranges are about answers of this status: those that a plain GET wants.
+const fn has_conditions(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 203 | 206)
 }
 
 /// Where the bytes of an answer are.
@@ -252,38 +257,27 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn whole(self) -> Body {
-        match self {
-            Self::Object(object, length) => Body::stored(object, 0..u64::MAX, length),
-            Self::Part(object, _, _) => Body::stored(object, 0..u64::MAX, object.bytes()),
-            Self::Slices(slices, length) => slices.read(0..length),
-        }
+    fn whole(&self) -> Body {
+        self.part(0..self.length().unwrap_or(u64::MAX))
     }
 
-    fn part(self, range: Range<u64>) -> Body {
+    fn part(&self, range: Range<u64>) -> Body {
         let bytes = Some(range.end - range.start);
         match self {
-            Self::Object(object, _) => Body::stored(object, range, bytes),
+            Self::Object(object, None) => Body::stored(object, range, None),
+            Self::Object(object, Some(_)) => Body::stored(object, range, bytes),
+            // All that there is of it: the answer that was stored.
+            Self::Part(object, _, length) if range.start == 0 && Some(range.end) == *length => {
+                Body::stored(object, 0..u64::MAX, object.bytes())
+            }
             Self::Part(object, first, _) => {
                 // The rules see to it that the part holds what is asked for.
-                let within = range.start.saturating_sub(first)..range.end.saturating_sub(first);
+                let within = range.start.saturating_sub(*first)..range.end.saturating_sub(*first);
                 Body::stored(object, within, bytes)
             }
-            Self::Slices(slices, _) => slices.read(range),
+            Self::Slices(slices, _) => slices.clone().read(range),
         }
     }
-}
-
-fn with_status(status: StatusCode, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response
-}
-
-fn content_range(range: &Range<u64>, length: Option<u64>) -> HeaderValue {
-    let (first, last) = (range.start, range.end - 1);
-    let length = length.map_or_else(|| "*".to_owned(), |length| length.to_string());
-    reply::visible(format!("bytes {first}-{last}/{length}"))
 }
 
 /// The request names nothing.

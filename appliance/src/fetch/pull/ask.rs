@@ -16,7 +16,7 @@ use crate::fetch::{
     Endpoint,
     exchange::{Download, Outgoing},
     is_blocking_reload,
-    tiers::Ask,
+    tiers::{Ask, InterimCallback},
 };
 
 /// What came back, when, and from whom.
@@ -29,19 +29,45 @@ pub(super) struct Reply {
 }
 
 impl Core {
-    /// Asks the origins of the question's route; those in `avoided` only if nobody else is left.
+    /// Asks the origins of the question's route. The client hears of interim responses.
     pub(super) async fn ask(
+        &self,
+        question: &Question,
+        request: Request<Outgoing>,
+    ) -> Result<Reply, Failure> {
+        let interim = question.interim.clone().map(|interim| {
+            InterimCallback(Arc::new(move |status, headers| {
+                interim.tell(status, headers)
+            }))
+        });
+        let ask = Ask {
+            interim,
+            ..Ask::new(request, question.key.as_str().as_bytes())
+        };
+        self.send(question, ask).await
+    }
+
+    /// The same for more of an answer that has begun; those in `avoided` are asked only if nobody
+    /// else is left.
+    pub(super) async fn ask_more(
         &self,
         question: &Question,
         request: Request<Outgoing>,
         avoided: &[Arc<Endpoint>],
     ) -> Result<Reply, Failure> {
-        let requested_at = self.clock.wall();
         let ask = Ask {
             avoided,
+            ..Ask::new(request, question.key.as_str().as_bytes())
+        };
+        self.send(question, ask).await
+    }
+
+    async fn send(&self, question: &Question, ask: Ask<'_>) -> Result<Reply, Failure> {
+        let requested_at = self.clock.wall();
+        let ask = Ask {
             // What is held back on purpose is not late.
             is_hedged: !is_blocking_reload(question.uri.query()),
-            ..Ask::new(request, question.key.as_str().as_bytes())
+            ..ask
         };
         let answered = self.tiers.send(&question.route.tiers, ask).await;
         let answered = answered.map_err(|failed| {

@@ -10,7 +10,10 @@
 //!
 //! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::BytesMut;
 use hyper::{
@@ -22,7 +25,9 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{Stored, Storing, conditional, freshened, storing},
+    rules::{
+        ContentRange, Stored, Storing, conditional, forwarded_response_headers, freshened, storing,
+    },
 };
 
 use super::{
@@ -50,12 +55,24 @@ pub(super) struct Arrival {
     pub(super) found: Found,
     /// The status that came back: 304 if the stored response was confirmed.
     pub(super) fwd_status: StatusCode,
+    /// All fields of the answer, where some of them are for the client alone that it is to
+    /// (RFC 9111 §5.2.2.4, §5.2.2.7).
+    pub(super) fields: Option<Arc<HeaderMap>>,
 }
 
 impl Arrival {
     /// What was found, or will be, after an answer of `fwd_status`.
-    pub(super) const fn new(found: Found, fwd_status: StatusCode) -> Self {
-        Self { found, fwd_status }
+    pub(super) fn new(found: Found, fwd_status: StatusCode) -> Self {
+        Self {
+            found,
+            fwd_status,
+            fields: None,
+        }
+    }
+
+    /// The same for those who wait for an answer to another request.
+    fn for_others(&self) -> Self {
+        Self::new(self.found.clone(), self.fwd_status)
     }
 }
 
@@ -93,6 +110,23 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
+    /// Whether a part with the fields `headers` is what was asked for, or all there is of it.
+    fn is_met_by(&self, headers: &HeaderMap) -> bool {
+        let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
+        let Some((part, complete)) = part.and_then(|part| Some((part, part.complete?))) else {
+            return false;
+        };
+        match self {
+            Self::Whole | Self::AsAsked => false,
+            Self::Around(range) => {
+                part.first == range.start && part.last + 1 == range.end.min(complete)
+            }
+            Self::Last(bytes) => {
+                part.first == complete.saturating_sub(*bytes) && part.last + 1 == complete
+            }
+        }
+    }
+
     fn range(&self) -> Option<HeaderValue> {
         let range = match self {
             Self::Whole | Self::AsAsked => return None,
@@ -129,6 +163,7 @@ impl Fill {
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
+        let changes = self.core.changes.load(Ordering::SeqCst);
         let (outcome, pour) = self.answer().await;
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
@@ -139,6 +174,14 @@ impl Fill {
             if pour.run(&self.core, &self.question).await {
                 self.look_into(&object, &head).await;
             }
+        }
+        let is_void = match &self.ticket {
+            Some(ticket) => ticket.is_void(),
+            // Nobody knew of it: what changed meanwhile may have been this.
+            None => self.core.changes.load(Ordering::SeqCst) != changes,
+        };
+        if is_void {
+            self.core.shelf.evict(self.question.store_key.clone()).await;
         }
     }
 
@@ -164,7 +207,7 @@ impl Fill {
         match self.take_in(reply) {
             Taken::Arrived(arrival, pour) => {
                 self.core.flights.forget_loner(arrival.found.object.key());
-                self.tell(|| State::Found(Box::new(arrival.clone())));
+                self.tell(|| State::Found(Box::new(arrival.for_others())));
                 (Outcome::Arrived(arrival), pour)
             }
             Taken::NotStored(reply, reason) => {
@@ -198,15 +241,14 @@ impl Fill {
             conditional(&base.head, &mut headers);
         }
         let request = outgoing(&self.question, Method::GET, headers);
-        self.core.ask(&self.question, request, &[]).await
+        self.core.ask(&self.question, request).await
     }
 
     /// The stored response holds on.
     fn confirm(&self, reply: &Reply) -> Option<Arrival> {
         let base = self.base.as_ref()?;
-        let (asked, headers) = (self.question.asked(), reply.response.headers());
-        let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-        let head = freshened(asked, &base.head, headers, requested_at, received_at)?;
+        let headers = reply.response.headers();
+        let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
         self.core.counters.confirmed.add(1);
@@ -235,7 +277,7 @@ impl Fill {
             }
             return Err(reason.to_string());
         }
-        if self.wanted == Wanted::AsAsked && status == StatusCode::PARTIAL_CONTENT {
+        if status == StatusCode::PARTIAL_CONTENT && !self.wanted.is_met_by(headers) {
             return Err("part".to_owned());
         }
         if response.body().framing() == Framing::Close {
@@ -282,9 +324,14 @@ impl Fill {
             head: Arc::clone(&head),
             sliced: None,
         };
+        let fields = own_fields(&head, reply.response.headers());
+        let arrival = Arrival {
+            fields,
+            ..Arrival::new(found, status)
+        };
         let extent = Extent::of_response(&head);
         let pour = Pour::new(writer, reply, head, extent);
-        Taken::Arrived(Arrival::new(found, status), Some(pour))
+        Taken::Arrived(arrival, Some(pour))
     }
 
     /// Stores the head of a response that lies in slices, and has the one that came poured.
@@ -372,6 +419,14 @@ impl Outcome {
             reason,
         })
     }
+}
+
+/// The fields of a response, if some of them are not in `head`.
+fn own_fields(head: &Stored, headers: &HeaderMap) -> Option<Arc<HeaderMap>> {
+    let is_withheld = headers
+        .keys()
+        .any(|name| !head.headers().contains_key(name));
+    is_withheld.then(|| Arc::new(forwarded_response_headers(headers)))
 }
 
 /// Whether a response with the fields `headers` may allow less than `head` did.

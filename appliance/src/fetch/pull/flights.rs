@@ -19,7 +19,10 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -60,8 +63,16 @@ pub(super) struct Flights {
 
 #[derive(Debug)]
 struct Table {
-    flights: HashMap<Key, watch::Receiver<State>>,
+    flights: HashMap<Key, Flight>,
     loners: LruCache<Key, Monotonic>,
+}
+
+/// One flight, as the table knows it.
+#[derive(Debug)]
+struct Flight {
+    state: watch::Receiver<State>,
+    /// What it brings is not to be used by anybody who comes later.
+    is_void: Arc<AtomicBool>,
 }
 
 impl Default for Table {
@@ -93,6 +104,7 @@ pub(super) struct Ticket {
     table: Arc<Mutex<Table>>,
     key: Key,
     state: watch::Sender<State>,
+    is_void: Arc<AtomicBool>,
 }
 
 impl Flights {
@@ -107,15 +119,20 @@ impl Flights {
         }
         let is_full = table.flights.len() >= FLIGHTS_MAX;
         match table.flights.entry(key.clone()) {
-            Entry::Occupied(flight) => Boarding::Follow(flight.get().clone()),
+            Entry::Occupied(flight) => Boarding::Follow(flight.get().state.clone()),
             Entry::Vacant(_) if is_full => Boarding::Full,
             Entry::Vacant(place) => {
                 let (state, following) = watch::channel(State::Waiting);
-                place.insert(following);
+                let is_void = Arc::new(AtomicBool::new(false));
+                place.insert(Flight {
+                    state: following,
+                    is_void: Arc::clone(&is_void),
+                });
                 Boarding::Lead(Ticket {
                     table: Arc::clone(&self.table),
                     key: key.clone(),
                     state,
+                    is_void,
                 })
             }
         }
@@ -136,9 +153,12 @@ impl Flights {
         lock(&self.table).loners.pop(key);
     }
 
-    /// Flights under way.
-    pub(super) fn count(&self) -> usize {
-        lock(&self.table).flights.len()
+    /// Has nobody follow the flight for `key` who comes from now on: what it was about has changed
+    /// since it began.
+    pub(super) fn avoid(&self, key: &Key) {
+        if let Some(flight) = lock(&self.table).flights.remove(key) {
+            flight.is_void.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -146,6 +166,11 @@ impl Ticket {
     /// The flight, as those see it who follow.
     pub(super) fn follow(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// Whether what comes of it is not to be used later.
+    pub(super) fn is_void(&self) -> bool {
+        self.is_void.load(Ordering::SeqCst)
     }
 
     /// Tells all who follow.
@@ -156,7 +181,11 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        lock(&self.table).flights.remove(&self.key);
+        let mut table = lock(&self.table);
+        if !self.is_void() {
+            table.flights.remove(&self.key);
+        }
+        drop(table);
         // Whoever still waits is on its own.
         self.state.send_if_modified(|state| {
             let is_waiting = matches!(state, State::Waiting);

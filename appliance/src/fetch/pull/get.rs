@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{Method, Response, StatusCode, header::AUTHORIZATION};
+use hyper::{Method, Response, StatusCode, Version, header::AUTHORIZATION};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot, watch},
     time::timeout,
@@ -45,7 +45,9 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        place.found = place.found.filter(|found| !self.is_banned(&question, found));
+        place.found = place
+            .found
+            .filter(|found| !self.is_banned(&question, found));
         let Some(found) = &place.found else {
             return self.miss(question, place).await;
         };
@@ -185,11 +187,15 @@ impl Core {
             varies: need.place.varies.clone(),
             ticket,
         };
+        if let Some(interim) = &question.interim {
+            interim.open().await;
+        }
         let (sender, outcome) = oneshot::channel();
         tokio::spawn(fill.run(Some(sender)));
         match outcome.await {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
+                wait_for_end(&question, &arrival.found).await;
                 self.answer(&question, &arrival.found, told)
             }
             Ok(Outcome::Own(own)) => self.own(&question, &need, own),
@@ -224,6 +230,7 @@ impl Core {
             State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
                 self.counters.collapsed.add(1);
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
+                wait_for_end(&question, &arrival.found).await;
                 self.answer(&question, &arrival.found, told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
@@ -291,7 +298,10 @@ impl Core {
             return;
         };
         // A HEAD that found something stale has the whole validated.
-        Arc::make_mut(&mut question).method = Method::GET;
+        let asked = Arc::make_mut(&mut question);
+        asked.method = Method::GET;
+        // Nobody waits for the answer.
+        asked.interim = None;
         let fill = Fill {
             core: Arc::clone(self),
             question,
@@ -306,6 +316,19 @@ impl Core {
 
 async fn validate(fill: Fill, _permit: OwnedSemaphorePermit) {
     fill.run(None).await;
+}
+
+/// Waits until all of an object is there whose length nobody knows, if the client could not tell its
+/// end from a break: before HTTP/1.1 there are no chunks.
+async fn wait_for_end(question: &Question, found: &Found) {
+    let is_open = found.object.bytes().or(found.head.length()).is_none();
+    if question.version >= Version::HTTP_11 || !is_open {
+        return;
+    }
+    let mut reader = found.object.read(0..u64::MAX);
+    let reading = async { while let Ok(Some(_)) = reader.next().await {} };
+    // Who waited in vain gets what there is, and an end that is none.
+    drop(timeout(FOLLOW_WAIT, reading).await);
 }
 
 fn seconds(span: Duration) -> i64 {

@@ -17,7 +17,7 @@
 //! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
-//! | `condition`, `answer` | what of it the client asks for, and what it is told |
+//! | `answer` | what the client is told |
 //!
 //! Whether a response may be stored, used, or must be validated is decided by `weir_cache::rules`
 //! alone. A fill is a task of its own: no client slows it down, and none can stop it.
@@ -27,7 +27,6 @@
 
 mod answer;
 mod ask;
-mod condition;
 mod counters;
 mod failure;
 mod fill;
@@ -43,7 +42,7 @@ mod routes;
 mod shelf;
 mod slices;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
 use hyper::{Method, Request, Response, body::Body as _};
@@ -104,6 +103,8 @@ struct Core {
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
+    /// Times that something stored was found to have changed.
+    changes: AtomicU64,
 }
 
 impl Pull {
@@ -129,6 +130,7 @@ impl Pull {
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
+                changes: AtomicU64::new(0),
             }),
         }
     }

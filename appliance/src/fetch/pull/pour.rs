@@ -80,7 +80,7 @@ pub(super) struct Pour {
     /// Who sends it, and who broke it off before.
     endpoints: Vec<Arc<Endpoint>>,
     /// The flight that lasts as long as this.
-    ticket: Option<Ticket>,
+    _ticket: Option<Ticket>,
 }
 
 /// Why a body does not become an object.
@@ -103,7 +103,7 @@ impl Pour {
             position: extent.first,
             extent,
             endpoints: vec![reply.endpoint],
-            ticket: None,
+            _ticket: None,
         }
     }
 
@@ -119,8 +119,10 @@ impl Pour {
 
     /// Has a flight last as long as this.
     pub(super) fn holding(self, ticket: Ticket) -> Self {
-        let ticket = Some(ticket);
-        Self { ticket, ..self }
+        Self {
+            _ticket: Some(ticket),
+            ..self
+        }
     }
 
     /// Takes in all of the extent, or gives the object up. Tells whether it is whole.
@@ -192,7 +194,10 @@ impl Pour {
     async fn rest(&mut self, core: &Core, question: &Question) -> Option<Download> {
         let headers = self.headers(question)?;
         let request = outgoing(question, Method::GET, headers);
-        let reply = core.ask(question, request, &self.endpoints).await.ok()?;
+        let reply = core
+            .ask_more(question, request, &self.endpoints)
+            .await
+            .ok()?;
         let is_rest = self.is_rest(question, &reply.response);
         self.endpoints.push(reply.endpoint);
         is_rest.then(|| reply.response.into_body())

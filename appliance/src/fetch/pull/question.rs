@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     fetch::{Class, Outlines, is_blocking_reload},
-    serve::Client,
+    serve::{Client, Interim},
 };
 
 /// What is asked for, along which route, and under which name it is stored.
@@ -30,6 +30,8 @@ pub(super) struct Question {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) version: Version,
+    /// How its client is told something before the answer, if it can be.
+    pub(super) interim: Option<Interim>,
     /// The name of what is asked for.
     pub(super) key: CacheKey,
     /// The same in the store, of a response that does not vary.
@@ -56,6 +58,10 @@ impl Question {
             method: request.method,
             uri,
             version: request.version,
+            interim: client
+                .interim
+                .clone()
+                .filter(|_| request.version >= Version::HTTP_11),
             store_key: key.store_key(),
             key,
             wishes: Wishes::of(&request.headers),

@@ -3,7 +3,10 @@
 //! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
 //! (invalidation).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
@@ -22,9 +25,12 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
         self.counters.passed.add(1);
+        if let Some(interim) = &question.interim {
+            interim.open().await;
+        }
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
         let request = request.map(|_empty| Outgoing::streamed(upload));
-        let reply = match self.ask(&question, request, &[]).await {
+        let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -45,8 +51,12 @@ impl Core {
 
     /// Removes what has changed, before anybody hears of it.
     async fn invalidate(&self, keys: BTreeSet<Key>) {
+        if !keys.is_empty() {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+        }
         for key in keys {
             self.flights.forget_loner(&key);
+            self.flights.avoid(&key);
             if self.shelf.evict(key).await {
                 self.counters.invalidated.add(1);
             }
@@ -67,7 +77,7 @@ impl Core {
         fwd: Forward,
     ) -> Response<Body> {
         let request = outgoing(question, Method::HEAD, question.headers.clone());
-        let reply = match self.ask(question, request, &[]).await {
+        let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
                 self.counters.failed.add(1);
@@ -75,9 +85,9 @@ impl Core {
             }
         };
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
-            let (asked, headers) = (question.asked(), reply.response.headers());
+            let headers = reply.response.headers();
             let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(asked, &found.head, headers, requested_at, received_at);
+            let update = head_update(&found.head, headers, requested_at, received_at);
             self.learn(&found, update).await;
         }
         let told = Told::forwarded(fwd, reply.response.status());

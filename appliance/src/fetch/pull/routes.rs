@@ -29,6 +29,7 @@ pub struct Route {
     /// Bytes of the slices in which long objects are fetched; `None`: they are fetched whole.
     pub slice_bytes: Option<u32>,
     ttl_default: Option<Duration>,
+    is_heuristic: bool,
     stale_while_revalidate: Option<Duration>,
     stale_if_error: Option<Duration>,
     knowledge: Knowledge,
@@ -53,6 +54,7 @@ impl Route {
             key_rules: KeyRules { query },
             slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
             ttl_default: route.ttl_default,
+            is_heuristic: route.is_heuristic,
             stale_while_revalidate: route.stale_while_revalidate,
             stale_if_error: route.stale_if_error,
             knowledge: Knowledge {
@@ -70,6 +72,7 @@ impl Route {
         outline: Option<Outline>,
     ) -> Policy {
         let mut policy = self.knowledge.policy(class, is_blocking, outline);
+        policy.is_heuristic = self.is_heuristic;
         if class == Class::Other {
             policy.ttl_default = self.ttl_default;
         }
@@ -113,15 +116,27 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
+    use weir_hal::sim;
+
     use super::*;
-    use crate::config::Config;
+    use crate::{
+        config::Config,
+        fetch::{Identity, exchange::Client},
+    };
 
     fn routes(paths: &[&str]) -> Routes {
         let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
         for path in paths {
             text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
         }
-        Routes::new(&Config::parse(&text).expect("no mistakes").config.routes)
+        let config = Config::parse(&text).expect("no mistakes").config;
+        Routes::new(&config.routes, &tiers(&config))
+    }
+
+    fn tiers(config: &Config) -> Tiers {
+        let network = Arc::new(sim::Network::new());
+        let client = Client::new(network, Arc::new(Identity::new("edge")));
+        Tiers::new(client, &config.origins, &sim::Disk::new(1)).expect("no certificates")
     }
 
     #[test]
@@ -147,7 +162,8 @@ mod tests {
                 "origin = [{{ name = 'o', urls = ['http://o'] }}]\n\
                  [[route]]\npath = '/'\norigin = ['o']\n{more}"
             );
-            Route::new(&Config::parse(&text).expect("no mistakes").config.routes[0])
+            let config = Config::parse(&text).expect("no mistakes").config;
+            Route::new(&config.routes[0], &tiers(&config))
         };
         let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
         let plain = route("");

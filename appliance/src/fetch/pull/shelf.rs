@@ -103,12 +103,14 @@ impl Shelf {
         })
     }
 
-    /// Finds the object of `key`, and what it is.
+    /// Finds the complete object of `key`, and what it is. One that still grows is for those who
+    /// follow its flight.
     pub(super) async fn look(&self, key: &Key) -> Result<Option<(Object, Kept)>, NoWord> {
         let Ok(object) = timeout(DISK_WAIT, self.store.find(key)).await else {
             return Err(NoWord);
         };
-        Ok(object.and_then(|object| {
+        let complete = object.filter(|object| object.bytes().is_some());
+        Ok(complete.and_then(|object| {
             let kept = self.heads.read(&object, |key| self.evict_soon(key))?;
             Some((object, kept))
         }))

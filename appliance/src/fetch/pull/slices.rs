@@ -217,7 +217,7 @@ impl Slices {
             return;
         };
         let request = outgoing(&self.question, Method::GET, headers);
-        let reply = match self.core.ask(&self.question, request, &[]).await {
+        let reply = match self.core.ask_more(&self.question, request, &[]).await {
             Ok(reply) => reply,
             Err(failure) => return ticket.tell(State::Failed(failure)),
         };

@@ -114,6 +114,7 @@ impl Rig {
 
 fn client(address: &str) -> Client {
     Client {
+        interim: None,
         address: format!("{address}:4711").parse().expect("an address"),
         is_encrypted: false,
     }

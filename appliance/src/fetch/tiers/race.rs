@@ -176,7 +176,7 @@ fn candidates(list: &TierList, ask: &Ask<'_>, now: Monotonic) -> VecDeque<Candid
     candidates.collect()
 }
 
-impl<'a> Race<'a> {
+impl Race<'_> {
     async fn run(mut self) -> Result<Answered, AllFailed> {
         let mut cause = Cause::First;
         loop {

@@ -102,6 +102,7 @@ impl<H: Handler> Server<H> {
         let outbox = io.outbox().clone();
         let service = service_fn(|request| {
             let (server, outbox) = (Arc::clone(&self), outbox.clone());
+            let client = client.clone();
             async move { Ok::<_, Infallible>(server.post(request, client, outbox).await) }
         });
         let mut connection = pin!(builder(&streams).serve_connection(TokioIo::new(io), service));

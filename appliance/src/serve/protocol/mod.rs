@@ -129,3 +129,6 @@ async fn read_ahead(io: &mut Guarded, is_enough: impl Fn(&[u8]) -> bool) -> io::
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

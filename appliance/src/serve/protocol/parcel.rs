@@ -103,7 +103,7 @@ impl View {
 }
 
 impl Parcel {
-    fn new(chunk: Chunk, outbox: &Outbox, progress: &Arc<Progress>) -> Self {
+    pub(super) fn new(chunk: Chunk, outbox: &Outbox, progress: &Arc<Progress>) -> Self {
         progress.hand_over(chunk.bytes.len());
         let view = chunk.stored.map(|stored| {
             outbox.announce_owned(&chunk.bytes, &stored);

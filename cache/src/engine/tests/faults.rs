@@ -59,16 +59,22 @@ fn a_broken_disk_leaves_a_store_that_serves_what_is_pinned() {
     settle(&store, "/after", Class::Live, b"works again");
 }
 
+/// Puts objects on a failing device until it is given up.
+fn break_down(store: &Store) {
+    wait_until(|| {
+        drop(put(store, "/x", Class::Live, b"x"));
+        store.flush(PATIENCE);
+        store.counters().is_offline == 1
+    });
+}
+
 #[test]
 fn a_device_that_keeps_failing_is_left_alone_until_the_next_start() {
     let disk = sim::Disk::new(1);
     let store = open(&disk, &config());
     settle(&store, "/before", Class::Live, b"still there");
     disk.inject(Call::Write, Fault::ForEver(1));
-    for index in 0..20 {
-        drop(put(&store, &format!("/{index}"), Class::Live, b"x"));
-    }
-    wait_until(|| store.counters().is_offline == 1);
+    break_down(&store);
     disk.heal();
     let pin = put(&store, "/after", Class::Live, b"in memory");
     assert!(!store.flush(PATIENCE));
@@ -79,6 +85,39 @@ fn a_device_that_keeps_failing_is_left_alone_until_the_next_start() {
     );
     drop(pin);
     assert!(store.get(&key("/after")).is_none());
+}
+
+#[test]
+fn a_device_that_is_left_alone_is_told_of_with_its_failure_and_since_when() {
+    for (call, act, has_place) in [(Call::Write, "write", true), (Call::Sync, "sync", false)] {
+        let disk = sim::Disk::new(1);
+        let clock = Arc::new(sim::Clock::manual());
+        let store = open_at(&disk, Arc::clone(&clock) as Arc<dyn Clock>, &config());
+        settle(&store, "/before", Class::Live, b"written");
+        assert_eq!(store.offline(), None);
+        clock.advance(Duration::from_hours(3));
+        disk.inject(call, Fault::ForEver(1));
+        break_down(&store);
+        let offline = store.offline().expect("it is offline").clone();
+        assert_eq!(offline.since, clock.wall());
+        let reason = &offline.reason;
+        let place = if has_place { " at byte " } else { ": " };
+        let start = format!("cannot {act} /cache/store{place}");
+        assert!(reason.starts_with(&start), "{reason}");
+        assert!(reason.contains("Input/output error"), "{reason}");
+        // It stays what it was, whatever comes later.
+        clock.advance(Duration::from_hours(1));
+        drop(put(&store, "/after", Class::Live, b"in memory"));
+        assert!(!store.flush(PATIENCE));
+        assert_eq!(store.offline(), Some(&offline));
+        disk.heal();
+        drop(store);
+        assert_eq!(
+            open(&disk, &config()).offline(),
+            None,
+            "the next start tries again"
+        );
+    }
 }
 
 #[test]

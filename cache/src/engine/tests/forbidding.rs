@@ -46,7 +46,7 @@ fn check(flag: &AtomicBool, act: &'static str, path: &Path) -> Result<(), Error>
 
 impl Disk for Forbidding {
     fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn File>, Error> {
-        if access == Access::Create {
+        if matches!(access, Access::Create | Access::CreateOrKeep) {
             check(&self.creations, "create", path)?;
         }
         self.disk.open(path, access)

@@ -41,6 +41,7 @@ macro_rules! left_to {
 }
 
 mod bad_pages;
+mod bound;
 mod classes;
 mod crowd;
 mod faults;

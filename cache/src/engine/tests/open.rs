@@ -83,6 +83,21 @@ fn a_file_of_something_else_is_left_as_it_is() {
 }
 
 #[test]
+fn who_comes_while_the_store_is_made_changes_nothing() {
+    let disk = sim::Disk::new(1);
+    disk.create_directory(Path::new("/cache")).unwrap();
+    let new = Path::new("/cache/store.new");
+    let file = disk.open(new, Access::Create).unwrap();
+    file.lock_exclusive().unwrap();
+    file.write_at(b"half a store", 0).unwrap();
+    assert!(refusal(disk.clone()).contains("is in use by another process"));
+    assert_eq!(file.bytes().unwrap(), 12);
+    drop(file);
+    // Nobody makes it any more, so whoever comes next does.
+    settle(&open(&disk, &config()), "/a", Class::Low, b"body");
+}
+
+#[test]
 fn an_empty_file_becomes_a_store() {
     let disk = sim::Disk::new(1);
     disk.open(Path::new("/cache"), Access::Create).unwrap();
@@ -100,12 +115,25 @@ fn refusal_after(change: impl Fn(&dyn weir_hal::File)) -> String {
 /// Changes a byte of both super blocks, and their sums with it.
 fn set_in_super_blocks(file: &dyn weir_hal::File, at: usize, value: u8) {
     for offset in [0, 4096] {
-        let mut page = [0; 4096];
-        file.read_at(&mut page, offset).unwrap();
-        page[at] = value;
-        let sum = crc32c::crc32c(&page[..4092]);
-        page[4092..].copy_from_slice(&sum.to_le_bytes());
-        file.write_at(&page, offset).unwrap();
+        set_in_super_block(file, offset, at, value);
+    }
+}
+
+/// Changes a byte of the super block at `offset`, and its sum with it.
+fn set_in_super_block(file: &dyn weir_hal::File, offset: u64, at: usize, value: u8) {
+    let mut page = [0; 4096];
+    file.read_at(&mut page, offset).unwrap();
+    page[at] = value;
+    let sum = crc32c::crc32c(&page[..4092]);
+    page[4092..].copy_from_slice(&sum.to_le_bytes());
+    file.write_at(&page, offset).unwrap();
+}
+
+#[test]
+fn a_store_that_a_newer_version_has_begun_to_use_is_left_to_it() {
+    for offset in [0, 4096] {
+        let begun = |file: &dyn weir_hal::File| set_in_super_block(file, offset, 8, 3);
+        assert!(refusal_after(begun).contains("is of version 3, which is newer than this weir"));
     }
 }
 
@@ -174,6 +202,23 @@ fn a_full_file_system_is_named() {
         "there is no room for 31727616 bytes of cache in /cache/store: lower cache.size or make \
          room"
     );
+}
+
+#[test]
+fn a_store_that_cannot_be_made_so_small_is_named_and_left_as_it_is() {
+    let disk = sim::Disk::new(1);
+    settle(&open(&disk, &config()), "/a", Class::Low, b"body");
+    let smaller = Config {
+        bytes_max: 3 << 20,
+        ..config()
+    };
+    let refused = Store::open(Arc::new(disk.clone()), clock(), &smaller).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the cache in /cache/store cannot be made as small as 3145728 bytes, as its regions have \
+         2097152: raise cache.size, or run weir with --format, which destroys what is there"
+    );
+    assert_eq!(names(&open(&disk, &config())), ["/a"]);
 }
 
 #[test]

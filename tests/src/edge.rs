@@ -1,0 +1,63 @@
+//! A daemon between clients and origins: what the tests of the pull path and of RFC 9111 stand on.
+
+use crate::{
+    daemon::Daemon,
+    http::{self, Failure, Response},
+    origin::Origin,
+};
+
+/// A daemon whose route `/` leads to some origins.
+#[derive(Debug)]
+pub struct Edge(Daemon);
+
+impl Edge {
+    /// The route leads to these origins, nearest first.
+    pub fn before(origins: &[&Origin]) -> Self {
+        Self::with(origins, "")
+    }
+
+    /// The same with more keys of the route.
+    pub fn with(origins: &[&Origin], keys: &str) -> Self {
+        let mut text = String::new();
+        for (number, origin) in origins.iter().enumerate() {
+            let url = origin.url();
+            text += &format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n");
+        }
+        let names = (0..origins.len()).map(|number| format!("\"o{number}\""));
+        let names = names.collect::<Vec<_>>().join(", ");
+        text += &format!("[[route]]\npath = \"/\"\norigin = [{names}]\n{keys}\n");
+        Self(Daemon::start(&text))
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> String {
+        let url = self.0.data("");
+        url.trim_start_matches("http://").to_owned()
+    }
+
+    /// The URL of `path`.
+    pub fn url(&self, path: &str) -> String {
+        self.0.data(path)
+    }
+
+    /// Gets `path`.
+    ///
+    /// # Errors
+    /// When the response is not whole.
+    pub fn get(&self, path: &str) -> Result<Response, Failure> {
+        self.ask("GET", path, &[])
+    }
+
+    /// Asks for `path` with these fields.
+    ///
+    /// # Errors
+    /// When the response is not whole.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Response, Failure> {
+        http::request(method, &self.0.data(path), fields, b"")
+    }
+}
