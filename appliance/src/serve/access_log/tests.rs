@@ -49,6 +49,7 @@ impl Rig {
         let client = Client {
             address: "[::ffff:203.0.113.7]:4711".parse().expect("an address"),
             is_encrypted: true,
+            interim: None,
         };
         let Some(told) = self.log.begin(&request, &client) else {
             return;
