@@ -61,8 +61,8 @@ impl Daemon {
         let file = folder.path().join("weir.toml");
         let cache = folder.path().join("cache");
         let text = format!(
-            "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n[management]\n\
-             listen = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
+            "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n\
+             [management]\nlisten = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
              size = \"1GiB\"\n{channels}",
             cache.display()
         );

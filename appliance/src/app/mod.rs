@@ -400,7 +400,8 @@ impl Faces {
         }
     }
 
-    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is out.
+    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
+    /// out.
     ///
     /// # Errors
     /// When the system has no room for another thread.

@@ -28,8 +28,8 @@ pub struct Arguments {
 /// Names every mistake in the file, or tells what the file configures.
 ///
 /// # Errors
-/// [`CommandError::Configuration`] when there is a mistake or no such file; for want of certificates
-/// those of [`certificates::check`].
+/// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
+/// certificates those of [`certificates::check`].
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,

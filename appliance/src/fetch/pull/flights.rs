@@ -221,14 +221,18 @@ mod tests {
     fn lead(flights: &Flights, name: &str) -> Ticket {
         match flights.board(&key(name), at(0)) {
             Boarding::Lead(ticket) => ticket,
-            other => panic!("{name} is under way: {other:?}"),
+            other @ (Boarding::Follow(_) | Boarding::Alone | Boarding::Full) => {
+                panic!("{name} is under way: {other:?}")
+            }
         }
     }
 
     fn follow(flights: &Flights, name: &str) -> watch::Receiver<State> {
         match flights.board(&key(name), at(0)) {
             Boarding::Follow(flight) => flight,
-            other => panic!("nobody leads {name}: {other:?}"),
+            other @ (Boarding::Lead(_) | Boarding::Alone | Boarding::Full) => {
+                panic!("nobody leads {name}: {other:?}")
+            }
         }
     }
 

@@ -319,8 +319,8 @@ async fn validate(fill: Fill, _permit: OwnedSemaphorePermit) {
     fill.run(None).await;
 }
 
-/// Waits until all of an object is there whose length nobody knows, if the client could not tell its
-/// end from a break: before HTTP/1.1 there are no chunks.
+/// Waits until all of an object is there whose length nobody knows, if the client could not tell
+/// its end from a break: before HTTP/1.1 there are no chunks.
 async fn wait_for_end(question: &Question, found: &Found) {
     let is_open = found.object.bytes().or(found.head.length()).is_none();
     if question.version >= Version::HTTP_11 || !is_open {

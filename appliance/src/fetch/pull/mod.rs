@@ -14,7 +14,7 @@
 //! | `shelf`, `heads`, `kept` | what is stored, under which head, and how that is written down |
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
-//! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
+//! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer` | what the client is told |
