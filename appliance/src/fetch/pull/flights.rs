@@ -205,3 +205,100 @@ impl Drop for Ticket {
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new(name).expect("a name")
+    }
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn lead(flights: &Flights, name: &str) -> Ticket {
+        match flights.board(&key(name), at(0)) {
+            Boarding::Lead(ticket) => ticket,
+            other => panic!("{name} is under way: {other:?}"),
+        }
+    }
+
+    fn follow(flights: &Flights, name: &str) -> watch::Receiver<State> {
+        match flights.board(&key(name), at(0)) {
+            Boarding::Follow(flight) => flight,
+            other => panic!("nobody leads {name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_leads_and_the_others_hear_of_it() {
+        let flights = Flights::default();
+        let ticket = lead(&flights, "a");
+        let following = [follow(&flights, "a"), follow(&flights, "a")];
+        drop(lead(&flights, "b"));
+        ticket.tell(State::NotShared);
+        for flight in &following {
+            assert!(matches!(*flight.borrow(), State::NotShared));
+        }
+        drop(ticket);
+        drop(lead(&flights, "a"));
+    }
+
+    #[test]
+    fn who_waits_for_a_leader_that_is_gone_is_on_its_own() {
+        let flights = Flights::default();
+        let ticket = lead(&flights, "a");
+        let flight = follow(&flights, "a");
+        assert!(matches!(*flight.borrow(), State::Waiting));
+        drop(ticket);
+        assert!(matches!(*flight.borrow(), State::NotShared));
+    }
+
+    #[test]
+    fn answers_that_cannot_be_shared_are_not_waited_for_a_while() {
+        let flights = Flights::default();
+        flights.note_loner(&key("a"), at(0));
+        for _ in 0..2 {
+            let boarding = flights.board(&key("a"), at(9));
+            assert!(matches!(boarding, Boarding::Alone), "{boarding:?}");
+        }
+        let boarding = flights.board(&key("a"), at(10));
+        assert!(matches!(boarding, Boarding::Lead(_)), "{boarding:?}");
+        flights.note_loner(&key("b"), at(0));
+        flights.forget_loner(&key("b"));
+        drop(lead(&flights, "b"));
+    }
+
+    #[test]
+    fn what_has_changed_is_asked_for_anew_though_an_answer_is_on_its_way() {
+        let flights = Flights::default();
+        let before = flights.changes();
+        let ticket = lead(&flights, "a");
+        let late = follow(&flights, "a");
+        flights.note_change(&key("a"));
+        let newer = lead(&flights, "a");
+        assert!(flights.has_changed(&key("a"), before));
+        assert!(!flights.has_changed(&key("a"), flights.changes()));
+        assert!(!flights.has_changed(&key("b"), before));
+        // The end of the older one does not end the newer one.
+        drop((ticket, late));
+        let flight = follow(&flights, "a");
+        drop(newer);
+        assert!(matches!(*flight.borrow(), State::NotShared));
+    }
+
+    #[test]
+    fn there_are_only_so_many_flights() {
+        let flights = Flights::default();
+        let tickets: Vec<_> = (0..FLIGHTS_MAX)
+            .map(|number| lead(&flights, &number.to_string()))
+            .collect();
+        let boarding = flights.board(&key("one more"), at(0));
+        assert!(matches!(boarding, Boarding::Full), "{boarding:?}");
+        follow(&flights, "0");
+        drop(tickets);
+        drop(lead(&flights, "one more"));
+    }
+}
