@@ -1,7 +1,7 @@
 //! TLS towards origins: whom to believe.
 //!
 //! Source: RFC 8446, RFC 5246. The cryptography is `ring`: it builds with a C compiler alone, where
-//! `aws-lc-rs` asks for CMake on some targets of a vendor's toolchain.
+//! `aws-lc-rs` asks for `CMake` on some targets of a vendor's toolchain.
 //! Refuses: to go on without a valid certificate. There is no switch for that.
 
 use std::{path::Path, sync::Arc};
