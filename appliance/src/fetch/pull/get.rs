@@ -24,18 +24,19 @@ use super::{
 };
 use crate::serve::Body;
 
-/// Longest wait for the answer to another request.
-const FOLLOW_WAIT: Duration = Duration::from_secs(15);
+/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
+/// back until it changes.
+const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
-struct Need {
+pub(super) struct Need {
     /// Where the answer will be; what is found there is to be validated.
-    place: Place,
+    pub(super) place: Place,
     /// What is found may stand in for an error.
     if_error: bool,
     /// Why the request goes forward.
-    fwd: Forward,
+    pub(super) fwd: Forward,
 }
 
 impl Core {
@@ -135,7 +136,7 @@ impl Core {
     async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
         question.counters().misses.add(1);
         if question.method == Method::HEAD {
-            return self.ask_head(&question, need.place.found, need.fwd).await;
+            return self.ask_head(&question, &need).await;
         }
         let is_private =
             question.wishes.is_no_store || question.headers.contains_key(AUTHORIZATION);
@@ -184,6 +185,7 @@ impl Core {
             wanted,
             core: Arc::clone(self),
             question: Arc::clone(&question),
+            key: need.place.key.clone(),
             base: need.place.found.clone(),
             varies: need.place.varies.clone(),
             ticket,
@@ -268,7 +270,7 @@ impl Core {
     }
 
     /// Answers with what is stored though it is stale, or tells of the failure.
-    fn without_origin(
+    pub(super) fn without_origin(
         self: &Arc<Self>,
         question: &Arc<Question>,
         need: &Need,
@@ -306,6 +308,7 @@ impl Core {
         let fill = Fill {
             core: Arc::clone(self),
             question,
+            key: place.key,
             base: place.found,
             varies: place.varies,
             ticket: Some(ticket),
