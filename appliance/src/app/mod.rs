@@ -368,6 +368,7 @@ impl Faces {
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
+            log: guarding.log.clone(),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
         };
@@ -389,7 +390,8 @@ impl Faces {
             Arc::clone(&guarding.gate),
             Arc::clone(&guarding.purger),
             Arc::clone(&board.clock),
-        );
+        )
+        .logging(guarding.log.clone());
         Self {
             content: Arc::new(Server::new(front, Limits::DATA)),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),

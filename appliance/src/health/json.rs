@@ -45,6 +45,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
         purge: rows(snapshot.purge.values()),
+        access_log: snapshot.access_log.map(|log| rows(log.values())),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
         routes: snapshot.routes.iter().map(RouteHealth::of).collect(),
     })
@@ -82,6 +83,8 @@ struct ApiHealth<'a> {
     cache: Rows,
     http: Rows,
     purge: Rows,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_log: Option<Rows>,
     origins: Vec<OriginHealth<'a>>,
     routes: Vec<RouteHealth<'a>>,
 }

@@ -1,8 +1,9 @@
 //! What stands before the answers of the data listener: who may ask, and orders that are none for
 //! content.
 //!
-//! A [`Front`] takes the token out of a URL and lets nobody through who needs one and has none; it
-//! hands orders to purge to the [`Purger`]; everything else goes on to the handler behind it.
+//! A [`Front`] takes the token out of a URL, begins the line of the access log, lets nobody through
+//! who needs a token and has none, and hands orders to purge to the [`Purger`]. Everything else
+//! goes on to the handler behind it.
 
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use weir_hal::Clock;
 use crate::{
     fetch::purge::Purger,
     serve::{
-        Body, Client, CounterCells, Handler, Upload, reply,
+        Body, Client, CounterCells, Handler, Upload,
+        access_log::AccessLog,
+        reply,
         signed_url::{Denied, Gate, separate},
         stamp,
     },
@@ -26,6 +29,7 @@ pub struct Front<H> {
     gate: Arc<ArcSwap<Gate>>,
     purger: Arc<Purger>,
     clock: Arc<dyn Clock>,
+    log: Option<Arc<AccessLog>>,
 }
 
 impl<H: Handler> Front<H> {
@@ -41,42 +45,61 @@ impl<H: Handler> Front<H> {
             gate,
             purger,
             clock,
+            log: None,
         }
     }
 
-    /// Takes the token out of the URL of `request`.
-    ///
-    /// # Errors
-    /// [`Denied`] if it does not open what is asked for.
-    fn admit<B>(&self, request: &mut Request<B>, client: &Client) -> Result<(), Denied> {
-        let (uri, token) = separate(request.uri()).map_err(|_no_uri| Denied::Malformed)?;
-        if token.is_some() {
-            *request.uri_mut() = uri;
+    /// Logs every request, as `log` has it.
+    #[must_use]
+    pub fn logging(self, log: Option<Arc<AccessLog>>) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Answers a request without its token.
+    async fn pass(
+        &self,
+        request: Request<Upload>,
+        token: Option<&str>,
+        client: &Client,
+    ) -> Response<Body> {
+        if Purger::is_order(request.method()) {
+            let (head, _upload) = request.into_parts();
+            return self.purger.answer_method(&head, client).await;
         }
-        let gate = self.gate.load();
-        let address = client.address.ip();
-        gate.check(
-            request.uri().path(),
-            token.as_deref(),
-            address,
-            self.clock.wall(),
-        )
+        let (path, address) = (request.uri().path(), client.address.ip());
+        let gate = self.gate.load_full();
+        match gate.check(path, token, address, self.clock.wall()) {
+            Ok(()) => self.behind.answer(request, client).await,
+            Err(denied) => self.deny(denied),
+        }
+    }
+
+    fn deny(&self, denied: Denied) -> Response<Body> {
+        self.counters().requests_denied.add(1);
+        let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
+        stamp::open_to_all_origins(response.headers_mut());
+        response
     }
 }
 
 impl<H: Handler> Handler for Front<H> {
     async fn answer(&self, mut request: Request<Upload>, client: &Client) -> Response<Body> {
-        if Purger::is_order(request.method()) {
-            let (head, _upload) = request.into_parts();
-            return self.purger.answer_method(&head, client).await;
+        let separated = separate(request.uri());
+        if let Ok((uri, Some(_))) = &separated {
+            *request.uri_mut() = uri.clone();
         }
-        if let Err(denied) = self.admit(&mut request, client) {
-            self.counters().requests_denied.add(1);
-            let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
-            stamp::open_to_all_origins(response.headers_mut());
-            return response;
+        let told = self
+            .log
+            .as_ref()
+            .and_then(|log| log.begin(&request, client));
+        let response = match separated {
+            Ok((_, token)) => self.pass(request, token.as_deref(), client).await,
+            Err(_no_uri) => self.deny(Denied::Malformed),
+        };
+        match told {
+            Some(told) => told.answered(response),
+            None => response,
         }
-        self.behind.answer(request, client).await
     }
 
     fn counters(&self) -> &Arc<CounterCells> {

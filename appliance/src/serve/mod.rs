@@ -10,8 +10,10 @@
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
 //! Refuses: any answer that would look complete when it is not.
 
+pub mod access_log;
 mod body;
 mod client;
+mod cmcd;
 mod content;
 mod counters;
 mod entrance;
@@ -38,6 +40,7 @@ mod wire;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
+pub use cmcd::Cmcd;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
