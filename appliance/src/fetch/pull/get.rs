@@ -11,6 +11,7 @@ use tokio::{
     time::timeout,
 };
 use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
+use weir_hal::Wall;
 
 use super::{
     Core,
@@ -47,54 +48,72 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        place.found = place
-            .found
-            .filter(|found| !self.is_banned(&question, found));
+        let is_current = |found: &Found| !self.is_banned(&question, found);
+        place.found = place.found.filter(is_current);
+        // A hit is what most requests are: the state of all that may follow it otherwise is not
+        // carried along with each of them.
         let Some(found) = &place.found else {
-            return self.miss(question, place).await;
+            return Box::pin(self.miss(question, place)).await;
         };
-        match self.reuse(&question, found) {
+        match self.reuse(&question, found, question.asked_at) {
             Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
             Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
-            Reuse::Stale {
-                since,
-                while_revalidating: true,
-                ..
-            } => {
-                question.counters().hits_while_revalidating.add(1);
-                let response = self.hit(&question, found, -seconds(since));
-                self.validate_soon(question, place);
-                response
-            }
-            Reuse::Stale {
-                if_error, reason, ..
-            } => {
-                let fwd = match reason {
-                    StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
-                    StaleReason::Request => Forward::Request,
-                };
-                self.fetch(
-                    question,
-                    Need {
-                        place,
-                        if_error,
-                        fwd,
-                    },
-                )
-                .await
-            }
-            Reuse::OtherVariant => self.fetch_beside(question, place, Forward::VaryMiss).await,
-            Reuse::OtherRange => self.fetch_beside(question, place, Forward::Partial).await,
-            Reuse::Refused(Refusal::Method) => {
-                self.fetch_beside(question, place, Forward::Method).await
-            }
             Reuse::Refused(Refusal::OnlyIfCached) => self.names.only_if_cached(),
+            verdict @ (Reuse::Stale { .. }
+            | Reuse::OtherVariant
+            | Reuse::OtherRange
+            | Reuse::Refused(Refusal::Method)) => {
+                Box::pin(self.get_beyond(question, place, verdict)).await
+            }
         }
     }
 
-    fn reuse(&self, question: &Question, found: &Found) -> Reuse {
+    /// Answers where what is stored is not enough.
+    async fn get_beyond(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        place: Place,
+        verdict: Reuse,
+    ) -> Response<Body> {
+        let Reuse::Stale {
+            since,
+            while_revalidating,
+            if_error,
+            reason,
+            ..
+        } = verdict
+        else {
+            let fwd = match verdict {
+                Reuse::OtherVariant => Forward::VaryMiss,
+                Reuse::OtherRange => Forward::Partial,
+                Reuse::Fresh { .. }
+                | Reuse::Accepted { .. }
+                | Reuse::Stale { .. }
+                | Reuse::Refused(_) => Forward::Method,
+            };
+            return self.fetch_beside(question, place, fwd).await;
+        };
+        if let Some(found) = place.found.as_ref().filter(|_| while_revalidating) {
+            question.counters().hits_while_revalidating.add(1);
+            let response = self.hit(&question, found, -seconds(since));
+            self.validate_soon(question, place);
+            return response;
+        }
+        let fwd = match reason {
+            StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
+            StaleReason::Request => Forward::Request,
+        };
+        let need = Need {
+            place,
+            if_error,
+            fwd,
+        };
+        self.fetch(question, need).await
+    }
+
+    fn reuse(&self, question: &Question, found: &Found, now: Wall) -> Reuse {
         let policy = question.policy(&self.outlines, found.head.headers());
-        reuse(&policy, question.asked(), &found.head, self.clock.wall())
+        reuse(&policy, question.asked(), &found.head, now)
     }
 
     fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
@@ -250,7 +269,7 @@ impl Core {
         if self.is_banned(question, &arrival.found) {
             return false;
         }
-        match self.reuse(question, &arrival.found) {
+        match self.reuse(question, &arrival.found, self.clock.wall()) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
             Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => false,
