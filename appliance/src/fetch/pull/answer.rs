@@ -189,7 +189,7 @@ impl Core {
             let own = told.fields.as_deref();
             own.unwrap_or(found.head.headers()).clone()
         } else {
-            rules::response_headers(&found.head, self.clock.wall())
+            rules::response_headers(&found.head, question.asked_at)
         };
         self.names.stamp(&mut headers, told);
         let source = Source::of(self, question, found);
@@ -207,8 +207,8 @@ impl Core {
             bytes: source.length(),
             read: &|range| source.part(range),
         };
-        let now = self.clock.wall();
-        let mut response = reply::conditional(&question.method, &question.headers, whole, now);
+        let asked_at = question.asked_at;
+        let mut response = reply::conditional(&question.method, &question.headers, whole, asked_at);
         match response.status() {
             StatusCode::OK => *response.status_mut() = status,
             StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), told),

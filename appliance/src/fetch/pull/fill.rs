@@ -96,6 +96,8 @@ pub(super) struct Own {
 pub(super) struct Fill {
     pub(super) core: Arc<Core>,
     pub(super) question: Arc<Question>,
+    /// Where the answer was looked for.
+    pub(super) key: Key,
     /// What is stored already, and is to be confirmed or replaced.
     pub(super) base: Option<Found>,
     /// By what the answers to the question vary, as far as is known.
@@ -114,11 +116,23 @@ enum Taken {
 }
 
 impl Fill {
+    /// Removes what has a successor that is not stored, and what has changed meanwhile.
+    async fn clear(&self, is_succeeded: bool, changes: u64) {
+        let key = &self.question.store_key;
+        if self.core.flights.has_changed(key, changes) {
+            self.core.shelf.evict(key.clone()).await;
+        }
+        if let Some(base) = self.base.as_ref().filter(|_| is_succeeded) {
+            self.core.shelf.evict(base.object.key().clone()).await;
+        }
+    }
+
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
         let changes = self.core.flights.changes();
         let (outcome, pour) = self.answer().await;
+        let is_succeeded = outcome.is_successor();
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
             drop(client.send(outcome));
@@ -129,10 +143,7 @@ impl Fill {
                 self.look_into(&object, &head).await;
             }
         }
-        let key = &self.question.store_key;
-        if self.core.flights.has_changed(key, changes) {
-            self.core.shelf.evict(key.clone()).await;
-        }
+        self.clear(is_succeeded, changes).await;
     }
 
     async fn answer(&mut self) -> (Outcome, Option<Pour>) {
@@ -157,7 +168,7 @@ impl Fill {
         match self.take_in(reply) {
             Taken::Arrived(arrived) => {
                 let (arrival, pour) = *arrived;
-                self.core.flights.forget_loner(arrival.found.object.key());
+                self.core.flights.forget_loner(&self.key);
                 self.tell(|| State::Found(Box::new(arrival.for_others())));
                 (Outcome::Arrived(arrival), pour)
             }
@@ -224,7 +235,7 @@ impl Fill {
         if let Storing::No(reason) = storing(&policy, asked, status, headers) {
             if matches!(self.wanted, Wanted::Whole) {
                 let now = self.core.clock.monotonic();
-                self.core.flights.note_loner(&self.question.store_key, now);
+                self.core.flights.note_loner(&self.key, now);
             }
             return Err(reason.to_string());
         }
@@ -364,6 +375,14 @@ impl Fill {
 }
 
 impl Outcome {
+    /// Whether it takes the place of what was stored without being stored itself (RFC 9111 §4.3.3).
+    fn is_successor(&self) -> bool {
+        match self {
+            Self::Own(own) => !own.response.status().is_server_error(),
+            Self::Arrived(_) | Self::Failed(_) => false,
+        }
+    }
+
     fn own(reply: Reply, reason: String) -> Self {
         Self::Own(Box::new(Own {
             response: reply.response,

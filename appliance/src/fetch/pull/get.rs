@@ -11,6 +11,7 @@ use tokio::{
     time::timeout,
 };
 use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
+use weir_hal::Wall;
 
 use super::{
     Core,
@@ -24,18 +25,19 @@ use super::{
 };
 use crate::serve::Body;
 
-/// Longest wait for the answer to another request.
-const FOLLOW_WAIT: Duration = Duration::from_secs(15);
+/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
+/// back until it changes.
+const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
-struct Need {
+pub(super) struct Need {
     /// Where the answer will be; what is found there is to be validated.
-    place: Place,
+    pub(super) place: Place,
     /// What is found may stand in for an error.
     if_error: bool,
     /// Why the request goes forward.
-    fwd: Forward,
+    pub(super) fwd: Forward,
 }
 
 impl Core {
@@ -46,54 +48,72 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        place.found = place
-            .found
-            .filter(|found| !self.is_banned(&question, found));
+        let is_current = |found: &Found| !self.is_banned(&question, found);
+        place.found = place.found.filter(is_current);
+        // A hit is what most requests are: the state of all that may follow it otherwise is not
+        // carried along with each of them.
         let Some(found) = &place.found else {
-            return self.miss(question, place).await;
+            return Box::pin(self.miss(question, place)).await;
         };
-        match self.reuse(&question, found) {
+        match self.reuse(&question, found, question.asked_at) {
             Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
             Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
-            Reuse::Stale {
-                since,
-                while_revalidating: true,
-                ..
-            } => {
-                question.counters().hits_while_revalidating.add(1);
-                let response = self.hit(&question, found, -seconds(since));
-                self.validate_soon(question, place);
-                response
-            }
-            Reuse::Stale {
-                if_error, reason, ..
-            } => {
-                let fwd = match reason {
-                    StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
-                    StaleReason::Request => Forward::Request,
-                };
-                self.fetch(
-                    question,
-                    Need {
-                        place,
-                        if_error,
-                        fwd,
-                    },
-                )
-                .await
-            }
-            Reuse::OtherVariant => self.fetch_beside(question, place, Forward::VaryMiss).await,
-            Reuse::OtherRange => self.fetch_beside(question, place, Forward::Partial).await,
-            Reuse::Refused(Refusal::Method) => {
-                self.fetch_beside(question, place, Forward::Method).await
-            }
             Reuse::Refused(Refusal::OnlyIfCached) => self.names.only_if_cached(),
+            verdict @ (Reuse::Stale { .. }
+            | Reuse::OtherVariant
+            | Reuse::OtherRange
+            | Reuse::Refused(Refusal::Method)) => {
+                Box::pin(self.get_beyond(question, place, verdict)).await
+            }
         }
     }
 
-    fn reuse(&self, question: &Question, found: &Found) -> Reuse {
+    /// Answers where what is stored is not enough.
+    async fn get_beyond(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        place: Place,
+        verdict: Reuse,
+    ) -> Response<Body> {
+        let Reuse::Stale {
+            since,
+            while_revalidating,
+            if_error,
+            reason,
+            ..
+        } = verdict
+        else {
+            let fwd = match verdict {
+                Reuse::OtherVariant => Forward::VaryMiss,
+                Reuse::OtherRange => Forward::Partial,
+                Reuse::Fresh { .. }
+                | Reuse::Accepted { .. }
+                | Reuse::Stale { .. }
+                | Reuse::Refused(_) => Forward::Method,
+            };
+            return self.fetch_beside(question, place, fwd).await;
+        };
+        if let Some(found) = place.found.as_ref().filter(|_| while_revalidating) {
+            question.counters().hits_while_revalidating.add(1);
+            let response = self.hit(&question, found, -seconds(since));
+            self.validate_soon(question, place);
+            return response;
+        }
+        let fwd = match reason {
+            StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
+            StaleReason::Request => Forward::Request,
+        };
+        let need = Need {
+            place,
+            if_error,
+            fwd,
+        };
+        self.fetch(question, need).await
+    }
+
+    fn reuse(&self, question: &Question, found: &Found, now: Wall) -> Reuse {
         let policy = question.policy(&self.outlines, found.head.headers());
-        reuse(&policy, question.asked(), &found.head, self.clock.wall())
+        reuse(&policy, question.asked(), &found.head, now)
     }
 
     fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
@@ -135,7 +155,7 @@ impl Core {
     async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
         question.counters().misses.add(1);
         if question.method == Method::HEAD {
-            return self.ask_head(&question, need.place.found, need.fwd).await;
+            return self.ask_head(&question, &need).await;
         }
         let is_private =
             question.wishes.is_no_store || question.headers.contains_key(AUTHORIZATION);
@@ -184,6 +204,7 @@ impl Core {
             wanted,
             core: Arc::clone(self),
             question: Arc::clone(&question),
+            key: need.place.key.clone(),
             base: need.place.found.clone(),
             varies: need.place.varies.clone(),
             ticket,
@@ -248,7 +269,7 @@ impl Core {
         if self.is_banned(question, &arrival.found) {
             return false;
         }
-        match self.reuse(question, &arrival.found) {
+        match self.reuse(question, &arrival.found, self.clock.wall()) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
             Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => false,
@@ -268,7 +289,7 @@ impl Core {
     }
 
     /// Answers with what is stored though it is stale, or tells of the failure.
-    fn without_origin(
+    pub(super) fn without_origin(
         self: &Arc<Self>,
         question: &Arc<Question>,
         need: &Need,
@@ -306,6 +327,7 @@ impl Core {
         let fill = Fill {
             core: Arc::clone(self),
             question,
+            key: place.key,
             base: place.found,
             varies: place.varies,
             ticket: Some(ticket),

@@ -151,7 +151,8 @@ impl Pull {
     /// Answers `request`, whose path a route covers.
     pub async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
         let (head, upload) = request.into_parts();
-        let question = match Question::read(head, client, &self.core.routes.load()) {
+        let now = self.core.clock.wall();
+        let question = match Question::read(head, client, (&self.core.routes.load(), now)) {
             Ok(question) => question,
             Err(NoQuestion) => return answer::malformed(),
         };
@@ -159,6 +160,6 @@ impl Pull {
         if is_kept && upload.is_end_stream() {
             return self.core.get(Arc::new(question)).await;
         }
-        self.core.pass_on(question, upload).await
+        Box::pin(self.core.pass_on(question, upload)).await
     }
 }

@@ -11,6 +11,7 @@ use weir_cache::{
     Key,
     rules::{Asked, CacheKey, Policy, Wishes},
 };
+use weir_hal::Wall;
 
 use super::{
     counters::PullCells,
@@ -26,6 +27,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) route: Arc<Route>,
+    /// When it was asked.
+    pub(super) asked_at: Wall,
     pub(super) method: Method,
     /// The target URI: scheme, authority, path and query.
     pub(super) uri: Uri,
@@ -49,13 +52,14 @@ impl Question {
     pub(super) fn read(
         request: Parts,
         client: &Client,
-        routes: &Routes,
+        (routes, now): (&Routes, Wall),
     ) -> Result<Self, NoQuestion> {
         let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
         let uri = target(&request, client).ok_or(NoQuestion)?;
         let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
         Ok(Self {
             route: Arc::clone(route),
+            asked_at: now,
             method: request.method,
             uri,
             version: request.version,

@@ -11,7 +11,7 @@ use weir_cache::{
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
-use super::{Core, answer::Told, ask::outgoing, question::Question, shelf::Found};
+use super::{Core, answer::Told, ask::outgoing, get::Need, question::Question, shelf::Found};
 use crate::{
     fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
@@ -64,26 +64,22 @@ impl Core {
 
     /// Asks for a head alone, which may tell something of what is stored.
     pub(super) async fn ask_head(
-        &self,
-        question: &Question,
-        found: Option<Found>,
-        fwd: Forward,
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        need: &Need,
     ) -> Response<Body> {
         let request = outgoing(question, Method::HEAD, question.headers.clone());
         let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
-            Err(failure) => {
-                question.counters().failed.add(1);
-                return self.names.failed(&failure, fwd);
-            }
+            Err(failure) => return self.without_origin(question, need, &failure),
         };
+        let found = need.place.found.as_ref();
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
             let headers = reply.response.headers();
-            let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(&found.head, headers, requested_at, received_at);
-            self.learn(&found, update).await;
+            let update = head_update(&found.head, headers, reply.requested_at, reply.received_at);
+            self.learn(found, update).await;
         }
-        let told = Told::forwarded(fwd, reply.response.status());
+        let told = Told::forwarded(need.fwd, reply.response.status());
         self.relay(reply.response, &told)
     }
 
