@@ -234,7 +234,9 @@ impl<M: Multicast> App<M> {
                     guarding.reload(&next, &board);
                     pulling.reload(&next, &board);
                     config = next;
-                    tls.iter().for_each(|tls| tls.look());
+                    if let Some(tls) = &tls {
+                        tls.look();
+                    }
                     info!(channels = config.channels.len(), "reloaded");
                 }
             }
