@@ -11,15 +11,19 @@ fn said(command: &[&str], directory: &Path) -> (Option<i32>, String) {
     let certificates = directory.join("tls");
     let text = format!(
         "http = {{ listen = [\"127.0.0.1:0\"], tls_listen = [\"127.0.0.1:0\"], \
-         certificates = {certificates:?} }}\nmanagement.listen = \"127.0.0.1:0\"\n\
-         cache = {{ path = {:?}, size = \"64MiB\", memory = \"16MiB\" }}\n\
+         certificates = \"{}\" }}\nmanagement.listen = \"127.0.0.1:0\"\n\
+         cache = {{ path = \"{}\", size = \"64MiB\", memory = \"16MiB\" }}\n\
          origin = [{{ name = \"o\", urls = [\"http://o\"] }}]\n",
-        directory.join("cache")
+        certificates.display(),
+        directory.join("cache").display()
     );
-    fs::write(&file, text).unwrap();
-    let arguments = command.iter().copied().chain([file.to_str().unwrap()]);
+    fs::write(&file, text).expect("the folder can be written");
+    let file = file.to_str().expect("a plain path");
+    let arguments = command.iter().copied().chain([file]);
     let ended = weir(arguments, Duration::from_secs(20));
-    let output = ended.output.replace(directory.to_str().unwrap(), "");
+    let output = ended
+        .output
+        .replace(directory.to_str().expect("a plain path"), "");
     (ended.status.code(), output)
 }
 

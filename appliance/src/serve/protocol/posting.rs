@@ -38,9 +38,9 @@ struct Hearing {
 }
 
 impl Hearing {
-    fn new(rest: Upload) -> Box<Self> {
+    fn new(rest: Upload) -> Self {
         let deadline = Box::pin(sleep(HEARING_WAIT));
-        Box::new(Self { rest, deadline })
+        Self { rest, deadline }
     }
 
     /// Ready when the client has said all, too much or nothing for too long.
@@ -73,7 +73,7 @@ impl Posting {
 
     fn poll_hearing(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Some(rest) = self.leftover.take().and_then(|leftover| leftover.take()) {
-            self.hearing = Some(Hearing::new(rest));
+            self.hearing = Some(Box::new(Hearing::new(rest)));
         }
         self.hearing
             .as_mut()
