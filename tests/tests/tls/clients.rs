@@ -1,4 +1,4 @@
-//! What players, browsers and tools are built on: curl, OpenSSL, ffmpeg (by GnuTLS).
+//! What players, browsers and tools are built on: curl, `OpenSSL`, ffmpeg (by `GnuTLS`).
 
 use std::process::{Command, Stdio};
 

@@ -22,7 +22,9 @@ pub(crate) const END_HEADERS: u8 = 4;
 
 /// One frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let length = u32::try_from(payload.len())
+        .expect("a short frame")
+        .to_be_bytes();
     let mut frame = length[1..].to_vec();
     frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
@@ -33,7 +35,12 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 /// A request for `path` on `stream`, without a body.
 pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
     // :method GET, :scheme http; then :path and :authority, by the number of their names.
-    let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    let mut block = vec![
+        0x82,
+        0x86,
+        0x04,
+        u8::try_from(path.len()).expect("a short path"),
+    ];
     block.extend(path.bytes());
     block.extend([0x01, 3]);
     block.extend(b"box");
@@ -75,8 +82,10 @@ pub(crate) fn until_cut(
 
 /// Reads until the server closes; whether it does so within `wait`.
 pub(crate) fn is_closed_within(stream: &mut TcpStream, wait: Duration) -> bool {
-    stream.set_read_timeout(Some(wait)).unwrap();
-    let mut room = [0; 64 << 10];
+    stream
+        .set_read_timeout(Some(wait))
+        .expect("a time above zero");
+    let mut room = vec![0; 64 << 10];
     loop {
         match stream.read(&mut room) {
             Ok(0) => return true,

@@ -19,10 +19,13 @@ use crate::rig::{PATIENCE, Rig};
 /// A client that trusts `root` alone, and remembers tickets.
 pub(crate) fn trusting(root: &Certificate) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    let der = CertificateDer::from_pem_slice(root.certificate.as_bytes()).unwrap();
-    roots.add(der).unwrap();
+    let der = CertificateDer::from_pem_slice(root.certificate.as_bytes())
+        .expect("a certificate of our own");
+    roots.add(der).expect("a certificate of our own");
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = builder
+        .with_safe_default_protocol_versions()
+        .expect("ring has them");
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -32,25 +35,29 @@ pub(crate) fn ask(
     config: &Arc<ClientConfig>,
     path: &str,
 ) -> StreamOwned<ClientConnection, TcpStream> {
-    let host = ServerName::try_from("localhost").unwrap();
-    let session = ClientConnection::new(Arc::clone(config), host).unwrap();
+    let host = ServerName::try_from("localhost").expect("a name");
+    let session = ClientConnection::new(Arc::clone(config), host).expect("a sound configuration");
     let mut stream = StreamOwned::new(session, connect(rig));
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    stream.read_exact(&mut [0]).unwrap();
+    stream
+        .write_all(request.as_bytes())
+        .expect("the server shakes hands and reads");
+    stream.read_exact(&mut [0]).expect("the server answers");
     stream
 }
 
 fn connect(rig: &Rig) -> TcpStream {
-    let stream = TcpStream::connect(rig.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let stream = TcpStream::connect(rig.address()).expect("the server listens");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time above zero");
     stream
 }
 
 /// What the server says to `bytes` until it closes the connection; a reset is as good.
 fn answer(rig: &Rig, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(rig);
-    stream.write_all(bytes).unwrap();
+    stream.write_all(bytes).expect("the server reads");
     let mut said = Vec::new();
     match stream.read_to_end(&mut said) {
         Ok(_) => {}
@@ -95,7 +102,7 @@ fn garbage_is_closed_and_plain_http_is_told_what_is_wrong() {
 fn a_handshake_that_stands_still_ends_after_ten_seconds() {
     let rig = Rig::start();
     let config = trusting(&rig.certificate);
-    let host = ServerName::try_from("localhost").unwrap();
+    let host = ServerName::try_from("localhost").expect("a name");
     let mut session = ClientConnection::new(config, host).unwrap();
     let mut hello = Vec::new();
     session.write_tls(&mut hello).unwrap();

@@ -13,7 +13,8 @@ use crate::rig::{LONG, LONG_BYTES, PATIENCE, Rig};
 fn shown(rig: &Rig, host: &str) -> String {
     let mut command = Command::new("openssl");
     let command = command.args(["s_client", "-servername", host, "-connect", &rig.address()]);
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.expect("openssl starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let (_, rest) = text.split_once("-----BEGIN CERTIFICATE-----").expect(&text);
     let (body, _) = rest.split_once("-----END CERTIFICATE-----").expect(&text);

@@ -41,7 +41,7 @@ impl Rig {
     }
 
     pub(crate) fn start_with_film(film: &[u8]) -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = TempDir::new().expect("a folder");
         let (small, long) = (bytes(SMALL_BYTES), bytes(LONG_BYTES));
         let mut objects = vec![(SMALL, small.as_slice()), (LONG, &long)];
         if !film.is_empty() {
@@ -64,7 +64,7 @@ impl Rig {
             daemon: Daemon::start_with(folder, &http, &channel),
             certificate,
             port,
-            scratch: TempDir::new().unwrap(),
+            scratch: TempDir::new().expect("a folder"),
             certificates,
         };
         rig.trust(&rig.certificate);
@@ -73,7 +73,7 @@ impl Rig {
 
     /// Has [`Self::curl`] and its like trust `certificate` alone.
     pub(crate) fn trust(&self, certificate: &Certificate) {
-        std::fs::write(self.root(), &certificate.certificate).unwrap();
+        std::fs::write(self.root(), &certificate.certificate).expect("the folder can be written");
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -103,7 +103,7 @@ impl Rig {
     /// Host and port of the plain listener.
     pub(crate) fn plain_address(&self) -> String {
         let url = self.daemon.data("");
-        url.strip_prefix("http://").unwrap().to_owned()
+        url.trim_start_matches("http://").to_owned()
     }
 
     /// Curl, which trusts the certificate.
@@ -122,7 +122,7 @@ impl Rig {
         let mut curl = self.curl();
         curl.args(options).args(["-w", written, "-o"]).arg(&body);
         let told = peer(curl.arg(url));
-        (told, std::fs::read(&body).unwrap())
+        (told, std::fs::read(&body).expect("curl wrote a body"))
     }
 
     /// A counter of the data listener.
