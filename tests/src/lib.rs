@@ -9,6 +9,7 @@
     reason = "everything in a rig panics when what it waits for does not come"
 )]
 
+pub mod bench;
 pub mod browser;
 pub mod cached;
 pub mod certificate;

@@ -28,10 +28,13 @@ pub fn weir_binary() -> PathBuf {
 
 fn beside_the_test() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2);
-    profile
-        .expect("a test binary lies two folders below its profile's")
-        .join("weir")
+    let folder = test.parent().expect("a program lies in a folder");
+    // Tests lie one folder deeper than programs.
+    let profile = match folder.parent() {
+        Some(profile) if folder.ends_with("deps") => profile,
+        Some(_) | None => folder,
+    };
+    profile.join("weir")
 }
 
 /// A running process whose output is collected line by line. Dropping it kills it.
