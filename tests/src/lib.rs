@@ -26,5 +26,5 @@ pub mod stream;
 pub mod traffic;
 pub mod wait;
 
-pub use own_network::in_own_network;
+pub use own_network::{in_own_network, main_in_own_network};
 pub use poll::holds_within;
