@@ -388,7 +388,9 @@ impl Faces {
             Arc::clone(&board.clock),
         );
         Self {
-            content: Arc::new(Server::new(front, Limits::DATA)),
+            content: Arc::new(
+                Server::new(front, Limits::DATA).repeating_by(Arc::clone(&board.clock)),
+            ),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
             tiers: Arc::clone(&pulling.tiers),

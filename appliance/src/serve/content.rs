@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode, Version, header::ACCESS_CONTROL_ALLOW_ORIGIN,
     http::request::Parts,
@@ -15,9 +16,9 @@ use weir_cache::{Key, Store};
 
 use crate::{
     fetch::Pull,
-    live::{Document, Live},
+    live::{Document, Live, Rendition},
     serve::{
-        Body, Client, CounterCells, Handler, Readiness, Upload,
+        Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, at_hand,
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
@@ -112,7 +113,7 @@ impl Content {
             Item::Master => self.playlist(request, channel.master().as_ref()),
             Item::Media { rendition: name } => match rendition(name) {
                 None => self.unknown(),
-                Some(rendition) => self.playlist(request, rendition.playlist().as_deref()),
+                Some(rendition) => self.media_playlist(request, rendition),
             },
             Item::Segment {
                 rendition: name,
@@ -140,6 +141,20 @@ impl Content {
         )
     }
 
+    fn media_playlist(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
+        let playlist = rendition.playlist();
+        let mut response = self.playlist(request, playlist.as_deref());
+        if let Some(document) = playlist {
+            let again = PlaylistAgain {
+                rendition: Arc::clone(rendition),
+                document,
+                counters: Arc::clone(&self.counters),
+            };
+            response.extensions_mut().insert(Repeat::new(again));
+        }
+        response
+    }
+
     async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
         let Some(key) = Key::new(path) else {
             return self.not_there("there is no such segment");
@@ -155,15 +170,21 @@ impl Content {
         let Some(object) = object else {
             return self.not_there("there is no such segment");
         };
-        self.hit(
-            request,
-            &Selected {
-                media_type: reply::SEGMENT,
-                etag: std::str::from_utf8(object.metadata()).ok(),
-                freshness: SEGMENT_FRESHNESS,
-                source: Source::Object(&object),
-            },
-        )
+        let selected = Selected {
+            media_type: reply::SEGMENT,
+            etag: std::str::from_utf8(object.metadata()).ok(),
+            freshness: SEGMENT_FRESHNESS,
+            source: Source::Object(&object),
+        };
+        let mut response = self.hit(request, &selected);
+        let again = SegmentAgain {
+            store: self.store.clone(),
+            key,
+            etag: object.metadata().clone(),
+            counters: Arc::clone(&self.counters),
+        };
+        response.extensions_mut().insert(Repeat::new(again));
+        response
     }
 
     fn hit(&self, request: &Parts, selected: &Selected<'_>) -> Response<Body> {
@@ -187,6 +208,46 @@ impl Content {
         let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
         self.stamps.miss(response.headers_mut());
         response
+    }
+}
+
+/// A playlist that is still the present one.
+#[derive(Debug)]
+struct PlaylistAgain {
+    rendition: Arc<Rendition>,
+    document: Arc<Document>,
+    counters: Arc<CounterCells>,
+}
+
+impl Again for PlaylistAgain {
+    fn again(&self) -> Option<Body> {
+        let present = self.rendition.playlist()?;
+        if !Arc::ptr_eq(&present, &self.document) {
+            return None;
+        }
+        self.counters.hits.add(1);
+        Some(Body::document(present.body.clone()))
+    }
+}
+
+/// A segment that is still in the store, whole.
+#[derive(Debug)]
+struct SegmentAgain {
+    store: Store,
+    key: Key,
+    etag: Bytes,
+    counters: Arc<CounterCells>,
+}
+
+impl Again for SegmentAgain {
+    fn again(&self) -> Option<Body> {
+        let object = at_hand(self.store.find(&self.key))??;
+        let bytes = object.bytes()?;
+        if *object.metadata() != self.etag {
+            return None;
+        }
+        self.counters.hits.add(1);
+        Some(Body::stored(&object, 0..bytes, Some(bytes)))
     }
 }
 

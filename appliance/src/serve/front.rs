@@ -13,7 +13,7 @@ use weir_hal::Clock;
 use crate::{
     fetch::purge::Purger,
     serve::{
-        Body, Client, CounterCells, Handler, Upload, reply,
+        Body, Client, CounterCells, Handler, Repeat, Upload, reply,
         signed_url::{Denied, Gate, separate},
         stamp,
     },
@@ -44,11 +44,11 @@ impl<H: Handler> Front<H> {
         }
     }
 
-    /// Takes the token out of the URL of `request`.
+    /// Takes the token out of the URL of `request`. Tells whether there was one.
     ///
     /// # Errors
     /// [`Denied`] if it does not open what is asked for.
-    fn admit<B>(&self, request: &mut Request<B>, client: &Client) -> Result<(), Denied> {
+    fn admit<B>(&self, request: &mut Request<B>, client: &Client) -> Result<bool, Denied> {
         let (uri, token) = separate(request.uri()).map_err(|_no_uri| Denied::Malformed)?;
         if token.is_some() {
             *request.uri_mut() = uri;
@@ -60,7 +60,8 @@ impl<H: Handler> Front<H> {
             token.as_deref(),
             address,
             self.clock.wall(),
-        )
+        )?;
+        Ok(token.is_some())
     }
 }
 
@@ -70,13 +71,21 @@ impl<H: Handler> Handler for Front<H> {
             let (head, _upload) = request.into_parts();
             return self.purger.answer_method(&head, client).await;
         }
-        if let Err(denied) = self.admit(&mut request, client) {
-            self.counters().requests_denied.add(1);
-            let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
-            stamp::open_to_all_origins(response.headers_mut());
-            return response;
+        let has_token = match self.admit(&mut request, client) {
+            Ok(has_token) => has_token,
+            Err(denied) => {
+                self.counters().requests_denied.add(1);
+                let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
+                stamp::open_to_all_origins(response.headers_mut());
+                return response;
+            }
+        };
+        let mut response = self.behind.answer(request, client).await;
+        if has_token {
+            // A token may be for one client, and ends at its time.
+            response.extensions_mut().remove::<Repeat>();
         }
-        self.behind.answer(request, client).await
+        response
     }
 
     fn counters(&self) -> &Arc<CounterCells> {

@@ -67,6 +67,8 @@ struct Queue {
     announced: VecDeque<Announced>,
     /// A byte that was to be sent could not be read: nothing may leave any more.
     is_broken: bool,
+    /// The body of the present answer is with hyper to its end, or given up.
+    is_answered: bool,
 }
 
 #[derive(Debug)]
@@ -101,12 +103,26 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where a chunk lies that is to be sent from its file.
+    pub(crate) fn from_file<'a>(&self, chunk: &'a Chunk) -> Option<&'a StoredRange> {
+        let is_long = chunk.bytes.len() >= self.taker.announced_bytes_min();
+        chunk.stored.as_ref().filter(|_| is_long)
+    }
+
+    /// Notes that an answer is being made.
+    pub(crate) fn begin_answer(&self) {
+        self.lock().is_answered = false;
+    }
+
+    /// Whether the present answer is made, and all of it is with who sends it.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.lock().is_answered
+    }
+
     /// Tells what a chunk lies on, that is sent in its turn among all that are announced.
     fn announce(&self, chunk: Chunk) -> Bytes {
-        if let Some(stored) = chunk.stored
-            && chunk.bytes.len() >= self.taker.announced_bytes_min()
-        {
-            self.push(chunk.bytes.clone(), stored, false);
+        if let Some(stored) = self.from_file(&chunk) {
+            self.push(chunk.bytes.clone(), stored.clone(), false);
         }
         chunk.bytes
     }
@@ -197,6 +213,12 @@ impl Sending {
     /// Sends `body` through the connection of `outbox`.
     pub(crate) const fn new(body: Body, outbox: Outbox) -> Self {
         Self { body, outbox }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.outbox.lock().is_answered = true;
     }
 }
 

@@ -2,43 +2,31 @@
 //!
 //! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
-//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::send_stall`]), for the
-//! last answers at shutdown.
+//! ([`Limits::request_wait`], [`Limits::head_wait`]), for the client to take bytes
+//! ([`Limits::send_stall`]), for the last answers at shutdown.
 //!
 //! Refuses: connections beyond [`Limits::connections_max`], which are closed at once, and request
 //! bodies beyond [`Limits::body_bytes_max`].
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{
-    Request, Response, StatusCode,
-    body::Incoming,
-    header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Response, StatusCode, body::Incoming};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
-use weir_hal::Accepted;
+use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Upload,
     guard::Guarded,
-    outbox::{Outbox, Sending},
     protocol::{self, Dialect},
     reply,
+    talk::{Desk, Talk},
     tls::Tls,
-    wire::Wire,
 };
-
-/// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
-/// hyper, which keeps that many on the stack.)
-const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -48,9 +36,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Limits {
     /// Connections open at one time; more are closed at once.
     pub connections_max: usize,
-    /// Longest wait for a whole request head, from the connection's start or the last answer on.
-    /// It is therefore also how long an idle connection is kept.
+    /// Longest wait for a request to begin, from the connection's start or the last answer on: how
+    /// long an idle connection is kept.
     pub request_wait: Duration,
+    /// Longest wait for a whole request head, from its first byte on.
+    pub head_wait: Duration,
     /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
     pub send_stall: Duration,
     /// Bytes the body of a request may have.
@@ -65,6 +55,7 @@ impl Limits {
     pub const DATA: Self = Self {
         connections_max: 10_000,
         request_wait: Duration::from_mins(1),
+        head_wait: Duration::from_secs(10),
         send_stall: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),
@@ -74,6 +65,7 @@ impl Limits {
     pub const MANAGEMENT: Self = Self {
         connections_max: 256,
         request_wait: Duration::from_secs(30),
+        head_wait: Duration::from_secs(10),
         send_stall: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),
@@ -99,6 +91,7 @@ pub struct Server<H> {
     handler: H,
     limits: Limits,
     slots: Arc<Semaphore>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl<H: Handler> Server<H> {
@@ -108,7 +101,20 @@ impl<H: Handler> Server<H> {
             handler,
             limits,
             slots: Arc::new(Semaphore::new(limits.connections_max)),
+            clock: None,
         }
+    }
+
+    /// Has answers be given again within the second of `clock` in which they were made.
+    #[must_use]
+    pub fn repeating_by(self, clock: Arc<dyn Clock>) -> Self {
+        let clock = Some(clock);
+        Self { clock, ..self }
+    }
+
+    /// The time, if anybody has told.
+    pub(crate) fn now(&self) -> Option<Wall> {
+        self.clock.as_ref().map(|clock| clock.wall())
     }
 
     /// What answers.
@@ -135,6 +141,7 @@ impl<H: Handler> Server<H> {
         let Entrance { mut listener, tls } = entrance;
         let (drain_all, draining) = watch::channel(());
         let mut connections = JoinSet::new();
+        let desk = Arc::new(Desk::new());
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -145,8 +152,9 @@ impl<H: Handler> Server<H> {
                     Ok(accepted) => {
                         if let Some((io, client)) = self.admit(accepted, tls.is_some()) {
                             let server = Arc::clone(&self);
-                            let (tls, draining) = (tls.clone(), draining.clone());
-                            connections.spawn(server.converse(io, client, tls, draining));
+                            let shared = (tls.clone(), Arc::clone(&desk));
+                            let draining = draining.clone();
+                            connections.spawn(server.converse(io, client, shared, draining));
                         }
                     }
                     Err(error) => self.pause(&error).await,
@@ -195,7 +203,7 @@ impl<H: Handler> Server<H> {
         self: Arc<Self>,
         io: Guarded,
         client: Client,
-        tls: Option<Arc<Tls>>,
+        (tls, desk): (Option<Arc<Tls>>, Arc<Desk>),
         mut draining: watch::Receiver<()>,
     ) {
         let wait = self.limits.request_wait;
@@ -209,64 +217,17 @@ impl<H: Handler> Server<H> {
         };
         match dialect {
             Dialect::Http1 | Dialect::PlainHttp => {
-                self.converse_http1(io, client, dialect, draining).await;
+                let talk = Talk {
+                    server: &self,
+                    desk: &desk,
+                    client,
+                    dialect,
+                    draining,
+                };
+                talk.run(io).await;
             }
             Dialect::Http2 => self.converse_http2(io, client, draining).await,
         }
-    }
-
-    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
-    async fn converse_http1(
-        &self,
-        io: Wire,
-        mut client: Client,
-        dialect: Dialect,
-        mut draining: watch::Receiver<()>,
-    ) {
-        let outbox = io.outbox().clone();
-        client.interim = Some(io.interim().clone());
-        let service = service_fn(|request| self.respond(request, &client, dialect, &outbox));
-        // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
-        // begun to arrive and is not whole yet.
-        let mut connection = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                // A client may say that it has nothing more to ask and still wait for the answer.
-                .half_close(true)
-                .header_read_timeout(self.limits.request_wait)
-                .max_header_size(REQUEST_HEAD_BYTES_MAX)
-                .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-                .serve_connection(TokioIo::new(io), service)
-        );
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = draining.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            self.count_failure(&error);
-        }
-    }
-
-    async fn respond(
-        &self,
-        request: Request<Incoming>,
-        client: &Client,
-        dialect: Dialect,
-        outbox: &Outbox,
-    ) -> Result<Response<Sending>, Infallible> {
-        let response = if dialect == Dialect::PlainHttp {
-            self.handler.counters().requests.add(1);
-            self.counted(plain_http())
-        } else {
-            self.answer(request, client).await
-        };
-        if let Some(interim) = &client.interim {
-            interim.written().await;
-        }
-        Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 
     /// Answers one request of any version.
@@ -292,7 +253,7 @@ impl<H: Handler> Server<H> {
         })
     }
 
-    fn counted(&self, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
         match response.status().as_u16() {
             ..300 => counters.responses_2xx.add(1),
@@ -314,13 +275,4 @@ impl<H: Handler> Server<H> {
         }
         debug!(%error, "connection failed");
     }
-}
-
-/// What a client is told that speaks plain HTTP to a listener of TLS.
-fn plain_http() -> Response<Body> {
-    let text = "this port speaks TLS: ask with https://";
-    let mut response = reply::text(StatusCode::BAD_REQUEST, text);
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-    response
 }

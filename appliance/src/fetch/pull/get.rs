@@ -14,6 +14,7 @@ use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
 
 use super::{
     Core,
+    again::HitAgain,
     answer::Told,
     failure::Failure,
     fill::{Arrival, Fill, Outcome, Own, Wanted},
@@ -21,7 +22,7 @@ use super::{
     question::Question,
     shelf::{Found, Place},
 };
-use crate::serve::Body;
+use crate::serve::{Body, Repeat};
 
 /// Longest wait for the answer to another request.
 const FOLLOW_WAIT: Duration = Duration::from_secs(15);
@@ -50,7 +51,13 @@ impl Core {
             return self.miss(question, place).await;
         };
         match self.reuse(&question, found) {
-            Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
+            Reuse::Fresh { ttl } => {
+                let mut response = self.hit(&question, found, seconds(ttl));
+                if let Some(again) = HitAgain::of(self, &question, &place.key, found, ttl) {
+                    response.extensions_mut().insert(Repeat::new(again));
+                }
+                response
+            }
             Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
             Reuse::Stale {
                 since,

@@ -89,12 +89,12 @@ pub(crate) async fn open(
             Dialect::Http1
         };
         let outbox = Outbox::new(Taker::Process);
-        return Some((Wire::new(Box::new(io), Ahead::new(), outbox), dialect));
+        return Some((Wire::new(Box::new(io), &[], outbox), dialect));
     }
     if first.is_ascii_uppercase() {
         counters.handshakes_plain_http.add(1);
         let outbox = Outbox::new(Taker::Kernel);
-        return Some((Wire::new(Box::new(io), ahead, outbox), Dialect::PlainHttp));
+        return Some((Wire::new(Box::new(io), &ahead, outbox), Dialect::PlainHttp));
     }
     counters.handshakes_malformed.add(1);
     None
@@ -106,7 +106,7 @@ fn plain(io: Guarded, ahead: Ahead) -> (Wire, Dialect) {
     } else {
         (Dialect::Http1, Taker::Kernel)
     };
-    (Wire::new(Box::new(io), ahead, Outbox::new(taker)), dialect)
+    (Wire::new(Box::new(io), &ahead, Outbox::new(taker)), dialect)
 }
 
 /// Whether `ahead` is enough to tell the preface of HTTP/2 from a request of HTTP/1.

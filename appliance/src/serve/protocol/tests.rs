@@ -457,7 +457,7 @@ async fn nothing_leaves_behind_bytes_that_could_not_be_read() {
     assert_eq!(parcel.chunk().len(), 256);
     assert!(outbox.plain(&[IoSlice::new(b"head")]).is_err());
     let (mut far, near) = tokio::io::duplex(1 << 10);
-    let mut wire = crate::serve::wire::Wire::new(Box::new(near), super::Ahead::new(), outbox);
+    let mut wire = crate::serve::wire::Wire::new(Box::new(near), &[], outbox);
     assert!(wire.write_all(b"head").await.is_err());
     drop(wire);
     let mut seen = Vec::new();
