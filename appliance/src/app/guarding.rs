@@ -1,4 +1,5 @@
-//! What guards the listeners, out of the configuration: keys of signed URLs, and purging.
+//! What guards the listeners, out of the configuration: keys of signed URLs, purging,
+//! and the access log.
 
 use std::sync::Arc;
 
@@ -14,14 +15,15 @@ use crate::{
         Pull,
         purge::{self, Purger},
     },
-    serve::signed_url::Gate,
+    serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// The keys that open paths, and who may purge.
+/// The keys that open paths, who may purge, and what is logged.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) gate: Arc<ArcSwap<Gate>>,
     pub(super) purger: Arc<Purger>,
+    pub(super) log: Option<Arc<AccessLog>>,
 }
 
 impl Guarding {
@@ -29,6 +31,7 @@ impl Guarding {
     ///
     /// # Errors
     /// [`AppError::Gate`] when a file of keys cannot be used: what it guards must not lie open.
+    /// [`AppError::Thread`] when the system has no room for the thread of the log.
     pub(super) fn new<M: Multicast>(
         config: &Config,
         board: &Board<M>,
@@ -44,9 +47,15 @@ impl Guarding {
             names: Arc::new(pull.clone()),
         };
         let purger = Purger::open(settings(&config.purge), parts);
+        let open = |settings| {
+            let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+            AccessLog::open(settings, disk, clock).map(Arc::new)
+        };
+        let log = config.http.access_log.as_ref().map(open).transpose();
         Ok(Self {
             gate: Arc::new(ArcSwap::from_pointee(gate)),
             purger: Arc::new(purger),
+            log: log.map_err(AppError::Thread)?,
         })
     }
 

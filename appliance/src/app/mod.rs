@@ -234,7 +234,9 @@ impl<M: Multicast> App<M> {
                     guarding.reload(&next, &board);
                     pulling.reload(&next, &board);
                     config = next;
-                    tls.iter().for_each(|tls| tls.look());
+                    if let Some(tls) = &tls {
+                        tls.look();
+                    }
                     info!(channels = config.channels.len(), "reloaded");
                 }
             }
@@ -366,7 +368,9 @@ impl Faces {
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
+            log: guarding.log.clone(),
             tiers: Arc::clone(&pulling.tiers),
+            pull: Some(pulling.pull.clone()),
         };
         let data_port = data
             .iter()
@@ -386,18 +390,22 @@ impl Faces {
             Arc::clone(&guarding.gate),
             Arc::clone(&guarding.purger),
             Arc::clone(&board.clock),
-        );
+        )
+        .logging(guarding.log.clone());
         Self {
-            content: Arc::new(
-                Server::new(front, Limits::DATA).repeating_by(Arc::clone(&board.clock)),
-            ),
-            health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
+            content: Arc::new(Server::new(front, Limits::DATA, Arc::clone(&board.clock))),
+            health: Arc::new(Server::new(
+                health,
+                Limits::MANAGEMENT,
+                Arc::clone(&board.clock),
+            )),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
         }
     }
 
-    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is out.
+    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
+    /// out.
     ///
     /// # Errors
     /// When the system has no room for another thread.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    AddressPrefix, ByteSize, Cache, Config, Http, Management, Node, Origin, Probe, Purge, Receive,
-    SegmentConfig, Strategy, Ttl, purge::journal_of,
+    AccessLog, AddressPrefix, ByteSize, Cache, Config, Http, LogFormat, LogTarget, Management,
+    Node, Origin, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl, purge::journal_of,
 };
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
@@ -51,6 +51,20 @@ impl Default for Http {
             tls_listen: Vec::new(),
             certificates: PathBuf::from("/etc/weir/tls"),
             threads: None,
+            access_log: None,
+        }
+    }
+}
+
+impl Default for AccessLog {
+    /// To standard output.
+    fn default() -> Self {
+        Self {
+            target: LogTarget::StandardOutput,
+            format: LogFormat::Json,
+            sample: 1,
+            size: ByteSize(64 << 20),
+            files: 4,
         }
     }
 }

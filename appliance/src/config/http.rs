@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Http,
+    access_log::read_access_log,
     cache::absolute_path,
     mistake::Ledger,
     read::{address, collide},
@@ -27,6 +28,7 @@ pub(super) fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
     let encrypted = section.texts("tls_listen", LISTEN_MAX, address, ledger);
     let certificates = section.text("certificates", absolute_path, ledger);
     let threads = section.integer("threads", (1, THREADS_MAX), ledger);
+    let access_log = read_access_log(&mut section, ledger);
     section.finish(ledger);
     let mut taken = Vec::new();
     let mut listen = addresses(plain, &mut taken, ledger);
@@ -39,6 +41,7 @@ pub(super) fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
         tls_listen: addresses(encrypted, &mut taken, ledger),
         certificates: certificates.map_or(default.certificates, |found| found.value),
         threads: threads.and_then(|threads| usize::try_from(threads).ok()),
+        access_log,
     }
 }
 

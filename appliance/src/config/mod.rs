@@ -6,6 +6,7 @@
 //! Source of the syntax: TOML 1.0. Refuses: unknown keys, bare numbers where a unit belongs, and
 //! guessing.
 
+mod access_log;
 mod address_prefix;
 mod cache;
 mod channel;
@@ -31,8 +32,9 @@ pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    ByteSize, Cache, Channel, Config, Http, Management, Node, Origin, Priority, Probe, Purge,
-    Receive, Rendition, Route, SegmentConfig, Source, Strategy, Transport, Ttl,
+    AccessLog, ByteSize, Cache, Channel, Config, Http, LogFormat, LogTarget, Management, Node,
+    Origin, Priority, Probe, Purge, Receive, Rendition, Route, SegmentConfig, Source, Strategy,
+    Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -75,6 +75,44 @@ pub struct Http {
     pub certificates: PathBuf,
     /// Threads that serve players, 1 to 64. Default: one for each core.
     pub threads: Option<usize>,
+    /// How requests are logged. Default: not at all.
+    pub access_log: Option<AccessLog>,
+}
+
+/// The keys of `[http]` that begin with `access_log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// `access_log`: where lines go.
+    pub target: LogTarget,
+    /// `access_log_format`: how they look. Default: json.
+    pub format: LogFormat,
+    /// `access_log_sample`: one of so many requests is logged, up to a million. Default: 1, all.
+    pub sample: u64,
+    /// `access_log_size`: bytes from which a file is put aside, at least 64 KiB. Default: 64 MiB.
+    pub size: ByteSize,
+    /// `access_log_files`: files there are at most, 1 to 100. Default: 4.
+    pub files: u32,
+}
+
+/// Where the lines of a log go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// `stdout`
+    StandardOutput,
+    /// A file.
+    File(PathBuf),
+}
+
+/// How the lines of a log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One JSON object.
+    #[default]
+    Json,
+    /// The Common Log Format.
+    Common,
+    /// The Combined Log Format.
+    Combined,
 }
 
 /// `[management]`

@@ -52,7 +52,8 @@ impl Identity {
     /// which are others after a restart.
     pub fn new(node: &str) -> Self {
         // A hasher with random keys is the one source of chance that the standard library has.
-        Self::with_instance(node, RandomState::new().hash_one(node) as u32)
+        let [.., a, b, c, d] = RandomState::new().hash_one(node).to_be_bytes();
+        Self::with_instance(node, u32::from_be_bytes([a, b, c, d]))
     }
 
     /// The identity of `node` with a number of choice.
@@ -62,10 +63,9 @@ impl Identity {
         let is_letter = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
         let node: String = node.chars().filter(is_letter).collect();
         let name = format!("{node}-{instance:08x}");
-        let value = |text: &str| HeaderValue::from_str(text).expect("only letters and digits");
         Self {
-            via: value(&format!("1.1 {name}")),
-            cdn_loop: value(&name),
+            via: field_value(format!("1.1 {name}")),
+            cdn_loop: field_value(name.clone()),
             name,
         }
     }
@@ -101,6 +101,10 @@ impl Identity {
         headers.append(VIA, self.via.clone());
         headers.append(CDN_LOOP, self.cdn_loop.clone());
     }
+}
+
+fn field_value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("letters, digits and ._- fit in a field")
 }
 
 /// `1.1 name (comment)`: the name.

@@ -103,10 +103,10 @@ fn bucket(sample: Duration) -> usize {
 
 /// The longest time of a bucket.
 fn upper_bound(bucket: usize) -> Duration {
-    let octave = (bucket >> DETAIL_BITS) as u32;
-    let detail = (bucket & ((1 << DETAIL_BITS) - 1)) as u64;
-    let steps = (1 << DETAIL_BITS) + detail + 1;
-    Duration::from_micros((steps << (octave + FLOOR_BITS - DETAIL_BITS)) - 1)
+    let (octave, detail) = (bucket >> DETAIL_BITS, bucket & ((1 << DETAIL_BITS) - 1));
+    let steps = (1 << DETAIL_BITS) + detail as u64 + 1;
+    let unit = 1_u64 << (FLOOR_BITS - DETAIL_BITS);
+    Duration::from_micros(((steps * unit) << octave) - 1)
 }
 
 #[cfg(test)]

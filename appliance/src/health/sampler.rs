@@ -16,10 +16,14 @@ use weir_cache::Store;
 use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
-    fetch::{purge::Purger, tiers::Tiers},
+    fetch::{
+        Pull,
+        purge::{self, Purger},
+        tiers::Tiers,
+    },
     health::{ChannelSnapshot, Snapshot},
     live::Live,
-    serve::CounterCells,
+    serve::{CounterCells, access_log::AccessLog},
 };
 
 /// Time between two snapshots.
@@ -44,8 +48,12 @@ pub struct Watched {
     pub cache_path: PathBuf,
     /// Who purges, if anybody does.
     pub purger: Option<Arc<Purger>>,
+    /// The access log, if there is one.
+    pub log: Option<Arc<AccessLog>>,
     /// The origins.
     pub tiers: Arc<Tiers>,
+    /// The routes, if there are any.
+    pub pull: Option<Pull>,
 }
 
 /// The readings that rates are the difference of.
@@ -136,9 +144,10 @@ impl Sampler {
             purge: watched
                 .purger
                 .as_ref()
-                .map(|it| it.counters())
-                .unwrap_or_default(),
+                .map_or_else(purge::Counters::default, |it| it.counters()),
+            access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
+            routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
         };
         self.last = Totals {
@@ -200,6 +209,8 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            pull: None,
+            log: None,
         }
     }
 

@@ -6,10 +6,10 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::{purge, tiers::OriginReport},
+    fetch::{pull::RouteReport, purge, tiers::OriginReport},
     health::json::timestamp,
     live::{Channel, Report, State},
-    serve,
+    serve::{self, access_log},
 };
 
 /// The appliance at one moment; by default, before anything was looked at.
@@ -33,8 +33,12 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// Counters of the access log, if there is one.
+    pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
+    /// The routes, longest path first.
+    pub routes: Vec<RouteReport>,
     /// Why the device of the store is not written any more, if so.
     pub store_offline: Option<weir_cache::Offline>,
 }
@@ -218,7 +222,9 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            access_log: None,
             origins: Vec::new(),
+            routes: Vec::new(),
             store_offline: None,
         }
     }

@@ -43,6 +43,9 @@ pub enum BodyError {
         /// Bytes that were announced and are not there.
         bytes_missing: u64,
     },
+    /// More of it came than was announced.
+    #[error("the body is longer than was announced")]
+    Long,
 }
 
 /// The body of a response.
@@ -56,6 +59,23 @@ enum Content {
     Stored(Stored),
     Chained(Box<dyn Chain>),
     Relayed(Relayed),
+    Watched(Box<Watched>),
+}
+
+/// What was handed on of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sent {
+    /// How many bytes.
+    pub(crate) bytes: u64,
+    /// Whether that was all.
+    pub(crate) is_whole: bool,
+}
+
+/// A body, and who wants to know what becomes of it.
+struct Watched {
+    body: Body,
+    sent: Sent,
+    ended: Option<Box<dyn FnOnce(Sent) + Send>>,
 }
 
 /// A body that goes through several others.
@@ -138,6 +158,19 @@ impl Body {
         Self(Content::Relayed(body.boxed_unsync()))
     }
 
+    /// The same, and tells `ended` once nothing more is wanted of it. Of an answer to HEAD, nothing
+    /// ever is.
+    pub(crate) fn watched(self, ended: impl FnOnce(Sent) + Send + 'static) -> Self {
+        Self(Content::Watched(Box::new(Watched {
+            sent: Sent {
+                bytes: 0,
+                is_whole: self.is_end_stream(),
+            },
+            body: self,
+            ended: Some(Box::new(ended)),
+        })))
+    }
+
     /// The next bytes, in `form`.
     pub(crate) fn poll_chunk(
         &mut self,
@@ -150,6 +183,7 @@ impl Body {
             Content::Stored(stored) => return stored.poll_chunk(context, form),
             Content::Chained(chain) => return chain.poll_chunk(context, form),
             Content::Relayed(relayed) => ready!(poll_data(relayed, context)),
+            Content::Watched(watched) => return watched.poll_chunk(context, form),
         };
         Poll::Ready(bytes.map(|bytes| {
             Ok(Chunk {
@@ -157,6 +191,33 @@ impl Body {
                 stored: None,
             })
         }))
+    }
+}
+
+impl Watched {
+    fn poll_chunk(
+        &mut self,
+        context: &mut Context<'_>,
+        form: Form,
+    ) -> Poll<Option<Result<Chunk, BodyError>>> {
+        let chunk = ready!(self.body.poll_chunk(context, form));
+        match &chunk {
+            Some(Ok(chunk)) => {
+                self.sent.bytes += chunk.bytes.len() as u64;
+                self.sent.is_whole = self.body.is_end_stream();
+            }
+            Some(Err(_)) => self.sent.is_whole = false,
+            None => self.sent.is_whole = true,
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            ended(self.sent);
+        }
     }
 }
 
@@ -260,6 +321,7 @@ impl hyper::body::Body for Body {
             Content::Stored(stored) => stored.is_over(),
             Content::Chained(chain) => chain.bytes_left() == 0,
             Content::Relayed(relayed) => relayed.is_end_stream(),
+            Content::Watched(watched) => watched.body.is_end_stream(),
         }
     }
 
@@ -271,6 +333,7 @@ impl hyper::body::Body for Body {
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
             Content::Chained(chain) => SizeHint::with_exact(chain.bytes_left()),
             Content::Relayed(relayed) => relayed.size_hint(),
+            Content::Watched(watched) => watched.body.size_hint(),
         }
     }
 }
@@ -282,6 +345,7 @@ impl Debug for Body {
             Content::Stored(stored) => write!(formatter, "Stored({:?})", stored.bytes_left),
             Content::Chained(chain) => write!(formatter, "Chained({:?})", chain.bytes_left()),
             Content::Relayed(_) => formatter.write_str("Relayed"),
+            Content::Watched(watched) => watched.body.fmt(formatter),
         }
     }
 }

@@ -16,7 +16,7 @@ use weir_cache::{Key, Store};
 
 use crate::{
     fetch::Pull,
-    live::{Document, Live, Rendition},
+    live::{Channel, Document, Live, Rendition},
     serve::{
         Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, at_hand,
         reply::{self, Freshness, Selected, Source},
@@ -146,13 +146,22 @@ impl Content {
         let mut response = self.playlist(request, playlist.as_deref());
         if let Some(document) = playlist {
             let again = PlaylistAgain {
+                on_air: self.on_air(),
                 rendition: Arc::clone(rendition),
+                body: document.body.clone(),
                 document,
-                counters: Arc::clone(&self.counters),
             };
             response.extensions_mut().insert(Repeat::new(again));
         }
         response
+    }
+
+    fn on_air(&self) -> OnAir {
+        OnAir {
+            channels: self.live.channels(),
+            live: Arc::clone(&self.live),
+            counters: Arc::clone(&self.counters),
+        }
     }
 
     async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
@@ -178,10 +187,10 @@ impl Content {
         };
         let mut response = self.hit(request, &selected);
         let again = SegmentAgain {
+            on_air: self.on_air(),
             store: self.store.clone(),
             key,
             etag: object.metadata().clone(),
-            counters: Arc::clone(&self.counters),
         };
         response.extensions_mut().insert(Repeat::new(again));
         response
@@ -211,43 +220,58 @@ impl Content {
     }
 }
 
-/// A playlist that is still the present one.
+/// The channels when something was answered, and where it is counted.
 #[derive(Debug)]
-struct PlaylistAgain {
-    rendition: Arc<Rendition>,
-    document: Arc<Document>,
+struct OnAir {
+    live: Arc<Live>,
+    channels: Arc<Vec<Arc<Channel>>>,
     counters: Arc<CounterCells>,
 }
 
-impl Again for PlaylistAgain {
-    fn again(&self) -> Option<Body> {
-        let present = self.rendition.playlist()?;
-        if !Arc::ptr_eq(&present, &self.document) {
-            return None;
-        }
-        self.counters.hits.add(1);
-        Some(Body::document(present.body.clone()))
+impl OnAir {
+    /// `body`, if the channels are still the same.
+    fn hit(&self, body: Body) -> Option<Body> {
+        let is_same = Arc::ptr_eq(&self.channels, &self.live.channels());
+        is_same.then(|| {
+            self.counters.hits.add(1);
+            body
+        })
     }
 }
 
-/// A segment that is still in the store, whole.
+/// A playlist, as long as it is the present one.
+#[derive(Debug)]
+struct PlaylistAgain {
+    on_air: OnAir,
+    rendition: Arc<Rendition>,
+    document: Arc<Document>,
+    body: Bytes,
+}
+
+impl Again for PlaylistAgain {
+    fn again(&self, _client: &Client) -> Option<Body> {
+        let present = self.rendition.playlist()?;
+        let is_same = Arc::ptr_eq(&present, &self.document);
+        let body = || Body::document(self.body.clone());
+        is_same.then(body).and_then(|body| self.on_air.hit(body))
+    }
+}
+
+/// A segment, as long as the same one is in the store, whole.
 #[derive(Debug)]
 struct SegmentAgain {
+    on_air: OnAir,
     store: Store,
     key: Key,
     etag: Bytes,
-    counters: Arc<CounterCells>,
 }
 
 impl Again for SegmentAgain {
-    fn again(&self) -> Option<Body> {
+    fn again(&self, _client: &Client) -> Option<Body> {
         let object = at_hand(self.store.find(&self.key))??;
-        let bytes = object.bytes()?;
-        if *object.metadata() != self.etag {
-            return None;
-        }
-        self.counters.hits.add(1);
-        Some(Body::stored(&object, 0..bytes, Some(bytes)))
+        let bytes = object.bytes().filter(|_| *object.metadata() == self.etag)?;
+        let body = Body::stored(&object, 0..bytes, Some(bytes));
+        self.on_air.hit(body)
     }
 }
 
@@ -255,12 +279,12 @@ impl Handler for Content {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
         let is_options = request.method() == Method::OPTIONS;
         let is_preflight = is_options && stamp::is_preflight(request.headers());
-        let mut response = match route(request.uri().path()) {
-            Route::Other => self.pulled(request, client).await,
-            route => {
-                let (request, _upload) = request.into_parts();
-                self.own(&request, &route).await
-            }
+        let route = route(request.uri().path());
+        let mut response = if route == Route::Other {
+            self.pulled(request, client).await
+        } else {
+            let (request, _upload) = request.into_parts();
+            self.own(&request, &route).await
         };
         let headers = response.headers_mut();
         // An origin that has rules of its own for other pages keeps them.

@@ -1,7 +1,7 @@
 //! Where the body of a request of HTTP/1 ends.
 //!
-//! hyper reads bodies; this only walks along, so that hyper never sees a byte of what follows, and
-//! nobody takes the end of one request for the beginning of another.
+//! It is found byte by byte, whatever pieces the body comes in, and nothing behind it is taken: that
+//! is the next request.
 //!
 //! Source: RFC 9112 §6 (message body), §7.1 (chunked). Pure.
 //! Refuses: spaces around a chunk size, sizes of more than 16 digits, bare line feeds.
@@ -25,10 +25,19 @@ enum Left {
 /// Where in a chunked body the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    Size { digits: u8, bytes: u64 },
-    Extension { bytes: u64 },
-    SizeEnd { bytes: u64 },
-    Data { left: u64 },
+    Size {
+        digits: u8,
+        bytes: u64,
+    },
+    Extension {
+        bytes: u64,
+    },
+    SizeEnd {
+        bytes: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataReturn,
     DataEnd,
     /// At the start of a line behind the last chunk.
@@ -40,7 +49,8 @@ enum Place {
 }
 
 /// The body is not framed as it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the chunks of the body are malformed")]
 pub(crate) struct Malformed;
 
 impl Framing {
@@ -75,36 +85,59 @@ impl Framing {
         )
     }
 
-    /// Says how many of `bytes`, which follow those before, are of this body.
+    /// Content still to come, if that was announced.
+    pub(crate) const fn bytes_left(self) -> Option<u64> {
+        match self.0 {
+            Left::Bytes(bytes) => Some(bytes),
+            Left::Chunks {
+                place: Place::Over, ..
+            } => Some(0),
+            Left::Chunks { .. } => None,
+        }
+    }
+
+    /// Says what `bytes`, which follow those before, begin with. Nothing of them is left unsaid but
+    /// what stands behind the content, and behind the body.
     ///
     /// # Errors
     /// [`Malformed`]
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Piece, Malformed> {
         match &mut self.0 {
-            Left::Bytes(left) => {
-                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-                *left -= count as u64;
-                Ok(count)
-            }
+            Left::Bytes(left) => Ok(Piece {
+                frame: 0,
+                content: take_up_to(left, bytes.len()),
+            }),
             Left::Chunks { place, aside_bytes } => take_chunks(place, aside_bytes, bytes),
         }
     }
 }
 
-fn take_chunks(place: &mut Place, aside: &mut u32, bytes: &[u8]) -> Result<usize, Malformed> {
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
+/// What a body goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// So many bytes that are none of its content.
+    pub(crate) frame: usize,
+    /// So many bytes of its content, behind them.
+    pub(crate) content: usize,
+}
+
+fn take_up_to(left: &mut u64, bytes: usize) -> usize {
+    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes);
+    *left -= count as u64;
+    count
+}
+
+fn take_chunks(place: &mut Place, aside: &mut u32, bytes: &[u8]) -> Result<Piece, Malformed> {
+    let mut frame = 0;
+    while let Some(byte) = bytes.get(frame) {
         match place {
             Place::Over => break,
             Place::Data { left } => {
-                let here = bytes.len() - at;
-                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(here);
-                *left -= count as u64;
-                at += count;
+                let content = take_up_to(left, bytes.len() - frame);
                 if *left == 0 {
                     *place = Place::DataReturn;
                 }
-                continue;
+                return Ok(Piece { frame, content });
             }
             Place::Extension { .. } | Place::Trailer => {
                 *aside += 1;
@@ -121,9 +154,9 @@ fn take_chunks(place: &mut Place, aside: &mut u32, bytes: &[u8]) -> Result<usize
             | Place::LastEnd => {}
         }
         *place = place.after(*byte)?;
-        at += 1;
+        frame += 1;
     }
-    Ok(at)
+    Ok(Piece { frame, content: 0 })
 }
 
 impl Place {
@@ -166,41 +199,63 @@ mod tests {
 
     use super::*;
 
-    /// How much of `bytes` is the body, fed in pieces of `step`.
-    fn taken(mut framing: Framing, bytes: &[u8], step: usize) -> Result<(usize, bool), Malformed> {
-        let mut all = 0;
-        for piece in bytes.chunks(step) {
-            let count = framing.take(piece)?;
-            all += count;
-            if count < piece.len() {
+    /// How much of `bytes` is the body, fed in pieces of `step`, and its content.
+    fn taken(
+        mut framing: Framing,
+        bytes: &[u8],
+        step: usize,
+    ) -> Result<(usize, String, bool), Malformed> {
+        let (mut all, mut content) = (0, Vec::new());
+        for mut fed in bytes.chunks(step) {
+            while !fed.is_empty() {
+                let piece = framing.take(fed)?;
+                let (taken, rest) = fed.split_at(piece.frame + piece.content);
+                content.extend_from_slice(&taken[piece.frame..]);
+                all += taken.len();
+                fed = rest;
+                if framing.is_over() {
+                    break;
+                }
+            }
+            if framing.is_over() {
                 break;
             }
         }
-        Ok((all, framing.is_over()))
+        let content = String::from_utf8_lossy(&content).into_owned();
+        Ok((all, content, framing.is_over()))
     }
 
     #[test]
     fn a_body_of_a_length_ends_there() {
         for step in [1, 2, 100] {
             let framing = Framing::of_length(4);
-            assert_eq!(taken(framing, b"bodyGET /", step), Ok((4, true)));
-            assert_eq!(taken(framing, b"bod", step), Ok((3, false)));
+            let whole = taken(framing, b"bodyGET /", step);
+            assert_eq!(whole, Ok((4, "body".to_owned(), true)));
+            let begun = taken(framing, b"bod", step);
+            assert_eq!(begun, Ok((3, "bod".to_owned(), false)));
         }
         assert!(Framing::NONE.is_over());
     }
 
     #[test]
     fn chunks_end_behind_the_last_one_and_its_trailer_fields() {
-        for body in [
-            "0\r\n\r\n",
-            "4\r\nbody\r\n0\r\n\r\n",
-            "00004;name=\"value\"\r\nbody\r\n000;x\r\nField: value\r\nOther: \r\n\r\n",
-            "a\r\n0123456789\r\nA\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
+        for (body, content) in [
+            ("0\r\n\r\n", ""),
+            ("4\r\nbody\r\n0\r\n\r\n", "body"),
+            (
+                "00004;name=\"value\"\r\nbody\r\n000;x\r\nField: value\r\nOther: \r\n\r\n",
+                "body",
+            ),
+            (
+                "a\r\n0123456789\r\nA\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
+                "0123456789\r\n\r\n\r\n\r\n\r\n",
+            ),
         ] {
             for step in [1, 2, 3, 100] {
                 let all = [body, "GET / HTTP/1.1\r\n"].concat();
                 let taken = taken(Framing::chunked(), all.as_bytes(), step);
-                assert_eq!(taken, Ok((body.len(), true)), "{body:?} by {step}");
+                let expected = (body.len(), content.to_owned(), true);
+                assert_eq!(taken, Ok(expected), "{body:?} by {step}");
             }
         }
     }
@@ -243,7 +298,7 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..200),
             step in 1..50_usize,
         ) {
-            if let Ok((all, _)) = taken(Framing::chunked(), &bytes, step) {
+            if let Ok((all, ..)) = taken(Framing::chunked(), &bytes, step) {
                 prop_assert!(all <= bytes.len());
             }
         }

@@ -1,8 +1,9 @@
 //! What stands before the answers of the data listener: who may ask, and orders that are none for
 //! content.
 //!
-//! A [`Front`] takes the token out of a URL and lets nobody through who needs one and has none; it
-//! hands orders to purge to the [`Purger`]; everything else goes on to the handler behind it.
+//! A [`Front`] takes the token out of a URL, begins the line of the access log, lets nobody through
+//! who needs a token and has none, and hands orders to purge to the [`Purger`]. Everything else
+//! goes on to the handler behind it.
 
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use weir_hal::Clock;
 use crate::{
     fetch::purge::Purger,
     serve::{
-        Body, Client, CounterCells, Handler, Repeat, Upload, reply,
+        Again, Body, Client, CounterCells, Handler, Repeat, Upload,
+        access_log::AccessLog,
+        reply,
         signed_url::{Denied, Gate, separate},
         stamp,
     },
@@ -26,6 +29,7 @@ pub struct Front<H> {
     gate: Arc<ArcSwap<Gate>>,
     purger: Arc<Purger>,
     clock: Arc<dyn Clock>,
+    log: Option<Arc<AccessLog>>,
 }
 
 impl<H: Handler> Front<H> {
@@ -41,51 +45,85 @@ impl<H: Handler> Front<H> {
             gate,
             purger,
             clock,
+            log: None,
         }
     }
 
-    /// Takes the token out of the URL of `request`. Tells whether there was one.
-    ///
-    /// # Errors
-    /// [`Denied`] if it does not open what is asked for.
-    fn admit<B>(&self, request: &mut Request<B>, client: &Client) -> Result<bool, Denied> {
-        let (uri, token) = separate(request.uri()).map_err(|_no_uri| Denied::Malformed)?;
-        if token.is_some() {
-            *request.uri_mut() = uri;
+    /// Logs every request, as `log` has it.
+    #[must_use]
+    pub fn logging(self, log: Option<Arc<AccessLog>>) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Answers a request without its token.
+    async fn pass(
+        &self,
+        request: Request<Upload>,
+        token: Option<&str>,
+        client: &Client,
+    ) -> Response<Body> {
+        if Purger::is_order(request.method()) {
+            let (head, _upload) = request.into_parts();
+            return self.purger.answer_method(&head, client).await;
         }
-        let gate = self.gate.load();
-        let address = client.address.ip();
-        gate.check(
-            request.uri().path(),
-            token.as_deref(),
-            address,
-            self.clock.wall(),
-        )?;
-        Ok(token.is_some())
+        let (path, address) = (request.uri().path(), client.address.ip());
+        let gate = self.gate.load_full();
+        if let Err(denied) = gate.check(path, token, address, self.clock.wall()) {
+            return self.deny(denied);
+        }
+        let mut response = self.behind.answer(request, client).await;
+        if token.is_some() {
+            // It may be for one client, and ends at its time.
+            response.extensions_mut().remove::<Repeat>();
+        }
+        Repeat::wrap(&mut response, |behind| AdmittedAgain {
+            gates: Arc::clone(&self.gate),
+            gate,
+            behind,
+        });
+        response
+    }
+
+    fn deny(&self, denied: Denied) -> Response<Body> {
+        self.counters().requests_denied.add(1);
+        let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
+        stamp::open_to_all_origins(response.headers_mut());
+        response
+    }
+}
+
+/// An answer to a request without a token, which the gate let through.
+#[derive(Debug)]
+struct AdmittedAgain {
+    gates: Arc<ArcSwap<Gate>>,
+    gate: Arc<Gate>,
+    behind: Repeat,
+}
+
+impl Again for AdmittedAgain {
+    fn again(&self, client: &Client) -> Option<Body> {
+        if !Arc::ptr_eq(&self.gates.load(), &self.gate) {
+            return None;
+        }
+        self.behind.again(client)
     }
 }
 
 impl<H: Handler> Handler for Front<H> {
     async fn answer(&self, mut request: Request<Upload>, client: &Client) -> Response<Body> {
-        if Purger::is_order(request.method()) {
-            let (head, _upload) = request.into_parts();
-            return self.purger.answer_method(&head, client).await;
+        let separated = separate(request.uri());
+        if let Ok((uri, Some(_))) = &separated {
+            *request.uri_mut() = uri.clone();
         }
-        let has_token = match self.admit(&mut request, client) {
-            Ok(has_token) => has_token,
-            Err(denied) => {
-                self.counters().requests_denied.add(1);
-                let mut response = reply::text(StatusCode::FORBIDDEN, &denied.to_string());
-                stamp::open_to_all_origins(response.headers_mut());
-                return response;
-            }
+        let told = self.log.as_ref().map(|log| log.begin(&request, client));
+        let response = match separated {
+            Ok((_, token)) => self.pass(request, token.as_deref(), client).await,
+            Err(_no_uri) => self.deny(Denied::Malformed),
         };
-        let mut response = self.behind.answer(request, client).await;
-        if has_token {
-            // A token may be for one client, and ends at its time.
-            response.extensions_mut().remove::<Repeat>();
+        match told {
+            Some(told) => told.answered(response),
+            None => response,
         }
-        response
     }
 
     fn counters(&self) -> &Arc<CounterCells> {

@@ -10,8 +10,10 @@
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
 //! Refuses: any answer that would look complete when it is not.
 
+pub mod access_log;
 mod body;
 mod client;
+mod cmcd;
 mod content;
 mod counters;
 mod entrance;
@@ -20,6 +22,7 @@ mod front;
 mod guard;
 mod head;
 mod interim;
+mod link;
 mod multipart;
 mod outbox;
 pub(crate) mod precondition;
@@ -28,6 +31,7 @@ pub(crate) mod range;
 mod readiness;
 mod repeat;
 pub(crate) mod reply;
+mod response;
 mod route;
 mod server;
 pub mod signed_url;
@@ -43,13 +47,14 @@ mod wire;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
+pub use cmcd::Cmcd;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
 pub use front::Front;
 pub use interim::Interim;
-pub(crate) use repeat::{Again, Repeat, at_hand};
 pub use readiness::{NotReady, Readiness};
+pub(crate) use repeat::{Again, Repeat, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
 pub use thread::serve_on_thread;

@@ -1,58 +1,77 @@
-//! Answers that are given again: within the second in which they were made, to requests that differ
-//! in nothing an answer can depend on.
+//! Answers that are given again: within the second in which they were made, to requests whose heads
+//! are the same, byte for byte.
 //!
-//! At the live edge thousands of players ask for the same segment within seconds. The first of them
-//! in each second is answered the long way; what came out is kept in its final bytes, and the
-//! others get it for the price of a look-up. Nothing in an answer is finer than a second: not Date,
-//! not Age, not what is left of a lifetime.
+//! At the live edge thousands of players ask for the same segment within seconds, with the same
+//! fields. The first of them in each second is answered the long way; the head of its answer is
+//! kept in its final bytes, and the others get it for the price of a look-up. Nothing in a head is
+//! finer than a second: not Date, not Age, not what is left of a lifetime.
 //!
-//! Only a handler knows whether an answer may be given again, and says so by a [`Repeat`] in its
-//! extensions. It is asked each time whether that still holds, and for the body.
+//! Since all of a request is compared, nobody here need know which fields an answer depends on.
+//! What else it depends on (the object, bans, routes, who may ask) only those who made it know:
+//! each says so by a [`Repeat`] in the extensions of the response, or by taking away that of
+//! another. They are asked each time whether the answer still holds, count it like any other, and
+//! give the body.
 //!
 //! # Limits
-//! [`ANSWERS_MAX`] answers a serving thread, whose heads have at most [`HEAD_BYTES_MAX`]; those
-//! beyond go the long way. All of them are forgotten with the next answer in another second.
+//! [`ANSWERS_MAX`] answers of a second for each thread that serves, to requests of at most
+//! [`REQUEST_BYTES_MAX`], with heads of at most [`HEAD_BYTES_MAX`]; those beyond go the long way.
 
 use std::{
     collections::HashMap,
     fmt::Debug,
-    io::Write as _,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use hyper::{
-    HeaderMap, Response, StatusCode,
-    body::Body as _,
-    header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, VARY},
-};
+use hyper::{Response, StatusCode, body::Body as _, header::HeaderValue};
 use weir_cache::rules::http_date;
 use weir_hal::Wall;
 
-use crate::serve::{Body, head::Plain};
+use crate::serve::{
+    Body, Client,
+    response::{Ending, Written},
+};
 
-/// Answers that one thread keeps: 250 KiB with their keys, of what is asked for in one second.
-const ANSWERS_MAX: usize = 256;
+/// Answers that one thread keeps of one second: 1 MiB as players ask, 4 MiB at most.
+const ANSWERS_MAX: usize = 1_024;
+
+/// Bytes a request may have whose answer is kept; a player sends a few hundred.
+const REQUEST_BYTES_MAX: usize = 2_048;
 
 /// Bytes the head of an answer may have that is kept; ours have 600.
 const HEAD_BYTES_MAX: usize = 2_048;
 
-/// Says whether an answer may be given once more.
+/// Knows whether an answer may be given once more.
 pub(crate) trait Again: Debug + Send + Sync {
-    /// The body, if the answer would still be the same; whoever counts answers counts one more.
-    fn again(&self) -> Option<Body>;
+    /// The body for `client`, if the answer to the same request would still be the same, but for
+    /// what changes with time; counts it then as any other answer.
+    fn again(&self, client: &Client) -> Option<Body>;
 }
 
-/// The extension of a response that may be given again within the second, by whatever fields it is
-/// asked for that [`Plain`] leaves out, unless its Vary names one of them.
+/// The extension of a response that may be given again within the second, to the same request.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeat(Arc<dyn Again>);
 
 impl Repeat {
     pub(crate) fn new(again: impl Again + 'static) -> Self {
         Self(Arc::new(again))
+    }
+
+    /// As [`Again::again`].
+    pub(crate) fn again(&self, client: &Client) -> Option<Body> {
+        self.0.again(client)
+    }
+
+    /// Replaces the extension of `response`, if it has one, by what `wrap` makes of it.
+    pub(crate) fn wrap<B, A: Again + 'static>(
+        response: &mut Response<B>,
+        wrap: impl FnOnce(Self) -> A,
+    ) {
+        if let Some(repeat) = response.extensions_mut().remove::<Self>() {
+            response.extensions_mut().insert(Self::new(wrap(repeat)));
+        }
     }
 }
 
@@ -64,131 +83,72 @@ pub(crate) fn at_hand<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// By what an answer is found: all of a request that an answer can depend on.
-pub(crate) type Name = Box<[u8]>;
-
-/// The answers of one second.
-#[derive(Debug, Default)]
-pub(crate) struct Repeats {
-    second: u64,
-    answers: HashMap<Name, Answer>,
-    /// Room for a name.
-    name: Vec<u8>,
-}
-
-/// An answer in its final form.
+/// An answer that may be given again.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Status line and fields.
-    pub(crate) head: Bytes,
+    /// Its head.
+    pub(crate) written: Written,
     repeat: Repeat,
 }
 
 impl Answer {
+    /// What may be given again of `response`, whose head was written; `None` if nothing may.
+    pub(crate) fn of(response: &Response<Body>, written: &Written) -> Option<Self> {
+        let repeat = response.extensions().get::<Repeat>()?.clone();
+        let is_fit = response.status() == StatusCode::OK
+            && matches!(written.ending, Ending::After(_))
+            && !written.is_last_of_connection
+            && written.head.len() <= HEAD_BYTES_MAX;
+        let written = written.clone();
+        is_fit.then_some(Self { written, repeat })
+    }
+
     /// The body, if the answer still holds.
-    pub(crate) fn again(&self) -> Option<Body> {
-        self.repeat.0.again()
+    pub(crate) fn again(&self, client: &Client) -> Option<Body> {
+        let body = self.repeat.again(client)?;
+        let bytes = body.size_hint().exact().map(Ending::After);
+        debug_assert_eq!(bytes, Some(self.written.ending), "{:?}", self.repeat);
+        Some(body)
     }
 }
 
-impl Repeats {
-    /// The answer to a request that was made in this second.
-    pub(crate) fn find(&mut self, plain: &Plain<'_>, now: Wall) -> Option<Answer> {
-        if self.second != second(now) {
-            return None;
-        }
-        self.write_name(plain);
-        self.answers.get(self.name.as_slice()).cloned()
-    }
+/// What is the same for a second.
+#[derive(Debug, Default)]
+pub(crate) struct Second {
+    number: u64,
+    date: Option<HeaderValue>,
+    /// By the heads of their requests.
+    answers: HashMap<Bytes, Answer>,
+}
 
-    /// The name of the answer to a request, for [`Self::keep`].
-    pub(crate) fn name(&mut self, plain: &Plain<'_>) -> Name {
-        self.write_name(plain);
-        self.name.as_slice().into()
-    }
-
-    fn write_name(&mut self, plain: &Plain<'_>) {
-        self.name.clear();
-        for part in [
-            plain.target.as_bytes(),
-            plain.host,
-            plain.accept_encoding,
-            plain.origin,
-        ] {
-            self.name.extend_from_slice(part);
-            // No part of a request holds a line feed.
-            self.name.push(b'\n');
-        }
-    }
-
-    /// Keeps `response` for the rest of this second, if it may be given again.
-    pub(crate) fn keep(&mut self, name: Name, response: &Response<Body>, now: Wall) {
-        if self.second != second(now) {
-            self.second = second(now);
+impl Second {
+    /// Goes on to the second of `now`.
+    pub(crate) fn at(&mut self, now: Wall) -> &mut Self {
+        let number = now.as_nanos() / 1_000_000_000;
+        if self.number != number || self.date.is_none() {
+            self.number = number;
+            self.date = Some(http_date(now));
             self.answers.clear();
         }
-        if self.answers.len() >= ANSWERS_MAX {
-            return;
-        }
-        if let Some(answer) = answer(response, now) {
-            self.answers.insert(name, answer);
-        }
+        self
     }
-}
 
-fn second(now: Wall) -> u64 {
-    now.as_nanos() / 1_000_000_000
-}
-
-fn answer(response: &Response<Body>, now: Wall) -> Option<Answer> {
-    let repeat = response.extensions().get::<Repeat>()?.clone();
-    let headers = response.headers();
-    let bytes = response.body().size_hint().exact()?;
-    let is_fit = response.status() == StatusCode::OK
-        && !headers.contains_key(CONNECTION)
-        && !headers.contains_key(TRANSFER_ENCODING)
-        && varies_by_its_name_alone(headers);
-    if !is_fit {
-        return None;
+    /// The Date of what is answered now (RFC 9110 §6.6.1).
+    pub(crate) fn date(&self) -> &[u8] {
+        self.date.as_ref().map_or(&[], HeaderValue::as_bytes)
     }
-    let head = head(response.status(), headers, bytes, Some(now));
-    (head.len() <= HEAD_BYTES_MAX).then_some(Answer { head, repeat })
-}
 
-/// Whether all fields that an answer varies by are in its [`Name`].
-fn varies_by_its_name_alone(headers: &HeaderMap) -> bool {
-    headers.get_all(VARY).iter().all(|value| {
-        value.as_bytes().split(|byte| *byte == b',').all(|name| {
-            let name = name.trim_ascii();
-            name.eq_ignore_ascii_case(b"accept-encoding") || name.eq_ignore_ascii_case(b"origin")
-        })
-    })
-}
+    /// What was answered to a request with this head.
+    pub(crate) fn find(&self, request: &[u8]) -> Option<Answer> {
+        self.answers.get(request).cloned()
+    }
 
-/// The head of an answer as it goes over the wire (RFC 9112 §4, §5). Whoever has no clock sends no
-/// Date (RFC 9110 §6.6.1).
-pub(crate) fn head(status: StatusCode, headers: &HeaderMap, bytes: u64, now: Option<Wall>) -> Bytes {
-    let mut head = Vec::with_capacity(1_024);
-    let reason = status.canonical_reason().unwrap_or("Unknown");
-    put(&mut head, &[b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", reason.as_bytes()]);
-    for (name, value) in headers {
-        if name != CONTENT_LENGTH {
-            put(&mut head, &[name.as_str().as_bytes(), b": ", value.as_bytes()]);
+    /// Keeps the answer to a request with this head.
+    pub(crate) fn keep(&mut self, request: Bytes, answer: Answer) {
+        if self.answers.len() < ANSWERS_MAX && request.len() <= REQUEST_BYTES_MAX {
+            self.answers.insert(request, answer);
         }
     }
-    write!(head, "content-length: {bytes}\r\n").expect("a Vec takes every write");
-    if let Some(now) = now.filter(|_| !headers.contains_key(DATE)) {
-        put(&mut head, &[b"date: ", http_date(now).as_bytes()]);
-    }
-    head.extend_from_slice(b"\r\n");
-    head.into()
-}
-
-fn put(head: &mut Vec<u8>, parts: &[&[u8]]) {
-    for part in parts {
-        head.extend_from_slice(part);
-    }
-    head.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -202,23 +162,9 @@ mod tests {
     struct Always;
 
     impl Again for Always {
-        fn again(&self) -> Option<Body> {
+        fn again(&self, _client: &Client) -> Option<Body> {
             Some(Body::document(Bytes::from_static(b"again")))
         }
-    }
-
-    fn plain(target: &str) -> Plain<'_> {
-        Plain {
-            target,
-            host: b"h",
-            accept_encoding: b"",
-            origin: b"",
-        }
-    }
-
-    fn keep(repeats: &mut Repeats, target: &str, response: &Response<Body>, now: Wall) {
-        let name = repeats.name(&plain(target));
-        repeats.keep(name, response, now);
     }
 
     fn response() -> Response<Body> {
@@ -227,56 +173,55 @@ mod tests {
         response
     }
 
-    fn later(seconds: u64) -> Wall {
-        Wall::from_nanos(NOW.as_nanos() + seconds * 1_000_000_000)
-    }
-
-    #[test]
-    fn an_answer_is_given_again_within_its_second_only() {
-        let mut repeats = Repeats::default();
-        keep(&mut repeats, "/a", &response(), NOW);
-        let answer = repeats.find(&plain("/a"), NOW).expect("it was kept");
-        assert_eq!(
-            String::from_utf8_lossy(&answer.head),
-            "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n\
-             cache-control: no-store\r\ncontent-length: 5\r\n\
-             date: Sun, 09 Sep 2001 01:46:40 GMT\r\n\r\n"
-        );
-        assert!(answer.again().is_some());
-        assert!(repeats.find(&plain("/b"), NOW).is_none());
-        assert!(repeats.find(&plain("/a"), later(1)).is_none());
-        keep(&mut repeats, "/b", &response(), later(1));
-        assert_eq!(repeats.answers.len(), 1, "the others are forgotten");
-    }
-
-    #[test]
-    fn what_may_not_be_given_again_is_not_kept() {
-        let plain = reply::text(StatusCode::OK, "once");
-        let mut varying = response();
-        varying.headers_mut().insert(VARY, "Cookie".parse().unwrap());
-        let mut absent = response();
-        *absent.status_mut() = StatusCode::NOT_FOUND;
-        let mut closing = response();
-        closing.headers_mut().insert(CONNECTION, "close".parse().unwrap());
-        for response in [plain, varying, absent, closing] {
-            let mut repeats = Repeats::default();
-            keep(&mut repeats, "/a", &response, NOW);
-            assert!(repeats.answers.is_empty(), "{response:?}");
+    fn written(head: &'static [u8], bytes: u64) -> Written {
+        Written {
+            head: Bytes::from_static(head),
+            ending: Ending::After(bytes),
+            is_last_of_connection: false,
         }
-        let mut encoded = response();
-        let vary = "Accept-Encoding, Origin".parse().unwrap();
-        encoded.headers_mut().insert(VARY, vary);
-        let mut repeats = Repeats::default();
-        keep(&mut repeats, "/a", &encoded, NOW);
-        assert_eq!(repeats.answers.len(), 1);
+    }
+
+    fn answer() -> Answer {
+        Answer::of(&response(), &written(b"head", 5)).expect("it may be given again")
+    }
+
+    #[test]
+    fn an_answer_is_found_within_its_second_by_the_same_request_alone() {
+        let mut second = Second::default();
+        let (one, other) = (Bytes::from_static(b"one"), Bytes::from_static(b"other"));
+        second.at(NOW).keep(one.clone(), answer());
+        assert_eq!(second.at(NOW).date(), b"Sun, 09 Sep 2001 01:46:40 GMT");
+        assert!(second.at(NOW).find(&one).is_some());
+        assert!(second.at(NOW).find(&other).is_none());
+        let last = Wall::from_nanos(NOW.as_nanos() + 999_999_999);
+        assert!(second.at(last).find(&one).is_some());
+        let later = Wall::from_nanos(NOW.as_nanos() + 1_000_000_000);
+        assert!(second.at(later).find(&one).is_none());
+        assert_eq!(second.date(), b"Sun, 09 Sep 2001 01:46:41 GMT");
+    }
+
+    #[test]
+    fn what_is_no_whole_answer_or_says_nothing_is_not_given_again() {
+        let silent = reply::text(StatusCode::OK, "once");
+        assert!(Answer::of(&silent, &written(b"head", 5)).is_none());
+        let mut part = response();
+        *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+        assert!(Answer::of(&part, &written(b"head", 5)).is_none());
+        assert!(Answer::of(&response(), &written(&[b'x'; 3_000], 5)).is_none());
+        let last = Written {
+            is_last_of_connection: true,
+            ..written(b"head", 5)
+        };
+        assert!(Answer::of(&response(), &last).is_none());
     }
 
     #[test]
     fn answers_of_one_second_are_bounded() {
-        let mut repeats = Repeats::default();
+        let mut second = Second::default();
         for number in 0..2 * ANSWERS_MAX {
-            keep(&mut repeats, &format!("/{number}"), &response(), NOW);
+            second.at(NOW).keep(number.to_string().into(), answer());
         }
-        assert_eq!(repeats.answers.len(), ANSWERS_MAX);
+        second.at(NOW).keep(vec![b'x'; 3_000].into(), answer());
+        assert_eq!(second.answers.len(), ANSWERS_MAX);
     }
 }

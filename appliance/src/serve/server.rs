@@ -1,6 +1,6 @@
-//! One listener: takes connections, speaks HTTP/1.1 on each, drains them at the end.
+//! One listener: takes connections, finds out what is spoken on each, drains them at the end.
 //!
-//! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
+//! The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
 //! ([`Limits::request_wait`], [`Limits::head_wait`]), for the client to take bytes
 //! ([`Limits::send_stall`]), for the last answers at shutdown.
@@ -10,7 +10,7 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{Request, Response, StatusCode};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -22,10 +22,15 @@ use weir_hal::{Accepted, Clock, Wall};
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Upload,
     guard::Guarded,
-    protocol::{self, Dialect},
+    head::Refusal,
+    link::Link,
+    outbox::Outbox,
+    protocol::{self, Dialect, Opened},
     reply,
     talk::{Desk, Talk},
     tls::Tls,
+    upload::Source,
+    wire::Wire,
 };
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
@@ -91,30 +96,23 @@ pub struct Server<H> {
     handler: H,
     limits: Limits,
     slots: Arc<Semaphore>,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl<H: Handler> Server<H> {
-    /// A server that answers by `handler` within `limits`.
-    pub fn new(handler: H, limits: Limits) -> Self {
+    /// A server that answers by `handler` within `limits`, and dates its answers by `clock`.
+    pub fn new(handler: H, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             handler,
             limits,
             slots: Arc::new(Semaphore::new(limits.connections_max)),
-            clock: None,
+            clock,
         }
     }
 
-    /// Has answers be given again within the second of `clock` in which they were made.
-    #[must_use]
-    pub fn repeating_by(self, clock: Arc<dyn Clock>) -> Self {
-        let clock = Some(clock);
-        Self { clock, ..self }
-    }
-
-    /// The time, if anybody has told.
-    pub(crate) fn now(&self) -> Option<Wall> {
-        self.clock.as_ref().map(|clock| clock.wall())
+    /// The time.
+    pub(crate) fn now(&self) -> Wall {
+        self.clock.wall()
     }
 
     /// What answers.
@@ -212,38 +210,44 @@ impl<H: Handler> Server<H> {
             // Nobody has asked for anything yet.
             _ = draining.changed() => return,
         };
-        let Some((io, dialect)) = opened else {
+        let Some(Opened {
+            io,
+            ahead,
+            taker,
+            dialect,
+        }) = opened
+        else {
             return;
         };
-        match dialect {
-            Dialect::Http1 | Dialect::PlainHttp => {
-                let talk = Talk {
-                    server: &self,
-                    desk: &desk,
-                    client,
-                    dialect,
-                    draining,
-                };
-                talk.run(io).await;
-            }
-            Dialect::Http2 => self.converse_http2(io, client, draining).await,
+        if dialect == Dialect::Http2 {
+            let wire = Wire::new(io, ahead, Outbox::new(taker));
+            return self.converse_http2(wire, client, draining).await;
+        }
+        let link = Link::new(io, &ahead, taker);
+        let talk = Talk {
+            server: &self,
+            desk: &desk,
+            client,
+            draining,
+        };
+        if dialect == Dialect::PlainHttp {
+            talk.turn_away(link, Refusal::PLAIN_HTTP).await;
+        } else {
+            talk.run(link).await;
         }
     }
 
     /// Answers one request of any version.
     pub(crate) async fn answer(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
         client: &Client,
     ) -> Response<Body> {
-        let limits = &self.limits;
         self.handler.counters().requests.add(1);
-        if let Err(refusal) = protocol::normalize(&mut request) {
-            return self.counted(reply::text(StatusCode::BAD_REQUEST, refusal));
-        }
-        let request =
-            request.map(|body| Upload::new(body, limits.body_bytes_max, limits.body_wait));
-        self.counted(if request.headers().len() > protocol::FIELDS_MAX {
+        let refusal = protocol::normalize(&mut request).err();
+        self.counted(if let Some(refusal) = refusal {
+            reply::text(StatusCode::BAD_REQUEST, refusal)
+        } else if request.headers().len() > protocol::FIELDS_MAX {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
         } else if request.body().is_too_long() {
@@ -251,6 +255,11 @@ impl<H: Handler> Server<H> {
         } else {
             self.handler.answer(request, client).await
         })
+    }
+
+    /// The body of a request that comes from `source`.
+    pub(crate) fn upload(&self, source: Source) -> Upload {
+        Upload::new(source, self.limits.body_bytes_max, self.limits.body_wait)
     }
 
     pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {

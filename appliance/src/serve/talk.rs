@@ -3,47 +3,42 @@
 //! ```text
 //!  wait for a head ──► refuse it: a typed answer, and close
 //!        ▲         ├─► give an answer of this second again
-//!        │         └─► a session of hyper's for this one request ──► close
+//!        │         └─► have it answered ──► close, if anything is left to be heard
 //!        └───────────────────────────┘
 //! ```
 //!
-//! A connection that waits has no buffers and no hyper: only its socket and a timer.
+//! A connection that waits has no buffers: only its socket and a timer. Requests that come before
+//! their turn wait in the kernel.
 //!
 //! Source: RFC 9112 §9 (connections, pipelining), §9.5 (timeouts).
 
 use std::{
-    convert::Infallible,
+    error::Error,
     future::poll_fn,
+    io,
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
-use hyper::{
-    Request, Response, StatusCode,
-    body::{Body as _, Incoming},
-    header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode, header::CONNECTION};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
 };
 use tracing::debug;
-use weir_hal::Wall;
 
 use crate::serve::{
-    Body, Client, Handler, Server,
+    Body, Client, Handler, Server, Upload,
     framing::Framing,
-    head::{HEAD_BYTES_MAX, Plain, Refusal, examine, judge_beginning},
-    outbox::{Outbox, Sending},
-    protocol::Dialect,
-    repeat::{self, Name, Repeats},
+    head::{HEAD_BYTES_MAX, Head, Refusal, examine, judge_beginning},
+    link::Link,
+    repeat::{Answer, Second},
     reply,
-    transfer::{self, Broken},
-    wire::Wire,
+    response::{Asked, Written},
+    transfer::{Broken, Transfer},
+    upload::Source,
 };
 
 /// Bytes that are read at a time while a head is waited for.
@@ -52,20 +47,24 @@ const SCRATCH_BYTES: usize = 16 << 10;
 /// What the connections of one accept loop share.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    repeats: Mutex<Repeats>,
+    second: Mutex<Second>,
     scratch: Mutex<Box<[u8]>>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
         Self {
-            repeats: Mutex::default(),
+            second: Mutex::default(),
             scratch: Mutex::new(vec![0; SCRATCH_BYTES].into()),
         }
     }
 
-    fn repeats(&self) -> MutexGuard<'_, Repeats> {
-        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn second(&self) -> MutexGuard<'_, Second> {
+        self.second.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scratch(&self) -> MutexGuard<'_, Box<[u8]>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,13 +73,12 @@ pub(crate) struct Talk<'a, H> {
     pub(crate) server: &'a Server<H>,
     pub(crate) desk: &'a Desk,
     pub(crate) client: Client,
-    pub(crate) dialect: Dialect,
     pub(crate) draining: watch::Receiver<()>,
 }
 
-/// What the next thing on a connection is.
+/// What comes of waiting for a head.
 enum Next {
-    /// A head of so many bytes.
+    /// One of so many bytes.
     Head(usize),
     /// Something that becomes no request.
     Refused(Refusal),
@@ -88,202 +86,233 @@ enum Next {
     Over,
 }
 
-/// What is done about a head.
-enum Course {
-    Refuse(Refusal),
-    Repeat(repeat::Answer, Body),
-    Ask {
-        body: Framing,
-        /// Under which name the answer may be kept.
-        name: Option<Name>,
-    },
+/// What becomes of a connection behind an answer.
+enum Behind {
+    /// It is used for the next request.
+    Next,
+    /// It is closed.
+    Close,
+    /// The request was refused.
+    Refused(Refusal),
+}
+
+/// What an answer has to know of its request.
+struct Question {
+    /// Its head.
+    bytes: Bytes,
+    asked: Asked,
+    is_persistent: bool,
+    /// Whether the same question may have the same answer.
+    is_repeatable: bool,
 }
 
 impl<H: Handler> Talk<'_, H> {
     /// Answers request after request until the connection ends; once draining, until its answer is
     /// out.
-    pub(crate) async fn run(self, mut wire: Wire) {
+    pub(crate) async fn run(self, link: Link) {
         let mut alarm = Alarm::default();
         let mut draining = self.draining.clone();
         let mut stop = pin!(draining.changed());
         loop {
             let next = tokio::select! {
                 biased;
-                next = self.next(&mut wire, &mut alarm) => next,
+                next = self.next(&link, &mut alarm) => next,
                 _ = &mut stop => Next::Over,
             };
             let bytes = match next {
                 Next::Head(bytes) => bytes,
-                Next::Refused(refusal) => return self.refuse(wire, refusal).await,
-                Next::Over => return wire.end(),
+                Next::Refused(refusal) => return self.refuse(link, refusal).await,
+                Next::Over => return link.end(),
             };
-            wire = match self.course(&wire, bytes) {
-                Course::Refuse(refusal) => return self.refuse(wire, refusal).await,
-                Course::Repeat(answer, body) => {
-                    wire.consume(bytes);
-                    let sent = transfer::send(&mut wire, answer.head, body).await;
-                    if let Err(broken) = sent {
-                        return self.count_broken(&broken);
-                    }
-                    wire
-                }
-                Course::Ask { body, name } => {
-                    wire.begin(bytes, body);
-                    // Boxed, so that a connection that waits does not keep room for it.
-                    let session = Box::pin(self.session(wire, name));
-                    let Some(wire) = session.await else {
-                        return;
-                    };
-                    wire
-                }
+            let turn = match self.again(&link, bytes) {
+                Some(transfer) => self.send(&link, transfer).await.map(|()| Behind::Next),
+                // Boxed, so that a connection that waits does not keep room for it.
+                None => Box::pin(self.turn(&link, bytes)).await,
             };
+            match turn {
+                Ok(Behind::Next) => {}
+                Ok(Behind::Close) => return link.close().await,
+                Ok(Behind::Refused(refusal)) => return self.refuse(link, refusal).await,
+                Err(broken) => return self.count(&broken),
+            }
+        }
+    }
+
+    /// Answers the first request by `refusal`, whatever it is.
+    pub(crate) async fn turn_away(self, link: Link, refusal: Refusal) {
+        match self.next(&link, &mut Alarm::default()).await {
+            Next::Head(_) | Next::Refused(_) => self.refuse(link, refusal).await,
+            Next::Over => link.end(),
         }
     }
 
     /// Waits for a whole head, for as long as a client may take for one.
-    async fn next(&self, wire: &mut Wire, alarm: &mut Alarm) -> Next {
+    async fn next(&self, link: &Link, alarm: &mut Alarm) -> Next {
         let limits = self.server.limits();
         let mut began_at = None;
         let mut deadline = None;
         poll_fn(|context| {
+            let mut end = link.lock();
             loop {
-                if let Some(bytes) = wire.head_bytes().filter(|bytes| *bytes <= HEAD_BYTES_MAX) {
+                if let Some(bytes) = end.head().filter(|bytes| *bytes <= HEAD_BYTES_MAX) {
                     return Poll::Ready(Next::Head(bytes));
                 }
-                if let Err(refusal) = judge_beginning(wire.inbox()) {
+                if let Err(refusal) = judge_beginning(end.inbox()) {
                     return Poll::Ready(Next::Refused(refusal));
                 }
-                let filled = {
-                    let scratch = &self.desk.scratch;
-                    let mut scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
-                    wire.poll_fill(context, &mut scratch)
-                };
-                match filled {
-                    Poll::Ready(Ok(1..)) => continue,
+                match end.poll_fill(context, &mut self.desk.scratch()) {
+                    Poll::Ready(Ok(1..)) => {}
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Over),
-                    Poll::Pending => {}
+                    Poll::Pending => break,
                 }
-                // The time for a head runs from its first byte on.
-                if !wire.inbox().is_empty() && began_at.is_none() {
-                    began_at = Some(Instant::now());
-                    deadline = None;
-                }
-                let deadline = *deadline.get_or_insert_with(|| match began_at {
-                    Some(began_at) => began_at + limits.head_wait,
-                    None => Instant::now() + limits.request_wait,
-                });
-                return alarm.poll(context, deadline).map(|()| {
-                    self.server.handler().counters().connections_timed_out.add(1);
-                    match began_at {
-                        Some(_) => Next::Refused(Refusal::TIMED_OUT),
-                        None => Next::Over,
-                    }
-                });
             }
+            // The time for a head runs from its first byte on.
+            if !end.inbox().is_empty() && began_at.is_none() {
+                began_at = Some(Instant::now());
+                deadline = None;
+            }
+            let deadline = *deadline.get_or_insert_with(|| match began_at {
+                Some(began_at) => began_at + limits.head_wait,
+                None => Instant::now() + limits.request_wait,
+            });
+            alarm.poll(context, deadline).map(|()| {
+                let counters = self.server.handler().counters();
+                counters.connections_timed_out.add(1);
+                match began_at {
+                    Some(_) => Next::Refused(Refusal::TIMED_OUT),
+                    None => Next::Over,
+                }
+            })
         })
         .await
     }
 
-    fn course(&self, wire: &Wire, bytes: usize) -> Course {
-        if self.dialect == Dialect::PlainHttp {
-            return Course::Refuse(Refusal::PLAIN_HTTP);
+    /// Takes a head to which there is an answer of this second.
+    fn again(&self, link: &Link, bytes: usize) -> Option<Transfer> {
+        let mut end = link.lock();
+        let request = end.inbox().get(..bytes)?;
+        let answer = self.desk.second().at(self.server.now()).find(request)?;
+        if self.is_draining() {
+            return None;
         }
-        match examine(wire.inbox().get(..bytes).unwrap_or_default()) {
-            Err(refusal) => Course::Refuse(refusal),
-            Ok(head) => {
-                let plain = head.plain.as_ref().zip(self.server.now());
-                let plain = plain.filter(|_| !self.is_draining());
-                if let Some((answer, body)) = plain.and_then(|(plain, now)| self.again(plain, now)) {
-                    return Course::Repeat(answer, body);
-                }
-                Course::Ask {
-                    body: head.framing,
-                    name: plain.map(|(plain, _)| self.desk.repeats().name(plain)),
-                }
-            }
-        }
-    }
-
-    /// Gives an answer of this second again.
-    fn again(&self, plain: &Plain<'_>, now: Wall) -> Option<(repeat::Answer, Body)> {
-        let answer = self.desk.repeats().find(plain, now)?;
-        let body = answer.again()?;
+        let body = answer.again(&self.client)?;
+        end.consume(bytes);
         let counters = self.server.handler().counters();
         counters.requests.add(1);
         counters.responses_2xx.add(1);
-        Some((answer, body))
+        Some(Transfer::new(answer.written, body))
     }
 
-    /// Has hyper read one request and write the answer. Returns the connection if another request
-    /// may follow.
-    async fn session(&self, wire: Wire, name: Option<Name>) -> Option<Wire> {
-        let (outbox, interim) = (wire.outbox().clone(), wire.interim().clone());
+    /// Takes a head and has it answered.
+    async fn turn(&self, link: &Link, bytes: usize) -> Result<Behind, Broken> {
+        let (question, request) = match self.take(link, bytes) {
+            Ok(taken) => taken,
+            Err(refusal) => return Ok(Behind::Refused(refusal)),
+        };
+        let response = self.ask(link, request).await?;
+        let is_persistent = question.is_persistent
+            && link.is_heard_out()
+            && !response.headers().contains_key(CONNECTION)
+            && !self.is_draining();
+        let transfer = self.transfer(&question, response, is_persistent);
+        let is_last = transfer.is_last();
+        self.send(link, transfer).await?;
+        Ok(if is_last { Behind::Close } else { Behind::Next })
+    }
+
+    fn take(&self, link: &Link, bytes: usize) -> Result<(Question, Request<Upload>), Refusal> {
+        let mut end = link.lock();
+        let bytes = Bytes::copy_from_slice(end.inbox().get(..bytes).unwrap_or_default());
+        let Head {
+            request,
+            framing,
+            is_go_on_due,
+            is_persistent,
+        } = examine(&bytes)?;
+        end.consume(bytes.len());
+        end.begin(framing, is_go_on_due);
+        drop(end);
+        let is_get = request.method() == Method::GET;
+        let question = Question {
+            asked: Asked::by(&request),
+            is_persistent,
+            is_repeatable: is_get && framing == Framing::NONE && !is_go_on_due,
+            bytes,
+        };
+        let upload = if framing.is_over() {
+            Upload::empty()
+        } else {
+            self.server.upload(Source::Link(link.clone()))
+        };
+        Ok((question, request.map(|()| upload)))
+    }
+
+    /// Has the handler answer, and passes on what it tells before.
+    async fn ask(&self, link: &Link, request: Request<Upload>) -> io::Result<Response<Body>> {
         let client = Client {
-            interim: Some(interim),
+            interim: Some(link.lock().interim().clone()),
             ..self.client.clone()
         };
-        let name = Mutex::new(name);
-        let service = service_fn(|request| {
-            let name = name.lock().unwrap_or_else(PoisonError::into_inner).take();
-            self.respond(request, &client, &outbox, name)
-        });
-        let mut connection = http1::Builder::new()
-            // A client may say that it has nothing more to ask and still wait for the answer.
-            .half_close(true)
-            .max_header_size(HEAD_BYTES_MAX)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(wire), service);
-        let ended = Pin::new(&mut connection).await;
-        if let Err(error) = ended {
-            self.server.count_failure(&error);
-            return None;
-        }
-        let wire = connection.into_parts().io.into_inner();
-        if wire.is_ready_for_next() {
-            return Some(wire);
-        }
-        wire.close().await;
-        None
+        let mut answering = pin!(self.server.answer(request, &client));
+        let response = poll_fn(|context| match answering.as_mut().poll(context) {
+            Poll::Ready(response) => Poll::Ready(Ok(response)),
+            Poll::Pending => {
+                let mut end = link.lock();
+                end.interim().watch(context);
+                match end.poll_interim(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+                }
+            }
+        })
+        .await?;
+        poll_fn(|context| link.lock().poll_interim(context)).await?;
+        Ok(response)
     }
 
-    async fn respond(
+    /// The answer in its final form, which is kept if it may be given again.
+    fn transfer(
         &self,
-        request: Request<Incoming>,
-        client: &Client,
-        outbox: &Outbox,
-        name: Option<Name>,
-    ) -> Result<Response<Sending>, Infallible> {
-        let mut response = self.server.answer(request, client).await;
-        if let Some(interim) = &client.interim {
-            interim.written().await;
+        question: &Question,
+        response: Response<Body>,
+        is_persistent: bool,
+    ) -> Transfer {
+        let mut second = self.desk.second();
+        let second = second.at(self.server.now());
+        let written = Written::new(&response, question.asked, is_persistent, second.date());
+        if question.is_repeatable
+            && let Some(answer) = Answer::of(&response, &written)
+        {
+            second.keep(question.bytes.clone(), answer);
         }
-        if self.is_draining() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
-        } else if let Some((name, now)) = name.zip(self.server.now()) {
-            self.desk.repeats().keep(name, &response, now);
-        }
-        Ok(response.map(|body| Sending::new(body, outbox.clone())))
+        Transfer::new(written, response.into_body())
+    }
+
+    async fn send(&self, link: &Link, mut transfer: Transfer) -> Result<(), Broken> {
+        poll_fn(|context| transfer.poll(&mut link.lock(), context)).await
     }
 
     /// Answers what is no request, and closes the connection.
-    async fn refuse(&self, mut wire: Wire, refusal: Refusal) {
+    async fn refuse(&self, link: Link, refusal: Refusal) {
         let counters = self.server.handler().counters();
         counters.requests_malformed.add(1);
-        let mut response = self.server.counted(reply::text(refusal.status, refusal.line));
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
-        let (parts, body) = response.into_parts();
-        let bytes = body.size_hint().exact().unwrap_or_default();
-        let now = self.server.now();
-        let head = repeat::head(parts.status, &parts.headers, bytes, now);
-        if transfer::send(&mut wire, head, body).await.is_ok() {
-            wire.close().await;
+        let response = self
+            .server
+            .counted(reply::text(refusal.status, refusal.line));
+        let question = Question {
+            bytes: Bytes::new(),
+            asked: Asked::default(),
+            is_persistent: false,
+            is_repeatable: false,
+        };
+        let transfer = self.transfer(&question, response, false);
+        if self.send(&link, transfer).await.is_ok() {
+            link.close().await;
         }
     }
 
-    fn count_broken(&self, broken: &Broken) {
-        debug!(?broken, "an answer broke off");
+    fn count(&self, broken: &Broken) {
+        debug!(error = broken as &dyn Error, "an answer broke off");
         if matches!(broken, Broken::Body(_)) {
             self.server.handler().counters().bodies_broken.add(1);
         }
@@ -302,7 +331,9 @@ struct Alarm(Option<Pin<Box<Sleep>>>);
 impl Alarm {
     /// Completes at `deadline`.
     fn poll(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
@@ -323,7 +354,7 @@ impl Refusal {
     };
 
     /// What a client is told that speaks plain HTTP to a listener of TLS.
-    const PLAIN_HTTP: Self = Self {
+    pub(crate) const PLAIN_HTTP: Self = Self {
         status: StatusCode::BAD_REQUEST,
         line: "this port speaks TLS: ask with https://",
     };

@@ -60,7 +60,7 @@ impl Rig {
         };
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
         let content = Content::new(&settings, Arc::clone(&live), store.clone(), readiness);
-        let server = Arc::new(Server::new(content, limits));
+        let server = Arc::new(Server::new(content, limits, Arc::new(sim::Clock::manual())));
         let network = sim::Network::new();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = network.listen(any_port).expect("a free port");

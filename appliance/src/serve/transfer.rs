@@ -1,8 +1,11 @@
-//! An answer whose head is in its final bytes, on its way to the client: without hyper, and without
-//! a copy of what lies on disk.
+//! An answer on its way to its client: a head, a body, and how the client is told where that ends.
+//!
+//! Nothing is copied of what lies on disk, the head shares packets with the first bytes of the body,
+//! and an answer that cannot be completed is left visibly short.
+//!
+//! Source: RFC 9112 §6 (message body), §7.1 (chunked), §8 (incomplete messages).
 
 use std::{
-    future::poll_fn,
     io::{self, IoSlice},
     task::{Context, Poll, ready},
 };
@@ -11,110 +14,164 @@ use bytes::{Buf as _, Bytes};
 use hyper::body::Body as _;
 use weir_cache::Chunk;
 
-use crate::serve::{Body, BodyError, body::Form, wire::Wire};
+use crate::serve::{
+    Body, BodyError,
+    body::Form,
+    link::End,
+    response::{Ending, Written},
+};
 
 /// Why an answer did not get to its client whole.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Broken {
     /// The body ended early.
-    Body(BodyError),
+    #[error("the body broke off")]
+    Body(#[from] BodyError),
     /// The connection failed.
-    Connection,
+    #[error("the connection failed")]
+    Connection(#[from] io::Error),
 }
 
-/// Sends `head` and `body`, whose length the head has told, in as few packets as they fit in.
-pub(crate) async fn send(wire: &mut Wire, head: Bytes, body: Body) -> Result<(), Broken> {
-    let mut transfer = Transfer {
-        head,
-        body,
-        chunk: None,
-        sent: 0,
-    };
-    poll_fn(|context| transfer.poll(wire, context)).await
-}
-
-struct Transfer {
-    /// What is left of it.
-    head: Bytes,
+/// An answer that is being sent.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// What goes before the chunk: what is left of the head, or the frame of a chunk.
+    lead: Bytes,
     body: Body,
+    ending: Ending,
+    is_last_of_connection: bool,
     /// The chunk that is being sent.
     chunk: Option<Chunk>,
     /// How much of it has been sent.
     sent: usize,
+    /// Whether nothing follows the chunk.
+    is_last: bool,
 }
 
 impl Transfer {
-    fn poll(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    /// Sends a head, and behind it `body`, if it tells of one.
+    pub(crate) fn new(written: Written, body: Body) -> Self {
+        let is_without = written.ending == Ending::After(0);
+        Self {
+            lead: written.head,
+            body: if is_without { Body::empty() } else { body },
+            ending: written.ending,
+            is_last_of_connection: written.is_last_of_connection,
+            chunk: None,
+            sent: 0,
+            is_last: false,
+        }
+    }
+
+    /// Whether nothing may follow on the connection.
+    pub(crate) const fn is_last(&self) -> bool {
+        self.is_last_of_connection
+    }
+
+    /// Sends what can be sent now; ready when that was all.
+    pub(crate) fn poll(
+        &mut self,
+        end: &mut End,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>> {
         loop {
-            let is_waiting = self.chunk.is_none() && !self.poll_chunk(context)?;
-            if self.head.is_empty() && self.chunk.is_none() {
+            let is_waiting = self.poll_chunk(context)?.is_pending();
+            if self.chunk.is_none() && self.lead.is_empty() {
+                let flushed = end.poll_flush(context)?;
                 return if is_waiting {
                     Poll::Pending
                 } else {
-                    wire.poll_push(context).map_err(|_failed| Broken::Connection)
+                    flushed.map(Ok)
                 };
             }
-            let written = ready!(self.poll_write(wire, context));
-            match written {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Poll::Ready(Err(Broken::Connection)),
+            if ready!(self.poll_write(end, context))? == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
         }
     }
 
-    /// Takes the next chunk, if it is there. Returns false if there will be one.
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Result<bool, Broken> {
-        if self.body.is_end_stream() {
-            return Ok(true);
-        }
-        match self.body.poll_chunk(context, Form::View) {
-            Poll::Pending => Ok(false),
-            Poll::Ready(chunk) => {
-                self.chunk = chunk.transpose().map_err(Broken::Body)?;
-                self.sent = 0;
-                Ok(true)
+    /// Takes the next chunk, unless there is one, or none will come.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, Broken> {
+        while self.chunk.is_none() && !self.is_last {
+            let chunk = if self.body.is_end_stream() {
+                None
+            } else {
+                match self.body.poll_chunk(context, Form::View) {
+                    Poll::Ready(chunk) => chunk.transpose()?,
+                    Poll::Pending => return Ok(Poll::Pending),
+                }
+            };
+            self.is_last = chunk.is_none();
+            // An empty chunk would be taken for the last one.
+            self.chunk = chunk.filter(|chunk| !chunk.bytes.is_empty());
+            if self.chunk.is_some() || self.is_last {
+                self.frame()?;
             }
         }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Accounts for the chunk that was taken, or for the end.
+    fn frame(&mut self) -> Result<(), Broken> {
+        self.sent = 0;
+        let bytes = self.chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
+        match &mut self.ending {
+            Ending::WithConnection => {}
+            Ending::After(left) => match left.checked_sub(bytes as u64) {
+                Some(0) => {
+                    *left = 0;
+                    self.is_last = true;
+                }
+                Some(bytes_missing) if self.is_last => {
+                    return Err(BodyError::Short { bytes_missing }.into());
+                }
+                Some(rest) => *left = rest,
+                None => return Err(BodyError::Long.into()),
+            },
+            Ending::InChunks => {
+                let end = if self.is_last { "\r\n" } else { "" };
+                let frame = format!("{bytes:x}\r\n{end}");
+                self.lead = [&self.lead, frame.as_bytes()].concat().into();
+            }
+        }
+        Ok(())
     }
 
     /// Writes as much as goes of what is there.
-    fn poll_write(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, end: &mut End, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(chunk) = &self.chunk else {
-            let count = ready!(wire.poll_put(context, &[IoSlice::new(&self.head)]))?;
-            self.head.advance(count);
-            return Poll::Ready(Ok(count));
+            let count = ready!(end.poll_put(context, &[IoSlice::new(&self.lead)]))?;
+            return Poll::Ready(Ok(self.note(count)));
         };
-        if let Some(stored) = wire.outbox().from_file(chunk) {
-            if !self.head.is_empty() {
-                let count = ready!(wire.poll_put_more(context, &[IoSlice::new(&self.head)]))?;
-                self.head.advance(count);
-                return Poll::Ready(Ok(count));
-            }
-            let (file, offset) = (&*stored.file, stored.offset + self.sent as u64);
-            let left = chunk.bytes.len() - self.sent;
-            let count = ready!(wire.poll_put_file(context, file, offset, left))?;
-            return Poll::Ready(Ok(self.note(0, count)));
-        }
         let rest = chunk.bytes.slice(self.sent..);
-        let slices = [IoSlice::new(&self.head), IoSlice::new(&rest)];
-        let slices = if self.head.is_empty() {
-            &slices[1..]
-        } else {
-            &slices
+        let count = match end.on_disk(chunk) {
+            Some(_) if !self.lead.is_empty() => end.poll_put_more(context, &self.lead),
+            Some(stored) => {
+                let offset = stored.offset + self.sent as u64;
+                end.poll_put_file(context, &*stored.file, offset, rest.len())
+            }
+            None if self.lead.is_empty() => end.poll_put(context, &[IoSlice::new(&rest)]),
+            None => end.poll_put(context, &[IoSlice::new(&self.lead), IoSlice::new(&rest)]),
         };
-        let count = ready!(wire.poll_put(context, slices))?;
-        let of_head = count.min(self.head.len());
-        Poll::Ready(Ok(self.note(of_head, count - of_head)))
+        let count = ready!(count)?;
+        Poll::Ready(Ok(self.note(count)))
     }
 
-    /// Notes that so much has been written of the head and of the chunk.
-    fn note(&mut self, of_head: usize, of_chunk: usize) -> usize {
-        self.head.advance(of_head);
-        self.sent += of_chunk;
-        let bytes = self.chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
-        if self.sent >= bytes {
+    /// Notes that so much has been written.
+    fn note(&mut self, count: usize) -> usize {
+        let of_lead = count.min(self.lead.len());
+        self.lead.advance(of_lead);
+        self.sent += count - of_lead;
+        if self
+            .chunk
+            .as_ref()
+            .is_some_and(|chunk| self.sent >= chunk.bytes.len())
+        {
             self.chunk = None;
+            if self.ending == Ending::InChunks {
+                self.lead = Bytes::from_static(b"\r\n");
+            }
         }
-        of_head + of_chunk
+        count
     }
 }

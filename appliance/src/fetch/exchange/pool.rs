@@ -99,7 +99,7 @@ impl Pool {
             let is_ready = lease.sender.is_ready()
                 || matches!(timeout(SETTLE_MAX, lease.sender.ready()).await, Ok(Ok(())));
             if is_ready {
-                lease.state.set_idle(false);
+                lease.state.wake();
                 lease.is_reused = true;
                 return Some(lease);
             }
@@ -131,7 +131,7 @@ impl Pool {
     pub(super) fn keep(&self, lease: Lease) {
         if !lease.sender.is_closed() && !lease.state.is_shut() {
             let since = Instant::now();
-            lease.state.set_idle(true);
+            lease.state.rest();
             self.idle().push(Idle { lease, since });
             self.kept.notify_one();
         }

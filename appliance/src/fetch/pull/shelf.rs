@@ -116,13 +116,6 @@ impl Shelf {
         }))
     }
 
-    /// The same for who does not wait for the disk, but goes away.
-    pub(super) async fn look_now(&self, key: &Key) -> Option<Found> {
-        let object = self.store.find(key).await?;
-        let kept = self.heads.read(&object, |key| self.evict_soon(key))?;
-        Found::of(object, kept)
-    }
-
     /// Stores that responses of `question` vary by `names` too, beside those that `varies` has
     /// already. Returns all of them; `None` if that cannot be stored.
     pub(super) fn note_varying(

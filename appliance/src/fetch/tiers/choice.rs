@@ -115,7 +115,7 @@ pub fn stable_hash(bytes: &[u8]) -> u64 {
     mix(hash)
 }
 
-/// The finalizer of SplitMix64.
+/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014).
 const fn mix(value: u64) -> u64 {
     let mixed = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -200,7 +200,9 @@ mod tests {
             weights in prop::collection::vec(1..100_u32, 2..16),
             gone in any::<prop::sample::Index>(),
         ) {
-            let named = |(index, weight): (usize, &u32)| url(&format!("http://m{index}"), *weight, None);
+            let named = |(index, weight): (usize, &u32)| {
+                url(&format!("http://m{index}"), *weight, None)
+            };
             let urls: std::vec::Vec<_> = weights.iter().enumerate().map(named).collect();
             let gone = gone.index(urls.len());
             let mut left = urls.clone();

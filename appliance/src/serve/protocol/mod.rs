@@ -9,6 +9,7 @@
 
 mod http2;
 mod parcel;
+mod posting;
 mod streams;
 mod target;
 
@@ -20,15 +21,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use weir_hal::Connection;
+
 pub(crate) use target::{FIELDS_MAX, normalize};
 
-use crate::serve::{
-    CounterCells,
-    guard::Guarded,
-    outbox::{Outbox, Taker},
-    tls::Tls,
-    wire::Wire,
-};
+use crate::serve::{CounterCells, guard::Guarded, outbox::Taker, tls::Tls};
 
 /// What a client of HTTP/2 begins with.
 const PREFACE: &[u8; PREFACE_BYTES] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -51,6 +48,17 @@ pub(crate) enum Dialect {
     PlainHttp,
 }
 
+/// A connection of which it is known what is spoken on it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) io: Box<dyn Connection>,
+    /// What was read of it already.
+    pub(crate) ahead: Ahead,
+    /// Who takes its bytes.
+    pub(crate) taker: Taker,
+    pub(crate) dialect: Dialect,
+}
+
 /// Finds out what is spoken on `io` and makes it ready for that; `None` if it came to nothing,
 /// which is then counted.
 ///
@@ -60,20 +68,35 @@ pub(crate) async fn open(
     tls: Option<&Tls>,
     wait: Duration,
     counters: &CounterCells,
-) -> Option<(Wire, Dialect)> {
-    let Some(tls) = tls else {
-        let ahead = timeout(wait, read_ahead(&mut io, is_preface_decided)).await;
-        let Ok(ahead) = ahead else {
-            counters.connections_timed_out.add(1);
-            return None;
-        };
-        let ahead = ahead.ok().filter(|ahead| !ahead.is_empty())?;
-        return Some(plain(io, ahead));
+) -> Option<Opened> {
+    if let Some(tls) = tls {
+        return open_tls(io, tls, counters).await;
+    }
+    let ahead = timeout(wait, read_ahead(&mut io, PREFACE_BYTES, is_preface_decided)).await;
+    let Ok(ahead) = ahead else {
+        counters.connections_timed_out.add(1);
+        return None;
     };
+    let ahead = ahead.ok().filter(|ahead| !ahead.is_empty())?;
+    let (dialect, taker) = if ahead == PREFACE {
+        (Dialect::Http2, Taker::KernelInFrames)
+    } else {
+        (Dialect::Http1, Taker::Kernel)
+    };
+    Some(Opened {
+        io: Box::new(io),
+        ahead,
+        taker,
+        dialect,
+    })
+}
+
+async fn open_tls(mut io: Guarded, tls: &Tls, counters: &CounterCells) -> Option<Opened> {
     let deadline = Instant::now() + Tls::HANDSHAKE_WAIT;
     let first = timeout(
         Tls::HANDSHAKE_WAIT,
-        read_ahead(&mut io, |ahead| !ahead.is_empty()),
+        // One byte: the acceptor wants to see the whole of the rest at once.
+        read_ahead(&mut io, 1, |_| true),
     );
     let Ok(ahead) = first.await else {
         counters.handshakes_timed_out.add(1);
@@ -88,25 +111,24 @@ pub(crate) async fn open(
         } else {
             Dialect::Http1
         };
-        let outbox = Outbox::new(Taker::Process);
-        return Some((Wire::new(Box::new(io), &[], outbox), dialect));
+        return Some(Opened {
+            io: Box::new(io),
+            ahead: Ahead::new(),
+            taker: Taker::Process,
+            dialect,
+        });
     }
     if first.is_ascii_uppercase() {
         counters.handshakes_plain_http.add(1);
-        let outbox = Outbox::new(Taker::Kernel);
-        return Some((Wire::new(Box::new(io), &ahead, outbox), Dialect::PlainHttp));
+        return Some(Opened {
+            io: Box::new(io),
+            ahead,
+            taker: Taker::Kernel,
+            dialect: Dialect::PlainHttp,
+        });
     }
     counters.handshakes_malformed.add(1);
     None
-}
-
-fn plain(io: Guarded, ahead: Ahead) -> (Wire, Dialect) {
-    let (dialect, taker) = if ahead == PREFACE {
-        (Dialect::Http2, Taker::KernelInFrames)
-    } else {
-        (Dialect::Http1, Taker::Kernel)
-    };
-    (Wire::new(Box::new(io), &ahead, Outbox::new(taker)), dialect)
 }
 
 /// Whether `ahead` is enough to tell the preface of HTTP/2 from a request of HTTP/1.
@@ -114,12 +136,16 @@ fn is_preface_decided(ahead: &[u8]) -> bool {
     ahead.len() == PREFACE_BYTES || !PREFACE.starts_with(ahead)
 }
 
-/// Reads until `is_enough`, or the end of what comes.
-async fn read_ahead(io: &mut Guarded, is_enough: impl Fn(&[u8]) -> bool) -> io::Result<Ahead> {
+/// Reads until `is_enough`, at most `bytes_max`, or to the end of what comes.
+async fn read_ahead(
+    io: &mut Guarded,
+    bytes_max: usize,
+    is_enough: impl Fn(&[u8]) -> bool,
+) -> io::Result<Ahead> {
     let mut ahead = Ahead::new();
     loop {
         let mut room = [0; PREFACE_BYTES];
-        let room = room.get_mut(ahead.len()..).unwrap_or(&mut []);
+        let room = room.get_mut(ahead.len()..bytes_max).unwrap_or(&mut []);
         let count = io.read(room).await?;
         let read = room.get(..count).unwrap_or(&[]);
         // There is room for as much as was asked for.

@@ -131,7 +131,11 @@ impl Rig {
             store: store(&sim::Disk::new(5)),
             counters: Arc::default(),
         };
-        let server = Arc::new(Server::new(sample, Limits::DATA));
+        let server = Arc::new(Server::new(
+            sample,
+            Limits::DATA,
+            Arc::new(sim::Clock::manual()),
+        ));
         let network = sim::Network::new();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = network.listen(any_port).unwrap();
@@ -301,7 +305,7 @@ async fn a_stream_whose_client_takes_nothing_is_ended_and_the_others_go_on() {
     let rig = Rig::start();
     let (mut client, connection) = rig.client().await;
     let stalled = client.ask(Method::GET, "/long").await;
-    sleep(Limits::DATA.send_stall - Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(25)).await;
     assert_eq!(client.get("/target").await, "edge /target\n");
     sleep(Duration::from_secs(15)).await;
     assert!(stalled.into_body().collect().await.is_err());
@@ -457,7 +461,7 @@ async fn nothing_leaves_behind_bytes_that_could_not_be_read() {
     assert_eq!(parcel.chunk().len(), 256);
     assert!(outbox.plain(&[IoSlice::new(b"head")]).is_err());
     let (mut far, near) = tokio::io::duplex(1 << 10);
-    let mut wire = crate::serve::wire::Wire::new(Box::new(near), &[], outbox);
+    let mut wire = crate::serve::wire::Wire::new(Box::new(near), super::Ahead::new(), outbox);
     assert!(wire.write_all(b"head").await.is_err());
     drop(wire);
     let mut seen = Vec::new();

@@ -359,7 +359,9 @@ mod tests {
         }
 
         #[test]
-        fn never_panics_on_any_text(token in "\\PC{0,40}", path in "/\\PC{0,20}", file in "\\PC{0,80}") {
+        fn never_panics_on_any_text(
+            token in "\\PC{0,40}", path in "/\\PC{0,20}", file in "\\PC{0,80}",
+        ) {
             prop_assert!(keys().verify(&token, &path, here(), BEFORE).is_err());
             prop_assert!(Keys::parse(&file).map_or_else(|_| true, |keys| !keys.0.is_empty()));
         }

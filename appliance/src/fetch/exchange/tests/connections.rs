@@ -50,6 +50,16 @@ async fn a_safe_request_on_a_connection_that_died_is_sent_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn any_request_is_sent_anew_if_the_connection_was_at_its_end_before_it() {
+    let pair = Pair::new(vec![vec![Act::Read, say(OK)], vec![serve(OK)]]);
+    for method in [Method::GET, Method::POST] {
+        pair.send(request(method, "/a")).await.unwrap();
+    }
+    assert_eq!(pair.origin.requests().len(), 2);
+    assert_eq!(pair.counters().failures_closed, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unsafe_request_on_a_connection_that_died_is_not_repeated() {
     let once = vec![Act::Read, say(OK), Act::Read];
     let pair = Pair::new(vec![once, vec![serve(OK)]]);

@@ -157,6 +157,20 @@ async fn bytes_beyond_the_announced_end_answer_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_sent_ahead_of_its_request_answers_nobody() {
+    let ahead = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+    let pair = Pair::new(vec![
+        vec![Act::Read, say(OK), say(ahead), Act::Hang],
+        vec![serve(OK)],
+    ]);
+    for method in [Method::GET, Method::GET, Method::POST] {
+        let response = pair.send(request(method, "/a")).await.unwrap();
+        assert_eq!(read(response).await.unwrap().1, b"hello");
+    }
+    assert_eq!(pair.counters().connections_unasked, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_nobody_asked_for_close_a_kept_connection() {
     let unasked = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
     let pause = Act::Pause(Duration::from_secs(1));

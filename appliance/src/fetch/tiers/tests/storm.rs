@@ -20,7 +20,11 @@ const SPELL_REQUESTS: u32 = 150;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 fn trouble(random: &mut Generator) -> PathFaults {
-    let share = |random: &mut Generator| [0, 0, 300_000, 1_000_000][random.below(4) as usize];
+    let share = |random: &mut Generator| match random.below(4) {
+        0 => 300_000,
+        1 => 1_000_000,
+        _ => 0,
+    };
     PathFaults {
         refused_ppm: share(random),
         delay: Duration::from_millis(random.below(100)),

@@ -132,7 +132,7 @@ async fn interim_answers_reach_whoever_asked() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&seen);
     let interim = InterimCallback(Arc::new(move |status, _| {
-        noted.lock().unwrap().push(status)
+        noted.lock().unwrap().push(status);
     }));
     let ask = Ask {
         interim: Some(interim),

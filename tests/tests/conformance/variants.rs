@@ -1,0 +1,86 @@
+//! RFC 9111 §4.1: responses that differ by the fields of the request.
+
+use weir_tests::{
+    edge::Edge,
+    origin::{Origin, Reply},
+};
+
+use crate::trial::{Result, is_hit, next_count};
+
+/// An origin whose answers vary by `vary`.
+fn varying(vary: &'static [&'static str]) -> Origin {
+    Origin::start(move |_| {
+        let count = next_count();
+        let mut fields = vec![("Cache-Control", "max-age=60"), ("Count", count.as_str())];
+        fields.extend(vary.iter().map(|names| ("Vary", *names)));
+        Reply::new(200, &fields, "body")
+    })
+}
+
+fn is_hit_with(edge: &Edge, fields: &[(&str, &str)]) -> Result<bool> {
+    Ok(is_hit(&edge.ask("GET", "/", fields)?))
+}
+
+#[test]
+fn each_variant_is_stored_beside_the_others() -> Result {
+    let origin = varying(&["Foo"]);
+    let edge = Edge::before(&[&origin]);
+    for is_stored in [false, true] {
+        for value in ["1", "2", "3"] {
+            assert_eq!(is_hit_with(&edge, &[("Foo", value)])?, is_stored, "{value}");
+        }
+        assert_eq!(is_hit_with(&edge, &[])?, is_stored);
+    }
+    Ok(())
+}
+
+#[test]
+fn all_fields_have_to_match_however_they_are_listed() -> Result {
+    for vary in [&["Foo, Bar"][..], &["Foo", "Bar"], &["bar ,foo"]] {
+        let origin = varying(vary);
+        let edge = Edge::before(&[&origin]);
+        assert!(!is_hit_with(&edge, &[("Foo", "1"), ("Bar", "abc")])?);
+        assert!(is_hit_with(&edge, &[("Bar", "abc"), ("Foo", "1")])?);
+        assert!(!is_hit_with(&edge, &[("Foo", "1"), ("Bar", "abcde")])?);
+        assert!(!is_hit_with(&edge, &[("Foo", "1")])?);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_means_the_same_is_the_same() -> Result {
+    let origin = varying(&["Accept-Encoding"]);
+    let edge = Edge::before(&[&origin]);
+    assert!(!is_hit_with(&edge, &[("Accept-Encoding", "gzip, br")])?);
+    assert!(is_hit_with(&edge, &[("Accept-Encoding", "br,gzip")])?);
+    assert!(is_hit_with(&edge, &[("Accept-Encoding", "GZIP, br")])?);
+    assert!(!is_hit_with(
+        &edge,
+        &[("Accept-Encoding", "gzip;q=0.5, br")]
+    )?);
+    Ok(())
+}
+
+#[test]
+fn a_response_that_varies_by_more_than_before_is_found_by_all_of_it() -> Result {
+    let origin = Origin::start(|seen| {
+        let vary = if seen.field("foo").is_some() {
+            "Foo"
+        } else {
+            "Bar"
+        };
+        let count = next_count();
+        let fields = [
+            ("Cache-Control", "max-age=60"),
+            ("Vary", vary),
+            ("Count", count.as_str()),
+        ];
+        Reply::new(200, &fields, "body")
+    });
+    let edge = Edge::before(&[&origin]);
+    assert!(!is_hit_with(&edge, &[("Foo", "1")])?);
+    assert!(!is_hit_with(&edge, &[("Bar", "1")])?);
+    assert!(is_hit_with(&edge, &[("Bar", "1")])?);
+    assert!(!is_hit_with(&edge, &[("Bar", "2")])?);
+    Ok(())
+}
