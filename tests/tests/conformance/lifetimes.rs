@@ -63,6 +63,10 @@ fn the_time_in_other_caches_counts() -> Result {
             reused(&[("Cache-Control", "max-age=60"), ("Age", "30")]),
             asked_anew(&[("Cache-Control", "max-age=60"), ("Age", "60")]),
             asked_anew(&[("Cache-Control", "max-age=60"), ("Age", "2147483648")]),
+            asked_anew(&[
+                ("Cache-Control", "max-age=60"),
+                ("Age", "99999999999999999999999999"),
+            ]),
             // Of several the first counts, and what is no number does not.
             reused(&[("Cache-Control", "max-age=60"), ("Age", "0, 7200")]),
             reused(&[("Cache-Control", "max-age=60"), ("Age", "7200.0")]),
@@ -83,6 +87,12 @@ fn what_cannot_be_read_is_stale() -> Result {
             asked_anew(&[("Expires", "0")]),
             asked_anew(&[("Expires", "tomorrow")]),
             asked_anew(&[("Cache-Control", "max-age=-1")]),
+            asked_anew(&[("Cache-Control", "max-age=1e9")]),
+            asked_anew(&[("Cache-Control", "max-age=0x10")]),
+            asked_anew(&[("Cache-Control", "max-age=")]),
+            asked_anew(&[("Cache-Control", "s-maxage=soon, max-age=60")]),
+            reused(&[("Cache-Control", "max-age=60"), ("Date", "yesterday")]),
+            reused(&[("Expires", "Fri, 31 Dec 9999 23:59:59 GMT")]),
             reused(&[("Cache-Control", "max-age=99999999999")]),
             reused(&[("Cache-Control", "MaX-aGe=60")]),
             reused(&[("Cache-Control", "max-age=60, foobar, x=\"max-age=0\"")]),

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::serve::Body;
 
-/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
-/// back until it changes.
+/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be
+/// held back until it changes.
 const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
@@ -63,13 +63,13 @@ impl Core {
             | Reuse::OtherVariant
             | Reuse::OtherRange
             | Reuse::Refused(Refusal::Method)) => {
-                Box::pin(self.get_beyond(question, place, verdict)).await
+                Box::pin(self.answer_beyond(question, place, verdict)).await
             }
         }
     }
 
     /// Answers where what is stored is not enough.
-    async fn get_beyond(
+    async fn answer_beyond(
         self: &Arc<Self>,
         question: Arc<Question>,
         place: Place,

@@ -1,7 +1,7 @@
 //! What passes by the store: other methods, HEAD, and answers for one client alone.
 //!
-//! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
-//! (invalidation).
+//! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods), §9.3.3 (POST); RFC 9111 §4.3.5 (freshening
+//! by HEAD), §4.4 (invalidation).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,7 +11,16 @@ use weir_cache::{
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
-use super::{Core, answer::Told, ask::outgoing, get::Need, question::Question, shelf::Found};
+use super::{
+    Core,
+    answer::Told,
+    ask::{Reply, outgoing},
+    fill::Fill,
+    get::Need,
+    question::Question,
+    shelf::Found,
+    wanted::Wanted,
+};
 use crate::{
     fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
@@ -20,7 +29,11 @@ use crate::{
 impl Core {
     /// Passes a request on as it is, with its body. If it succeeds, what it may have changed is
     /// not used any more.
-    pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
+    pub(super) async fn pass_on(
+        self: &Arc<Self>,
+        question: Question,
+        upload: Upload,
+    ) -> Response<Body> {
         question.counters().passed.add(1);
         if let Some(interim) = &question.interim {
             interim.open().await;
@@ -37,7 +50,35 @@ impl Core {
         let keys = self.changed(&question, &reply.response);
         self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
-        self.relay(reply.response, &told)
+        match self.keep_posted(&Arc::new(question), reply, &told) {
+            Ok(response) => response,
+            Err(reply) => self.relay(reply.response, &told),
+        }
+    }
+
+    /// Stores an answer to POST that says it is what GET would bring, and for how long (RFC 9110
+    /// §9.3.3); gives others back.
+    fn keep_posted(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        reply: Reply,
+        told: &Told,
+    ) -> Result<Response<Body>, Box<Reply>> {
+        if question.method != Method::POST {
+            return Err(Box::new(reply));
+        }
+        let fill = Fill {
+            core: Arc::clone(self),
+            question: Arc::clone(question),
+            key: question.store_key.clone(),
+            base: None,
+            varies: None,
+            ticket: None,
+            wanted: Wanted::AsAsked,
+        };
+        let arrival = fill.keep(reply)?;
+        let told = told.clone().stored(&arrival);
+        Ok(self.answer(question, &arrival.found, &told))
     }
 
     /// What `response` to an unsafe request says has changed.
