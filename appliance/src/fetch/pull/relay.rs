@@ -1,11 +1,14 @@
 //! What passes by the store: other methods, HEAD, and answers for one client alone.
 //!
-//! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods), §9.3.3 (POST); RFC 9111 §4.3.5 (freshening
+//! Source: RFC 9110 §7.6 (forwarding, Max-Forwards), §9.2 (methods), §9.3.3 (POST); RFC 9111 §4.3.5 (freshening
 //! by HEAD), §4.4 (invalidation).
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use hyper::{Method, Response, StatusCode, Uri};
+use hyper::{
+    Method, Response, StatusCode, Uri,
+    header::{HeaderValue, MAX_FORWARDS},
+};
 use weir_cache::{
     Key,
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
@@ -23,7 +26,7 @@ use super::{
 };
 use crate::{
     fetch::exchange::{Download, Outgoing},
-    serve::{Body, Upload},
+    serve::{Body, Upload, reply},
 };
 
 impl Core {
@@ -31,9 +34,12 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(
         self: &Arc<Self>,
-        question: Question,
+        mut question: Question,
         upload: Upload,
     ) -> Response<Body> {
+        if let Some(response) = count_down(&mut question) {
+            return response;
+        }
         question.counters().passed.add(1);
         if let Some(interim) = &question.interim {
             interim.open().await;
@@ -115,7 +121,8 @@ impl Core {
             Err(failure) => return self.without_origin(question, need, &failure),
         };
         let found = need.place.found.as_ref();
-        if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
+        let is_told = reply.response.status() == StatusCode::OK && !question.wishes.is_no_store;
+        if let Some(found) = found.filter(|_| is_told) {
             let headers = reply.response.headers();
             let update = head_update(&found.head, headers, reply.requested_at, reply.received_at);
             self.learn(found, update).await;
@@ -144,5 +151,29 @@ impl Core {
         *response.headers_mut() = forwarded_response_headers(&head.headers);
         self.names.stamp(response.headers_mut(), told);
         response
+    }
+}
+
+/// Counts the proxies down that a TRACE or OPTIONS may still pass. Returns the answer of the last
+/// one, if that is us.
+fn count_down(question: &mut Question) -> Option<Response<Body>> {
+    if !matches!(question.method, Method::TRACE | Method::OPTIONS) {
+        return None;
+    }
+    let left: u64 = question
+        .headers
+        .get(MAX_FORWARDS)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    match left.checked_sub(1) {
+        Some(left) => {
+            question
+                .headers
+                .insert(MAX_FORWARDS, HeaderValue::from(left));
+            None
+        }
+        None => reply::without_content(&question.method),
     }
 }
