@@ -194,7 +194,7 @@ impl Core {
         need: Need,
         ticket: Option<Ticket>,
     ) -> Response<Body> {
-        // Of an answer to a request with no-store nothing may be kept: not what a 304 tells, either.
+        // Of an answer to a request with no-store nothing may be kept, nor what a 304 tells.
         let found = need.place.found.as_ref();
         let base = found.filter(|_| !question.wishes.is_no_store).cloned();
         let is_alone = ticket.is_none() && base.is_none();

@@ -1,7 +1,7 @@
 //! What passes by the store: other methods, HEAD, and answers for one client alone.
 //!
-//! Source: RFC 9110 §7.6 (forwarding, Max-Forwards), §9.2 (methods), §9.3.3 (POST); RFC 9111 §4.3.5 (freshening
-//! by HEAD), §4.4 (invalidation).
+//! Source: RFC 9110 §7.6 (forwarding, Max-Forwards), §9.2 (methods), §9.3.3 (POST); RFC 9111
+//! §4.3.5 (freshening by HEAD), §4.4 (invalidation).
 
 use std::{collections::BTreeSet, sync::Arc};
 
