@@ -63,13 +63,13 @@ impl Core {
             | Reuse::OtherVariant
             | Reuse::OtherRange
             | Reuse::Refused(Refusal::Method)) => {
-                Box::pin(self.answer_beyond(question, place, verdict)).await
+                Box::pin(self.ask_beyond(question, place, verdict)).await
             }
         }
     }
 
     /// Answers where what is stored is not enough.
-    async fn answer_beyond(
+    async fn ask_beyond(
         self: &Arc<Self>,
         question: Arc<Question>,
         place: Place,
