@@ -367,6 +367,7 @@ impl Faces {
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
             log: guarding.log.clone(),
+            coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
         };
         let data_port = data

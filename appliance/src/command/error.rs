@@ -149,8 +149,9 @@ fn app_status(error: &AppError) -> ExitStatus {
     match error {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
         AppError::Certificates(error) => certificate_status(error),
-        AppError::Origin(_) | AppError::Gate(_) => ExitStatus::Configuration,
-        AppError::Store(
+        AppError::Origin(_)
+        | AppError::Gate(_)
+        | AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }
             | weir_cache::Error::Unfit { .. },

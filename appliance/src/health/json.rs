@@ -42,6 +42,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
         purge: rows(snapshot.purge.values()),
+        coding: rows(snapshot.coding.values()),
         access_log: snapshot.access_log.map(|log| rows(log.values())),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
     })
@@ -79,6 +80,7 @@ struct ApiHealth<'a> {
     cache: Rows,
     http: Rows,
     purge: Rows,
+    coding: Rows,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_log: Option<Rows>,
     origins: Vec<OriginHealth<'a>>,

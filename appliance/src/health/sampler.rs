@@ -22,7 +22,7 @@ use crate::{
     },
     health::{ChannelSnapshot, Snapshot},
     live::Live,
-    serve::{CounterCells, access_log::AccessLog},
+    serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
 
 /// Time between two snapshots.
@@ -49,6 +49,8 @@ pub struct Watched {
     pub purger: Option<Arc<Purger>>,
     /// The access log, if there is one.
     pub log: Option<Arc<AccessLog>>,
+    /// What compresses playlists.
+    pub coder: Arc<Coder>,
     /// The origins.
     pub tiers: Arc<Tiers>,
 }
@@ -142,6 +144,7 @@ impl Sampler {
                 .purger
                 .as_ref()
                 .map_or_else(purge::Counters::default, |it| it.counters()),
+            coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
             store_offline: watched.store.offline().cloned(),
@@ -206,6 +209,7 @@ mod tests {
             cache_path: config.path,
             purger: None,
             log: None,
+            coder: Arc::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     fetch::{purge, tiers::OriginReport},
     health::json::timestamp,
     live::{Channel, Report, State},
-    serve::{self, access_log},
+    serve::{self, access_log, coding},
 };
 
 /// The appliance at one moment; by default, before anything was looked at.
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// Counters of compressing.
+    pub coding: coding::Counters,
     /// Counters of the access log, if there is one.
     pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
@@ -220,6 +222,7 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            coding: coding::Counters::default(),
             access_log: None,
             origins: Vec::new(),
             store_offline: None,

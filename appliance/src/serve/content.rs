@@ -18,6 +18,7 @@ use crate::{
     live::{Document, Live},
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
+        coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
@@ -50,6 +51,7 @@ pub struct Content {
     stamps: Stamps,
     target: Duration,
     pull: Option<Pull>,
+    coder: Arc<Coder>,
 }
 
 impl Content {
@@ -68,6 +70,7 @@ impl Content {
             stamps: Stamps::new(&settings.node),
             target: settings.target,
             pull: None,
+            coder: Arc::default(),
         }
     }
 
@@ -76,6 +79,11 @@ impl Content {
     pub fn pulling(self, pull: Pull) -> Self {
         let pull = Some(pull);
         Self { pull, ..self }
+    }
+
+    /// What compresses playlists.
+    pub fn coder(&self) -> &Arc<Coder> {
+        &self.coder
     }
 
     /// Answers what is ours.
@@ -191,9 +199,10 @@ impl Content {
 }
 
 impl Handler for Content {
-    async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Upload>, client: &Client) -> Response<Body> {
         let is_options = request.method() == Method::OPTIONS;
         let is_preflight = is_options && stamp::is_preflight(request.headers());
+        let wish = Wish::take(&mut request);
         let mut response = match route(request.uri().path()) {
             Route::Other => self.pulled(request, client).await,
             route => {
@@ -201,6 +210,9 @@ impl Handler for Content {
                 self.own(&request, &route).await
             }
         };
+        if let Some(wish) = wish {
+            response = self.coder.code(wish, response).await;
+        }
         let headers = response.headers_mut();
         // An origin that has rules of its own for other pages keeps them.
         if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {

@@ -14,6 +14,7 @@ pub mod access_log;
 mod body;
 mod client;
 mod cmcd;
+pub mod coding;
 mod content;
 mod counters;
 mod entrance;
