@@ -3,14 +3,13 @@
 use std::{
     fmt::Debug,
     io::IoSlice,
-    os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
 
-use crate::Error;
+use crate::{Error, linux::Descriptor};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,9 +186,9 @@ pub trait File: Debug + Send + Sync {
     /// system has no room for another mapping.
     fn view(&self, offset: u64, bytes: usize) -> Result<Bytes, Error>;
 
-    /// Parts a range of whole pages from what was done with it before: bytes of it that a connection
-    /// is still sending ([`Connection::poll_send_file`](crate::Connection::poll_send_file)) stay as
-    /// they are, whatever is written there from now on. Until it is written, the range reads as
+    /// Parts a range of whole pages from what was done with it before: bytes of it that a
+    /// connection is still sending
+    /// ([`Connection::poll_send_file`](crate::Connection::poll_send_file)) stay as they are, whatever is written there from now on. Until it is written, the range reads as
     /// anything. May block.
     ///
     /// # Errors
@@ -199,7 +198,7 @@ pub trait File: Debug + Send + Sync {
 
     /// The descriptor by which the system knows this file, for calls between two of them; `None`
     /// if it is not one of the system's.
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+    fn descriptor(&self) -> Option<Descriptor<'_>> {
         None
     }
 

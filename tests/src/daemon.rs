@@ -52,12 +52,17 @@ impl Daemon {
 
     /// The same with the cache of an earlier daemon.
     pub fn start_in(folder: TempDir, channels: &str) -> Self {
+        Self::start_with(folder, "", channels)
+    }
+
+    /// The same with further keys of `[http]`.
+    pub fn start_with(folder: TempDir, http: &str, channels: &str) -> Self {
         let (data_port, management_port) = (free_port(), free_port());
         let file = folder.path().join("weir.toml");
         let cache = folder.path().join("cache");
         let text = format!(
-            "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n[management]\n\
-             listen = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
+            "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n\
+             [management]\nlisten = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
              size = \"1GiB\"\n{channels}",
             cache.display()
         );

@@ -18,14 +18,14 @@ impl Edge {
 
     /// The same with more keys of the route.
     pub fn with(origins: &[&Origin], keys: &str) -> Self {
-        let mut text = String::new();
-        for (number, origin) in origins.iter().enumerate() {
+        let tables = origins.iter().enumerate().map(|(number, origin)| {
             let url = origin.url();
-            text += &format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n");
-        }
+            format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n")
+        });
         let names = (0..origins.len()).map(|number| format!("\"o{number}\""));
         let names = names.collect::<Vec<_>>().join(", ");
-        text += &format!("[[route]]\npath = \"/\"\norigin = [{names}]\n{keys}\n");
+        let route = format!("[[route]]\npath = \"/\"\norigin = [{names}]\n{keys}\n");
+        let text = tables.chain([route]).collect::<String>();
         Self(Daemon::start(&text))
     }
 

@@ -98,6 +98,7 @@ pub fn request(
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
+    let bytes = behind_interim(bytes);
     let Some(end) = end_of_head(bytes) else {
         return false;
     };
@@ -109,6 +110,17 @@ fn is_whole(bytes: &[u8]) -> bool {
         .next()
         .and_then(|length| length.trim().parse::<usize>().ok());
     announced.is_some_and(|length| bytes.len() - end - 4 >= length)
+}
+
+/// What follows the interim responses (1xx) that a response may be preceded by.
+fn behind_interim(mut bytes: &[u8]) -> &[u8] {
+    while bytes.starts_with(b"HTTP/1.1 1") {
+        let Some(end) = end_of_head(bytes) else {
+            break;
+        };
+        bytes = &bytes[end + 4..];
+    }
+    bytes
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
@@ -124,11 +136,12 @@ fn split(url: &str) -> Result<(&str, &str), Failure> {
         .map_or((rest, "/"), |slash| rest.split_at(slash)))
 }
 
-/// Parses one whole response.
+/// Parses one whole response, behind the interim ones before it.
 ///
 /// # Errors
 /// When it is cut off or malformed.
 pub fn parse(bytes: &[u8], is_head: bool) -> Result<Response, Failure> {
+    let bytes = behind_interim(bytes);
     let end = end_of_head(bytes).ok_or("no end of header")?;
     let head = std::str::from_utf8(&bytes[..end])?;
     let mut lines = head.split("\r\n");

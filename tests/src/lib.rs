@@ -10,6 +10,8 @@
 )]
 
 pub mod browser;
+pub mod cached;
+pub mod certificate;
 pub mod daemon;
 pub mod edge;
 pub mod ffmpeg;

@@ -158,6 +158,16 @@ fn collect(stream: impl Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) {
     });
 }
 
+/// Bytes of memory of a process that are no file's.
+pub fn anonymous_bytes(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"));
+    let text = text.expect("the process runs");
+    let line = text.lines().find(|line| line.starts_with("Anonymous:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+    let kibibytes = kibibytes.and_then(|number| number.parse::<u64>().ok());
+    kibibytes.expect("the kernel tells it in KiB") << 10
+}
+
 /// Runs `weir` to its end.
 pub fn weir<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, within: Duration) -> Ended {
     Process::weir(arguments).ended(within)

@@ -234,7 +234,9 @@ impl<M: Multicast> App<M> {
                     guarding.reload(&next, &board);
                     pulling.reload(&next, &board);
                     config = next;
-                    tls.iter().for_each(|tls| tls.look());
+                    if let Some(tls) = &tls {
+                        tls.look();
+                    }
                     info!(channels = config.channels.len(), "reloaded");
                 }
             }
@@ -369,6 +371,7 @@ impl Faces {
             log: guarding.log.clone(),
             coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
+            pull: Some(pulling.pull.clone()),
         };
         let data_port = data
             .iter()
@@ -398,7 +401,8 @@ impl Faces {
         }
     }
 
-    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is out.
+    /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
+    /// out.
     ///
     /// # Errors
     /// When the system has no room for another thread.

@@ -28,8 +28,8 @@ pub struct Arguments {
 /// Names every mistake in the file, or tells what the file configures.
 ///
 /// # Errors
-/// [`CommandError::Configuration`] when there is a mistake or no such file; for want of certificates
-/// those of [`certificates::check`].
+/// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
+/// certificates those of [`certificates::check`].
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -142,7 +142,7 @@ fn row(rendition: &Rendition) -> [String; 4] {
 }
 
 fn routes(config: &Config, terminal: Terminal) -> String {
-    let mut table = terminal.table(&["ROUTE", "ORIGINS", "URLS"]);
+    let mut table = terminal.table(&["ROUTE", "ORIGINS", "URLS", "SLICE"]);
     for route in &config.routes {
         let urls = |name: &String| {
             let origin = config.origins.iter().find(|origin| origin.name == *name);
@@ -153,6 +153,9 @@ fn routes(config: &Config, terminal: Terminal) -> String {
             route.path.clone(),
             route.origins.join("\n"),
             urls.join("\n"),
+            route
+                .slice
+                .map_or_else(|| "off".to_owned(), |slice| slice.to_string()),
         ]);
     }
     table.trim_fmt()

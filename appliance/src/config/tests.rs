@@ -48,7 +48,8 @@ fn the_example_names_every_key_there_is() {
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
         sources interface program origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
-        probe_failures probe_passes ca route";
+        probe_failures probe_passes ca route ttl_default stale_while_revalidate \
+        stale_if_error heuristic query query_ignored slice";
     for key in all.split_whitespace() {
         assert!(EXAMPLE.contains(key), "{key}");
     }
@@ -138,6 +139,41 @@ fn what_an_origin_is_not_told_is_at_its_default() {
         ..named("probed")
     };
     assert_eq!(config.origins, [named("plain"), weighted, probed]);
+}
+
+#[test]
+fn a_route_is_what_it_says_and_otherwise_at_its_defaults() {
+    let route = |keys: &str| {
+        let text = format!(
+            "origin = [{{ name = \"o\", urls = [\"http://origin\"] }}]\n\
+             [[route]]\npath = \"/\"\norigin = [\"o\"]\n{keys}"
+        );
+        accepted(&text).config.routes.remove(0)
+    };
+    let plain = route("");
+    assert_eq!(plain.slice, Some(ByteSize(8 << 20)));
+    assert_eq!(
+        (plain.priority, plain.ttl_default),
+        (Priority::Medium, None)
+    );
+    assert_eq!((plain.query, plain.is_heuristic), (None, false));
+    let told = route(
+        "priority = \"low\"\nttl_default = \"10min\"\nquery = []\nheuristic = true\n\
+         slice = \"off\"\nstale_if_error = \"1h\"",
+    );
+    assert_eq!(told.slice, None);
+    assert_eq!(told.ttl_default.map(|ttl| ttl.as_secs()), Some(600));
+    assert_eq!(told.stale_if_error.map(|span| span.as_secs()), Some(3_600));
+    assert_eq!((told.priority, told.is_heuristic), (Priority::Low, true));
+    assert_eq!(told.query, Some(Vec::new()));
+}
+
+#[test]
+fn what_a_route_cannot_be_is_named() {
+    let text = "origin = [{ name = \"o\", urls = [\"http://origin\"] }]\n\
+        [[route]]\npath = \"/\"\norigin = [\"o\"]\npriority = \"top\"\nttl_default = \"2y\"\n\
+        heuristic = \"yes\"\nquery = [\"a=b\"]\nquery_ignored = [\"c\"]\nslice = \"1KiB\"\n";
+    insta::assert_snapshot!(refused(text));
 }
 
 #[test]

@@ -202,3 +202,51 @@ impl Debug for Endpoint {
         write!(formatter, "Endpoint({})", self.url)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim;
+
+    use super::*;
+    use crate::fetch::tls::client_config;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let tls = client_config(&sim::Disk::new(1), None).unwrap();
+        let settings = EndpointSettings {
+            tls: Some(tls),
+            ..EndpointSettings::default()
+        };
+        for (url, host, port, base_path, is_encrypted) in [
+            ("http://origin", "origin", 80, "", false),
+            ("http://origin:8080/a/b/", "origin", 8080, "/a/b", false),
+            ("https://origin/", "origin", 443, "", true),
+            ("https://[2001:db8::1]:444", "2001:db8::1", 444, "", true),
+        ] {
+            let endpoint = Endpoint::new(url, settings.clone()).unwrap();
+            assert_eq!(endpoint.url(), url);
+            assert_eq!(
+                (endpoint.host.as_str(), endpoint.port),
+                (host, port),
+                "{url}"
+            );
+            assert_eq!(endpoint.base_path, base_path, "{url}");
+            assert_eq!(endpoint.tls.is_some(), is_encrypted, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_of_an_endpoint_is_refused() {
+        for url in [
+            "origin",
+            "/a",
+            "ftp://origin",
+            "https://origin",
+            "http://",
+            "",
+        ] {
+            let refused = Endpoint::new(url, EndpointSettings::default());
+            assert!(refused.is_err(), "{url}");
+        }
+    }
+}

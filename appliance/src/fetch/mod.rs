@@ -1,8 +1,9 @@
 //! Pulling from origins: what is not on this box comes from a mid-cache or an origin.
 //!
 //! [`pull`] answers requests through the cache. [`tiers`] chooses whom to ask, and asks somebody
-//! else when that fails; [`exchange`] speaks HTTP/1.1 with one [`Endpoint`], which is one URL of one
-//! origin, and trusts nothing that it says; [`Identity`] keeps requests from going round in circles.
+//! else when that fails; [`exchange`] speaks HTTP/1.1 with one [`Endpoint`], which is one URL of
+//! one origin, and trusts nothing that it says; [`Identity`] keeps requests from going round in
+//! circles.
 //! [`Class`] tells what a resource is to a player, [`Outline`] what its playlist promises, and
 //! [`Knowledge`] how long it may be kept where the origin is silent; all three are pure.
 //!

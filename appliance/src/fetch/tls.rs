@@ -1,8 +1,7 @@
 //! TLS towards origins: whom to believe.
 //!
 //! Source: RFC 8446, RFC 5246. The cryptography is `ring`: it builds with a C compiler alone, where
-//! `aws-lc-rs` builds three times as long and asks for more on some targets of a vendor's
-//! toolchain; what an edge pulls needs neither of the things it adds (FIPS, post-quantum keys).
+//! `aws-lc-rs` asks for `CMake` on some targets of a vendor's toolchain.
 //! Refuses: to go on without a valid certificate. There is no switch for that.
 
 use std::{path::Path, sync::Arc};
@@ -95,4 +94,52 @@ fn read_roots(disk: &dyn Disk, path: &Path) -> Result<RootCertStore, TlsError> {
         return Err(TlsError::NoCertificate { path: shown() });
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim;
+
+    use super::*;
+
+    fn disk(bytes: &[u8]) -> sim::Disk {
+        let disk = sim::Disk::new(1);
+        let file = disk.open(Path::new("/ca.pem"), Access::Create).unwrap();
+        file.write_at(bytes, 0).unwrap();
+        disk
+    }
+
+    fn refusal(disk: &dyn Disk) -> String {
+        let refused = client_config(disk, Some(Path::new("/ca.pem"))).unwrap_err();
+        refused.to_string()
+    }
+
+    #[test]
+    fn without_a_file_of_its_own_the_built_in_roots_are_believed() {
+        client_config(&sim::Disk::new(1), None).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_certificate_is_refused_and_named() {
+        for bytes in [
+            &b""[..],
+            b"hello",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN CERTIFICATE-----\n",
+        ] {
+            let refusal = refusal(&disk(bytes));
+            assert!(
+                refusal.starts_with("/ca.pem holds no certificate"),
+                "{refusal}"
+            );
+        }
+        let absent = refusal(&sim::Disk::new(1));
+        assert_eq!(absent, "cannot read the certificates of /ca.pem");
+        let long = disk(&vec![b'x'; usize::try_from(FILE_BYTES_MAX).unwrap() + 1]);
+        assert!(
+            refusal(&long).contains("has more than"),
+            "{}",
+            refusal(&long)
+        );
+    }
 }

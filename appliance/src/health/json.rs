@@ -12,7 +12,10 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::tiers::{EndpointReport, OriginReport},
+    fetch::{
+        pull::RouteReport,
+        tiers::{EndpointReport, OriginReport},
+    },
     health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
 };
 
@@ -45,6 +48,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         coding: rows(snapshot.coding.values()),
         access_log: snapshot.access_log.map(|log| rows(log.values())),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
+        routes: snapshot.routes.iter().map(RouteHealth::of).collect(),
     })
 }
 
@@ -84,6 +88,22 @@ struct ApiHealth<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     access_log: Option<Rows>,
     origins: Vec<OriginHealth<'a>>,
+    routes: Vec<RouteHealth<'a>>,
+}
+
+#[derive(Serialize)]
+struct RouteHealth<'a> {
+    path: &'a str,
+    counters: Rows,
+}
+
+impl<'a> RouteHealth<'a> {
+    fn of(route: &'a RouteReport) -> Self {
+        Self {
+            path: &route.path,
+            counters: rows(route.counters.values()),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -149,9 +149,9 @@ pub(super) fn html_response(page: Markup) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+    use http_body_util::BodyExt;
     use hyper::{
         Method,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},

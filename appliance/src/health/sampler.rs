@@ -17,6 +17,7 @@ use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 
 use crate::{
     fetch::{
+        Pull,
         purge::{self, Purger},
         tiers::Tiers,
     },
@@ -53,6 +54,8 @@ pub struct Watched {
     pub coder: Arc<Coder>,
     /// The origins.
     pub tiers: Arc<Tiers>,
+    /// The routes, if there are any.
+    pub pull: Option<Pull>,
 }
 
 /// The readings that rates are the difference of.
@@ -147,6 +150,7 @@ impl Sampler {
             coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
+            routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
         };
         self.last = Totals {
@@ -208,6 +212,7 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            pull: None,
             log: None,
             coder: Arc::default(),
         }

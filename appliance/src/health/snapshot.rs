@@ -6,7 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::{purge, tiers::OriginReport},
+    fetch::{pull::RouteReport, purge, tiers::OriginReport},
     health::json::timestamp,
     live::{Channel, Report, State},
     serve::{self, access_log, coding},
@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
+    /// The routes, longest path first.
+    pub routes: Vec<RouteReport>,
     /// Why the device of the store is not written any more, if so.
     pub store_offline: Option<weir_cache::Offline>,
 }
@@ -225,6 +227,7 @@ pub(crate) mod tests {
             coding: coding::Counters::default(),
             access_log: None,
             origins: Vec::new(),
+            routes: Vec::new(),
             store_offline: None,
         }
     }

@@ -203,12 +203,12 @@ impl Handler for Content {
         let is_options = request.method() == Method::OPTIONS;
         let is_preflight = is_options && stamp::is_preflight(request.headers());
         let wish = Wish::take(&mut request);
-        let mut response = match route(request.uri().path()) {
-            Route::Other => self.pulled(request, client).await,
-            route => {
-                let (request, _upload) = request.into_parts();
-                self.own(&request, &route).await
-            }
+        let route = route(request.uri().path());
+        let mut response = if route == Route::Other {
+            self.pulled(request, client).await
+        } else {
+            let (request, _upload) = request.into_parts();
+            self.own(&request, &route).await
         };
         if let Some(wish) = wish {
             response = self.coder.code(wish, response).await;

@@ -65,6 +65,10 @@ impl Representation<'_> {
 
 /// The answer that the conditions leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one request"
+)]
 pub(crate) enum Verdict {
     /// 200 with all of it.
     Whole,

@@ -33,6 +33,7 @@ use crate::serve::{
     protocol::{self, Dialect},
     reply,
     tls::Tls,
+    upload::Leftover,
     wire::Wire,
 };
 
@@ -261,7 +262,7 @@ impl<H: Handler> Server<H> {
             self.handler.counters().requests.add(1);
             self.counted(plain_http())
         } else {
-            self.answer(request, client).await
+            self.answer(request, client, None).await
         };
         if let Some(interim) = &client.interim {
             interim.written().await;
@@ -269,20 +270,22 @@ impl<H: Handler> Server<H> {
         Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 
-    /// Answers one request of any version.
+    /// Answers one request of any version; `leftover` gets what is not read of its body.
     pub(crate) async fn answer(
         &self,
         mut request: Request<Incoming>,
         client: &Client,
+        leftover: Option<Leftover>,
     ) -> Response<Body> {
         let limits = &self.limits;
         self.handler.counters().requests.add(1);
-        if let Err(refusal) = protocol::normalize(&mut request) {
-            return self.counted(reply::text(StatusCode::BAD_REQUEST, refusal));
-        }
-        let request =
-            request.map(|body| Upload::new(body, limits.body_bytes_max, limits.body_wait));
-        self.counted(if request.headers().len() > protocol::FIELDS_MAX {
+        let refusal = protocol::normalize(&mut request).err();
+        let request = request.map(|body| {
+            Upload::new(body, limits.body_bytes_max, limits.body_wait).leaving(leftover)
+        });
+        self.counted(if let Some(refusal) = refusal {
+            reply::text(StatusCode::BAD_REQUEST, refusal)
+        } else if request.headers().len() > protocol::FIELDS_MAX {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
         } else if request.body().is_too_long() {

@@ -6,19 +6,21 @@
 
 use std::{io, sync::Arc, thread, time::Duration};
 
-use crate::serve::{Entrance, Handler, Server};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
     task::JoinSet,
 };
 
+use crate::serve::{Entrance, Handler, Server};
+
 /// Threads beside it that wait for the disk on behalf of one serving thread; the store reads on
 /// four at one time.
 const BLOCKING_THREADS_MAX: usize = 8;
 
 /// Serves the connections of `entrances` on a thread of its own, called `weir-serve-{number}`,
-/// until `stopping` changes; then drains, for at most `drain`. What it returns resolves behind that.
+/// until `stopping` changes; then drains, for at most `drain`. What it returns resolves behind
+/// that.
 ///
 /// # Errors
 /// When the system has no room for another thread, or no descriptors for it.

@@ -9,6 +9,7 @@
 use std::{
     fmt::{self, Debug},
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -49,6 +50,28 @@ struct Sending {
     wait: Duration,
     /// When all must have come; it runs from the first poll on.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Who gets the rest when nobody else wants it.
+    leftover: Option<Leftover>,
+}
+
+/// What a handler has left unread of a body, for who must hear the client out. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Leftover(Arc<Mutex<Option<Upload>>>);
+
+impl Leftover {
+    fn lock(&self) -> MutexGuard<'_, Option<Upload>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something is left, as far as is known yet.
+    pub(crate) fn is_there(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// What is left.
+    pub(crate) fn take(&self) -> Option<Upload> {
+        self.lock().take()
+    }
 }
 
 impl Upload {
@@ -69,7 +92,16 @@ impl Upload {
             bytes_left: bytes_max,
             wait,
             deadline: None,
+            leftover: None,
         })))
+    }
+
+    /// The same, whose rest goes to `leftover` when it is dropped unread.
+    pub(crate) fn leaving(mut self, leftover: Option<Leftover>) -> Self {
+        if let Some(sending) = &mut self.0 {
+            sending.leftover = leftover;
+        }
+        self
     }
 
     /// True if the client announced more than is allowed: nothing of it need be read to tell.
@@ -78,6 +110,16 @@ impl Upload {
             let announced = sending.incoming.size_hint().exact();
             announced.is_some_and(|bytes| bytes > sending.bytes_max)
         })
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(mut sending) = self.0.take()
+            && let Some(leftover) = sending.leftover.take()
+        {
+            *leftover.lock() = Some(Self(Some(sending)));
+        }
     }
 }
 

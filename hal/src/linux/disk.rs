@@ -3,8 +3,9 @@
 //! Source: open(2), pread(2), preadv2(2) with `RWF_NOWAIT`, pwrite(2), pwritev(2), fallocate(2),
 //! ftruncate(2), `sync_file_range(2)`, fdatasync(2), fsync(2) on directories, flock(2),
 //! `posix_fadvise(2)`, statvfs(3). A page that leaves the page cache by fallocate(2) with
-//! `FALLOC_FL_ZERO_RANGE` or `FALLOC_FL_PUNCH_HOLE` lives on, unchanged, in the sockets that send it. The standard library opens everything with `O_CLOEXEC` and
-//! repeats a call that a signal broke off.
+//! `FALLOC_FL_ZERO_RANGE` or `FALLOC_FL_PUNCH_HOLE` lives on, unchanged, in the sockets that send
+//! it. The standard library opens everything with `O_CLOEXEC` and repeats a call that a signal
+//! broke off.
 //!
 //! Refuses: direct and asynchronous I/O. Every call may block.
 #![expect(

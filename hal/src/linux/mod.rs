@@ -23,6 +23,9 @@ pub use sensors::Sensors;
 
 use crate::Board;
 
+/// What the kernel knows an open file by.
+pub type Descriptor<'a> = std::os::fd::BorrowedFd<'a>;
+
 /// This machine: what an appliance stands on in the field.
 pub fn board() -> Board<Multicast> {
     Board {

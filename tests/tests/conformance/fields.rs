@@ -89,6 +89,20 @@ fn fields_named_by_no_cache_and_private_reach_the_first_client_alone() -> Result
 }
 
 #[test]
+fn a_client_cannot_have_others_given_what_is_for_another_host() -> Result {
+    let origin = Origin::start(|seen| {
+        let host = seen.field("x-forwarded-host").unwrap_or("as asked");
+        Reply::new(200, &[("Cache-Control", "max-age=60")], host)
+    });
+    let edge = Edge::before(&[&origin]);
+    let poison = [("X-Forwarded-Host", "evil"), ("X-Original-URL", "/evil")];
+    assert_eq!(edge.ask("GET", "/", &poison)?.text(), "as asked");
+    assert_eq!(edge.get("/")?.text(), "as asked");
+    assert_eq!(origin.seen()[0].field("x-original-url"), None);
+    Ok(())
+}
+
+#[test]
 fn a_hit_tells_its_age_and_a_fresh_answer_does_not() -> Result {
     let origin = Origin::start(|seen| {
         let mut fields = vec![("Cache-Control", "max-age=100")];

@@ -190,3 +190,24 @@ fn a_head_tells_of_what_is_stored() -> Result {
     assert_eq!(conditions(&origin.seen()[2]), (None, None));
     Ok(())
 }
+
+#[test]
+fn what_has_a_successor_that_may_not_be_stored_is_gone() -> Result {
+    let origin = Origin::start(|seen| {
+        if seen.field("if-none-match").is_some() {
+            return Reply::new(200, &[("Cache-Control", "no-store")], "new");
+        }
+        let fields = [
+            ("Cache-Control", "max-age=10, stale-if-error=1000"),
+            STALE,
+            ("ETag", "\"one\""),
+        ];
+        Reply::new(200, &fields, "old")
+    });
+    let edge = Edge::before(&[&origin]);
+    assert_eq!(edge.get("/")?.text(), "old");
+    assert_eq!(edge.get("/")?.text(), "new");
+    origin.go_down();
+    assert_eq!(edge.get("/")?.status, 502);
+    Ok(())
+}

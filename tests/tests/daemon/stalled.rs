@@ -2,21 +2,17 @@
 
 use std::{
     error::Error,
-    fs,
     io::{Read, Write},
     net::TcpStream,
-    path::Path,
-    sync::Arc,
     time::Duration,
 };
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use weir_cache::{Class, Config, Key, Store};
-use weir_hal::linux;
 use weir_tests::{
+    cached::{bytes, fill},
     daemon::{Daemon, free_port},
     http,
+    process::anonymous_bytes,
     wait::until,
 };
 
@@ -27,38 +23,6 @@ const CLIENTS: u64 = 100;
 /// 256 KiB of what it has not taken.
 const CLIENT_BYTES_MAX: u64 = 48 << 10;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A cache in `directory` that holds one segment.
-fn fill(directory: &Path) -> Result<(), Box<dyn Error>> {
-    let config = Config {
-        path: directory.join("cache"),
-        bytes_max: 1 << 30,
-        memory_bytes_max: 64 << 20,
-        ..Config::default()
-    };
-    let disk = Arc::new(linux::Disk::new());
-    let store = Store::open(disk, Arc::new(linux::Clock::new()), &config)?;
-    let key = Key::new(SEGMENT).ok_or("no key")?;
-    let mut writer = store.begin(&key, Class::Live, Bytes::new())?;
-    writer.append(segment().into())?;
-    drop(writer.commit()?);
-    assert!(store.flush(PATIENCE));
-    Ok(())
-}
-
-/// Bytes that differ from piece to piece.
-fn segment() -> Vec<u8> {
-    let numbers = (0_u64..).flat_map(u64::to_le_bytes);
-    numbers.take(SEGMENT_BYTES).collect()
-}
-
-/// Bytes of memory of a process that are no file's.
-fn anonymous_bytes(process: u32) -> Result<u64, Box<dyn Error>> {
-    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = text.lines().find(|line| line.starts_with("Anonymous:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(kibibytes.ok_or("no figure")?.parse::<u64>()? << 10)
-}
 
 /// Asks for the segment and takes the first byte of the answer.
 fn ask(url: &str) -> Result<TcpStream, Box<dyn Error>> {
@@ -73,7 +37,8 @@ fn ask(url: &str) -> Result<TcpStream, Box<dyn Error>> {
 #[test]
 fn a_hundred_clients_that_take_nothing_cost_no_memory_for_what_they_do_not_take() {
     let folder = TempDir::new().unwrap();
-    fill(folder.path()).unwrap();
+    let segment = bytes(SEGMENT_BYTES);
+    fill(folder.path(), &[(SEGMENT, &segment)]);
     let channel = format!(
         "[[channel]]\nid = \"CH\"\n[[channel.rendition]]\nname = \"HD\"\n\
          sources = [\"udp://239.255.84.1:{}\"]\ninterface = \"lo\"\n",
@@ -81,20 +46,20 @@ fn a_hundred_clients_that_take_nothing_cost_no_memory_for_what_they_do_not_take(
     );
     let daemon = Daemon::start_in(folder, &channel);
     let url = daemon.data(SEGMENT);
-    assert!(http::get(&url).unwrap().body == segment());
+    assert!(http::get(&url).unwrap().body == segment);
     let process = daemon.process().id();
-    let before = anonymous_bytes(process).unwrap();
+    let before = anonymous_bytes(process);
     let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| ask(&url).unwrap()).collect();
     // The highest of many looks, while the kernel's buffers fill.
     let (mut looks, mut most) = (0, 0);
     until("a hundred looks", PATIENCE, || {
         looks += 1;
-        most = anonymous_bytes(process).unwrap().max(most);
+        most = anonymous_bytes(process).max(most);
         (looks == 100).then_some(())
     });
     let each = most.saturating_sub(before) / CLIENTS;
     println!("{CLIENTS} stalled clients: {each} bytes of memory each");
     assert!(each < CLIENT_BYTES_MAX, "{each} bytes each");
     drop(clients);
-    assert!(http::get(&url).unwrap().body == segment());
+    assert!(http::get(&url).unwrap().body == segment);
 }

@@ -28,7 +28,7 @@ const CLIENTS: usize = if option_env!("WEIR_LONG").is_some() {
 };
 
 const BYTES: usize = 400_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Reads until so many bytes have come.
 async fn read(stream: &mut TcpStream, bytes: usize) -> Result<Vec<u8>> {

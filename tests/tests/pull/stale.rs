@@ -149,18 +149,15 @@ fn a_304_freshens_and_the_body_is_fetched_once() -> Result {
 fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
     let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let (door, count) = (gate.clone(), Arc::clone(&asked));
-    let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::new(
-            200,
-            &stale("max-age=10, stale-while-revalidate=3600"),
-            "old",
-        ),
-        _ => {
-            let fields = [("Cache-Control", "max-age=60")];
-            Reply::default()
-                .wait(&door)
-                .then(Reply::new(200, &fields, "new"))
+    let origin = Origin::start(move |_| {
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            let fields = stale("max-age=10, stale-while-revalidate=3600");
+            return Reply::new(200, &fields, "old");
         }
+        let fields = [("Cache-Control", "max-age=60")];
+        Reply::default()
+            .wait(&door)
+            .then(Reply::new(200, &fields, "new"))
     });
     let edge = Edge::before(&[&origin]);
     edge.get("/a")?;

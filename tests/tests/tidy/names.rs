@@ -10,8 +10,13 @@ use crate::{
 const LINUX: &str = "hal/src/linux/";
 
 /// Code that does no I/O, spawns nothing, and takes time as an argument.
-const PURE: [&str; 4] = [
+const PURE: [&str; 9] = [
     "appliance/src/demux/",
+    "appliance/src/fetch/latency.rs",
+    "appliance/src/fetch/tiers/breaker.rs",
+    "appliance/src/fetch/tiers/budget.rs",
+    "appliance/src/fetch/tiers/choice.rs",
+    "appliance/src/fetch/tiers/probing.rs",
     "appliance/src/measure/",
     "appliance/src/segment/",
     "cache/src/rules/",

@@ -15,12 +15,7 @@ use weir_cache::{
 };
 
 use super::{
-    Core,
-    failure::Failure,
-    fill::Arrival,
-    question::Question,
-    shelf::Found,
-    slices::Slices,
+    Core, failure::Failure, fill::Arrival, question::Question, shelf::Found, slices::Slices,
 };
 use crate::serve::{Body, reply};
 
@@ -187,16 +182,16 @@ impl Core {
         self: &Arc<Self>,
         question: &Arc<Question>,
         found: &Found,
-        told: Told,
+        told: &Told,
     ) -> Response<Body> {
         let mut headers = if told.fwd.is_some() {
             // It is as the origin just gave or confirmed it.
             let own = told.fields.as_deref();
             own.unwrap_or(found.head.headers()).clone()
         } else {
-            rules::response_headers(&found.head, self.clock.wall())
+            rules::response_headers(&found.head, question.asked_at)
         };
-        self.names.stamp(&mut headers, &told);
+        self.names.stamp(&mut headers, told);
         let source = Source::of(self, question, found);
         let status = found.head.status();
         if !has_conditions(status) {
@@ -212,11 +207,11 @@ impl Core {
             bytes: source.length(),
             read: &|range| source.part(range),
         };
-        let now = self.clock.wall();
-        let mut response = reply::conditional(&question.method, &question.headers, whole, now);
+        let asked_at = question.asked_at;
+        let mut response = reply::conditional(&question.method, &question.headers, whole, asked_at);
         match response.status() {
             StatusCode::OK => *response.status_mut() = status,
-            StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), &told),
+            StatusCode::RANGE_NOT_SATISFIABLE => self.names.stamp(response.headers_mut(), told),
             _ => {}
         }
         response

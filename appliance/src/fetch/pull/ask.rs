@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
-    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
+    header::{
+        HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+        RANGE,
+    },
 };
 use tracing::debug;
 use weir_hal::Wall;
@@ -18,6 +21,18 @@ use crate::fetch::{
     is_blocking_reload,
     tiers::{Ask, InterimCallback},
 };
+
+/// Fields by which some origins answer for another resource than the one that is asked for. They are
+/// not in the name under which an answer is stored, so whoever sends them could have others given a
+/// wrong one.
+const UNKEYED: [HeaderName; 6] = [
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-host"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
 
 /// What came back, when, and from whom.
 #[derive(Debug)]
@@ -37,7 +52,7 @@ impl Core {
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
             InterimCallback(Arc::new(move |status, headers| {
-                interim.tell(status, headers)
+                interim.tell(status, headers);
             }))
         });
         let ask = Ask {
@@ -88,8 +103,13 @@ impl Core {
 pub(super) fn outgoing(
     question: &Question,
     method: Method,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
 ) -> Request<Outgoing> {
+    if matches!(method, Method::GET | Method::HEAD) {
+        for name in &UNKEYED {
+            headers.remove(name);
+        }
+    }
     let mut request = Request::new(Outgoing::Empty);
     *request.method_mut() = method;
     *request.uri_mut() = question

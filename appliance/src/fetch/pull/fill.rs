@@ -10,10 +10,7 @@
 //!
 //! Source: RFC 9111 §3 (storing), §3.3 (incomplete responses), §4.3 (validation); RFC 5861.
 
-use std::{
-    ops::Range,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use hyper::{
@@ -25,9 +22,7 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{
-        ContentRange, Stored, Storing, conditional, forwarded_response_headers, freshened, storing,
-    },
+    rules::{Stored, Storing, conditional, forwarded_response_headers, freshened, storing},
 };
 
 use super::{
@@ -40,6 +35,7 @@ use super::{
     question::Question,
     shelf::Found,
     slices::{Slices, is_sliced},
+    wanted::Wanted,
 };
 use crate::fetch::{
     Class,
@@ -82,7 +78,7 @@ pub(super) enum Outcome {
     /// An answer that others may have too.
     Arrived(Arrival),
     /// An answer for this client alone.
-    Own(Own),
+    Own(Box<Own>),
     /// No answer.
     Failed(Failure),
 }
@@ -95,53 +91,13 @@ pub(super) struct Own {
     pub(super) reason: String,
 }
 
-/// Which bytes an origin is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// All of them, whatever the client asked for: the rest will be wanted too.
-    Whole,
-    /// What the client asks for, on its conditions: nobody else waits for it.
-    AsAsked,
-    /// Those far from the beginning that the client asks for, and what lies around them: whoever
-    /// jumps there should not have to wait for all before it.
-    Around(Range<u64>),
-    /// So many from the end.
-    Last(u64),
-}
-
-impl Wanted {
-    /// Whether a part with the fields `headers` is what was asked for, or all there is of it.
-    fn is_met_by(&self, headers: &HeaderMap) -> bool {
-        let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
-        let Some((part, complete)) = part.and_then(|part| Some((part, part.complete?))) else {
-            return false;
-        };
-        match self {
-            Self::Whole | Self::AsAsked => false,
-            Self::Around(range) => {
-                part.first == range.start && part.last + 1 == range.end.min(complete)
-            }
-            Self::Last(bytes) => {
-                part.first == complete.saturating_sub(*bytes) && part.last + 1 == complete
-            }
-        }
-    }
-
-    fn range(&self) -> Option<HeaderValue> {
-        let range = match self {
-            Self::Whole | Self::AsAsked => return None,
-            Self::Around(range) => format!("bytes={}-{}", range.start, range.end - 1),
-            Self::Last(bytes) => format!("bytes=-{bytes}"),
-        };
-        HeaderValue::try_from(range).ok()
-    }
-}
-
 /// What is to be fetched.
 #[derive(Debug)]
 pub(super) struct Fill {
     pub(super) core: Arc<Core>,
     pub(super) question: Arc<Question>,
+    /// Where the answer was looked for.
+    pub(super) key: Key,
     /// What is stored already, and is to be confirmed or replaced.
     pub(super) base: Option<Found>,
     /// By what the answers to the question vary, as far as is known.
@@ -154,17 +110,29 @@ pub(super) struct Fill {
 /// What a reply becomes.
 enum Taken {
     /// An object, which the pour fills.
-    Arrived(Arrival, Option<Pour>),
+    Arrived(Box<(Arrival, Option<Pour>)>),
     /// It is not stored, for this reason.
-    NotStored(Reply, String),
+    NotStored(Box<Reply>, String),
 }
 
 impl Fill {
+    /// Removes what has a successor that is not stored, and what has changed meanwhile.
+    async fn clear(&self, is_succeeded: bool, changes: u64) {
+        let key = &self.question.store_key;
+        if self.core.flights.has_changed(key, changes) {
+            self.core.shelf.evict(key.clone()).await;
+        }
+        if let Some(base) = self.base.as_ref().filter(|_| is_succeeded) {
+            self.core.shelf.evict(base.object.key().clone()).await;
+        }
+    }
+
     /// Fetches, tells `client` what comes of it as soon as the head is there, and goes on until
     /// all of the body is.
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
-        let changes = self.core.changes.load(Ordering::SeqCst);
+        let changes = self.core.flights.changes();
         let (outcome, pour) = self.answer().await;
+        let is_succeeded = outcome.is_successor();
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
             drop(client.send(outcome));
@@ -175,14 +143,7 @@ impl Fill {
                 self.look_into(&object, &head).await;
             }
         }
-        let is_void = match &self.ticket {
-            Some(ticket) => ticket.is_void(),
-            // Nobody knew of it: what changed meanwhile may have been this.
-            None => self.core.changes.load(Ordering::SeqCst) != changes,
-        };
-        if is_void {
-            self.core.shelf.evict(self.question.store_key.clone()).await;
-        }
+        self.clear(is_succeeded, changes).await;
     }
 
     async fn answer(&mut self) -> (Outcome, Option<Pour>) {
@@ -205,14 +166,15 @@ impl Fill {
             return (Outcome::own(reply, "origin-error".to_owned()), None);
         }
         match self.take_in(reply) {
-            Taken::Arrived(arrival, pour) => {
-                self.core.flights.forget_loner(arrival.found.object.key());
+            Taken::Arrived(arrived) => {
+                let (arrival, pour) = *arrived;
+                self.core.flights.forget_loner(&self.key);
                 self.tell(|| State::Found(Box::new(arrival.for_others())));
                 (Outcome::Arrived(arrival), pour)
             }
             Taken::NotStored(reply, reason) => {
                 self.tell(|| State::NotShared);
-                (Outcome::own(reply, reason), None)
+                (Outcome::own(*reply, reason), None)
             }
         }
     }
@@ -251,7 +213,7 @@ impl Fill {
         let head = freshened(&base.head, headers, reply.requested_at, reply.received_at)?;
         let is_bound = is_stricter(&base.head, headers);
         let found = self.core.shelf.refresh(base, Arc::new(head), is_bound);
-        self.core.counters.confirmed.add(1);
+        self.question.counters().confirmed.add(1);
         let arrival = Arrival::new(found, StatusCode::NOT_MODIFIED);
         self.tell(|| State::Found(Box::new(arrival.clone())));
         Some(arrival)
@@ -261,7 +223,7 @@ impl Fill {
     fn take_in(&mut self, reply: Reply) -> Taken {
         match self.judge(&reply) {
             Ok(head) => self.begin(reply, head),
-            Err(reason) => Taken::NotStored(reply, reason),
+            Err(reason) => Taken::NotStored(Box::new(reply), reason),
         }
     }
 
@@ -273,7 +235,7 @@ impl Fill {
         if let Storing::No(reason) = storing(&policy, asked, status, headers) {
             if matches!(self.wanted, Wanted::Whole) {
                 let now = self.core.clock.monotonic();
-                self.core.flights.note_loner(&self.question.store_key, now);
+                self.core.flights.note_loner(&self.key, now);
             }
             return Err(reason.to_string());
         }
@@ -285,7 +247,7 @@ impl Fill {
             return Err("close-delimited".to_owned());
         }
         if self.core.shelf.store().is_short_of_memory() {
-            self.core.counters.not_stored_no_memory.add(1);
+            self.question.counters().not_stored_no_memory.add(1);
             return Err("no-memory".to_owned());
         }
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
@@ -301,7 +263,7 @@ impl Fill {
     /// Begins an object for the answer, or the first of several.
     fn begin(&mut self, reply: Reply, head: Stored) -> Taken {
         let Some(key) = self.key_of(&head) else {
-            return Taken::NotStored(reply, "vary".to_owned());
+            return Taken::NotStored(Box::new(reply), "vary".to_owned());
         };
         let slice_bytes = self.question.route.slice_bytes;
         if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
@@ -311,13 +273,13 @@ impl Fill {
             .length()
             .is_some_and(|length| length > self.core.object_bytes_max)
         {
-            return Taken::NotStored(reply, "too-long".to_owned());
+            return Taken::NotStored(Box::new(reply), "too-long".to_owned());
         }
         let (status, head) = (head.status(), Arc::new(head));
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
         let Ok(writer) = self.core.shelf.store().begin(&key, class, metadata) else {
-            return Taken::NotStored(reply, "no-memory".to_owned());
+            return Taken::NotStored(Box::new(reply), "no-memory".to_owned());
         };
         let found = Found {
             object: writer.object(),
@@ -331,7 +293,7 @@ impl Fill {
         };
         let extent = Extent::of_response(&head);
         let pour = Pour::new(writer, reply, head, extent);
-        Taken::Arrived(arrival, Some(pour))
+        Taken::Arrived(Box::new((arrival, Some(pour))))
     }
 
     /// Stores the head of a response that lies in slices, and has the one that came poured.
@@ -348,16 +310,16 @@ impl Fill {
             writer.commit().map(|_pin| object)
         });
         let Ok(object) = committed else {
-            return Taken::NotStored(reply, "no-memory".to_owned());
+            return Taken::NotStored(Box::new(reply), "no-memory".to_owned());
         };
         let found = Found {
             object,
             head: Arc::clone(&sliced.head),
             sliced: Some(sliced),
         };
-        let slices = Slices::of(&self.core, &self.question, &found);
-        let pour = slices.and_then(|slices| slices.pour(position, reply));
-        Taken::Arrived(Arrival::new(found, status), pour)
+        let reading = Slices::of(&self.core, &self.question, &found);
+        let pour = reading.and_then(|reading| reading.pour(position, reply));
+        Taken::Arrived(Box::new((Arrival::new(found, status), pour)))
     }
 
     /// The head of the whole of which a part has come.
@@ -397,9 +359,9 @@ impl Fill {
             return Some(self.question.store_key.clone());
         }
         let generation = head.received_at().as_nanos();
-        let shelf = &self.core.shelf;
-        let varies =
-            shelf.note_varying(&self.question, self.varies.as_ref(), (names, generation))?;
+        let known = self.varies.as_ref();
+        let noted = (names, generation);
+        let varies = self.core.shelf.note_varying(&self.question, known, noted)?;
         let key = varies.key(&self.question);
         self.varies = Some(varies);
         key
@@ -413,11 +375,19 @@ impl Fill {
 }
 
 impl Outcome {
+    /// Whether it takes the place of what was stored without being stored itself (RFC 9111 §4.3.3).
+    fn is_successor(&self) -> bool {
+        match self {
+            Self::Own(own) => !own.response.status().is_server_error(),
+            Self::Arrived(_) | Self::Failed(_) => false,
+        }
+    }
+
     fn own(reply: Reply, reason: String) -> Self {
-        Self::Own(Own {
+        Self::Own(Box::new(Own {
             response: reply.response,
             reason,
-        })
+        }))
     }
 }
 

@@ -14,15 +14,12 @@
 //!
 //! # Limits
 //! [`FLIGHTS_MAX`] flights: beyond them a request goes alone. [`LONERS_MAX`] keys are remembered as
-//! not shared; the least recently used is forgotten.
+//! not shared, and [`CHANGED_MAX`] changes; the least recently used is forgotten.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     num::NonZeroUsize,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,6 +35,9 @@ const FLIGHTS_MAX: usize = 4_096;
 
 /// Keys remembered as not shared: 1 MiB with keys of usual length.
 const LONERS_MAX: usize = 8_192;
+
+/// Changes remembered, for the answers that were on their way when they came.
+const CHANGED_MAX: usize = 1_024;
 
 /// How long a key is remembered as not shared.
 const LONER_TIME: Duration = Duration::from_secs(10);
@@ -63,24 +63,22 @@ pub(super) struct Flights {
 
 #[derive(Debug)]
 struct Table {
-    flights: HashMap<Key, Flight>,
+    flights: HashMap<Key, watch::Receiver<State>>,
     loners: LruCache<Key, Monotonic>,
-}
-
-/// One flight, as the table knows it.
-#[derive(Debug)]
-struct Flight {
-    state: watch::Receiver<State>,
-    /// What it brings is not to be used by anybody who comes later.
-    is_void: Arc<AtomicBool>,
+    /// What has changed at an origin lately, and as which change.
+    changed: LruCache<Key, u64>,
+    changes: u64,
 }
 
 impl Default for Table {
     fn default() -> Self {
         let loners_max = NonZeroUsize::new(LONERS_MAX).expect("a constant above zero");
+        let changed_max = NonZeroUsize::new(CHANGED_MAX).expect("a constant above zero");
         Self {
             flights: HashMap::new(),
             loners: LruCache::new(loners_max),
+            changed: LruCache::new(changed_max),
+            changes: 0,
         }
     }
 }
@@ -104,7 +102,6 @@ pub(super) struct Ticket {
     table: Arc<Mutex<Table>>,
     key: Key,
     state: watch::Sender<State>,
-    is_void: Arc<AtomicBool>,
 }
 
 impl Flights {
@@ -119,20 +116,15 @@ impl Flights {
         }
         let is_full = table.flights.len() >= FLIGHTS_MAX;
         match table.flights.entry(key.clone()) {
-            Entry::Occupied(flight) => Boarding::Follow(flight.get().state.clone()),
+            Entry::Occupied(flight) => Boarding::Follow(flight.get().clone()),
             Entry::Vacant(_) if is_full => Boarding::Full,
             Entry::Vacant(place) => {
                 let (state, following) = watch::channel(State::Waiting);
-                let is_void = Arc::new(AtomicBool::new(false));
-                place.insert(Flight {
-                    state: following,
-                    is_void: Arc::clone(&is_void),
-                });
+                place.insert(following);
                 Boarding::Lead(Ticket {
                     table: Arc::clone(&self.table),
                     key: key.clone(),
                     state,
-                    is_void,
                 })
             }
         }
@@ -153,12 +145,29 @@ impl Flights {
         lock(&self.table).loners.pop(key);
     }
 
-    /// Has nobody follow the flight for `key` who comes from now on: what it was about has changed
-    /// since it began.
-    pub(super) fn avoid(&self, key: &Key) {
-        if let Some(flight) = lock(&self.table).flights.remove(key) {
-            flight.is_void.store(true, Ordering::SeqCst);
-        }
+    /// Notes that what `key` names has changed. Who comes from now on follows no flight that began
+    /// before.
+    pub(super) fn note_change(&self, key: &Key) {
+        let mut table = lock(&self.table);
+        table.flights.remove(key);
+        table.loners.pop(key);
+        table.changes += 1;
+        let number = table.changes;
+        table.changed.put(key.clone(), number);
+    }
+
+    /// Changes noted so far.
+    pub(super) fn changes(&self) -> u64 {
+        lock(&self.table).changes
+    }
+
+    /// Whether what `key` names has changed after so many changes.
+    pub(super) fn has_changed(&self, key: &Key, since: u64) -> bool {
+        let table = lock(&self.table);
+        table
+            .changed
+            .peek(key)
+            .is_some_and(|number| *number > since)
     }
 }
 
@@ -166,11 +175,6 @@ impl Ticket {
     /// The flight, as those see it who follow.
     pub(super) fn follow(&self) -> watch::Receiver<State> {
         self.state.subscribe()
-    }
-
-    /// Whether what comes of it is not to be used later.
-    pub(super) fn is_void(&self) -> bool {
-        self.is_void.load(Ordering::SeqCst)
     }
 
     /// Tells all who follow.
@@ -182,7 +186,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut table = lock(&self.table);
-        if !self.is_void() {
+        let flight = table.flights.get(&self.key);
+        if flight.is_some_and(|flight| flight.same_channel(&self.state.subscribe())) {
             table.flights.remove(&self.key);
         }
         drop(table);
@@ -199,4 +204,105 @@ impl Drop for Ticket {
 
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new(name).expect("a name")
+    }
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn lead(flights: &Flights, name: &str) -> Ticket {
+        match flights.board(&key(name), at(0)) {
+            Boarding::Lead(ticket) => ticket,
+            other @ (Boarding::Follow(_) | Boarding::Alone | Boarding::Full) => {
+                panic!("{name} is under way: {other:?}")
+            }
+        }
+    }
+
+    fn follow(flights: &Flights, name: &str) -> watch::Receiver<State> {
+        match flights.board(&key(name), at(0)) {
+            Boarding::Follow(flight) => flight,
+            other @ (Boarding::Lead(_) | Boarding::Alone | Boarding::Full) => {
+                panic!("nobody leads {name}: {other:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_leads_and_the_others_hear_of_it() {
+        let flights = Flights::default();
+        let ticket = lead(&flights, "a");
+        let following = [follow(&flights, "a"), follow(&flights, "a")];
+        drop(lead(&flights, "b"));
+        ticket.tell(State::NotShared);
+        for flight in &following {
+            assert!(matches!(*flight.borrow(), State::NotShared));
+        }
+        drop(ticket);
+        drop(lead(&flights, "a"));
+    }
+
+    #[test]
+    fn who_waits_for_a_leader_that_is_gone_is_on_its_own() {
+        let flights = Flights::default();
+        let ticket = lead(&flights, "a");
+        let flight = follow(&flights, "a");
+        assert!(matches!(*flight.borrow(), State::Waiting));
+        drop(ticket);
+        assert!(matches!(*flight.borrow(), State::NotShared));
+    }
+
+    #[test]
+    fn answers_that_cannot_be_shared_are_not_waited_for_a_while() {
+        let flights = Flights::default();
+        flights.note_loner(&key("a"), at(0));
+        for _ in 0..2 {
+            let boarding = flights.board(&key("a"), at(9));
+            assert!(matches!(boarding, Boarding::Alone), "{boarding:?}");
+        }
+        let boarding = flights.board(&key("a"), at(10));
+        assert!(matches!(boarding, Boarding::Lead(_)), "{boarding:?}");
+        flights.note_loner(&key("b"), at(0));
+        flights.forget_loner(&key("b"));
+        drop(lead(&flights, "b"));
+    }
+
+    #[test]
+    fn what_has_changed_is_asked_for_anew_though_an_answer_is_on_its_way() {
+        let flights = Flights::default();
+        let before = flights.changes();
+        let ticket = lead(&flights, "a");
+        let late = follow(&flights, "a");
+        flights.note_change(&key("a"));
+        let newer = lead(&flights, "a");
+        assert!(flights.has_changed(&key("a"), before));
+        assert!(!flights.has_changed(&key("a"), flights.changes()));
+        assert!(!flights.has_changed(&key("b"), before));
+        // The end of the older one does not end the newer one.
+        drop((ticket, late));
+        let flight = follow(&flights, "a");
+        drop(newer);
+        assert!(matches!(*flight.borrow(), State::NotShared));
+    }
+
+    #[test]
+    fn there_are_only_so_many_flights() {
+        let flights = Flights::default();
+        let tickets: Vec<_> = (0..FLIGHTS_MAX)
+            .map(|number| lead(&flights, &number.to_string()))
+            .collect();
+        let boarding = flights.board(&key("one more"), at(0));
+        assert!(matches!(boarding, Boarding::Full), "{boarding:?}");
+        follow(&flights, "0");
+        drop(tickets);
+        drop(lead(&flights, "one more"));
+    }
 }

@@ -11,93 +11,114 @@ use tokio::{
     time::timeout,
 };
 use weir_cache::rules::{Forward, Refusal, Reuse, StaleReason, reuse};
+use weir_hal::Wall;
 
 use super::{
     Core,
     answer::Told,
     failure::Failure,
-    fill::{Arrival, Fill, Outcome, Own, Wanted},
+    fill::{Arrival, Fill, Outcome, Own},
     flights::{Boarding, State, Ticket},
     question::Question,
     shelf::{Found, Place},
+    wanted::Wanted,
 };
 use crate::serve::Body;
 
-/// Longest wait for the answer to another request.
-const FOLLOW_WAIT: Duration = Duration::from_secs(15);
+/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
+/// back until it changes.
+const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
-struct Need {
+pub(super) struct Need {
     /// Where the answer will be; what is found there is to be validated.
-    place: Place,
+    pub(super) place: Place,
     /// What is found may stand in for an error.
     if_error: bool,
     /// Why the request goes forward.
-    fwd: Forward,
+    pub(super) fwd: Forward,
 }
 
 impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
         let Ok(mut place) = self.shelf.find(&question).await else {
-            self.counters.lookups_timed_out.add(1);
+            question.counters().lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        place.found = place
-            .found
-            .filter(|found| !self.is_banned(&question, found));
+        let is_current = |found: &Found| !self.is_banned(&question, found);
+        place.found = place.found.filter(is_current);
+        // A hit is what most requests are: the state of all that may follow it otherwise is not
+        // carried along with each of them.
         let Some(found) = &place.found else {
-            return self.miss(question, place).await;
+            return Box::pin(self.miss(question, place)).await;
         };
-        match self.reuse(&question, found) {
+        match self.reuse(&question, found, question.asked_at) {
             Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
             Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
-            Reuse::Stale {
-                since,
-                while_revalidating: true,
-                ..
-            } => {
-                self.counters.hits_while_revalidating.add(1);
-                let response = self.hit(&question, found, -seconds(since));
-                self.validate_soon(question, place);
-                response
-            }
-            Reuse::Stale {
-                if_error, reason, ..
-            } => {
-                let fwd = match reason {
-                    StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
-                    StaleReason::Request => Forward::Request,
-                };
-                self.fetch(
-                    question,
-                    Need {
-                        place,
-                        if_error,
-                        fwd,
-                    },
-                )
-                .await
-            }
-            Reuse::OtherVariant => self.fetch_beside(question, place, Forward::VaryMiss).await,
-            Reuse::OtherRange => self.fetch_beside(question, place, Forward::Partial).await,
-            Reuse::Refused(Refusal::Method) => {
-                self.fetch_beside(question, place, Forward::Method).await
-            }
             Reuse::Refused(Refusal::OnlyIfCached) => self.names.only_if_cached(),
+            verdict @ (Reuse::Stale { .. }
+            | Reuse::OtherVariant
+            | Reuse::OtherRange
+            | Reuse::Refused(Refusal::Method)) => {
+                Box::pin(self.get_beyond(question, place, verdict)).await
+            }
         }
     }
 
-    fn reuse(&self, question: &Question, found: &Found) -> Reuse {
+    /// Answers where what is stored is not enough.
+    async fn get_beyond(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        place: Place,
+        verdict: Reuse,
+    ) -> Response<Body> {
+        let Reuse::Stale {
+            since,
+            while_revalidating,
+            if_error,
+            reason,
+            ..
+        } = verdict
+        else {
+            let fwd = match verdict {
+                Reuse::OtherVariant => Forward::VaryMiss,
+                Reuse::OtherRange => Forward::Partial,
+                Reuse::Fresh { .. }
+                | Reuse::Accepted { .. }
+                | Reuse::Stale { .. }
+                | Reuse::Refused(_) => Forward::Method,
+            };
+            return self.fetch_beside(question, place, fwd).await;
+        };
+        if let Some(found) = place.found.as_ref().filter(|_| while_revalidating) {
+            question.counters().hits_while_revalidating.add(1);
+            let response = self.hit(&question, found, -seconds(since));
+            self.validate_soon(question, place);
+            return response;
+        }
+        let fwd = match reason {
+            StaleReason::Expired | StaleReason::NoCache => Forward::Stale,
+            StaleReason::Request => Forward::Request,
+        };
+        let need = Need {
+            place,
+            if_error,
+            fwd,
+        };
+        self.fetch(question, need).await
+    }
+
+    fn reuse(&self, question: &Question, found: &Found, now: Wall) -> Reuse {
         let policy = question.policy(&self.outlines, found.head.headers());
-        reuse(&policy, question.asked(), &found.head, self.clock.wall())
+        reuse(&policy, question.asked(), &found.head, now)
     }
 
     fn hit(self: &Arc<Self>, question: &Arc<Question>, found: &Found, ttl: i64) -> Response<Body> {
-        self.counters.hits.add(1);
-        self.answer(question, found, Told::hit(ttl))
+        question.counters().hits.add(1);
+        self.answer(question, found, &Told::hit(ttl))
     }
 
     async fn miss(self: &Arc<Self>, question: Arc<Question>, place: Place) -> Response<Body> {
@@ -132,9 +153,9 @@ impl Core {
 
     /// Asks an origin, or waits for somebody else who does.
     async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
-        self.counters.misses.add(1);
+        question.counters().misses.add(1);
         if question.method == Method::HEAD {
-            return self.ask_head(&question, need.place.found, need.fwd).await;
+            return self.ask_head(&question, &need).await;
         }
         let is_private =
             question.wishes.is_no_store || question.headers.contains_key(AUTHORIZATION);
@@ -147,7 +168,7 @@ impl Core {
             Boarding::Alone => self.lead(question, need, None).await,
             Boarding::Follow(flight) => self.follow(question, need, flight).await,
             Boarding::Full => {
-                self.counters.flights_full.add(1);
+                question.counters().flights_full.add(1);
                 self.lead_in_crowd(question, need).await
             }
         }
@@ -183,6 +204,7 @@ impl Core {
             wanted,
             core: Arc::clone(self),
             question: Arc::clone(&question),
+            key: need.place.key.clone(),
             base: need.place.found.clone(),
             varies: need.place.varies.clone(),
             ticket,
@@ -196,9 +218,9 @@ impl Core {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
-            Ok(Outcome::Own(own)) => self.own(&question, &need, own),
+            Ok(Outcome::Own(own)) => self.own(&question, &need, *own),
             Ok(Outcome::Failed(failure)) => self.without_origin(&question, &need, &failure),
             // The runtime is shutting down.
             Err(_gone) => {
@@ -228,14 +250,14 @@ impl Core {
         };
         match state {
             State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
-                self.counters.collapsed.add(1);
+                question.counters().collapsed.add(1);
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
                 wait_for_end(&question, &arrival.found).await;
-                self.answer(&question, &arrival.found, told)
+                self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
             State::Found(_) | State::NotShared | State::Waiting => {
-                self.counters.uncollapsed.add(1);
+                question.counters().uncollapsed.add(1);
                 self.lead(question, need, None).await
             }
         }
@@ -247,7 +269,7 @@ impl Core {
         if self.is_banned(question, &arrival.found) {
             return false;
         }
-        match self.reuse(question, &arrival.found) {
+        match self.reuse(question, &arrival.found, self.clock.wall()) {
             Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
             Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
             Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => false,
@@ -261,13 +283,13 @@ impl Core {
             let failure = Failure::of_response(&own.response);
             return self.without_origin(question, need, &failure);
         }
-        self.counters.passed.add(1);
+        question.counters().passed.add(1);
         let told = Told::forwarded(need.fwd, status).because(own.reason);
-        self.relay(own.response, told)
+        self.relay(own.response, &told)
     }
 
     /// Answers with what is stored though it is stale, or tells of the failure.
-    fn without_origin(
+    pub(super) fn without_origin(
         self: &Arc<Self>,
         question: &Arc<Question>,
         need: &Need,
@@ -275,11 +297,11 @@ impl Core {
     ) -> Response<Body> {
         let may_be_stale = need.if_error && failure.is_origins_fault;
         if let Some(found) = need.place.found.as_ref().filter(|_| may_be_stale) {
-            self.counters.hits_on_error.add(1);
+            question.counters().hits_on_error.add(1);
             let told = Told::hit_on_error(failure.reason);
-            return self.answer(question, found, told);
+            return self.answer(question, found, &told);
         }
-        self.counters.failed.add(1);
+        question.counters().failed.add(1);
         self.names.failed(failure, need.fwd)
     }
 
@@ -290,7 +312,7 @@ impl Core {
         }
         let background = Arc::clone(&self.background);
         let Ok(permit) = background.try_acquire_owned() else {
-            self.counters.background_refused.add(1);
+            question.counters().background_refused.add(1);
             return;
         };
         let now = self.clock.monotonic();
@@ -305,6 +327,7 @@ impl Core {
         let fill = Fill {
             core: Arc::clone(self),
             question,
+            key: place.key,
             base: place.found,
             varies: place.varies,
             ticket: Some(ticket),
@@ -318,8 +341,8 @@ async fn validate(fill: Fill, _permit: OwnedSemaphorePermit) {
     fill.run(None).await;
 }
 
-/// Waits until all of an object is there whose length nobody knows, if the client could not tell its
-/// end from a break: before HTTP/1.1 there are no chunks.
+/// Waits until all of an object is there whose length nobody knows, if the client could not tell
+/// its end from a break: before HTTP/1.1 there are no chunks.
 async fn wait_for_end(question: &Question, found: &Found) {
     let is_open = found.object.bytes().or(found.head.length()).is_none();
     if question.version >= Version::HTTP_11 || !is_open {

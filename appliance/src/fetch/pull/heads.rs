@@ -11,7 +11,6 @@
 //! [`HEADS_MAX`] heads in all; the least recently used goes.
 
 use std::{
-    hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -33,7 +32,6 @@ const SHARDS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Heads {
     shards: [Mutex<LruCache<Key, Entry>>; SHARDS],
-    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -51,7 +49,6 @@ impl Heads {
         let each = NonZeroUsize::new(HEADS_MAX / SHARDS).expect("a constant above zero");
         Self {
             shards: std::array::from_fn(|_| Mutex::new(LruCache::new(each))),
-            hasher: RandomState::new(),
         }
     }
 
@@ -109,10 +106,101 @@ impl Heads {
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, LruCache<Key, Entry>> {
-        let hash = self.hasher.hash_one(key);
-        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
-        self.shards[index]
+        // Names mostly differ at their ends; whoever makes them alike has them share a lock.
+        let end = key.as_str().bytes().rev().take(4);
+        let sum = end.fold(0, |sum: usize, byte| {
+            sum.wrapping_mul(31) + usize::from(byte)
+        });
+        self.shards[sum % SHARDS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, sync::Arc};
+
+    use hyper::{HeaderMap, Method, StatusCode, Uri, header::CACHE_CONTROL};
+    use weir_cache::{
+        Class, Config, Store,
+        rules::{Asked, Stored},
+    };
+    use weir_hal::{Wall, sim::Simulation};
+
+    use super::*;
+
+    fn head(lifetime: &'static str, received_s: u64) -> Arc<Stored> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, lifetime.parse().expect("visible"));
+        let asked = Asked {
+            method: &Method::GET,
+            uri: &Uri::from_static("http://edge/a"),
+            headers: &HeaderMap::new(),
+        };
+        let at = Wall::from_nanos(received_s * 1_000_000_000);
+        Arc::new(Stored::new(asked, StatusCode::OK, &headers, at, at))
+    }
+
+    fn store() -> Store {
+        let board = Simulation::new(1).board();
+        let config = Config {
+            path: "/cache".into(),
+            bytes_max: 16 << 20,
+            memory_bytes_max: 16 << 20,
+            ..Config::default()
+        };
+        Store::open(board.disk, board.clock, &config).expect("a flawless disk")
+    }
+
+    /// An object of `name` with `head` in its metadata.
+    fn object(store: &Store, name: &str, head: &Arc<Stored>) -> Object {
+        let key = Key::new(name).expect("a name");
+        let metadata = Kept::Response(Arc::clone(head)).encode();
+        let writer = store.begin(&key, Class::Medium, metadata).expect("room");
+        let object = writer.object();
+        drop(writer.commit().expect("room"));
+        object
+    }
+
+    fn lifetime(kept: Option<Kept>) -> String {
+        let Some(Kept::Response(head)) = kept else {
+            panic!("{kept:?} is no response");
+        };
+        let value = head.headers().get(CACHE_CONTROL).expect("it has one");
+        value.to_str().expect("visible").to_owned()
+    }
+
+    #[test]
+    fn a_head_that_was_made_anew_is_that_of_its_object_and_of_no_other() {
+        let (store, heads) = (store(), Heads::new());
+        let evict = |key: Key| panic!("{key} has no reason to go");
+        let first = object(&store, "a", &head("max-age=1", 1));
+        assert_eq!(lifetime(heads.read(&first, evict)), "max-age=1");
+        let anew = Kept::Response(head("max-age=2", 2));
+        heads.refresh(&first, anew, true, evict);
+        assert_eq!(lifetime(heads.read(&first, evict)), "max-age=2");
+        // The same URI fetched again, even with the same fields, is another object.
+        let second = object(&store, "a", &head("max-age=1", 3));
+        assert_eq!(lifetime(heads.read(&second, evict)), "max-age=1");
+        heads.forget(second.key());
+        assert_eq!(lifetime(heads.read(&first, evict)), "max-age=1");
+    }
+
+    #[test]
+    fn what_must_not_have_its_old_head_back_goes_with_the_new_one() {
+        let (store, heads) = (store(), Heads::new());
+        let evicted = RefCell::new(Vec::new());
+        let evict = |key: Key| evicted.borrow_mut().push(key.as_str().to_owned());
+        for (name, is_bound) in [("bound", true), ("free", false)] {
+            let object = object(&store, name, &head("max-age=9", 1));
+            let anew = Kept::Response(head("max-age=1", 2));
+            heads.refresh(&object, anew, is_bound, evict);
+        }
+        for number in 0..2 * HEADS_MAX {
+            let other = object(&store, &format!("other {number}"), &head("max-age=9", 1));
+            heads.read(&other, evict);
+        }
+        assert_eq!(*evicted.borrow(), ["bound"]);
     }
 }

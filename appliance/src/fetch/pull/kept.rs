@@ -112,7 +112,7 @@ impl Varies {
         let is_fit = names.len() <= VARYING_FIELDS_MAX
             && names
                 .iter()
-                .all(|name| name.as_str().len() <= usize::from(u8::MAX));
+                .all(|name| u8::try_from(name.as_str().len()).is_ok());
         is_fit.then_some(Self { generation, names })
     }
 

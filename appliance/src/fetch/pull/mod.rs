@@ -14,7 +14,7 @@
 //! | `shelf`, `heads`, `kept` | what is stored, under which head, and how that is written down |
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
-//! | `fill`, `pour`, `ask` | how an answer is fetched, stored, and mended when it breaks |
+//! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer` | what the client is told |
@@ -41,8 +41,9 @@ mod relay;
 mod routes;
 mod shelf;
 mod slices;
+mod wanted;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::{Method, Request, Response, body::Body as _};
@@ -51,7 +52,7 @@ use weir_cache::Store;
 use weir_hal::Clock;
 
 pub use counters::{PullCells, PullCounters};
-pub use routes::{Route, Routes};
+pub use routes::{Route, RouteReport, Routes};
 
 use self::{
     answer::Names,
@@ -97,14 +98,11 @@ struct Core {
     routes: ArcSwap<Routes>,
     clock: Arc<dyn Clock>,
     names: Names,
-    counters: Arc<PullCells>,
     /// Places for requests that go alone though they would not have to.
     crowd: Arc<Semaphore>,
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
-    /// Times that something stored was found to have changed.
-    changes: AtomicU64,
 }
 
 impl Pull {
@@ -126,23 +124,23 @@ impl Pull {
                 routes: ArcSwap::from_pointee(routes),
                 clock,
                 names: Names::new(&settings.node),
-                counters: Arc::default(),
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
-                changes: AtomicU64::new(0),
             }),
         }
     }
 
-    /// Takes other routes; what is under way goes on by the old ones.
+    /// Takes other routes; what is under way goes on by the old ones. A route of the same path
+    /// counts on.
     pub fn reroute(&self, routes: Routes) {
+        let routes = routes.succeeding(&self.core.routes.load());
         self.core.routes.store(Arc::new(routes));
     }
 
-    /// What was counted.
-    pub fn counters(&self) -> &Arc<PullCells> {
-        &self.core.counters
+    /// What was counted on each route, by its path.
+    pub fn report(&self) -> Vec<RouteReport> {
+        self.core.routes.load().report()
     }
 
     /// Whether a route covers `path`.
@@ -153,7 +151,8 @@ impl Pull {
     /// Answers `request`, whose path a route covers.
     pub async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
         let (head, upload) = request.into_parts();
-        let question = match Question::read(head, client, &self.core.routes.load()) {
+        let now = self.core.clock.wall();
+        let question = match Question::read(head, client, (&self.core.routes.load(), now)) {
             Ok(question) => question,
             Err(NoQuestion) => return answer::malformed(),
         };
@@ -161,6 +160,6 @@ impl Pull {
         if is_kept && upload.is_end_stream() {
             return self.core.get(Arc::new(question)).await;
         }
-        self.core.pass_on(question, upload).await
+        Box::pin(self.core.pass_on(question, upload)).await
     }
 }

@@ -128,7 +128,7 @@ impl Pour {
     /// Takes in all of the extent, or gives the object up. Tells whether it is whole.
     pub(super) async fn run(mut self, core: &Core, question: &Question) -> bool {
         let outcome = self.take_all(core, question).await;
-        let counters = &core.counters;
+        let counters = question.counters();
         match outcome {
             Ok(()) if self.writer.commit().is_ok() => {
                 counters.fills_completed.add(1);
@@ -144,19 +144,19 @@ impl Pour {
     async fn take_all(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
         let mut mends_left = MENDS_MAX;
         loop {
-            match self.take(core).await {
+            match self.take(core, question).await {
                 Err(Broken::Origin) if mends_left > 0 => mends_left -= 1,
                 outcome => return outcome,
             }
             let position = self.position;
             debug!(uri = %question.uri, position, "a body broke off and is asked for again");
             self.body = self.rest(core, question).await.ok_or(Broken::Origin)?;
-            core.counters.fills_mended.add(1);
+            question.counters().fills_mended.add(1);
         }
     }
 
     /// Takes in what comes until the extent is whole, or the body breaks.
-    async fn take(&mut self, core: &Core) -> Result<(), Broken> {
+    async fn take(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
         while self.extent.end.is_none_or(|end| self.position < end) {
             let Some(frame) = self.body.frame().await else {
                 // What was announced has come, or there was nothing to announce.
@@ -169,6 +169,7 @@ impl Pour {
             };
             let frame = frame.map_err(|_broken| Broken::Origin)?;
             if let Ok(bytes) = frame.into_data() {
+                question.counters().bytes_received.add(bytes.len() as u64);
                 self.append(core, bytes).await?;
             }
         }
@@ -176,7 +177,6 @@ impl Pour {
     }
 
     async fn append(&mut self, core: &Core, mut bytes: Bytes) -> Result<(), Broken> {
-        core.counters.bytes_received.add(bytes.len() as u64);
         if let Some(end) = self.extent.end {
             // What is beyond belongs to the next slice.
             let left = usize::try_from(end - self.position).unwrap_or(usize::MAX);

@@ -35,6 +35,6 @@ impl Core {
             requested_at: found.head.requested_at(),
             tags: tags(found.head.headers()),
         };
-        self.bans.is_banned(subject, self.clock.wall())
+        self.bans.is_banned(subject, question.asked_at)
     }
 }

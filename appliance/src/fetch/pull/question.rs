@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Method, Uri, Version,
-    header::{HOST, HeaderValue, RANGE},
+    header::{HOST, RANGE},
     http::{request::Parts, uri::Scheme},
 };
 use weir_cache::{
     Key,
     rules::{Asked, CacheKey, Policy, Wishes},
 };
+use weir_hal::Wall;
 
 use super::{
-    fill::Wanted,
+    counters::PullCells,
     routes::{Route, Routes},
+    wanted::Wanted,
 };
 use crate::{
     fetch::{Class, Outlines, is_blocking_reload},
@@ -25,6 +27,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) route: Arc<Route>,
+    /// When it was asked.
+    pub(super) asked_at: Wall,
     pub(super) method: Method,
     /// The target URI: scheme, authority, path and query.
     pub(super) uri: Uri,
@@ -48,13 +52,14 @@ impl Question {
     pub(super) fn read(
         request: Parts,
         client: &Client,
-        routes: &Routes,
+        (routes, now): (&Routes, Wall),
     ) -> Result<Self, NoQuestion> {
         let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
         let uri = target(&request, client).ok_or(NoQuestion)?;
         let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
         Ok(Self {
             route: Arc::clone(route),
+            asked_at: now,
             method: request.method,
             uri,
             version: request.version,
@@ -69,6 +74,11 @@ impl Question {
         })
     }
 
+    /// Where it counts.
+    pub(super) fn counters(&self) -> &PullCells {
+        &self.route.counters
+    }
+
     /// The request as the rules see it.
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked {
@@ -80,18 +90,9 @@ impl Question {
 
     /// What is to be fetched for this question and those like it.
     pub(super) fn wanted(&self) -> Wanted {
-        let (Some(range), Some(slice_bytes)) = (self.headers.get(RANGE), self.route.slice_bytes)
-        else {
-            return Wanted::Whole;
-        };
-        let slice_bytes = u64::from(slice_bytes);
-        match first_byte(range) {
-            Some(First::At(first)) if first >= slice_bytes => {
-                let start = first - first % slice_bytes;
-                Wanted::Around(start..start.saturating_add(slice_bytes))
-            }
-            Some(First::FromEnd(bytes)) => Wanted::Last(bytes),
-            Some(First::At(_)) | None => Wanted::Whole,
+        match (self.headers.get(RANGE), self.route.slice_bytes) {
+            (Some(range), Some(slice_bytes)) => Wanted::of(range, slice_bytes),
+            (None, _) | (_, None) => Wanted::Whole,
         }
     }
 
@@ -105,25 +106,6 @@ impl Question {
             .flatten();
         let is_blocking = is_blocking_reload(self.uri.query());
         self.route.policy(class, is_blocking, outline)
-    }
-}
-
-/// Where the bytes begin that are asked for.
-enum First {
-    At(u64),
-    FromEnd(u64),
-}
-
-/// Reads the first of the ranges that are asked for (RFC 9110 §14.1.2).
-fn first_byte(range: &HeaderValue) -> Option<First> {
-    let (unit, set) = range.to_str().ok()?.split_once('=')?;
-    let (first, last) = set.split(',').next()?.trim().split_once('-')?;
-    if !unit.eq_ignore_ascii_case("bytes") {
-        None
-    } else if first.is_empty() {
-        last.parse().ok().map(First::FromEnd)
-    } else {
-        first.parse().ok().map(First::At)
     }
 }
 

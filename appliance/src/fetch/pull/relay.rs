@@ -3,10 +3,7 @@
 //! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
 //! (invalidation).
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use hyper::{Method, Response, StatusCode, Uri};
 use weir_cache::{
@@ -14,7 +11,7 @@ use weir_cache::{
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
-use super::{Core, answer::Told, ask::outgoing, question::Question, shelf::Found};
+use super::{Core, answer::Told, ask::outgoing, get::Need, question::Question, shelf::Found};
 use crate::{
     fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
@@ -24,7 +21,7 @@ impl Core {
     /// Passes a request on as it is, with its body. If it succeeds, what it may have changed is
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
-        self.counters.passed.add(1);
+        question.counters().passed.add(1);
         if let Some(interim) = &question.interim {
             interim.open().await;
         }
@@ -33,14 +30,14 @@ impl Core {
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
-                self.counters.failed.add(1);
+                question.counters().failed.add(1);
                 return self.names.failed(&failure, Forward::Method);
             }
         };
         let keys = self.changed(&question, &reply.response);
-        self.invalidate(keys).await;
+        self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
-        self.relay(reply.response, told)
+        self.relay(reply.response, &told)
     }
 
     /// What `response` to an unsafe request says has changed.
@@ -50,15 +47,11 @@ impl Core {
     }
 
     /// Removes what has changed, before anybody hears of it.
-    async fn invalidate(&self, keys: BTreeSet<Key>) {
-        if !keys.is_empty() {
-            self.changes.fetch_add(1, Ordering::SeqCst);
-        }
+    async fn invalidate(&self, question: &Question, keys: BTreeSet<Key>) {
         for key in keys {
-            self.flights.forget_loner(&key);
-            self.flights.avoid(&key);
+            self.flights.note_change(&key);
             if self.shelf.evict(key).await {
-                self.counters.invalidated.add(1);
+                question.counters().invalidated.add(1);
             }
         }
     }
@@ -71,27 +64,23 @@ impl Core {
 
     /// Asks for a head alone, which may tell something of what is stored.
     pub(super) async fn ask_head(
-        &self,
-        question: &Question,
-        found: Option<Found>,
-        fwd: Forward,
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        need: &Need,
     ) -> Response<Body> {
         let request = outgoing(question, Method::HEAD, question.headers.clone());
         let reply = match self.ask(question, request).await {
             Ok(reply) => reply,
-            Err(failure) => {
-                self.counters.failed.add(1);
-                return self.names.failed(&failure, fwd);
-            }
+            Err(failure) => return self.without_origin(question, need, &failure),
         };
+        let found = need.place.found.as_ref();
         if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
             let headers = reply.response.headers();
-            let (requested_at, received_at) = (reply.requested_at, reply.received_at);
-            let update = head_update(&found.head, headers, requested_at, received_at);
-            self.learn(&found, update).await;
+            let update = head_update(&found.head, headers, reply.requested_at, reply.received_at);
+            self.learn(found, update).await;
         }
-        let told = Told::forwarded(fwd, reply.response.status());
-        self.relay(reply.response, told)
+        let told = Told::forwarded(need.fwd, reply.response.status());
+        self.relay(reply.response, &told)
     }
 
     /// Takes in what a HEAD has told of the stored response to a GET.
@@ -107,12 +96,12 @@ impl Core {
     }
 
     /// Passes an answer on as it comes.
-    pub(super) fn relay(&self, response: Response<Download>, told: Told) -> Response<Body> {
+    pub(super) fn relay(&self, response: Response<Download>, told: &Told) -> Response<Body> {
         let (head, body) = response.into_parts();
         let mut response = Response::new(Body::relayed(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = forwarded_response_headers(&head.headers);
-        self.names.stamp(response.headers_mut(), &told);
+        self.names.stamp(response.headers_mut(), told);
         response
     }
 }

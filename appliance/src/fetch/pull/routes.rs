@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use weir_cache::rules::{KeyRules, Policy, QueryRule};
 
+use super::counters::{PullCells, PullCounters};
 use crate::{
     config::{self, Priority},
     fetch::{
@@ -26,6 +27,8 @@ pub struct Route {
     pub class: weir_cache::Class,
     /// What of a URI names a response.
     pub key_rules: KeyRules,
+    /// What happens on it.
+    pub counters: Arc<PullCells>,
     /// Bytes of the slices in which long objects are fetched; `None`: they are fetched whole.
     pub slice_bytes: Option<u32>,
     ttl_default: Option<Duration>,
@@ -52,6 +55,7 @@ impl Route {
             tiers: tiers.list(&route.origins),
             class,
             key_rules: KeyRules { query },
+            counters: Arc::default(),
             slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
             ttl_default: route.ttl_default,
             is_heuristic: route.is_heuristic,
@@ -93,6 +97,15 @@ impl Route {
     }
 }
 
+/// What was counted on one route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteReport {
+    /// The path it covers.
+    pub path: String,
+    /// What happened on it.
+    pub counters: PullCounters,
+}
+
 /// All routes, longest path first.
 #[derive(Debug, Clone, Default)]
 pub struct Routes(Vec<Arc<Route>>);
@@ -106,6 +119,28 @@ impl Routes {
         let mut routes: Vec<_> = routes.collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         Self(routes)
+    }
+
+    /// These routes in the place of `former` ones, from which they take over what was counted.
+    #[must_use]
+    pub fn succeeding(self, former: &Self) -> Self {
+        let succeed = |mut route: Arc<Route>| {
+            let same = former.0.iter().find(|one| one.path == route.path);
+            if let Some(same) = same {
+                Arc::make_mut(&mut route).counters = Arc::clone(&same.counters);
+            }
+            route
+        };
+        Self(self.0.into_iter().map(succeed).collect())
+    }
+
+    /// What was counted on each.
+    pub fn report(&self) -> Vec<RouteReport> {
+        let report = |route: &Arc<Route>| RouteReport {
+            path: route.path.clone(),
+            counters: route.counters.read(),
+        };
+        self.0.iter().map(report).collect()
     }
 
     /// The route that `path` takes.
@@ -125,10 +160,9 @@ mod tests {
     };
 
     fn routes(paths: &[&str]) -> Routes {
-        let mut text = "origin = [{ name = 'o', urls = ['http://o'] }]\n".to_owned();
-        for path in paths {
-            text += &format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
-        }
+        let route = |path: &&str| format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
+        let routes: String = paths.iter().map(route).collect();
+        let text = format!("origin = [{{ name = 'o', urls = ['http://o'] }}]\n{routes}");
         let config = Config::parse(&text).expect("no mistakes").config;
         Routes::new(&config.routes, &tiers(&config))
     }
@@ -153,6 +187,20 @@ mod tests {
     fn where_no_route_leads_nothing_is_found() {
         assert!(routes(&["/vod/"]).find("/epg/today.xml").is_none());
         assert!(routes(&["/vod/"]).find("/vod").is_none());
+    }
+
+    #[test]
+    fn a_route_counts_on_after_a_reload_and_a_new_one_from_nothing() {
+        let former = routes(&["/", "/vod"]);
+        former.find("/vod").expect("a route").counters.hits.add(3);
+        let hits = |routes: &Routes, path| {
+            let route = routes.find(path).expect("a route");
+            route.counters.read().hits
+        };
+        let next = routes(&["/vod", "/epg"]).succeeding(&former);
+        assert_eq!((hits(&next, "/vod/a"), hits(&next, "/epg/a")), (3, 0));
+        former.find("/vod").expect("a route").counters.hits.add(1);
+        assert_eq!(hits(&next, "/vod"), 4);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //!
 //! Under the key of the whole lies its head; each slice is an object of its own, whose name tells
 //! the representation it is of. A slice is fetched by Range and If-Range when somebody comes near
-//! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under way
-//! breaks visibly and the head goes, so that the next request begins anew with what is there now.
+//! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under
+//! way breaks visibly and the head goes, so that the next request begins anew with what is there now.
 //! The slices of before are never named again.
 //!
 //! Source: RFC 9110 §14 (ranges), §13.1.5 (If-Range), §15.3.7.3 (combining parts).
@@ -129,12 +129,12 @@ impl Slices {
         let Boarding::Lead(ticket) = self.core.flights.board(&key, now) else {
             return None;
         };
-        let begun = self.begin(key, index, reply, &ticket);
+        let begun = self.begin(&key, index, reply, &ticket);
         begun.map(|pour| pour.holding(ticket))
     }
 
     /// Begins the object of a slice, whose bytes come as the body of `reply`.
-    fn begin(&self, key: Key, index: u64, reply: Reply, ticket: &Ticket) -> Option<Pour> {
+    fn begin(&self, key: &Key, index: u64, reply: Reply, ticket: &Ticket) -> Option<Pour> {
         let (requested_at, received_at) = (reply.requested_at, reply.received_at);
         let (status, headers) = (reply.response.status(), reply.response.headers());
         let asked = self.question.asked();
@@ -142,7 +142,7 @@ impl Slices {
         let head = Arc::new(head);
         let metadata = Kept::Response(Arc::clone(&head)).encode();
         let class = self.question.route.class;
-        let writer = self.core.shelf.store().begin(&key, class, metadata).ok()?;
+        let writer = self.core.shelf.store().begin(key, class, metadata).ok()?;
         let found = Found {
             object: writer.object(),
             head: Arc::clone(&head),
@@ -227,11 +227,11 @@ impl Slices {
         if !self.is_slice(&reply.response, &extent) {
             drop(reply);
             // Whoever asks from now on finds what is there now.
-            self.core.counters.slices_changed.add(1);
+            self.question.counters().slices_changed.add(1);
             self.core.shelf.evict(self.key.clone()).await;
             return ticket.tell(State::NotShared);
         }
-        let Some(pour) = self.begin(key, index, reply, &ticket) else {
+        let Some(pour) = self.begin(&key, index, reply, &ticket) else {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "no-memory");
             return ticket.tell(State::Failed(failure));
         };

@@ -79,7 +79,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_a_tenth_and_ten(asked in prop::collection::vec(any::<bool>(), 0..2_000)) {
+        fn never_more_than_a_tenth_and_ten(
+            asked in prop::collection::vec(any::<bool>(), 0..2_000),
+        ) {
             let mut budget = RetryBudget::default();
             let (mut requests, mut extra) = (0, 0);
             for is_request in asked {

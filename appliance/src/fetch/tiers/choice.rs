@@ -200,7 +200,9 @@ mod tests {
             weights in prop::collection::vec(1..100_u32, 2..16),
             gone in any::<prop::sample::Index>(),
         ) {
-            let named = |(index, weight): (usize, &u32)| url(&format!("http://m{index}"), *weight, None);
+            let named = |(index, weight): (usize, &u32)| {
+                url(&format!("http://m{index}"), *weight, None)
+            };
             let urls: std::vec::Vec<_> = weights.iter().enumerate().map(named).collect();
             let gone = gone.index(urls.len());
             let mut left = urls.clone();

@@ -15,7 +15,7 @@ shared_counters! {
         retries,
         /// Requests sent twice because an answer was late here.
         hedges,
-        /// Retries and hedges that were not sent, because a tenth of the requests were such already.
+        /// Retries and hedges not sent, because a tenth of the requests were such already.
         budget_exhausted,
         /// Requests that none of its URLs was fit to be asked for.
         unavailable,

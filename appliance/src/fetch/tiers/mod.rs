@@ -10,13 +10,14 @@
 //! cannot load anybody: after a failure to connect, for then nobody was asked, and away from an
 //! endpoint that is out of use, for it is asked no more.
 //!
-//! What was begun is not the business of this module: a body that breaks off is told to the breaker,
-//! and whoever reads it asks again.
+//! What was begun is not the business of this module: a body that breaks off is told to the
+//! breaker, and whoever reads it asks again.
 //!
 //! Refuses: to repeat a request that is not safe or has a body, once any of it was sent.
 
 pub mod breaker;
 pub mod budget;
+mod candidate;
 pub mod choice;
 mod counters;
 mod failed;
@@ -68,8 +69,8 @@ pub struct Ask<'a> {
     pub key: &'a [u8],
     /// Endpoints that are asked only when nobody else is left: those that broke off before.
     pub avoided: &'a [Arc<Endpoint>],
-    /// Whether another endpoint may be asked as well when the first is late. Not to be used for what
-    /// is meant to be late, such as a playlist that is held back until it changes.
+    /// Whether another endpoint may be asked as well when the first is late. Not to be used for
+    /// what is meant to be late, such as a playlist that is held back until it changes.
     pub is_hedged: bool,
     /// Told of interim responses.
     pub interim: Option<InterimCallback>,

@@ -12,8 +12,7 @@ use weir_hal::Monotonic;
 use super::{
     AllFailed, Answered, Ask, InterimCallback, Origin, Reason, TierList, Tiers,
     breaker::{Admission, Outcome},
-    choice::stable_hash,
-    member::Member,
+    candidate::{Candidate, candidates},
 };
 use crate::fetch::exchange::{Download, FailureKind, Outgoing, Unanswered};
 
@@ -34,14 +33,6 @@ const HEDGE_PAUSE: Duration = Duration::from_millis(50);
 
 type Attempt<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Download>, Box<Unanswered>>> + Send + 'a>>;
-
-/// An endpoint that may be asked.
-#[derive(Debug, Clone)]
-struct Candidate {
-    tier: usize,
-    origin: Arc<Origin>,
-    member: Arc<Member>,
-}
 
 /// Why an endpoint is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,36 +135,6 @@ pub(super) async fn run(
         }
     }
     outcome
-}
-
-/// All endpoints in the order to ask them: those that are well, those that ail, those to avoid;
-/// nearer tiers before farther ones.
-fn candidates(list: &TierList, ask: &Ask<'_>, now: Monotonic) -> VecDeque<Candidate> {
-    let key = stable_hash(ask.key);
-    let tiers = list.0.iter().enumerate();
-    let mut candidates: Vec<(u8, Candidate)> = Vec::new();
-    for (tier, origin) in tiers {
-        for member in origin.in_order(key) {
-            let is_avoided = ask
-                .avoided
-                .iter()
-                .any(|avoided| Arc::ptr_eq(avoided, &member.endpoint));
-            let rank = if is_avoided {
-                2
-            } else {
-                u8::from(member.is_ailing(now))
-            };
-            let candidate = Candidate {
-                tier,
-                origin: Arc::clone(origin),
-                member: Arc::clone(member),
-            };
-            candidates.push((rank, candidate));
-        }
-    }
-    candidates.sort_by_key(|(rank, _)| *rank);
-    let candidates = candidates.into_iter().map(|(_, candidate)| candidate);
-    candidates.collect()
 }
 
 impl Race<'_> {
@@ -330,7 +291,7 @@ impl Race<'_> {
         } else {
             Outcome::Answer
         };
-        self.note(candidate, outcome);
+        candidate.note(outcome, self.tiers.now());
         self.watch(candidate, response.body_mut());
         self.best = Some(Answered {
             response,
@@ -352,7 +313,7 @@ impl Race<'_> {
             // It would have taken longer still, and that must become what is usual.
             loser.candidate.member.endpoint.take_first_byte(waited);
             if loser.is_trial || is_silent && loser.cause != Cause::Hedge {
-                self.note(&loser.candidate, Outcome::Overtaken);
+                loser.candidate.note(Outcome::Overtaken, self.tiers.now());
             }
         }
         Step::Done
@@ -377,7 +338,7 @@ impl Race<'_> {
             | FailureKind::FirstByteTimeout
             | FailureKind::Malformed
             | FailureKind::Stall
-            | FailureKind::Broken => self.note(candidate, Outcome::Failure),
+            | FailureKind::Broken => candidate.note(Outcome::Failure, self.tiers.now()),
         }
         let is_out_of_use = !candidate.member.is_fit(self.tiers.now());
         Step::Next {
@@ -411,12 +372,6 @@ impl Race<'_> {
             .unwrap_or_else(|| AllFailed::unasked(Reason::Unavailable, retry_after)))
     }
 
-    fn note(&self, candidate: &Candidate, outcome: Outcome) {
-        if candidate.member.note(outcome, self.tiers.now()) {
-            candidate.origin.counters.breakers_opened.add(1);
-        }
-    }
-
     /// Has the endpoint blamed if the body of its answer breaks off.
     fn watch(&self, candidate: &Candidate, body: &mut Download) {
         if body.is_end_stream() {
@@ -424,9 +379,8 @@ impl Race<'_> {
         }
         let (candidate, begun) = (candidate.clone(), self.tiers.begun);
         body.on_end(Box::new(move |end| {
-            let now = Monotonic::ZERO + begun.elapsed();
-            if end.is_err() && candidate.member.note(Outcome::Failure, now) {
-                candidate.origin.counters.breakers_opened.add(1);
+            if end.is_err() {
+                candidate.note(Outcome::Failure, Monotonic::ZERO + begun.elapsed());
             }
         }));
     }

@@ -1,4 +1,5 @@
-//! What is done for origins while nobody asks them: probes, round trips, connections closed in time.
+//! What is done for origins while nobody asks them: probes, round trips, and an end to connections
+//! that were idle for too long.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 

@@ -25,10 +25,10 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::{
-    parcel::Posting,
+    posting::Posting,
     streams::{Streams, Verdict, progress},
 };
-use crate::serve::{Body, Client, Handler, Server, outbox::Outbox, wire::Wire};
+use crate::serve::{Body, Client, Handler, Server, outbox::Outbox, upload::Leftover, wire::Wire};
 
 /// Streams open at one time: what browsers and `h2load` ask for.
 const STREAMS_MAX: u32 = 100;
@@ -103,7 +103,9 @@ impl<H: Handler> Server<H> {
         let service = service_fn(|request| {
             let (server, outbox) = (Arc::clone(&self), outbox.clone());
             let client = client.clone();
-            async move { Ok::<_, Infallible>(server.post(request, client, outbox).await) }
+            // Boxed, so that what a handler needs is given back when it has answered: the task of a
+            // stream lives until the client has taken all.
+            Box::pin(async move { Ok::<_, Infallible>(server.post(request, client, outbox).await) })
         });
         let mut connection = pin!(builder(&streams).serve_connection(TokioIo::new(io), service));
         let mut is_leaving = false;
@@ -140,9 +142,10 @@ impl<H: Handler> Server<H> {
         outbox: Outbox,
     ) -> Response<Posting> {
         let is_head = request.method() == Method::HEAD;
-        let response = self.answer(request, &client).await;
+        let leftover = (!request.body().is_end_stream()).then(Leftover::default);
+        let response = self.answer(request, &client, leftover.clone()).await;
         let response = without_needless_body(response, is_head);
-        response.map(|body| Posting::new(body, outbox, progress()))
+        response.map(|body| Posting::new(body, outbox, progress(), leftover))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod http2;
 mod parcel;
+mod posting;
 mod streams;
 mod target;
 
@@ -62,7 +63,7 @@ pub(crate) async fn open(
     counters: &CounterCells,
 ) -> Option<(Wire, Dialect)> {
     let Some(tls) = tls else {
-        let ahead = timeout(wait, read_ahead(&mut io, is_preface_decided)).await;
+        let ahead = timeout(wait, read_ahead(&mut io, PREFACE_BYTES, is_preface_decided)).await;
         let Ok(ahead) = ahead else {
             counters.connections_timed_out.add(1);
             return None;
@@ -73,7 +74,8 @@ pub(crate) async fn open(
     let deadline = Instant::now() + Tls::HANDSHAKE_WAIT;
     let first = timeout(
         Tls::HANDSHAKE_WAIT,
-        read_ahead(&mut io, |ahead| !ahead.is_empty()),
+        // One byte: the acceptor wants to see the whole of the rest at once.
+        read_ahead(&mut io, 1, |_| true),
     );
     let Ok(ahead) = first.await else {
         counters.handshakes_timed_out.add(1);
@@ -114,12 +116,16 @@ fn is_preface_decided(ahead: &[u8]) -> bool {
     ahead.len() == PREFACE_BYTES || !PREFACE.starts_with(ahead)
 }
 
-/// Reads until `is_enough`, or the end of what comes.
-async fn read_ahead(io: &mut Guarded, is_enough: impl Fn(&[u8]) -> bool) -> io::Result<Ahead> {
+/// Reads until `is_enough`, at most `bytes_max`, or to the end of what comes.
+async fn read_ahead(
+    io: &mut Guarded,
+    bytes_max: usize,
+    is_enough: impl Fn(&[u8]) -> bool,
+) -> io::Result<Ahead> {
     let mut ahead = Ahead::new();
     loop {
         let mut room = [0; PREFACE_BYTES];
-        let room = room.get_mut(ahead.len()..).unwrap_or(&mut []);
+        let room = room.get_mut(ahead.len()..bytes_max).unwrap_or(&mut []);
         let count = io.read(room).await?;
         let read = room.get(..count).unwrap_or(&[]);
         // There is room for as much as was asked for.

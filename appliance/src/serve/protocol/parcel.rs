@@ -11,19 +11,16 @@
 use std::{
     cell::OnceCell,
     io::IoSlice,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
-use hyper::body::{Body as _, Frame, SizeHint};
 use weir_cache::{Chunk, StoredRange};
 
-use crate::serve::{Body, BodyError, body::Form, outbox::Outbox};
+use crate::serve::outbox::Outbox;
 
 /// Bytes that are copied at a time: what the codec of HTTP/2 wants to see behind a frame's head.
 const COPY_BYTES_MAX: usize = 256;
@@ -63,7 +60,8 @@ impl Progress {
             .fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
-    fn answer(&self) {
+    /// The answer has been handed over, or is broken.
+    pub(super) fn answer(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
 }
@@ -159,60 +157,6 @@ impl Drop for Parcel {
         self.progress.take(self.bytes.len());
         if let Some(view) = &self.view {
             view.outbox.withdraw(&view.whole);
-        }
-    }
-}
-
-/// The body of an answer on its way to one stream.
-#[derive(Debug)]
-pub(super) struct Posting {
-    body: Body,
-    outbox: Outbox,
-    progress: Arc<Progress>,
-}
-
-impl Posting {
-    /// Sends `body` through the connection of `outbox`; `progress` is told how far it comes.
-    pub(super) const fn new(body: Body, outbox: Outbox, progress: Arc<Progress>) -> Self {
-        Self {
-            body,
-            outbox,
-            progress,
-        }
-    }
-}
-
-impl hyper::body::Body for Posting {
-    type Data = Parcel;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Parcel>, BodyError>>> {
-        let chunk = ready!(self.body.poll_chunk(context, Form::View));
-        if !matches!(chunk, Some(Ok(_))) {
-            self.progress.answer();
-        }
-        Poll::Ready(chunk.map(|chunk| {
-            let parcel = Parcel::new(chunk?, &self.outbox, &self.progress);
-            Ok(Frame::data(parcel))
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Posting {
-    fn drop(&mut self) {
-        if self.body.is_end_stream() {
-            self.progress.answer();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The certificates of a directory: read from it, and chosen from by the name a client asks for.
 //!
-//! Source: RFC 6066 §3 (server_name); RFC 6125 §6.4.3 (a wildcard is one label, the leftmost).
+//! Source: RFC 6066 §3 (`server_name`); RFC 6125 §6.4.3 (a wildcard is one label, the leftmost).
 //! A client that names nobody here is shown the first pair: it may know better than we who we are.
 
 use std::{

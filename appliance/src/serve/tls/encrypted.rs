@@ -101,9 +101,9 @@ impl<C: Connection> Connection for Encrypted<C> {
         if self.held.len() + count > HELD_BYTES_MAX {
             return self.poll_write_vectored(context, slices);
         }
-        slices
-            .iter()
-            .for_each(|slice| self.held.extend_from_slice(slice));
+        for slice in slices {
+            self.held.extend_from_slice(slice);
+        }
         Poll::Ready(Ok(count))
     }
 }

@@ -3,7 +3,7 @@
 //! Source: RFC 8446 §4, RFC 5246 §7.3. The wait for a client's first message costs nothing but the
 //! connection; then a turn is needed. All of it has one deadline.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::{
@@ -51,7 +51,7 @@ impl Tls {
         }
         let hello = LazyConfigAcceptor::new(acceptor, io).await?;
         let _turn = self.turns.acquire().await.expect("it is never closed");
-        let config = self.config.clone();
+        let config = Arc::clone(&self.config);
         hello
             .into_stream_with(config, |session| {
                 session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));

@@ -303,7 +303,7 @@ async fn watched<T>(tls: &Arc<Tls>, act: impl Future<Output = T>) -> T {
     let watch = async {
         tls.watch(async { drop(stopped.await) }).await;
     };
-    let (_, outcome) = tokio::join!(watch, async {
+    let ((), outcome) = tokio::join!(watch, async {
         let outcome = act.await;
         drop(stop);
         outcome

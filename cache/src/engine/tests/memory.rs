@@ -57,6 +57,48 @@ fn memory_comes_back_when_the_object_is_on_disk() {
     assert_eq!(store.counters().objects, 20);
 }
 
+/// Runs what waits for time as well.
+fn run_in_time<T>(future: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.unwrap().block_on(future)
+}
+
+#[test]
+fn a_writer_that_can_wait_goes_on_as_soon_as_there_is_room() {
+    let store = open(&sim::Disk::new(1), &small());
+    let mut first = store.begin(&key("/a"), Class::Live, Bytes::new()).unwrap();
+    first.append(Bytes::from(vec![1; 6_000])).unwrap();
+    assert!(!store.is_short_of_memory());
+    let mut second = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
+    run_in_time(async {
+        let mut waiting = Box::pin(second.append_within(Bytes::from(vec![2; 2_000]), PATIENCE));
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("there is no room"),
+            () = tokio::task::yield_now() => drop(first),
+        }
+        waiting.await.unwrap();
+    });
+    drop(second.commit().unwrap());
+    assert_eq!(store.get(&key("/b")).unwrap().bytes(), Some(2_000));
+    assert_eq!(store.counters().refused_no_memory, 0);
+}
+
+#[test]
+fn a_writer_that_waits_in_vain_loses_its_object_and_others_keep_a_quarter() {
+    let store = open(&sim::Disk::new(1), &small());
+    let mut live = store.begin(&key("/a"), Class::Live, Bytes::new()).unwrap();
+    live.append(Bytes::from(vec![1; 6_800])).unwrap();
+    let mut patient = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
+    assert!(store.is_short_of_memory());
+    let refused = run_in_time(patient.append_within(Bytes::from(vec![2; 100]), Duration::ZERO));
+    assert!(matches!(refused, Err(Error::NoMemory)));
+    live.append(Bytes::from(vec![1; 1_000])).unwrap();
+    assert!(matches!(patient.commit(), Err(Error::NoMemory)));
+    drop(live.commit().unwrap());
+    assert!(store.get(&key("/b")).is_none());
+}
+
 #[test]
 fn metadata_is_kept_up_to_64_kibibytes() {
     let disk = sim::Disk::new(1);

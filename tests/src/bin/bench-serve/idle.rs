@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::{net::TcpStream, runtime::Builder, time::sleep};
+use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Builder, time::sleep};
 
 use crate::{
     Outcome, SIZES,
     load::{Objects, Tally, request, take_answer},
     machine::Server,
 };
-use tokio::io::AsyncWriteExt;
 
 /// How long connections are left alone before memory is read.
 const SETTLE: Duration = Duration::from_secs(3);

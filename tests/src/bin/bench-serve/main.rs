@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Servers: `weir`, `bare` (a loop of httparse and sendfile on tokio), `nginx`, the same with its
-//! cache of open files (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the load generator another one; all objects are in memory.
+//! cache of open files (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the
+//! load generator another one; all objects are in memory.
 //! What is printed is requests for each CPU-second of the server's processes, from the kernel's
 //! account of them: the median of the rounds, in which the servers take turns. A body that is
 //! short, or an answer that is not 200, ends the run.
