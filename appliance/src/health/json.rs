@@ -45,6 +45,8 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         cache: rows(snapshot.store_rows()),
         http: rows(snapshot.http.values()),
         purge: rows(snapshot.purge.values()),
+        prewarm: rows(snapshot.prewarm.values()),
+        prefetch: rows(snapshot.prefetch.values()),
         coding: rows(snapshot.coding.values()),
         access_log: snapshot.access_log.map(|log| rows(log.values())),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
@@ -84,6 +86,8 @@ struct ApiHealth<'a> {
     cache: Rows,
     http: Rows,
     purge: Rows,
+    prewarm: Rows,
+    prefetch: Rows,
     coding: Rows,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_log: Option<Rows>,

@@ -18,6 +18,7 @@ use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 use crate::{
     fetch::{
         Pull,
+        prewarm::{self, Prewarmer},
         purge::{self, Purger},
         tiers::Tiers,
     },
@@ -48,6 +49,8 @@ pub struct Watched {
     pub cache_path: PathBuf,
     /// Who purges, if anybody does.
     pub purger: Option<Arc<Purger>>,
+    /// Who prewarms, if anybody does.
+    pub prewarmer: Option<Arc<Prewarmer>>,
     /// The access log, if there is one.
     pub log: Option<Arc<AccessLog>>,
     /// What compresses playlists.
@@ -147,6 +150,15 @@ impl Sampler {
                 .purger
                 .as_ref()
                 .map_or_else(purge::Counters::default, |it| it.counters()),
+            prewarm: watched
+                .prewarmer
+                .as_ref()
+                .map_or_else(prewarm::Counters::default, |it| it.counters()),
+            prefetch: watched
+                .pull
+                .as_ref()
+                .map(Pull::prefetched)
+                .unwrap_or_default(),
             coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
@@ -212,6 +224,7 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            prewarmer: None,
             pull: None,
             log: None,
             coder: Arc::default(),

@@ -6,7 +6,12 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::{pull::RouteReport, purge, tiers::OriginReport},
+    fetch::{
+        prewarm,
+        pull::{PrefetchCounters, RouteReport},
+        purge,
+        tiers::OriginReport,
+    },
     health::json::timestamp,
     live::{Channel, Report, State},
     serve::{self, access_log, coding},
@@ -33,6 +38,10 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// Counters of prewarming.
+    pub prewarm: prewarm::Counters,
+    /// Counters of prefetching.
+    pub prefetch: PrefetchCounters,
     /// Counters of compressing.
     pub coding: coding::Counters,
     /// Counters of the access log, if there is one.
@@ -224,6 +233,8 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            prewarm: prewarm::Counters::default(),
+            prefetch: PrefetchCounters::default(),
             coding: coding::Counters::default(),
             access_log: None,
             origins: Vec::new(),

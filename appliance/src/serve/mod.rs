@@ -51,6 +51,7 @@ pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
 pub use thread::serve_on_thread;
+pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};
 
 #[cfg(test)]

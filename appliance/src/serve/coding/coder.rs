@@ -61,12 +61,13 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// What `request` says, if it is for a list; its `Accept-Encoding` is taken out then, so that
-    /// an origin gives the plain list.
+    /// What `request` says, if it may be for a list. The `Accept-Encoding` of one whose path says
+    /// that it is for a list is taken out, so that an origin gives the plain list.
     pub fn take<B>(request: &mut Request<B>) -> Option<Self> {
         let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let path = request.uri().path();
-        if !is_reading || !Class::of(path, None).is_list() {
+        let class = Class::of(path, None);
+        if !is_reading || !(class.is_list() || class == Class::Other) {
             return None;
         }
         let mut conditions = HeaderMap::new();
@@ -80,7 +81,9 @@ impl Wish {
             has_range: request.headers().contains_key(RANGE),
             conditions,
         };
-        request.headers_mut().remove(ACCEPT_ENCODING);
+        if class.is_list() {
+            request.headers_mut().remove(ACCEPT_ENCODING);
+        }
         Some(wish)
     }
 }
@@ -399,9 +402,20 @@ mod tests {
         assert!(!response.headers().contains_key(VARY));
     }
 
+    #[tokio::test]
+    async fn a_list_is_told_by_its_media_type_too() {
+        let asked = [(ACCEPT_ENCODING, "gzip")];
+        let mut request = request_for("/channel/7", &asked);
+        let wish = Wish::take(&mut request).expect("it may be a list");
+        assert!(request.headers().contains_key(ACCEPT_ENCODING));
+        let coder = Coder::default();
+        let response = coder.code(wish, response(&[])).await;
+        assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+    }
+
     #[test]
-    fn nothing_but_lists_is_looked_at() {
-        for path in ["/a.ts", "/init.mp4", "/epg.json", "/"] {
+    fn nothing_that_is_media_is_looked_at() {
+        for path in ["/a.ts", "/init.mp4", "/a.key"] {
             let mut request = request_for(path, &[(ACCEPT_ENCODING, "gzip")]);
             assert!(Wish::take(&mut request).is_none(), "{path}");
             assert!(request.headers().contains_key(ACCEPT_ENCODING), "{path}");
