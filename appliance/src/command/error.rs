@@ -138,10 +138,10 @@ impl CommandError {
             | Self::Demo(DemoError::Hal(error)) => hal_status(error),
             Self::App(error) | Self::Demo(DemoError::App(error)) => app_status(error),
             Self::Send(error) | Self::Demo(DemoError::Send(error)) => send_status(error),
-            Self::Demo(DemoError::Thread(_)) | Self::Runtime(_) | Self::Probe(_) => {
-                ExitStatus::Unavailable
-            }
-            Self::NoObject { .. }
+            Self::Demo(DemoError::Thread(_))
+            | Self::Runtime(_)
+            | Self::Probe(_)
+            | Self::NoObject { .. }
             | Self::Management(_)
             | Self::Prewarm(PrewarmError::Missing { .. } | PrewarmError::Cancelled { .. }) => {
                 ExitStatus::Unavailable

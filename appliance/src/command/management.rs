@@ -10,6 +10,7 @@ use hyper::{
     Method, Request, StatusCode, Uri,
     client::conn::http1,
     header::{CONTENT_TYPE, HOST, HeaderValue},
+    http::uri::Authority,
 };
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -34,19 +35,19 @@ pub enum ManagementError {
     )]
     Unreachable {
         /// Where it was looked for.
-        url: Uri,
+        url: String,
         /// Why.
         #[source]
         source: weir_hal::Error,
     },
     /// What answers breaks off, or is late.
     #[error("what answers at {0} does not speak as an appliance does: check the address")]
-    Garbled(Uri),
+    Garbled(String),
     /// It says no.
     #[error("the appliance at {url} refuses ({status}): {text}")]
     Refused {
         /// Where it is.
-        url: Uri,
+        url: String,
         /// Its status.
         status: StatusCode,
         /// Its words.
@@ -58,7 +59,8 @@ pub enum ManagementError {
 #[derive(Debug)]
 pub(super) struct Management {
     network: Arc<dyn Network>,
-    url: Uri,
+    url: String,
+    authority: String,
     host: String,
     port: u16,
 }
@@ -74,9 +76,14 @@ impl Management {
         let parsed = parsed.ok_or_else(|| ManagementError::NoUrl(url.to_owned()))?;
         Ok(Self {
             network,
-            host: parsed.host().unwrap_or("").trim_matches(['[', ']']).to_owned(),
+            host: parsed
+                .host()
+                .unwrap_or("")
+                .trim_matches(['[', ']'])
+                .to_owned(),
             port: parsed.port_u16().unwrap_or(80),
-            url: parsed,
+            authority: parsed.authority().map_or("", Authority::as_str).to_owned(),
+            url: url.to_owned(),
         })
     }
 
@@ -114,8 +121,7 @@ impl Management {
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), ManagementError> {
         let garbled = || self.garbled();
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
-        let host = HeaderValue::from_str(authority).map_err(|_unlikely| garbled())?;
+        let host = HeaderValue::from_str(&self.authority).map_err(|_unlikely| garbled())?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_unlikely| garbled())?;

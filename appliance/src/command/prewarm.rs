@@ -104,6 +104,14 @@ struct Order<'a> {
     rate: Option<u32>,
 }
 
+impl Order<'_> {
+    fn to_json(&self) -> Bytes {
+        let json = serde_json::to_vec(self);
+        json.expect("texts and numbers can be written as JSON")
+            .into()
+    }
+}
+
 /// Has what the list names fetched, and waits until it is.
 ///
 /// # Errors
@@ -126,8 +134,7 @@ pub fn execute<M: Multicast>(
         segments: arguments.segments,
         rate: arguments.rate,
     };
-    let order = serde_json::to_vec(&order).expect("texts and numbers can be written as JSON");
-    let progress = on_runtime(follow(&management, order.into(), terminal))?;
+    let progress = on_runtime(follow(&management, order.to_json(), terminal))?;
     tell(&progress, arguments.json, terminal)?;
     verdict(&progress).map_err(CommandError::from)
 }
@@ -200,7 +207,15 @@ fn tell(progress: &Progress, is_json: bool, terminal: Terminal) -> Result<(), Co
         let text = serde_json::to_string_pretty(progress);
         return terminal.print(&text.expect("numbers and texts can be written as JSON"));
     }
-    let header = ["FETCHED", "PRESENT", "FAILED", "REFUSED", "PLAYLISTS", "BYTES", "SECONDS"];
+    let header = [
+        "FETCHED",
+        "PRESENT",
+        "FAILED",
+        "REFUSED",
+        "PLAYLISTS",
+        "BYTES",
+        "SECONDS",
+    ];
     let mut table = terminal.table(&header);
     table.add_row([
         progress.objects_fetched.to_string(),
@@ -211,11 +226,11 @@ fn tell(progress: &Progress, is_json: bool, terminal: Terminal) -> Result<(), Co
         progress.bytes_fetched.to_string(),
         format!("{:.1}", progress.seconds),
     ]);
-    let misses = progress.misses.iter();
-    let misses: String = misses
-        .map(|miss| format!("\n{}: {}", miss.item, miss.reason))
-        .collect();
-    terminal.print(&format!("{table}{misses}"))
+    let mut text = table.to_string();
+    for miss in &progress.misses {
+        text.extend(["\n", &miss.item, ": ", &miss.reason]);
+    }
+    terminal.print(&text)
 }
 
 fn verdict(progress: &Progress) -> Result<(), PrewarmError> {

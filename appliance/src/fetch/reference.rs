@@ -48,8 +48,14 @@ pub fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     } else if path.starts_with('/') {
         (without_dots(path), query)
     } else {
-        let folder = base.path().rfind('/').and_then(|end| base.path().get(..=end));
-        (without_dots(&format!("{}{path}", folder.unwrap_or("/"))), query)
+        let folder = base
+            .path()
+            .rfind('/')
+            .and_then(|end| base.path().get(..=end));
+        (
+            without_dots(&format!("{}{path}", folder.unwrap_or("/"))),
+            query,
+        )
     };
     let path_and_query = match query {
         Some(query) => format!("{path}?{query}"),
@@ -148,7 +154,11 @@ mod tests {
             ("//A:80/g", "http://a/g"),
             ("HTTP://a/x/./y", "http://a/x/y"),
         ] {
-            assert_eq!(resolved(base, reference).as_deref(), Some(expected), "{reference}");
+            assert_eq!(
+                resolved(base, reference).as_deref(),
+                Some(expected),
+                "{reference}"
+            );
         }
     }
 

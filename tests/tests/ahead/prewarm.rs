@@ -31,7 +31,12 @@ fn run(edge: &Edge, folder: &TempDir, list: &str, options: &[&str]) -> Ended {
     fs::write(&file, list).expect("the temporary folder can be written");
     let file = file.to_str().expect("a plain path").to_owned();
     let management = edge.management("");
-    let arguments = ["prewarm", file.as_str(), "--management", management.as_str()];
+    let arguments = [
+        "prewarm",
+        file.as_str(),
+        "--management",
+        management.as_str(),
+    ];
     weir(arguments.iter().chain(options), Duration::from_secs(30))
 }
 
@@ -51,10 +56,23 @@ fn a_film_is_there_to_its_last_segment() -> Result {
     let bytes = progress["bytes_fetched"].as_u64().expect("a number");
     assert!(bytes > 2 * FILM_SEGMENTS * SEGMENT_BYTES as u64, "{bytes}");
     let seen = origin.seen().len();
-    for path in ["/7/master.m3u8", "/7/sd/film.m3u8", "/7/hd/film-4.ts", "/7/sd/film-0.ts"] {
-        assert_eq!(edge.get(path)?.field("x-cache"), Some("HIT from box"), "{path}");
+    for path in [
+        "/7/master.m3u8",
+        "/7/sd/film.m3u8",
+        "/7/hd/film-4.ts",
+        "/7/sd/film-0.ts",
+    ] {
+        assert_eq!(
+            edge.get(path)?.field("x-cache"),
+            Some("HIT from box"),
+            "{path}"
+        );
     }
-    assert_eq!(origin.seen().len(), seen, "nobody has to ask the origin any more");
+    assert_eq!(
+        origin.seen().len(),
+        seen,
+        "nobody has to ask the origin any more"
+    );
     edge.counted("prewarm", "objects_fetched", objects);
     edge.counted("prewarm", "bytes_fetched", bytes);
     Ok(())
@@ -98,8 +116,18 @@ fn the_command_says_what_is_wrong() -> Result {
         ("# nothing\n", &[][..], 64, "names nothing"),
         ("/a.ts\n", &[], 69, "add a host, or write the URL whole"),
         ("/a.ts\n", &["--host", "a b"], 69, "is no host"),
-        ("a\n", &["--management", "https://127.0.0.1"], 64, "is no address of an appliance"),
-        ("a\n", &["--management", "http://127.0.0.1:1"], 69, "no appliance answers at"),
+        (
+            "a\n",
+            &["--management", "https://127.0.0.1"],
+            64,
+            "is no address of an appliance",
+        ),
+        (
+            "a\n",
+            &["--management", "http://127.0.0.1:1"],
+            69,
+            "no appliance answers at",
+        ),
         ("a\n", &["--rate", "0"], 64, "--rate"),
     ] {
         let options: Vec<&str> = options.to_vec();
@@ -112,7 +140,12 @@ fn the_command_says_what_is_wrong() -> Result {
         }
         arguments.extend(options);
         let ended = weir(arguments, Duration::from_secs(30));
-        assert_eq!(ended.status.code(), Some(status), "{list:?}: {}", ended.output);
+        assert_eq!(
+            ended.status.code(),
+            Some(status),
+            "{list:?}: {}",
+            ended.output
+        );
         assert!(ended.output.contains(text), "{}", ended.output);
     }
     assert_eq!(origin.seen().len(), 0);
@@ -160,7 +193,9 @@ fn an_order_keeps_to_its_rate_and_its_connections_and_can_be_cancelled() -> Resu
     let door = gate.clone();
     let origin = Origin::start(move |seen| Reply::default().wait(&door).then(answer(seen, 100)));
     let edge = Edge::before(&[&origin]);
-    let urls: Vec<String> = (0..40).map(|number| edge.url(&format!("/{number}.ts"))).collect();
+    let urls: Vec<String> = (0..40)
+        .map(|number| edge.url(&format!("/{number}.ts")))
+        .collect();
     let body = serde_json::json!({ "urls": urls, "concurrency": 3, "rate": 1000 }).to_string();
     assert_eq!(order(&edge, &body)?.status, 202);
     origin.wait_for(3);
@@ -168,7 +203,10 @@ fn an_order_keeps_to_its_rate_and_its_connections_and_can_be_cancelled() -> Resu
     assert_eq!(busy.status, 409, "{}", busy.text());
     let url = edge.management("/api/v1/prewarm");
     let progress = http::get(&url)?.json();
-    assert_eq!((&progress["state"], &progress["items"]), (&"running".into(), &40.into()));
+    assert_eq!(
+        (&progress["state"], &progress["items"]),
+        (&"running".into(), &40.into())
+    );
     let cancelled = http::request("DELETE", &url, &[], b"")?.json();
     assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
     assert_eq!(origin.seen().len(), 3, "no more than three at one time");
@@ -185,7 +223,9 @@ fn an_order_keeps_to_its_rate_and_its_connections_and_can_be_cancelled() -> Resu
 fn an_order_is_no_faster_than_its_rate() -> Result {
     let (origin, _) = station(100);
     let edge = Edge::before(&[&origin]);
-    let urls: Vec<String> = (0..6).map(|number| edge.url(&format!("/{number}.ts"))).collect();
+    let urls: Vec<String> = (0..6)
+        .map(|number| edge.url(&format!("/{number}.ts")))
+        .collect();
     let body = serde_json::json!({ "urls": urls, "rate": 10 }).to_string();
     order(&edge, &body)?;
     let progress = ended(&edge);
@@ -224,7 +264,11 @@ fn a_form_of_another_site_gives_no_order() -> Result {
     let body = serde_json::json!({ "urls": [edge.url("/a.ts")] }).to_string();
     let length = body.len().to_string();
     // The client of these tests announces JSON; this is what a form can send.
-    let host = url.trim_start_matches("http://").split('/').next().expect("a host");
+    let host = url
+        .trim_start_matches("http://")
+        .split('/')
+        .next()
+        .expect("a host");
     let request = format!(
         "POST /api/v1/prewarm HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -251,7 +295,10 @@ fn what_is_long_is_there_in_all_its_slices() -> Result {
         let last = last.unwrap_or(BYTES - 1).min(BYTES - 1);
         let range = format!("bytes {first}-{last}/{total}");
         let length = (last + 1 - first).to_string();
-        fields.extend([("Content-Range", range.as_str()), ("Content-Length", &length)]);
+        fields.extend([
+            ("Content-Range", range.as_str()),
+            ("Content-Length", &length),
+        ]);
         Reply::head(206, &fields).send(vec![b'x'; last + 1 - first])
     });
     let edge = Edge::with(&[&origin], "slice = \"512KiB\"");
@@ -261,7 +308,10 @@ fn what_is_long_is_there_in_all_its_slices() -> Result {
     assert_eq!(progress["bytes_fetched"], BYTES, "{progress}");
     let asked = origin.seen().len();
     let film = edge.get("/film.mp4")?;
-    assert_eq!((film.body.len(), film.field("x-cache")), (BYTES, Some("HIT from box")));
+    assert_eq!(
+        (film.body.len(), film.field("x-cache")),
+        (BYTES, Some("HIT from box"))
+    );
     assert_eq!(origin.seen().len(), asked);
     Ok(())
 }

@@ -13,7 +13,10 @@ use crate::rig::Result;
 fn origin() -> Origin {
     Origin::start(|seen| {
         let folder = seen.target.split('/').nth(1).unwrap_or("").to_owned();
-        let fields = [("Cache-Control", "max-age=600"), ("Surrogate-Key", folder.as_str())];
+        let fields = [
+            ("Cache-Control", "max-age=600"),
+            ("Surrogate-Key", folder.as_str()),
+        ];
         Reply::new(200, &fields, &seen.target)
     })
 }
@@ -24,7 +27,12 @@ fn is_hit(edge: &Edge, path: &str) -> Result<bool> {
 }
 
 fn order(edge: &Edge, path: &str, body: &str) -> Result<Response> {
-    Ok(http::request("POST", &edge.management(path), &[], body.as_bytes())?)
+    Ok(http::request(
+        "POST",
+        &edge.management(path),
+        &[],
+        body.as_bytes(),
+    )?)
 }
 
 #[test]
@@ -69,14 +77,26 @@ fn one_bucket_and_one_list_of_addresses_go_for_both() -> Result {
     let api = daemon.management("/api/v1/purge");
     let data = daemon.data("/a");
     assert_eq!(http::request("PURGE", &data, &[], b"")?.status, 200);
-    assert_eq!(http::request("POST", &api, &[], br#"{"tags": ["a"]}"#)?.status, 200);
+    assert_eq!(
+        http::request("POST", &api, &[], br#"{"tags": ["a"]}"#)?.status,
+        200
+    );
     let throttled = http::request("POST", &api, &[], br#"{"tags": ["a", "b"]}"#)?;
     assert_eq!(throttled.status, 429, "{}", throttled.text());
     assert!(throttled.field("retry-after").is_some());
     let daemon = start("allow = [\"192.0.2.1\"]");
     let api = daemon.management("/api/v1/purge");
-    assert_eq!(http::request("POST", &api, &[], br#"{"tags": ["a"]}"#)?.status, 403);
-    assert_eq!(http::request("PURGE", &daemon.data("/a"), &[], b"")?.status, 403);
-    assert!(daemon.process().output().contains("purge refused"), "it is logged");
+    assert_eq!(
+        http::request("POST", &api, &[], br#"{"tags": ["a"]}"#)?.status,
+        403
+    );
+    assert_eq!(
+        http::request("PURGE", &daemon.data("/a"), &[], b"")?.status,
+        403
+    );
+    assert!(
+        daemon.process().output().contains("purge refused"),
+        "it is logged"
+    );
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) const SEGMENT_BYTES: usize = 10_000;
 
 /// The playlist of a channel whose newest segment has this number.
 pub(super) fn live_playlist(newest: u64) -> String {
-    let first = newest.saturating_sub(5);
+    let first = newest.saturating_sub(20);
     let segments: String = (first..=newest)
         .map(|number| format!("#EXTINF:4.0,\nsegment-{number}.ts\n"))
         .collect();
@@ -52,7 +52,10 @@ pub(super) fn answer(seen: &Seen, newest: u64) -> Reply {
             Reply::new(200, &fields, live_playlist(newest))
         }
         name if name.ends_with(".ts") => {
-            let fields = [("Content-Type", "video/mp2t"), ("Cache-Control", "max-age=600")];
+            let fields = [
+                ("Content-Type", "video/mp2t"),
+                ("Cache-Control", "max-age=600"),
+            ];
             Reply::new(200, &fields, vec![b'x'; SEGMENT_BYTES])
         }
         _ => Reply::new(404, &[], "nothing"),
@@ -71,5 +74,7 @@ pub(super) fn station(newest: u64) -> (Origin, Arc<AtomicU64>) {
 /// How often the origin was asked for what ends so.
 pub(super) fn asked(origin: &Origin, end: &str) -> usize {
     let seen = origin.seen();
-    seen.iter().filter(|seen| seen.target.ends_with(end)).count()
+    seen.iter()
+        .filter(|seen| seen.target.ends_with(end))
+        .count()
 }

@@ -263,15 +263,15 @@ impl Target {
 
 /// What a playlist names, each with whether it is a playlist again, and of its segments as many as
 /// are wanted: the last ones if it grows, the first ones otherwise.
-fn references(
-    body: &[u8],
-    form: Form,
-    segments_max: Option<usize>,
-) -> VecDeque<(Box<str>, bool)> {
+fn references(body: &[u8], form: Form, segments_max: Option<usize>) -> VecDeque<(Box<str>, bool)> {
     let is_segment = |entry: &Entry<'_>| matches!(entry, Entry::Segment { .. });
     let segments = entries(body).filter(is_segment).count();
     let wanted = segments_max.unwrap_or(usize::MAX).min(segments);
-    let first = if form == Form::Live { segments - wanted } else { 0 };
+    let first = if form == Form::Live {
+        segments - wanted
+    } else {
+        0
+    };
     let mut number = 0;
     let mut map = None;
     let named = entries(body).filter_map(|entry| match entry {

@@ -56,7 +56,9 @@ pub(super) enum Unfit {
     NoOrder(String),
     #[error("{0:?} is no URL: write one from http:// or https:// on, or from / with a host")]
     NoUrl(String),
-    #[error("{0:?} is stored under the name that players ask at: add a host, or write the URL whole")]
+    #[error(
+        "{0:?} is stored under the name that players ask at: add a host, or write the URL whole"
+    )]
     NoHost(String),
     #[error("{0:?} is no host: write one as in a URL, such as \"tv.example\"")]
     BadHost(String),
@@ -91,12 +93,20 @@ impl Order {
             _ => return Err(Unfit::TooMany),
         }
         let host = body.host.as_deref().map(authority).transpose()?;
-        let texts = body.urls.iter().chain(&body.playlists).chain(&body.channels);
+        let texts = body
+            .urls
+            .iter()
+            .chain(&body.playlists)
+            .chain(&body.channels);
         let items = texts.map(|text| item(text.trim_ascii(), host.as_ref()));
         let items = items.collect::<Result<_, _>>()?;
         let (rate, concurrency) = (body.rate, body.concurrency);
         if rate == Some(0) || concurrency == Some(0) {
-            let key = if rate == Some(0) { "rate" } else { "concurrency" };
+            let key = if rate == Some(0) {
+                "rate"
+            } else {
+                "concurrency"
+            };
             return Err(Unfit::Zero(key));
         }
         Ok(Self {
@@ -134,7 +144,8 @@ fn item(text: &str, host: Option<&Authority>) -> Result<Item, Unfit> {
     let is_http = matches!(base.scheme_str(), Some("http" | "https"));
     let is_url = text.starts_with('/') && !text.starts_with("//") || text.contains("://");
     let uri = resolve(&base, text).filter(|_| is_http && is_url);
-    uri.map(Item::Url).ok_or_else(|| Unfit::NoUrl(text.to_owned()))
+    uri.map(Item::Url)
+        .ok_or_else(|| Unfit::NoUrl(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -167,7 +178,12 @@ mod tests {
             "channels": ["CH_001"], "host": "tv.example:81"}"#;
         assert_eq!(
             items(text),
-            ["http://tv/a.ts?x", "http://tv.example:81/b", "https://tv/c.m3u8", "channel CH_001"]
+            [
+                "http://tv/a.ts?x",
+                "http://tv.example:81/b",
+                "https://tv/c.m3u8",
+                "channel CH_001"
+            ]
         );
     }
 
@@ -176,7 +192,10 @@ mod tests {
         let bounds = |rest: &str| order(&format!("{{\"urls\": [\"a\"]{rest}}}")).expect("an order");
         assert_eq!(bounds("").bounds, BOUNDS);
         let bounds = bounds(", \"rate\": 3, \"concurrency\": 900, \"segments\": 2");
-        assert_eq!((bounds.bounds.rate_per_s, bounds.bounds.concurrency), (3, 8));
+        assert_eq!(
+            (bounds.bounds.rate_per_s, bounds.bounds.concurrency),
+            (3, 8)
+        );
         assert_eq!(bounds.segments_max, Some(2));
     }
 
@@ -187,12 +206,24 @@ mod tests {
             ("{}", Unfit::Nothing),
             (many.as_str(), Unfit::TooMany),
             (r#"{"urls": ["/a"]}"#, Unfit::NoHost("/a".to_owned())),
-            (r#"{"urls": ["ftp://h/a"]}"#, Unfit::NoUrl("ftp://h/a".to_owned())),
+            (
+                r#"{"urls": ["ftp://h/a"]}"#,
+                Unfit::NoUrl("ftp://h/a".to_owned()),
+            ),
             (r#"{"urls": ["a/b"]}"#, Unfit::NoUrl("a/b".to_owned())),
-            (r#"{"urls": ["a/b"], "host": "h"}"#, Unfit::NoUrl("a/b".to_owned())),
-            (r#"{"urls": ["//x/b"], "host": "h"}"#, Unfit::NoUrl("//x/b".to_owned())),
+            (
+                r#"{"urls": ["a/b"], "host": "h"}"#,
+                Unfit::NoUrl("a/b".to_owned()),
+            ),
+            (
+                r#"{"urls": ["//x/b"], "host": "h"}"#,
+                Unfit::NoUrl("//x/b".to_owned()),
+            ),
             (r#"{"urls": [""]}"#, Unfit::NoUrl(String::new())),
-            (r#"{"urls": ["a"], "host": "u@h"}"#, Unfit::BadHost("u@h".to_owned())),
+            (
+                r#"{"urls": ["a"], "host": "u@h"}"#,
+                Unfit::BadHost("u@h".to_owned()),
+            ),
             (r#"{"urls": ["a"], "rate": 0}"#, Unfit::Zero("rate")),
         ] {
             assert_eq!(order(text), Err(unfit), "{text}");

@@ -173,7 +173,12 @@ impl Prewarmer {
 
 fn told(status: StatusCode, progress: &Progress) -> Response<Body> {
     let body = serde_json::to_vec(progress).expect("numbers and texts can be written as JSON");
-    reply::content(status, "application/json", Bytes::from(body), Freshness::NoStore)
+    reply::content(
+        status,
+        "application/json",
+        Bytes::from(body),
+        Freshness::NoStore,
+    )
 }
 
 fn refused(refusal: &Refusal, by: IpAddr) -> Response<Body> {

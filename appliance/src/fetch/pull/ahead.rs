@@ -138,7 +138,10 @@ impl Core {
         let mut place = place.map_err(|_no_word| NotBrought::Disk)?;
         let is_current = |found: &Found| !self.is_banned(question, found);
         place.found = place.found.filter(is_current);
-        let verdict = place.found.as_ref().map(|found| self.verdict(question, found));
+        let verdict = place
+            .found
+            .as_ref()
+            .map(|found| self.verdict(question, found));
         match (&verdict, &place.found) {
             (Some(Reuse::Fresh { .. }), Some(found)) => {
                 return Ok((Way::Present, found.clone()));

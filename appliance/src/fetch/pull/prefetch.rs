@@ -83,7 +83,7 @@ const LISTS_MAX: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
 const OFFERED_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
 /// How long an object is not taken again, unless fetching it has failed.
-const OFFERED_TIME: Duration = Duration::from_secs(60);
+const OFFERED_TIME: Duration = Duration::from_mins(1);
 
 const CMCD_REQUEST: HeaderName = HeaderName::from_static("cmcd-request");
 
@@ -120,6 +120,8 @@ struct Waiting {
 enum Stage {
     /// It waits, or is fetched.
     Offered,
+    /// It was left, for want of credit.
+    Left,
     /// It is in the store, and nobody has asked for it.
     Fetched,
     /// Somebody has asked for it.
@@ -136,6 +138,7 @@ struct Offered {
 
 #[derive(Debug, Clone, Copy)]
 struct Credit {
+    /// Objects that may still be fetched for nobody.
     left: u32,
     /// Since when it comes back.
     at: Monotonic,
@@ -260,12 +263,12 @@ impl Core {
     async fn fetch_ahead(self: Arc<Self>) {
         while let Some(next) = self.prefetch.next(self.clock.monotonic()) {
             if self.is_crowded(&next.question) {
-                self.prefetch.counters.objects_dropped.add(1);
+                self.prefetch.drop(next.hash);
                 continue;
             }
             let brought = self.bring(&next.question).await;
-            let way = brought.map(|(way, _found)| way);
-            self.prefetch.settle(next.hash, way, self.clock.monotonic());
+            let way = brought.as_ref().map(|(way, _found)| *way);
+            self.prefetch.settle(next.hash, way);
         }
     }
 }
@@ -285,20 +288,21 @@ impl Prefetch {
             return false;
         }
         self.counters.objects_offered.add(1);
-        if state.credit(list, now).left == 0 {
-            self.counters.objects_unwanted.add(1);
-            return false;
-        }
         if state.queue.len() >= QUEUE_MAX {
             self.counters.objects_dropped.add(1);
             return false;
         }
+        let is_paid = state.credit(list, now).spend();
         let offered = Offered {
-            stage: Stage::Offered,
+            stage: if is_paid { Stage::Offered } else { Stage::Left },
             at: now,
             list,
         };
         state.offered.put(hash, offered);
+        if !is_paid {
+            self.counters.objects_unwanted.add(1);
+            return false;
+        }
         state.queue.push_back(Waiting {
             question: Arc::new(question),
             hash,
@@ -318,36 +322,40 @@ impl Prefetch {
                 return Some(next);
             }
             self.counters.objects_dropped.add(1);
+            state.give_back(next.hash);
         }
         state.workers -= 1;
         None
     }
 
+    /// Drops an object whose turn has come.
+    fn drop(&self, hash: u64) {
+        self.counters.objects_dropped.add(1);
+        self.lock().give_back(hash);
+    }
+
     /// Notes what has become of an object.
-    fn settle(&self, hash: u64, outcome: Result<Way, NotBrought>, now: Monotonic) {
-        let counter = match outcome {
-            Ok(Way::Fetched) => &self.counters.objects_prefetched,
-            Ok(Way::Present | Way::Joined) => &self.counters.objects_present,
-            Err(_) => &self.counters.objects_failed,
-        };
-        counter.add(1);
+    fn settle(&self, hash: u64, outcome: Result<Way, &NotBrought>) {
         let mut state = self.lock();
-        if outcome.is_err() {
-            state.offered.pop(&hash);
-        }
-        if outcome != Ok(Way::Fetched) {
-            return;
-        }
-        let Some(offered) = state.offered.get_mut(&hash) else {
-            return;
-        };
-        match offered.stage {
-            // Somebody has come while it was on its way.
-            Stage::Wanted => self.counters.objects_used.add(1),
-            Stage::Offered | Stage::Fetched => {
-                offered.stage = Stage::Fetched;
-                let list = offered.list;
-                state.credit(list, now).spend();
+        match outcome {
+            Ok(Way::Fetched) => {
+                self.counters.objects_prefetched.add(1);
+                if let Some(offered) = state.offered.peek_mut(&hash) {
+                    if offered.stage == Stage::Wanted {
+                        // Somebody has come while it was on its way.
+                        self.counters.objects_used.add(1);
+                    } else {
+                        offered.stage = Stage::Fetched;
+                    }
+                }
+            }
+            Ok(Way::Present | Way::Joined) => {
+                self.counters.objects_present.add(1);
+                state.want(hash);
+            }
+            Err(_) => {
+                self.counters.objects_failed.add(1);
+                state.give_back(hash);
             }
         }
     }
@@ -358,17 +366,8 @@ impl Prefetch {
             return;
         }
         let hash = self.hash(name);
-        let mut state = self.lock();
-        let Some(offered) = state.offered.peek_mut(&hash) else {
-            return;
-        };
-        let was = std::mem::replace(&mut offered.stage, Stage::Wanted);
-        if was == Stage::Fetched {
+        if self.lock().want(hash) == Some(Stage::Fetched) {
             self.counters.objects_used.add(1);
-            let list = offered.list;
-            if let Some(credit) = state.credits.peek_mut(&list) {
-                credit.left = (credit.left + 1).min(CREDIT_MAX);
-            }
         }
     }
 
@@ -378,6 +377,32 @@ impl Prefetch {
 }
 
 impl State {
+    /// Notes that an object is wanted, for which its list gets its credit back. Returns what it was
+    /// before.
+    fn want(&mut self, hash: u64) -> Option<Stage> {
+        let offered = self.offered.peek_mut(&hash)?;
+        let was = std::mem::replace(&mut offered.stage, Stage::Wanted);
+        let list = offered.list;
+        if was != Stage::Wanted {
+            self.pay(list);
+        }
+        Some(was)
+    }
+
+    /// Forgets an object that was not fetched, so that it may be offered again.
+    fn give_back(&mut self, hash: u64) {
+        let offered = self.offered.pop(&hash);
+        if let Some(offered) = offered.filter(|offered| offered.stage == Stage::Offered) {
+            self.pay(offered.list);
+        }
+    }
+
+    fn pay(&mut self, list: u64) {
+        if let Some(credit) = self.credits.peek_mut(&list) {
+            credit.left = (credit.left + 1).min(CREDIT_MAX);
+        }
+    }
+
     /// The credit of a list at this moment.
     fn credit(&mut self, list: u64, now: Monotonic) -> &mut Credit {
         let full = || Credit {
@@ -396,8 +421,11 @@ impl State {
 }
 
 impl Credit {
-    fn spend(&mut self) {
+    /// Takes one, if there is one.
+    fn spend(&mut self) -> bool {
+        let is_there = self.left > 0;
         self.left = self.left.saturating_sub(1);
+        is_there
     }
 }
 
@@ -446,12 +474,16 @@ mod tests {
         let at = |seconds| Monotonic::ZERO + Duration::from_secs(seconds);
         let mut state = prefetch.lock();
         for _ in 0..CREDIT_MAX {
-            assert_ne!(state.credit(1, at(0)).left, 0);
-            state.credit(1, at(0)).spend();
+            assert!(state.credit(1, at(0)).spend());
         }
+        assert!(!state.credit(1, at(0)).spend());
         assert_eq!(state.credit(1, at(29)).left, 0);
         assert_eq!(state.credit(1, at(30)).left, 1);
-        assert_eq!(state.credit(2, at(30)).left, CREDIT_MAX, "another list has its own");
+        assert_eq!(
+            state.credit(2, at(30)).left,
+            CREDIT_MAX,
+            "another list has its own"
+        );
         assert_eq!(state.credit(1, at(100_000)).left, CREDIT_MAX);
     }
 }

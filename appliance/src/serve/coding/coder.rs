@@ -160,7 +160,7 @@ impl Coder {
             None => Response::from_parts(head, Body::document(plain)),
             Some(coded) => {
                 self.counters.answers_coded.add(1);
-                self.answer(&wish, head.headers, &coded)
+                coded_answer(&wish, head.headers, &coded)
             }
         }
     }
@@ -209,34 +209,34 @@ impl Coder {
         entry
     }
 
-    /// The answer with `coded`, or 304 if the client has that.
-    fn answer(&self, wish: &Wish, mut headers: HeaderMap, coded: &Bytes) -> Response<Body> {
-        let coding = HeaderValue::from_static(wish.coding.as_str());
-        headers.insert(CONTENT_ENCODING, coding);
-        headers.remove(ACCEPT_RANGES);
-        for name in OF_BYTES {
-            headers.remove(name);
-        }
-        if let Some(etag) = headers
-            .get(ETAG)
-            .and_then(|etag| coded_tag(etag, wish.coding, coded))
-        {
-            headers.insert(ETAG, etag);
-        }
-        let whole = reply::Whole {
-            headers,
-            role: reply::Role::Cache,
-            modified_at: None,
-            bytes: Some(coded.len() as u64),
-            read: &|_all| Body::document(coded.clone()),
-        };
-        // Dates have been compared already.
-        reply::conditional(&wish.method, &wish.conditions, whole, Wall::from_nanos(0))
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The answer with `coded`, or 304 if the client has that.
+fn coded_answer(wish: &Wish, mut headers: HeaderMap, coded: &Bytes) -> Response<Body> {
+    let coding = HeaderValue::from_static(wish.coding.as_str());
+    headers.insert(CONTENT_ENCODING, coding);
+    headers.remove(ACCEPT_RANGES);
+    for name in OF_BYTES {
+        headers.remove(name);
+    }
+    if let Some(etag) = headers
+        .get(ETAG)
+        .and_then(|etag| coded_tag(etag, wish.coding, coded))
+    {
+        headers.insert(ETAG, etag);
+    }
+    let whole = reply::Whole {
+        headers,
+        role: reply::Role::Cache,
+        modified_at: None,
+        bytes: Some(coded.len() as u64),
+        read: &|_all| Body::document(coded.clone()),
+    };
+    // Dates have been compared already.
+    reply::conditional(&wish.method, &wish.conditions, whole, Wall::from_nanos(0))
 }
 
 /// Whether an answer is a whole list, plain so far, that may be changed on its way.
