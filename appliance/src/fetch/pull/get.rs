@@ -28,7 +28,7 @@ use crate::serve::{Body, Repeat};
 
 /// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be
 /// held back until it changes.
-const FOLLOW_WAIT: Duration = Duration::from_secs(30);
+pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
@@ -116,6 +116,11 @@ impl Core {
             fwd,
         };
         self.fetch(question, need).await
+    }
+
+    /// What the rules say of using `found` for `question` when it was asked.
+    pub(super) fn verdict(&self, question: &Question, found: &Found) -> Reuse {
+        self.reuse(question, found, question.asked_at)
     }
 
     fn reuse(&self, question: &Question, found: &Found, now: Wall) -> Reuse {
