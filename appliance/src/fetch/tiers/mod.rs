@@ -214,6 +214,16 @@ impl TierList {
         self.0.iter().map(|origin| origin.name())
     }
 
+    /// Whether half of the connections to the nearest origin that there may be are in use, at each
+    /// of its URLs.
+    pub fn is_crowded(&self) -> bool {
+        let nearest = self.0.first();
+        nearest.is_some_and(|origin| {
+            let mut members = origin.members.iter();
+            members.all(|member| member.endpoint.pool.is_crowded())
+        })
+    }
+
     /// Whether there is nobody to ask.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
