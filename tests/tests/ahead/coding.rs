@@ -196,9 +196,10 @@ fn the_playlists_of_our_own_channels_are_compressed_too() {
     let master = words
         .find(|word| word.starts_with("http://"))
         .expect("a URL");
+    // With its first rendition alone it is too short to be worth it.
     until("a compressed playlist", Duration::from_secs(15), || {
         let (head, body) = curl(master, "gzip");
-        let is_there = head.starts_with("http/1.1 200") && body.starts_with("#EXTM3U");
-        is_there.then(|| assert!(head.contains("\r\ncontent-encoding: gzip"), "{head}"))
+        let is_coded = head.contains("\r\ncontent-encoding: gzip");
+        (is_coded && body.starts_with("#EXTM3U")).then_some(())
     });
 }
