@@ -412,8 +412,12 @@ impl Faces {
         )
         .logging(guarding.log.clone());
         Self {
-            content: Arc::new(Server::new(front, Limits::DATA)),
-            health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
+            content: Arc::new(Server::new(front, Limits::DATA, Arc::clone(&board.clock))),
+            health: Arc::new(Server::new(
+                health,
+                Limits::MANAGEMENT,
+                Arc::clone(&board.clock),
+            )),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
         }

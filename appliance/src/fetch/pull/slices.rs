@@ -4,8 +4,8 @@
 //! Under the key of the whole lies its head; each slice is an object of its own, whose name tells
 //! the representation it is of. A slice is fetched by Range and If-Range when somebody comes near
 //! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under
-//! way breaks visibly and the head goes, so that the next request begins anew with what is there now.
-//! The slices of before are never named again.
+//! way breaks visibly and the head goes, so that the next request begins anew with what is there
+//! now. The slices of before are never named again.
 //!
 //! Source: RFC 9110 §14 (ranges), §13.1.5 (If-Range), §15.3.7.3 (combining parts).
 //!

@@ -38,6 +38,7 @@ use weir_hal::{Disk, Monotonic};
 
 pub use counters::{TierCounterCells, TierCounters};
 pub use failed::{AllFailed, Reason};
+use member::Member;
 pub use origin::{EndpointReport, Origin, OriginError, OriginReport};
 
 use crate::{
@@ -171,6 +172,22 @@ impl Tiers {
     /// Who drops the future gives up; connections in use are closed.
     pub async fn send(&self, list: &TierList, ask: Ask<'_>) -> Result<Answered, AllFailed> {
         race::run(self, list, ask).await
+    }
+
+    /// Leave to ask beside the last of `asked`, which has fallen silent in the middle of a body:
+    /// somebody who is not among them is fit, and the nearest origin's budget pays for it, unless
+    /// the silent one is out of use.
+    pub fn may_ask_beside(&self, list: &TierList, asked: &[Arc<Endpoint>]) -> bool {
+        let now = self.now();
+        let members = || list.0.iter().flat_map(|origin| &origin.members);
+        let is = |member: &Member, endpoint| Arc::ptr_eq(&member.endpoint, endpoint);
+        let is_new = |member: &Member| !asked.iter().any(|endpoint| is(member, endpoint));
+        if !members().any(|member| is_new(member) && member.is_fit(now)) {
+            return false;
+        }
+        let mut silent = members().filter(|member| asked.last().is_some_and(|it| is(member, it)));
+        let is_out_of_use = silent.next().is_some_and(|member| !member.is_fit(now));
+        is_out_of_use || list.0.first().is_some_and(|nearest| nearest.withdraw())
     }
 
     /// Every origin at this moment, in the order of the configuration.

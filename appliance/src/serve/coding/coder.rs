@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     fetch::{Class, playlist},
-    serve::{Body, reply},
+    serve::{Again, Body, Client, Repeat, reply},
 };
 
 /// Bytes of compressed lists that are kept, their places included: 2,000 of 4 KB.
@@ -161,7 +161,16 @@ impl Coder {
             None => Response::from_parts(head, Body::document(plain)),
             Some(coded) => {
                 self.counters.answers_coded.add(1);
-                coded_answer(&wish, head.headers, &coded)
+                let again = head.extensions.remove::<Repeat>().map(|plain| CodedAgain {
+                    plain,
+                    coded: coded.clone(),
+                    coder: Arc::clone(self),
+                });
+                let mut response = coded_answer(&wish, head.headers, &coded);
+                if let Some(again) = again {
+                    response.extensions_mut().insert(Repeat::new(again));
+                }
+                response
             }
         }
     }
@@ -214,6 +223,22 @@ impl Coder {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A coded list, as long as the plain one would be given again.
+#[derive(Debug)]
+struct CodedAgain {
+    plain: Repeat,
+    coded: Bytes,
+    coder: Arc<Coder>,
+}
+
+impl Again for CodedAgain {
+    fn again(&self, client: &Client) -> Option<Body> {
+        self.plain.again(client)?;
+        self.coder.counters.answers_coded.add(1);
+        Some(Body::document(self.coded.clone()))
     }
 }
 
