@@ -21,6 +21,8 @@ shared_counters! {
         accept_errors,
         /// Requests understood and answered.
         requests,
+        /// Answers that were given again: another request of the same second was the same.
+        answers_repeated,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
         /// Requests refused because their URL is not signed as it must be.
