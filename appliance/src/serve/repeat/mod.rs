@@ -4,7 +4,7 @@
 //! At the live edge thousands of players ask for the same segment within seconds, with the same
 //! fields. The first of them in each second is answered the long way; the head of its answer is
 //! kept in its final bytes, and the others get it for the price of a look-up. Nothing in a head is
-//! finer than a second: not Date, not Age, not what is left of a lifetime.
+//! finer than a second: not Date; and Age and what is left of a lifetime are late by one at most.
 //!
 //! Since all of a request is compared, nobody here need know which fields an answer depends on.
 //! What else it depends on (the object, bans, routes, who may ask) only those who made it know:
@@ -20,13 +20,13 @@ use std::{
     collections::HashMap,
     fmt::Debug,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use hyper::{Response, StatusCode, body::Body as _, header::HeaderValue};
-use weir_cache::rules::http_date;
+use weir_cache::{Object, rules::http_date};
 use weir_hal::Wall;
 
 use crate::serve::{
@@ -34,8 +34,11 @@ use crate::serve::{
     response::{Ending, Written},
 };
 
-/// Answers that one thread keeps of one second: 1 MiB as players ask, 4 MiB at most.
-const ANSWERS_MAX: usize = 1_024;
+/// Answers that one thread keeps of one second: half a MiB as players ask, 6 MiB at most.
+const ANSWERS_MAX: usize = 512;
+
+/// Bytes of a body that is kept with its answer, so that nobody has to read it again.
+const SHORT_BYTES_MAX: u64 = 8 << 10;
 
 /// Bytes a request may have whose answer is kept; a player sends a few hundred.
 const REQUEST_BYTES_MAX: usize = 2_048;
@@ -72,6 +75,29 @@ impl Repeat {
         if let Some(repeat) = response.extensions_mut().remove::<Self>() {
             response.extensions_mut().insert(Self::new(wrap(repeat)));
         }
+    }
+}
+
+/// The whole of an object, again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(OnceLock<Bytes>);
+
+impl Whole {
+    /// The body that `object` has, which is always the same one, and complete.
+    pub(crate) fn body(&self, object: &Object) -> Option<Body> {
+        if let Some(kept) = self.0.get() {
+            return Some(Body::document(kept.clone()));
+        }
+        let bytes = object.bytes()?;
+        if bytes <= SHORT_BYTES_MAX
+            && let Some(Ok(Some(chunk))) = at_hand(object.read(0..bytes).next())
+            && chunk.stored.is_none()
+            && chunk.bytes.len() as u64 == bytes
+        {
+            let kept = self.0.get_or_init(|| chunk.bytes);
+            return Some(Body::document(kept.clone()));
+        }
+        Some(Body::stored(object, 0..bytes, Some(bytes)))
     }
 }
 

@@ -31,6 +31,8 @@ impl Core {
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    /// What paths there begin with.
+    pub(crate) prefix: &'static str,
     child: Child,
 }
 
@@ -52,6 +54,7 @@ impl Server {
         Ok(Self {
             name: name.to_owned(),
             address,
+            prefix: "",
             child,
         })
     }
