@@ -133,7 +133,7 @@ impl<H: Handler> Talk<'_, H> {
                 Ok(Behind::Next) => {}
                 Ok(Behind::Close) => return link.close().await,
                 Ok(Behind::Refused(refusal)) => return self.refuse(link, refusal).await,
-                Err(broken) => return self.count(&broken),
+                Err(broken) => return self.give_up(link, &broken),
             }
         }
     }
@@ -312,10 +312,15 @@ impl<H: Handler> Talk<'_, H> {
         }
     }
 
-    fn count(&self, broken: &Broken) {
+    /// Leaves an answer that broke off as it is.
+    fn give_up(&self, link: Link, broken: &Broken) {
         debug!(error = broken as &dyn Error, "an answer broke off");
         if matches!(broken, Broken::Body(_)) {
             self.server.handler().counters().bodies_broken.add(1);
+        }
+        if !link.is_alone() {
+            // Who still reads the body of the request would keep the connection open.
+            link.end();
         }
     }
 
