@@ -15,6 +15,7 @@ pub mod access_log;
 mod body;
 mod client;
 mod cmcd;
+pub mod coding;
 mod content;
 mod counters;
 mod entrance;
@@ -59,6 +60,7 @@ pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Limits, Server};
 pub use thread::serve_on_thread;
+pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};
 
 #[cfg(test)]
