@@ -10,8 +10,8 @@
 //! A response that varies lies under the key of its variant; under the primary key lies an object
 //! without bytes that names the fields. Its generation is in the keys of the variants, so that
 //! variants from before it went are never found again. A variant in one language also has an object
-//! without bytes under the key of who asks for that language alone, which names it. A long response lies in slices, and under
-//! the key of the whole lies an object without bytes as well.
+//! without bytes under the key of who asks for that language alone, which names it. A long response
+//! lies in slices, and under the key of the whole lies an object without bytes as well.
 //!
 //! Source: RFC 9111 §4.1 (Vary). Numbers are little-endian.
 //! Refuses: what it did not write. Such an object is as good as absent.
