@@ -15,6 +15,7 @@ mod http;
 mod load;
 mod mistake;
 mod origin;
+mod prewarm;
 mod purge;
 mod read;
 mod route;
@@ -33,8 +34,8 @@ pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
     AccessLog, ByteSize, Cache, Channel, Config, Http, LogFormat, LogTarget, Management, Node,
-    Origin, Priority, Probe, Purge, Receive, Rendition, Route, SegmentConfig, Source, Strategy,
-    Transport, Ttl,
+    Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, Route, SegmentConfig, Source,
+    Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

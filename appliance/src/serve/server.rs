@@ -1,45 +1,37 @@
-//! One listener: takes connections, speaks HTTP/1.1 on each, drains them at the end.
+//! One listener: takes connections, finds out what is spoken on each, drains them at the end.
 //!
-//! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
+//! The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
-//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::send_stall`]), for the
-//! last answers at shutdown.
+//! ([`Limits::request_wait`], [`Limits::head_wait`]), for the client to take bytes
+//! ([`Limits::send_stall`]), for the last answers at shutdown.
 //!
 //! Refuses: connections beyond [`Limits::connections_max`], which are closed at once, and request
 //! bodies beyond [`Limits::body_bytes_max`].
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{
-    Request, Response, StatusCode,
-    body::Incoming,
-    header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Response, StatusCode};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
-use weir_hal::Accepted;
+use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Upload,
     guard::Guarded,
-    outbox::{Outbox, Sending},
-    protocol::{self, Dialect},
+    head::Refusal,
+    link::Link,
+    outbox::Outbox,
+    protocol::{self, Dialect, Opened},
     reply,
+    talk::{Desk, Talk},
     tls::Tls,
-    upload::Leftover,
+    upload::Source,
     wire::Wire,
 };
-
-/// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
-/// hyper, which keeps that many on the stack.)
-const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -49,9 +41,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Limits {
     /// Connections open at one time; more are closed at once.
     pub connections_max: usize,
-    /// Longest wait for a whole request head, from the connection's start or the last answer on.
-    /// It is therefore also how long an idle connection is kept.
+    /// Longest wait for a request to begin, from the connection's start or the last answer on: how
+    /// long an idle connection is kept.
     pub request_wait: Duration,
+    /// Longest wait for a whole request head, from its first byte on.
+    pub head_wait: Duration,
     /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
     pub send_stall: Duration,
     /// Bytes the body of a request may have.
@@ -66,6 +60,7 @@ impl Limits {
     pub const DATA: Self = Self {
         connections_max: 10_000,
         request_wait: Duration::from_mins(1),
+        head_wait: Duration::from_secs(10),
         send_stall: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),
@@ -75,6 +70,7 @@ impl Limits {
     pub const MANAGEMENT: Self = Self {
         connections_max: 256,
         request_wait: Duration::from_secs(30),
+        head_wait: Duration::from_secs(10),
         send_stall: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),
@@ -100,16 +96,23 @@ pub struct Server<H> {
     handler: H,
     limits: Limits,
     slots: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
 }
 
 impl<H: Handler> Server<H> {
-    /// A server that answers by `handler` within `limits`.
-    pub fn new(handler: H, limits: Limits) -> Self {
+    /// A server that answers by `handler` within `limits`, and dates its answers by `clock`.
+    pub fn new(handler: H, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             handler,
             limits,
             slots: Arc::new(Semaphore::new(limits.connections_max)),
+            clock,
         }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Wall {
+        self.clock.wall()
     }
 
     /// What answers.
@@ -136,6 +139,7 @@ impl<H: Handler> Server<H> {
         let Entrance { mut listener, tls } = entrance;
         let (drain_all, draining) = watch::channel(());
         let mut connections = JoinSet::new();
+        let desk = Arc::new(Desk::new());
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -146,8 +150,9 @@ impl<H: Handler> Server<H> {
                     Ok(accepted) => {
                         if let Some((io, client)) = self.admit(accepted, tls.is_some()) {
                             let server = Arc::clone(&self);
-                            let (tls, draining) = (tls.clone(), draining.clone());
-                            connections.spawn(server.converse(io, client, tls, draining));
+                            let shared = (tls.clone(), Arc::clone(&desk));
+                            let draining = draining.clone();
+                            connections.spawn(server.converse(io, client, shared, draining));
                         }
                     }
                     Err(error) => self.pause(&error).await,
@@ -196,7 +201,7 @@ impl<H: Handler> Server<H> {
         self: Arc<Self>,
         io: Guarded,
         client: Client,
-        tls: Option<Arc<Tls>>,
+        (tls, desk): (Option<Arc<Tls>>, Arc<Desk>),
         mut draining: watch::Receiver<()>,
     ) {
         let wait = self.limits.request_wait;
@@ -205,84 +210,41 @@ impl<H: Handler> Server<H> {
             // Nobody has asked for anything yet.
             _ = draining.changed() => return,
         };
-        let Some((io, dialect)) = opened else {
+        let Some(Opened {
+            io,
+            ahead,
+            taker,
+            dialect,
+        }) = opened
+        else {
             return;
         };
-        match dialect {
-            Dialect::Http1 | Dialect::PlainHttp => {
-                self.converse_http1(io, client, dialect, draining).await;
-            }
-            Dialect::Http2 => self.converse_http2(io, client, draining).await,
+        if dialect == Dialect::Http2 {
+            let wire = Wire::new(io, ahead, Outbox::new(taker));
+            return self.converse_http2(wire, client, draining).await;
         }
-    }
-
-    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
-    async fn converse_http1(
-        &self,
-        io: Wire,
-        mut client: Client,
-        dialect: Dialect,
-        mut draining: watch::Receiver<()>,
-    ) {
-        let outbox = io.outbox().clone();
-        client.interim = Some(io.interim().clone());
-        let service = service_fn(|request| self.respond(request, &client, dialect, &outbox));
-        // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
-        // begun to arrive and is not whole yet.
-        let mut connection = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                // A client may say that it has nothing more to ask and still wait for the answer.
-                .half_close(true)
-                .header_read_timeout(self.limits.request_wait)
-                .max_header_size(REQUEST_HEAD_BYTES_MAX)
-                .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-                .serve_connection(TokioIo::new(io), service)
-        );
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = draining.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let link = Link::new(io, &ahead, taker);
+        let talk = Talk {
+            server: &self,
+            desk: &desk,
+            client,
+            draining,
         };
-        if let Err(error) = ended {
-            self.count_failure(&error);
-        }
-    }
-
-    async fn respond(
-        &self,
-        request: Request<Incoming>,
-        client: &Client,
-        dialect: Dialect,
-        outbox: &Outbox,
-    ) -> Result<Response<Sending>, Infallible> {
-        let response = if dialect == Dialect::PlainHttp {
-            self.handler.counters().requests.add(1);
-            self.counted(plain_http())
+        if dialect == Dialect::PlainHttp {
+            talk.turn_away(link, Refusal::PLAIN_HTTP).await;
         } else {
-            self.answer(request, client, None).await
-        };
-        if let Some(interim) = &client.interim {
-            interim.written().await;
+            talk.run(link).await;
         }
-        Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 
-    /// Answers one request of any version; `leftover` gets what is not read of its body.
+    /// Answers one request of any version.
     pub(crate) async fn answer(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
         client: &Client,
-        leftover: Option<Leftover>,
     ) -> Response<Body> {
-        let limits = &self.limits;
         self.handler.counters().requests.add(1);
         let refusal = protocol::normalize(&mut request).err();
-        let request = request.map(|body| {
-            Upload::new(body, limits.body_bytes_max, limits.body_wait).leaving(leftover)
-        });
         self.counted(if let Some(refusal) = refusal {
             reply::text(StatusCode::BAD_REQUEST, refusal)
         } else if request.headers().len() > protocol::FIELDS_MAX {
@@ -295,7 +257,12 @@ impl<H: Handler> Server<H> {
         })
     }
 
-    fn counted(&self, response: Response<Body>) -> Response<Body> {
+    /// The body of a request that comes from `source`.
+    pub(crate) fn upload(&self, source: Source) -> Upload {
+        Upload::new(source, self.limits.body_bytes_max, self.limits.body_wait)
+    }
+
+    pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
         match response.status().as_u16() {
             ..300 => counters.responses_2xx.add(1),
@@ -317,13 +284,4 @@ impl<H: Handler> Server<H> {
         }
         debug!(%error, "connection failed");
     }
-}
-
-/// What a client is told that speaks plain HTTP to a listener of TLS.
-fn plain_http() -> Response<Body> {
-    let text = "this port speaks TLS: ask with https://";
-    let mut response = reply::text(StatusCode::BAD_REQUEST, text);
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-    response
 }

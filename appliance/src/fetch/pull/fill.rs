@@ -394,7 +394,8 @@ impl Fill {
         while let Ok(Some(chunk)) = reader.next().await {
             body.extend_from_slice(&chunk.bytes);
         }
-        self.core.outlines.note(&self.question.store_key, &body);
+        let outline = self.core.outlines.note(&self.question.store_key, &body);
+        self.core.follow_list(&self.question, outline, &body);
     }
 
     /// Where a response with `head` is stored.

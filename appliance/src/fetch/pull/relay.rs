@@ -41,9 +41,6 @@ impl Core {
             return response;
         }
         question.counters().passed.add(1);
-        if let Some(interim) = &question.interim {
-            interim.open().await;
-        }
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
         let request = request.map(|_empty| Outgoing::streamed(upload));
         let reply = match self.ask(&question, request).await {

@@ -117,6 +117,31 @@ impl Slices {
         })
     }
 
+    /// Has all slices in the store, one after the other. Returns how many bytes were missing; `None`
+    /// if one of them does not come.
+    pub(super) async fn complete(self) -> Option<u64> {
+        let mut bytes = 0;
+        for index in 0..self.length.div_ceil(u64::from(self.sliced.slice_bytes)) {
+            let key = self.key_of(index)?;
+            if let Ok(Some((_, Kept::Response(head)))) = self.core.shelf.look(&key).await
+                && is_same(&self.sliced.head, &head)
+            {
+                continue;
+            }
+            let object = self.clone().slice(index).await.ok()?;
+            let mut reader = object.read(0..u64::MAX);
+            while let Some(chunk) = reader.next().await.ok()? {
+                bytes += chunk.bytes.len() as u64;
+            }
+        }
+        Some(bytes)
+    }
+
+    /// Bytes of the first slice.
+    pub(super) fn first_bytes(&self) -> u64 {
+        self.extent(0).end
+    }
+
     /// Has the slice that begins at `position` come out of `reply`, which begins there too.
     pub(super) fn pour(&self, position: u64, reply: Reply) -> Option<Pour> {
         let slice_bytes = u64::from(self.sliced.slice_bytes);
