@@ -15,7 +15,7 @@
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
 //! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
-//! | `ahead`, `prefetch` | what is fetched before anybody asks for it |
+//! | `ahead`, `prefetch`, `offers` | what is fetched before anybody asks for it |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer`, `again` | what the client is told, and what the next one is told within the second |
@@ -37,6 +37,7 @@ mod flights;
 mod get;
 mod heads;
 mod kept;
+mod offers;
 mod pour;
 mod prefetch;
 mod purged;
@@ -57,13 +58,13 @@ use weir_hal::Clock;
 
 pub use ahead::{Brought, NotBrought, Way};
 pub use counters::{PullCells, PullCounters};
-pub use prefetch::{PrefetchCells, PrefetchCounters};
+pub use offers::{PrefetchCells, PrefetchCounters};
 pub use routes::{Route, RouteReport, Routes};
 
 use self::{
     answer::Names,
     flights::Flights,
-    prefetch::Prefetch,
+    offers::Offers,
     question::{NoQuestion, Question},
     shelf::Shelf,
 };
@@ -100,7 +101,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
-    prefetch: Prefetch,
+    offers: Offers,
     bans: Arc<Bans>,
     tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
@@ -127,7 +128,7 @@ impl Pull {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
                 outlines: Outlines::default(),
-                prefetch: Prefetch::default(),
+                offers: Offers::default(),
                 bans: Arc::default(),
                 tiers,
                 routes: ArcSwap::from_pointee(routes),
