@@ -393,7 +393,7 @@ impl Faces {
         )
         .logging(guarding.log.clone());
         Self {
-            content: Arc::new(Server::new(front, Limits::DATA)),
+            content: Arc::new(Server::new(front, Limits::for_players(&config.http.limits))),
             health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
             sampler,
             tiers: Arc::clone(&pulling.tiers),

@@ -7,16 +7,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::OwnedSemaphorePermit,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weir_hal::{Connection, File};
 
-use crate::serve::{CounterCells, stall::Stall};
+use crate::serve::{
+    CounterCells,
+    admission::Place,
+    stall::{Pace, Stall},
+};
 
 /// A connection that counts what it sends, holds its place among the open connections until it
 /// is dropped, and fails with `TimedOut` when its client stalls.
@@ -25,22 +25,22 @@ pub(crate) struct Guarded {
     io: Box<dyn Connection>,
     stall: Stall,
     counters: Arc<CounterCells>,
-    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Guarded {
-    /// Guards `io`; `stall_max` is the longest a client may take for the next 16 KiB.
+    /// Guards `io`, whose client must keep `pace` and holds `place`.
     pub(crate) fn new(
         io: Box<dyn Connection>,
-        stall_max: Duration,
+        pace: Pace,
         counters: Arc<CounterCells>,
-        slot: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         Self {
             io,
-            stall: Stall::new(stall_max),
+            stall: Stall::new(pace),
             counters,
-            _slot: slot,
+            _place: place,
         }
     }
 

@@ -11,8 +11,10 @@
 //! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
+mod admission;
 mod body;
 mod client;
+mod client_block;
 mod cmcd;
 mod content;
 mod counters;
@@ -20,6 +22,7 @@ mod entrance;
 mod front;
 mod guard;
 mod interim;
+mod limits;
 mod multipart;
 mod outbox;
 pub(crate) mod precondition;
@@ -27,6 +30,7 @@ mod protocol;
 pub(crate) mod range;
 mod readiness;
 pub(crate) mod reply;
+mod request_rate;
 mod route;
 mod server;
 pub mod signed_url;
@@ -37,6 +41,7 @@ pub mod tls;
 mod upload;
 mod wire;
 
+pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
@@ -46,9 +51,11 @@ pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
 pub use front::Front;
 pub use interim::Interim;
+pub use limits::Limits;
 pub use readiness::{NotReady, Readiness};
 pub use route::{Item, Route, playlist_path, route, segment_path};
-pub use server::{Handler, Limits, Server};
+pub use server::{Handler, Server};
+pub use stall::Pace;
 pub use thread::serve_on_thread;
 pub use upload::{Upload, UploadError};
 

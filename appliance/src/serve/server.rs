@@ -2,11 +2,11 @@
 //!
 //! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
-//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::send_stall`]), for the
+//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::pace`]), for the
 //! last answers at shutdown.
 //!
-//! Refuses: connections beyond [`Limits::connections_max`], which are closed at once, and request
-//! bodies beyond [`Limits::body_bytes_max`].
+//! Refuses: connections beyond [`Limits::room`], which are closed at once, requests beyond
+//! [`Limits::request_rate`], and request bodies beyond [`Limits::body_bytes_max`].
 
 use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
@@ -19,19 +19,21 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
 use weir_hal::Accepted;
 
 use crate::serve::{
-    Body, Client, CounterCells, Entrance, Upload,
+    Body, Client, CounterCells, Entrance, Limits, Upload,
+    admission::{Admission, Refused},
     guard::Guarded,
     outbox::{Outbox, Sending},
     protocol::{self, Dialect},
     reply,
+    request_rate::{RequestRates, Verdict},
     tls::Tls,
     upload::Leftover,
     wire::Wire,
@@ -43,43 +45,6 @@ const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What one listener allows its clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections open at one time; more are closed at once.
-    pub connections_max: usize,
-    /// Longest wait for a whole request head, from the connection's start or the last answer on.
-    /// It is therefore also how long an idle connection is kept.
-    pub request_wait: Duration,
-    /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
-    pub send_stall: Duration,
-    /// Bytes the body of a request may have.
-    pub body_bytes_max: u64,
-    /// Longest wait for the whole body of a request, from when it is first asked for.
-    pub body_wait: Duration,
-}
-
-impl Limits {
-    /// For players: the connections of a POP box, kept over two playlist reloads of the longest
-    /// target duration (30 s).
-    pub const DATA: Self = Self {
-        connections_max: 10_000,
-        request_wait: Duration::from_mins(1),
-        send_stall: Duration::from_secs(30),
-        body_bytes_max: 1 << 20,
-        body_wait: Duration::from_secs(30),
-    };
-
-    /// For people and fleets.
-    pub const MANAGEMENT: Self = Self {
-        connections_max: 256,
-        request_wait: Duration::from_secs(30),
-        send_stall: Duration::from_secs(30),
-        body_bytes_max: 1 << 20,
-        body_wait: Duration::from_secs(30),
-    };
-}
 
 /// Answers requests; one for each kind of listener.
 pub trait Handler: Send + Sync + 'static {
@@ -99,7 +64,9 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Server<H> {
     handler: H,
     limits: Limits,
-    slots: Arc<Semaphore>,
+    admission: Arc<Admission>,
+    request_rates: Option<RequestRates>,
+    started: Instant,
 }
 
 impl<H: Handler> Server<H> {
@@ -108,7 +75,9 @@ impl<H: Handler> Server<H> {
         Self {
             handler,
             limits,
-            slots: Arc::new(Semaphore::new(limits.connections_max)),
+            admission: Admission::new(limits.room),
+            request_rates: limits.request_rate.map(RequestRates::new),
+            started: Instant::now(),
         }
     }
 
@@ -161,12 +130,18 @@ impl<H: Handler> Server<H> {
 
     fn admit(&self, (io, address): Accepted, is_encrypted: bool) -> Option<(Guarded, Client)> {
         let counters = self.handler.counters();
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            counters.connections_refused.add(1);
-            return None;
+        let place = match self.admission.admit(address.ip()) {
+            Ok(place) => place,
+            Err(refused) => {
+                counters.connections_refused.add(1);
+                if refused == Refused::ClientFull {
+                    counters.connections_refused_client.add(1);
+                }
+                return None;
+            }
         };
         counters.connections_accepted.add(1);
-        let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
+        let io = Guarded::new(io, self.limits.pace, Arc::clone(counters), place);
         let client = Client {
             interim: None,
             address,
@@ -279,6 +254,9 @@ impl<H: Handler> Server<H> {
     ) -> Response<Body> {
         let limits = &self.limits;
         self.handler.counters().requests.add(1);
+        if let Some(wait) = self.throttle(client) {
+            return self.counted(reply::too_often(wait));
+        }
         let refusal = protocol::normalize(&mut request).err();
         let request = request.map(|body| {
             Upload::new(body, limits.body_bytes_max, limits.body_wait).leaving(leftover)
@@ -293,6 +271,23 @@ impl<H: Handler> Server<H> {
         } else {
             self.handler.answer(request, client).await
         })
+    }
+
+    /// How long a client must wait that asks too often.
+    pub(crate) fn throttle(&self, client: &Client) -> Option<Duration> {
+        let rates = self.request_rates.as_ref()?;
+        let counters = self.handler.counters();
+        match rates.ask(client.address.ip().into(), self.started.elapsed()) {
+            Verdict::Allowed => None,
+            Verdict::AllowedByForgetting => {
+                counters.clients_forgotten.add(1);
+                None
+            }
+            Verdict::TooOften(wait) => {
+                counters.requests_throttled.add(1);
+                Some(wait)
+            }
+        }
     }
 
     fn counted(&self, response: Response<Body>) -> Response<Body> {

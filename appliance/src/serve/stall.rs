@@ -2,33 +2,88 @@
 //!
 //! Only time in which bytes wait for the client counts, so an idle connection, or one whose
 //! object is still being received, is never charged.
+//!
+//! A player that is paused takes nothing, for minutes; an attacker takes a few bytes now and then,
+//! for hours. What tells them apart is what they have taken before. So a client has time to spend,
+//! and earns it by what it takes, at the least rate that is allowed: who takes more is never cut,
+//! who takes less sooner or later, and who has taken well may pause for as long as [`Pace::pause_max`].
 
 use std::{pin::Pin, task::Context, time::Duration};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Bytes a client must take within the stall limit, however often it takes a few: at 30 s this
-/// is 4.4 kb/s, a tenth of the slowest audio-only rendition.
-pub(crate) const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
+/// The part of [`Pace::pause_max`] that a client may spend before it has earned any.
+const ADVANCE_DIVISOR: u32 = 10;
 
-/// How long the client has kept bytes waiting since it last took enough of them.
+/// How fast clients must take what they asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Bits a second that a client must take in the long run, at least 1.
+    pub rate_min_bps: u64,
+    /// Longest pause: so long may bytes wait for a client that has taken as much as it would have
+    /// had to in that time. Others have a tenth of it.
+    pub pause_max: Duration,
+}
+
+impl Pace {
+    /// A tenth of the slowest audio-only rendition, and a pause of five minutes: a telephone call.
+    pub const DEFAULT: Self = Self {
+        rate_min_bps: 4_000,
+        pause_max: Duration::from_mins(5),
+    };
+
+    /// How long it may take to take `bytes`.
+    fn time_for(self, bytes: u64) -> Duration {
+        let nanos = u128::from(bytes) * 8_000_000_000 / u128::from(self.rate_min_bps.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// The time that a client may still let bytes wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    pace: Pace,
+    left: Duration,
+}
+
+impl Patience {
+    /// With a client that has taken nothing yet.
+    pub(crate) fn new(pace: Pace) -> Self {
+        let left = pace.pause_max / ADVANCE_DIVISOR;
+        Self { pace, left }
+    }
+
+    /// The client took so many bytes that had waited for it.
+    pub(crate) fn earn(&mut self, bytes: u64) {
+        let earned = self.left.saturating_add(self.pace.time_for(bytes));
+        self.left = earned.min(self.pace.pause_max);
+    }
+
+    /// Bytes waited for the client for so long. Returns false once that was too long.
+    pub(crate) fn spend(&mut self, waited: Duration) -> bool {
+        self.left = self.left.saturating_sub(waited);
+        !self.left.is_zero()
+    }
+}
+
+/// The patience with the client of one connection, and the clock it is measured by.
 #[derive(Debug)]
 pub(crate) struct Stall {
-    limit: Duration,
-    waited: Duration,
-    taken_bytes: u64,
+    patience: Patience,
+    /// Whether the client has ever kept bytes waiting. What the kernel takes before that, nobody
+    /// may have taken from it.
+    has_waited: bool,
     blocked_since: Option<Instant>,
     /// Made at the first wait and kept, so that a connection that never waits owns no timer.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stall {
-    /// A client that may take up to `limit` for [`PROGRESS_BYTES_MIN`].
-    pub(crate) fn new(limit: Duration) -> Self {
+    /// With a client that must keep `pace`.
+    pub(crate) fn new(pace: Pace) -> Self {
         Self {
-            limit,
-            waited: Duration::ZERO,
-            taken_bytes: 0,
+            patience: Patience::new(pace),
+            has_waited: false,
             blocked_since: None,
             timer: None,
         }
@@ -37,22 +92,18 @@ impl Stall {
     /// The client took some.
     pub(crate) fn took(&mut self, bytes: u64) {
         if let Some(since) = self.blocked_since.take() {
-            self.waited += since.elapsed();
+            self.patience.spend(since.elapsed());
         }
-        if self.waited.is_zero() {
-            return;
-        }
-        self.taken_bytes += bytes;
-        if self.taken_bytes >= PROGRESS_BYTES_MIN {
-            self.waited = Duration::ZERO;
-            self.taken_bytes = 0;
+        if self.has_waited {
+            self.patience.earn(bytes);
         }
     }
 
     /// The client took none; is its time over? If not, wakes the task when it will be.
     pub(crate) fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        self.has_waited = true;
         let since = *self.blocked_since.get_or_insert_with(Instant::now);
-        let deadline = since + self.limit.saturating_sub(self.waited);
+        let deadline = since + self.patience.left;
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -60,5 +111,53 @@ impl Stall {
             timer.as_mut().reset(deadline);
         }
         timer.as_mut().poll(context).is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// How many seconds a client lasts that takes so many bytes in each, up to 10,000.
+    fn lasts(bytes_per_s: u64) -> usize {
+        let mut patience = Patience::new(Pace::DEFAULT);
+        let seconds = (0..10_000).take_while(|_| {
+            let is_patient = patience.spend(SECOND);
+            patience.earn(bytes_per_s);
+            is_patient
+        });
+        seconds.count()
+    }
+
+    #[test]
+    fn who_takes_less_than_the_least_is_cut_however_steadily() {
+        assert_eq!(lasts(0), 29);
+        assert_eq!(lasts(5), 30);
+        assert_eq!(lasts(400), 145);
+        assert_eq!(lasts(500), 10_000);
+    }
+
+    #[test]
+    fn who_has_taken_well_may_pause() {
+        let mut patience = Patience::new(Pace::DEFAULT);
+        patience.earn(10 << 20);
+        assert!(patience.spend(Duration::from_secs(299)));
+        patience.earn(10 << 20);
+        assert!(patience.spend(Duration::from_secs(299)), "and again");
+        assert!(!patience.spend(SECOND));
+    }
+
+    #[test]
+    fn no_pace_and_no_size_overflow() {
+        let pause_max = Duration::MAX;
+        let mut patience = Patience::new(Pace {
+            rate_min_bps: 0,
+            pause_max,
+        });
+        patience.earn(u64::MAX);
+        patience.earn(u64::MAX);
+        assert!(patience.spend(SECOND));
     }
 }

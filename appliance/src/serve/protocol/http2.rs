@@ -96,8 +96,8 @@ impl<H: Handler> Server<H> {
         let counters = Arc::clone(self.handler().counters());
         counters.connections_http2.add(1);
         let limits = self.limits();
-        let (stall, idle) = (limits.send_stall, limits.request_wait);
-        let streams = Streams::new(stall, idle, Arc::clone(&counters));
+        let (pace, idle) = (limits.pace, limits.request_wait);
+        let streams = Streams::new(pace, idle, Arc::clone(&counters));
         let _ending = Ending(streams.clone());
         let outbox = io.outbox().clone();
         let service = service_fn(|request| {
