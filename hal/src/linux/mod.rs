@@ -33,8 +33,8 @@ pub type Descriptor<'a> = std::os::fd::BorrowedFd<'a>;
 /// Takes as many descriptors for this process as it is allowed: what a shell or a unit allows
 /// unless told otherwise is 1,024, less than a box has clients.
 pub fn board() -> Board<Multicast> {
-    // Who is refused more goes on with what there is, and counts the connections it cannot take.
-    drop(take_all_descriptors());
+    // Who is refused goes on with what there is, and counts the connections it cannot take.
+    take_all_descriptors().unwrap_or_default();
     Board {
         clock: Arc::new(Clock::new()),
         multicast: Arc::new(Multicast::new()),

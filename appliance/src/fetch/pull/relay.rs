@@ -5,13 +5,17 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use hyper::{Method, Response, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use hyper::{Method, Response, StatusCode, Uri, body::Body as _};
 use weir_cache::{
     Key,
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
-use super::{Core, answer::Told, ask::outgoing, get::Need, question::Question, shelf::Found};
+use super::{
+    Core, answer::Told, ask::outgoing, failure::Failure, get::Need, question::Question,
+    shelf::Found,
+};
 use crate::{
     fetch::exchange::{Download, Outgoing},
     serve::{Body, Upload},
@@ -22,11 +26,16 @@ impl Core {
     /// not used any more.
     pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
         question.counters().passed.add(1);
+        let Some(upload) = self.sent_by(upload) else {
+            question.counters().uploads_refused.add(1);
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "uploads");
+            return self.names.failed(&failure, Forward::Method);
+        };
         if let Some(interim) = &question.interim {
             interim.open().await;
         }
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
-        let request = request.map(|_empty| Outgoing::streamed(upload));
+        let request = request.map(|_empty| upload);
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
@@ -38,6 +47,20 @@ impl Core {
         self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
         self.relay(reply.response, &told)
+    }
+
+    /// The body of a request, with its place among those that are on their way to an origin, which
+    /// it keeps to its end. `None` if there is no place.
+    fn sent_by(&self, upload: Upload) -> Option<Outgoing> {
+        if upload.is_end_stream() {
+            return Some(Outgoing::Empty);
+        }
+        let place = Arc::clone(&self.uploads).try_acquire_owned().ok()?;
+        let upload = upload.map_frame(move |frame| {
+            let _until_the_end = &place;
+            frame
+        });
+        Some(Outgoing::streamed(upload))
     }
 
     /// What `response` to an unsafe request says has changed.
