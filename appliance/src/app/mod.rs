@@ -393,8 +393,16 @@ impl Faces {
         )
         .logging(guarding.log.clone());
         Self {
-            content: Arc::new(Server::new(front, Limits::for_players(&config.http.limits))),
-            health: Arc::new(Server::new(health, Limits::MANAGEMENT)),
+            content: Arc::new(Server::new(
+                front,
+                Limits::for_players(&config.http.limits),
+                Arc::clone(&board.clock),
+            )),
+            health: Arc::new(Server::new(
+                health,
+                Limits::MANAGEMENT,
+                Arc::clone(&board.clock),
+            )),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
         }

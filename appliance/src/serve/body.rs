@@ -43,6 +43,9 @@ pub enum BodyError {
         /// Bytes that were announced and are not there.
         bytes_missing: u64,
     },
+    /// More of it came than was announced.
+    #[error("the body is longer than was announced")]
+    Long,
 }
 
 /// The body of a response.

@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode, Version, header::ACCESS_CONTROL_ALLOW_ORIGIN,
     http::request::Parts,
@@ -15,9 +16,9 @@ use weir_cache::{Key, Store};
 
 use crate::{
     fetch::Pull,
-    live::{Document, Live},
+    live::{Channel, Document, Live, Rendition},
     serve::{
-        Body, Client, CounterCells, Handler, Readiness, Upload,
+        Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, at_hand,
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
@@ -112,7 +113,7 @@ impl Content {
             Item::Master => self.playlist(request, channel.master().as_ref()),
             Item::Media { rendition: name } => match rendition(name) {
                 None => self.unknown(),
-                Some(rendition) => self.playlist(request, rendition.playlist().as_deref()),
+                Some(rendition) => self.media_playlist(request, rendition),
             },
             Item::Segment {
                 rendition: name,
@@ -140,6 +141,29 @@ impl Content {
         )
     }
 
+    fn media_playlist(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
+        let playlist = rendition.playlist();
+        let mut response = self.playlist(request, playlist.as_deref());
+        if let Some(document) = playlist {
+            let again = PlaylistAgain {
+                on_air: self.on_air(),
+                rendition: Arc::clone(rendition),
+                body: document.body.clone(),
+                document,
+            };
+            response.extensions_mut().insert(Repeat::new(again));
+        }
+        response
+    }
+
+    fn on_air(&self) -> OnAir {
+        OnAir {
+            channels: self.live.channels(),
+            live: Arc::clone(&self.live),
+            counters: Arc::clone(&self.counters),
+        }
+    }
+
     async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
         let Some(key) = Key::new(path) else {
             return self.not_there("there is no such segment");
@@ -155,15 +179,21 @@ impl Content {
         let Some(object) = object else {
             return self.not_there("there is no such segment");
         };
-        self.hit(
-            request,
-            &Selected {
-                media_type: reply::SEGMENT,
-                etag: std::str::from_utf8(object.metadata()).ok(),
-                freshness: SEGMENT_FRESHNESS,
-                source: Source::Object(&object),
-            },
-        )
+        let selected = Selected {
+            media_type: reply::SEGMENT,
+            etag: std::str::from_utf8(object.metadata()).ok(),
+            freshness: SEGMENT_FRESHNESS,
+            source: Source::Object(&object),
+        };
+        let mut response = self.hit(request, &selected);
+        let again = SegmentAgain {
+            on_air: self.on_air(),
+            store: self.store.clone(),
+            key,
+            etag: object.metadata().clone(),
+        };
+        response.extensions_mut().insert(Repeat::new(again));
+        response
     }
 
     fn hit(&self, request: &Parts, selected: &Selected<'_>) -> Response<Body> {
@@ -187,6 +217,61 @@ impl Content {
         let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
         self.stamps.miss(response.headers_mut());
         response
+    }
+}
+
+/// The channels when something was answered, and where it is counted.
+#[derive(Debug)]
+struct OnAir {
+    live: Arc<Live>,
+    channels: Arc<Vec<Arc<Channel>>>,
+    counters: Arc<CounterCells>,
+}
+
+impl OnAir {
+    /// `body`, if the channels are still the same.
+    fn hit(&self, body: Body) -> Option<Body> {
+        let is_same = Arc::ptr_eq(&self.channels, &self.live.channels());
+        is_same.then(|| {
+            self.counters.hits.add(1);
+            body
+        })
+    }
+}
+
+/// A playlist, as long as it is the present one.
+#[derive(Debug)]
+struct PlaylistAgain {
+    on_air: OnAir,
+    rendition: Arc<Rendition>,
+    document: Arc<Document>,
+    body: Bytes,
+}
+
+impl Again for PlaylistAgain {
+    fn again(&self, _client: &Client) -> Option<Body> {
+        let present = self.rendition.playlist()?;
+        let is_same = Arc::ptr_eq(&present, &self.document);
+        let body = || Body::document(self.body.clone());
+        is_same.then(body).and_then(|body| self.on_air.hit(body))
+    }
+}
+
+/// A segment, as long as the same one is in the store, whole.
+#[derive(Debug)]
+struct SegmentAgain {
+    on_air: OnAir,
+    store: Store,
+    key: Key,
+    etag: Bytes,
+}
+
+impl Again for SegmentAgain {
+    fn again(&self, _client: &Client) -> Option<Body> {
+        let object = at_hand(self.store.find(&self.key))??;
+        let bytes = object.bytes().filter(|_| *object.metadata() == self.etag)?;
+        let body = Body::stored(&object, 0..bytes, Some(bytes));
+        self.on_air.hit(body)
     }
 }
 

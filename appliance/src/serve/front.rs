@@ -14,7 +14,7 @@ use weir_hal::Clock;
 use crate::{
     fetch::purge::Purger,
     serve::{
-        Body, Client, CounterCells, Handler, Upload,
+        Again, Body, Client, CounterCells, Handler, Repeat, Upload,
         access_log::AccessLog,
         reply,
         signed_url::{Denied, Gate, separate},
@@ -68,10 +68,20 @@ impl<H: Handler> Front<H> {
         }
         let (path, address) = (request.uri().path(), client.address.ip());
         let gate = self.gate.load_full();
-        match gate.check(path, token, address, self.clock.wall()) {
-            Ok(()) => self.behind.answer(request, client).await,
-            Err(denied) => self.deny(denied),
+        if let Err(denied) = gate.check(path, token, address, self.clock.wall()) {
+            return self.deny(denied);
         }
+        let mut response = self.behind.answer(request, client).await;
+        if token.is_some() {
+            // It may be for one client, and ends at its time.
+            response.extensions_mut().remove::<Repeat>();
+        }
+        Repeat::wrap(&mut response, |behind| AdmittedAgain {
+            gates: Arc::clone(&self.gate),
+            gate,
+            behind,
+        });
+        response
     }
 
     fn deny(&self, denied: Denied) -> Response<Body> {
@@ -82,16 +92,30 @@ impl<H: Handler> Front<H> {
     }
 }
 
+/// An answer to a request without a token, which the gate let through.
+#[derive(Debug)]
+struct AdmittedAgain {
+    gates: Arc<ArcSwap<Gate>>,
+    gate: Arc<Gate>,
+    behind: Repeat,
+}
+
+impl Again for AdmittedAgain {
+    fn again(&self, client: &Client) -> Option<Body> {
+        if !Arc::ptr_eq(&self.gates.load(), &self.gate) {
+            return None;
+        }
+        self.behind.again(client)
+    }
+}
+
 impl<H: Handler> Handler for Front<H> {
     async fn answer(&self, mut request: Request<Upload>, client: &Client) -> Response<Body> {
         let separated = separate(request.uri());
         if let Ok((uri, Some(_))) = &separated {
             *request.uri_mut() = uri.clone();
         }
-        let told = self
-            .log
-            .as_ref()
-            .and_then(|log| log.begin(&request, client));
+        let told = self.log.as_ref().map(|log| log.begin(&request, client));
         let response = match separated {
             Ok((_, token)) => self.pass(request, token.as_deref(), client).await,
             Err(_no_uri) => self.deny(Denied::Malformed),

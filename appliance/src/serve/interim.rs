@@ -1,23 +1,18 @@
 //! What is told of an answer before it is there: interim responses, passed on as they come.
 //!
-//! hyper writes none. They are written beside it when it has nothing of its own to write: behind
-//! the answer before, and ahead of the one that is still being made, which waits for them.
+//! They are written while the answer is still being made, and all of them before it.
 //!
-//! Source: RFC 9110 §15.2 (1xx), §15.2.1 (100 is hyper's own), RFC 8297 (103 Early Hints).
-//! Refuses: clients of HTTP/1.0, which know none, and 101, which nobody asked for.
+//! Source: RFC 9110 §15.2 (1xx), §10.1.1 (100 is for this end alone to tell), RFC 8297 (103 Early
+//! Hints). Refuses: clients of HTTP/1.0, which know none, and 101, which nobody asked for.
 //!
 //! # Limits
 //! [`WAITING_MAX`] of them wait to be written; those beyond are dropped.
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
     io,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
@@ -31,16 +26,9 @@ const WAITING_MAX: usize = 8;
 /// Bytes that one may have.
 const BYTES_MAX: usize = 16 << 10;
 
-/// The interim responses of one connection. Clones are of the same.
+/// The interim responses to one request. Clones are of the same.
 #[derive(Debug, Clone, Default)]
-pub struct Interim(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    /// Somebody may tell something: until then a flush looks at nothing else.
-    is_used: AtomicBool,
-    line: Mutex<Line>,
-}
+pub struct Interim(Arc<Mutex<Line>>);
 
 #[derive(Debug, Default)]
 struct Line {
@@ -50,27 +38,31 @@ struct Line {
 }
 
 impl Interim {
-    /// Makes ready to tell. Must be awaited by the task of the connection, as a handler is.
-    pub async fn open(&self) {
-        self.0.is_used.store(true, Ordering::Relaxed);
-        poll_fn(|context| {
-            self.lock().task = Some(context.waker().clone());
-            Poll::Ready(())
-        })
-        .await;
-    }
-
     /// Tells the client this much before its answer, if it is worth telling.
     pub fn tell(&self, status: StatusCode, headers: &HeaderMap) {
         let is_told = status.is_informational()
             && status != StatusCode::CONTINUE
             && status != StatusCode::SWITCHING_PROTOCOLS;
-        let mut line = self.lock();
-        if !is_told || line.waiting.len() >= WAITING_MAX {
-            return;
+        if is_told {
+            self.put(written(status, headers));
         }
-        let bytes = written(status, headers);
-        if bytes.len() > BYTES_MAX {
+    }
+
+    /// Tells a client that waits for it to send the body of its request.
+    pub(crate) fn go_on(&self) {
+        self.put(written(StatusCode::CONTINUE, &HeaderMap::new()));
+    }
+
+    /// Those of another request, of which nobody tells yet.
+    pub(crate) fn renew(&mut self) {
+        if Arc::strong_count(&self.0) > 1 || !self.lock().waiting.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    fn put(&self, bytes: Bytes) {
+        let mut line = self.lock();
+        if line.waiting.len() >= WAITING_MAX || bytes.len() > BYTES_MAX {
             return;
         }
         line.waiting.push_back(bytes);
@@ -79,22 +71,9 @@ impl Interim {
         }
     }
 
-    /// Waits until all is written that was told. To be awaited by the task of the connection.
-    pub(crate) async fn written(&self) {
-        if !self.0.is_used.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        self.0.is_used.store(true, Ordering::Relaxed);
-        poll_fn(|context| {
-            let mut line = self.lock();
-            if line.waiting.is_empty() {
-                return Poll::Ready(());
-            }
-            line.task = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-        self.0.is_used.store(false, Ordering::Relaxed);
+    /// Has the caller woken when there is something to be written.
+    pub(crate) fn watch(&self, context: &Context<'_>) {
+        self.lock().task = Some(context.waker().clone());
     }
 
     /// Writes what was told. To be called when nothing else waits to be written.
@@ -103,10 +82,10 @@ impl Interim {
         mut io: Pin<&mut (impl AsyncWrite + ?Sized)>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.0.is_used.load(Ordering::Relaxed) {
+        let mut line = self.lock();
+        if line.waiting.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        let mut line = self.lock();
         while let Some(first) = line.waiting.front_mut() {
             if first.is_empty() {
                 line.waiting.pop_front();
@@ -118,14 +97,11 @@ impl Interim {
             }
             first.advance(written);
         }
-        if let Some(task) = line.task.take() {
-            task.wake();
-        }
-        Poll::Ready(Ok(()))
+        io.poll_flush(context)
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
-        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,27 +139,20 @@ mod tests {
         interim.tell(StatusCode::SWITCHING_PROTOCOLS, &headers);
         interim.tell(StatusCode::OK, &headers);
         interim.tell(StatusCode::EARLY_HINTS, &headers);
-        // Nobody has opened it: a flush does not look.
+        interim.go_on();
         assert!(interim.poll_write(Pin::new(&mut wire), context).is_ready());
-        assert_eq!(wire, b"");
-        assert!(std::pin::pin!(interim.open()).poll(context).is_ready());
-        assert!(interim.poll_write(Pin::new(&mut wire), context).is_ready());
-        let expected = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
+        let expected = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n\
+                        HTTP/1.1 100 Continue\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&wire), expected);
-        assert!(std::pin::pin!(interim.written()).poll(context).is_ready());
     }
 
     #[test]
-    fn an_answer_waits_for_what_was_told_before_it() {
-        let interim = Interim::default();
-        let context = &mut Context::from_waker(Waker::noop());
-        assert!(std::pin::pin!(interim.open()).poll(context).is_ready());
-        interim.tell(StatusCode::PROCESSING, &HeaderMap::new());
-        let mut written = std::pin::pin!(interim.written());
-        assert!(written.as_mut().poll(context).is_pending());
-        let mut wire = Vec::new();
-        assert!(interim.poll_write(Pin::new(&mut wire), context).is_ready());
-        assert!(written.poll(context).is_ready());
+    fn what_comes_too_late_is_not_told_before_the_next_answer() {
+        let mut interim = Interim::default();
+        let late = interim.clone();
+        interim.renew();
+        late.tell(StatusCode::EARLY_HINTS, &HeaderMap::new());
+        assert!(interim.lock().waiting.is_empty());
     }
 
     #[test]

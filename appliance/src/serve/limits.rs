@@ -14,9 +14,11 @@ pub struct Limits {
     pub room: Room,
     /// Requests of one client; more are answered with 429. `None` for no limit.
     pub request_rate: Option<RequestRate>,
-    /// Longest wait for a whole request head, from the connection's start or the last answer on.
-    /// It is therefore also how long an idle connection is kept.
+    /// Longest wait for a request to begin, from the connection's start or the last answer on: how
+    /// long an idle connection is kept.
     pub request_wait: Duration,
+    /// Longest wait for a whole request head, from its first byte on.
+    pub head_wait: Duration,
     /// How fast a client must take what it asked for.
     pub pace: Pace,
     /// Bytes the body of a request may have.
@@ -32,6 +34,7 @@ impl Limits {
         room: Room::of(10_000),
         request_rate: None,
         request_wait: Duration::from_mins(1),
+        head_wait: Duration::from_secs(10),
         pace: Pace::DEFAULT,
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),
@@ -42,6 +45,7 @@ impl Limits {
         room: Room::of(256),
         request_rate: None,
         request_wait: Duration::from_secs(30),
+        head_wait: Duration::from_secs(10),
         pace: Pace::DEFAULT,
         body_bytes_max: 1 << 20,
         body_wait: Duration::from_secs(30),

@@ -1,12 +1,13 @@
-//! Which bytes of a connection lie on disk: what the body of an answer tells the end that sends it.
+//! Which bytes of a connection of HTTP/2 lie on disk: what the bodies of answers tell the end that
+//! sends them.
 //!
 //! hyper knows bytes and nothing else, so a chunk out of the store goes through it as a view of the
 //! page cache, which costs nothing as long as nobody looks at it. What it is a view of is announced
 //! here; when hyper hands its slices to be written, the [`Wire`](crate::serve::wire) finds the
 //! announced ones again by their addresses, and has the kernel send them from the file.
 //!
-//! An announcement keeps its view mapped and its region leased until all of it was sent, so an
-//! address never comes to mean something else.
+//! An announcement keeps its view mapped and its region leased until it is taken back, so an address
+//! never comes to mean something else.
 //!
 //! Refuses: to read a single byte of what is announced. A page that cannot be read any more ends
 //! the process that looks at it; the kernel only fails the call.
@@ -16,15 +17,12 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
-use weir_cache::{Chunk, StoredRange};
+use weir_cache::StoredRange;
 use weir_hal::Connection;
-
-use crate::serve::{Body, BodyError, body::Form};
 
 /// Bytes from which on a chunk is sent from its file. Fewer go out with the header fields in one
 /// call: to copy them costs less than a call of their own.
@@ -43,8 +41,8 @@ pub(crate) enum Taker {
 }
 
 impl Taker {
-    /// Bytes from which on a chunk is announced.
-    const fn announced_bytes_min(self) -> usize {
+    /// Bytes from which on a chunk is not handed over as a view, but sent from its file.
+    pub(crate) const fn announced_bytes_min(self) -> usize {
         match self {
             Self::Kernel => SEND_FILE_BYTES_MIN,
             Self::KernelInFrames => usize::MAX,
@@ -53,9 +51,8 @@ impl Taker {
     }
 }
 
-/// What lies on disk of the bytes that wait to be sent. Clones are the same.
-///
-/// As long as hyper's queue, which holds 16 chunks at most; for HTTP/2, one or two for each stream.
+/// What lies on disk of the bytes that wait to be sent: one or two chunks of each stream. Clones are
+/// the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     taker: Taker,
@@ -73,9 +70,6 @@ struct Queue {
 struct Announced {
     view: Bytes,
     stored: StoredRange,
-    /// Whether its owner takes it back, however it ends; otherwise it goes when it was sent, and
-    /// whatever came before it.
-    is_owned: bool,
 }
 
 impl Announced {
@@ -101,21 +95,14 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells what a chunk lies on, that is sent in its turn among all that are announced.
-    fn announce(&self, chunk: Chunk) -> Bytes {
-        if let Some(stored) = chunk.stored
-            && chunk.bytes.len() >= self.taker.announced_bytes_min()
-        {
-            self.push(chunk.bytes.clone(), stored, false);
-        }
-        chunk.bytes
-    }
-
     /// Tells that `view` lies in `stored`, until it is taken back by [`Self::withdraw`]; it may be
     /// sent in pieces, among those of others.
     pub(crate) fn announce_owned(&self, view: &Bytes, stored: &StoredRange) {
         if view.len() >= self.taker.announced_bytes_min() {
-            self.push(view.clone(), stored.clone(), true);
+            self.lock().announced.push_back(Announced {
+                view: view.clone(),
+                stored: stored.clone(),
+            });
         }
     }
 
@@ -123,9 +110,8 @@ impl Outbox {
     /// are, it takes back one.
     pub(crate) fn withdraw(&self, view: &Bytes) {
         let mut queue = self.lock();
-        let is_it = |one: &Announced| {
-            one.is_owned && one.view.as_ptr() == view.as_ptr() && one.view.len() == view.len()
-        };
+        let is_it =
+            |one: &Announced| one.view.as_ptr() == view.as_ptr() && one.view.len() == view.len();
         if let Some(index) = queue.announced.iter().position(is_it) {
             queue.announced.swap_remove_back(index);
         }
@@ -134,14 +120,6 @@ impl Outbox {
     /// Ends the connection before another byte leaves it.
     pub(crate) fn break_off(&self) {
         self.lock().is_broken = true;
-    }
-
-    fn push(&self, view: Bytes, stored: StoredRange, is_owned: bool) {
-        self.lock().announced.push_back(Announced {
-            view,
-            stored,
-            is_owned,
-        });
     }
 
     /// How many of `slices` come before the first that lies on disk.
@@ -169,54 +147,13 @@ impl Outbox {
         context: &mut Context<'_>,
         slice: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let announced = &mut self.lock().announced;
-        let mut places = announced.iter().enumerate();
-        let place = places.find_map(|(index, one)| Some((index, one, one.position_of(slice)?)));
-        let Some((index, one, position)) = place else {
+        let announced = &self.lock().announced;
+        let mut places = announced.iter();
+        let place = places.find_map(|one| Some((one, one.position_of(slice)?)));
+        let Some((one, position)) = place else {
             return Poll::Ready(Err(io::ErrorKind::NotFound.into()));
         };
         let offset = one.stored.offset + position as u64;
-        let sent = ready!(io.poll_send_file(context, &*one.stored.file, offset, slice.len()))?;
-        let is_all = position + sent >= one.view.len();
-        if !one.is_owned {
-            // What came before was cut off by hyper, or is all sent.
-            announced.drain(..index + usize::from(is_all));
-        }
-        Poll::Ready(Ok(sent))
-    }
-}
-
-/// The body of an answer, on its way to a connection whose outbox is told of what lies on disk.
-#[derive(Debug)]
-pub(crate) struct Sending {
-    body: Body,
-    outbox: Outbox,
-}
-
-impl Sending {
-    /// Sends `body` through the connection of `outbox`.
-    pub(crate) const fn new(body: Body, outbox: Outbox) -> Self {
-        Self { body, outbox }
-    }
-}
-
-impl hyper::body::Body for Sending {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let chunk = ready!(self.body.poll_chunk(context, Form::View));
-        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(self.outbox.announce(chunk?)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        io.poll_send_file(context, &*one.stored.file, offset, slice.len())
     }
 }

@@ -1,47 +1,42 @@
-//! One listener: takes connections, speaks HTTP/1.1 on each, drains them at the end.
+//! One listener: takes connections, finds out what is spoken on each, drains them at the end.
 //!
-//! Source: RFC 9112 (HTTP/1.1). The data listener and the management listener are two
+//! The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
-//! ([`Limits::request_wait`]), for the client to take bytes ([`Limits::pace`]), for the
-//! last answers at shutdown.
+//! ([`Limits::request_wait`], [`Limits::head_wait`]), for the client to take bytes
+//! ([`Limits::pace`]), for the last answers at shutdown.
 //!
 //! Refuses: connections beyond [`Limits::room`], which are closed at once, requests beyond
 //! [`Limits::request_rate`], and request bodies beyond [`Limits::body_bytes_max`].
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode,
-    body::Incoming,
+    Request, Response, StatusCode, Version,
     header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
-use weir_hal::Accepted;
+use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Limits, Upload,
     admission::{Admission, Refused},
     guard::Guarded,
-    outbox::{Outbox, Sending},
-    protocol::{self, Dialect},
+    head::Refusal,
+    link::Link,
+    outbox::Outbox,
+    protocol::{self, Dialect, Opened},
     reply,
     request_rate::{RequestRates, Verdict},
+    talk::{Desk, Talk},
     tls::Tls,
-    upload::Leftover,
+    upload::Source,
     wire::Wire,
 };
-
-/// Bytes a request head may have; a player sends well under 1 KiB. (Fields are limited to 100 by
-/// hyper, which keeps that many on the stack.)
-const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -67,18 +62,25 @@ pub struct Server<H> {
     admission: Arc<Admission>,
     request_rates: Option<RequestRates>,
     started: Instant,
+    clock: Arc<dyn Clock>,
 }
 
 impl<H: Handler> Server<H> {
-    /// A server that answers by `handler` within `limits`.
-    pub fn new(handler: H, limits: Limits) -> Self {
+    /// A server that answers by `handler` within `limits`, and dates its answers by `clock`.
+    pub fn new(handler: H, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             handler,
             limits,
             admission: Admission::new(limits.room),
             request_rates: limits.request_rate.map(RequestRates::new),
             started: Instant::now(),
+            clock,
         }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Wall {
+        self.clock.wall()
     }
 
     /// What answers.
@@ -105,6 +107,7 @@ impl<H: Handler> Server<H> {
         let Entrance { mut listener, tls } = entrance;
         let (drain_all, draining) = watch::channel(());
         let mut connections = JoinSet::new();
+        let desk = Arc::new(Desk::new());
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -115,8 +118,9 @@ impl<H: Handler> Server<H> {
                     Ok(accepted) => {
                         if let Some((io, client)) = self.admit(accepted, tls.is_some()) {
                             let server = Arc::clone(&self);
-                            let (tls, draining) = (tls.clone(), draining.clone());
-                            connections.spawn(server.converse(io, client, tls, draining));
+                            let shared = (tls.clone(), Arc::clone(&desk));
+                            let draining = draining.clone();
+                            connections.spawn(server.converse(io, client, shared, draining));
                         }
                     }
                     Err(error) => self.pause(&error).await,
@@ -171,7 +175,7 @@ impl<H: Handler> Server<H> {
         self: Arc<Self>,
         io: Guarded,
         client: Client,
-        tls: Option<Arc<Tls>>,
+        (tls, desk): (Option<Arc<Tls>>, Arc<Desk>),
         mut draining: watch::Receiver<()>,
     ) {
         let wait = self.limits.request_wait;
@@ -180,89 +184,44 @@ impl<H: Handler> Server<H> {
             // Nobody has asked for anything yet.
             _ = draining.changed() => return,
         };
-        let Some((io, dialect)) = opened else {
+        let Some(Opened {
+            io,
+            ahead,
+            taker,
+            dialect,
+        }) = opened
+        else {
             return;
         };
-        match dialect {
-            Dialect::Http1 | Dialect::PlainHttp => {
-                self.converse_http1(io, client, dialect, draining).await;
-            }
-            Dialect::Http2 => self.converse_http2(io, client, draining).await,
+        if dialect == Dialect::Http2 {
+            let wire = Wire::new(io, ahead, Outbox::new(taker));
+            return self.converse_http2(wire, client, draining).await;
         }
-    }
-
-    /// Speaks HTTP/1.1 on one connection until it ends; once draining, until its answer is out.
-    async fn converse_http1(
-        &self,
-        io: Wire,
-        mut client: Client,
-        dialect: Dialect,
-        mut draining: watch::Receiver<()>,
-    ) {
-        let outbox = io.outbox().clone();
-        client.interim = Some(io.interim().clone());
-        let service = service_fn(|request| self.respond(request, &client, dialect, &outbox));
-        // Without hyper's `pipeline_flush`: it holds an answer back while the next request has
-        // begun to arrive and is not whole yet.
-        let mut connection = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                // A client may say that it has nothing more to ask and still wait for the answer.
-                .half_close(true)
-                .header_read_timeout(self.limits.request_wait)
-                .max_header_size(REQUEST_HEAD_BYTES_MAX)
-                .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-                .serve_connection(TokioIo::new(io), service)
-        );
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = draining.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let link = Link::new(io, &ahead, taker);
+        let talk = Talk {
+            server: &self,
+            desk: &desk,
+            client,
+            draining,
         };
-        if let Err(error) = ended {
-            self.count_failure(&error);
-        }
-    }
-
-    async fn respond(
-        &self,
-        request: Request<Incoming>,
-        client: &Client,
-        dialect: Dialect,
-        outbox: &Outbox,
-    ) -> Result<Response<Sending>, Infallible> {
-        let response = if dialect == Dialect::PlainHttp {
-            self.handler.counters().requests.add(1);
-            self.counted(plain_http())
+        if dialect == Dialect::PlainHttp {
+            talk.turn_away(link, Refusal::PLAIN_HTTP).await;
         } else {
-            self.answer(request, client, None).await
-        };
-        if let Some(interim) = &client.interim {
-            interim.written().await;
+            talk.run(link).await;
         }
-        Ok(response.map(|body| Sending::new(body, outbox.clone())))
     }
 
-    /// Answers one request of any version; `leftover` gets what is not read of its body.
+    /// Answers one request of any version.
     pub(crate) async fn answer(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
         client: &Client,
-        leftover: Option<Leftover>,
     ) -> Response<Body> {
-        let limits = &self.limits;
         self.handler.counters().requests.add(1);
-        if let Some(wait) = self.throttle(client) {
-            return self.counted(reply::too_often(wait));
-        }
+        let version = request.version();
         let refusal = protocol::normalize(&mut request).err();
-        let request = request.map(|body| {
-            Upload::new(body, limits.body_bytes_max, limits.body_wait).leaving(leftover)
-        });
         self.counted(if let Some(refusal) = refusal {
-            reply::text(StatusCode::BAD_REQUEST, refusal)
+            refused(version, refusal)
         } else if request.headers().len() > protocol::FIELDS_MAX {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
@@ -273,7 +232,7 @@ impl<H: Handler> Server<H> {
         })
     }
 
-    /// How long a client must wait that asks too often.
+    /// How long a client must wait that asks too often. Asked once for each request.
     pub(crate) fn throttle(&self, client: &Client) -> Option<Duration> {
         let rates = self.request_rates.as_ref()?;
         let counters = self.handler.counters();
@@ -283,14 +242,24 @@ impl<H: Handler> Server<H> {
                 counters.clients_forgotten.add(1);
                 None
             }
-            Verdict::TooOften(wait) => {
-                counters.requests_throttled.add(1);
-                Some(wait)
-            }
+            Verdict::TooOften(wait) => Some(wait),
         }
     }
 
-    fn counted(&self, response: Response<Body>) -> Response<Body> {
+    /// Answers a client that asks too often, and may ask again after `wait`.
+    pub(crate) fn turn_down(&self, wait: Duration) -> Response<Body> {
+        let counters = self.handler.counters();
+        counters.requests.add(1);
+        counters.requests_throttled.add(1);
+        self.counted(reply::too_often(wait))
+    }
+
+    /// The body of a request that comes from `source`.
+    pub(crate) fn upload(&self, source: Source) -> Upload {
+        Upload::new(source, self.limits.body_bytes_max, self.limits.body_wait)
+    }
+
+    pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
         match response.status().as_u16() {
             ..300 => counters.responses_2xx.add(1),
@@ -314,11 +283,12 @@ impl<H: Handler> Server<H> {
     }
 }
 
-/// What a client is told that speaks plain HTTP to a listener of TLS.
-fn plain_http() -> Response<Body> {
-    let text = "this port speaks TLS: ask with https://";
-    let mut response = reply::text(StatusCode::BAD_REQUEST, text);
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
+/// The answer to a request that nobody can tell the host of: who sends one may send worse.
+fn refused(version: Version, refusal: &str) -> Response<Body> {
+    let mut response = reply::text(StatusCode::BAD_REQUEST, refusal);
+    if version <= Version::HTTP_11 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     response
 }

@@ -7,6 +7,7 @@
 //! Refuses: trailer fields, which are dropped.
 
 use std::{
+    error::Error,
     fmt::{self, Debug},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,6 +18,11 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
+
+use crate::serve::link::Link;
+
+/// Why a client is not heard any more.
+type Broken = Box<dyn Error + Send + Sync>;
 
 /// Why the body of a request ended early.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +38,7 @@ pub enum UploadError {
     TimedOut,
     /// The connection ended, or its framing broke: 400.
     #[error("the body of the request is broken")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
 }
 
 /// The body of a request.
@@ -42,9 +48,17 @@ pub enum UploadError {
 #[derive(Default)]
 pub struct Upload(Option<Box<Sending>>);
 
+/// Where a body comes from.
+pub(crate) enum Source {
+    /// A connection of HTTP/1.
+    Link(Link),
+    /// A stream of HTTP/2.
+    Stream(Incoming),
+}
+
 /// A client that still sends.
 struct Sending {
-    incoming: Incoming,
+    source: Source,
     bytes_max: u64,
     bytes_left: u64,
     wait: Duration,
@@ -80,14 +94,14 @@ impl Upload {
         Self(None)
     }
 
-    /// The body that comes as `incoming`: at most `bytes_max` bytes, which all come within `wait`
+    /// The body that comes from `source`: at most `bytes_max` bytes, which all come within `wait`
     /// from when they are first asked for.
-    pub(crate) fn new(incoming: Incoming, bytes_max: u64, wait: Duration) -> Self {
-        if incoming.is_end_stream() {
+    pub(crate) fn new(source: Source, bytes_max: u64, wait: Duration) -> Self {
+        if source.bytes_left() == Some(0) {
             return Self::empty();
         }
         Self(Some(Box::new(Sending {
-            incoming,
+            source,
             bytes_max,
             bytes_left: bytes_max,
             wait,
@@ -107,7 +121,7 @@ impl Upload {
     /// True if the client announced more than is allowed: nothing of it need be read to tell.
     pub(crate) fn is_too_long(&self) -> bool {
         self.0.as_ref().is_some_and(|sending| {
-            let announced = sending.incoming.size_hint().exact();
+            let announced = sending.source.bytes_left();
             announced.is_some_and(|bytes| bytes > sending.bytes_max)
         })
     }
@@ -123,26 +137,44 @@ impl Drop for Upload {
     }
 }
 
+impl Source {
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match self {
+            Self::Link(link) => {
+                let bytes = ready!(link.lock().poll_body(context));
+                Poll::Ready(bytes.map(|bytes| Ok(bytes?)))
+            }
+            Self::Stream(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(context));
+                let data = frame.map(|frame| frame.map(Frame::into_data)).transpose()?;
+                // Trailer fields come last.
+                Poll::Ready(data.and_then(Result::ok).map(Ok))
+            }
+        }
+    }
+
+    /// Bytes still to come, if that is known.
+    fn bytes_left(&self) -> Option<u64> {
+        match self {
+            Self::Link(link) => link.lock().body().bytes_left(),
+            Self::Stream(incoming) if incoming.is_end_stream() => Some(0),
+            Self::Stream(incoming) => incoming.size_hint().exact(),
+        }
+    }
+}
+
 impl Sending {
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, UploadError>>> {
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
-            Poll::Ready(frame) => frame,
+        match self.source.poll_data(context) {
+            Poll::Ready(data) => {
+                Poll::Ready(data.map(|data| self.charge(data.map_err(UploadError::Broken)?)))
+            }
             Poll::Pending => {
                 let wait = self.wait;
                 let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(wait)));
                 ready!(deadline.as_mut().poll(context));
-                return Poll::Ready(Some(Err(UploadError::TimedOut)));
+                Poll::Ready(Some(Err(UploadError::TimedOut)))
             }
-        };
-        let Some(frame) = frame else {
-            return Poll::Ready(None);
-        };
-        let data = frame.map_err(UploadError::Broken).map(Frame::into_data);
-        match data {
-            Err(error) => Poll::Ready(Some(Err(error))),
-            // Trailer fields come last.
-            Ok(Err(_trailers)) => Poll::Ready(None),
-            Ok(Ok(bytes)) => Poll::Ready(Some(self.charge(bytes))),
         }
     }
 
@@ -177,14 +209,15 @@ impl hyper::body::Body for Upload {
     fn is_end_stream(&self) -> bool {
         self.0
             .as_ref()
-            .is_none_or(|sending| sending.incoming.is_end_stream())
+            .is_none_or(|sending| sending.source.bytes_left() == Some(0))
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(
-            || SizeHint::with_exact(0),
-            |sending| sending.incoming.size_hint(),
-        )
+        let bytes_left = self
+            .0
+            .as_ref()
+            .map_or(Some(0), |sending| sending.source.bytes_left());
+        bytes_left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One connection as hyper reads and writes it: what was read ahead comes first, and what lies on
+//! One connection of HTTP/2 as hyper reads and writes it: what was read ahead comes first, and what lies on
 //! the disk is sent from there.
 //!
 //! Source: sendfile(2), send(2) (`MSG_MORE`). Header fields that precede bytes on disk are written
@@ -7,13 +7,13 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weir_hal::Connection;
 
-use crate::serve::{Interim, outbox::Outbox, protocol::Ahead};
+use crate::serve::{outbox::Outbox, protocol::Ahead};
 
 /// A connection that HTTP is spoken on.
 #[derive(Debug)]
@@ -22,7 +22,6 @@ pub(crate) struct Wire {
     /// What was read to see what is spoken; read again from here, from its end to its beginning.
     ahead_reversed: Ahead,
     outbox: Outbox,
-    interim: Interim,
 }
 
 impl Wire {
@@ -33,18 +32,12 @@ impl Wire {
             io,
             ahead_reversed: ahead,
             outbox,
-            interim: Interim::default(),
         }
     }
 
     /// What the bodies sent here announce.
     pub(crate) const fn outbox(&self) -> &Outbox {
         &self.outbox
-    }
-
-    /// What is told before an answer.
-    pub(crate) const fn interim(&self) -> &Interim {
-        &self.interim
     }
 
     fn poll_send(
@@ -104,9 +97,6 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { io, interim, .. } = &mut *self;
-        // hyper flushes when it has written all that it has.
-        ready!(interim.poll_write(Pin::new(&mut *io), context))?;
         Pin::new(&mut self.io).poll_flush(context)
     }
 

@@ -1,6 +1,6 @@
 //! No answer from any origin.
 
-use std::error::Error;
+use std::{error::Error, iter::successors};
 
 use hyper::{
     Response, StatusCode,
@@ -49,8 +49,8 @@ impl Failure {
 
     /// The body of the request was too long, or did not come in time.
     fn of_upload(failed: &AllFailed) -> Option<Self> {
-        let error: Option<&(dyn Error + 'static)> = Some(failed);
-        let mut sources = std::iter::successors(error, |error| error.source());
+        let error: &(dyn Error + 'static) = failed;
+        let mut sources = successors(Some(error), |&error| error.source());
         let upload = sources.find_map(|error| error.downcast_ref::<UploadError>())?;
         let status = match upload {
             UploadError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -15,6 +15,7 @@ use weir_hal::Wall;
 
 use super::{
     Core,
+    again::HitAgain,
     answer::Told,
     failure::Failure,
     fill::{Arrival, Fill, Outcome, Own},
@@ -23,7 +24,7 @@ use super::{
     shelf::{Found, Place},
     wanted::Wanted,
 };
-use crate::serve::Body;
+use crate::serve::{Body, Repeat};
 
 /// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
 /// back until it changes.
@@ -56,7 +57,13 @@ impl Core {
             return Box::pin(self.miss(question, place)).await;
         };
         match self.reuse(&question, found, question.asked_at) {
-            Reuse::Fresh { ttl } => self.hit(&question, found, seconds(ttl)),
+            Reuse::Fresh { ttl } => {
+                let mut response = self.hit(&question, found, seconds(ttl));
+                if let Some(again) = HitAgain::of(self, &question, &place, ttl) {
+                    response.extensions_mut().insert(Repeat::new(again));
+                }
+                response
+            }
             Reuse::Accepted { since } => self.hit(&question, found, -seconds(since)),
             Reuse::Refused(Refusal::OnlyIfCached) => self.names.only_if_cached(),
             verdict @ (Reuse::Stale { .. }
@@ -209,9 +216,6 @@ impl Core {
             varies: need.place.varies.clone(),
             ticket,
         };
-        if let Some(interim) = &question.interim {
-            interim.open().await;
-        }
         let (sender, outcome) = oneshot::channel();
         tokio::spawn(fill.run(Some(sender)));
         match outcome.await {

@@ -17,7 +17,7 @@
 //! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
-//! | `answer` | what the client is told |
+//! | `answer`, `again` | what the client is told, and what the next one is told within the second |
 //!
 //! Whether a response may be stored, used, or must be validated is decided by `weir_cache::rules`
 //! alone. A fill is a task of its own: no client slows it down, and none can stop it.
@@ -25,6 +25,7 @@
 //! Source: RFC 9111, RFC 9110, RFC 5861, RFC 9211, RFC 9213.
 //! Refuses: bodies whose end cannot be told from a break; they are passed on, and never stored.
 
+mod again;
 mod answer;
 mod ask;
 mod counters;

@@ -31,9 +31,6 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "uploads");
             return self.names.failed(&failure, Forward::Method);
         };
-        if let Some(interim) = &question.interim {
-            interim.open().await;
-        }
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
         let request = request.map(|_empty| upload);
         let reply = match self.ask(&question, request).await {

@@ -85,6 +85,17 @@ impl Entry {
         }
     }
 
+    /// The same request and answer once more, now, to `client`.
+    pub(super) fn again(&self, client: &Client, clock: &dyn Clock) -> Self {
+        Self {
+            at: clock.wall(),
+            started: clock.monotonic(),
+            client: client.address.ip().to_canonical(),
+            is_encrypted: client.is_encrypted,
+            ..self.clone()
+        }
+    }
+
     /// Adds what the head of the answer tells.
     pub(super) fn answer(&mut self, head: &Parts) {
         self.status = head.status.as_u16();

@@ -40,7 +40,7 @@ use self::{
 };
 use crate::{
     config::{self, LogFormat, LogTarget},
-    serve::{Body, Client, body::Sent},
+    serve::{Again, Body, Client, Repeat, body::Sent},
 };
 
 /// Logs requests. Dropping it writes what is left, for a moment.
@@ -84,19 +84,19 @@ impl AccessLog {
         })
     }
 
-    /// What is told of a request, unless it falls through the sample. To be called before anybody
-    /// answers; [`Told::answered`] goes on.
-    pub(crate) fn begin<B>(
-        self: &Arc<Self>,
-        request: &Request<B>,
-        client: &Client,
-    ) -> Option<Told> {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let is_told = number.is_multiple_of(self.sample);
-        is_told.then(|| Told {
+    /// What is told of a request. To be called before anybody answers; [`Told::answered`] goes on.
+    pub(crate) fn begin<B>(self: &Arc<Self>, request: &Request<B>, client: &Client) -> Told {
+        Told {
+            is_sampled: self.samples(),
             entry: Entry::of(request, client, &*self.clock),
             log: Arc::clone(self),
-        })
+        }
+    }
+
+    /// Whether the next request is to be logged.
+    fn samples(&self) -> bool {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        number.is_multiple_of(self.sample)
     }
 
     /// What the log has counted.
@@ -122,21 +122,61 @@ impl Drop for AccessLog {
     }
 }
 
-/// A request that will be logged.
-#[derive(Debug)]
+/// A request as it is logged, unless it falls through the sample.
+#[derive(Debug, Clone)]
 pub(crate) struct Told {
     log: Arc<AccessLog>,
     entry: Entry,
+    is_sampled: bool,
 }
 
 impl Told {
-    /// Has the answer logged once its body has been sent, or given up.
-    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
+    /// Has the answer logged once its body has been sent, or given up; and each time it is given
+    /// again.
+    pub(crate) fn answered(mut self, response: Response<Body>) -> Response<Body> {
         let (head, body) = response.into_parts();
-        let Self { log, mut entry } = self;
-        entry.answer(&head);
-        let body = body.watched(move |sent| log.write(&mut entry, sent));
-        Response::from_parts(head, body)
+        self.entry.answer(&head);
+        let mut response = Response::from_parts(head, body);
+        Repeat::wrap(&mut response, |behind| ToldAgain {
+            told: self.clone(),
+            behind,
+        });
+        response.map(|body| self.watch(body))
+    }
+
+    fn watch(self, body: Body) -> Body {
+        let Self {
+            log,
+            mut entry,
+            is_sampled,
+        } = self;
+        if !is_sampled {
+            return body;
+        }
+        body.watched(move |sent| log.write(&mut entry, sent))
+    }
+}
+
+/// An answer that is logged each time.
+#[derive(Debug)]
+struct ToldAgain {
+    told: Told,
+    behind: Repeat,
+}
+
+impl Again for ToldAgain {
+    fn again(&self, client: &Client) -> Option<Body> {
+        let body = self.behind.again(client)?;
+        let log = &self.told.log;
+        if !log.samples() {
+            return Some(body);
+        }
+        let told = Told {
+            log: Arc::clone(log),
+            entry: self.told.entry.again(client, &*log.clock),
+            is_sampled: true,
+        };
+        Some(told.watch(body))
     }
 }
 

@@ -28,7 +28,12 @@ use super::{
     posting::Posting,
     streams::{Streams, Verdict, progress},
 };
-use crate::serve::{Body, Client, Handler, Server, outbox::Outbox, upload::Leftover, wire::Wire};
+use crate::serve::{
+    Body, Client, Handler, Server,
+    outbox::Outbox,
+    upload::{Leftover, Source},
+    wire::Wire,
+};
 
 /// Streams open at one time: what browsers and `h2load` ask for.
 const STREAMS_MAX: u32 = 100;
@@ -143,7 +148,14 @@ impl<H: Handler> Server<H> {
     ) -> Response<Posting> {
         let is_head = request.method() == Method::HEAD;
         let leftover = (!request.body().is_end_stream()).then(Leftover::default);
-        let response = self.answer(request, &client, leftover.clone()).await;
+        let request = request.map(|incoming| {
+            let upload = self.upload(Source::Stream(incoming));
+            upload.leaving(leftover.clone())
+        });
+        let response = match self.throttle(&client) {
+            Some(wait) => self.turn_down(wait),
+            None => self.answer(request, &client).await,
+        };
         let response = without_needless_body(response, is_head);
         response.map(|body| Posting::new(body, outbox, progress(), leftover))
     }

@@ -21,15 +21,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use weir_hal::Connection;
+
 pub(crate) use target::{FIELDS_MAX, normalize};
 
-use crate::serve::{
-    CounterCells,
-    guard::Guarded,
-    outbox::{Outbox, Taker},
-    tls::Tls,
-    wire::Wire,
-};
+use crate::serve::{CounterCells, guard::Guarded, outbox::Taker, tls::Tls};
 
 /// What a client of HTTP/2 begins with.
 const PREFACE: &[u8; PREFACE_BYTES] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -52,6 +48,17 @@ pub(crate) enum Dialect {
     PlainHttp,
 }
 
+/// A connection of which it is known what is spoken on it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) io: Box<dyn Connection>,
+    /// What was read of it already.
+    pub(crate) ahead: Ahead,
+    /// Who takes its bytes.
+    pub(crate) taker: Taker,
+    pub(crate) dialect: Dialect,
+}
+
 /// Finds out what is spoken on `io` and makes it ready for that; `None` if it came to nothing,
 /// which is then counted.
 ///
@@ -61,16 +68,30 @@ pub(crate) async fn open(
     tls: Option<&Tls>,
     wait: Duration,
     counters: &CounterCells,
-) -> Option<(Wire, Dialect)> {
-    let Some(tls) = tls else {
-        let ahead = timeout(wait, read_ahead(&mut io, PREFACE_BYTES, is_preface_decided)).await;
-        let Ok(ahead) = ahead else {
-            counters.connections_timed_out.add(1);
-            return None;
-        };
-        let ahead = ahead.ok().filter(|ahead| !ahead.is_empty())?;
-        return Some(plain(io, ahead));
+) -> Option<Opened> {
+    if let Some(tls) = tls {
+        return open_tls(io, tls, counters).await;
+    }
+    let ahead = timeout(wait, read_ahead(&mut io, PREFACE_BYTES, is_preface_decided)).await;
+    let Ok(ahead) = ahead else {
+        counters.connections_timed_out.add(1);
+        return None;
     };
+    let ahead = ahead.ok().filter(|ahead| !ahead.is_empty())?;
+    let (dialect, taker) = if ahead == PREFACE {
+        (Dialect::Http2, Taker::KernelInFrames)
+    } else {
+        (Dialect::Http1, Taker::Kernel)
+    };
+    Some(Opened {
+        io: Box::new(io),
+        ahead,
+        taker,
+        dialect,
+    })
+}
+
+async fn open_tls(mut io: Guarded, tls: &Tls, counters: &CounterCells) -> Option<Opened> {
     let deadline = Instant::now() + Tls::HANDSHAKE_WAIT;
     let first = timeout(
         Tls::HANDSHAKE_WAIT,
@@ -90,25 +111,24 @@ pub(crate) async fn open(
         } else {
             Dialect::Http1
         };
-        let outbox = Outbox::new(Taker::Process);
-        return Some((Wire::new(Box::new(io), Ahead::new(), outbox), dialect));
+        return Some(Opened {
+            io: Box::new(io),
+            ahead: Ahead::new(),
+            taker: Taker::Process,
+            dialect,
+        });
     }
     if first.is_ascii_uppercase() {
         counters.handshakes_plain_http.add(1);
-        let outbox = Outbox::new(Taker::Kernel);
-        return Some((Wire::new(Box::new(io), ahead, outbox), Dialect::PlainHttp));
+        return Some(Opened {
+            io: Box::new(io),
+            ahead,
+            taker: Taker::Kernel,
+            dialect: Dialect::PlainHttp,
+        });
     }
     counters.handshakes_malformed.add(1);
     None
-}
-
-fn plain(io: Guarded, ahead: Ahead) -> (Wire, Dialect) {
-    let (dialect, taker) = if ahead == PREFACE {
-        (Dialect::Http2, Taker::KernelInFrames)
-    } else {
-        (Dialect::Http1, Taker::Kernel)
-    };
-    (Wire::new(Box::new(io), ahead, Outbox::new(taker)), dialect)
 }
 
 /// Whether `ahead` is enough to tell the preface of HTTP/2 from a request of HTTP/1.

@@ -131,7 +131,11 @@ impl Rig {
             store: store(&sim::Disk::new(5)),
             counters: Arc::default(),
         };
-        let server = Arc::new(Server::new(sample, Limits::DATA));
+        let server = Arc::new(Server::new(
+            sample,
+            Limits::DATA,
+            Arc::new(sim::Clock::manual()),
+        ));
         let network = sim::Network::new();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = network.listen(any_port).unwrap();

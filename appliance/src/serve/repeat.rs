@@ -1,0 +1,227 @@
+//! Answers that are given again: within the second in which they were made, to requests whose heads
+//! are the same, byte for byte.
+//!
+//! At the live edge thousands of players ask for the same segment within seconds, with the same
+//! fields. The first of them in each second is answered the long way; the head of its answer is
+//! kept in its final bytes, and the others get it for the price of a look-up. Nothing in a head is
+//! finer than a second: not Date, not Age, not what is left of a lifetime.
+//!
+//! Since all of a request is compared, nobody here need know which fields an answer depends on.
+//! What else it depends on (the object, bans, routes, who may ask) only those who made it know:
+//! each says so by a [`Repeat`] in the extensions of the response, or by taking away that of
+//! another. They are asked each time whether the answer still holds, count it like any other, and
+//! give the body.
+//!
+//! # Limits
+//! [`ANSWERS_MAX`] answers of a second for each thread that serves, to requests of at most
+//! [`REQUEST_BYTES_MAX`], with heads of at most [`HEAD_BYTES_MAX`]; those beyond go the long way.
+
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use hyper::{Response, StatusCode, body::Body as _, header::HeaderValue};
+use weir_cache::rules::http_date;
+use weir_hal::Wall;
+
+use crate::serve::{
+    Body, Client,
+    response::{Ending, Written},
+};
+
+/// Answers that one thread keeps of one second: 1 MiB as players ask, 4 MiB at most.
+const ANSWERS_MAX: usize = 1_024;
+
+/// Bytes a request may have whose answer is kept; a player sends a few hundred.
+const REQUEST_BYTES_MAX: usize = 2_048;
+
+/// Bytes the head of an answer may have that is kept; ours have 600.
+const HEAD_BYTES_MAX: usize = 2_048;
+
+/// Knows whether an answer may be given once more.
+pub(crate) trait Again: Debug + Send + Sync {
+    /// The body for `client`, if the answer to the same request would still be the same, but for
+    /// what changes with time; counts it then as any other answer.
+    fn again(&self, client: &Client) -> Option<Body>;
+}
+
+/// The extension of a response that may be given again within the second, to the same request.
+#[derive(Debug, Clone)]
+pub(crate) struct Repeat(Arc<dyn Again>);
+
+impl Repeat {
+    pub(crate) fn new(again: impl Again + 'static) -> Self {
+        Self(Arc::new(again))
+    }
+
+    /// As [`Again::again`].
+    pub(crate) fn again(&self, client: &Client) -> Option<Body> {
+        self.0.again(client)
+    }
+
+    /// Replaces the extension of `response`, if it has one, by what `wrap` makes of it.
+    pub(crate) fn wrap<B, A: Again + 'static>(
+        response: &mut Response<B>,
+        wrap: impl FnOnce(Self) -> A,
+    ) {
+        if let Some(repeat) = response.extensions_mut().remove::<Self>() {
+            response.extensions_mut().insert(Self::new(wrap(repeat)));
+        }
+    }
+}
+
+/// What `future` gives without a wait; it is given up otherwise.
+pub(crate) fn at_hand<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
+    }
+}
+
+/// An answer that may be given again.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// Its head.
+    pub(crate) written: Written,
+    repeat: Repeat,
+}
+
+impl Answer {
+    /// What may be given again of `response`, whose head was written; `None` if nothing may.
+    pub(crate) fn of(response: &Response<Body>, written: &Written) -> Option<Self> {
+        let repeat = response.extensions().get::<Repeat>()?.clone();
+        let is_fit = response.status() == StatusCode::OK
+            && matches!(written.ending, Ending::After(_))
+            && !written.is_last_of_connection
+            && written.head.len() <= HEAD_BYTES_MAX;
+        let written = written.clone();
+        is_fit.then_some(Self { written, repeat })
+    }
+
+    /// The body, if the answer still holds.
+    pub(crate) fn again(&self, client: &Client) -> Option<Body> {
+        let body = self.repeat.again(client)?;
+        let bytes = body.size_hint().exact().map(Ending::After);
+        debug_assert_eq!(bytes, Some(self.written.ending), "{:?}", self.repeat);
+        Some(body)
+    }
+}
+
+/// What is the same for a second.
+#[derive(Debug, Default)]
+pub(crate) struct Second {
+    number: u64,
+    date: Option<HeaderValue>,
+    /// By the heads of their requests.
+    answers: HashMap<Bytes, Answer>,
+}
+
+impl Second {
+    /// Goes on to the second of `now`.
+    pub(crate) fn at(&mut self, now: Wall) -> &mut Self {
+        let number = now.as_nanos() / 1_000_000_000;
+        if self.number != number || self.date.is_none() {
+            self.number = number;
+            self.date = Some(http_date(now));
+            self.answers.clear();
+        }
+        self
+    }
+
+    /// The Date of what is answered now (RFC 9110 §6.6.1).
+    pub(crate) fn date(&self) -> &[u8] {
+        self.date.as_ref().map_or(&[], HeaderValue::as_bytes)
+    }
+
+    /// What was answered to a request with this head.
+    pub(crate) fn find(&self, request: &[u8]) -> Option<Answer> {
+        self.answers.get(request).cloned()
+    }
+
+    /// Keeps the answer to a request with this head.
+    pub(crate) fn keep(&mut self, request: Bytes, answer: Answer) {
+        if self.answers.len() < ANSWERS_MAX && request.len() <= REQUEST_BYTES_MAX {
+            self.answers.insert(request, answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::reply;
+
+    const NOW: Wall = Wall::from_nanos(1_000_000_000_000_000_000);
+
+    #[derive(Debug)]
+    struct Always;
+
+    impl Again for Always {
+        fn again(&self, _client: &Client) -> Option<Body> {
+            Some(Body::document(Bytes::from_static(b"again")))
+        }
+    }
+
+    fn response() -> Response<Body> {
+        let mut response = reply::text(StatusCode::OK, "once");
+        response.extensions_mut().insert(Repeat::new(Always));
+        response
+    }
+
+    fn written(head: &'static [u8], bytes: u64) -> Written {
+        Written {
+            head: Bytes::from_static(head),
+            ending: Ending::After(bytes),
+            is_last_of_connection: false,
+        }
+    }
+
+    fn answer() -> Answer {
+        Answer::of(&response(), &written(b"head", 5)).expect("it may be given again")
+    }
+
+    #[test]
+    fn an_answer_is_found_within_its_second_by_the_same_request_alone() {
+        let mut second = Second::default();
+        let (one, other) = (Bytes::from_static(b"one"), Bytes::from_static(b"other"));
+        second.at(NOW).keep(one.clone(), answer());
+        assert_eq!(second.at(NOW).date(), b"Sun, 09 Sep 2001 01:46:40 GMT");
+        assert!(second.at(NOW).find(&one).is_some());
+        assert!(second.at(NOW).find(&other).is_none());
+        let last = Wall::from_nanos(NOW.as_nanos() + 999_999_999);
+        assert!(second.at(last).find(&one).is_some());
+        let later = Wall::from_nanos(NOW.as_nanos() + 1_000_000_000);
+        assert!(second.at(later).find(&one).is_none());
+        assert_eq!(second.date(), b"Sun, 09 Sep 2001 01:46:41 GMT");
+    }
+
+    #[test]
+    fn what_is_no_whole_answer_or_says_nothing_is_not_given_again() {
+        let silent = reply::text(StatusCode::OK, "once");
+        assert!(Answer::of(&silent, &written(b"head", 5)).is_none());
+        let mut part = response();
+        *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+        assert!(Answer::of(&part, &written(b"head", 5)).is_none());
+        assert!(Answer::of(&response(), &written(&[b'x'; 3_000], 5)).is_none());
+        let last = Written {
+            is_last_of_connection: true,
+            ..written(b"head", 5)
+        };
+        assert!(Answer::of(&response(), &last).is_none());
+    }
+
+    #[test]
+    fn answers_of_one_second_are_bounded() {
+        let mut second = Second::default();
+        for number in 0..2 * ANSWERS_MAX {
+            second.at(NOW).keep(number.to_string().into(), answer());
+        }
+        second.at(NOW).keep(vec![b'x'; 3_000].into(), answer());
+        assert_eq!(second.answers.len(), ANSWERS_MAX);
+    }
+}
