@@ -256,7 +256,6 @@ fn hosts_and_targets() -> Vec<Case> {
         at("user in the target", "http://me@h/vod/a"),
         at("no host in the target", "http:///vod/a"),
         at("fragment", "/vod/a#b"),
-        at("letters beyond ASCII", "/vod/\u{e4}"),
     ]
 }
 
@@ -383,7 +382,7 @@ fn what_is_malformed_is_refused_and_nothing_behind_it_is_read() {
         Vec::<String>::new(),
         "nothing reaches an origin"
     );
-    assert!(rig.counted("requests_malformed") >= 90);
+    rig.until_counted("requests_malformed", 90);
 }
 
 /// What is odd but right, and how often it is answered before what follows.
@@ -469,6 +468,7 @@ fn odd() -> Vec<Case> {
         ("a percent sign alone", target("/live/%"), &[400, 404]),
         ("an encoded NUL", target("/live/%00"), &[400, 404]),
         ("no UTF-8", target("/live/%ff"), &[400, 404]),
+        ("letters beyond ASCII", target("/vod/\u{e4}"), &[200]),
         ("two slashes", target("//vod/a"), &[400, 404]),
         ("up and out", target("/vod/../secret"), &[400, 404]),
         (
@@ -522,7 +522,8 @@ fn what_is_odd_but_right_is_answered_and_so_is_what_follows() {
     });
     assert_eq!(faults, Vec::<String>::new());
     for target in rig.asked() {
-        let is_known = ["/vod/a", "/vod/object", "/vod/follows"].contains(&target.as_str());
+        let is_known =
+            ["/vod/a", "/vod/object", "/vod/follows", "/vod/%C3%A4"].contains(&target.as_str());
         assert!(is_known, "the origin was asked for {target}");
     }
 }

@@ -10,6 +10,7 @@ use weir_tests::{
     daemon::Daemon,
     http::{self, Response},
     origin::{Origin, Reply},
+    wait,
 };
 
 /// What no request may ever be answered by: it stands where only a smuggler's reader finds it.
@@ -95,7 +96,14 @@ impl Rig {
             .collect()
     }
 
-    /// A counter of the data listener.
+    /// Waits until so many of `counter` are told, at least.
+    pub(super) fn until_counted(&self, counter: &str, count: u64) {
+        wait::until(counter, PATIENCE, || {
+            (self.counted(counter) >= count).then_some(())
+        });
+    }
+
+    /// A counter of the data listener, as it was a second ago at most.
     pub(super) fn counted(&self, counter: &str) -> u64 {
         let health = self.daemon.health();
         let count = health["http"][counter].as_u64();
