@@ -132,6 +132,13 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
     ) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, slices)
     }
+
+    /// Bytes that were written and that the peer has not acknowledged; `None` if nobody can tell.
+    ///
+    /// What is acknowledged is with the peer's system, though not always with its program.
+    fn unacknowledged_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Both ends of a pipe in memory.

@@ -29,19 +29,24 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Guards `io`, whose client must keep `pace` and holds `place`.
+    /// Guards `io`, whose client must keep `pace` and holds `seat`.
     pub(crate) fn new(
         io: Box<dyn Connection>,
         pace: Pace,
         counters: Arc<CounterCells>,
-        place: Place,
+        seat: Place,
     ) -> Self {
         Self {
             io,
             stall: Stall::new(pace),
             counters,
-            _place: place,
+            _place: seat,
         }
+    }
+
+    fn is_stalled(&mut self, context: &mut Context<'_>) -> bool {
+        let Self { io, stall, .. } = self;
+        stall.is_over(context, || io.unacknowledged_bytes())
     }
 
     fn account(
@@ -56,7 +61,7 @@ impl Guarded {
                 self.stall.took(bytes);
                 written
             }
-            Poll::Pending if self.stall.is_over(context) => {
+            Poll::Pending if self.is_stalled(context) => {
                 self.counters.connections_stalled.add(1);
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }

@@ -221,6 +221,7 @@ impl<H: Handler> Server<H> {
         let version = request.version();
         let refusal = protocol::normalize(&mut request).err();
         self.counted(if let Some(refusal) = refusal {
+            self.handler.counters().requests_malformed.add(1);
             refused(version, refusal)
         } else if request.headers().len() > protocol::FIELDS_MAX {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;

@@ -67,11 +67,17 @@ impl Patience {
 }
 
 /// The patience with the client of one connection, and the clock it is measured by.
+///
+/// The kernel takes bytes long before the client does, so not all that it takes is earned. After a
+/// wait it takes as many as have left; how many had left before is asked when patience is at its
+/// end, which is seldom.
 #[derive(Debug)]
 pub(crate) struct Stall {
     patience: Patience,
-    /// Whether the client has ever kept bytes waiting. What the kernel takes before that, nobody
-    /// may have taken from it.
+    /// Bytes that the kernel has taken.
+    accepted_bytes: u64,
+    /// Of these, those that have earned something.
+    earning_bytes: u64,
     has_waited: bool,
     blocked_since: Option<Instant>,
     /// Made at the first wait and kept, so that a connection that never waits owns no timer.
@@ -83,34 +89,59 @@ impl Stall {
     pub(crate) fn new(pace: Pace) -> Self {
         Self {
             patience: Patience::new(pace),
+            accepted_bytes: 0,
+            earning_bytes: 0,
             has_waited: false,
             blocked_since: None,
             timer: None,
         }
     }
 
-    /// The client took some.
+    /// The kernel took some.
     pub(crate) fn took(&mut self, bytes: u64) {
+        self.accepted_bytes += bytes;
         if let Some(since) = self.blocked_since.take() {
             self.patience.spend(since.elapsed());
         }
         if self.has_waited {
-            self.patience.earn(bytes);
+            self.earn(bytes);
         }
     }
 
-    /// The client took none; is its time over? If not, wakes the task when it will be.
-    pub(crate) fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+    /// The kernel took none; is the client's time over? If not, wakes the task when it will be.
+    /// `unacknowledged` tells how many bytes the kernel has that the client has not.
+    pub(crate) fn is_over(
+        &mut self,
+        context: &mut Context<'_>,
+        unacknowledged: impl Fn() -> Option<u64>,
+    ) -> bool {
         self.has_waited = true;
-        let since = *self.blocked_since.get_or_insert_with(Instant::now);
-        let deadline = since + self.patience.left;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
+        loop {
+            let since = *self.blocked_since.get_or_insert_with(Instant::now);
+            let deadline = since + self.patience.left;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            self.patience.spend(since.elapsed());
+            self.blocked_since = Some(Instant::now());
+            let left =
+                unacknowledged().map_or(0, |bytes| self.accepted_bytes.saturating_sub(bytes));
+            self.earn(left.saturating_sub(self.earning_bytes));
+            if self.patience.left.is_zero() {
+                return true;
+            }
         }
-        timer.as_mut().poll(context).is_ready()
+    }
+
+    fn earn(&mut self, bytes: u64) {
+        self.earning_bytes += bytes;
+        self.patience.earn(bytes);
     }
 }
 
@@ -147,6 +178,29 @@ mod tests {
         patience.earn(10 << 20);
         assert!(patience.spend(Duration::from_secs(299)), "and again");
         assert!(!patience.spend(SECOND));
+    }
+
+    /// How long a client lasts that takes no more, after the kernel took so many bytes, of which it
+    /// still has some.
+    async fn lasts_behind(taken: u64, unacknowledged: Option<u64>) -> u64 {
+        let mut stall = Stall::new(Pace::DEFAULT);
+        stall.took(taken);
+        let begun = Instant::now();
+        std::future::poll_fn(|context| match stall.is_over(context, || unacknowledged) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        })
+        .await;
+        begun.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_kernel_holds_earns_nothing_and_what_has_left_does() {
+        let much = 10 << 20;
+        assert_eq!(lasts_behind(much, None).await, 30);
+        assert_eq!(lasts_behind(much, Some(much)).await, 30);
+        assert_eq!(lasts_behind(much, Some(much - 5_000)).await, 40);
+        assert_eq!(lasts_behind(much, Some(3 << 20)).await, 330);
     }
 
     #[test]

@@ -651,7 +651,7 @@ async fn a_player_that_has_taken_well_may_pause_for_minutes() {
         let request =
             format!("GET {SEGMENT_1} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n");
         send(&mut pipe, &request).await;
-        pipe.read_exact(&mut [0; 400_000])
+        pipe.read_exact(&mut vec![0; 400_000])
             .await
             .expect("it is sent");
         tokio::time::sleep(Duration::from_secs(pause_s)).await;

@@ -382,7 +382,7 @@ fn what_is_malformed_is_refused_and_nothing_behind_it_is_read() {
         Vec::<String>::new(),
         "nothing reaches an origin"
     );
-    rig.until_counted("requests_malformed", 90);
+    rig.until_counted("requests_malformed", 80);
 }
 
 /// What is odd but right, and how often it is answered before what follows.
