@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
 mod crowd;
+mod downgrade;
 mod limits;
 mod origin_side;
 mod requests;
