@@ -23,6 +23,8 @@ shared_counters! {
         accept_errors,
         /// Requests understood and answered.
         requests,
+        /// Answers that were given again: another request of the same second was the same.
+        answers_repeated,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
         /// Requests refused with 429 because their client asks too often.

@@ -206,6 +206,7 @@ impl<H: Handler> Talk<'_, H> {
         end.consume(bytes);
         let counters = self.server.handler().counters();
         counters.requests.add(1);
+        counters.answers_repeated.add(1);
         counters.responses_2xx.add(1);
         Some(Transfer::new(answer.written, body))
     }
