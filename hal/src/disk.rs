@@ -188,8 +188,9 @@ pub trait File: Debug + Send + Sync {
 
     /// Parts a range of whole pages from what was done with it before: bytes of it that a
     /// connection is still sending
-    /// ([`Connection::poll_send_file`](crate::Connection::poll_send_file)) stay as they are, whatever is written there from now on. Until it is written, the range reads as
-    /// anything. May block.
+    /// ([`Connection::poll_send_file`](crate::Connection::poll_send_file)) stay as they are,
+    /// whatever is written there from now on. Until it is written, the range reads as anything.
+    /// May block.
     ///
     /// # Errors
     /// [`Error::Disk`], of kind `Unsupported` where the system cannot do this: then what is still

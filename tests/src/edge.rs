@@ -1,9 +1,12 @@
 //! A daemon between clients and origins: what the tests of the pull path and of RFC 9111 stand on.
 
+use std::time::Duration;
+
 use crate::{
     daemon::Daemon,
     http::{self, Failure, Response},
     origin::Origin,
+    wait,
 };
 
 /// A daemon whose route `/` leads to some origins.
@@ -38,6 +41,32 @@ impl Edge {
     /// The URL of `path`.
     pub fn url(&self, path: &str) -> String {
         self.0.data(path)
+    }
+
+    /// A URL of the management listener.
+    pub fn management(&self, path: &str) -> String {
+        self.0.management(path)
+    }
+
+    /// A counter of `/api/health`, by its group and name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn counter(&self, group: &str, name: &str) -> u64 {
+        let health = self.0.health();
+        let value = health[group][name].as_u64();
+        value.unwrap_or_else(|| panic!("no counter {group}.{name} in {health}"))
+    }
+
+    /// Waits until a counter of `/api/health`, which is a second old, has this value.
+    ///
+    /// # Panics
+    /// When it does not come to it.
+    pub fn counted(&self, group: &str, name: &str, value: u64) {
+        let what = format!("{group}.{name} = {value}");
+        wait::until(&what, Duration::from_secs(10), || {
+            (self.counter(group, name) == value).then_some(())
+        });
     }
 
     /// Gets `path`.

@@ -9,13 +9,16 @@
     reason = "everything in a rig panics when what it waits for does not come"
 )]
 
+pub mod bench;
 pub mod browser;
 pub mod cached;
 pub mod certificate;
 pub mod daemon;
 pub mod edge;
 pub mod ffmpeg;
+pub mod gstreamer;
 pub mod http;
+pub mod npm;
 pub mod origin;
 mod own_network;
 mod poll;
@@ -25,5 +28,5 @@ pub mod stream;
 pub mod traffic;
 pub mod wait;
 
-pub use own_network::in_own_network;
+pub use own_network::{in_own_network, main_in_own_network};
 pub use poll::holds_within;

@@ -73,6 +73,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Goes on when the gate is open.
     Wait(Gate),
+    /// Goes on after a while.
+    Pause(Duration),
     /// Closes the connection.
     Close,
 }
@@ -120,6 +122,13 @@ impl Reply {
         self
     }
 
+    /// Then goes on after a while.
+    #[must_use]
+    pub fn pause(mut self, span: Duration) -> Self {
+        self.0.push(Step::Pause(span));
+        self
+    }
+
     /// Then goes on with the steps of `reply`.
     #[must_use]
     pub fn then(mut self, reply: Self) -> Self {
@@ -160,7 +169,15 @@ struct Shared {
 impl Origin {
     /// Answers each request as `script` says.
     pub fn start(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script)
+    }
+
+    /// The same at an address of the caller's choice.
+    pub fn start_at(
+        address: SocketAddr,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).expect("nobody else listens there");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Shared {
             script: Box::new(script),
@@ -246,6 +263,7 @@ impl Shared {
                 match step {
                     Step::Send(bytes) if stream.write_all(&bytes).is_ok() => {}
                     Step::Wait(gate) => gate.pass(),
+                    Step::Pause(span) => thread::sleep(span),
                     Step::Send(_) | Step::Close => {
                         drop(stream.shutdown(Shutdown::Both));
                         return;

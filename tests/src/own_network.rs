@@ -1,7 +1,7 @@
 //! A network of a test's own: a namespace where nothing else is heard and loopback carries IPv6
 //! multicast, which the kernel gives no route on a plain machine.
 
-use std::{env, process::Command};
+use std::{env, error::Error, process::Command};
 
 /// Set for the process inside. Not configuration: the mark is how a test knows where it runs.
 const MARK: &str = "WEIR_TEST_OWN_NETWORK";
@@ -27,20 +27,8 @@ pub fn in_own_network(test: &str, claim: impl FnOnce()) {
     let (_, test) = test
         .split_once("::")
         .expect("the path starts with the binary");
-    let binary = env::current_exe().expect("a running program has a path");
-    let output = Command::new("unshare")
-        .args([
-            "--user",
-            "--map-root-user",
-            "--net",
-            "sh",
-            "-c",
-            SETUP,
-            "sh",
-        ])
-        .arg(binary)
+    let output = again()
         .args([test, "--exact", "--nocapture"])
-        .env(MARK, "1")
         .output()
         .expect("unshare (Debian package util-linux) is installed");
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -50,4 +38,36 @@ pub fn in_own_network(test: &str, claim: impl FnOnce()) {
         "{test} failed in a network of its own (needs ip of Debian package iproute2):\n\
          {stdout}{stderr}"
     );
+}
+
+/// Runs this program once more, in a network of its own, where it comes to `main`.
+///
+/// # Errors
+/// Those of `main`, or that it failed in there.
+///
+/// # Panics
+/// If the namespace cannot be made.
+pub fn main_in_own_network(
+    main: impl FnOnce() -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    if env::var_os(MARK).is_some() {
+        return main();
+    }
+    let status = again().args(env::args_os().skip(1)).status();
+    let status = status.expect("unshare (Debian package util-linux) is installed");
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("in a network of its own: {status}").into())
+}
+
+/// This program in a network of its own, without arguments.
+fn again() -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--net"])
+        .args(["sh", "-c", SETUP, "sh"])
+        .arg(env::current_exe().expect("a running program has a path"))
+        .env(MARK, "1");
+    command
 }

@@ -27,11 +27,18 @@ pub fn weir_binary() -> PathBuf {
 }
 
 fn beside_the_test() -> PathBuf {
+    built().join("weir")
+}
+
+/// Where cargo puts the programs that it builds as it has built this one.
+pub(crate) fn built() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2);
-    profile
-        .expect("a test binary lies two folders below its profile's")
-        .join("weir")
+    let folder = test.parent().expect("a program lies in a folder");
+    // Tests lie one folder deeper than programs.
+    match folder.parent() {
+        Some(profile) if folder.ends_with("deps") => profile.to_owned(),
+        Some(_) | None => folder.to_owned(),
+    }
 }
 
 /// A running process whose output is collected line by line. Dropping it kills it.

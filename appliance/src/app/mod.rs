@@ -42,7 +42,10 @@ use crate::{
         restore::restore,
     },
     config::{self, Config},
-    fetch::tiers::Tiers,
+    fetch::{
+        prewarm::{self, Prewarmer},
+        tiers::Tiers,
+    },
     health::{self, Health, Sampler, Watched},
     live::{self, Live},
     serve::{
@@ -275,6 +278,16 @@ fn open_tls<M: Multicast>(
     Ok(Some(Arc::new(Tls::open(disk, clock, &http.certificates)?)))
 }
 
+/// Who prewarms, as `config` allows.
+fn prewarmer(config: &config::Prewarm, pulling: &Pulling, live: &Arc<Live>) -> Prewarmer {
+    let settings = prewarm::Settings {
+        allowed: config.allowed.clone(),
+        rate_per_s: config.rate_per_s,
+        concurrency: config.concurrency,
+    };
+    Prewarmer::new(settings, pulling.pull.clone(), Arc::clone(live))
+}
+
 /// The same entrances for each of so many threads; for each core, if that is not said.
 fn for_each_thread(
     first: Vec<Entrance>,
@@ -315,6 +328,8 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
         ("http", started.http != next.http),
         ("management", started.management != next.management),
         ("cache", started.cache != next.cache),
+        ("purge", started.purge != next.purge),
+        ("prewarm", started.prewarm != next.prewarm),
         ("node", started.node != next.node),
         (
             "receive.drain_interval",
@@ -359,6 +374,7 @@ impl Faces {
             Arc::clone(readiness),
         )
         .pulling(pulling.pull.clone());
+        let prewarmer = Arc::new(prewarmer(&config.prewarm, pulling, live));
         let watched = Watched {
             live: Arc::clone(live),
             store: store.clone(),
@@ -368,7 +384,9 @@ impl Faces {
             disk: Arc::clone(&board.disk),
             cache_path: config.cache.path.clone(),
             purger: Some(Arc::clone(&guarding.purger)),
+            prewarmer: Some(Arc::clone(&prewarmer)),
             log: guarding.log.clone(),
+            coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
         };
@@ -384,7 +402,8 @@ impl Faces {
             Arc::clone(readiness),
             sampler.latest(),
         )
-        .purging(Arc::clone(&guarding.purger));
+        .purging(Arc::clone(&guarding.purger))
+        .prewarming(prewarmer);
         let front = Front::new(
             content,
             Arc::clone(&guarding.gate),

@@ -4,7 +4,10 @@
 
 use std::{io, path::PathBuf};
 
-use super::{analyze::AnalyzeError, probe::ProbeError, segment};
+use super::{
+    analyze::AnalyzeError, management::ManagementError, prewarm::PrewarmError, probe::ProbeError,
+    segment,
+};
 use crate::{
     app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
 };
@@ -69,6 +72,12 @@ pub enum CommandError {
     /// There is no live stream to measure.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// A running appliance does not answer, or does not obey.
+    #[error(transparent)]
+    Management(#[from] ManagementError),
+    /// Not all is in the cache that was to be.
+    #[error(transparent)]
+    Prewarm(#[from] PrewarmError),
     /// There is no cache that can be looked at.
     #[error(transparent)]
     Cache(#[from] weir_cache::Error),
@@ -114,7 +123,10 @@ impl CommandError {
     /// The exit code for this failure.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) | Self::Segment(segment::Error::NoProgram { .. }) => ExitStatus::Usage,
+            Self::Usage(_)
+            | Self::Segment(segment::Error::NoProgram { .. })
+            | Self::Management(ManagementError::NoUrl(_))
+            | Self::Prewarm(PrewarmError::Nothing(_)) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) | Self::Pairs { .. } => {
                 ExitStatus::Configuration
             }
@@ -126,13 +138,18 @@ impl CommandError {
             | Self::Demo(DemoError::Hal(error)) => hal_status(error),
             Self::App(error) | Self::Demo(DemoError::App(error)) => app_status(error),
             Self::Send(error) | Self::Demo(DemoError::Send(error)) => send_status(error),
-            Self::Demo(DemoError::Thread(_)) | Self::Runtime(_) | Self::Probe(_) => {
+            Self::Demo(DemoError::Thread(_))
+            | Self::Runtime(_)
+            | Self::Probe(_)
+            | Self::NoObject { .. }
+            | Self::Management(_)
+            | Self::Prewarm(PrewarmError::Missing { .. } | PrewarmError::Cancelled { .. }) => {
                 ExitStatus::Unavailable
             }
-            Self::NoObject { .. } => ExitStatus::Unavailable,
             Self::Analyze(_)
             | Self::Segment(_)
             | Self::Cache(_)
+            | Self::Prewarm(_)
             | Self::Dropped { .. }
             | Self::Flawed { .. }
             | Self::Output(_) => ExitStatus::Io,

@@ -11,6 +11,8 @@ pub mod check;
 pub mod demo;
 mod error;
 mod log;
+mod management;
+pub mod prewarm;
 pub mod probe;
 mod report;
 pub mod run;
@@ -24,6 +26,7 @@ use weir_hal::{Board, Multicast};
 
 pub use error::{CommandError, ExitStatus};
 pub use log::start_log;
+pub use management::ManagementError;
 pub use terminal::{Color, Terminal};
 
 const EXIT_CODES: &str = "\
@@ -84,6 +87,9 @@ pub enum Command {
     /// `weir sign`
     #[command(about = sign::ABOUT, after_help = sign::EXAMPLES)]
     Sign(sign::Arguments),
+    /// `weir prewarm`
+    #[command(about = prewarm::ABOUT, after_help = prewarm::EXAMPLES)]
+    Prewarm(prewarm::Arguments),
     /// `weir cache`
     #[command(about = cache::ABOUT, after_help = cache::EXAMPLES)]
     Cache(cache::Arguments),
@@ -115,6 +121,7 @@ impl Arguments {
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
+            Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),
             Command::Cache(arguments) => cache::execute(&arguments, board, terminal),
         }
     }

@@ -17,6 +17,9 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Looks of every progress bar.
 const PROGRESS: &str = "{msg} {wide_bar} {percent:>3} %  {bytes_per_sec}, {eta} left";
 
+/// The same for work on things that are counted.
+const COUNT: &str = "{msg} {wide_bar} {pos} of {len}, {eta} left";
+
 /// Bytes of output that are collected before they are written.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -100,13 +103,22 @@ impl Terminal {
     /// A bar for work on `bytes` bytes, called `name`: drawn only when both standard output and
     /// standard error are read by a person.
     pub fn progress(self, name: &str, bytes: u64) -> ProgressBar {
+        self.bar(PROGRESS, name, bytes)
+    }
+
+    /// The same for work on `count` things.
+    pub fn count(self, name: &str, count: u64) -> ProgressBar {
+        self.bar(COUNT, name, count)
+    }
+
+    fn bar(self, template: &str, name: &str, length: u64) -> ProgressBar {
         if !(self.is_output_seen && self.is_error_seen) {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template(PROGRESS).unwrap_or_else(|_| {
-            ProgressStyle::default_bar() // the template is a constant: a test reads it
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| {
+            ProgressStyle::default_bar() // the templates are constants: a test reads them
         });
-        ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr())
+        ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
             .with_style(style)
             .with_message(name.to_owned())
     }
@@ -154,7 +166,7 @@ impl Terminal {
 mod tests {
     use indicatif::ProgressStyle;
 
-    use super::{Color, PROGRESS, Terminal};
+    use super::{COUNT, Color, PROGRESS, Terminal};
 
     const PIPE: Terminal = Terminal {
         is_output_seen: false,
@@ -182,7 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn the_progress_template_is_one() {
+    fn the_progress_templates_are_some() {
         assert!(ProgressStyle::with_template(PROGRESS).is_ok());
+        assert!(ProgressStyle::with_template(COUNT).is_ok());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     AccessLog, AddressPrefix, ByteSize, Cache, ClientLimits, Config, Http, LogFormat, LogTarget,
-    Management, Node, Origin, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl,
+    Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl,
     purge::journal_of,
 };
 
@@ -29,6 +29,7 @@ impl Default for Config {
             cache: Cache::default(),
             ttl: Ttl::default(),
             purge: Purge::default(),
+            prewarm: Prewarm::default(),
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),
@@ -115,20 +116,35 @@ pub(super) const fn scrub_for(size: ByteSize) -> ByteSize {
     }
 }
 
+/// The addresses of this machine.
+fn this_machine() -> Vec<AddressPrefix> {
+    let loopback = [
+        (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+        (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+    ];
+    let prefixes = loopback.into_iter();
+    prefixes
+        .filter_map(|(address, bits)| AddressPrefix::new(address, bits))
+        .collect()
+}
+
 impl Default for Purge {
     fn default() -> Self {
-        let this_machine = [
-            (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
-            (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
-        ];
         Self {
-            allowed: this_machine
-                .into_iter()
-                .filter_map(|(address, bits)| AddressPrefix::new(address, bits))
-                .collect(),
+            allowed: this_machine(),
             rate_per_s: 100,
             burst: 1_000,
             journal: journal_of(&Cache::default().path),
+        }
+    }
+}
+
+impl Default for Prewarm {
+    fn default() -> Self {
+        Self {
+            allowed: this_machine(),
+            rate_per_s: 50,
+            concurrency: 4,
         }
     }
 }

@@ -16,6 +16,7 @@ mod http;
 mod load;
 mod mistake;
 mod origin;
+mod prewarm;
 mod purge;
 mod read;
 mod route;
@@ -34,8 +35,8 @@ pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
     AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Http, LogFormat, LogTarget,
-    Management, Node, Origin, Priority, Probe, Purge, Receive, Rendition, RequestRate, Route,
-    SegmentConfig, Source, Strategy, Transport, Ttl,
+    Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,
+    Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

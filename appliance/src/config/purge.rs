@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Cache, Purge, cache::absolute_path, mistake::Ledger, section::Section};
 
-/// Blocks of addresses that may purge.
-const ALLOWED_MAX: usize = 64;
+/// Blocks of addresses that may purge, or prewarm.
+pub(super) const ALLOWED_MAX: usize = 64;
 
 /// Things purged in a second, or at once: the table of purges takes any number, the disk does not.
 const RATE_RANGE: (u64, u64) = (1, 100_000);

@@ -11,6 +11,7 @@ use super::{
     channel::read_channels,
     http::read_http,
     mistake::{Ledger, Place, quoted},
+    prewarm::read_prewarm,
     purge::read_purge,
     route::read_pull,
     section::{Found, Section},
@@ -34,6 +35,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let cache = read_cache(cache_section, ledger);
     let ttl = read_ttl(root.table("ttl", ledger), ledger);
     let purge = read_purge(root.table("purge", ledger), &cache, ledger);
+    let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, ledger);
@@ -50,6 +52,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         cache,
         ttl,
         purge,
+        prewarm,
         segment,
         receive,
         channels,

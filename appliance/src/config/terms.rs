@@ -37,6 +37,7 @@ impl Route {
             query: None,
             query_ignored: Vec::new(),
             slice: Some(Self::SLICE),
+            is_prefetched: true,
         }
     }
 }
@@ -57,6 +58,7 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
     }
     let heuristic = section.flag("heuristic", ledger);
     let slice = section.text("slice", slice, ledger);
+    let prefetch = section.flag("prefetch", ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
     section.finish(ledger);
     Route {
@@ -69,6 +71,7 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
         query: has_query.then_some(query),
         query_ignored,
         slice: slice.map_or(route.slice, |found| found.value),
+        is_prefetched: prefetch.unwrap_or(route.is_prefetched),
         ..route
     }
 }

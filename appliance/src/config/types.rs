@@ -25,6 +25,8 @@ pub struct Config {
     pub ttl: Ttl,
     /// `[purge]`
     pub purge: Purge,
+    /// `[prewarm]`
+    pub prewarm: Prewarm,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -191,6 +193,17 @@ pub struct Purge {
     /// The file that remembers them over restarts. Default: `cache.path` with `.purged` behind
     /// it, or `/var/lib/weir/cache.purged` for a device.
     pub journal: PathBuf,
+}
+
+/// `[prewarm]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prewarm {
+    /// `allow`: who may prewarm, at most 64 blocks. Default: this machine.
+    pub allowed: Vec<AddressPrefix>,
+    /// `rate`: objects begun in a second, 1 to 10,000. Default: 50.
+    pub rate_per_s: u32,
+    /// Objects fetched at one time, 1 to 64. Default: 4.
+    pub concurrency: usize,
 }
 
 /// `[ttl]`: how long segments, and lists that do not change, are fresh if their origin does not
@@ -400,4 +413,6 @@ pub struct Route {
     /// Bytes of the slices in which what is longer than two of them is fetched, 256 KiB to 64 MiB;
     /// `None`: everything is fetched whole. Default: 8 MiB.
     pub slice: Option<ByteSize>,
+    /// `prefetch`: whether what players will ask for next is fetched before they do. Default: yes.
+    pub is_prefetched: bool,
 }

@@ -22,8 +22,10 @@ mod manifest;
 pub(crate) mod origin_script;
 mod outline;
 pub mod playlist;
+pub mod prewarm;
 pub mod pull;
 pub mod purge;
+mod reference;
 pub mod tiers;
 pub mod tls;
 
@@ -34,3 +36,4 @@ pub use knowledge::Knowledge;
 pub use latency::{Average, Histogram};
 pub use outline::{Form, Outline, Outlines};
 pub use pull::Pull;
+pub use reference::resolve;

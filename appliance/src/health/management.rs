@@ -12,7 +12,7 @@ use hyper::{
 use maud::Markup;
 
 use crate::{
-    fetch::purge::Purger,
+    fetch::{prewarm::Prewarmer, purge::Purger},
     health::{Snapshot, Status, asset::Assets, json, page, player},
     live::Live,
     serve::{
@@ -23,8 +23,11 @@ use crate::{
 
 const JSON: &str = "application/json";
 const HEALTH_JSON: &str = "application/health+json";
-/// Where orders to purge go.
-const PURGE: &str = "/api/v1/purge";
+/// Where orders to purge go, by either name.
+const PURGE: [&str; 2] = ["/api/v1/purge", "/api/v1/ban"];
+
+/// Where orders to prewarm go, and are told of.
+const PREWARM: &str = "/api/v1/prewarm";
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -53,6 +56,7 @@ pub struct Health {
     assets: Assets,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
+    prewarmer: Option<Arc<Prewarmer>>,
 }
 
 impl Health {
@@ -71,6 +75,7 @@ impl Health {
             assets: Assets::new(),
             counters: Arc::default(),
             purger: None,
+            prewarmer: None,
         }
     }
 
@@ -79,6 +84,13 @@ impl Health {
     pub fn purging(self, purger: Arc<Purger>) -> Self {
         let purger = Some(purger);
         Self { purger, ..self }
+    }
+
+    /// Hands orders to prewarm to `prewarmer`.
+    #[must_use]
+    pub fn prewarming(self, prewarmer: Arc<Prewarmer>) -> Self {
+        let prewarmer = Some(prewarmer);
+        Self { prewarmer, ..self }
     }
 
     fn content(&self, request: &Parts) -> Response<Body> {
@@ -113,10 +125,13 @@ impl Health {
 
 impl Handler for Health {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let purger = self.purger.as_ref();
-        let purger = purger.filter(|_| request.uri().path() == PURGE);
+        let path = request.uri().path();
+        let purger = self.purger.as_ref().filter(|_| PURGE.contains(&path));
+        let prewarmer = self.prewarmer.as_ref().filter(|_| path == PREWARM);
         let mut response = if let Some(purger) = purger {
             purger.answer_api(request, client).await
+        } else if let Some(prewarmer) = prewarmer {
+            prewarmer.answer(request, client).await
         } else {
             let (request, _body) = request.into_parts();
             let without_content = reply::without_content(&request.method);

@@ -18,12 +18,13 @@ use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
 use crate::{
     fetch::{
         Pull,
+        prewarm::{self, Prewarmer},
         purge::{self, Purger},
         tiers::Tiers,
     },
     health::{ChannelSnapshot, Snapshot},
     live::Live,
-    serve::{CounterCells, access_log::AccessLog},
+    serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
 
 /// Time between two snapshots.
@@ -48,8 +49,12 @@ pub struct Watched {
     pub cache_path: PathBuf,
     /// Who purges, if anybody does.
     pub purger: Option<Arc<Purger>>,
+    /// Who prewarms, if anybody does.
+    pub prewarmer: Option<Arc<Prewarmer>>,
     /// The access log, if there is one.
     pub log: Option<Arc<AccessLog>>,
+    /// What compresses playlists.
+    pub coder: Arc<Coder>,
     /// The origins.
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
@@ -145,6 +150,16 @@ impl Sampler {
                 .purger
                 .as_ref()
                 .map_or_else(purge::Counters::default, |it| it.counters()),
+            prewarm: watched
+                .prewarmer
+                .as_ref()
+                .map_or_else(prewarm::Counters::default, |it| it.counters()),
+            prefetch: watched
+                .pull
+                .as_ref()
+                .map(Pull::prefetched)
+                .unwrap_or_default(),
+            coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
             origins: watched.tiers.report(),
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
@@ -209,8 +224,10 @@ mod tests {
             disk: board.disk,
             cache_path: config.path,
             purger: None,
+            prewarmer: None,
             pull: None,
             log: None,
+            coder: Arc::default(),
         }
     }
 

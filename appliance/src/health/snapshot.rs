@@ -6,10 +6,15 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
-    fetch::{pull::RouteReport, purge, tiers::OriginReport},
+    fetch::{
+        prewarm,
+        pull::{PrefetchCounters, RouteReport},
+        purge,
+        tiers::OriginReport,
+    },
     health::json::timestamp,
     live::{Channel, Report, State},
-    serve::{self, access_log},
+    serve::{self, access_log, coding},
 };
 
 /// The appliance at one moment; by default, before anything was looked at.
@@ -33,6 +38,12 @@ pub struct Snapshot {
     pub store: weir_cache::Counters,
     /// Counters of purging.
     pub purge: purge::Counters,
+    /// Counters of prewarming.
+    pub prewarm: prewarm::Counters,
+    /// Counters of prefetching.
+    pub prefetch: PrefetchCounters,
+    /// Counters of compressing.
+    pub coding: coding::Counters,
     /// Counters of the access log, if there is one.
     pub access_log: Option<access_log::Counters>,
     /// The origins, in the order of the configuration.
@@ -222,6 +233,9 @@ pub(crate) mod tests {
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
+            prewarm: prewarm::Counters::default(),
+            prefetch: PrefetchCounters::default(),
+            coding: coding::Counters::default(),
             access_log: None,
             origins: Vec::new(),
             routes: Vec::new(),

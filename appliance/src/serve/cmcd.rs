@@ -103,8 +103,8 @@ impl Cmcd {
     }
 
     /// What will be asked for next (`nor`): a URI reference, relative to this request.
-    pub fn next_object(&self) -> Option<&str> {
-        self.text("nor")
+    pub fn next_object(&self) -> Option<Cow<'_, str>> {
+        self.text("nor").and_then(decode)
     }
 
     /// Which bytes of it (`nrr`), as in a Range field without its unit.
@@ -274,7 +274,7 @@ mod tests {
         let uri =
             "/v/1.m4s?CMCD=bl%3D21300%2Cnor%3D%22..%252Fhd%252F2.m4s%2Cx%22%2Cnrr%3D%220-99%22";
         let cmcd = Cmcd::of(&uri.parse().expect("a URI"), &HeaderMap::new());
-        assert_eq!(cmcd.next_object(), Some("..%2Fhd%2F2.m4s,x"));
+        assert_eq!(cmcd.next_object().as_deref(), Some("../hd/2.m4s,x"));
         assert_eq!(cmcd.next_range(), Some("0-99"));
         assert!(Cmcd::of(&Uri::from_static("/a"), &HeaderMap::new()).is_empty());
     }

@@ -19,6 +19,7 @@ use crate::{
     live::{Channel, Document, Live, Rendition},
     serve::{
         Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, at_hand,
+        coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
@@ -51,6 +52,7 @@ pub struct Content {
     stamps: Stamps,
     target: Duration,
     pull: Option<Pull>,
+    coder: Arc<Coder>,
 }
 
 impl Content {
@@ -69,6 +71,7 @@ impl Content {
             stamps: Stamps::new(&settings.node),
             target: settings.target,
             pull: None,
+            coder: Arc::default(),
         }
     }
 
@@ -77,6 +80,11 @@ impl Content {
     pub fn pulling(self, pull: Pull) -> Self {
         let pull = Some(pull);
         Self { pull, ..self }
+    }
+
+    /// What compresses playlists.
+    pub fn coder(&self) -> &Arc<Coder> {
+        &self.coder
     }
 
     /// Answers what is ours.
@@ -276,9 +284,10 @@ impl Again for SegmentAgain {
 }
 
 impl Handler for Content {
-    async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
+    async fn answer(&self, mut request: Request<Upload>, client: &Client) -> Response<Body> {
         let is_options = request.method() == Method::OPTIONS;
         let is_preflight = is_options && stamp::is_preflight(request.headers());
+        let wish = Wish::take(&mut request);
         let route = route(request.uri().path());
         let mut response = if route == Route::Other {
             self.pulled(request, client).await
@@ -286,6 +295,9 @@ impl Handler for Content {
             let (request, _upload) = request.into_parts();
             self.own(&request, &route).await
         };
+        if let Some(wish) = wish {
+            response = self.coder.code(wish, response).await;
+        }
         let headers = response.headers_mut();
         // An origin that has rules of its own for other pages keeps them.
         if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {

@@ -16,6 +16,7 @@ mod body;
 mod client;
 mod client_block;
 mod cmcd;
+pub mod coding;
 mod content;
 mod counters;
 mod entrance;
@@ -65,6 +66,7 @@ pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Server};
 pub use stall::Pace;
 pub use thread::serve_on_thread;
+pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};
 
 #[cfg(test)]

@@ -225,6 +225,8 @@ fn partial(
         return read(part.clone());
     }
     let (multipart, media_type) = Multipart::new(parts, bytes, headers.get(CONTENT_TYPE), read);
+    // Each part tells its own (RFC 9110 §15.3.7.2).
+    headers.remove(CONTENT_RANGE);
     headers.insert(CONTENT_TYPE, media_type);
     Body::chained(multipart)
 }

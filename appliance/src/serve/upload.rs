@@ -16,7 +16,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::{
+    HeaderMap,
+    body::{Body as _, Frame, Incoming, SizeHint},
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use tokio::time::{Sleep, sleep};
 
 use crate::serve::link::Link;
@@ -39,6 +44,37 @@ pub enum UploadError {
     /// The connection ended, or its framing broke: 400.
     #[error("the body of the request is broken")]
     Broken(#[source] Broken),
+}
+
+/// Why a request to the management API has no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoJson {
+    /// Its Content-Type says so: 415.
+    OtherType,
+    /// It did not come: 400.
+    Unread,
+}
+
+/// The JSON in a request to the management API.
+///
+/// # Errors
+/// [`NoJson`]. The Content-Type counts: a page of another origin cannot send this one without
+/// asking, and is not allowed to.
+pub(crate) async fn json(headers: &HeaderMap, body: Upload) -> Result<Bytes, NoJson> {
+    let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let media_type = media_type.unwrap_or_default().split(|byte| *byte == b';');
+    let is_json = media_type.take(1).any(|media_type| {
+        media_type
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/json")
+    });
+    if !is_json {
+        return Err(NoJson::OtherType);
+    }
+    let collected = body.collect().await;
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|_unread| NoJson::Unread)
 }
 
 /// The body of a request.

@@ -2,8 +2,8 @@
 //!
 //! Source: RFC 9111 §4.2; RFC 9110 §15.1 (statuses cacheable by default).
 //!
-//! Refuses: to give a lifetime of the cache's own to a response that sets a cookie and does not say
-//! that it is public.
+//! Refuses: to give a lifetime of the cache's own, or any use when stale, to a response that sets a
+//! cookie and says neither that it is public nor for how long it is fresh.
 
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Whether the policy may add something to what the response says: it is for all, or says
+    /// itself for how long it may be shared.
+    pub(super) const fn may_be_granted(&self) -> bool {
+        self.marks.has(Marks::HEURISTIC) || self.lifetime_s.is_some()
+    }
+
     /// Reads the fields of a response, requested and received at these times.
     pub(super) fn of(
         status: StatusCode,
@@ -81,9 +87,7 @@ impl Facts {
         let received_s = seconds(received_at);
         let date_s = date_s(headers, received_s).unwrap_or(received_s);
         let mut marks = directives.marks;
-        let is_for_all = marks.has(Marks::PUBLIC)
-            || is_cacheable_by_default(status) && !headers.contains_key(SET_COOKIE);
-        if is_for_all {
+        if is_for_all(status, headers, marks) {
             marks.add(Marks::HEURISTIC);
         }
         if vary(headers).is_none() {
@@ -119,6 +123,12 @@ pub(super) fn date_s(headers: &HeaderMap, received_s: u64) -> Option<u64> {
 pub(super) fn is_lifetime_explicit(directives: &Directives, headers: &HeaderMap) -> bool {
     directives.lifetime_s().is_some()
         || !directives.marks.has(Marks::TARGETED) && headers.contains_key(EXPIRES)
+}
+
+/// Whether a response may be given a lifetime of the cache's own: one that is for all.
+pub(super) fn is_for_all(status: StatusCode, headers: &HeaderMap, marks: Marks) -> bool {
+    let is_usual = is_cacheable_by_default(status) && !headers.contains_key(SET_COOKIE);
+    is_usual || marks.has(Marks::PUBLIC)
 }
 
 /// Whether the policy may give a lifetime to this status (RFC 9110 §15.1).

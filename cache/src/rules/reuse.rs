@@ -167,7 +167,7 @@ impl Windows {
         let is_implied = facts.marks.has(Marks::S_MAXAGE);
         let window = |own_s: Option<u32>, granted: Duration| match own_s {
             Some(own_s) => Duration::from_secs(own_s.into()),
-            None if is_implied => Duration::ZERO,
+            None if is_implied || !facts.may_be_granted() => Duration::ZERO,
             None => granted,
         };
         let allowed = |wish: Option<Duration>| wish.filter(|_| !is_implied).unwrap_or_default();

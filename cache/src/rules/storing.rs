@@ -14,7 +14,7 @@ use http::{
 use super::{
     Asked, CacheKey, ContentRange, KeyRules, Policy, Wishes,
     directives::{Directives, Marks},
-    freshness::{is_cacheable_by_default, is_lifetime_explicit},
+    freshness::{is_cacheable_by_default, is_for_all, is_lifetime_explicit},
     reference::resolve,
     vary::vary,
 };
@@ -157,15 +157,18 @@ fn refused_as_useless(
     }
     let has_validator = matches!(status.as_u16(), 200 | 203 | 206)
         && (headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED));
+    // What sets a cookie and says nothing more gets nothing from the policy.
+    let is_for_all = is_for_all(status, headers, marks);
     let is_ever_fresh = !marks.has(Marks::NO_CACHE)
         && match directives.lifetime_s() {
             Some(lifetime_s) => lifetime_s > 0,
-            None => is_explicit || is_granted(policy),
+            None => is_explicit || is_for_all && is_granted(policy),
         };
     let windows = [directives.stale_if_error, directives.stale_while_revalidate];
     let granted = policy.stale_if_error + policy.stale_while_revalidate;
+    let is_allowed = !granted.is_zero() && (is_explicit || is_for_all);
     let is_used_stale = !marks.has(Marks::STRICT)
-        && (!granted.is_zero() || windows.iter().any(|window| window.is_some_and(|s| s > 0)));
+        && (is_allowed || windows.iter().any(|window| window.is_some_and(|s| s > 0)));
     let is_of_use = has_validator || is_ever_fresh || is_used_stale;
     (!is_of_use).then_some(NotStored::NoLifetime)
 }

@@ -167,3 +167,95 @@ fn a_request_that_comes_back_is_not_sent_round_again() -> Result {
     assert_eq!(edge.ask("GET", "/", &[("Via", &via)])?.status, 508);
     Ok(())
 }
+
+/// RFC 9110 §7.6.2.
+#[test]
+fn a_trace_or_options_goes_no_further_than_it_may() -> Result {
+    let origin = Origin::start(|_| Reply::new(200, &[], "from the origin"));
+    let edge = Edge::before(&[&origin]);
+    for (method, status) in [("OPTIONS", 204), ("TRACE", 405)] {
+        let last = edge.ask(method, "/", &[("Max-Forwards", "0")])?;
+        assert_eq!(last.status, status, "{method}");
+        assert!(last.field("allow").is_some(), "{method}");
+    }
+    assert_eq!(origin.seen().len(), 0);
+    for method in ["OPTIONS", "TRACE"] {
+        edge.ask(method, "/", &[("Max-Forwards", "5")])?;
+    }
+    let told: Vec<_> = origin.seen();
+    let told: Vec<_> = told.iter().map(|seen| seen.field("max-forwards")).collect();
+    assert_eq!(told, [Some("4"), Some("4")]);
+    Ok(())
+}
+
+/// RFC 9111 §5.2: a proxy must pass directives on, those that it does not know among them.
+#[test]
+fn directives_are_passed_on_both_ways() -> Result {
+    let origin = Origin::start(|_| {
+        let fields = [
+            ("Cache-Control", "max-age=60, x-own=\"a, b\""),
+            ("CDN-Cache-Control", "max-age=30"),
+            ("Pragma", "x"),
+        ];
+        Reply::new(200, &fields, "body")
+    });
+    let edge = Edge::before(&[&origin]);
+    for is_stored in [false, true] {
+        let asked = [("Cache-Control", "x-wish=1"), ("Pragma", "x-wish")];
+        let response = edge.ask("GET", "/", &asked)?;
+        assert_eq!(is_hit(&response), is_stored);
+        let told = response.field("cache-control");
+        assert_eq!(told, Some("max-age=60, x-own=\"a, b\""));
+        assert_eq!(response.field("cdn-cache-control"), Some("max-age=30"));
+        assert_eq!(response.field("pragma"), Some("x"));
+    }
+    let seen = &origin.seen()[0];
+    assert_eq!(seen.field("cache-control"), Some("x-wish=1"));
+    assert_eq!(seen.field("pragma"), Some("x-wish"));
+    Ok(())
+}
+
+/// RFC 9110 §6.6.1: who receives an answer without Date adds one before it goes on.
+#[test]
+fn every_answer_has_a_date_and_keeps_the_one_it_has() -> Result {
+    const DATE: &str = "Fri, 20 Nov 2026 00:00:00 GMT";
+    let origin = Origin::start(|seen| match seen.target.as_str() {
+        "/dated" => Reply::new(
+            200,
+            &[("Cache-Control", "no-store"), ("Date", DATE)],
+            "body",
+        ),
+        "/passed" => Reply::new(200, &[("Cache-Control", "no-store")], "body"),
+        _ => Reply::new(200, &[("Cache-Control", "max-age=60")], "body"),
+    });
+    let edge = Edge::before(&[&origin]);
+    assert_eq!(edge.get("/dated")?.field("date"), Some(DATE));
+    for path in ["/passed", "/stored", "/stored"] {
+        let response = edge.get(path)?;
+        assert!(response.field("date").is_some(), "{path}");
+    }
+    Ok(())
+}
+
+/// RFC 9111 §5.2.2.6, RFC 9110 §7.7.
+#[test]
+fn no_transform_means_the_bytes_as_they_came() -> Result {
+    let list = "#EXTM3U\n#EXT-X-VERSION:3\n".repeat(200);
+    let sent = list.clone();
+    let origin = Origin::start(move |_| {
+        let fields = [
+            ("Cache-Control", "max-age=60, no-transform"),
+            ("Content-Type", "application/vnd.apple.mpegurl"),
+        ];
+        Reply::new(200, &fields, &sent)
+    });
+    let edge = Edge::before(&[&origin]);
+    for is_stored in [false, true] {
+        let asked = [("Accept-Encoding", "gzip, br, zstd")];
+        let response = edge.ask("GET", "/list.m3u8", &asked)?;
+        assert_eq!(is_hit(&response), is_stored);
+        assert_eq!(response.field("content-encoding"), None);
+        assert_eq!(response.text(), list);
+    }
+    Ok(())
+}

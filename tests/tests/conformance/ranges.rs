@@ -86,3 +86,38 @@ fn a_range_of_what_may_not_be_stored_is_the_origins_to_answer() -> Result {
     assert_eq!((part.status, part.text().as_str()), (206, "234"));
     Ok(())
 }
+
+/// RFC 9110 §14.6, §15.3.7.2.
+#[test]
+fn several_ranges_come_as_parts_that_each_tell_which_they_are() -> Result {
+    let origin = Origin::start(|_| {
+        let fields = [
+            ("Cache-Control", "max-age=60"),
+            ("Content-Type", "video/mp2t"),
+        ];
+        Reply::new(200, &fields, "0123456789".repeat(1_000))
+    });
+    let edge = Edge::before(&[&origin]);
+    edge.get("/")?;
+    let response = edge.ask("GET", "/", &[("Range", "bytes=0-1, 9998-9999")])?;
+    let kind = response.field("content-type").unwrap_or("");
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=");
+    let boundary = boundary.ok_or("no boundary")?;
+    assert_eq!(response.status, 206);
+    assert_eq!(response.field("content-range"), None);
+    let parts: Vec<String> = response
+        .text()
+        .split(&format!("--{boundary}"))
+        .map(|part| part.trim().to_ascii_lowercase())
+        .collect();
+    let part = |range, bytes| {
+        format!("content-type: video/mp2t\r\ncontent-range: bytes {range}/10000\r\n\r\n{bytes}")
+    };
+    let expected = ["", &part("0-1", "01"), &part("9998-9999", "89"), "--"];
+    assert_eq!(parts, expected);
+    // What is next to each other becomes one part, and one part comes as it is.
+    let response = edge.ask("GET", "/", &[("Range", "bytes=0-1, 2-3")])?;
+    assert_eq!(response.field("content-range"), Some("bytes 0-3/10000"));
+    assert_eq!(response.field("content-type"), Some("video/mp2t"));
+    Ok(())
+}

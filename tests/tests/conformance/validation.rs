@@ -211,3 +211,61 @@ fn what_has_a_successor_that_may_not_be_stored_is_gone() -> Result {
     assert_eq!(edge.get("/")?.status, 502);
     Ok(())
 }
+
+/// RFC 9110 §15.4.5, §15.3.7: what a 200 would tell of caching stands in a 304 and a 206 too.
+#[test]
+fn a_304_and_a_206_of_ours_tell_of_caching_what_a_200_would() -> Result {
+    const DATE: &str = "Fri, 20 Nov 2026 00:00:00 GMT";
+    const TOLD: [(&str, &str); 6] = [
+        ("Cache-Control", "max-age=99999999"),
+        ("Content-Location", "/other"),
+        ("Date", DATE),
+        ("ETag", "\"one\""),
+        ("Expires", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        ("Vary", "Foo"),
+    ];
+    let origin = Origin::start(|_| Reply::new(200, &TOLD, "0123456789"));
+    let edge = Edge::before(&[&origin]);
+    edge.get("/")?;
+    for (asked, status) in [
+        (("If-None-Match", "\"one\""), 304),
+        (("Range", "bytes=2-4"), 206),
+        (("Range", "bytes=0-1, 8-9"), 206),
+    ] {
+        let response = edge.ask("GET", "/", &[asked])?;
+        assert!(is_hit(&response));
+        assert_eq!(response.status, status, "{asked:?}");
+        for (name, value) in TOLD {
+            let told = response.field(&name.to_ascii_lowercase());
+            assert_eq!(told, Some(value), "{asked:?}: {name}");
+        }
+        assert!(response.field("age").is_some(), "{asked:?}");
+    }
+    Ok(())
+}
+
+/// RFC 9111 §5.2.1.5: no part of an answer to a request with no-store is stored.
+#[test]
+fn nothing_is_learnt_from_the_answer_to_a_request_with_no_store() -> Result {
+    let origin = Origin::start(|seen| {
+        let fields = [("Cache-Control", "max-age=10"), STALE, ("ETag", "\"one\"")];
+        match seen.field("if-none-match") {
+            Some(_) => Reply::head(304, &[("Cache-Control", "max-age=60"), ("ETag", "\"one\"")]),
+            None => Reply::new(200, &fields, "body"),
+        }
+    });
+    let edge = Edge::before(&[&origin]);
+    edge.get("/")?;
+    for method in ["GET", "HEAD"] {
+        edge.ask(method, "/", &[("Cache-Control", "no-store")])?;
+    }
+    // It is still stale.
+    assert!(!is_hit(&edge.get("/")?));
+    let asked: Vec<_> = origin.seen();
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|seen| conditions(seen).0.is_some())
+        .collect();
+    assert_eq!(asked, [false, false, false, true]);
+    Ok(())
+}

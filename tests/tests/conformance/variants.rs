@@ -84,3 +84,26 @@ fn a_response_that_varies_by_more_than_before_is_found_by_all_of_it() -> Result 
     assert!(!is_hit_with(&edge, &[("Bar", "2")])?);
     Ok(())
 }
+
+/// An origin that tells only some clients by what its answers vary means all of them.
+#[test]
+fn an_answer_that_tells_no_vary_does_not_stand_in_for_one_that_does() -> Result {
+    let origin = Origin::start(|seen| {
+        let count = next_count();
+        let mut fields = vec![("Cache-Control", "max-age=60"), ("Count", count.as_str())];
+        if seen.field("origin").is_some() {
+            fields.push(("Vary", "Origin"));
+        }
+        Reply::new(200, &fields, "body")
+    });
+    let edge = Edge::before(&[&origin]);
+    let page = [("Origin", "http://tv.example")];
+    let first = edge.ask("GET", "/", &page)?;
+    assert!(!is_hit_with(&edge, &[])?);
+    for (fields, is_first) in [(&page[..], true), (&[], false)] {
+        let again = edge.ask("GET", "/", fields)?;
+        assert!(is_hit(&again), "{fields:?}");
+        assert_eq!(again.field("count") == first.field("count"), is_first);
+    }
+    Ok(())
+}

@@ -1,7 +1,12 @@
 //! Answers that are not what they say. Whatever they are, the next client gets a right one, and the
 //! cache keeps nothing of them.
 
-use weir_tests::origin::{Gate, Origin, Reply};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use weir_tests::{
+    http,
+    origin::{Gate, Origin, Reply},
+};
 
 use crate::rig::{Result, counted, edge, get, raw, well};
 
@@ -25,6 +30,27 @@ fn an_answer_that_breaks_http_is_none_and_the_next_origin_is_asked() -> Result {
         (
             "an unasked upgrade",
             "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+        ),
+        (
+            "a coding nobody asked for",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
+        ),
+        (
+            "a length beyond all measure",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nhello",
+        ),
+        (
+            "a length below nothing",
+            "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+        ),
+        (
+            "a 304 without a condition",
+            "HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=60\r\nETag: \"a\"\r\n\r\n",
+        ),
+        (
+            "a part of what was wanted whole",
+            "HTTP/1.1 206 Partial Content\r\nCache-Control: max-age=60\r\n\
+             Content-Range: bytes 7-9/2\r\nContent-Length: 5\r\n\r\nhello",
         ),
     ] {
         let (liar, honest) = (raw(bytes), well("honest"));
@@ -76,6 +102,70 @@ fn a_body_shorter_than_announced_is_a_visible_failure_and_is_not_kept() {
         .count();
     assert_eq!(whole_asked, 2, "nothing was kept");
     counted(&edge, 0, "failures_broken", 2);
+}
+
+#[test]
+fn chunks_that_are_none_break_the_body_and_nothing_is_kept() {
+    for chunks in [
+        "zz\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloworld\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "5 5\r\nhello\r\n0\r\n\r\n",
+        "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
+        "FFFFFFFFFFFFFFF\r\nhello",
+    ] {
+        let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\
+            Transfer-Encoding: chunked\r\n\r\n";
+        let origin = raw([head, chunks].concat());
+        let edge = edge(&[origin.url()]);
+        for _ in 0..2 {
+            get(&edge, "/a").expect_err("the client sees that it is not whole");
+        }
+        assert_eq!(origin.seen().len(), 2, "{chunks:?} was kept");
+        counted(&edge, 0, "failures_broken", 2);
+    }
+}
+
+#[test]
+fn a_body_behind_the_head_that_was_asked_for_answers_nobody() -> Result {
+    let evil = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nevil";
+    let origin = Origin::start(move |seen| {
+        let fields = [("Cache-Control", "max-age=0"), ("Content-Length", "4")];
+        let head = Reply::head(200, &fields);
+        head.send(if seen.method == "HEAD" { evil } else { "good" })
+    });
+    let edge = edge(&[origin.url()]);
+    for _ in 0..20 {
+        let head = http::request("HEAD", &edge.data("/a"), &[], b"")?;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(get(&edge, "/a")?.text(), "good");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_304_to_a_question_without_a_condition_confirms_nothing() -> Result {
+    // What is stored has no validator, so that no condition can be sent.
+    let fields = [
+        ("Cache-Control", "max-age=10, stale-if-error=5"),
+        ("Age", "12"),
+    ];
+    let count = AtomicUsize::new(0);
+    let origin = Origin::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::new(200, &fields, "old"),
+        1 => Reply::new(304, &[("Cache-Control", "max-age=60")], ""),
+        _ => Reply::new(200, &[("Cache-Control", "max-age=60")], "new"),
+    });
+    let edge = edge(&[origin.url()]);
+    assert_eq!(get(&edge, "/a")?.text(), "old");
+    let stale = get(&edge, "/a")?;
+    assert_eq!(stale.text(), "old");
+    let status = stale.field("cache-status").unwrap_or("");
+    assert!(status.ends_with("detail=origins-failed"), "{status}");
+    counted(&edge, 0, "failures_malformed", 1);
+    assert_eq!(get(&edge, "/a")?.text(), "new");
+    Ok(())
 }
 
 #[test]

@@ -97,3 +97,23 @@ fn an_origin_is_asked_by_the_host_it_was_given_and_told_who_asks() -> Result {
     );
     Ok(())
 }
+
+#[test]
+fn a_coding_is_the_clients_to_undo_whether_it_is_what_it_says_or_not() -> Result {
+    let origin = Origin::start(|_| {
+        let fields = [
+            ("Cache-Control", "max-age=60"),
+            ("Content-Type", "application/vnd.apple.mpegurl"),
+            ("Content-Encoding", "gzip"),
+        ];
+        Reply::new(200, &fields, "#EXTM3U, and no gzip at all")
+    });
+    let edge = edge(&[origin.url()]);
+    for cached in ["MISS from box", "HIT from box"] {
+        let response = get(&edge, "/list.m3u8")?;
+        assert_eq!(response.text(), "#EXTM3U, and no gzip at all");
+        assert_eq!(response.field("content-encoding"), Some("gzip"));
+        assert_eq!(response.field("x-cache"), Some(cached));
+    }
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! Origins that break off, lie, or are gone.
 
+use std::time::{Duration, Instant};
+
 use weir_tests::{
     edge::Edge,
     http,
@@ -130,6 +132,52 @@ fn an_origin_that_ends_in_the_middle_is_replaced_while_clients_read_along() -> R
     for client in clients {
         assert!(client.join().expect("no panic")?.body == body);
     }
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+    Ok(())
+}
+
+/// Half of `body`, and nothing more until the gate is open.
+fn silent(body: &[u8], gate: &Gate) -> Reply {
+    let length = body.len().to_string();
+    let fields = [ETAG, FRESH, ("Content-Length", length.as_str())];
+    let (first, last) = body.split_at(body.len() / 2);
+    Reply::head(200, &fields).send(first).wait(gate).send(last)
+}
+
+#[test]
+fn an_origin_that_falls_silent_in_the_middle_is_replaced_in_two_seconds() -> Result {
+    let (body, never) = (content(BYTES), Gate::default());
+    let (one, other, gate) = (body.clone(), body.clone(), never.clone());
+    let first = Origin::start(move |_| silent(&one, &gate));
+    let second = Origin::start(move |seen| rest(seen, &other, "\"one\""));
+    let edge = Edge::before(&[&first, &second]);
+    let begun = Instant::now();
+    assert!(edge.get("/a.bin")?.body == body);
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+    assert!(edge.get("/a.bin")?.body == body);
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+    never.open();
+    Ok(())
+}
+
+#[test]
+fn an_origin_that_only_pauses_goes_on_where_nobody_else_has_the_rest() -> Result {
+    let (body, pause) = (content(BYTES), Gate::default());
+    let (one, gate) = (body.clone(), pause.clone());
+    let first = Origin::start(move |_| silent(&one, &gate));
+    // Another representation, by its entity tag.
+    let second = Origin::start(move |seen| rest(seen, &vec![7; BYTES], "\"two\""));
+    let edge = Edge::before(&[&first, &second]);
+    let url = edge.url("/a.bin");
+    let client = std::thread::spawn(move || http::get(&url));
+    second.wait_for(1);
+    pause.open();
+    assert!(client.join().expect("no panic")?.body == body);
     assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
     Ok(())
 }

@@ -177,3 +177,36 @@ fn a_slow_client_does_not_slow_the_others() -> Result {
     drop(slow);
     Ok(())
 }
+
+/// RFC 9111 §5.1: what is here already has an age, though the rest of it still comes.
+#[test]
+fn who_comes_late_is_answered_by_the_cache() -> Result {
+    let gate = Gate::default();
+    let door = gate.clone();
+    let origin = Origin::start(move |_| {
+        let fields = [
+            ("Cache-Control", "max-age=100"),
+            ("Age", "50"),
+            ("Content-Length", "20"),
+        ];
+        Reply::head(200, &fields)
+            .send("0123456789")
+            .wait(&door)
+            .send("abcdefghij")
+    });
+    let edge = Edge::before(&[&origin]);
+    let part = [("Range", "bytes=0-4")];
+    let first = edge.ask("GET", "/a", &part)?;
+    let late = edge.ask("GET", "/a", &part)?;
+    gate.open();
+    assert_eq!(
+        (first.text().as_str(), late.text().as_str()),
+        ("01234", "01234")
+    );
+    let status = late.field("cache-status").unwrap_or("");
+    assert!(status.starts_with("box; hit; ttl="), "{status}");
+    let age: u64 = late.field("age").ok_or("no Age")?.parse()?;
+    assert!((50..80).contains(&age));
+    assert_eq!(origin.seen().len(), 1);
+    Ok(())
+}

@@ -124,3 +124,55 @@ fn a_film_that_changes_in_the_middle_breaks_visibly_and_then_is_the_new_one() ->
     assert!(edge.get("/film.mp4")?.body == new);
     Ok(())
 }
+
+#[test]
+fn a_slice_that_is_not_the_one_asked_for_breaks_visibly_and_is_not_kept() -> Result {
+    let body = content(BYTES);
+    let (sent, is_honest) = (body.clone(), Arc::new(AtomicBool::new(false)));
+    let honesty = Arc::clone(&is_honest);
+    let origin = Origin::start(move |seen| {
+        let first = seen.range().map_or(0, |(first, _)| first);
+        if first < 3 * SLICE || honesty.load(Ordering::SeqCst) {
+            return serve(seen, &sent, "\"film\"");
+        }
+        let range = format!("bytes {}-{}/{BYTES}", 2 * SLICE, 3 * SLICE - 1);
+        let fields = [
+            ("ETag", "\"film\""),
+            ("Cache-Control", "max-age=60"),
+            ("Content-Range", range.as_str()),
+        ];
+        Reply::new(206, &fields, &sent[2 * SLICE..3 * SLICE])
+    });
+    let edge = Edge::with(&[&origin], KEYS);
+    edge.get("/film.mp4").expect_err("a slice is missing");
+    is_honest.store(true, Ordering::SeqCst);
+    assert!(edge.get("/film.mp4")?.body == body);
+    Ok(())
+}
+
+#[test]
+fn whoever_jumps_in_what_is_not_stored_gets_the_range_he_asked_for() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |seen| {
+        let fields = [("Cache-Control", "no-store"), ("Accept-Ranges", "bytes")];
+        let Some((first, last)) = seen.range() else {
+            return Reply::new(200, &fields, &sent);
+        };
+        let last = last.unwrap_or(BYTES - 1).min(BYTES - 1);
+        let range = format!("bytes {first}-{last}/{BYTES}");
+        let fields = [&fields[..], &[("Content-Range", range.as_str())]].concat();
+        Reply::new(206, &fields, &sent[first..=last])
+    });
+    let edge = Edge::with(&[&origin], KEYS);
+    let (first, last) = (2 * SLICE + 100, 2 * SLICE + 199);
+    let asked = format!("bytes={first}-{last}");
+    let part = edge.ask("GET", "/film.mp4", &[("Range", &asked)])?;
+    assert_eq!(part.status, 206);
+    assert_eq!(
+        part.field("content-range"),
+        Some(format!("bytes {first}-{last}/{BYTES}").as_str())
+    );
+    assert!(part.body == body[first..=last]);
+    Ok(())
+}

@@ -38,6 +38,8 @@ fn all_origins_down_and_what_was_stored_is_served_on() -> Result {
         let response = edge.get("/a")?;
         assert_eq!((response.status, response.text().as_str()), (200, "film"));
         assert_eq!(response.field("x-cache"), Some("HIT from box"));
+        // RFC 9111 §5.5: nobody warns any more.
+        assert_eq!(response.field("warning"), None);
     }
     Ok(())
 }

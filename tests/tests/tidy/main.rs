@@ -8,5 +8,6 @@ mod checkout;
 mod files;
 mod imports;
 mod names;
+mod rules;
 mod text;
 mod token;

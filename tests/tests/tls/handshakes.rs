@@ -81,11 +81,9 @@ fn garbage_is_closed_and_plain_http_is_told_what_is_wrong() {
     let rig = Rig::start();
     assert_eq!(answer(&rig, b"\x00\x01garbage"), b"");
     assert_eq!(answer(&rig, b"ssh-2.0-client\r\n"), b"");
-    // A message out of place is answered by an alert.
-    assert_eq!(
-        answer(&rig, b"\x16\x03\x01\x00\x04\x0e\x00\x00\x00").first(),
-        Some(&21)
-    );
+    // A hello that makes no sense is answered by an alert.
+    let hello = b"\x16\x03\x01\x00\x08\x01\x00\x00\x04\xff\xff\xff\xff";
+    assert_eq!(answer(&rig, hello).first(), Some(&21));
     rig.counted("handshakes_malformed", 3);
     let told = answer(&rig, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let told = String::from_utf8(told).unwrap();

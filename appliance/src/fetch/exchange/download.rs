@@ -95,6 +95,11 @@ impl Download {
         }
     }
 
+    /// It has been silent for so long, and what is missing comes from elsewhere: that is a stall.
+    pub(crate) fn give_up(mut self, waited: Duration) {
+        drop(self.fail(ExchangeError::Stalled { within: waited }));
+    }
+
     fn take(&mut self, bytes: &Bytes) -> Result<(), ExchangeError> {
         let count = bytes.len() as u64;
         self.bytes_received += count;

@@ -89,6 +89,12 @@ pub enum Ambiguity {
     Encoding,
     /// It has a Transfer-Encoding where there can be no body, or before HTTP/1.1.
     EncodingForbidden,
+    /// It is 206, and says neither which part it is nor that it is several.
+    Part,
+    /// It is 304, and no condition was sent.
+    UnaskedNotModified,
+    /// It is 206, and no Range was sent.
+    UnaskedPart,
     /// It switches protocols, which it was not asked to.
     Upgrade,
     /// More than 16 interim responses came before it.
@@ -103,6 +109,9 @@ impl Ambiguity {
             Self::SeveralLengths => "it has several Content-Length fields",
             Self::Encoding => "its Transfer-Encoding is not chunked alone",
             Self::EncodingForbidden => "its Transfer-Encoding must not be there",
+            Self::Part => "it is a part and does not say which",
+            Self::UnaskedNotModified => "it is 304 and nothing was asked on a condition",
+            Self::UnaskedPart => "it is a part and all was asked for",
             Self::Upgrade => "it switches protocols unasked",
             Self::InterimFlood => "it is preceded by a flood of interim responses",
         }

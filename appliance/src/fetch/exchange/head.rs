@@ -2,17 +2,25 @@
 //!
 //! hyper refuses malformed lines, field names, obs-fold, white space before a colon, lengths that
 //! are no numbers or differ, and bad chunks. What it lets through and a smuggler could use is
-//! refused here: both framings at once, a length given twice, a coding that we would not undo.
+//! refused here: both framings at once, a length given twice, a coding that we would not undo; and
+//! an answer to a question that was not asked: a 304 without a condition, a part without a Range.
 //!
-//! Source: RFC 9112 §6 (message body), §11.2 (request smuggling); RFC 9110 §7.6.1 (Connection).
+//! Source: RFC 9112 §6 (message body), §11.2 (request smuggling); RFC 9110 §7.6.1 (Connection),
+//! §14.2 (Range), §15.3.7 (206), §15.4.5 (304).
 
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
-    header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING},
+    header::{
+        CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT, HeaderValue, IF_MODIFIED_SINCE,
+        IF_NONE_MATCH, RANGE, TRANSFER_ENCODING,
+    },
 };
 use weir_cache::rules::forwarded_request_headers;
 
 use crate::fetch::exchange::Ambiguity;
+
+/// The content type of several parts in one body (RFC 9110 §14.6).
+const MULTIPART: &[u8] = b"multipart/byteranges";
 
 /// How the end of a response body is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +34,48 @@ pub enum Framing {
     /// By the end of the connection, so that a whole body cannot be told from one that broke off.
     /// Such a response is not to be stored.
     Close,
+}
+
+/// What a request asks for, as far as it decides which answers there can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asking {
+    pub(super) method: Method,
+    /// It has a condition under which the answer is 304.
+    has_condition: bool,
+    has_range: bool,
+}
+
+impl Asking {
+    /// Reads a request.
+    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        let mut conditions = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter();
+        Self {
+            method: method.clone(),
+            has_condition: is_read && conditions.any(|name| headers.contains_key(name)),
+            has_range: headers.contains_key(RANGE),
+        }
+    }
+
+    /// Whether a response of `status` with these fields can be an answer to it at all.
+    pub(super) fn admits(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Ambiguity> {
+        match status {
+            StatusCode::NOT_MODIFIED if !self.has_condition => Err(Ambiguity::UnaskedNotModified),
+            StatusCode::PARTIAL_CONTENT if !self.has_range => Err(Ambiguity::UnaskedPart),
+            StatusCode::PARTIAL_CONTENT if !says_which_part(headers) => Err(Ambiguity::Part),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a part says which one it is, or that it is several that do.
+fn says_which_part(headers: &HeaderMap) -> bool {
+    let is_multipart = || {
+        let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let kind = kind.and_then(|kind| kind.get(..MULTIPART.len()));
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+    };
+    headers.contains_key(CONTENT_RANGE) || is_multipart()
 }
 
 /// Tells how the body of a response ends.
@@ -173,6 +223,37 @@ mod tests {
         let upgrade = (Version::HTTP_11, StatusCode::SWITCHING_PROTOCOLS);
         let found = framing(&Method::GET, upgrade, &HeaderMap::new());
         assert_eq!(found, Err(Ambiguity::Upgrade));
+    }
+
+    /// RFC 9110 §15.4.5, §15.3.7: 304 answers a condition, 206 answers a Range.
+    #[test]
+    fn what_was_not_asked_for_is_no_answer() {
+        let admits = |method, asked: &[(&str, &str)], status: u16, told: &[(&str, &str)]| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Asking::of(&method, &headers(asked)).admits(status, &headers(told))
+        };
+        let tag = [("if-none-match", "*")];
+        let since = [("if-modified-since", "Thu, 01 Jan 2015 00:00:00 GMT")];
+        let part = [("content-range", "bytes 0-1/2")];
+        let parts = [("content-type", "Multipart/ByteRanges; boundary=a")];
+        for asked in [&tag[..], &since] {
+            assert_eq!(admits(Method::GET, asked, 304, &[]), Ok(()));
+            let told = admits(Method::POST, asked, 304, &[]);
+            assert_eq!(told, Err(Ambiguity::UnaskedNotModified));
+        }
+        let told = admits(Method::GET, &[("if-range", "\"a\"")], 304, &[]);
+        assert_eq!(told, Err(Ambiguity::UnaskedNotModified));
+        let told = admits(Method::GET, &tag, 206, &part);
+        assert_eq!(told, Err(Ambiguity::UnaskedPart));
+        for told in [part, parts] {
+            assert_eq!(
+                admits(Method::GET, &[("range", "bytes=0-1")], 206, &told),
+                Ok(())
+            );
+        }
+        let told = admits(Method::GET, &[("range", "bytes=0-1")], 206, &[]);
+        assert_eq!(told, Err(Ambiguity::Part));
+        assert_eq!(admits(Method::GET, &[], 200, &part), Ok(()));
     }
 
     #[test]

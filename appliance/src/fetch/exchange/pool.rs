@@ -89,6 +89,12 @@ impl Pool {
             .saturating_sub(self.slots.available_permits())
     }
 
+    /// Whether half of the connections that there may be are in use.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let in_use = self.connections().saturating_sub(self.idle().len());
+        2 * in_use >= self.connections_max
+    }
+
     /// The idle connection that was used last, if there is one that is fit for use.
     pub(super) async fn reuse(&self) -> Option<Lease> {
         loop {

@@ -8,13 +8,16 @@ use std::{
     },
 };
 
-use hyper::{Method, Request, Response, body::Incoming, client::conn::TrySendError};
+use hyper::{Request, Response, body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep_until};
 use weir_cache::rules::forwarded_response_headers;
 
 use super::{
-    Ambiguity, Download, ExchangeError, Framing, Interim, Outgoing, Unanswered, head::framing,
-    outgoing::Watched, pool::Lease, wire::WireState,
+    Ambiguity, Download, ExchangeError, Framing, Interim, Outgoing, Unanswered,
+    head::{Asking, framing},
+    outgoing::Watched,
+    pool::Lease,
+    wire::WireState,
 };
 use crate::fetch::Endpoint;
 
@@ -51,7 +54,7 @@ pub(super) async fn exchange(
     interim: Option<Interim>,
 ) -> Result<Response<Download>, Refusal> {
     observe_interim(endpoint, &lease.state, &mut request, interim);
-    let method = request.method().clone();
+    let asking = Asking::of(request.method(), request.headers());
     let is_bodiless = request.body().body.is_empty();
     let progress = request.body().progress.clone();
     let received_before = lease.state.bytes_received();
@@ -72,10 +75,10 @@ pub(super) async fn exchange(
     };
     match answer {
         Ok(response) => {
-            if method.is_safe() {
+            if asking.method.is_safe() {
                 endpoint.take_first_byte(begun.elapsed());
             }
-            let response = believe(endpoint, lease, &method, response);
+            let response = believe(endpoint, lease, &asking, response);
             response.map_err(|error| Refusal::Failed { error })
         }
         Err(unsent) => Err(refused(&lease.state, is_bodiless, received_before, unsent)),
@@ -137,15 +140,17 @@ fn classify(state: &WireState, error: hyper::Error) -> ExchangeError {
 fn believe(
     endpoint: &Arc<Endpoint>,
     lease: Lease,
-    method: &Method,
+    asking: &Asking,
     response: Response<Incoming>,
 ) -> Result<Response<Download>, ExchangeError> {
     let (mut head, incoming) = response.into_parts();
     if lease.state.is_shut() {
         return Err(ExchangeError::Ambiguous(Ambiguity::InterimFlood));
     }
-    let framing = framing(method, (head.version, head.status), &head.headers);
+    let framing = framing(&asking.method, (head.version, head.status), &head.headers);
     let framing = framing.map_err(ExchangeError::Ambiguous)?;
+    let admitted = asking.admits(head.status, &head.headers);
+    admitted.map_err(ExchangeError::Ambiguous)?;
     let bytes_max = endpoint.settings.response_bytes_max;
     if matches!(framing, Framing::Length(bytes) if bytes > bytes_max) {
         return Err(ExchangeError::TooLong { bytes_max });

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use hyper::{
-    HeaderMap, Response, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 use weir_cache::{
@@ -194,7 +194,7 @@ impl Core {
         self.names.stamp(&mut headers, told);
         let source = Source::of(self, question, found);
         let status = found.head.status();
-        if !has_conditions(status) {
+        if !has_conditions(&question.method, status) {
             let mut response = Response::new(source.whole());
             *response.status_mut() = status;
             *response.headers_mut() = headers;
@@ -218,9 +218,10 @@ impl Core {
     }
 }
 
-/// Whether conditions and ranges are about answers of this status: those that a plain GET wants.
-const fn has_conditions(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 203 | 206)
+/// Whether conditions and ranges are about such answers: those that a plain GET wants. Of another
+/// method they are the origin's to judge.
+fn has_conditions(method: &Method, status: StatusCode) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && matches!(status.as_u16(), 200 | 203 | 206)
 }
 
 /// Where the bytes of an answer are.

@@ -22,9 +22,9 @@ use crate::fetch::{
     tiers::{Ask, InterimCallback},
 };
 
-/// Fields by which some origins answer for another resource than the one that is asked for. They are
-/// not in the name under which an answer is stored, so whoever sends them could have others given a
-/// wrong one.
+/// Fields by which some origins answer for another resource than the one that is asked for. They
+/// are not in the name under which an answer is stored, so whoever sends them could have others
+/// given a wrong one.
 const UNKEYED: [HeaderName; 6] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-scheme"),

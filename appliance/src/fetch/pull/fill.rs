@@ -116,14 +116,18 @@ enum Taken {
 }
 
 impl Fill {
-    /// Removes what has a successor that is not stored, and what has changed meanwhile.
-    async fn clear(&self, is_succeeded: bool, changes: u64) {
+    /// Removes what has a successor that is not stored.
+    async fn clear_base(&self) {
+        if let Some(base) = &self.base {
+            self.core.shelf.evict(base.object.key().clone()).await;
+        }
+    }
+
+    /// Removes what has changed since so many changes.
+    async fn clear_changed(&self, changes: u64) {
         let key = &self.question.store_key;
         if self.core.flights.has_changed(key, changes) {
             self.core.shelf.evict(key.clone()).await;
-        }
-        if let Some(base) = self.base.as_ref().filter(|_| is_succeeded) {
-            self.core.shelf.evict(base.object.key().clone()).await;
         }
     }
 
@@ -132,18 +136,45 @@ impl Fill {
     pub(super) async fn run(mut self, client: Option<oneshot::Sender<Outcome>>) {
         let changes = self.core.flights.changes();
         let (outcome, pour) = self.answer().await;
-        let is_succeeded = outcome.is_successor();
+        if outcome.is_successor() {
+            // Before anybody hears of it: who asks next must not be given the old one.
+            self.clear_base().await;
+        }
         if let Some(client) = client {
             // Who has gone meanwhile does not want it any more.
             drop(client.send(outcome));
         }
         if let Some(pour) = pour {
-            let (object, head) = (pour.object(), Arc::clone(pour.head()));
-            if pour.run(&self.core, &self.question).await {
-                self.look_into(&object, &head).await;
-            }
+            self.finish(pour).await;
         }
-        self.clear(is_succeeded, changes).await;
+        self.clear_changed(changes).await;
+    }
+
+    /// Takes in an answer that has come already, if it may be stored.
+    ///
+    /// # Errors
+    /// Gives the answer back if it may not.
+    pub(super) fn keep(mut self, reply: Reply) -> Result<Arrival, Box<Reply>> {
+        let changes = self.core.flights.changes();
+        let (arrival, pour) = match self.take_in(reply) {
+            Taken::Arrived(arrived) => *arrived,
+            Taken::NotStored(reply, _) => return Err(reply),
+        };
+        tokio::spawn(async move {
+            if let Some(pour) = pour {
+                self.finish(pour).await;
+            }
+            self.clear_changed(changes).await;
+        });
+        Ok(arrival)
+    }
+
+    /// Waits until all of the body is there.
+    async fn finish(&self, pour: Pour) {
+        let (object, head) = (pour.object(), Arc::clone(pour.head()));
+        if pour.run(&self.core, &self.question).await {
+            self.look_into(&object, &head).await;
+        }
     }
 
     async fn answer(&mut self) -> (Outcome, Option<Pour>) {
@@ -174,9 +205,19 @@ impl Fill {
             }
             Taken::NotStored(reply, reason) => {
                 self.tell(|| State::NotShared);
+                if self.wanted.is_more_than_asked() && is_about_range(status) {
+                    drop(reply);
+                    return Box::pin(self.answer_as_asked()).await;
+                }
                 (Outcome::own(*reply, reason), None)
             }
         }
+    }
+
+    /// The answer was about a range that the client did not ask for.
+    async fn answer_as_asked(&mut self) -> (Outcome, Option<Pour>) {
+        self.wanted = Wanted::AsAsked;
+        self.answer().await
     }
 
     /// Whether an error says of itself that it may be used again, and takes nobody's place.
@@ -349,7 +390,8 @@ impl Fill {
         while let Ok(Some(chunk)) = reader.next().await {
             body.extend_from_slice(&chunk.bytes);
         }
-        self.core.outlines.note(&self.question.store_key, &body);
+        let outline = self.core.outlines.note(&self.question.store_key, &body);
+        self.core.follow_list(&self.question, outline, &body);
     }
 
     /// Where a response with `head` is stored.
@@ -389,6 +431,14 @@ impl Outcome {
             reason,
         }))
     }
+}
+
+/// Whether an answer of this status is about the range that was asked for.
+const fn is_about_range(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE
+    )
 }
 
 /// The fields of a response, if some of them are not in `head`.

@@ -31,7 +31,7 @@ use weir_hal::Monotonic;
 use super::{failure::Failure, fill::Arrival};
 
 /// Flights at one time: each is a fill of its own, with a connection to an origin.
-const FLIGHTS_MAX: usize = 4_096;
+pub(super) const FLIGHTS_MAX: usize = 4_096;
 
 /// Keys remembered as not shared: 1 MiB with keys of usual length.
 const LONERS_MAX: usize = 8_192;
@@ -128,6 +128,11 @@ impl Flights {
                 })
             }
         }
+    }
+
+    /// Flights under way.
+    pub(super) fn count(&self) -> usize {
+        lock(&self.table).flights.len()
     }
 
     /// Whether a flight for `key` is under way.

@@ -26,9 +26,9 @@ use super::{
 };
 use crate::serve::{Body, Repeat};
 
-/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be held
-/// back until it changes.
-const FOLLOW_WAIT: Duration = Duration::from_secs(30);
+/// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be
+/// held back until it changes.
+pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(30);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
@@ -70,13 +70,13 @@ impl Core {
             | Reuse::OtherVariant
             | Reuse::OtherRange
             | Reuse::Refused(Refusal::Method)) => {
-                Box::pin(self.get_beyond(question, place, verdict)).await
+                Box::pin(self.ask_beyond(question, place, verdict)).await
             }
         }
     }
 
     /// Answers where what is stored is not enough.
-    async fn get_beyond(
+    async fn ask_beyond(
         self: &Arc<Self>,
         question: Arc<Question>,
         place: Place,
@@ -116,6 +116,11 @@ impl Core {
             fwd,
         };
         self.fetch(question, need).await
+    }
+
+    /// What the rules say of using `found` for `question` when it was asked.
+    pub(super) fn verdict(&self, question: &Question, found: &Found) -> Reuse {
+        self.reuse(question, found, question.asked_at)
     }
 
     fn reuse(&self, question: &Question, found: &Found, now: Wall) -> Reuse {
@@ -201,7 +206,10 @@ impl Core {
         need: Need,
         ticket: Option<Ticket>,
     ) -> Response<Body> {
-        let is_alone = ticket.is_none() && need.place.found.is_none();
+        // Of an answer to a request with no-store nothing may be kept, nor what a 304 tells.
+        let found = need.place.found.as_ref();
+        let base = found.filter(|_| !question.wishes.is_no_store).cloned();
+        let is_alone = ticket.is_none() && base.is_none();
         let wanted = if is_alone {
             Wanted::AsAsked
         } else {
@@ -212,7 +220,7 @@ impl Core {
             core: Arc::clone(self),
             question: Arc::clone(&question),
             key: need.place.key.clone(),
-            base: need.place.found.clone(),
+            base,
             varies: need.place.varies.clone(),
             ticket,
         };
@@ -253,31 +261,54 @@ impl Core {
             )),
         };
         match state {
-            State::Found(arrival) if self.is_for(&question, &arrival, is_early) => {
+            State::Found(arrival) => {
+                let Some(told) = self.shared(&question, &arrival, (need.fwd, is_early)) else {
+                    return self.lead_uncollapsed(question, need).await;
+                };
                 question.counters().collapsed.add(1);
-                let told = Told::forwarded(need.fwd, arrival.fwd_status).collapsed();
                 wait_for_end(&question, &arrival.found).await;
                 self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
-            State::Found(_) | State::NotShared | State::Waiting => {
-                question.counters().uncollapsed.add(1);
-                self.lead(question, need, None).await
-            }
+            State::NotShared | State::Waiting => self.lead_uncollapsed(question, need).await,
         }
     }
 
-    /// Whether what came for another request answers this one. `is_early`: it came after this one
-    /// was asked, so that it is as fresh as an answer could be.
-    fn is_for(&self, question: &Question, arrival: &Arrival, is_early: bool) -> bool {
+    /// Asks for this client after all, which waited for an answer that is not for it.
+    async fn lead_uncollapsed(
+        self: &Arc<Self>,
+        question: Arc<Question>,
+        need: Need,
+    ) -> Response<Body> {
+        question.counters().uncollapsed.add(1);
+        self.lead(question, need, None).await
+    }
+
+    /// What is told of an answer that came for another request, if it answers this one too.
+    /// `is_early`: it came after this one was asked, so that it is as fresh as an answer could be.
+    fn shared(
+        &self,
+        question: &Question,
+        arrival: &Arrival,
+        (fwd, is_early): (Forward, bool),
+    ) -> Option<Told> {
         if self.is_banned(question, &arrival.found) {
-            return false;
+            return None;
         }
-        match self.reuse(question, &arrival.found, self.clock.wall()) {
-            Reuse::Fresh { .. } | Reuse::Accepted { .. } => true,
-            Reuse::Stale { reason, .. } => is_early && reason != StaleReason::NoCache,
-            Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => false,
-        }
+        let ttl = match self.reuse(question, &arrival.found, self.clock.wall()) {
+            Reuse::Fresh { ttl } => seconds(ttl),
+            Reuse::Accepted { since } => -seconds(since),
+            Reuse::Stale { reason, .. } if is_early && reason != StaleReason::NoCache => 0,
+            Reuse::Stale { .. } | Reuse::OtherVariant | Reuse::OtherRange | Reuse::Refused(_) => {
+                return None;
+            }
+        };
+        // Who comes when it is here already is answered by the cache: it has an age by now.
+        Some(if is_early {
+            Told::forwarded(fwd, arrival.fwd_status).collapsed()
+        } else {
+            Told::hit(ttl)
+        })
     }
 
     /// An answer for this client alone; an error yields to what is stored, where it may.

@@ -15,6 +15,7 @@
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
 //! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
+//! | `ahead`, `prefetch` | what is fetched before anybody asks for it |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer`, `again` | what the client is told, and what the next one is told within the second |
@@ -26,6 +27,7 @@
 //! Refuses: bodies whose end cannot be told from a break; they are passed on, and never stored.
 
 mod again;
+mod ahead;
 mod answer;
 mod ask;
 mod counters;
@@ -36,6 +38,7 @@ mod get;
 mod heads;
 mod kept;
 mod pour;
+mod prefetch;
 mod purged;
 mod question;
 mod relay;
@@ -52,12 +55,15 @@ use tokio::sync::Semaphore;
 use weir_cache::Store;
 use weir_hal::Clock;
 
+pub use ahead::{Brought, NotBrought, Way};
 pub use counters::{PullCells, PullCounters};
+pub use prefetch::{PrefetchCells, PrefetchCounters};
 pub use routes::{Route, RouteReport, Routes};
 
 use self::{
     answer::Names,
     flights::Flights,
+    prefetch::Prefetch,
     question::{NoQuestion, Question},
     shelf::Shelf,
 };
@@ -98,6 +104,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
+    prefetch: Prefetch,
     bans: Arc<Bans>,
     tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
@@ -126,6 +133,7 @@ impl Pull {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
                 outlines: Outlines::default(),
+                prefetch: Prefetch::default(),
                 bans: Arc::default(),
                 tiers,
                 routes: ArcSwap::from_pointee(routes),
@@ -166,6 +174,7 @@ impl Pull {
         };
         let is_kept = matches!(question.method, Method::GET | Method::HEAD);
         if is_kept && upload.is_end_stream() {
+            self.core.look_ahead(&question);
             return self.core.get(Arc::new(question)).await;
         }
         Box::pin(self.core.pass_on(question, upload)).await

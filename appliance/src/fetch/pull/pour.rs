@@ -3,7 +3,8 @@
 //! A body that breaks off is asked for again from the first byte that is missing, by Range and
 //! If-Range, at whichever origin answers: it must be the same representation, with the same strong
 //! validator and the same length. Where that cannot be, the object is given up: those who read it
-//! see their connection break, and nothing is kept.
+//! see their connection break, and nothing is kept. An origin that falls silent is not waited for
+//! alone: another one is asked for the rest beside it, and whoever sends first goes on.
 //!
 //! Source: RFC 9110 §13.1.5 (If-Range), §14 (ranges), §15.3.7.3 (combining parts).
 
@@ -12,9 +13,11 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
-    HeaderMap, Method, Response, StatusCode,
+    Method, Request, Response, StatusCode,
+    body::Frame,
     header::{CONTENT_RANGE, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE},
 };
+use tokio::time::timeout;
 use tracing::debug;
 use weir_cache::{
     Object, Writer,
@@ -27,13 +30,23 @@ use super::{
     flights::Ticket,
     question::Question,
 };
-use crate::fetch::{Endpoint, exchange::Download};
+use crate::fetch::{
+    Endpoint,
+    exchange::{Download, ExchangeError, Outgoing},
+};
 
 /// Longest wait for memory for the next bytes.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
 
 /// Times that one body is mended: as often as a route may sensibly have tiers.
 const MENDS_MAX: usize = 4;
+
+/// How long an origin is waited for alone, while another might send the rest; as long as for the
+/// head of an answer.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// How long after nobody could be asked that is looked at again.
+const SILENCE_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long before the response something must have changed last, so that a second change in the
 /// same second cannot have gone unnoticed, whatever the clocks (RFC 9110 §8.8.2.2).
@@ -90,6 +103,19 @@ enum Broken {
     Origin,
     /// The store did not take it.
     Store,
+}
+
+/// What comes of a body.
+type Came = Result<Frame<Bytes>, ExchangeError>;
+
+/// What comes of asking another endpoint while one is silent.
+enum Overtaking {
+    /// The silent one went on.
+    Came(Option<Came>),
+    /// The other one has the rest.
+    Won,
+    /// Nobody else has it.
+    Lost,
 }
 
 impl Pour {
@@ -158,7 +184,7 @@ impl Pour {
     /// Takes in what comes until the extent is whole, or the body breaks.
     async fn take(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
         while self.extent.end.is_none_or(|end| self.position < end) {
-            let Some(frame) = self.body.frame().await else {
+            let Some(frame) = self.frame(core, question).await else {
                 // What was announced has come, or there was nothing to announce.
                 let is_short = self.extent.end.is_some();
                 return if is_short {
@@ -174,6 +200,52 @@ impl Pour {
             }
         }
         Ok(())
+    }
+
+    /// What comes next, from whoever sends first.
+    async fn frame(&mut self, core: &Core, question: &Question) -> Option<Came> {
+        let tiers = &question.route.tiers;
+        let mut patience = SILENCE_MAX;
+        // Where it ends is not known of what is being made just now: there a pause says nothing.
+        while self.extent.end.is_some() {
+            if let Ok(frame) = timeout(patience, self.body.frame()).await {
+                return frame;
+            }
+            patience = SILENCE_PAUSE;
+            let request = self.request(question);
+            let request = request.filter(|_| core.tiers.may_ask_beside(tiers, &self.endpoints));
+            if let Some(request) = request {
+                match self.overtake(core, question, request).await {
+                    Overtaking::Came(frame) => return frame,
+                    Overtaking::Won => patience = SILENCE_MAX,
+                    Overtaking::Lost => {}
+                }
+            }
+        }
+        self.body.frame().await
+    }
+
+    /// Asks another endpoint for the rest, while the silent one may still go on.
+    async fn overtake(
+        &mut self,
+        core: &Core,
+        question: &Question,
+        request: Request<Outgoing>,
+    ) -> Overtaking {
+        let silent = self.endpoints.clone();
+        let reply = tokio::select! {
+            biased;
+            frame = self.body.frame() => return Overtaking::Came(frame),
+            reply = core.ask_more(question, request, &silent) => reply,
+        };
+        let Some(rest) = reply.ok().and_then(|reply| self.accept(question, reply)) else {
+            return Overtaking::Lost;
+        };
+        let (uri, position) = (&question.uri, self.position);
+        debug!(%uri, position, "an origin fell silent and another one goes on");
+        std::mem::replace(&mut self.body, rest).give_up(SILENCE_MAX);
+        question.counters().fills_mended.add(1);
+        Overtaking::Won
     }
 
     async fn append(&mut self, core: &Core, mut bytes: Bytes) -> Result<(), Broken> {
@@ -192,20 +264,21 @@ impl Pour {
 
     /// Asks for the bytes that are missing.
     async fn rest(&mut self, core: &Core, question: &Question) -> Option<Download> {
-        let headers = self.headers(question)?;
-        let request = outgoing(question, Method::GET, headers);
-        let reply = core
-            .ask_more(question, request, &self.endpoints)
-            .await
-            .ok()?;
+        let request = self.request(question)?;
+        let reply = core.ask_more(question, request, &self.endpoints).await;
+        self.accept(question, reply.ok()?)
+    }
+
+    /// The body of `reply`, if it is what is missing.
+    fn accept(&mut self, question: &Question, reply: Reply) -> Option<Download> {
         let is_rest = self.is_rest(question, &reply.response);
         self.endpoints.push(reply.endpoint);
         is_rest.then(|| reply.response.into_body())
     }
 
-    /// The fields of the request for what is missing; `None` if nothing could tell that it is of
-    /// the same representation.
-    fn headers(&self, question: &Question) -> Option<HeaderMap> {
+    /// The request for what is missing; `None` if nothing could tell that it is of the same
+    /// representation.
+    fn request(&self, question: &Question) -> Option<Request<Outgoing>> {
         let mut headers = question.headers.clone();
         strip_conditions(&mut headers);
         let range = match self.extent.end {
@@ -214,7 +287,7 @@ impl Pour {
         };
         headers.insert(RANGE, HeaderValue::try_from(range).ok()?);
         headers.insert(IF_RANGE, strong_validator(&self.head)?);
-        Some(headers)
+        Some(outgoing(question, Method::GET, headers))
     }
 
     fn is_rest(&self, question: &Question, response: &Response<Download>) -> bool {

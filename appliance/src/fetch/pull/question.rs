@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Method, Uri, Version,
-    header::{HOST, RANGE},
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, PRAGMA,
+        RANGE,
+    },
     http::{request::Parts, uri::Scheme},
 };
 use weir_cache::{
@@ -14,6 +17,7 @@ use weir_cache::{
 use weir_hal::Wall;
 
 use super::{
+    ask::strip_conditions,
     counters::PullCells,
     routes::{Route, Routes},
     wanted::Wanted,
@@ -41,7 +45,21 @@ pub(super) struct Question {
     /// The same in the store, of a response that does not vary.
     pub(super) store_key: Key,
     pub(super) wishes: Wishes,
+    /// No client has asked it yet.
+    pub(super) is_ahead: bool,
 }
+
+/// Fields that speak of one request of a client, and not of those that follow.
+const OF_ONE_REQUEST: [HeaderName; 8] = [
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    EXPECT,
+    PRAGMA,
+    HeaderName::from_static("cmcd-object"),
+    HeaderName::from_static("cmcd-request"),
+    HeaderName::from_static("cmcd-status"),
+];
 
 /// The request names nothing that could be asked for, or no route leads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +96,38 @@ impl Question {
             key,
             wishes: Wishes::of(&request.headers),
             headers: request.headers,
+            is_ahead: false,
+        })
+    }
+
+    /// What will be asked for at `uri`, which has scheme and authority, with these fields of a
+    /// client's: all that is there, whatever part of it or on whichever condition.
+    pub(super) fn ahead(
+        uri: Uri,
+        mut headers: HeaderMap,
+        (routes, now): (&Routes, Wall),
+    ) -> Result<Self, NoQuestion> {
+        let route = routes.find(uri.path()).ok_or(NoQuestion)?;
+        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
+        let authority = uri.authority().ok_or(NoQuestion)?.as_str();
+        let host = HeaderValue::from_str(authority).map_err(|_unfit| NoQuestion)?;
+        headers.insert(HOST, host);
+        strip_conditions(&mut headers);
+        for name in OF_ONE_REQUEST {
+            headers.remove(name);
+        }
+        Ok(Self {
+            route: Arc::clone(route),
+            asked_at: now,
+            method: Method::GET,
+            uri,
+            version: Version::HTTP_11,
+            interim: None,
+            store_key: key.store_key(),
+            key,
+            wishes: Wishes::default(),
+            headers,
+            is_ahead: true,
         })
     }
 

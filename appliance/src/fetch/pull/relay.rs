@@ -1,30 +1,48 @@
 //! What passes by the store: other methods, HEAD, and answers for one client alone.
 //!
-//! Source: RFC 9110 §7.6 (forwarding), §9.2 (methods); RFC 9111 §4.3.5 (freshening by HEAD), §4.4
-//! (invalidation).
+//! Source: RFC 9110 §7.6 (forwarding, Max-Forwards), §9.2 (methods), §9.3.3 (POST); RFC 9111
+//! §4.3.5 (freshening by HEAD), §4.4 (invalidation).
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use http_body_util::BodyExt as _;
-use hyper::{Method, Response, StatusCode, Uri, body::Body as _};
+use hyper::{
+    Method, Response, StatusCode, Uri,
+    body::Body as _,
+    header::{HeaderValue, MAX_FORWARDS},
+};
 use weir_cache::{
     Key,
     rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
 };
 
 use super::{
-    Core, answer::Told, ask::outgoing, failure::Failure, get::Need, question::Question,
+    Core,
+    answer::Told,
+    ask::{Reply, outgoing},
+    failure::Failure,
+    fill::Fill,
+    get::Need,
+    question::Question,
     shelf::Found,
+    wanted::Wanted,
 };
 use crate::{
     fetch::exchange::{Download, Outgoing},
-    serve::{Body, Upload},
+    serve::{Body, Upload, reply},
 };
 
 impl Core {
     /// Passes a request on as it is, with its body. If it succeeds, what it may have changed is
     /// not used any more.
-    pub(super) async fn pass_on(&self, question: Question, upload: Upload) -> Response<Body> {
+    pub(super) async fn pass_on(
+        self: &Arc<Self>,
+        mut question: Question,
+        upload: Upload,
+    ) -> Response<Body> {
+        if let Some(response) = count_down(&mut question) {
+            return response;
+        }
         question.counters().passed.add(1);
         let Some(upload) = self.sent_by(upload) else {
             question.counters().uploads_refused.add(1);
@@ -43,7 +61,35 @@ impl Core {
         let keys = self.changed(&question, &reply.response);
         self.invalidate(&question, keys).await;
         let told = Told::forwarded(Forward::Method, reply.response.status());
-        self.relay(reply.response, &told)
+        match self.keep_posted(&Arc::new(question), reply, &told) {
+            Ok(response) => response,
+            Err(reply) => self.relay(reply.response, &told),
+        }
+    }
+
+    /// Stores an answer to POST that says it is what GET would bring, and for how long (RFC 9110
+    /// §9.3.3); gives others back.
+    fn keep_posted(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        reply: Reply,
+        told: &Told,
+    ) -> Result<Response<Body>, Box<Reply>> {
+        if question.method != Method::POST {
+            return Err(Box::new(reply));
+        }
+        let fill = Fill {
+            core: Arc::clone(self),
+            question: Arc::clone(question),
+            key: question.store_key.clone(),
+            base: None,
+            varies: None,
+            ticket: None,
+            wanted: Wanted::AsAsked,
+        };
+        let arrival = fill.keep(reply)?;
+        let told = told.clone().stored(&arrival);
+        Ok(self.answer(question, &arrival.found, &told))
     }
 
     /// The body of a request, with its place among those that are on their way to an origin, which
@@ -94,7 +140,8 @@ impl Core {
             Err(failure) => return self.without_origin(question, need, &failure),
         };
         let found = need.place.found.as_ref();
-        if let Some(found) = found.filter(|_| reply.response.status() == StatusCode::OK) {
+        let is_told = reply.response.status() == StatusCode::OK && !question.wishes.is_no_store;
+        if let Some(found) = found.filter(|_| is_told) {
             let headers = reply.response.headers();
             let update = head_update(&found.head, headers, reply.requested_at, reply.received_at);
             self.learn(found, update).await;
@@ -123,5 +170,29 @@ impl Core {
         *response.headers_mut() = forwarded_response_headers(&head.headers);
         self.names.stamp(response.headers_mut(), told);
         response
+    }
+}
+
+/// Counts the proxies down that a TRACE or OPTIONS may still pass. Returns the answer of the last
+/// one, if that is us.
+fn count_down(question: &mut Question) -> Option<Response<Body>> {
+    if !matches!(question.method, Method::TRACE | Method::OPTIONS) {
+        return None;
+    }
+    let left: u64 = question
+        .headers
+        .get(MAX_FORWARDS)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    match left.checked_sub(1) {
+        Some(left) => {
+            question
+                .headers
+                .insert(MAX_FORWARDS, HeaderValue::from(left));
+            None
+        }
+        None => reply::without_content(&question.method),
     }
 }

@@ -31,6 +31,8 @@ pub struct Route {
     pub counters: Arc<PullCells>,
     /// Bytes of the slices in which long objects are fetched; `None`: they are fetched whole.
     pub slice_bytes: Option<u32>,
+    /// Whether what players will ask for next is fetched before they do.
+    pub is_prefetched: bool,
     ttl_default: Option<Duration>,
     is_heuristic: bool,
     stale_while_revalidate: Option<Duration>,
@@ -57,6 +59,7 @@ impl Route {
             key_rules: KeyRules { query },
             counters: Arc::default(),
             slice_bytes: route.slice.and_then(|slice| u32::try_from(slice.0).ok()),
+            is_prefetched: route.is_prefetched,
             ttl_default: route.ttl_default,
             is_heuristic: route.is_heuristic,
             stale_while_revalidate: route.stale_while_revalidate,

@@ -4,8 +4,8 @@
 //! Under the key of the whole lies its head; each slice is an object of its own, whose name tells
 //! the representation it is of. A slice is fetched by Range and If-Range when somebody comes near
 //! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under
-//! way breaks visibly and the head goes, so that the next request begins anew with what is there now.
-//! The slices of before are never named again.
+//! way breaks visibly and the head goes, so that the next request begins anew with what is there
+//! now. The slices of before are never named again.
 //!
 //! Source: RFC 9110 §14 (ranges), §13.1.5 (If-Range), §15.3.7.3 (combining parts).
 //!
@@ -115,6 +115,31 @@ impl Slices {
             end: range.end,
             now: Now::Between,
         })
+    }
+
+    /// Has all slices in the store, one after the other. Returns how many bytes were missing; `None`
+    /// if one of them does not come.
+    pub(super) async fn complete(self) -> Option<u64> {
+        let mut bytes = 0;
+        for index in 0..self.length.div_ceil(u64::from(self.sliced.slice_bytes)) {
+            let key = self.key_of(index)?;
+            if let Ok(Some((_, Kept::Response(head)))) = self.core.shelf.look(&key).await
+                && is_same(&self.sliced.head, &head)
+            {
+                continue;
+            }
+            let object = self.clone().slice(index).await.ok()?;
+            let mut reader = object.read(0..u64::MAX);
+            while let Some(chunk) = reader.next().await.ok()? {
+                bytes += chunk.bytes.len() as u64;
+            }
+        }
+        Some(bytes)
+    }
+
+    /// Bytes of the first slice.
+    pub(super) fn first_bytes(&self) -> u64 {
+        self.extent(0).end
     }
 
     /// Has the slice that begins at `position` come out of `reply`, which begins there too.

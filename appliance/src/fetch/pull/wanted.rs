@@ -38,6 +38,11 @@ impl Wanted {
         }
     }
 
+    /// Whether the Range is one that the client did not send.
+    pub(super) const fn is_more_than_asked(&self) -> bool {
+        matches!(self, Self::Around(_))
+    }
+
     /// Whether a part with the fields `headers` is what was asked for, or all there is of it.
     pub(super) fn is_met_by(&self, headers: &HeaderMap) -> bool {
         let part = headers.get(CONTENT_RANGE).and_then(ContentRange::parse);
@@ -76,10 +81,11 @@ enum First {
 fn first_byte(range: &HeaderValue) -> Option<First> {
     let (unit, set) = range.to_str().ok()?.split_once('=')?;
     let (first, last) = set.split(',').next()?.trim().split_once('-')?;
+    let is_alone = !set.contains(',');
     if !unit.eq_ignore_ascii_case("bytes") {
         None
     } else if first.is_empty() {
-        last.parse().ok().map(First::FromEnd)
+        last.parse().ok().filter(|_| is_alone).map(First::FromEnd)
     } else {
         first.parse().ok().map(First::At)
     }
@@ -110,6 +116,7 @@ mod tests {
             "bytes=0-1",
             "bytes=999-5000",
             "bytes=-0",
+            "bytes=-5,0-1",
             "lines=2000-",
             "x",
         ] {

@@ -3,10 +3,9 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::{
     Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, HeaderValue, RETRY_AFTER},
     http::request,
 };
 use serde::Serialize;
@@ -26,7 +25,7 @@ use super::{
 use crate::{
     config::AddressPrefix,
     serve::{
-        Body, Client, Upload,
+        Body, Client, NoJson, Upload, json,
         reply::{self, Freshness},
     },
 };
@@ -189,9 +188,10 @@ impl Purger {
             return only_post();
         }
         let outcome = match self.admit(by) {
-            Ok(()) => match json(&head, body).await {
+            Ok(()) => match json(&head.headers, body).await {
                 Ok(body) => self.obey(Order::of_json(&body, &*self.names), by).await,
-                Err(refusal) => Err(refusal),
+                Err(NoJson::OtherType) => Err(Refusal::NotJson),
+                Err(NoJson::Unread) => Err(Refusal::NoBody),
             },
             Err(refusal) => Err(refusal),
         };
@@ -260,27 +260,6 @@ impl Purger {
         self.counters.objects_evicted.add(evicted as u64);
         evicted
     }
-}
-
-async fn json(head: &request::Parts, body: Upload) -> Result<Bytes, Refusal> {
-    let media_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let media_type = media_type
-        .unwrap_or_default()
-        .split(|byte| *byte == b';')
-        .next();
-    // A page of another origin cannot send this without asking, and is not allowed to.
-    let is_json = media_type.is_some_and(|media_type| {
-        media_type
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"application/json")
-    });
-    if !is_json {
-        return Err(Refusal::NotJson);
-    }
-    let collected = body.collect().await;
-    collected
-        .map(http_body_util::Collected::to_bytes)
-        .map_err(|_unread| Refusal::NoBody)
 }
 
 fn answer(outcome: Result<Done, Refusal>, by: IpAddr) -> Response<Body> {

@@ -38,6 +38,7 @@ use weir_hal::{Disk, Monotonic};
 
 pub use counters::{TierCounterCells, TierCounters};
 pub use failed::{AllFailed, Reason};
+use member::Member;
 pub use origin::{EndpointReport, Origin, OriginError, OriginReport};
 
 use crate::{
@@ -173,6 +174,22 @@ impl Tiers {
         race::run(self, list, ask).await
     }
 
+    /// Leave to ask beside the last of `asked`, which has fallen silent in the middle of a body:
+    /// somebody who is not among them is fit, and the nearest origin's budget pays for it, unless
+    /// the silent one is out of use.
+    pub fn may_ask_beside(&self, list: &TierList, asked: &[Arc<Endpoint>]) -> bool {
+        let now = self.now();
+        let members = || list.0.iter().flat_map(|origin| &origin.members);
+        let is = |member: &Member, endpoint| Arc::ptr_eq(&member.endpoint, endpoint);
+        let is_new = |member: &Member| !asked.iter().any(|endpoint| is(member, endpoint));
+        if !members().any(|member| is_new(member) && member.is_fit(now)) {
+            return false;
+        }
+        let mut silent = members().filter(|member| asked.last().is_some_and(|it| is(member, it)));
+        let is_out_of_use = silent.next().is_some_and(|member| !member.is_fit(now));
+        is_out_of_use || list.0.first().is_some_and(|nearest| nearest.withdraw())
+    }
+
     /// Every origin at this moment, in the order of the configuration.
     pub fn report(&self) -> Vec<OriginReport> {
         let now = self.now();
@@ -195,6 +212,16 @@ impl TierList {
     /// Names of the origins, nearest first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|origin| origin.name())
+    }
+
+    /// Whether half of the connections to the nearest origin that there may be are in use, at each
+    /// of its URLs.
+    pub fn is_crowded(&self) -> bool {
+        let nearest = self.0.first();
+        nearest.is_some_and(|origin| {
+            let mut members = origin.members.iter();
+            members.all(|member| member.endpoint.pool.is_crowded())
+        })
     }
 
     /// Whether there is nobody to ask.

@@ -161,8 +161,8 @@ impl<H: Handler> Server<H> {
     }
 }
 
-/// Takes the body from an answer that has none, which hyper does for HTTP/1 alone. An answer to HEAD
-/// still tells its size (RFC 9110 §9.3.2).
+/// Takes the body from an answer that has none, which hyper does for HTTP/1 alone. An answer to
+/// HEAD still tells its size (RFC 9110 §9.3.2).
 fn without_needless_body(mut response: Response<Body>, is_head: bool) -> Response<Body> {
     let status = response.status();
     let is_without = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;

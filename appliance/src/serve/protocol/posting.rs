@@ -1,8 +1,8 @@
 //! The body of an answer on its way to one stream of HTTP/2.
 //!
-//! Source: RFC 9113 §8.1. A server may answer before it has the whole request, but there are clients
-//! (curl of Debian 12) that lose such an answer when the stream ends behind it. So a client that
-//! is still sending is heard out, for a moment, before its stream is ended.
+//! Source: RFC 9113 §8.1. A server may answer before it has the whole request, but there are
+//! clients (curl of Debian 12) that lose such an answer when the stream ends behind it. So a client
+//! that is still sending is heard out, for a moment, before its stream is ended.
 
 use std::{
     pin::Pin,

@@ -3,8 +3,8 @@
 //!
 //! Source: RFC 9112 §3.2 (Host, absolute-form), RFC 9113 §8.3.1 (`:authority`), RFC 9110 §4.2.4 (no
 //! user names), §7.2.
-//! Refuses: requests that name two hosts, or something that is none. Whoever stands before or behind
-//! this box might choose the other one.
+//! Refuses: requests that name two hosts, or something that is none. Whoever stands before or
+//! behind this box might choose the other one.
 
 use hyper::{
     Request, Uri, Version,

@@ -64,7 +64,11 @@ pub enum PairError {
         file: PathBuf,
     },
     /// Certificate and key do not belong together.
-    #[error("{} is not the key of {}: give the one it was made for", key.display(), certificate.display())]
+    #[error(
+        "{} is not the key of {}: give the one it was made for",
+        key.display(),
+        certificate.display()
+    )]
     Mismatch {
         /// The file of the chain.
         certificate: PathBuf,

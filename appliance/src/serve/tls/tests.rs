@@ -146,8 +146,8 @@ fn what_is_wrong_with_a_pair_is_named_and_the_others_are_taken() {
         "/etc/weir/tls/a.key has no /etc/weir/tls/a.crt beside it: add it"
     );
     put(&disk, "a.crt", &other.certificate);
-    let text = "/etc/weir/tls/a.key is not the key of /etc/weir/tls/a.crt: give the one it was made \
-                for";
+    let text = "/etc/weir/tls/a.key is not the key of /etc/weir/tls/a.crt: \
+                give the one it was made for";
     assert_eq!(broken(&disk), text);
     put(
         &disk,

@@ -157,6 +157,27 @@ fn a_policy_gives_windows_where_nothing_is_said() {
     assert_eq!(stale(&own, &[], 3), (false, false, false));
 }
 
+/// A cookie is one client's, unless the response says for how long it is everybody's.
+#[test]
+fn a_policy_gives_no_window_to_what_sets_a_cookie_and_says_no_more() {
+    let policy = Policy {
+        stale_if_error: Duration::from_mins(1),
+        stale_while_revalidate: Duration::from_secs(10),
+        ..Policy::default()
+    };
+    const COOKIE: (&str, &str) = ("set-cookie", "a=b");
+    let windows = |fields: &[(&str, &str)]| {
+        let message = Message::new(&[&[COOKIE, ("etag", "\"a\"")], fields].concat());
+        stale(&message.under(policy.clone()), &[], 3)
+    };
+    assert_eq!(windows(&[]), (false, false, false));
+    assert_eq!(windows(&[("cache-control", "public")]), (true, true, false));
+    assert_eq!(
+        windows(&[("cache-control", "max-age=1")]),
+        (true, true, false)
+    );
+}
+
 /// §5.2.1.1: max-age.
 #[test]
 fn a_request_may_want_a_younger_response() {

@@ -215,7 +215,9 @@ fn a_policy_may_forbid_or_make_worthwhile() {
             ..Policy::default()
         },
     ] {
-        assert_eq!(refusal(&Message::new(&[]).under(policy)), None);
+        assert_eq!(refusal(&Message::new(&[]).under(policy.clone())), None);
+        let cookie = Message::new(&[("set-cookie", "a=b")]).under(policy);
+        assert_eq!(refusal(&cookie), Some(NotStored::NoLifetime));
     }
 }
 

@@ -8,12 +8,12 @@ use std::{
 
 use tokio::{io::AsyncReadExt, runtime::Builder};
 use weir_hal::{Access, Connection, Disk as _, File, Listener, Network as _, linux};
-
-use crate::{
-    Outcome, SIZES,
-    load::Objects,
+use weir_tests::bench::{
+    Outcome,
     machine::{Server, free_address},
 };
+
+use crate::{SIZES, load::Objects};
 
 /// Starts this program as a server.
 pub(crate) fn start(own: &Path) -> Outcome<Server> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Builder, time::sleep};
+use weir_tests::bench::{Outcome, machine::Server};
 
 use crate::{
-    Outcome, SIZES,
+    SIZES,
     load::{Objects, Tally, request, take_answer},
-    machine::Server,
 };
 
 /// How long connections are left alone before memory is read.

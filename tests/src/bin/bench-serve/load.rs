@@ -9,8 +9,7 @@ use tokio::{
     task::LocalSet,
     time::{Instant, sleep_until},
 };
-
-use crate::{Outcome, machine::Server};
+use weir_tests::bench::{Outcome, machine::Server};
 
 /// Bytes taken from a socket at a time.
 const TAKE_BYTES: usize = 256 << 10;

@@ -19,19 +19,18 @@
 mod bare;
 mod idle;
 mod load;
-mod machine;
 mod origin;
-mod peers;
 mod weir;
 
-use std::{collections::BTreeMap, error::Error, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use crate::{
-    load::{Load, Objects},
-    machine::{Core, Server},
+use weir_tests::bench::{
+    Outcome,
+    machine::{self, Core, Server},
+    peers,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+use crate::load::{Load, Objects};
 
 /// Sizes of objects, and how many of each are asked for in turn.
 const SIZES: [(&str, usize, usize); 4] = [

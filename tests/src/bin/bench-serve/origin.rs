@@ -7,8 +7,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Builder,
 };
+use weir_tests::bench::{Outcome, machine};
 
-use crate::{Outcome, SIZES, machine};
+use crate::SIZES;
 
 /// Starts it on a thread, for as long as this process lives.
 pub(crate) fn start() -> Outcome<SocketAddr> {

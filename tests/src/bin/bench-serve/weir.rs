@@ -5,13 +5,15 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use weir_cache::{Class, Config, Key, Store};
 use weir_hal::linux;
-use weir_tests::process::weir_binary;
-
-use crate::{
-    Outcome, SIZES,
-    load::Objects,
-    machine::{Server, free_address, write},
+use weir_tests::{
+    bench::{
+        Outcome,
+        machine::{Server, free_address, write},
+    },
+    process::weir_binary,
 };
+
+use crate::{SIZES, load::Objects};
 
 const CACHE_BYTES: u64 = 1 << 30;
 

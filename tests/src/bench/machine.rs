@@ -9,11 +9,11 @@ use std::{
 
 use weir_hal::{Access, Clock as _, Disk as _, linux};
 
-use crate::Outcome;
+use super::Outcome;
 
 /// Which of two cores.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Core {
+pub enum Core {
     /// For the servers.
     Server = 0,
     /// For the load and the origin.
@@ -28,20 +28,20 @@ impl Core {
 
 /// A server that was started, with all processes below it. Dropping it ends them.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) name: String,
-    pub(crate) address: SocketAddr,
+pub struct Server {
+    /// What it is called in tables.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
     child: Child,
 }
 
 impl Server {
-    /// Starts `command` on the core for servers.
-    pub(crate) fn start(
-        name: &str,
-        address: SocketAddr,
-        own: &Path,
-        command: &[&str],
-    ) -> Outcome<Self> {
+    /// Starts `command` on the core for servers. What it prints goes to `out` and `err` in `own`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(name: &str, address: SocketAddr, own: &Path, command: &[&str]) -> Outcome<Self> {
         let child = Command::new("taskset")
             .args(["-c", &Core::Server.number()])
             .args(command)
@@ -57,7 +57,10 @@ impl Server {
     }
 
     /// Waits until it takes connections.
-    pub(crate) fn answering(mut self) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// When it ends, or takes none within 30 s.
+    pub fn answering(mut self) -> Outcome<Self> {
         for _ in 0..300 {
             if TcpStream::connect(self.address).is_ok() {
                 return Ok(self);
@@ -71,7 +74,7 @@ impl Server {
     }
 
     /// CPU time of all its threads so far. Those that have ended are not in it.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
+    pub fn cpu_seconds(&self) -> f64 {
         let mut nanoseconds = 0;
         for process in self.processes() {
             let tasks = format!("/proc/{process}/task");
@@ -85,7 +88,7 @@ impl Server {
     }
 
     /// Memory of all its processes that is theirs alone, in bytes.
-    pub(crate) fn memory_bytes(&self) -> u64 {
+    pub fn memory_bytes(&self) -> u64 {
         let processes = self.processes().into_iter();
         let kilobytes = processes.map(|process| {
             let text = text(&format!("/proc/{process}/status"));
@@ -133,22 +136,36 @@ impl Drop for Server {
 }
 
 /// Keeps this process, and the threads it starts, on a core.
-pub(crate) fn stay_on(core: Core) -> Outcome {
+///
+/// # Errors
+/// When the machine has no such core.
+pub fn stay_on(core: Core) -> Outcome {
     let process = std::process::id().to_string();
     run(Command::new("taskset").args(["-a", "-p", "-c", &core.number(), &process]))
 }
 
 /// An address of loopback on which nobody listens.
-pub(crate) fn free_address() -> Outcome<SocketAddr> {
+///
+/// # Errors
+/// When there is no port left.
+pub fn free_address() -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?)
 }
 
-pub(crate) fn make_directory(path: &Path) -> Outcome {
+/// Makes a directory and those above it.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn make_directory(path: &Path) -> Outcome {
     Ok(linux::Disk::new().create_directory(path)?)
 }
 
-pub(crate) fn write(path: &Path, text: &str) -> Outcome {
+/// Writes a file anew.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn write(path: &Path, text: &str) -> Outcome {
     let file = linux::Disk::new().open(path, Access::Create)?;
     Ok(file.write_at(text.as_bytes(), 0)?)
 }
@@ -160,19 +177,23 @@ fn log(own: &Path, name: &str) -> Outcome<Stdio> {
     Ok(file.into())
 }
 
-pub(crate) fn pause(span: Duration) {
+/// Waits.
+pub fn pause(span: Duration) {
     let clock = linux::Clock::new();
     clock.sleep_until(clock.monotonic() + span);
 }
 
 /// The load of the last minute.
-pub(crate) fn load() -> String {
+pub fn load() -> String {
     let text = text("/proc/loadavg");
     text.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
 /// Runs a program to its end.
-pub(crate) fn run(command: &mut Command) -> Outcome {
+///
+/// # Errors
+/// When it is missing, or fails.
+pub fn run(command: &mut Command) -> Outcome {
     let output = command.output()?;
     if output.status.success() {
         return Ok(());

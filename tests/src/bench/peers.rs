@@ -2,23 +2,26 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use crate::{
+use super::{
     Outcome,
     machine::{Server, free_address, make_directory, write},
 };
 
 /// What nginx can do beyond the settings that Debian gives it: it keeps files open, and does not
 /// see for a while that another process has changed them.
-pub(crate) const OPEN_FILES: &str =
+pub const OPEN_FILES: &str =
     "open_file_cache max=10000 inactive=600s;\nopen_file_cache_valid 600s;\n";
 
-/// nginx with `proxy_cache` and sendfile.
-pub(crate) fn nginx(name: &str, own: &Path, origin: SocketAddr, more: &str) -> Outcome<Server> {
+/// nginx with `proxy_cache` and sendfile, and `more` in its block `http`.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn nginx(name: &str, own: &Path, origin: SocketAddr, more: &str) -> Outcome<Server> {
     let address = free_address()?;
     let here = own.display();
     let text = format!(
         "user root;\ndaemon off;\nworker_processes 1;\npid {here}/pid;\n\
-         error_log {here}/error.log;\nevents {{ worker_connections 8192; }}\n\
+         error_log {here}/error.log;\nevents {{ worker_connections 16384; }}\n\
          http {{\naccess_log off;\nsendfile on;\ntcp_nopush on;\ntcp_nodelay on;\n\
          keepalive_timeout 600s;\nkeepalive_requests 1000000000;\nserver_tokens off;\n\
          {more}\
@@ -39,12 +42,30 @@ pub(crate) fn nginx(name: &str, own: &Path, origin: SocketAddr, more: &str) -> O
 }
 
 /// Varnish with all objects in memory.
-pub(crate) fn varnish(own: &Path, origin: SocketAddr) -> Outcome<Server> {
+///
+/// # Errors
+/// When it cannot be started.
+pub fn varnish(own: &Path, origin: SocketAddr) -> Outcome<Server> {
+    varnish_with(own, origin, &[])
+}
+
+/// The same with more parameters.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn varnish_with(own: &Path, origin: SocketAddr, parameters: &[&str]) -> Outcome<Server> {
     let address = free_address()?;
     let work = own.join("work");
     make_directory(&work)?;
     let (address_text, work) = (address.to_string(), work.display().to_string());
     let origin = origin.to_string();
+    let own_parameters = [
+        "timeout_idle=600",
+        "thread_pool_max=5000",
+        "workspace_client=64k",
+    ];
+    let parameters = own_parameters.iter().chain(parameters);
+    let parameters = parameters.flat_map(|parameter| ["-p", parameter]);
     let command = [
         "varnishd",
         "-F",
@@ -58,20 +79,18 @@ pub(crate) fn varnish(own: &Path, origin: SocketAddr) -> Outcome<Server> {
         "malloc,1G",
         "-t",
         "3600",
-        "-p",
-        "timeout_idle=600",
-        "-p",
-        "thread_pool_max=5000",
-        "-p",
-        "workspace_client=64k",
         "-j",
         "none",
     ];
+    let command: Vec<&str> = command.into_iter().chain(parameters).collect();
     Server::start("varnish", address, own, &command)
 }
 
 /// Traffic Server with one thread for events and all objects in its memory.
-pub(crate) fn traffic_server(own: &Path, origin: SocketAddr) -> Outcome<Server> {
+///
+/// # Errors
+/// When it cannot be started.
+pub fn traffic_server(own: &Path, origin: SocketAddr) -> Outcome<Server> {
     let address = free_address()?;
     let directories = ["etc", "cache", "log", "run"].map(|name| own.join(name));
     for directory in &directories {

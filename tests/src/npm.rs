@@ -1,0 +1,81 @@
+//! Programs of others that come by npm: fetched once, each by its version and its sum.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{built, peer};
+
+/// One file of a package.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The sum of all of it, as the registry writes it.
+    pub integrity: &'static str,
+    /// The path of the file in it.
+    pub file: &'static str,
+}
+
+/// A player for DASH and HLS.
+pub const SHAKA_PLAYER: Package = Package {
+    name: "shaka-player",
+    version: "5.2.12",
+    integrity: "sha512-vEsuVDI3+oLh+yqpjXexQZlg2XMUBI0VrqatDuKWacPaxAud6Uph5uCowUPLhUgNG5XKWCpoM4l1r8qYzWH+zg==",
+    file: "dist/shaka-player.compiled.js",
+};
+
+impl Package {
+    /// The file, fetched if this checkout has not got it.
+    ///
+    /// # Panics
+    /// When it cannot be fetched, or is another one than is expected.
+    pub fn read(&self) -> Vec<u8> {
+        let kept = self.kept();
+        if !kept.is_file() {
+            self.fetch(&kept);
+        }
+        fs::read(&kept).expect("it was fetched")
+    }
+
+    fn fetch(&self, kept: &Path) {
+        let folder = kept.parent().expect("it lies in a folder");
+        fs::create_dir_all(folder).expect("the target folder can be written");
+        let own = TempDir::new_in(folder).expect("the target folder can be written");
+        let Self { name, version, .. } = self;
+        let told = peer(
+            Command::new("npm")
+                .args(["pack", "--json", "--pack-destination"])
+                .arg(own.path())
+                .arg(format!("{name}@{version}")),
+        );
+        let told: Value = serde_json::from_str(&told).expect("npm tells in JSON what it fetched");
+        assert_eq!(told[0]["integrity"], self.integrity, "{name}@{version}");
+        let archive = told[0]["filename"].as_str().expect("it has a name");
+        let member = format!("package/{}", self.file);
+        peer(
+            Command::new("tar")
+                .arg("-xzf")
+                .arg(own.path().join(archive))
+                .arg("-C")
+                .arg(own.path())
+                .arg(&member),
+        );
+        // Another test may have been faster, with the same.
+        fs::rename(own.path().join(member), kept).expect("one file system");
+    }
+
+    /// Where it is kept: beside what is built.
+    fn kept(&self) -> PathBuf {
+        let name = self.file.rsplit('/').next().unwrap_or(self.file);
+        let folder = built().join("npm").join(self.name);
+        folder.join(self.version).join(name)
+    }
+}

@@ -1,0 +1,65 @@
+//! The table of clauses names tests that exist.
+
+use crate::{
+    breach::Breaches,
+    checkout::{File, files},
+};
+
+/// Where the table is.
+const TABLE: &str = "cache/RULES.md";
+
+/// What stands before the slash of a name, and the folders it stands for.
+const PLACES: [(&str, &[&str]); 6] = [
+    ("conformance", &["tests/tests/conformance/"]),
+    (
+        "exchange",
+        &[
+            "appliance/src/fetch/exchange/tests/",
+            "appliance/src/fetch/exchange/",
+        ],
+    ),
+    ("origins", &["tests/tests/origins/"]),
+    ("pull", &["tests/tests/pull/"]),
+    ("rules", &["cache/src/rules/tests/", "cache/src/rules/"]),
+    ("serve", &["appliance/src/serve/"]),
+];
+
+#[test]
+fn every_clause_names_tests_that_exist() {
+    let files = files();
+    let table = files.iter().find(|file| file.path == TABLE);
+    let table = table.expect("the table of clauses is there");
+    let mut breaches = Breaches::default();
+    for (line, text) in table.lines() {
+        let named: Vec<_> = text.split('`').filter_map(reference).collect();
+        for (place, file, test) in &named {
+            if !is_there(&files, (place, file, test)) {
+                let what = format!("no test {place}/{file}::{test}");
+                breaches.note(TABLE, line, what);
+            }
+        }
+        if text.starts_with("| §") && named.is_empty() {
+            breaches.note(TABLE, line, "name a test");
+        }
+    }
+    breaches.expect_none("each clause has tests");
+}
+
+/// Reads `place/file::test`.
+fn reference(text: &str) -> Option<(&str, &str, &str)> {
+    let (path, test) = text.split_once("::")?;
+    let (place, file) = path.split_once('/')?;
+    Some((place, file, test))
+}
+
+/// Whether a file of that name has a function of that name.
+fn is_there(files: &[File], (place, file, test): (&str, &str, &str)) -> bool {
+    let folders = PLACES.iter().find(|(name, _)| *name == place);
+    let folders = folders.map_or(&[][..], |(_, folders)| *folders);
+    let declared = format!("fn {test}(");
+    folders.iter().any(|folder| {
+        let path = format!("{folder}{file}.rs");
+        let found = files.iter().find(|file| file.path == path);
+        found.is_some_and(|file| file.text.contains(&declared))
+    })
+}
