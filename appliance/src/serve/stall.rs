@@ -97,6 +97,11 @@ impl Stall {
         }
     }
 
+    /// Bytes that the kernel has taken so far.
+    pub(crate) const fn accepted_bytes(&self) -> u64 {
+        self.accepted_bytes
+    }
+
     /// The kernel took some.
     pub(crate) fn took(&mut self, bytes: u64) {
         self.accepted_bytes += bytes;

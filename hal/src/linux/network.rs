@@ -28,7 +28,7 @@ use nix::{
         socket::{MsgFlags, sendmsg},
     },
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpListener, TcpStream, lookup_host},
@@ -275,6 +275,10 @@ impl crate::Connection for Connection {
         self.poll_sending(context, |stream| {
             sendmsg::<()>(stream.as_raw_fd(), slices, &[], flags, None)
         })
+    }
+
+    fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
+        SockRef::from(&self.0).set_tcp_notsent_lowat(bytes)
     }
 
     fn unacknowledged_bytes(&self) -> Option<u64> {

@@ -8,7 +8,7 @@ use std::{
 
 use weir_tests::{http, wait::timed};
 
-use crate::{Outcome, SEGMENT_BYTES};
+use crate::SEGMENT_BYTES;
 
 /// From one segment to the next.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -24,9 +24,14 @@ pub(crate) struct Players {
     pub(crate) span: Duration,
 }
 
-/// How long each of them waited for each segment, in order.
-#[derive(Debug)]
-pub(crate) struct Waits(Vec<Duration>);
+/// How long each of them waited for each segment.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// In order, once all have played.
+    whole: Vec<Duration>,
+    /// Segments that did not come whole.
+    pub(crate) failed: usize,
+}
 
 impl Waits {
     pub(crate) fn median(&self) -> Duration {
@@ -38,54 +43,52 @@ impl Waits {
     }
 
     fn part(&self, percent: usize) -> Duration {
-        let at = self.0.len() * percent / 100;
-        self.0.get(at).copied().unwrap_or_default()
+        let at = self.whole.len() * percent / 100;
+        self.whole.get(at).copied().unwrap_or_default()
     }
 }
 
 impl Players {
     /// Plays, and looks now and then.
-    pub(crate) fn play(&self, mut look: impl FnMut()) -> Outcome<Waits> {
-        let waits = Mutex::new(Ok(Vec::new()));
+    pub(crate) fn play(&self, mut look: impl FnMut()) -> Waits {
+        let waits = Mutex::new(Waits::default());
         let begin = Instant::now();
         thread::scope(|scope| {
             for number in 0..self.clients {
                 let waits = &waits;
-                scope.spawn(move || {
-                    let first = INTERVAL * u32::try_from(number).unwrap_or(0)
-                        / u32::try_from(self.clients).unwrap_or(1);
-                    let played = self.one(begin + first);
-                    let mut waits = waits.lock().expect("no player panics");
-                    match (&mut *waits, played) {
-                        (Ok(all), Ok(mut mine)) => all.append(&mut mine),
-                        (_, Err(error)) => *waits = Err(error),
-                        (Err(_), Ok(_)) => {}
-                    }
-                });
+                let first = INTERVAL.mul_f64(part(number, self.clients));
+                scope.spawn(move || self.one(begin + first, waits));
             }
             while begin.elapsed() < self.span {
                 look();
                 thread::sleep(LOOK);
             }
         });
-        let mut waits = waits.into_inner().expect("no player panics")?;
-        waits.sort_unstable();
-        Ok(Waits(waits))
+        let mut waits = waits.into_inner().expect("no player panics");
+        waits.whole.sort_unstable();
+        waits
     }
 
-    fn one(&self, begin: Instant) -> Result<Vec<Duration>, String> {
-        let mut waits = Vec::new();
+    fn one(&self, begin: Instant, waits: &Mutex<Waits>) {
         let mut next = begin;
         while begin.elapsed() < self.span {
             thread::sleep(next.saturating_duration_since(Instant::now()));
             let (response, wait) = timed(|| http::get(&self.url));
-            let response = response.map_err(|error| format!("a player was not served: {error}"))?;
-            if response.status != 200 || response.body.len() != SEGMENT_BYTES {
-                return Err(format!("a player got {}", response.status));
+            let is_whole = response.is_ok_and(|response| {
+                response.status == 200 && response.body.len() == SEGMENT_BYTES
+            });
+            let mut waits = waits.lock().expect("no player panics");
+            if is_whole {
+                waits.whole.push(wait);
+            } else {
+                waits.failed += 1;
             }
-            waits.push(wait);
             next += INTERVAL;
         }
-        Ok(waits)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few players")]
+fn part(number: usize, all: usize) -> f64 {
+    number as f64 / all.max(1) as f64
 }
