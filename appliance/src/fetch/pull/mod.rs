@@ -80,6 +80,10 @@ const CROWD_MAX: usize = 1_024;
 /// Stale responses validated in the background at one time.
 const BACKGROUND_MAX: usize = 256;
 
+/// Requests whose bodies are on their way to an origin at one time: a quarter of the connections to
+/// one URL, so that clients who are slow to send keep nobody else from it.
+const UPLOADS_MAX: usize = 16;
+
 /// What the pull path is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -109,6 +113,8 @@ struct Core {
     names: Names,
     /// Places for requests that go alone though they would not have to.
     crowd: Arc<Semaphore>,
+    /// Places for requests with a body.
+    uploads: Arc<Semaphore>,
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
@@ -135,6 +141,7 @@ impl Pull {
                 clock,
                 names: Names::new(&settings.node),
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
+                uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
             }),
