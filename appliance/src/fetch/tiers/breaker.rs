@@ -4,8 +4,8 @@
 //! seconds, open it: nothing goes through for a second. Then it is half open: one request may try.
 //! An answer closes it again; a failure opens it for twice as long, up to ten seconds.
 //!
-//! An endpoint that was reached, and broke its answers off or the rules, may have one bad path: it is
-//! out of use like any other, but lives, and is asked all the same where nobody else is left.
+//! An endpoint that was reached, and broke its answers off or the rules, may have one bad path: it
+//! is out of use like any other, but lives, and is asked all the same where nobody else is left.
 //!
 //! An answer of 5xx is not a failure in this sense, for the endpoint lives; one that mostly gives
 //! them is *ailing*, and is asked after those that are well.
@@ -224,7 +224,7 @@ impl Window {
             Outcome::Answer | Outcome::Overtaken => {}
             Outcome::ServerError => half.server_errors = half.server_errors.saturating_add(1),
             Outcome::BadAnswer | Outcome::Failure => {
-                half.failures = half.failures.saturating_add(1)
+                half.failures = half.failures.saturating_add(1);
             }
         }
     }
