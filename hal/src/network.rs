@@ -139,7 +139,8 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
     /// # Errors
     /// What the system meets. The connection goes on as it was.
     fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
-        let _nothing_is_held = bytes;
+        // Where nothing is held, any limit is kept.
+        let _: u32 = bytes;
         Ok(())
     }
 
