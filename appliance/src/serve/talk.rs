@@ -231,7 +231,7 @@ impl<H: Handler> Talk<'_, H> {
             && !response.headers().contains_key(CONNECTION)
             && !self.is_draining();
         let transfer = self.transfer(&question, response, is_persistent);
-        let is_last = transfer.is_last();
+        let is_last = transfer.is_last_of_connection();
         self.send(link, transfer).await?;
         Ok(if is_last { Behind::Close } else { Behind::Next })
     }

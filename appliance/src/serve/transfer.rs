@@ -64,7 +64,7 @@ impl Transfer {
     }
 
     /// Whether nothing may follow on the connection.
-    pub(crate) const fn is_last(&self) -> bool {
+    pub(crate) const fn is_last_of_connection(&self) -> bool {
         self.is_last_of_connection
     }
 
