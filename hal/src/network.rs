@@ -138,8 +138,7 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
     ///
     /// # Errors
     /// What the system meets. The connection goes on as it was.
-    fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
-        let _nothing_is_held = bytes;
+    fn limit_unsent(&self, _bytes: u32) -> io::Result<()> {
         Ok(())
     }
 

@@ -105,7 +105,8 @@ fn a_body_may_be_as_long_as_configured() {
     let post = |bytes: usize| {
         let body = "b".repeat(bytes);
         let text = format!(
-            "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n{body}"
+            "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+             Content-Length: {bytes}\r\n\r\n{body}"
         );
         rig.say(text.as_bytes()).statuses()
     };
