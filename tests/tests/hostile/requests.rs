@@ -4,7 +4,7 @@
 //! Method: a line of a table is what is sent. Behind each stands a request for `/vod/hidden`, which
 //! must reach nobody where the connection has to end, and must be answered in its turn where not.
 
-use std::{sync::Mutex, thread};
+use std::thread;
 
 use crate::rig::{HIDDEN, OBJECT_BYTES, Rig};
 
@@ -325,26 +325,25 @@ fn other_statuses() -> Vec<Case> {
     ]
 }
 
-/// Sends each case with a hidden request behind it, and collects what is not as it must be.
+/// Collects what is not as it must be with each of `cases`.
 fn faults(cases: &[Case], judge: impl Fn(&Case) -> Option<String> + Sync) -> Vec<String> {
-    let (faults, next) = (Mutex::new(Vec::new()), Mutex::new(cases.iter()));
+    let judge = &judge;
+    let share = cases.len().div_ceil(CLIENTS);
+    let judge_all = |cases: &[Case]| {
+        let told = |case: &Case| Some(format!("{}: {}", case.0, judge(case)?));
+        cases.iter().filter_map(told).collect::<Vec<_>>()
+    };
     thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                loop {
-                    let case = next.lock().expect("no panic holds it").next();
-                    let Some(case) = case else {
-                        return;
-                    };
-                    if let Some(fault) = judge(case) {
-                        let mut faults = faults.lock().expect("no panic holds it");
-                        faults.push(format!("{}: {fault}", case.0));
-                    }
-                }
-            });
-        }
-    });
-    faults.into_inner().expect("no panic holds it")
+        let judge_all = &judge_all;
+        let clients = cases
+            .chunks(share)
+            .map(|cases| scope.spawn(move || judge_all(cases)));
+        let clients: Vec<_> = clients.collect();
+        let faults = clients
+            .into_iter()
+            .map(|client| client.join().expect("it does not panic"));
+        faults.flatten().collect()
+    })
 }
 
 #[test]
