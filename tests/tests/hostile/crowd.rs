@@ -32,8 +32,8 @@ fn withstand(rig: &Rig, what: &str, begin: &str) {
     let attackers: Vec<TcpStream> = (0..ATTACKERS)
         .map(|_| {
             let mut stream = rig.connect();
-            let begun = stream.write_all(begin.as_bytes());
-            begun.expect("there is room");
+            let said = stream.write_all(begin.as_bytes());
+            said.expect("there is room");
             stream
         })
         .collect();

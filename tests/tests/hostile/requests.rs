@@ -206,6 +206,12 @@ fn lines() -> Vec<Case> {
             "separator in a name",
             "GET /vod/a HTTP/1.1\r\nHost: h\r\nX(: y\r\n\r\n",
         ),
+    ]
+}
+
+fn request_lines() -> Vec<Case> {
+    let case = |name, text: &str| -> Case { (name, text.to_owned(), BAD) };
+    vec![
         case("space first", " GET /vod/a HTTP/1.1\r\nHost: h\r\n\r\n"),
         case("two spaces", "GET  /vod/a HTTP/1.1\r\nHost: h\r\n\r\n"),
         case("tabs", "GET\t/vod/a\tHTTP/1.1\r\nHost: h\r\n\r\n"),
@@ -261,9 +267,7 @@ fn hosts_and_targets() -> Vec<Case> {
 
 fn other_statuses() -> Vec<Case> {
     let long = "x".repeat(9_000);
-    let fields: String = (0..101)
-        .map(|number| format!("X-{number}: y\r\n"))
-        .collect();
+    let fields = "X: y\r\n".repeat(101);
     let wide = format!("X: {}\r\n", "x".repeat(17_000));
     let many = format!("X: {}\r\n", "x".repeat(1_000)).repeat(20);
     let with =
@@ -354,6 +358,7 @@ fn what_is_malformed_is_refused_and_nothing_behind_it_is_read() {
         codings(),
         chunks(),
         lines(),
+        request_lines(),
         hosts_and_targets(),
         other_statuses(),
     ];
@@ -444,6 +449,11 @@ fn odd() -> Vec<Case> {
         ("a thousand ranges", object(&ranges), &[200, 400, 416]),
         ("a range of no unit", object("Range: pages=1-2\r\n"), &[200]),
         ("a range backwards", object("Range: bytes=9-1\r\n"), &[200]),
+    ]
+}
+
+fn odd_methods() -> Vec<Case> {
+    vec![
         (
             "an unknown method of ours",
             "BREW /livez HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
@@ -464,6 +474,11 @@ fn odd() -> Vec<Case> {
             "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
             &[200, 204],
         ),
+    ]
+}
+
+fn odd_paths() -> Vec<Case> {
+    vec![
         ("a percent sign alone", target("/live/%"), &[400, 404]),
         ("an encoded NUL", target("/live/%00"), &[400, 404]),
         ("no UTF-8", target("/live/%ff"), &[400, 404]),
@@ -502,7 +517,8 @@ fn what_is_odd_but_right_is_answered_and_so_is_what_follows() {
         [200]
     );
     let follows = "GET /vod/follows HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let faults = faults(&odd(), |(_, request, statuses)| {
+    let cases = [odd(), odd_methods(), odd_paths()].concat();
+    let faults = faults(&cases, |(_, request, statuses)| {
         let said = rig.say(&[request.as_bytes(), follows.as_bytes()].concat());
         let bytes: usize = said
             .responses

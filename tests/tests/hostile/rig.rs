@@ -125,7 +125,7 @@ impl Said {
     /// Reads responses until the connection ends or stays silent.
     fn read(stream: &mut TcpStream, is_said: bool) -> Self {
         let mut bytes = Vec::new();
-        let mut room = [0; 64 << 10];
+        let mut room = vec![0; 64 << 10];
         let is_closed = loop {
             match stream.read(&mut room) {
                 Ok(0) => break true,
