@@ -138,9 +138,7 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
     ///
     /// # Errors
     /// What the system meets. The connection goes on as it was.
-    fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
-        // Where nothing is held, any limit is kept.
-        let _: u32 = bytes;
+    fn limit_unsent(&self, _bytes: u32) -> io::Result<()> {
         Ok(())
     }
 

@@ -6,7 +6,8 @@
 //! A player that is paused takes nothing, for minutes; an attacker takes a few bytes now and then,
 //! for hours. What tells them apart is what they have taken before. So a client has time to spend,
 //! and earns it by what it takes, at the least rate that is allowed: who takes more is never cut,
-//! who takes less sooner or later, and who has taken well may pause for as long as [`Pace::pause_max`].
+//! who takes less sooner or later, and who has taken well may pause for as long as
+//! [`Pace::pause_max`].
 
 use std::{pin::Pin, task::Context, time::Duration};
 
@@ -152,6 +153,8 @@ impl Stall {
 
 #[cfg(test)]
 mod tests {
+    use std::{future::poll_fn, task::Poll};
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -191,9 +194,12 @@ mod tests {
         let mut stall = Stall::new(Pace::DEFAULT);
         stall.took(taken);
         let begun = Instant::now();
-        std::future::poll_fn(|context| match stall.is_over(context, || unacknowledged) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
+        poll_fn(|context| {
+            if stall.is_over(context, || unacknowledged) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         begun.elapsed().as_secs()

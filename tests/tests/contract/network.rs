@@ -115,8 +115,8 @@ fn what_the_peer_does_not_have_is_told_if_anybody_can_tell(side: &impl Side) {
         let (near, far) = tokio::join!(side.connect(address), accept(&mut *listener));
         let (mut near, (mut far, _)) = (near.unwrap(), far);
         near.limit_unsent(64 << 10).unwrap();
-        let mut written = 0;
-        while let Ok(count) = time::timeout(BRIEFLY, near.write(&[7; 64 << 10])).await {
+        let (mut written, bytes) = (0, vec![7; 64 << 10]);
+        while let Ok(count) = time::timeout(BRIEFLY, near.write(&bytes)).await {
             written += count.unwrap();
         }
         let is_told = near.unacknowledged_bytes().map(|bytes| bytes > 0);

@@ -25,13 +25,15 @@ const OTHERS_BYTES_MAX: u64 = 32 << 20;
 /// attacker costs.
 fn withstand(rig: &Rig, what: &str, begin: &str) {
     let url = rig.daemon.data("/vod/object");
-    assert_eq!(http::get(&url).unwrap().body.len(), OBJECT_BYTES);
+    let object = http::get(&url).expect("the origin answers");
+    assert_eq!(object.body.len(), OBJECT_BYTES);
     let process = rig.daemon.process().id();
     let before = anonymous_bytes(process);
     let attackers: Vec<TcpStream> = (0..ATTACKERS)
         .map(|_| {
             let mut stream = rig.connect();
-            stream.write_all(begin.as_bytes()).unwrap();
+            let said = stream.write_all(begin.as_bytes());
+            said.expect("there is room");
             stream
         })
         .collect();

@@ -1,4 +1,5 @@
-//! Requests of HTTP/2 that would be two of HTTP/1.1, or other ones, if they were copied as they are.
+//! Requests of HTTP/2 that would be two of HTTP/1.1, or other ones, if they were copied as they
+//! are.
 //!
 //! Source: RFC 9113 §8.1.1 (malformed messages), §8.2.1 (field validity), §8.2.2 (fields of
 //! connections), §8.3.1 (pseudo-fields), §10.3 (intermediaries); RFC 7541 §6.2.2 (literals).

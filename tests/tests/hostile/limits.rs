@@ -1,12 +1,14 @@
 //! What one client may take, as it is configured.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    error::Error,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
+use socket2::{Domain, Socket, Type};
 use weir_tests::wait::until;
 
 use crate::rig::{LONG_BYTES, Rig};
@@ -49,25 +51,22 @@ fn one_client_that_takes_all_connections_leaves_some_to_others() {
 
 /// A connection from 127.0.0.2.
 fn from_another_address(rig: &Rig) -> TcpStream {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(
-            &"127.0.0.2:0"
-                .parse::<std::net::SocketAddr>()
-                .unwrap()
-                .into(),
-        )
-        .unwrap();
-    socket
-        .connect(
-            &rig.address()
-                .parse::<std::net::SocketAddr>()
-                .unwrap()
-                .into(),
-        )
-        .unwrap();
-    socket.into()
+    let stream = dial(rig, |socket| {
+        socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())
+    });
+    stream.expect("all of 127.0.0.0/8 is this machine")
+}
+
+/// A connection of a socket that was `prepared`.
+fn dial(
+    rig: &Rig,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> Result<TcpStream, Box<dyn Error>> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    prepare(&socket)?;
+    socket.connect(&rig.address().parse::<SocketAddr>()?.into())?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket.into())
 }
 
 #[test]
@@ -105,7 +104,8 @@ fn a_body_may_be_as_long_as_configured() {
     let post = |bytes: usize| {
         let body = "b".repeat(bytes);
         let text = format!(
-            "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n{body}"
+            "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+             Content-Length: {bytes}\r\n\r\n{body}"
         );
         rig.say(text.as_bytes()).statuses()
     };
@@ -116,12 +116,14 @@ fn a_body_may_be_as_long_as_configured() {
 /// Takes `first` bytes of a long answer, then `bytes` every `pause`, for `time`. Tells whether the
 /// connection was cut meanwhile or behind it, and when.
 fn take(rig: &Rig, first: usize, (bytes, pause): (usize, Duration), time: Duration) -> bool {
-    let mut stream = slow_socket(rig);
-    stream.write_all(LONG.as_bytes()).unwrap();
+    let slow = dial(rig, |socket| socket.set_recv_buffer_size(8 << 10));
+    let mut stream = slow.expect("the daemon listens");
+    stream.write_all(LONG.as_bytes()).expect("there is room");
     let mut room = vec![0; first.max(bytes)];
-    stream.read_exact(&mut room[..first]).unwrap();
-    let begun = Instant::now();
-    while begun.elapsed() < time {
+    let begun = stream.read_exact(&mut room[..first]);
+    begun.expect("the answer begins");
+    let start = Instant::now();
+    while start.elapsed() < time {
         thread::sleep(pause);
         if bytes > 0 && !matches!(stream.read(&mut room[..bytes]), Ok(1..)) {
             return true;
@@ -130,22 +132,6 @@ fn take(rig: &Rig, first: usize, (bytes, pause): (usize, Duration), time: Durati
     // What the kernel still holds is not told from what is sent on by one look.
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).is_err() || rest.len() < LONG_BYTES / 2
-}
-
-fn slow_socket(rig: &Rig) -> TcpStream {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(8 << 10).unwrap();
-    socket
-        .connect(
-            &rig.address()
-                .parse::<std::net::SocketAddr>()
-                .unwrap()
-                .into(),
-        )
-        .unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.into()
 }
 
 #[test]

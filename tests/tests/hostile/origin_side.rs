@@ -61,7 +61,8 @@ fn what_is_for_one_hop_ends_here() {
 #[test]
 fn connection_takes_away_no_field_that_guards_something() {
     let rig = Rig::start();
-    let request = "POST /vod/a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nAuthorization: Basic eDp5\r\n\
+    let request = "POST /vod/a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\
+        Authorization: Basic eDp5\r\n\
         Connection: close, Content-Length, Host, Transfer-Encoding, Via, CDN-Loop\r\n\r\nbody";
     assert_eq!(rig.say(request.as_bytes()).statuses(), [200]);
     let seen = seen(&rig);
@@ -75,8 +76,9 @@ fn connection_takes_away_no_field_that_guards_something() {
 #[test]
 fn trailer_fields_of_a_client_go_no_further() {
     let rig = Rig::start();
-    let request = "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
-        Trailer: X-Late\r\n\r\n4\r\nbody\r\n0\r\nX-Late: 1\r\nHost: evil\r\nContent-Length: 9\r\n\r\n";
+    let request = "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+        Transfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n4\r\nbody\r\n\
+        0\r\nX-Late: 1\r\nHost: evil\r\nContent-Length: 9\r\n\r\n";
     assert_eq!(rig.say(request.as_bytes()).statuses(), [200]);
     let seen = seen(&rig);
     assert_eq!(
@@ -130,7 +132,8 @@ fn no_words_lead_to_another_address_than_an_origins() {
         format!("GET @{other}/vod/a HTTP/1.1\r\nHost: h\r\n{close}"),
         format!("GET :@{other}/vod/a HTTP/1.1\r\nHost: h\r\n{close}"),
         format!(
-            "GET /vod/a HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: {other}\r\nForwarded: host={other}\r\n{close}"
+            "GET /vod/a HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: {other}\r\n\
+             Forwarded: host={other}\r\n{close}"
         ),
         format!("GET /vod/a HTTP/1.1\r\nHost: h\r\nX-Original-URL: http://{other}/\r\n{close}"),
         format!("CONNECT {other} HTTP/1.1\r\nHost: {other}\r\n{close}"),

@@ -4,7 +4,7 @@
 //! Method: a line of a table is what is sent. Behind each stands a request for `/vod/hidden`, which
 //! must reach nobody where the connection has to end, and must be answered in its turn where not.
 
-use std::{sync::Mutex, thread};
+use std::thread;
 
 use crate::rig::{HIDDEN, OBJECT_BYTES, Rig};
 
@@ -206,6 +206,12 @@ fn lines() -> Vec<Case> {
             "separator in a name",
             "GET /vod/a HTTP/1.1\r\nHost: h\r\nX(: y\r\n\r\n",
         ),
+    ]
+}
+
+fn request_lines() -> Vec<Case> {
+    let case = |name, text: &str| -> Case { (name, text.to_owned(), BAD) };
+    vec![
         case("space first", " GET /vod/a HTTP/1.1\r\nHost: h\r\n\r\n"),
         case("two spaces", "GET  /vod/a HTTP/1.1\r\nHost: h\r\n\r\n"),
         case("tabs", "GET\t/vod/a\tHTTP/1.1\r\nHost: h\r\n\r\n"),
@@ -261,9 +267,7 @@ fn hosts_and_targets() -> Vec<Case> {
 
 fn other_statuses() -> Vec<Case> {
     let long = "x".repeat(9_000);
-    let fields: String = (0..101)
-        .map(|number| format!("X-{number}: y\r\n"))
-        .collect();
+    let fields = "X: y\r\n".repeat(101);
     let wide = format!("X: {}\r\n", "x".repeat(17_000));
     let many = format!("X: {}\r\n", "x".repeat(1_000)).repeat(20);
     let with =
@@ -325,26 +329,25 @@ fn other_statuses() -> Vec<Case> {
     ]
 }
 
-/// Sends each case with a hidden request behind it, and collects what is not as it must be.
+/// Collects what is not as it must be with each of `cases`.
 fn faults(cases: &[Case], judge: impl Fn(&Case) -> Option<String> + Sync) -> Vec<String> {
-    let (faults, next) = (Mutex::new(Vec::new()), Mutex::new(cases.iter()));
+    let judge = &judge;
+    let share = cases.len().div_ceil(CLIENTS);
+    let judge_all = |cases: &[Case]| {
+        let told = |case: &Case| Some(format!("{}: {}", case.0, judge(case)?));
+        cases.iter().filter_map(told).collect::<Vec<_>>()
+    };
     thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                loop {
-                    let case = next.lock().expect("no panic holds it").next();
-                    let Some(case) = case else {
-                        return;
-                    };
-                    if let Some(fault) = judge(case) {
-                        let mut faults = faults.lock().expect("no panic holds it");
-                        faults.push(format!("{}: {fault}", case.0));
-                    }
-                }
-            });
-        }
-    });
-    faults.into_inner().expect("no panic holds it")
+        let judge_all = &judge_all;
+        let clients = cases
+            .chunks(share)
+            .map(|cases| scope.spawn(move || judge_all(cases)));
+        let clients: Vec<_> = clients.collect();
+        let faults = clients
+            .into_iter()
+            .map(|client| client.join().expect("it does not panic"));
+        faults.flatten().collect()
+    })
 }
 
 #[test]
@@ -355,6 +358,7 @@ fn what_is_malformed_is_refused_and_nothing_behind_it_is_read() {
         codings(),
         chunks(),
         lines(),
+        request_lines(),
         hosts_and_targets(),
         other_statuses(),
     ];
@@ -445,6 +449,11 @@ fn odd() -> Vec<Case> {
         ("a thousand ranges", object(&ranges), &[200, 400, 416]),
         ("a range of no unit", object("Range: pages=1-2\r\n"), &[200]),
         ("a range backwards", object("Range: bytes=9-1\r\n"), &[200]),
+    ]
+}
+
+fn odd_methods() -> Vec<Case> {
+    vec![
         (
             "an unknown method of ours",
             "BREW /livez HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
@@ -465,6 +474,11 @@ fn odd() -> Vec<Case> {
             "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
             &[200, 204],
         ),
+    ]
+}
+
+fn odd_paths() -> Vec<Case> {
+    vec![
         ("a percent sign alone", target("/live/%"), &[400, 404]),
         ("an encoded NUL", target("/live/%00"), &[400, 404]),
         ("no UTF-8", target("/live/%ff"), &[400, 404]),
@@ -503,7 +517,8 @@ fn what_is_odd_but_right_is_answered_and_so_is_what_follows() {
         [200]
     );
     let follows = "GET /vod/follows HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let faults = faults(&odd(), |(_, request, statuses)| {
+    let cases = [odd(), odd_methods(), odd_paths()].concat();
+    let faults = faults(&cases, |(_, request, statuses)| {
         let said = rig.say(&[request.as_bytes(), follows.as_bytes()].concat());
         let bytes: usize = said
             .responses

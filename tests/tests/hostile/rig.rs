@@ -1,4 +1,5 @@
-//! A daemon before an origin that remembers what it was asked, and a client that says what it likes.
+//! A daemon before an origin that remembers what it was asked, and a client that says what it
+//! likes.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -47,7 +48,8 @@ impl Rig {
             }
         });
         let routes = format!(
-            "[[origin]]\nname = \"o\"\nurls = [\"{}\"]\n[[route]]\npath = \"/vod/\"\norigin = [\"o\"]\n",
+            "[[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
+             [[route]]\npath = \"/vod/\"\norigin = [\"o\"]\n",
             origin.url()
         );
         let folder = tempfile::TempDir::new().expect("a temporary folder");
@@ -123,7 +125,7 @@ impl Said {
     /// Reads responses until the connection ends or stays silent.
     fn read(stream: &mut TcpStream, is_said: bool) -> Self {
         let mut bytes = Vec::new();
-        let mut room = [0; 64 << 10];
+        let mut room = vec![0; 64 << 10];
         let is_closed = loop {
             match stream.read(&mut room) {
                 Ok(0) => break true,

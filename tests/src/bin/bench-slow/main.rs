@@ -1,7 +1,8 @@
 //! What honest clients notice of a thousand slow ones, and what those cost.
 //!
 //! ```text
-//! bench-slow [--only weir,nginx] [--attackers N] [--clients N] [--seconds S]
+//! bench-slow [--only weir,nginx] [--attackers N] [--clients N] [--rounds N]
+//!            [--seconds S]
 //! ```
 //!
 //! `slowhttptest` holds connections: with heads that do not end (slowloris), bodies that do not
@@ -21,7 +22,11 @@ use std::{error::Error, time::Duration};
 
 use weir_tests::origin::{Origin, Reply};
 
-use crate::{attack::Attack, players::Players, servers::Server};
+use crate::{
+    attack::Attack,
+    players::{Players, Waits},
+    servers::{Memory, Server},
+};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -37,6 +42,7 @@ struct Plan {
     servers: Vec<String>,
     attackers: usize,
     clients: usize,
+    rounds: usize,
     span: Duration,
 }
 
@@ -52,9 +58,10 @@ fn main() -> Outcome {
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default();
     println!(
-        "{} attackers, {} players, {} s each; load of the machine: {load}",
+        "{} attackers, {} players, {} rounds of {} s; ms and MiB; load of the machine: {load}",
         plan.attackers,
         plan.clients,
+        plan.rounds,
         plan.span.as_secs()
     );
     println!(
@@ -89,7 +96,8 @@ fn plan() -> Outcome<Plan> {
         servers: ["weir", "nginx"].map(str::to_owned).to_vec(),
         attackers: 1_000,
         clients: 50,
-        span: Duration::from_secs(15),
+        rounds: 3,
+        span: Duration::from_secs(8),
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -98,6 +106,7 @@ fn plan() -> Outcome<Plan> {
             "--only" => plan.servers = value.split(',').map(str::to_owned).collect(),
             "--attackers" => plan.attackers = value.parse()?,
             "--clients" => plan.clients = value.parse()?,
+            "--rounds" => plan.rounds = value.parse()?,
             "--seconds" => plan.span = Duration::from_secs(value.parse()?),
             other => return Err(format!("there is no option {other}").into()),
         }
@@ -105,44 +114,78 @@ fn plan() -> Outcome<Plan> {
     Ok(plan)
 }
 
-/// Measures players alone, and then under `attack`.
+/// What one round came to.
+#[derive(Debug)]
+struct Round {
+    alone: Waits,
+    attacked: Waits,
+    memory: Memory,
+    sockets: usize,
+}
+
+/// Measures players alone and under `attack`, in turns, and prints the medians of the rounds.
 fn compare(plan: &Plan, server: &Server, attack: Attack) -> Outcome {
-    let players = Players {
-        url: format!("{}/vod/segment", server.url),
-        clients: plan.clients,
-        span: plan.span,
-    };
     // The first of all brings the objects into the cache.
-    weir_tests::http::get(&format!("{}/vod/long", server.url))
-        .map_err(|error| error.to_string())?;
-    let alone = players.play(|| {});
-    let running = attack.begin(&server.url, plan)?;
-    let (mut memory, mut connections) = (servers::Memory::default(), 0);
-    let attacked = players.play(|| {
-        memory = memory.most(server.memory());
-        connections = connections.max(server.connections());
-    });
-    drop(running);
+    let long = weir_tests::http::get(&format!("{}/vod/long", server.url));
+    long.map_err(|error| error.to_string())?;
+    let rounds: Vec<Round> = (0..plan.rounds)
+        .map(|_| round(plan, server, attack))
+        .collect::<Outcome<_>>()?;
+    let of = |part: fn(&Round) -> Duration| {
+        let mut all: Vec<Duration> = rounds.iter().map(part).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2)
+            .map_or(0.0, |one| one.as_secs_f64() * 1e3)
+    };
+    let (alone, attacked) = (
+        of(|round| round.alone.p99()),
+        of(|round| round.attacked.p99()),
+    );
+    let memory = rounds.iter().map(|round| round.memory);
+    let memory = memory.fold(Memory::default(), Memory::most);
+    let sockets = rounds.iter().map(|round| round.sockets).max();
+    let failed: usize = rounds
+        .iter()
+        .map(|round| round.alone.failed + round.attacked.failed)
+        .sum();
     println!(
-        "{:<7} {:<12} {:>6.1} ms {:>6.1} ms {:>6.1} ms {:>6.1} ms {:>7.2} {:>5} MiB {:>5} MiB {:>9} {:>7}",
+        "{:<7} {:<12} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>7.2} {:>9} {:>9} {:>9} {:>7}",
         server.name,
         attack.name(),
-        milliseconds(alone.median()),
-        milliseconds(alone.p99()),
-        milliseconds(attacked.median()),
-        milliseconds(attacked.p99()),
-        attacked.p99().as_secs_f64() / alone.p99().as_secs_f64(),
+        of(|round| round.alone.median()),
+        alone,
+        of(|round| round.attacked.median()),
+        attacked,
+        attacked / alone,
         memory.resident_bytes >> 20,
         memory.anonymous_bytes >> 20,
-        connections,
-        attacked.failed
+        sockets.unwrap_or_default(),
+        failed
     );
-    if server.name == "weir" && alone.failed + attacked.failed > 0 {
+    if server.name == "weir" && failed > 0 {
         return Err("a player was not served".into());
     }
     Ok(())
 }
 
-fn milliseconds(span: Duration) -> f64 {
-    span.as_secs_f64() * 1e3
+fn round(plan: &Plan, server: &Server, attack: Attack) -> Outcome<Round> {
+    let players = Players {
+        url: format!("{}/vod/segment", server.url),
+        clients: plan.clients,
+        span: plan.span,
+    };
+    let alone = players.play(|| {});
+    let running = attack.begin(&server.url, plan)?;
+    let (mut memory, mut sockets) = (Memory::default(), 0);
+    let attacked = players.play(|| {
+        memory = memory.most(server.memory());
+        sockets = sockets.max(server.sockets());
+    });
+    drop(running);
+    Ok(Round {
+        alone,
+        attacked,
+        memory,
+        sockets,
+    })
 }

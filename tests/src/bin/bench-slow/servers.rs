@@ -120,7 +120,7 @@ impl Server {
     }
 
     /// Sockets of all its processes.
-    pub(crate) fn connections(&self) -> usize {
+    pub(crate) fn sockets(&self) -> usize {
         let is_socket = |entry: &fs::DirEntry| {
             let target = fs::read_link(entry.path()).unwrap_or_else(|_closed| PathBuf::new());
             target.to_string_lossy().starts_with("socket:")
