@@ -47,8 +47,8 @@ fn every_clause_names_tests_that_exist() {
 
 /// Reads `place/file::test`.
 fn reference(quoted: &str) -> Option<(&str, &str, &str)> {
-    let (path, test) = quoted.split_once("::")?;
-    let (place, file) = path.split_once('/')?;
+    let (module, test) = quoted.split_once("::")?;
+    let (place, file) = module.split_once('/')?;
     Some((place, file, test))
 }
 
