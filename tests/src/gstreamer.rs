@@ -16,13 +16,12 @@ const TRUSTING: &str = "mount --bind \"$0\" /etc/ssl/certs/ca-certificates.crt &
 /// # Panics
 /// When it cannot be played, or `GStreamer` is missing.
 pub fn play(url: &str, trusted: &Path, pictures_max: Option<u32>) -> usize {
-    let mut video = "fakesink name=video silent=false sync=false".to_owned();
+    let sink = "fakesink name=video silent=false sync=false";
     // Pictures and sound; pictures alone end by their number.
-    let mut flags = "video+audio";
-    if let Some(pictures) = pictures_max {
-        video += &format!(" num-buffers={pictures}");
-        flags = "video";
-    }
+    let (video, flags) = match pictures_max {
+        Some(pictures) => (format!("{sink} num-buffers={pictures}"), "video"),
+        None => (sink.to_owned(), "video+audio"),
+    };
     let mut command = Command::new("unshare");
     command
         .args(["--user", "--map-root-user", "--mount"])

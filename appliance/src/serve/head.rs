@@ -288,10 +288,11 @@ impl Notes {
             return Err(malformed("there are two Transfer-Encoding fields"));
         }
         if !value.eq_ignore_ascii_case(b"chunked") {
-            let mut codings = value.split(|byte| *byte == b',');
-            let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
-            return Err(if value.is_empty() || codings.all(is_chunked) {
-                malformed("a body is chunked once")
+            let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+            let last = codings.next_back().unwrap_or_default();
+            return Err(if last.is_empty() || codings.any(is_chunked) {
+                malformed("a body is chunked once, and last")
             } else {
                 let line = "no transfer coding but chunked is understood";
                 refusal(StatusCode::NOT_IMPLEMENTED, line)
@@ -443,6 +444,7 @@ mod tests {
             "Content-Length:\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
             "Transfer-Encoding:\r\n",
         ] {
             assert_eq!(refused(&with(lines)), 400, "{lines}");

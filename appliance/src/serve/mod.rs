@@ -12,8 +12,10 @@
 //! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
+mod admission;
 mod body;
 mod client;
+mod client_block;
 mod cmcd;
 pub mod coding;
 mod content;
@@ -24,6 +26,7 @@ mod front;
 mod guard;
 mod head;
 mod interim;
+mod limits;
 mod link;
 mod multipart;
 mod outbox;
@@ -33,6 +36,7 @@ pub(crate) mod range;
 mod readiness;
 mod repeat;
 pub(crate) mod reply;
+mod request_rate;
 mod response;
 mod route;
 mod server;
@@ -46,6 +50,7 @@ mod transfer;
 mod upload;
 mod wire;
 
+pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
@@ -55,10 +60,12 @@ pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
 pub use front::Front;
 pub use interim::Interim;
+pub use limits::Limits;
 pub use readiness::{NotReady, Readiness};
 pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
-pub use server::{Handler, Limits, Server};
+pub use server::{Handler, Server};
+pub use stall::Pace;
 pub use thread::serve_on_thread;
 pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};

@@ -19,6 +19,7 @@ use std::{
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -124,10 +125,16 @@ impl<H: Handler> Talk<'_, H> {
                 Next::Refused(refusal) => return self.refuse(link, refusal).await,
                 Next::Over => return link.end(),
             };
-            let turn = match self.again(&link, bytes) {
+            let wait = self.server.throttle(&self.client);
+            let again = if wait.is_none() {
+                self.again(&link, bytes)
+            } else {
+                None
+            };
+            let turn = match again {
                 Some(transfer) => self.send(&link, transfer).await.map(|()| Behind::Next),
                 // Boxed, so that a connection that waits does not keep room for it.
-                None => Box::pin(self.turn(&link, bytes)).await,
+                None => Box::pin(self.turn(&link, bytes, wait)).await,
             };
             match turn {
                 Ok(Behind::Next) => {}
@@ -204,13 +211,21 @@ impl<H: Handler> Talk<'_, H> {
         Some(Transfer::new(answer.written, body))
     }
 
-    /// Takes a head and has it answered.
-    async fn turn(&self, link: &Link, bytes: usize) -> Result<Behind, Broken> {
+    /// Takes a head and has it answered, unless its client must `wait`.
+    async fn turn(
+        &self,
+        link: &Link,
+        bytes: usize,
+        wait: Option<Duration>,
+    ) -> Result<Behind, Broken> {
         let (question, request) = match self.take(link, bytes) {
             Ok(taken) => taken,
             Err(refusal) => return Ok(Behind::Refused(refusal)),
         };
-        let response = self.ask(link, request).await?;
+        let response = match wait {
+            Some(wait) => self.server.turn_down(wait),
+            None => self.ask(link, request).await?,
+        };
         let is_persistent = question.is_persistent
             && link.is_heard_out()
             && !response.headers().contains_key(CONNECTION)

@@ -8,8 +8,10 @@ video.addEventListener("playing", () => (hasPlayed = true));
 video.addEventListener("waiting", () => (told.stalls += hasPlayed ? 1 : 0));
 const hls = new Hls();
 hls.on(Hls.Events.ERROR, (_event, data) => {
-  // A request that the player itself has given up, as it does when it jumps to the live edge.
-  if (data.details !== "aborted") told.errors.push(data.details);
+  // Before the first picture the player looks for where pictures and sound begin together; and it
+  // gives up requests itself when it jumps to the live edge.
+  const isItsOwn = !hasPlayed || data.details === "aborted";
+  if (data.fatal || !isItsOwn) told.errors.push(data.details);
 });
 hls.loadSource(new URLSearchParams(location.search).get("src"));
 hls.attachMedia(video);

@@ -30,8 +30,8 @@ pub(crate) const HLS: &str = "/film/master.m3u8";
 /// The channel, received by multicast.
 pub(crate) const LIVE: &str = "/live/CH/master.m3u8";
 
-/// How long the channel is sent: longer than any test takes.
-const LIVE_SECONDS: u32 = 120;
+/// After how long the channel begins again, without a seam.
+const LIVE_SECONDS: u32 = 40;
 
 /// The library that the product's own player page uses.
 const HLS_JS: &str = include_str!("../../../appliance/src/health/player/hls.light.min.js");
@@ -98,7 +98,9 @@ impl Rig {
             origin.url()
         );
         let daemon = Daemon::start_with(folder, &http, &text);
-        let send = |group| ffmpeg::send(Streams::H264Aac, "udp", group, LIVE_SECONDS);
+        let file = scratch.path().join("channel.ts");
+        let send = |group| send(&file, group);
+        let sender = group.map(send);
         Self {
             daemon,
             origin,
@@ -106,7 +108,7 @@ impl Rig {
             refused_before: 0,
             _scratch: scratch,
             root,
-            _sender: group.map(send),
+            _sender: sender,
         }
     }
 
@@ -155,6 +157,14 @@ impl Rig {
         files.dedup();
         assert_eq!(asked, files.len(), "a file was fetched twice: {files:?}");
     }
+}
+
+/// Sends a channel to `group`, out of `file`, which is made.
+fn send(file: &Path, group: &str) -> Process {
+    ffmpeg::make(Streams::H264Aac, LIVE_SECONDS, file);
+    let file = file.to_str().expect("a plain path");
+    let url = format!("udp://{group}");
+    Process::weir(["send", file, &url, "--loop", "--interface", "lo"])
 }
 
 fn folder() -> TempDir {

@@ -5,13 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use weir_tests::{
     edge::Edge,
     origin::{Gate, Origin, Reply},
-    wait::until,
+    wait::{timed, until},
 };
 
 use crate::rig::Result;
@@ -167,6 +168,42 @@ fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
     for _ in 0..10 {
         assert_eq!(edge.get("/a")?.text(), "old");
     }
+    gate.open();
+    until("the new one", PATIENCE, || {
+        let response = edge.get("/a").ok()?;
+        (response.text() == "new").then_some(())
+    });
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[test]
+fn who_may_have_something_stale_waits_two_seconds_for_a_late_origin() -> Result {
+    let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
+    let (door, count) = (gate.clone(), Arc::clone(&asked));
+    let origin = Origin::start(move |_| {
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Reply::new(200, &stale("max-age=10, stale-if-error=3600"), "old");
+        }
+        let fields = [("Cache-Control", "max-age=60")];
+        Reply::default()
+            .wait(&door)
+            .then(Reply::new(200, &fields, "new"))
+    });
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a")?;
+    let clients = thread::scope(|scope| {
+        let ask = || timed(|| edge.get("/a"));
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        let ended = clients.into_iter().map(|client| client.join());
+        ended.collect::<Vec<_>>()
+    });
+    for client in clients {
+        let (response, waited) = client.expect("no panic");
+        assert_eq!(response?.text(), "old");
+        assert!(waited < Duration::from_secs(4), "{waited:?}");
+    }
+    // The answer comes in all the same.
     gate.open();
     until("the new one", PATIENCE, || {
         let response = edge.get("/a").ok()?;

@@ -24,11 +24,18 @@ use super::{
     shelf::{Found, Place},
     wanted::Wanted,
 };
-use crate::serve::{Body, Repeat};
+use crate::{
+    fetch::is_blocking_reload,
+    serve::{Body, Repeat},
+};
 
 /// Longest wait for the answer to another request: as long as a playlist of 10 s segments may be
 /// held back until it changes.
 pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(30);
+
+/// Longest wait for an answer where something stale may stand in for an error: then that is served,
+/// and the answer is taken in when it comes.
+const STALE_WAIT: Duration = Duration::from_secs(2);
 
 /// What is still needed to answer a question, and what there is.
 #[derive(Debug)]
@@ -39,6 +46,15 @@ pub(super) struct Need {
     if_error: bool,
     /// Why the request goes forward.
     pub(super) fwd: Forward,
+}
+
+impl Need {
+    /// How long an answer is waited for, if something stale may be served instead. What is held
+    /// back on purpose is not late.
+    fn patience(&self, question: &Question) -> Option<Duration> {
+        let has_stale = self.if_error && self.place.found.is_some();
+        (has_stale && !is_blocking_reload(question.uri.query())).then_some(STALE_WAIT)
+    }
 }
 
 impl Core {
@@ -226,7 +242,14 @@ impl Core {
         };
         let (sender, outcome) = oneshot::channel();
         tokio::spawn(fill.run(Some(sender)));
-        match outcome.await {
+        let outcome = match need.patience(&question) {
+            Some(patience) => timeout(patience, outcome).await.unwrap_or_else(|_late| {
+                let failure = Failure::new(StatusCode::GATEWAY_TIMEOUT, "late");
+                Ok(Outcome::Failed(failure))
+            }),
+            None => outcome.await,
+        };
+        match outcome {
             Ok(Outcome::Arrived(arrival)) => {
                 let told = Told::forwarded(need.fwd, arrival.fwd_status).stored(&arrival);
                 wait_for_end(&question, &arrival.found).await;
@@ -251,7 +274,8 @@ impl Core {
     ) -> Response<Body> {
         let is_early = matches!(*flight.borrow_and_update(), State::Waiting);
         let landed = flight.wait_for(|state| !matches!(state, State::Waiting));
-        let state = match timeout(FOLLOW_WAIT, landed).await {
+        let patience = need.patience(&question).unwrap_or(FOLLOW_WAIT);
+        let state = match timeout(patience, landed).await {
             Ok(Ok(state)) => state.clone(),
             // Whoever led has gone without a word.
             Ok(Err(_gone)) => State::NotShared,

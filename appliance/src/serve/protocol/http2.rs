@@ -101,8 +101,8 @@ impl<H: Handler> Server<H> {
         let counters = Arc::clone(self.handler().counters());
         counters.connections_http2.add(1);
         let limits = self.limits();
-        let (stall, idle) = (limits.send_stall, limits.request_wait);
-        let streams = Streams::new(stall, idle, Arc::clone(&counters));
+        let (pace, idle) = (limits.pace, limits.request_wait);
+        let streams = Streams::new(pace, idle, Arc::clone(&counters));
         let _ending = Ending(streams.clone());
         let outbox = io.outbox().clone();
         let service = service_fn(|request| {
@@ -152,7 +152,10 @@ impl<H: Handler> Server<H> {
             let upload = self.upload(Source::Stream(incoming));
             upload.leaving(leftover.clone())
         });
-        let response = self.answer(request, &client).await;
+        let response = match self.throttle(&client) {
+            Some(wait) => self.turn_down(wait),
+            None => self.answer(request, &client).await,
+        };
         let response = without_needless_body(response, is_head);
         response.map(|body| Posting::new(body, outbox, progress(), leftover))
     }

@@ -1,0 +1,89 @@
+//! Channels that come in by multicast while players take all they can, on this machine.
+//!
+//! ```text
+//! bench-ingest [--channels N] [--seconds S] [--connections N]
+//! ```
+//!
+//! In a network of their own, channels of 4, 6 and 8 Mb/s are sent in turn, each by a `weir send`,
+//! and received, cut, stored and served by one `weir run` with one thread that serves; nothing pins
+//! its threads. Senders and clients have one core for themselves where the kernel lets them: the
+//! clients take the newest segments of all channels, as fast as they come.
+//!
+//! Asserted: not a datagram is lost, by the kernel's count and by the continuity counters of the
+//! packets, not a segment is refused, and no client sees a broken answer. The other figures are
+//! for people: other work on the machine shows in them, so its load is printed.
+#![expect(clippy::print_stdout, reason = "the figures are the purpose")]
+
+mod account;
+mod channels;
+mod load;
+
+use std::{thread, time::Duration};
+
+use weir_tests::{
+    bench::{
+        Outcome, clients,
+        machine::{self, Core},
+    },
+    daemon::Daemon,
+    main_in_own_network,
+};
+
+use crate::{account::Account, channels::Channels, load::Load};
+
+/// What is to be measured.
+#[derive(Debug)]
+struct Plan {
+    channels: usize,
+    span: Duration,
+    connections: usize,
+}
+
+fn main() -> Outcome {
+    let plan = plan(std::env::args().skip(1))?;
+    main_in_own_network(|| run(&plan))
+}
+
+fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
+    let mut plan = Plan {
+        channels: 50,
+        span: Duration::from_secs(60),
+        connections: 64,
+    };
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().ok_or("each option has a value")?;
+        match argument.as_str() {
+            "--channels" => plan.channels = value.parse()?,
+            "--seconds" => plan.span = Duration::from_secs_f64(value.parse()?),
+            "--connections" => plan.connections = value.parse()?,
+            other => return Err(format!("there is no option {other}").into()),
+        }
+    }
+    Ok(plan)
+}
+
+fn run(plan: &Plan) -> Outcome {
+    clients::allow_files(4_096)?;
+    let directory = tempfile::tempdir()?;
+    println!("load of the machine: {}", machine::load());
+    let channels = Channels::new(plan.channels);
+    let daemon = Daemon::start_with(tempfile::tempdir()?, "threads = 1", &channels.text());
+    // The daemon may run anywhere; everybody else is outside of the box.
+    machine::stay_on(Core::Load)?;
+    let _senders = channels.send(directory.path())?;
+    channels.wait_on_air(&daemon)?;
+    let idle = Account::of(&daemon)?;
+    thread::sleep(plan.span / 6);
+    let begin = Account::of(&daemon)?;
+    println!("without clients: {}", begin.since(&idle));
+    let load = Load::start(&daemon, plan.channels, plan.connections);
+    thread::sleep(plan.span);
+    let end = Account::of(&daemon)?;
+    let (requests, bytes) = load.end()?;
+    let seconds = end.since(&begin).seconds;
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let rate = bytes as f64 * 8.0 / seconds / 1e9;
+    println!("with clients:    {}", end.since(&begin));
+    println!("                 {requests} requests answered, {rate:.2} Gb/s");
+    end.since(&begin).assert()
+}
