@@ -1,4 +1,4 @@
-//! The head of a request of HTTP/1, before anybody acts on it: complete, unambiguous, within bounds.
+//! The head of a request of HTTP/1, before anybody acts on it: complete, unambiguous, bounded.
 //!
 //! Whoever stands before or behind this box must come to the same end of the same request, so what
 //! two readers could read in two ways is refused, even where a lenient reader may go on: a line

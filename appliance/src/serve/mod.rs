@@ -4,9 +4,9 @@
 //! [`Content`] on the data listener, `health` on the management listener. What a path names
 //! ([`route`]), which bytes a request may have (preconditions, ranges) and how long they may be
 //! kept are decided by pure functions. A connection is, from the kernel up: `guard` (counts, and
-//! cuts who takes too little), [`tls`] where that is spoken, and what `protocol` finds spoken: HTTP/1
-//! by `talk` (`link` reads, `head` judges, `response` and `transfer` write, `repeat` says it again),
-//! or HTTP/2 by hyper over a `wire` that sends files.
+//! cuts who takes too little), [`tls`] where that is spoken, and what `protocol` finds spoken:
+//! HTTP/1 by `talk` (`link` reads, `head` judges, `response` and `transfer` write, `repeat` says it
+//! again), or HTTP/2 by hyper over a `wire` that sends files.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
 //! Refuses: any answer that would look complete when it is not.

@@ -358,8 +358,8 @@ fn store(machine: &Simulation) -> Store {
     Store::open(board.disk, board.clock, &config).expect("a flawless disk")
 }
 
-/// What is counted in whole seconds from the moment on at which an answer was stored, so that it may
-/// go on within a second of the wall clock.
+/// What is counted in whole seconds from the moment on at which an answer was stored, so that it
+/// may go on within a second of the wall clock.
 const SECONDS: [&str; 2] = ["age: ", "ttl="];
 
 /// `text` without its ages and lifetimes, and those.

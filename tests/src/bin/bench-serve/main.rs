@@ -5,12 +5,12 @@
 //!             [--seconds S] [--rounds N] [--idle N] [--requests same|distinct]
 //! ```
 //!
-//! Servers: `weir` with segments of a channel, and with what it pulled (`weir-pull`); `bare` (a loop
-//! of httparse and sendfile on tokio); `nginx`, the same with its cache of open files (`nginx-ofc`),
-//! `varnish`, and `ats` where it runs. Each has one core, the load generator another one; all
-//! objects are in memory. All connections send the same fields, as players of one kind do, unless
-//! requests are to be `distinct`: then each names a session of its own, and Weir can give no answer
-//! again.
+//! Servers: `weir` with segments of a channel, and with what it pulled (`weir-pull`); `bare` (a
+//! loop of httparse and sendfile on tokio); `nginx`, the same with its cache of open files
+//! (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the load generator another
+//! one; all objects are in memory. All connections send the same fields, as players of one kind do,
+//! unless requests are to be `distinct`: then each names a session of its own, and Weir can give no
+//! answer again.
 //! What is printed is requests for each CPU-second of the server's processes, from the kernel's
 //! account of them: the median of the rounds, in which the servers take turns. A body that is
 //! short, or an answer that is not 200, ends the run.
