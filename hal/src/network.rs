@@ -132,6 +132,22 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
     ) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, slices)
     }
+
+    /// Lets the system hold no more than about so many bytes that it has not sent yet; without it
+    /// several MiB, however slow the peer is. May be changed at any time.
+    ///
+    /// # Errors
+    /// What the system meets. The connection goes on as it was.
+    fn limit_unsent(&self, _bytes: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Bytes that were written and that the peer has not acknowledged; `None` if nobody can tell.
+    ///
+    /// What is acknowledged is with the peer's system, though not always with its program.
+    fn unacknowledged_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Both ends of a pipe in memory.

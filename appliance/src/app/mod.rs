@@ -363,6 +363,8 @@ impl Faces {
             ..
         } = app;
         let node = config.node.name.clone();
+        let clock = || Arc::clone(&board.clock);
+        let limits = Limits::for_players(&config.http.limits);
         let settings = serve::Settings {
             node: node.clone(),
             target: config.segment.target,
@@ -412,12 +414,8 @@ impl Faces {
         )
         .logging(guarding.log.clone());
         Self {
-            content: Arc::new(Server::new(front, Limits::DATA, Arc::clone(&board.clock))),
-            health: Arc::new(Server::new(
-                health,
-                Limits::MANAGEMENT,
-                Arc::clone(&board.clock),
-            )),
+            content: Arc::new(Server::new(front, limits, clock())),
+            health: Arc::new(Server::new(health, Limits::MANAGEMENT, clock())),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
         }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    AccessLog, AddressPrefix, ByteSize, Cache, Config, Http, LogFormat, LogTarget, Management,
-    Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl, purge::journal_of,
+    AccessLog, AddressPrefix, ByteSize, Cache, ClientLimits, Config, Http, LogFormat, LogTarget,
+    Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl,
+    purge::journal_of,
 };
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
@@ -53,6 +54,20 @@ impl Default for Http {
             certificates: PathBuf::from("/etc/weir/tls"),
             threads: None,
             access_log: None,
+            limits: ClientLimits::default(),
+        }
+    }
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_client: None,
+            request_rate: None,
+            body_size: ByteSize(1 << 20),
+            send_rate_min_bps: 4_000,
+            send_pause: Duration::from_mins(5),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Http,
     access_log::read_access_log,
     cache::absolute_path,
+    client_limits::read_client_limits,
     mistake::Ledger,
     read::{address, collide},
     section::{Found, Section},
@@ -29,6 +30,7 @@ pub(super) fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
     let certificates = section.text("certificates", absolute_path, ledger);
     let threads = section.integer("threads", (1, THREADS_MAX), ledger);
     let access_log = read_access_log(&mut section, ledger);
+    let limits = read_client_limits(&mut section, ledger);
     section.finish(ledger);
     let mut taken = Vec::new();
     let mut listen = addresses(plain, &mut taken, ledger);
@@ -42,6 +44,7 @@ pub(super) fn read_http(mut section: Section<'_>, ledger: &mut Ledger) -> Http {
         certificates: certificates.map_or(default.certificates, |found| found.value),
         threads: threads.and_then(|threads| usize::try_from(threads).ok()),
         access_log,
+        limits,
     }
 }
 

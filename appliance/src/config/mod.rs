@@ -10,6 +10,7 @@ mod access_log;
 mod address_prefix;
 mod cache;
 mod channel;
+mod client_limits;
 mod default;
 mod http;
 mod load;
@@ -33,9 +34,9 @@ pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use types::{
-    AccessLog, ByteSize, Cache, Channel, Config, Http, LogFormat, LogTarget, Management, Node,
-    Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, Route, SegmentConfig, Source,
-    Strategy, Transport, Ttl,
+    AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Http, LogFormat, LogTarget,
+    Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,
+    Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -42,7 +42,9 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 
 #[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen tls_listen certificates threads management cache path \
+    let all = "node name http listen tls_listen certificates threads connections \
+        connections_per_client request_rate request_burst body_size send_rate_min send_pause \
+        management cache path \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority rendition \
@@ -79,6 +81,41 @@ fn a_whole_cache_is_scrubbed_in_thirty_days_unless_told_otherwise() {
     assert_eq!(scrub("cache.size = \"4TB\""), ByteSize(1_508 << 10));
     assert_eq!(scrub("cache.size = \"8GiB\""), ByteSize(64 << 10));
     assert_eq!(scrub("cache.scrub = \"0B\""), ByteSize(0));
+}
+
+#[test]
+fn requests_of_a_client_come_in_bursts_of_ten_seconds_unless_told_otherwise() {
+    let rate = |http: &str| {
+        let config = accepted(&format!("{http}\n{SMALLEST}")).config;
+        let rate = config.http.limits.request_rate;
+        rate.map(|rate| (rate.per_s, rate.burst))
+    };
+    assert_eq!(rate(""), None);
+    assert_eq!(rate("http.request_rate = 50"), Some((50, 500)));
+    assert_eq!(
+        rate("http = { request_rate = 50, request_burst = 7 }"),
+        Some((50, 7))
+    );
+}
+
+#[test]
+fn what_a_client_may_take_has_bounds() {
+    for (key, value, bound) in [
+        ("connections", "15", "from 16 to 1000000"),
+        ("connections_per_client", "5", "from 6 to 1000000"),
+        ("request_rate", "0", "from 1 to 1000000"),
+        ("body_size", "\"1B\"", "from 1KiB to 1GiB"),
+        ("send_rate_min", "\"20Mb/s\"", "from 1kb/s to 10Mb/s"),
+        ("send_pause", "\"10ms\"", "from 1s to 86400s"),
+    ] {
+        let text = refused(&format!("http.{key} = {value}\n{SMALLEST}"));
+        assert!(
+            text.contains(&format!("http.{key}")) && text.contains(bound),
+            "{text}"
+        );
+    }
+    let warned = accepted(&format!("http.request_burst = 7\n{SMALLEST}"));
+    assert_eq!(warned.warnings.len(), 1);
 }
 
 #[test]

@@ -79,6 +79,38 @@ pub struct Http {
     pub threads: Option<usize>,
     /// How requests are logged. Default: not at all.
     pub access_log: Option<AccessLog>,
+    /// What clients may take.
+    pub limits: ClientLimits,
+}
+
+/// The keys of `[http]` that say what a client may take. A client is an address of IPv4, or a /64
+/// of IPv6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Connections of all clients together, 16 to 1,000,000; an eighth more is for clients that
+    /// have fewer than 8. Default: 10,000.
+    pub connections: usize,
+    /// Connections of one client, at least 6. Default: no limit, for a whole village may share an
+    /// address.
+    pub connections_per_client: Option<usize>,
+    /// Requests of one client. Default: no limit, for the same reason.
+    pub request_rate: Option<RequestRate>,
+    /// Bytes of the body of a request, 1 KiB to 1 GiB. Default: 1 MiB.
+    pub body_size: ByteSize,
+    /// `send_rate_min`: bits a second of what it asked for that a client must take in the long run,
+    /// 1 kb/s to 10 Mb/s. Default: 4 kb/s.
+    pub send_rate_min_bps: u64,
+    /// Longest pause of a client that has kept to that rate, 1 s to 24 h. Default: 5 minutes.
+    pub send_pause: Duration,
+}
+
+/// How often one client may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestRate {
+    /// `request_rate`: requests a second, 1 to 1,000,000.
+    pub per_s: u32,
+    /// `request_burst`: requests at once, 1 to 1,000,000. Default: those of ten seconds.
+    pub burst: u32,
 }
 
 /// The keys of `[http]` that begin with `access_log`.

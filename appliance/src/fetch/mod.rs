@@ -19,7 +19,7 @@ mod knowledge;
 mod latency;
 mod manifest;
 #[cfg(test)]
-mod origin_script;
+pub(crate) mod origin_script;
 mod outline;
 pub mod playlist;
 pub mod prewarm;

@@ -21,45 +21,12 @@ pub fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
         return None;
     }
     let reference = reference.split('#').next().unwrap_or("").trim_ascii();
-    let rest = match after_scheme(reference) {
-        Some((named, rest)) => {
-            let is_same = named.parse::<Scheme>().is_ok_and(|named| named == *scheme);
-            Some(rest).filter(|rest| is_same && rest.starts_with("//"))?
+    let path_and_query = match local(reference, scheme, authority)? {
+        Local::OfRoot(local) => {
+            let (path, query) = split_query(local);
+            with_query(&without_dots(path), query)
         }
-        None => reference,
-    };
-    let local = match rest.strip_prefix("//") {
-        Some(rest) => {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
-            let (named, local) = rest.split_at_checked(end)?;
-            is_same_authority(named, authority, scheme).then_some(local)?
-        }
-        None => rest,
-    };
-    let is_with_authority = rest.starts_with("//");
-    let (path, query) = match local.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (local, None),
-    };
-    let (path, query) = if path.is_empty() && !is_with_authority {
-        (base.path().to_owned(), query.or_else(|| base.query()))
-    } else if path.is_empty() {
-        ("/".to_owned(), query)
-    } else if path.starts_with('/') {
-        (without_dots(path), query)
-    } else {
-        let folder = base
-            .path()
-            .rfind('/')
-            .and_then(|end| base.path().get(..=end));
-        (
-            without_dots(&format!("{}{path}", folder.unwrap_or("/"))),
-            query,
-        )
-    };
-    let path_and_query = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
+        Local::OfBase(local) => merge(base, local),
     };
     Uri::builder()
         .scheme(scheme.clone())
@@ -67,6 +34,60 @@ pub fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
         .path_and_query(path_and_query)
         .build()
         .ok()
+}
+
+/// What of a reference follows scheme and authority.
+enum Local<'a> {
+    /// It named the authority.
+    OfRoot(&'a str),
+    /// It did not.
+    OfBase(&'a str),
+}
+
+fn local<'a>(reference: &'a str, scheme: &Scheme, authority: &Authority) -> Option<Local<'a>> {
+    let rest = match after_scheme(reference) {
+        Some((named, rest)) => {
+            let is_same = named.eq_ignore_ascii_case(scheme.as_str());
+            Some(rest).filter(|rest| is_same && rest.starts_with("//"))?
+        }
+        None => reference,
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Some(Local::OfBase(rest));
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (named, local) = rest.split_at_checked(end)?;
+    is_same_authority(named, authority, scheme).then_some(Local::OfRoot(local))
+}
+
+/// RFC 3986 §5.2.3, for a base with an authority.
+fn merge(base: &Uri, local: &str) -> String {
+    let (path, query) = split_query(local);
+    if path.is_empty() {
+        return with_query(base.path(), query.or_else(|| base.query()));
+    }
+    if path.starts_with('/') {
+        return with_query(&without_dots(path), query);
+    }
+    let folder = base
+        .path()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
+    with_query(&without_dots(&format!("{folder}/{path}")), query)
+}
+
+fn split_query(local: &str) -> (&str, Option<&str>) {
+    match local.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (local, None),
+    }
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
 }
 
 /// The scheme of a reference and what follows its colon, if it has one.

@@ -18,7 +18,7 @@ use crate::{
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
     serve::{
-        Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, at_hand,
+        Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole, at_hand,
         coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
@@ -199,6 +199,7 @@ impl Content {
             store: self.store.clone(),
             key,
             etag: object.metadata().clone(),
+            whole: Whole::default(),
         };
         response.extensions_mut().insert(Repeat::new(again));
         response
@@ -272,14 +273,16 @@ struct SegmentAgain {
     store: Store,
     key: Key,
     etag: Bytes,
+    whole: Whole,
 }
 
 impl Again for SegmentAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
         let object = at_hand(self.store.find(&self.key))??;
-        let bytes = object.bytes().filter(|_| *object.metadata() == self.etag)?;
-        let body = Body::stored(&object, 0..bytes, Some(bytes));
-        self.on_air.hit(body)
+        if *object.metadata() != self.etag {
+            return None;
+        }
+        self.on_air.hit(self.whole.body(&object)?)
     }
 }
 

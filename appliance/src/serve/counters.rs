@@ -11,6 +11,8 @@ shared_counters! {
         connections_closed,
         /// Connections closed at once because the limit of open connections was met.
         connections_refused,
+        /// Of them, those closed because their client had as many as one may have.
+        connections_refused_client,
         /// Connections closed because the client took too little for too long.
         connections_stalled,
         /// Connections closed because no whole request came in time.
@@ -21,8 +23,14 @@ shared_counters! {
         accept_errors,
         /// Requests understood and answered.
         requests,
+        /// Answers that were given again: another request of the same second was the same.
+        answers_repeated,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
+        /// Requests refused with 429 because their client asks too often.
+        requests_throttled,
+        /// Clients whose requests are counted anew because others needed the room.
+        clients_forgotten,
         /// Requests refused because their URL is not signed as it must be.
         requests_denied,
         /// Answers with a status of 2xx.

@@ -1,7 +1,7 @@
 //! Where the body of a request of HTTP/1 ends.
 //!
-//! It is found byte by byte, whatever pieces the body comes in, and nothing behind it is taken: that
-//! is the next request.
+//! It is found byte by byte, whatever pieces the body comes in, and nothing behind it is taken:
+//! that is the next request.
 //!
 //! Source: RFC 9112 §6 (message body), §7.1 (chunked). Pure.
 //! Refuses: spaces around a chunk size, sizes of more than 16 digits, bare line feeds.

@@ -7,16 +7,28 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::OwnedSemaphorePermit,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weir_hal::{Connection, File};
 
-use crate::serve::{CounterCells, stall::Stall};
+use crate::serve::{
+    CounterCells,
+    admission::Place,
+    stall::{Pace, Stall},
+};
+
+/// Unsent bytes that the kernel holds for a client: what a slow reader costs there, for on a path
+/// with long packets it would hold megabytes. A thousand of them are 128 MiB.
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
+/// The same for a client that has taken [`PROVEN_BYTES`]: fewer calls for the same bytes.
+const UNSENT_BYTES_MAX_PROVEN: u32 = 1 << 20;
+
+/// Bytes behind which a client is known to take what it asks for.
+const PROVEN_BYTES: u64 = 1 << 20;
+
+const _: () = assert!(PROVEN_BYTES > 4 * UNSENT_BYTES_MAX as u64);
 
 /// A connection that counts what it sends, holds its place among the open connections until it
 /// is dropped, and fails with `TimedOut` when its client stalls.
@@ -24,23 +36,40 @@ use crate::serve::{CounterCells, stall::Stall};
 pub(crate) struct Guarded {
     io: Box<dyn Connection>,
     stall: Stall,
+    is_proven: bool,
     counters: Arc<CounterCells>,
-    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Guarded {
-    /// Guards `io`; `stall_max` is the longest a client may take for the next 16 KiB.
+    /// Guards `io`, whose client must keep `pace` and holds `seat`.
     pub(crate) fn new(
         io: Box<dyn Connection>,
-        stall_max: Duration,
+        pace: Pace,
         counters: Arc<CounterCells>,
-        slot: OwnedSemaphorePermit,
+        seat: Place,
     ) -> Self {
+        // Without the limit a slow reader costs more, which is no reason to serve nobody.
+        io.limit_unsent(UNSENT_BYTES_MAX).unwrap_or_default();
         Self {
             io,
-            stall: Stall::new(stall_max),
+            stall: Stall::new(pace),
+            is_proven: false,
             counters,
-            _slot: slot,
+            _place: seat,
+        }
+    }
+
+    fn is_stalled(&mut self, context: &mut Context<'_>) -> bool {
+        let Self { io, stall, .. } = self;
+        stall.is_over(context, || io.unacknowledged_bytes())
+    }
+
+    fn prove(&mut self) {
+        if !self.is_proven && self.stall.accepted_bytes() >= PROVEN_BYTES {
+            self.is_proven = true;
+            let limited = self.io.limit_unsent(UNSENT_BYTES_MAX_PROVEN);
+            limited.unwrap_or_default();
         }
     }
 
@@ -54,9 +83,10 @@ impl Guarded {
                 let bytes = *bytes as u64;
                 self.counters.bytes_sent.add(bytes);
                 self.stall.took(bytes);
+                self.prove();
                 written
             }
-            Poll::Pending if self.stall.is_over(context) => {
+            Poll::Pending if self.is_stalled(context) => {
                 self.counters.connections_stalled.add(1);
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }

@@ -219,7 +219,7 @@ impl End {
         loop {
             match self.take_body() {
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
-                Ok(Some(content)) => return Poll::Ready(Some(Ok(content))),
+                Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 Ok(None) if self.body.is_over() => return Poll::Ready(None),
                 Ok(None) => {}
             }

@@ -4,15 +4,18 @@
 //! [`Content`] on the data listener, `health` on the management listener. What a path names
 //! ([`route`]), which bytes a request may have (preconditions, ranges) and how long they may be
 //! kept are decided by pure functions. A connection is, from the kernel up: `guard` (counts, and
-//! cuts who takes too little), [`tls`] where that is spoken, `wire` (sends files), and what
-//! `protocol` finds spoken.
+//! cuts who takes too little), [`tls`] where that is spoken, and what `protocol` finds spoken:
+//! HTTP/1 by `talk` (`link` reads, `head` judges, `response` and `transfer` write, `repeat` says it
+//! again), or HTTP/2 by hyper over a `wire` that sends files.
 //!
 //! Source: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 8216 (HLS).
 //! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
+mod admission;
 mod body;
 mod client;
+mod client_block;
 mod cmcd;
 pub mod coding;
 mod content;
@@ -23,6 +26,7 @@ mod front;
 mod guard;
 mod head;
 mod interim;
+mod limits;
 mod link;
 mod multipart;
 mod outbox;
@@ -32,6 +36,7 @@ pub(crate) mod range;
 mod readiness;
 mod repeat;
 pub(crate) mod reply;
+mod request_rate;
 mod response;
 mod route;
 mod server;
@@ -45,6 +50,7 @@ mod transfer;
 mod upload;
 mod wire;
 
+pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
@@ -54,10 +60,12 @@ pub use counters::{CounterCells, Counters};
 pub use entrance::Entrance;
 pub use front::Front;
 pub use interim::Interim;
+pub use limits::Limits;
 pub use readiness::{NotReady, Readiness};
-pub(crate) use repeat::{Again, Repeat, at_hand};
+pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
-pub use server::{Handler, Limits, Server};
+pub use server::{Handler, Server};
+pub use stall::Pace;
 pub use thread::serve_on_thread;
 pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};

@@ -6,8 +6,8 @@
 //! here; when hyper hands its slices to be written, the [`Wire`](crate::serve::wire) finds the
 //! announced ones again by their addresses, and has the kernel send them from the file.
 //!
-//! An announcement keeps its view mapped and its region leased until it is taken back, so an address
-//! never comes to mean something else.
+//! An announcement keeps its view mapped and its region leased until it is taken back, so an
+//! address never comes to mean something else.
 //!
 //! Refuses: to read a single byte of what is announced. A page that cannot be read any more ends
 //! the process that looks at it; the kernel only fails the call.
@@ -51,8 +51,8 @@ impl Taker {
     }
 }
 
-/// What lies on disk of the bytes that wait to be sent: one or two chunks of each stream. Clones are
-/// the same.
+/// What lies on disk of the bytes that wait to be sent: one or two chunks of each stream. Clones
+/// are the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox {
     taker: Taker,

@@ -3,14 +3,14 @@
 //! Source: RFC 9110 §8 (representation), §14.4 (Content-Range), §15; RFC 9111 §5.2
 //! (Cache-Control); RFC 8246 (immutable); RFC 8216 §4 (media types).
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{
         ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-        CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+        CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER,
     },
     http::request::Parts,
 };
@@ -21,7 +21,7 @@ use crate::serve::{
     Body, NotReady,
     multipart::Multipart,
     precondition::{Representation, Verdict, evaluate},
-    range,
+    range, stamp,
 };
 
 pub(crate) use crate::serve::precondition::Role;
@@ -55,6 +55,17 @@ impl Freshness {
             Self::Immutable(seconds) => visible(format!("public, max-age={seconds}, immutable")),
         }
     }
+}
+
+/// What a client is told that asks too often, and may ask again after `wait` (RFC 6585 §4).
+pub(crate) fn too_often(wait: Duration) -> Response<Body> {
+    let line = "this address asks too often";
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, line);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    stamp::open_to_all_origins(headers);
+    response
 }
 
 /// Something of ours that can be sent whole, in part, or not at all because the client has it.

@@ -3,30 +3,35 @@
 //! The data listener and the management listener are two
 //! [`Handler`]s behind this one loop. Every wait has a deadline: for a request
 //! ([`Limits::request_wait`], [`Limits::head_wait`]), for the client to take bytes
-//! ([`Limits::send_stall`]), for the last answers at shutdown.
+//! ([`Limits::pace`]), for the last answers at shutdown.
 //!
-//! Refuses: connections beyond [`Limits::connections_max`], which are closed at once, and request
-//! bodies beyond [`Limits::body_bytes_max`].
+//! Refuses: connections beyond [`Limits::room`], which are closed at once, requests beyond
+//! [`Limits::request_rate`], and request bodies beyond [`Limits::body_bytes_max`].
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{Request, Response, StatusCode};
+use hyper::{
+    Request, Response, StatusCode, Version,
+    header::{CONNECTION, HeaderValue},
+};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
 use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
-    Body, Client, CounterCells, Entrance, Upload,
+    Body, Client, CounterCells, Entrance, Limits, Upload,
+    admission::{Admission, Refused},
     guard::Guarded,
     head::Refusal,
     link::Link,
     outbox::Outbox,
     protocol::{self, Dialect, Opened},
     reply,
+    request_rate::{RequestRates, Verdict},
     talk::{Desk, Talk},
     tls::Tls,
     upload::Source,
@@ -35,47 +40,6 @@ use crate::serve::{
 
 /// Pause after a failed accept, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What one listener allows its clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections open at one time; more are closed at once.
-    pub connections_max: usize,
-    /// Longest wait for a request to begin, from the connection's start or the last answer on: how
-    /// long an idle connection is kept.
-    pub request_wait: Duration,
-    /// Longest wait for a whole request head, from its first byte on.
-    pub head_wait: Duration,
-    /// Longest time a client may keep bytes waiting before it has taken 16 KiB more.
-    pub send_stall: Duration,
-    /// Bytes the body of a request may have.
-    pub body_bytes_max: u64,
-    /// Longest wait for the whole body of a request, from when it is first asked for.
-    pub body_wait: Duration,
-}
-
-impl Limits {
-    /// For players: the connections of a POP box, kept over two playlist reloads of the longest
-    /// target duration (30 s).
-    pub const DATA: Self = Self {
-        connections_max: 10_000,
-        request_wait: Duration::from_mins(1),
-        head_wait: Duration::from_secs(10),
-        send_stall: Duration::from_secs(30),
-        body_bytes_max: 1 << 20,
-        body_wait: Duration::from_secs(30),
-    };
-
-    /// For people and fleets.
-    pub const MANAGEMENT: Self = Self {
-        connections_max: 256,
-        request_wait: Duration::from_secs(30),
-        head_wait: Duration::from_secs(10),
-        send_stall: Duration::from_secs(30),
-        body_bytes_max: 1 << 20,
-        body_wait: Duration::from_secs(30),
-    };
-}
 
 /// Answers requests; one for each kind of listener.
 pub trait Handler: Send + Sync + 'static {
@@ -95,7 +59,9 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Server<H> {
     handler: H,
     limits: Limits,
-    slots: Arc<Semaphore>,
+    admission: Arc<Admission>,
+    request_rates: Option<RequestRates>,
+    started: Instant,
     clock: Arc<dyn Clock>,
 }
 
@@ -105,7 +71,9 @@ impl<H: Handler> Server<H> {
         Self {
             handler,
             limits,
-            slots: Arc::new(Semaphore::new(limits.connections_max)),
+            admission: Admission::new(limits.room),
+            request_rates: limits.request_rate.map(RequestRates::new),
+            started: Instant::now(),
             clock,
         }
     }
@@ -166,12 +134,18 @@ impl<H: Handler> Server<H> {
 
     fn admit(&self, (io, address): Accepted, is_encrypted: bool) -> Option<(Guarded, Client)> {
         let counters = self.handler.counters();
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            counters.connections_refused.add(1);
-            return None;
+        let place = match self.admission.admit(address.ip()) {
+            Ok(place) => place,
+            Err(refused) => {
+                counters.connections_refused.add(1);
+                if refused == Refused::ClientFull {
+                    counters.connections_refused_client.add(1);
+                }
+                return None;
+            }
         };
         counters.connections_accepted.add(1);
-        let io = Guarded::new(io, self.limits.send_stall, Arc::clone(counters), slot);
+        let io = Guarded::new(io, self.limits.pace, Arc::clone(counters), place);
         let client = Client {
             interim: None,
             address,
@@ -244,9 +218,11 @@ impl<H: Handler> Server<H> {
         client: &Client,
     ) -> Response<Body> {
         self.handler.counters().requests.add(1);
+        let version = request.version();
         let refusal = protocol::normalize(&mut request).err();
         self.counted(if let Some(refusal) = refusal {
-            reply::text(StatusCode::BAD_REQUEST, refusal)
+            self.handler.counters().requests_malformed.add(1);
+            refused(version, refusal)
         } else if request.headers().len() > protocol::FIELDS_MAX {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
@@ -255,6 +231,28 @@ impl<H: Handler> Server<H> {
         } else {
             self.handler.answer(request, client).await
         })
+    }
+
+    /// How long a client must wait that asks too often. Asked once for each request.
+    pub(crate) fn throttle(&self, client: &Client) -> Option<Duration> {
+        let rates = self.request_rates.as_ref()?;
+        let counters = self.handler.counters();
+        match rates.ask(client.address.ip().into(), self.started.elapsed()) {
+            Verdict::Allowed => None,
+            Verdict::AllowedByForgetting => {
+                counters.clients_forgotten.add(1);
+                None
+            }
+            Verdict::TooOften(wait) => Some(wait),
+        }
+    }
+
+    /// Answers a client that asks too often, and may ask again after `wait`.
+    pub(crate) fn turn_down(&self, wait: Duration) -> Response<Body> {
+        let counters = self.handler.counters();
+        counters.requests.add(1);
+        counters.requests_throttled.add(1);
+        self.counted(reply::too_often(wait))
     }
 
     /// The body of a request that comes from `source`.
@@ -284,4 +282,14 @@ impl<H: Handler> Server<H> {
         }
         debug!(%error, "connection failed");
     }
+}
+
+/// The answer to a request that nobody can tell the host of: who sends one may send worse.
+fn refused(version: Version, refusal: &str) -> Response<Body> {
+    let mut response = reply::text(StatusCode::BAD_REQUEST, refusal);
+    if version <= Version::HTTP_11 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
 }

@@ -19,6 +19,7 @@ use std::{
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -124,16 +125,22 @@ impl<H: Handler> Talk<'_, H> {
                 Next::Refused(refusal) => return self.refuse(link, refusal).await,
                 Next::Over => return link.end(),
             };
-            let turn = match self.again(&link, bytes) {
+            let wait = self.server.throttle(&self.client);
+            let again = if wait.is_none() {
+                self.again(&link, bytes)
+            } else {
+                None
+            };
+            let turn = match again {
                 Some(transfer) => self.send(&link, transfer).await.map(|()| Behind::Next),
                 // Boxed, so that a connection that waits does not keep room for it.
-                None => Box::pin(self.turn(&link, bytes)).await,
+                None => Box::pin(self.turn(&link, bytes, wait)).await,
             };
             match turn {
                 Ok(Behind::Next) => {}
                 Ok(Behind::Close) => return link.close().await,
                 Ok(Behind::Refused(refusal)) => return self.refuse(link, refusal).await,
-                Err(broken) => return self.count(&broken),
+                Err(broken) => return self.give_up(link, &broken),
             }
         }
     }
@@ -199,23 +206,32 @@ impl<H: Handler> Talk<'_, H> {
         end.consume(bytes);
         let counters = self.server.handler().counters();
         counters.requests.add(1);
+        counters.answers_repeated.add(1);
         counters.responses_2xx.add(1);
         Some(Transfer::new(answer.written, body))
     }
 
-    /// Takes a head and has it answered.
-    async fn turn(&self, link: &Link, bytes: usize) -> Result<Behind, Broken> {
+    /// Takes a head and has it answered, unless its client must `wait`.
+    async fn turn(
+        &self,
+        link: &Link,
+        bytes: usize,
+        wait: Option<Duration>,
+    ) -> Result<Behind, Broken> {
         let (question, request) = match self.take(link, bytes) {
             Ok(taken) => taken,
             Err(refusal) => return Ok(Behind::Refused(refusal)),
         };
-        let response = self.ask(link, request).await?;
+        let response = match wait {
+            Some(wait) => self.server.turn_down(wait),
+            None => self.ask(link, request).await?,
+        };
         let is_persistent = question.is_persistent
             && link.is_heard_out()
             && !response.headers().contains_key(CONNECTION)
             && !self.is_draining();
         let transfer = self.transfer(&question, response, is_persistent);
-        let is_last = transfer.is_last();
+        let is_last = transfer.is_last_of_connection();
         self.send(link, transfer).await?;
         Ok(if is_last { Behind::Close } else { Behind::Next })
     }
@@ -311,10 +327,15 @@ impl<H: Handler> Talk<'_, H> {
         }
     }
 
-    fn count(&self, broken: &Broken) {
+    /// Leaves an answer that broke off as it is.
+    fn give_up(&self, link: Link, broken: &Broken) {
         debug!(error = broken as &dyn Error, "an answer broke off");
         if matches!(broken, Broken::Body(_)) {
             self.server.handler().counters().bodies_broken.add(1);
+        }
+        if !link.is_alone() {
+            // Who still reads the body of the request would keep the connection open.
+            link.end();
         }
     }
 

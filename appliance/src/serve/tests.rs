@@ -18,6 +18,7 @@ use weir_hal::{Network as _, sim};
 
 use super::*;
 use crate::{
+    config::RequestRate,
     live::{Channel, Document, Live, Rendition},
     segment::Variant,
 };
@@ -641,10 +642,73 @@ async fn cuts_a_client_that_reads_a_trickle_but_not_a_slow_one() {
     assert_eq!(rig.counters().connections_stalled, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_player_that_has_taken_well_may_pause_for_minutes() {
+    let rig = Rig::start();
+    rig.put(1, vec![b'x'; 600_000]);
+    for (pause_s, is_cut) in [(290, false), (310, true)] {
+        let mut pipe = rig.connect();
+        let request =
+            format!("GET {SEGMENT_1} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n");
+        send(&mut pipe, &request).await;
+        pipe.read_exact(&mut vec![0; 400_000])
+            .await
+            .expect("it is sent");
+        tokio::time::sleep(Duration::from_secs(pause_s)).await;
+        let rest = read_to_end(&mut pipe).await.len();
+        assert_eq!(rest < 200_000, is_cut, "{pause_s} s: {rest} bytes");
+    }
+    assert_eq!(rig.counters().connections_stalled, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_too_often_is_told_when_to_come_again() {
+    let rig = Rig::start_within(Limits {
+        request_rate: Some(RequestRate { per_s: 2, burst: 3 }),
+        ..Limits::DATA
+    });
+    let mut pipe = rig.connect();
+    let request = "GET /livez HTTP/1.1\r\nHost: edge\r\n\r\n";
+    send(&mut pipe, &request.repeat(4)).await;
+    for _ in 0..3 {
+        read_until(&mut pipe, "ok\n").await;
+    }
+    let answer = read_until(&mut pipe, "too often\n").await;
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    send(&mut pipe, request).await;
+    read_until(&mut pipe, "ok\n").await;
+    assert_eq!(rig.counters().requests_throttled, 1);
+}
+
+#[tokio::test]
+async fn refuses_connections_of_one_client_beyond_its_limit() {
+    let rig = Rig::start_within(Limits {
+        room: Room {
+            per_client_max: 1,
+            ..Room::of(100)
+        },
+        ..Limits::DATA
+    });
+    let mut first = rig.connect();
+    send(&mut first, "GET /livez HTTP/1.1\r\nHost: edge\r\n\r\n").await;
+    read_until(&mut first, "ok\n").await;
+    assert_eq!(read_to_end(&mut rig.connect()).await, "");
+    let counters = rig.counters();
+    assert_eq!(
+        (
+            counters.connections_refused,
+            counters.connections_refused_client
+        ),
+        (1, 1)
+    );
+}
+
 #[tokio::test]
 async fn refuses_connections_beyond_the_limit() {
     let rig = Rig::start_within(Limits {
-        connections_max: 1,
+        room: Room::of(1),
         ..Limits::DATA
     });
     let mut first = rig.connect();

@@ -1,7 +1,7 @@
 //! An answer on its way to its client: a head, a body, and how the client is told where that ends.
 //!
-//! Nothing is copied of what lies on disk, the head shares packets with the first bytes of the body,
-//! and an answer that cannot be completed is left visibly short.
+//! Nothing is copied of what lies on disk, the head shares packets with the first bytes of the
+//! body, and an answer that cannot be completed is left visibly short.
 //!
 //! Source: RFC 9112 §6 (message body), §7.1 (chunked), §8 (incomplete messages).
 
@@ -64,7 +64,7 @@ impl Transfer {
     }
 
     /// Whether nothing may follow on the connection.
-    pub(crate) const fn is_last(&self) -> bool {
+    pub(crate) const fn is_last_of_connection(&self) -> bool {
         self.is_last_of_connection
     }
 

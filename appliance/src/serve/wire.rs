@@ -1,5 +1,5 @@
-//! One connection of HTTP/2 as hyper reads and writes it: what was read ahead comes first, and what lies on
-//! the disk is sent from there.
+//! One connection of HTTP/2 as hyper reads and writes it: what was read ahead comes first, and what
+//! lies on the disk is sent from there.
 //!
 //! Source: sendfile(2), send(2) (`MSG_MORE`). Header fields that precede bytes on disk are written
 //! with word that more follows, so that both share packets.

@@ -12,7 +12,7 @@ use http::{
         ACCESS_CONTROL_ALLOW_ORIGIN, AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION,
         CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, HOST,
         LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE, VARY,
+        TRANSFER_ENCODING, UPGRADE, VARY, VIA,
     },
 };
 
@@ -33,13 +33,17 @@ const HOP_BY_HOP: [HeaderName; 11] = [
     HeaderName::from_static("http2-settings"),
 ];
 
+/// By which a loop is seen (RFC 8586).
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
 /// Fields that are for all recipients, so that no Connection can name them (RFC 9110 §7.6.1).
-const END_TO_END: [HeaderName; 17] = [
+const END_TO_END: [HeaderName; 19] = [
     ACCESS_CONTROL_ALLOW_ORIGIN,
     AGE,
     AUTHORIZATION,
     CACHE_CONTROL,
     CDN_CACHE_CONTROL,
+    CDN_LOOP,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_RANGE,
@@ -52,6 +56,7 @@ const END_TO_END: [HeaderName; 17] = [
     RANGE,
     SET_COOKIE,
     VARY,
+    VIA,
 ];
 
 /// The fields of a request that may be forwarded: without those that end with the connection.

@@ -92,6 +92,12 @@ impl CacheKey {
         self.text.get(self.path_at..).unwrap_or_default()
     }
 
+    /// The path alone, normalised.
+    pub fn path(&self) -> &str {
+        let target = self.path_and_query();
+        target.split_once('?').map_or(target, |(path, _)| path)
+    }
+
     /// The name in the store, of a response that does not vary.
     pub fn store_key(&self) -> Key {
         stored(&self.base())

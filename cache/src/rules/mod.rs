@@ -42,7 +42,7 @@ pub use reuse::{Refusal, Reuse, StaleReason, reuse};
 pub use stored::{Stored, response_headers};
 pub use storing::{NotStored, Storing, storing};
 pub use validation::{HeadUpdate, conditional, freshened, head_update};
-pub use vary::variant_key;
+pub use vary::{preferred_language, variant_key};
 
 /// What a route and a class of content add to the RFC. The default adds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -97,8 +97,17 @@ pub(super) fn vary(headers: &HeaderMap) -> Option<Vec<HeaderName>> {
     Some(names)
 }
 
+/// The language that a request prefers to all others, if it is one.
+pub fn preferred_language(headers: &HeaderMap) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(preferred(headers)?).ok()
+}
+
 /// Whether a request prefers this language to all others.
 pub(super) fn prefers_language(headers: &HeaderMap, language: &HeaderValue) -> bool {
+    preferred(headers).is_some_and(|range| range.eq_ignore_ascii_case(trim(language.as_bytes())))
+}
+
+fn preferred(headers: &HeaderMap) -> Option<&[u8]> {
     let mut best: Option<(u16, &[u8])> = None;
     let mut is_shared = false;
     for member in members(headers, &ACCEPT_LANGUAGE) {
@@ -111,9 +120,8 @@ pub(super) fn prefers_language(headers: &HeaderMap, language: &HeaderValue) -> b
             _ => (best, is_shared) = (Some((weight, range)), false),
         }
     }
-    best.is_some_and(|(weight, range)| {
-        weight > 0 && !is_shared && range.eq_ignore_ascii_case(trim(language.as_bytes()))
-    })
+    let (weight, range) = best?;
+    (weight > 0 && !is_shared && range != b"*").then_some(range)
 }
 
 /// The value of a request field in the form that all equal ones have; `None` if it is missing, or

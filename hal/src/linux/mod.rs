@@ -15,6 +15,8 @@ mod sensors;
 
 use std::sync::Arc;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 pub use clock::Clock;
 pub use disk::Disk;
 pub use multicast::{Multicast, Receiver, Sender};
@@ -27,7 +29,12 @@ use crate::Board;
 pub type Descriptor<'a> = std::os::fd::BorrowedFd<'a>;
 
 /// This machine: what an appliance stands on in the field.
+///
+/// Takes as many descriptors for this process as it is allowed: what a shell or a unit allows
+/// unless told otherwise is 1,024, less than a box has clients.
 pub fn board() -> Board<Multicast> {
+    // Who is refused goes on with what there is, and counts the connections it cannot take.
+    take_all_descriptors().unwrap_or_default();
     Board {
         clock: Arc::new(Clock::new()),
         multicast: Arc::new(Multicast::new()),
@@ -35,4 +42,9 @@ pub fn board() -> Board<Multicast> {
         network: Arc::new(Network::new()),
         sensors: Arc::new(Sensors::new()),
     }
+}
+
+fn take_all_descriptors() -> nix::Result<()> {
+    let (_soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
 }

@@ -10,6 +10,8 @@
 //!
 //! Refuses: a second process on a port. `SO_REUSEPORT` is for siblings of one process alone.
 
+#![expect(unsafe_code, reason = "SIOCOUTQ has no safe form")]
+
 use std::{
     io::{self, IoSlice},
     net::SocketAddr,
@@ -26,7 +28,7 @@ use nix::{
         socket::{MsgFlags, sendmsg},
     },
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpListener, TcpStream, lookup_host},
@@ -273,6 +275,25 @@ impl crate::Connection for Connection {
         self.poll_sending(context, |stream| {
             sendmsg::<()>(stream.as_raw_fd(), slices, &[], flags, None)
         })
+    }
+
+    fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
+        SockRef::from(&self.0).set_tcp_notsent_lowat(bytes)
+    }
+
+    fn unacknowledged_bytes(&self) -> Option<u64> {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open as long as the stream lives, and SIOCOUTQ (tcp(7)), which
+        // is TIOCOUTQ by another name, writes one int to where its argument points.
+        let outcome = unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::TIOCOUTQ,
+                std::ptr::from_mut(&mut bytes),
+            )
+        };
+        let bytes = u64::try_from(bytes).ok();
+        bytes.filter(|_| outcome == 0)
     }
 }
 

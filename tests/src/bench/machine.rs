@@ -33,6 +33,8 @@ pub struct Server {
     pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What paths there begin with.
+    pub prefix: &'static str,
     child: Child,
 }
 
@@ -52,6 +54,7 @@ impl Server {
         Ok(Self {
             name: name.to_owned(),
             address,
+            prefix: "",
             child,
         })
     }

@@ -86,6 +86,9 @@ pub fn varnish_with(own: &Path, origin: SocketAddr, parameters: &[&str]) -> Outc
     Server::start("varnish", address, own, &command)
 }
 
+/// Without it Traffic Server answers nobody.
+const ALLOWED: &str = "ip_allow:\n- apply: in\n  ip_addrs: 0/0\n  action: allow\n  methods: ALL\n";
+
 /// Traffic Server with one thread for events and all objects in its memory.
 ///
 /// # Errors
@@ -125,6 +128,7 @@ pub fn traffic_server(own: &Path, origin: SocketAddr) -> Outcome<Server> {
         ("records.config", records),
         ("remap.config", format!("map / http://{origin}/\n")),
         ("storage.config", format!("{cache} 512M\n")),
+        ("ip_allow.yaml", ALLOWED.to_owned()),
     ] {
         write(&Path::new(&etc).join(name), &text)?;
     }

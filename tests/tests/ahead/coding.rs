@@ -14,9 +14,8 @@ use crate::rig::{PLAYLIST, Result, live_playlist};
 
 /// A playlist long enough to be worth it.
 fn long_playlist() -> String {
-    let segments: String = (0..200)
-        .map(|number| format!("#EXTINF:4.0,\nsegment-{number}.ts\n"))
-        .collect();
+    let segments = (0..200).map(|number| format!("#EXTINF:4.0,\nsegment-{number}.ts\n"));
+    let segments: String = segments.collect();
     format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n{segments}#EXT-X-ENDLIST\n")
 }
 
@@ -36,7 +35,7 @@ fn origin(fields: &'static [(&'static str, &'static str)]) -> Origin {
 }
 
 fn ask(edge: &Edge, path: &str, fields: &[(&str, &str)]) -> Result<Response> {
-    Ok(edge.ask("GET", path, fields)?)
+    edge.ask("GET", path, fields)
 }
 
 /// What curl makes of `url` when it takes `coding`: the head, and the decoded body.
@@ -173,7 +172,7 @@ fn what_must_not_be_transformed_is_not() -> Result {
 }
 
 #[test]
-fn a_new_version_is_compressed_anew() -> Result {
+fn a_new_version_is_compressed_anew() {
     let (origin, newest) = crate::rig::station(100);
     let edge = Edge::with(&[&origin], "prefetch = false");
     let read = |number| {
@@ -185,7 +184,6 @@ fn a_new_version_is_compressed_anew() -> Result {
     newest.store(101, std::sync::atomic::Ordering::SeqCst);
     read(101);
     edge.counted("coding", "lists_coded", 2);
-    Ok(())
 }
 
 #[test]
@@ -196,9 +194,10 @@ fn the_playlists_of_our_own_channels_are_compressed_too() {
     let master = words
         .find(|word| word.starts_with("http://"))
         .expect("a URL");
+    // With its first rendition alone it is too short to be worth it.
     until("a compressed playlist", Duration::from_secs(15), || {
         let (head, body) = curl(master, "gzip");
-        let is_there = head.starts_with("http/1.1 200") && body.starts_with("#EXTM3U");
-        is_there.then(|| assert!(head.contains("\r\ncontent-encoding: gzip"), "{head}"))
+        let is_coded = head.contains("\r\ncontent-encoding: gzip");
+        (is_coded && body.starts_with("#EXTM3U")).then_some(())
     });
 }

@@ -15,7 +15,7 @@ use crate::rig::{FILM_SEGMENTS, Result, SEGMENT_BYTES, answer, asked, station};
 
 fn order(edge: &Edge, body: &str) -> Result<Response> {
     let url = edge.management("/api/v1/prewarm");
-    Ok(http::request("POST", &url, &[], body.as_bytes())?)
+    http::request("POST", &url, &[], body.as_bytes())
 }
 
 /// What the API tells once the order is done with.
@@ -162,7 +162,8 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
             &[("Content-Type", crate::rig::PLAYLIST)],
             format!(
                 "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{other}/a/1.ts\n\
-                 #EXTINF:4,\n//{}/a/2.ts\n#EXTINF:4,\n../b/3.ts\n#EXTINF:4,\n4.ts\n#EXT-X-ENDLIST\n",
+                 #EXTINF:4,\n//{}/a/2.ts\n#EXTINF:4,\n../b/3.ts\n#EXTINF:4,\n4.ts\n\
+                 #EXT-X-ENDLIST\n",
                 other.trim_start_matches("http://")
             ),
         ),
@@ -170,7 +171,8 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
     });
     let url = origin.url();
     let daemon = weir_tests::daemon::Daemon::start(&format!(
-        "[[origin]]\nname = \"o\"\nurls = [\"{url}\"]\n[[route]]\npath = \"/a/\"\norigin = [\"o\"]\n"
+        "[[origin]]\nname = \"o\"\nurls = [\"{url}\"]\n\
+         [[route]]\npath = \"/a/\"\norigin = [\"o\"]\n"
     ));
     let lists = [daemon.data("/a/list.m3u8"), elsewhere.url() + "/c/5.ts"];
     let body = serde_json::json!({ "playlists": lists }).to_string();

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,9 +24,9 @@ pub(super) const SEGMENT_BYTES: usize = 10_000;
 /// The playlist of a channel whose newest segment has this number.
 pub(super) fn live_playlist(newest: u64) -> String {
     let first = newest.saturating_sub(20);
-    let segments: String = (first..=newest)
-        .map(|number| format!("#EXTINF:4.0,\nsegment-{number}.ts\n"))
-        .collect();
+    let segment = |number| format!("#EXTINF:4.0,\nsegment-{number}.ts\n");
+    let segments = (first..=newest).map(segment);
+    let segments: String = segments.collect();
     format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:{first}\n{segments}")
 }
 
@@ -40,9 +41,9 @@ pub(super) fn answer(seen: &Seen, newest: u64) -> Reply {
                 .to_owned(),
         ),
         "film.m3u8" => {
-            let segments: String = (0..FILM_SEGMENTS)
-                .map(|number| format!("#EXTINF:4.0,\nfilm-{number}.ts\n"))
-                .collect();
+            let segment = |number| format!("#EXTINF:4.0,\nfilm-{number}.ts\n");
+            let segments = (0..FILM_SEGMENTS).map(segment);
+            let segments: String = segments.collect();
             list(format!(
                 "#EXTM3U\n#EXT-X-TARGETDURATION:4\n{segments}#EXT-X-ENDLIST\n"
             ))
@@ -51,7 +52,7 @@ pub(super) fn answer(seen: &Seen, newest: u64) -> Reply {
             let fields = [("Content-Type", PLAYLIST), ("Cache-Control", "max-age=0")];
             Reply::new(200, &fields, live_playlist(newest))
         }
-        name if name.ends_with(".ts") => {
+        name if Path::new(name).extension().is_some_and(|kind| kind == "ts") => {
             let fields = [
                 ("Content-Type", "video/mp2t"),
                 ("Cache-Control", "max-age=600"),

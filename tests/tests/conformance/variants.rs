@@ -107,3 +107,34 @@ fn an_answer_that_tells_no_vary_does_not_stand_in_for_one_that_does() -> Result 
     }
     Ok(())
 }
+
+/// RFC 9111 §4.1 leaves it to the cache which of several variants it prefers by weight.
+#[test]
+fn a_variant_in_the_preferred_language_is_used() -> Result {
+    let origin = Origin::start(|seen| {
+        let count = next_count();
+        let asked = seen.field("accept-language").unwrap_or("");
+        let language = if asked.contains("vi") { "vi" } else { "en" };
+        let fields = [
+            ("Cache-Control", "max-age=60"),
+            ("Vary", "Accept-Language"),
+            ("Content-Language", language),
+            ("Count", count.as_str()),
+        ];
+        Reply::new(200, &fields, language)
+    });
+    let edge = Edge::before(&[&origin]);
+    let ask = |languages: &str| edge.ask("GET", "/", &[("Accept-Language", languages)]);
+    assert!(!is_hit(&ask("en, vi")?));
+    for languages in ["en, vi", "vi", "fr;q=0.5, vi", "VI, en;q=0.3"] {
+        let response = ask(languages)?;
+        assert!(is_hit(&response), "{languages}");
+        assert_eq!(response.text(), "vi", "{languages}");
+    }
+    // Whoever likes another one better, or as much, is the origin's to answer.
+    for languages in ["en", "fr, vi;q=0.9", "vi, fr", "*, vi;q=0"] {
+        assert!(!is_hit(&ask(languages)?), "{languages}");
+    }
+    assert_eq!(ask("en;q=0.8, fr;q=0.1")?.text(), "en");
+    Ok(())
+}

@@ -22,10 +22,14 @@ pub(crate) const LOOPBACK: SocketAddr =
 /// The longest a claim may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Long enough for the other end of loopback to take what it has room for.
+const BRIEFLY: Duration = Duration::from_millis(100);
+
 crate::claims! {
     the_system_chooses_a_port,
     bytes_go_both_ways,
     the_end_of_a_connection_is_seen,
+    what_the_peer_does_not_have_is_told_if_anybody_can_tell,
     a_busy_port_is_refused_as_such,
     a_busy_port_blocks_all_addresses,
     a_port_is_free_when_its_listener_is_gone,
@@ -101,6 +105,27 @@ fn the_end_of_a_connection_is_seen(side: &impl Side) {
         let mut heard = Vec::new();
         client.read_to_end(&mut heard).await.unwrap();
         assert_eq!(heard, b"last words");
+    });
+}
+
+fn what_the_peer_does_not_have_is_told_if_anybody_can_tell(side: &impl Side) {
+    run(async {
+        let mut listener = listen(side, LOOPBACK);
+        let address = listener.local_address();
+        let (near, far) = tokio::join!(side.connect(address), accept(&mut *listener));
+        let (mut near, (mut far, _)) = (near.unwrap(), far);
+        near.limit_unsent(64 << 10).unwrap();
+        let (mut written, bytes) = (0, vec![7; 64 << 10]);
+        while let Ok(count) = time::timeout(BRIEFLY, near.write(&bytes)).await {
+            written += count.unwrap();
+        }
+        let is_told = near.unacknowledged_bytes().map(|bytes| bytes > 0);
+        assert_ne!(is_told, Some(false), "{written} bytes fill both ends");
+        let mut read = vec![0; written];
+        far.read_exact(&mut read).await.unwrap();
+        while near.unacknowledged_bytes().unwrap_or(0) > 0 {
+            time::sleep(BRIEFLY).await;
+        }
     });
 }
 

@@ -7,7 +7,7 @@ use weir_tests::{browser::Browser, wait::until};
 
 use crate::rig::{DASH, HLS, LIVE, Protocol, Rig, SECONDS};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Opens a player's page on `presentation`.
 fn open(browser: &Browser, rig: &Rig, protocol: Protocol, page: &str, presentation: &str) {

@@ -195,7 +195,7 @@ fn who_may_have_something_stale_waits_two_seconds_for_a_late_origin() -> Result 
     let clients = thread::scope(|scope| {
         let ask = || timed(|| edge.get("/a"));
         let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-        let ended = clients.into_iter().map(|client| client.join());
+        let ended = clients.into_iter().map(thread::ScopedJoinHandle::join);
         ended.collect::<Vec<_>>()
     });
     for client in clients {

@@ -32,10 +32,10 @@ fn every_clause_names_tests_that_exist() {
     let mut breaches = Breaches::default();
     for (line, text) in table.lines() {
         let named: Vec<_> = text.split('`').filter_map(reference).collect();
-        for (place, file, test) in &named {
-            if !is_there(&files, (place, file, test)) {
-                let what = format!("no test {place}/{file}::{test}");
-                breaches.note(TABLE, line, what);
+        for reference in &named {
+            if !is_there(&files, *reference) {
+                let (place, name, test) = reference;
+                breaches.note(TABLE, line, format!("no test {place}/{name}::{test}"));
             }
         }
         if text.starts_with("| §") && named.is_empty() {
@@ -46,19 +46,18 @@ fn every_clause_names_tests_that_exist() {
 }
 
 /// Reads `place/file::test`.
-fn reference(text: &str) -> Option<(&str, &str, &str)> {
-    let (path, test) = text.split_once("::")?;
-    let (place, file) = path.split_once('/')?;
+fn reference(quoted: &str) -> Option<(&str, &str, &str)> {
+    let (module, test) = quoted.split_once("::")?;
+    let (place, file) = module.split_once('/')?;
     Some((place, file, test))
 }
 
 /// Whether a file of that name has a function of that name.
-fn is_there(files: &[File], (place, file, test): (&str, &str, &str)) -> bool {
-    let folders = PLACES.iter().find(|(name, _)| *name == place);
-    let folders = folders.map_or(&[][..], |(_, folders)| *folders);
+fn is_there(files: &[File], (place, name, test): (&str, &str, &str)) -> bool {
+    let places = PLACES.iter().filter(|(known, _)| *known == place);
     let declared = format!("fn {test}(");
-    folders.iter().any(|folder| {
-        let path = format!("{folder}{file}.rs");
+    places.flat_map(|(_, folders)| *folders).any(|folder| {
+        let path = format!("{folder}{name}.rs");
         let found = files.iter().find(|file| file.path == path);
         found.is_some_and(|file| file.text.contains(&declared))
     })

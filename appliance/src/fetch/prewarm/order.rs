@@ -5,9 +5,9 @@
 //!  "host": "tv.example", "segments": 10, "rate": 20, "concurrency": 2}
 //! ```
 //!
-//! `channels` and `playlists` may stand beside or in the place of `urls`; in any of them, what holds
-//! no slash is the name of a channel. A URL from `/` on is asked for at `host`: the name of a stored
-//! response has the authority in it that players ask at. Pure.
+//! `channels` and `playlists` may stand beside or in the place of `urls`; in any of them, what
+//! holds no slash is the name of a channel. A URL from `/` on is asked for at `host`: the name of a
+//! stored response has the authority in it that players ask at. Pure.
 
 use hyper::{
     Uri,
@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn reads_channels_playlists_and_urls() {
-        let text = r#"{"urls": ["http://tv/vod/../a.ts?x#y", "/b"], "playlists": ["https://tv/c.m3u8"],
+        let text = r#"{"urls": ["http://tv/vod/../a.ts?x#y", "/b"],
+            "playlists": ["https://tv/c.m3u8"],
             "channels": ["CH_001"], "host": "tv.example:81"}"#;
         assert_eq!(
             items(text),

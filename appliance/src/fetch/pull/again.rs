@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use weir_cache::{Key, rules::Stored};
 
 use super::{Core, question::Question, shelf::Place};
-use crate::serve::{Again, Body, Client, at_hand};
+use crate::serve::{Again, Body, Client, Whole, at_hand};
 
 /// What is left of a lifetime that outlasts the second in which an answer may be given again.
 const TTL_MIN: Duration = Duration::from_secs(1);
@@ -17,6 +17,7 @@ pub(super) struct HitAgain {
     question: Arc<Question>,
     key: Key,
     head: Arc<Stored>,
+    whole: Whole,
 }
 
 impl HitAgain {
@@ -35,6 +36,7 @@ impl HitAgain {
             question: Arc::clone(question),
             key: place.key.clone(),
             head: Arc::clone(&found.head),
+            whole: Whole::default(),
         })
     }
 
@@ -57,8 +59,8 @@ impl Again for HitAgain {
         if !is_same || self.core.is_banned(&self.question, &found) {
             return None;
         }
-        let bytes = found.object.bytes()?;
+        let body = self.whole.body(&found.object)?;
         self.question.counters().hits.add(1);
-        Some(Body::stored(&found.object, 0..bytes, Some(bytes)))
+        Some(body)
     }
 }

@@ -23,6 +23,8 @@ shared_counters! {
         confirmed,
         /// Requests passed on as they are: other methods, and what may not be stored.
         passed,
+        /// Of these, requests refused because too many bodies were on their way already.
+        uploads_refused,
         /// Requests that no origin answered, and nothing stored either.
         failed,
         /// Bodies that came into the store whole.

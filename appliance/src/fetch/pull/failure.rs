@@ -1,11 +1,13 @@
 //! No answer from any origin.
 
+use std::{error::Error, iter::successors};
+
 use hyper::{
     Response, StatusCode,
     header::{HeaderValue, RETRY_AFTER},
 };
 
-use crate::fetch::tiers::AllFailed;
+use crate::{fetch::tiers::AllFailed, serve::UploadError};
 
 /// When a client may ask again, where the origin does not say.
 const RETRY_AFTER_S: u64 = 5;
@@ -35,11 +37,30 @@ impl Failure {
 
     /// Nobody answered.
     pub(super) fn of_all(failed: &AllFailed) -> Self {
+        if let Some(failure) = Self::of_upload(failed) {
+            return failure;
+        }
         Self {
             retry_after: HeaderValue::from(failed.retry_after.as_secs().max(1)),
             is_origins_fault: failed.is_origins_fault(),
             ..Self::new(failed.status(), failed.reason.as_str())
         }
+    }
+
+    /// The body of the request was too long, or did not come in time.
+    fn of_upload(failed: &AllFailed) -> Option<Self> {
+        let error: &(dyn Error + 'static) = failed;
+        let mut sources = successors(Some(error), |&error| error.source());
+        let upload = sources.find_map(|error| error.downcast_ref::<UploadError>())?;
+        let status = match upload {
+            UploadError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            UploadError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            UploadError::Broken(_) => StatusCode::BAD_REQUEST,
+        };
+        Some(Self {
+            is_origins_fault: false,
+            ..Self::new(status, "upload")
+        })
     }
 
     /// An origin answered with an error.
@@ -58,6 +79,8 @@ impl Failure {
             StatusCode::SERVICE_UNAVAILABLE => "too much is asked at this moment",
             StatusCode::LOOP_DETECTED => "the request has been here before",
             StatusCode::NOT_IMPLEMENTED => "no origin can be asked this",
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
+            StatusCode::REQUEST_TIMEOUT => "the body of the request did not come in time",
             StatusCode::BAD_REQUEST => "the body of the request broke off",
             _ => "no origin gave an answer",
         }

@@ -322,6 +322,10 @@ impl Fill {
         let Ok(writer) = self.core.shelf.store().begin(&key, class, metadata) else {
             return Taken::NotStored(Box::new(reply), "no-memory".to_owned());
         };
+        if let Some(varies) = &self.varies {
+            let at = (&**varies, &key);
+            self.core.shelf.note_language(&self.question, at, &head);
+        }
         let found = Found {
             object: writer.object(),
             head: Arc::clone(&head),

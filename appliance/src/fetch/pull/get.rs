@@ -49,8 +49,8 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// How long an answer is waited for, if something stale may be served instead. What is held back
-    /// on purpose is not late.
+    /// How long an answer is waited for, if something stale may be served instead. What is held
+    /// back on purpose is not late.
     fn patience(&self, question: &Question) -> Option<Duration> {
         let has_stale = self.if_error && self.place.found.is_some();
         (has_stale && !is_blocking_reload(question.uri.query())).then_some(STALE_WAIT)

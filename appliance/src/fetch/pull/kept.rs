@@ -4,12 +4,14 @@
 //! 1  response   rules::Stored
 //! 2  varies     generation u64, then each field name as length u8 and text
 //! 3  sliced     slice bytes u32, rules::Stored of the whole
+//! 4  elsewhere  the key of a variant
 //! ```
 //!
 //! A response that varies lies under the key of its variant; under the primary key lies an object
 //! without bytes that names the fields. Its generation is in the keys of the variants, so that
-//! variants from before it went are never found again. A long response lies in slices, and under
-//! the key of the whole lies an object without bytes as well.
+//! variants from before it went are never found again. A variant in one language also has an object
+//! without bytes under the key of who asks for that language alone, which names it. A long response
+//! lies in slices, and under the key of the whole lies an object without bytes as well.
 //!
 //! Source: RFC 9111 §4.1 (Vary). Numbers are little-endian.
 //! Refuses: what it did not write. Such an object is as good as absent.
@@ -18,11 +20,12 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::header::HeaderName;
-use weir_cache::rules::Stored;
+use weir_cache::{Key, rules::Stored};
 
 const RESPONSE: u8 = 1;
 const VARIES: u8 = 2;
 const SLICED: u8 = 3;
+const ELSEWHERE: u8 = 4;
 
 /// Fields by which responses of one URI may vary; those that vary by more are not stored.
 pub(super) const VARYING_FIELDS_MAX: usize = 16;
@@ -36,6 +39,8 @@ pub(super) enum Kept {
     Varies(Arc<Varies>),
     /// A response whose body lies in slices.
     Sliced(Arc<Sliced>),
+    /// A response that lies under this key.
+    Elsewhere(Key),
 }
 
 /// The fields by which the responses of one URI vary.
@@ -80,6 +85,10 @@ impl Kept {
                 bytes.put_u32_le(sliced.slice_bytes);
                 bytes.put(sliced.head.encode());
             }
+            Self::Elsewhere(key) => {
+                bytes.put_u8(ELSEWHERE);
+                bytes.put_slice(key.to_string().as_bytes());
+            }
         }
         bytes.freeze()
     }
@@ -98,6 +107,10 @@ impl Kept {
                 let head = Arc::new(Stored::decode(&metadata.slice(5..))?);
                 let sliced = Sliced { slice_bytes, head };
                 (slice_bytes > 0).then(|| Self::Sliced(Arc::new(sliced)))
+            }
+            ELSEWHERE => {
+                let key = Key::new(std::str::from_utf8(rest).ok()?)?;
+                Some(Self::Elsewhere(key))
             }
             _ => None,
         }

@@ -15,7 +15,7 @@
 //! | `get` | how a GET or HEAD comes to its answer |
 //! | `flights` | which requests are one |
 //! | `fill`, `wanted`, `pour`, `ask` | how an answer is fetched, stored, and mended |
-//! | `ahead`, `prefetch` | what is fetched before anybody asks for it |
+//! | `ahead`, `prefetch`, `offers` | what is fetched before anybody asks for it |
 //! | `slices` | how what is long is fetched and read piece by piece |
 //! | `relay` | what passes by the store: other methods, answers for one client |
 //! | `answer`, `again` | what the client is told, and what the next one is told within the second |
@@ -37,6 +37,7 @@ mod flights;
 mod get;
 mod heads;
 mod kept;
+mod offers;
 mod pour;
 mod prefetch;
 mod purged;
@@ -57,13 +58,13 @@ use weir_hal::Clock;
 
 pub use ahead::{Brought, NotBrought, Way};
 pub use counters::{PullCells, PullCounters};
-pub use prefetch::{PrefetchCells, PrefetchCounters};
+pub use offers::{PrefetchCells, PrefetchCounters};
 pub use routes::{Route, RouteReport, Routes};
 
 use self::{
     answer::Names,
     flights::Flights,
-    prefetch::Prefetch,
+    offers::Offers,
     question::{NoQuestion, Question},
     shelf::Shelf,
 };
@@ -78,6 +79,10 @@ const CROWD_MAX: usize = 1_024;
 
 /// Stale responses validated in the background at one time.
 const BACKGROUND_MAX: usize = 256;
+
+/// Requests whose bodies are on their way to an origin at one time: a quarter of the connections to
+/// one URL, so that clients who are slow to send keep nobody else from it.
+const UPLOADS_MAX: usize = 16;
 
 /// What the pull path is told.
 #[derive(Debug, Clone)]
@@ -100,7 +105,7 @@ struct Core {
     shelf: Shelf,
     flights: Flights,
     outlines: Outlines,
-    prefetch: Prefetch,
+    offers: Offers,
     bans: Arc<Bans>,
     tiers: Arc<Tiers>,
     routes: ArcSwap<Routes>,
@@ -108,6 +113,8 @@ struct Core {
     names: Names,
     /// Places for requests that go alone though they would not have to.
     crowd: Arc<Semaphore>,
+    /// Places for requests with a body.
+    uploads: Arc<Semaphore>,
     /// Places for validation in the background.
     background: Arc<Semaphore>,
     object_bytes_max: u64,
@@ -127,13 +134,14 @@ impl Pull {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
                 outlines: Outlines::default(),
-                prefetch: Prefetch::default(),
+                offers: Offers::default(),
                 bans: Arc::default(),
                 tiers,
                 routes: ArcSwap::from_pointee(routes),
                 clock,
                 names: Names::new(&settings.node),
                 crowd: Arc::new(Semaphore::new(CROWD_MAX)),
+                uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
                 background: Arc::new(Semaphore::new(BACKGROUND_MAX)),
                 object_bytes_max: settings.object_bytes_max,
             }),

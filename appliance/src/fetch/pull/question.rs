@@ -75,6 +75,13 @@ impl Question {
         let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
         let uri = target(&request, client).ok_or(NoQuestion)?;
         let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
+        // What an origin is asked for lies on the route as well: no `..` leads from one to another.
+        let is_covered = routes
+            .find(key.path())
+            .is_some_and(|found| Arc::ptr_eq(found, route));
+        if !is_covered {
+            return Err(NoQuestion);
+        }
         Ok(Self {
             route: Arc::clone(route),
             asked_at: now,

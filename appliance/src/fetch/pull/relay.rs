@@ -5,8 +5,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use http_body_util::BodyExt as _;
 use hyper::{
     Method, Response, StatusCode, Uri,
+    body::Body as _,
     header::{HeaderValue, MAX_FORWARDS},
 };
 use weir_cache::{
@@ -18,6 +20,7 @@ use super::{
     Core,
     answer::Told,
     ask::{Reply, outgoing},
+    failure::Failure,
     fill::Fill,
     get::Need,
     question::Question,
@@ -41,8 +44,13 @@ impl Core {
             return response;
         }
         question.counters().passed.add(1);
+        let Some(upload) = self.sent_by(upload) else {
+            question.counters().uploads_refused.add(1);
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "uploads");
+            return self.names.failed(&failure, Forward::Method);
+        };
         let request = outgoing(&question, question.method.clone(), question.headers.clone());
-        let request = request.map(|_empty| Outgoing::streamed(upload));
+        let request = request.map(|_empty| upload);
         let reply = match self.ask(&question, request).await {
             Ok(reply) => reply,
             Err(failure) => {
@@ -82,6 +90,20 @@ impl Core {
         let arrival = fill.keep(reply)?;
         let told = told.clone().stored(&arrival);
         Ok(self.answer(question, &arrival.found, &told))
+    }
+
+    /// The body of a request, with its place among those that are on their way to an origin, which
+    /// it keeps to its end. `None` if there is no place.
+    fn sent_by(&self, upload: Upload) -> Option<Outgoing> {
+        if upload.is_end_stream() {
+            return Some(Outgoing::Empty);
+        }
+        let place = Arc::clone(&self.uploads).try_acquire_owned().ok()?;
+        let upload = upload.map_frame(move |frame| {
+            let _until_the_end = &place;
+            frame
+        });
+        Some(Outgoing::streamed(upload))
     }
 
     /// What `response` to an unsafe request says has changed.

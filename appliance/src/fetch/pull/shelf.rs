@@ -4,12 +4,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::header::HeaderName;
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, HeaderName, HeaderValue},
+};
 use tokio::{task::spawn_blocking, time::timeout};
 use tracing::debug;
 use weir_cache::{
-    Key, Object, Store,
-    rules::{Stored, variant_key},
+    Key, Object, Store, Writer,
+    rules::{Stored, preferred_language, variant_key},
 };
 
 use super::{
@@ -95,12 +98,36 @@ impl Shelf {
                 varies: Some(varies),
             });
         };
-        let found = self.look(&key).await?;
+        let found = match self.look_through(&key).await? {
+            None => self.look_by_language(question, &varies).await?,
+            found => found,
+        };
         Ok(Place {
             key,
             found: found.and_then(|(object, kept)| Found::of(object, kept)),
             varies: Some(varies),
         })
+    }
+
+    /// Finds a variant in the one language that `question` prefers to all others.
+    async fn look_by_language(
+        &self,
+        question: &Question,
+        varies: &Varies,
+    ) -> Result<Option<(Object, Kept)>, NoWord> {
+        let language = preferred_language(&question.headers);
+        match language.and_then(|language| varies.key_in(question, language)) {
+            Some(key) => self.look_through(&key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Finds what lies under `key`, or elsewhere if that stands there.
+    async fn look_through(&self, key: &Key) -> Result<Option<(Object, Kept)>, NoWord> {
+        match self.look(key).await? {
+            Some((_, Kept::Elsewhere(key))) => self.look(&key).await,
+            found => Ok(found),
+        }
     }
 
     /// Finds the complete object of `key`, and what it is. One that still grows is for those who
@@ -135,8 +162,29 @@ impl Shelf {
         let metadata = Kept::Varies(Arc::clone(&varies)).encode();
         let class = question.route.class;
         let writer = self.store.begin(&question.store_key, class, metadata);
-        writer.and_then(weir_cache::Writer::commit).ok()?;
+        writer.and_then(Writer::commit).ok()?;
         Some(varies)
+    }
+
+    /// Notes that a variant of `question` with `head` lies under `key`, for those who prefer its
+    /// language to all others.
+    pub(super) fn note_language(
+        &self,
+        question: &Question,
+        (varies, key): (&Varies, &Key),
+        head: &Stored,
+    ) {
+        let language = head.headers().get(CONTENT_LANGUAGE);
+        let language = language.filter(|language| !language.as_bytes().contains(&b','));
+        let alone = language.and_then(|language| varies.key_in(question, language.clone()));
+        let Some(alone) = alone.filter(|alone| alone != key) else {
+            return;
+        };
+        let metadata = Kept::Elsewhere(key.clone()).encode();
+        let writer = self.store.begin(&alone, question.route.class, metadata);
+        if let Err(error) = writer.and_then(Writer::commit) {
+            debug!(%error, %key, "a variant is not found by its language");
+        }
     }
 
     /// Notes that a 304 has made `head` of the head of `found`.
@@ -190,7 +238,7 @@ impl Found {
                 head: Arc::clone(&sliced.head),
                 sliced: Some(sliced),
             }),
-            Kept::Varies(_) => None,
+            Kept::Varies(_) | Kept::Elsewhere(_) => None,
         }
     }
 }
@@ -198,7 +246,19 @@ impl Found {
 impl Varies {
     /// Where the variant that `question` selects is stored; `None` if its name is too long.
     pub(super) fn key(&self, question: &Question) -> Option<Key> {
-        let variant = variant_key(&question.key, &self.names, &question.headers);
+        self.key_of(question, &question.headers)
+    }
+
+    /// The same if it preferred this language to all others; `None` too if nothing varies by it.
+    fn key_in(&self, question: &Question, language: HeaderValue) -> Option<Key> {
+        self.names.contains(&ACCEPT_LANGUAGE).then_some(())?;
+        let mut headers = question.headers.clone();
+        headers.insert(ACCEPT_LANGUAGE, language);
+        self.key_of(question, &headers)
+    }
+
+    fn key_of(&self, question: &Question, headers: &HeaderMap) -> Option<Key> {
+        let variant = variant_key(&question.key, &self.names, headers);
         Key::new(&format!("{variant} {:x}", self.generation))
     }
 }

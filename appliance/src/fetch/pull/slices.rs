@@ -117,8 +117,8 @@ impl Slices {
         })
     }
 
-    /// Has all slices in the store, one after the other. Returns how many bytes were missing; `None`
-    /// if one of them does not come.
+    /// Has all slices in the store, one after the other. Returns how many bytes were missing;
+    /// `None` if one of them does not come.
     pub(super) async fn complete(self) -> Option<u64> {
         let mut bytes = 0;
         for index in 0..self.length.div_ceil(u64::from(self.sliced.slice_bytes)) {

@@ -4,6 +4,9 @@
 //! seconds, open it: nothing goes through for a second. Then it is half open: one request may try.
 //! An answer closes it again; a failure opens it for twice as long, up to ten seconds.
 //!
+//! An endpoint that was reached, and broke its answers off or the rules, may have one bad path: it
+//! is out of use like any other, but lives, and is asked all the same where nobody else is left.
+//!
 //! An answer of 5xx is not a failure in this sense, for the endpoint lives; one that mostly gives
 //! them is *ailing*, and is asked after those that are well.
 //!
@@ -38,7 +41,9 @@ pub enum Outcome {
     Answer,
     /// It answered with a status of 5xx.
     ServerError,
-    /// It gave no answer, or broke off in the middle of one.
+    /// It was reached, and gave no answer that is one, or broke off in the middle of it.
+    BadAnswer,
+    /// It could not be reached, or was silent.
     Failure,
     /// Another endpoint, asked a second later, answered first.
     Overtaken,
@@ -90,6 +95,8 @@ pub struct Breaker {
     state: State,
     failures_in_row: u32,
     pause: Duration,
+    /// The latest attempt has reached it.
+    is_reached: bool,
     window: Window,
 }
 
@@ -99,6 +106,7 @@ impl Default for Breaker {
             state: State::Closed,
             failures_in_row: 0,
             pause: PAUSE_MIN,
+            is_reached: true,
             window: Window::default(),
         }
     }
@@ -129,6 +137,7 @@ impl Breaker {
     /// Takes note of how an attempt ended. Returns true if this has opened the breaker.
     pub fn note(&mut self, outcome: Outcome, now: Monotonic) -> bool {
         self.window.take(outcome, now);
+        self.is_reached = !matches!(outcome, Outcome::Failure | Outcome::Overtaken);
         match outcome {
             Outcome::Answer | Outcome::ServerError => {
                 self.failures_in_row = 0;
@@ -138,7 +147,7 @@ impl Breaker {
                 }
                 false
             }
-            Outcome::Failure | Outcome::Overtaken => {
+            Outcome::BadAnswer | Outcome::Failure | Outcome::Overtaken => {
                 self.failures_in_row = self.failures_in_row.saturating_add(1);
                 self.fail(now)
             }
@@ -148,6 +157,11 @@ impl Breaker {
     /// A probe has found the endpoint well.
     pub fn close(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether it may be asked though it is out of use, if nobody else is left: it costs no time.
+    pub const fn is_last_resort(&self) -> bool {
+        self.is_reached
     }
 
     /// Whether most of the latest answers were 5xx.
@@ -209,7 +223,9 @@ impl Window {
         match outcome {
             Outcome::Answer | Outcome::Overtaken => {}
             Outcome::ServerError => half.server_errors = half.server_errors.saturating_add(1),
-            Outcome::Failure => half.failures = half.failures.saturating_add(1),
+            Outcome::BadAnswer | Outcome::Failure => {
+                half.failures = half.failures.saturating_add(1);
+            }
         }
     }
 
@@ -344,10 +360,23 @@ mod tests {
         assert_eq!(breaker.enter(at(10)), Admission::Refused(at(1_000)));
     }
 
+    #[test]
+    fn who_is_reached_and_answers_badly_is_out_of_use_and_a_last_resort() {
+        let mut breaker = Breaker::default();
+        for _ in 0..FAILURES_MAX {
+            breaker.note(Outcome::BadAnswer, at(0));
+        }
+        assert_eq!(breaker.enter(at(0)), Admission::Refused(at(1_000)));
+        assert!(breaker.is_last_resort());
+        breaker.note(Outcome::Failure, at(0));
+        assert!(!breaker.is_last_resort());
+        assert!(!opened().is_last_resort());
+    }
+
     proptest! {
         #[test]
         fn it_is_never_shut_for_longer_than_ten_seconds_and_lets_one_trial_through_at_a_time(
-            steps in prop::collection::vec((0..3_u8, 0..3_000_u64), 1..200),
+            steps in prop::collection::vec((0..4_u8, 0..3_000_u64), 1..200),
         ) {
             let (mut breaker, mut now) = (Breaker::default(), 0);
             let mut trial = None;
@@ -365,6 +394,7 @@ mod tests {
                 let outcome = match step {
                     0 => Outcome::Answer,
                     1 => Outcome::ServerError,
+                    2 => Outcome::BadAnswer,
                     _ => Outcome::Failure,
                 };
                 let has_opened = breaker.note(outcome, at(now));

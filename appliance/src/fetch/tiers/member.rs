@@ -66,6 +66,12 @@ impl Member {
         health.breaker.enter(now)
     }
 
+    /// Whether it may be asked though it is out of use, if nobody else is left.
+    pub(super) fn is_last_resort(&self) -> bool {
+        let health = self.health();
+        !health.probing.is_down() && health.breaker.is_last_resort()
+    }
+
     /// Whether it mostly answers with 5xx.
     pub(super) fn is_ailing(&self, now: Monotonic) -> bool {
         self.health().breaker.is_ailing(now)

@@ -169,39 +169,53 @@ impl Race<'_> {
 
     /// Asks the next endpoint that is fit; false if there is none.
     fn start(&mut self, cause: Cause) -> bool {
-        let now = self.tiers.now();
         let body = match self.body.take() {
             Some(body) => body,
             None if self.is_repeatable => Outgoing::Empty,
             None => return false,
         };
-        while let Some(candidate) = self.waiting.pop_front() {
-            let admission = candidate.member.enter(now);
-            if let Admission::Refused(until) = admission {
-                self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
-                continue;
-            }
-            self.attempts += 1;
-            self.count(&candidate, cause);
-            if cause != Cause::Hedge {
-                self.hedge_at = Instant::now() + self.hedge_delay(&candidate);
-            }
-            let member = Arc::clone(&candidate.member);
-            let (client, head) = (&self.tiers.client, self.head);
-            let interim = self.interim.clone().map(|interim| interim.0);
-            let attempt =
-                async move { client.attempt(&member.endpoint, head, body, interim).await };
-            self.running.push(Running {
-                candidate,
-                cause,
-                is_trial: admission == Admission::Trial,
-                begun: Instant::now(),
-                attempt: Box::pin(attempt),
-            });
-            return true;
+        let Some((candidate, is_trial)) = self.next() else {
+            self.body = Some(body);
+            return false;
+        };
+        self.attempts += 1;
+        self.count(&candidate, cause);
+        if cause != Cause::Hedge {
+            self.hedge_at = Instant::now() + self.hedge_delay(&candidate);
         }
-        self.body = Some(body);
-        false
+        let member = Arc::clone(&candidate.member);
+        let (client, head) = (&self.tiers.client, self.head);
+        let interim = self.interim.clone().map(|interim| interim.0);
+        let attempt = async move { client.attempt(&member.endpoint, head, body, interim).await };
+        self.running.push(Running {
+            candidate,
+            cause,
+            is_trial,
+            begun: Instant::now(),
+            attempt: Box::pin(attempt),
+        });
+        true
+    }
+
+    /// The next endpoint that lets a request in, and whether it is on trial. If none does and none
+    /// was asked, one that is out of use but lives.
+    fn next(&mut self) -> Option<(Candidate, bool)> {
+        let now = self.tiers.now();
+        let mut last_resort = None;
+        while let Some(candidate) = self.waiting.pop_front() {
+            match candidate.member.enter(now) {
+                Admission::Open => return Some((candidate, false)),
+                Admission::Trial => return Some((candidate, true)),
+                Admission::Refused(until) => {
+                    self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
+                    let lives = candidate.member.is_last_resort();
+                    last_resort = last_resort.or_else(|| lives.then_some(candidate));
+                }
+            }
+        }
+        let is_none_asked = self.attempts == 0;
+        let last_resort = last_resort.filter(|_| is_none_asked)?;
+        Some((last_resort, false))
     }
 
     fn count(&self, candidate: &Candidate, cause: Cause) {
@@ -338,7 +352,7 @@ impl Race<'_> {
             | FailureKind::FirstByteTimeout
             | FailureKind::Malformed
             | FailureKind::Stall
-            | FailureKind::Broken => candidate.note(Outcome::Failure, self.tiers.now()),
+            | FailureKind::Broken => candidate.note(outcome_of(kind), self.tiers.now()),
         }
         let is_out_of_use = !candidate.member.is_fit(self.tiers.now());
         Step::Next {
@@ -379,10 +393,26 @@ impl Race<'_> {
         }
         let (candidate, begun) = (candidate.clone(), self.tiers.begun);
         body.on_end(Box::new(move |end| {
-            if end.is_err() {
-                candidate.note(Outcome::Failure, Monotonic::ZERO + begun.elapsed());
+            if let Err(kind) = end {
+                candidate.note(outcome_of(kind), Monotonic::ZERO + begun.elapsed());
             }
         }));
+    }
+}
+
+/// What a failure tells of an endpoint: who closes or lies at once has been reached.
+const fn outcome_of(kind: FailureKind) -> Outcome {
+    match kind {
+        FailureKind::Closed | FailureKind::Malformed | FailureKind::Broken => Outcome::BadAnswer,
+        FailureKind::Refused
+        | FailureKind::Resolve
+        | FailureKind::Connect
+        | FailureKind::ConnectTimeout
+        | FailureKind::Busy
+        | FailureKind::Tls
+        | FailureKind::FirstByteTimeout
+        | FailureKind::Stall
+        | FailureKind::Upload => Outcome::Failure,
     }
 }
 

@@ -38,8 +38,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 160;
 /// Bytes of lists that are being compressed at one time, in KiB; the next ones go out plain.
 const WORK_KIB_MAX: usize = 16 << 10;
 
-/// A longer list is looked at on a thread that may take its time: to compress 32 KiB takes 2 ms, and
-/// to tell which list it is, 30 µs.
+/// A longer list is looked at on a thread that may take its time: to compress 32 KiB takes 2 ms,
+/// and to tell which list it is, 30 µs.
 const INLINE_BYTES_MAX: usize = 32 << 10;
 
 /// Fields that tell of the very bytes of a body.

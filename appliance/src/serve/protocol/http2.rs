@@ -101,8 +101,8 @@ impl<H: Handler> Server<H> {
         let counters = Arc::clone(self.handler().counters());
         counters.connections_http2.add(1);
         let limits = self.limits();
-        let (stall, idle) = (limits.send_stall, limits.request_wait);
-        let streams = Streams::new(stall, idle, Arc::clone(&counters));
+        let (pace, idle) = (limits.pace, limits.request_wait);
+        let streams = Streams::new(pace, idle, Arc::clone(&counters));
         let _ending = Ending(streams.clone());
         let outbox = io.outbox().clone();
         let service = service_fn(|request| {
@@ -152,14 +152,17 @@ impl<H: Handler> Server<H> {
             let upload = self.upload(Source::Stream(incoming));
             upload.leaving(leftover.clone())
         });
-        let response = self.answer(request, &client).await;
+        let response = match self.throttle(&client) {
+            Some(wait) => self.turn_down(wait),
+            None => self.answer(request, &client).await,
+        };
         let response = without_needless_body(response, is_head);
         response.map(|body| Posting::new(body, outbox, progress(), leftover))
     }
 }
 
-/// Takes the body from an answer that has none, which hyper does for HTTP/1 alone. An answer to
-/// HEAD still tells its size (RFC 9110 §9.3.2).
+/// Takes the body from an answer that has none, which hyper does not. An answer to HEAD still tells
+/// its size (RFC 9110 §9.3.2).
 fn without_needless_body(mut response: Response<Body>, is_head: bool) -> Response<Body> {
     let status = response.status();
     let is_without = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;

@@ -20,7 +20,6 @@ use tokio::{
     io::AsyncReadExt as _,
     time::{Instant, timeout},
 };
-
 use weir_hal::Connection;
 
 pub(crate) use target::{FIELDS_MAX, normalize};

@@ -3,11 +3,12 @@
 //! What a client may do to a stream without ending it costs nothing on the connection, so the
 //! guard against slow readers there does not see it: open streams and give them no window, or take
 //! a request back as soon as it is made, again and again. Here every stream is looked at every 5 s
-//! by the same rule (16 KiB within the stall limit), and requests that are taken back are budgeted.
+//! by the same rule ([`Pace`]), and requests that are taken back are budgeted.
 //!
 //! Source: RFC 9113 §5.1.2, §5.2, §10.5; CVE-2023-44487 (rapid reset).
 
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -20,7 +21,10 @@ use tokio::{
 };
 
 use super::parcel::Progress;
-use crate::serve::{CounterCells, stall::PROGRESS_BYTES_MIN};
+use crate::serve::{
+    CounterCells,
+    stall::{Pace, Patience},
+};
 
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -66,7 +70,7 @@ pub(super) struct Streams(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    stall_max: Duration,
+    pace: Pace,
     idle_max: Duration,
     counters: Arc<CounterCells>,
     open: Mutex<Open>,
@@ -89,7 +93,10 @@ struct Open {
 struct Entry {
     progress: Arc<Progress>,
     task: AbortHandle,
-    /// When the client had last taken enough, and how much in all by then.
+    patience: Patience,
+    /// Whether bytes were seen to wait for the client: those before, nobody may have taken from it.
+    has_waited: bool,
+    /// When it was last looked at, and how much the client had taken by then.
     mark: (Instant, u64),
 }
 
@@ -99,27 +106,26 @@ impl Entry {
     }
 
     /// Whether the client has let bytes wait for too long at `now`.
-    fn is_stalled(&mut self, now: Instant, stall_max: Duration) -> bool {
+    fn is_stalled(&mut self, now: Instant) -> bool {
         let taken_bytes = self.progress.taken_bytes();
-        let (since, taken_then) = self.mark;
-        if !self.progress.is_waiting() || taken_bytes - taken_then >= PROGRESS_BYTES_MIN {
-            self.mark = (now, taken_bytes);
+        let (since, taken_then) = mem::replace(&mut self.mark, (now, taken_bytes));
+        if self.has_waited {
+            self.patience.earn(taken_bytes - taken_then);
+        }
+        if !self.progress.is_waiting() {
             return false;
         }
-        now - since >= stall_max
+        self.has_waited = true;
+        !self.patience.spend(now - since)
     }
 }
 
 impl Streams {
-    /// No streams yet. A client may let bytes wait for `stall_max`, and be without a stream for
+    /// No streams yet. A client must keep `pace` on each, and may be without a stream for
     /// `idle_max`.
-    pub(super) fn new(
-        stall_max: Duration,
-        idle_max: Duration,
-        counters: Arc<CounterCells>,
-    ) -> Self {
+    pub(super) fn new(pace: Pace, idle_max: Duration, counters: Arc<CounterCells>) -> Self {
         Self(Arc::new(Shared {
-            stall_max,
+            pace,
             idle_max,
             counters,
             open: Mutex::new(Open {
@@ -168,7 +174,7 @@ impl Shared {
         open.resets_left = (open.resets_left + RESETS_REGAINED).min(RESETS_MAX);
         let mut is_stuck = false;
         for entry in &mut open.entries {
-            if !entry.is_stalled(now, self.stall_max) {
+            if !entry.is_stalled(now) {
                 continue;
             }
             // Without a task there is nobody left to end the stream.
@@ -229,6 +235,8 @@ where
         open.entries.push(Entry {
             progress,
             task,
+            patience: Patience::new(self.0.pace),
+            has_waited: false,
             mark: (now, 0),
         });
     }

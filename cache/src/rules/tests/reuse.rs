@@ -160,12 +160,12 @@ fn a_policy_gives_windows_where_nothing_is_said() {
 /// A cookie is one client's, unless the response says for how long it is everybody's.
 #[test]
 fn a_policy_gives_no_window_to_what_sets_a_cookie_and_says_no_more() {
+    const COOKIE: (&str, &str) = ("set-cookie", "a=b");
     let policy = Policy {
         stale_if_error: Duration::from_mins(1),
         stale_while_revalidate: Duration::from_secs(10),
         ..Policy::default()
     };
-    const COOKIE: (&str, &str) = ("set-cookie", "a=b");
     let windows = |fields: &[(&str, &str)]| {
         let message = Message::new(&[&[COOKIE, ("etag", "\"a\"")], fields].concat());
         stale(&message.under(policy.clone()), &[], 3)

@@ -23,6 +23,7 @@ const SMALL_BYTES: usize = 100_000;
 pub(crate) const READY: &str = "listening";
 
 /// Answers until it is ended.
+#[expect(clippy::infinite_loop, reason = "whoever started the process ends it")]
 pub(crate) fn child(address: &str) -> Outcome {
     let _origin = Origin::start_at(address.parse()?, answer);
     println!("{READY}");

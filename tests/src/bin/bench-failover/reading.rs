@@ -20,7 +20,7 @@ const CLIENTS: usize = 10;
 /// Half of the time that a body takes.
 const HALF: Duration = Duration::from_secs(1);
 /// Longest wait for a byte.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a client saw: its longest wait for the next byte, and what came of the body.
 struct Read {
@@ -103,7 +103,7 @@ fn read_all(rig: &Rig, death: Death) -> Outcome<Vec<(String, Read)>> {
             .collect();
         thread::sleep(HALF);
         rig.die(death)?;
-        let reads = clients.into_iter().map(|client| client.join());
+        let reads = clients.into_iter().map(thread::ScopedJoinHandle::join);
         let reads: Result<Vec<_>, _> = reads.collect();
         reads.map_err(|_panic| "a client panicked".into())
     })

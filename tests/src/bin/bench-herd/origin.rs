@@ -18,7 +18,7 @@ use tokio::{
 use weir_tests::bench::{Outcome, machine};
 
 /// Pieces in which a segment is sent.
-const PIECES: usize = 50;
+const PIECES: u32 = 50;
 
 /// What was asked for one path.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,9 +107,9 @@ impl Shared {
         );
         stream.write_all(head.as_bytes()).await?;
         let (began, body) = (Instant::now(), vec![7; bytes]);
-        let piece = bytes.div_ceil(PIECES);
+        let piece = bytes.div_ceil(PIECES as usize);
         for (number, piece) in (1_u32..).zip(body.chunks(piece)) {
-            sleep_until(began + self.fill * (number - 1) / (PIECES as u32 - 1)).await;
+            sleep_until(began + self.fill * (number - 1) / (PIECES - 1)).await;
             stream.write_all(piece).await?;
             self.note(path, |told| {
                 told.began.get_or_insert(began);

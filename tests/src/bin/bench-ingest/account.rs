@@ -117,7 +117,7 @@ impl Display for Difference {
             "{seconds:.0} s, {datagrams} datagrams received ({rate:.0} Mb/s)"
         )?;
         for ((_, name), count) in LOSSES.iter().zip(self.losses) {
-            write!(formatter, "\n{:>21} {name}", count)?;
+            write!(formatter, "\n{count:>21} {name}")?;
         }
         write!(
             formatter,

@@ -51,7 +51,7 @@ fn main() -> Outcome {
 fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
     let mut plan = Plan {
         channels: 50,
-        span: Duration::from_secs(60),
+        span: Duration::from_mins(1),
         connections: 64,
     };
     while let Some(argument) = arguments.next() {

@@ -45,7 +45,8 @@ async fn connect(server: &Server, count: usize) -> Outcome<Vec<TcpStream>> {
     let mut buffer = vec![0; 64 << 10];
     for number in 0..count {
         let mut stream = TcpStream::connect(server.address).await?;
-        let text = request(&objects.path(number), server.address);
+        let path = format!("{}{}", server.prefix, objects.path(number));
+        let text = request(&path, server.address, "");
         stream.write_all(text.as_bytes()).await?;
         take_answer(&mut stream, &mut buffer, bytes, &Tally::default()).await?;
         connections.push(stream);

@@ -42,6 +42,8 @@ pub(crate) struct Load {
     pub(crate) objects: Objects,
     pub(crate) connections: usize,
     pub(crate) span: Duration,
+    /// No request is like another.
+    pub(crate) is_distinct: bool,
 }
 
 /// What all connections share.
@@ -69,8 +71,8 @@ impl Load {
         let tally = Rc::new(Tally::default());
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..self.connections {
-            let (tally, address) = (Rc::clone(&tally), server.address);
-            tasks.spawn_local(async move { self.converse(number, address, &tally).await });
+            let (tally, at) = (Rc::clone(&tally), (server.address, server.prefix));
+            tasks.spawn_local(async move { self.converse(number, at, &tally).await });
         }
         let begin = Instant::now() + WARM_UP;
         sleep_until(begin).await;
@@ -85,13 +87,24 @@ impl Load {
         Ok(bytes as f64 / self.objects.bytes as f64 / cpu)
     }
 
-    async fn converse(self, first: usize, address: SocketAddr, tally: &Tally) -> io::Result<()> {
+    async fn converse(
+        self,
+        first: usize,
+        (address, prefix): (SocketAddr, &str),
+        tally: &Tally,
+    ) -> io::Result<()> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let mut buffer = vec![0; TAKE_BYTES];
         let mut number = first;
         while !tally.is_over.get() {
-            let request = request(&self.objects.path(number), address);
+            let path = format!("{prefix}{}", self.objects.path(number));
+            let own = if self.is_distinct {
+                format!("X-Playback-Session-Id: {first}-{number}\r\n")
+            } else {
+                String::new()
+            };
+            let request = request(&path, address, &own);
             stream.write_all(request.as_bytes()).await?;
             take_answer(&mut stream, &mut buffer, self.objects.bytes, tally).await?;
             number += 1;
@@ -100,13 +113,13 @@ impl Load {
     }
 }
 
-/// What a player asks with.
-pub(crate) fn request(path: &str, address: SocketAddr) -> String {
+/// What a player asks with, `own` fields of its own among it.
+pub(crate) fn request(path: &str, address: SocketAddr, own: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
          AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36\r\n\
          Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n\
-         Origin: http://tv.example\r\nReferer: http://tv.example/\r\n\r\n"
+         Origin: http://tv.example\r\nReferer: http://tv.example/\r\n{own}\r\n"
     )
 }
 

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! bench-serve [--only SERVER[,SERVER]] [--sizes 4k,200k,1500k,8m] [--connections 32,1000]
-//!             [--seconds S] [--rounds N] [--idle N]
+//!             [--seconds S] [--rounds N] [--idle N] [--requests same|distinct]
 //! ```
 //!
-//! Servers: `weir`, `bare` (a loop of httparse and sendfile on tokio), `nginx`, the same with its
-//! cache of open files (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the
-//! load generator another one; all objects are in memory.
+//! Servers: `weir` with segments of a channel, and with what it pulled (`weir-pull`); `bare` (a
+//! loop of httparse and sendfile on tokio); `nginx`, the same with its cache of open files
+//! (`nginx-ofc`), `varnish`, and `ats` where it runs. Each has one core, the load generator another
+//! one; all objects are in memory. All connections send the same fields, as players of one kind do,
+//! unless requests are to be `distinct`: then each names a session of its own, and Weir can give no
+//! answer again.
 //! What is printed is requests for each CPU-second of the server's processes, from the kernel's
 //! account of them: the median of the rounds, in which the servers take turns. A body that is
 //! short, or an answer that is not 200, ends the run.
@@ -40,7 +43,15 @@ const SIZES: [(&str, usize, usize); 4] = [
     ("8m", 8 << 20, 8),
 ];
 
-const SERVERS: [&str; 6] = ["weir", "bare", "nginx", "nginx-ofc", "varnish", "ats"];
+const SERVERS: [&str; 7] = [
+    "weir",
+    "weir-pull",
+    "bare",
+    "nginx",
+    "nginx-ofc",
+    "varnish",
+    "ats",
+];
 
 /// What is to be measured.
 #[derive(Debug)]
@@ -51,6 +62,7 @@ struct Plan {
     span: Duration,
     rounds: usize,
     idle: usize,
+    is_distinct: bool,
 }
 
 fn main() -> Outcome {
@@ -88,6 +100,7 @@ fn plan(arguments: Vec<String>) -> Outcome<Plan> {
         span: Duration::from_secs(2),
         rounds: 3,
         idle: 1_000,
+        is_distinct: false,
     };
     let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
     let mut arguments = arguments.into_iter();
@@ -103,6 +116,7 @@ fn plan(arguments: Vec<String>) -> Outcome<Plan> {
             "--seconds" => plan.span = Duration::from_secs_f64(value.parse()?),
             "--rounds" => plan.rounds = value.parse()?,
             "--idle" => plan.idle = value.parse()?,
+            "--requests" => plan.is_distinct = value == "distinct",
             other => return Err(format!("there is no option {other}").into()),
         }
     }
@@ -116,7 +130,8 @@ fn start(plan: &Plan, directory: &Path) -> Outcome<Vec<Server>> {
         let own = directory.join(name);
         machine::make_directory(&own)?;
         let server = match name.as_str() {
-            "weir" => weir::start(&own),
+            "weir" => weir::start(&own, origin),
+            "weir-pull" => weir::start_pulling(&own, origin),
             "bare" => bare::start(&own),
             "nginx" => peers::nginx(name, &own, origin, ""),
             "nginx-ofc" => peers::nginx(name, &own, origin, peers::OPEN_FILES),
@@ -138,6 +153,7 @@ fn compare(plan: &Plan, servers: &[Server], objects: Objects, connections: usize
         objects,
         connections,
         span: plan.span,
+        is_distinct: plan.is_distinct,
     };
     for _ in 0..plan.rounds {
         for server in servers {

@@ -1,6 +1,6 @@
 //! Weir with a store that was filled before it starts.
 
-use std::{path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use weir_cache::{Class, Config, Key, Store};
@@ -17,8 +17,11 @@ use crate::{SIZES, load::Objects};
 
 const CACHE_BYTES: u64 = 1 << 30;
 
+/// What paths begin with that are pulled.
+const PULLED: &str = "/pulled";
+
 /// Starts `weir run` on a channel that nobody sends, all of whose segments are in the store.
-pub(crate) fn start(own: &Path) -> Outcome<Server> {
+pub(crate) fn start(own: &Path, origin: SocketAddr) -> Outcome<Server> {
     let cache = own.join("cache");
     fill(&cache)?;
     let (address, management) = (free_address()?, free_address()?);
@@ -31,6 +34,8 @@ pub(crate) fn start(own: &Path) -> Outcome<Server> {
     let text = format!(
         "[http]\nlisten = [\"{address}\"]\nthreads = 1\n\
          [management]\nlisten = \"{management}\"\n\
+         [[origin]]\nname = \"o\"\nurls = [\"http://{origin}\"]\n\
+         [[route]]\npath = \"{PULLED}/\"\norigin = [\"o\"]\n\
          [cache]\npath = \"{}\"\nsize = \"1GiB\"\nscrub = \"0B\"\n[[channel]]\nid = \"bench\"\n{}",
         cache.display(),
         renditions.concat()
@@ -40,6 +45,14 @@ pub(crate) fn start(own: &Path) -> Outcome<Server> {
     let (binary, file) = (weir_binary(), file.display().to_string());
     let binary = binary.display().to_string();
     Server::start("weir", address, own, &[&binary, "run", "--config", &file])
+}
+
+/// The same, asked for what it pulls from `origin`.
+pub(crate) fn start_pulling(own: &Path, origin: SocketAddr) -> Outcome<Server> {
+    let mut server = start(own, origin)?;
+    "weir-pull".clone_into(&mut server.name);
+    server.prefix = PULLED;
+    Ok(server)
 }
 
 fn fill(cache: &Path) -> Outcome {

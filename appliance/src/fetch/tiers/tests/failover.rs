@@ -236,6 +236,28 @@ async fn when_all_are_out_of_use_the_answer_is_at_once_and_says_when_to_come_aga
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_bad_path_does_not_take_the_others_away_where_nobody_else_is_left() {
+    let rig = Rig::chain(&[1]);
+    let mut connections = vec![vec![Act::Read]; 10];
+    connections.push(answers(200, "alive"));
+    let _moody = Script::listen(&rig.network, address(1), connections);
+    for _ in 0..10 {
+        rig.get().await.unwrap_err();
+    }
+    assert_eq!(rig.state(1), "open");
+    assert_eq!(rig.fetch().await.unwrap().1, "alive");
+    assert_eq!(rig.tier(0).unavailable, 0);
+    // Who cannot be reached is spared.
+    let rig = Rig::chain(&[1, 2]);
+    let _bad = rig.host(2, vec![Act::Read]);
+    for _ in 0..20 {
+        rig.get().await.unwrap_err();
+    }
+    assert_eq!(rig.counters(1).requests, 5);
+    assert!(rig.counters(2).requests >= 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_origin_that_is_back_is_found_within_ten_seconds() {
     let rig = Rig::chain(&[1]);
     for _ in 0..600 {

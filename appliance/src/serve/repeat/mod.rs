@@ -4,7 +4,7 @@
 //! At the live edge thousands of players ask for the same segment within seconds, with the same
 //! fields. The first of them in each second is answered the long way; the head of its answer is
 //! kept in its final bytes, and the others get it for the price of a look-up. Nothing in a head is
-//! finer than a second: not Date, not Age, not what is left of a lifetime.
+//! finer than a second: not Date; and Age and what is left of a lifetime are late by one at most.
 //!
 //! Since all of a request is compared, nobody here need know which fields an answer depends on.
 //! What else it depends on (the object, bans, routes, who may ask) only those who made it know:
@@ -20,13 +20,13 @@ use std::{
     collections::HashMap,
     fmt::Debug,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use hyper::{Response, StatusCode, body::Body as _, header::HeaderValue};
-use weir_cache::rules::http_date;
+use weir_cache::{Object, rules::http_date};
 use weir_hal::Wall;
 
 use crate::serve::{
@@ -34,8 +34,11 @@ use crate::serve::{
     response::{Ending, Written},
 };
 
-/// Answers that one thread keeps of one second: 1 MiB as players ask, 4 MiB at most.
-const ANSWERS_MAX: usize = 1_024;
+/// Answers that one thread keeps of one second: half a MiB as players ask, 6 MiB at most.
+const ANSWERS_MAX: usize = 512;
+
+/// Bytes of a body that is kept with its answer, so that nobody has to read it again.
+const SHORT_BYTES_MAX: u64 = 8 << 10;
 
 /// Bytes a request may have whose answer is kept; a player sends a few hundred.
 const REQUEST_BYTES_MAX: usize = 2_048;
@@ -72,6 +75,29 @@ impl Repeat {
         if let Some(repeat) = response.extensions_mut().remove::<Self>() {
             response.extensions_mut().insert(Self::new(wrap(repeat)));
         }
+    }
+}
+
+/// The whole of an object, again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(OnceLock<Bytes>);
+
+impl Whole {
+    /// The body that `object` has, which is always the same one, and complete.
+    pub(crate) fn body(&self, object: &Object) -> Option<Body> {
+        if let Some(kept) = self.0.get() {
+            return Some(Body::document(kept.clone()));
+        }
+        let bytes = object.bytes()?;
+        if bytes <= SHORT_BYTES_MAX
+            && let Some(Ok(Some(chunk))) = at_hand(object.read(0..bytes).next())
+            && chunk.stored.is_none()
+            && chunk.bytes.len() as u64 == bytes
+        {
+            let kept = self.0.get_or_init(|| chunk.bytes);
+            return Some(Body::document(kept.clone()));
+        }
+        Some(Body::stored(object, 0..bytes, Some(bytes)))
     }
 }
 
@@ -152,76 +178,4 @@ impl Second {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::serve::reply;
-
-    const NOW: Wall = Wall::from_nanos(1_000_000_000_000_000_000);
-
-    #[derive(Debug)]
-    struct Always;
-
-    impl Again for Always {
-        fn again(&self, _client: &Client) -> Option<Body> {
-            Some(Body::document(Bytes::from_static(b"again")))
-        }
-    }
-
-    fn response() -> Response<Body> {
-        let mut response = reply::text(StatusCode::OK, "once");
-        response.extensions_mut().insert(Repeat::new(Always));
-        response
-    }
-
-    fn written(head: &'static [u8], bytes: u64) -> Written {
-        Written {
-            head: Bytes::from_static(head),
-            ending: Ending::After(bytes),
-            is_last_of_connection: false,
-        }
-    }
-
-    fn answer() -> Answer {
-        Answer::of(&response(), &written(b"head", 5)).expect("it may be given again")
-    }
-
-    #[test]
-    fn an_answer_is_found_within_its_second_by_the_same_request_alone() {
-        let mut second = Second::default();
-        let (one, other) = (Bytes::from_static(b"one"), Bytes::from_static(b"other"));
-        second.at(NOW).keep(one.clone(), answer());
-        assert_eq!(second.at(NOW).date(), b"Sun, 09 Sep 2001 01:46:40 GMT");
-        assert!(second.at(NOW).find(&one).is_some());
-        assert!(second.at(NOW).find(&other).is_none());
-        let last = Wall::from_nanos(NOW.as_nanos() + 999_999_999);
-        assert!(second.at(last).find(&one).is_some());
-        let later = Wall::from_nanos(NOW.as_nanos() + 1_000_000_000);
-        assert!(second.at(later).find(&one).is_none());
-        assert_eq!(second.date(), b"Sun, 09 Sep 2001 01:46:41 GMT");
-    }
-
-    #[test]
-    fn what_is_no_whole_answer_or_says_nothing_is_not_given_again() {
-        let silent = reply::text(StatusCode::OK, "once");
-        assert!(Answer::of(&silent, &written(b"head", 5)).is_none());
-        let mut part = response();
-        *part.status_mut() = StatusCode::PARTIAL_CONTENT;
-        assert!(Answer::of(&part, &written(b"head", 5)).is_none());
-        assert!(Answer::of(&response(), &written(&[b'x'; 3_000], 5)).is_none());
-        let last = Written {
-            is_last_of_connection: true,
-            ..written(b"head", 5)
-        };
-        assert!(Answer::of(&response(), &last).is_none());
-    }
-
-    #[test]
-    fn answers_of_one_second_are_bounded() {
-        let mut second = Second::default();
-        for number in 0..2 * ANSWERS_MAX {
-            second.at(NOW).keep(number.to_string().into(), answer());
-        }
-        second.at(NOW).keep(vec![b'x'; 3_000].into(), answer());
-        assert_eq!(second.answers.len(), ANSWERS_MAX);
-    }
-}
+mod tests;
