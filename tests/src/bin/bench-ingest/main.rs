@@ -6,8 +6,9 @@
 //!
 //! In a network of their own, channels of 4, 6 and 8 Mb/s are sent in turn, each by a `weir send`,
 //! and received, cut, stored and served by one `weir run` with one thread that serves; nothing pins
-//! its threads. Run it as root: then the receiver has real time and large buffers, as on a box. Senders and clients have one core for themselves where the kernel lets them: the
-//! clients take the newest segments of all channels, as fast as they come.
+//! its threads. Senders and clients share the other core; the clients take the newest segments of
+//! all channels, as fast as they come. Run it as root: then the receiver has real time and large
+//! buffers, as on a box.
 //!
 //! Asserted: not a datagram is lost, by the kernel's count and by the continuity counters of the
 //! packets, not a segment is refused, and no client sees a broken answer. The other figures are
