@@ -351,3 +351,24 @@ async fn an_endpoint_to_avoid_is_asked_when_nobody_else_is_left() {
     let _far = rig.host(2, answers(200, "far"));
     assert_eq!(whole(rig.ask(ask()).await.unwrap()).await.unwrap().1, "far");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_falls_silent_in_a_body_is_overtaken_out_of_the_budget_or_free_when_out_of_use() {
+    let rig = Rig::chain(&[1, 2]);
+    let _near = rig.host(1, answers(200, "near"));
+    let _far = rig.host(2, answers(200, "far"));
+    let near = rig.get().await.unwrap().endpoint;
+    let list = rig.tiers.list(&rig.names);
+    let granted = || rig.tiers.may_ask_beside(&list, std::slice::from_ref(&near));
+    let count = (0..100).filter(|_| granted()).count();
+    assert_eq!(count, 10, "as much as can be saved");
+    rig.path(1, BLACK_HOLE);
+    for _ in 0..5 {
+        rig.fetch().await.unwrap();
+    }
+    assert_eq!(rig.state(1), "open");
+    assert!((0..100).all(|_| granted()));
+    // Who has sent of it already is nobody new.
+    let far = rig.get().await.unwrap().endpoint;
+    assert!(!rig.tiers.may_ask_beside(&list, &[near, far]));
+}
