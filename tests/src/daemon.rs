@@ -57,13 +57,18 @@ impl Daemon {
 
     /// The same with further keys of `[http]`.
     pub fn start_with(folder: TempDir, http: &str, channels: &str) -> Self {
+        Self::start_sized(folder, "1GiB", http, channels)
+    }
+
+    /// The same with a cache of `size`.
+    pub fn start_sized(folder: TempDir, size: &str, http: &str, channels: &str) -> Self {
         let (data_port, management_port) = (free_port(), free_port());
         let file = folder.path().join("weir.toml");
         let cache = folder.path().join("cache");
         let text = format!(
             "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n\
              [management]\nlisten = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
-             size = \"1GiB\"\n{channels}",
+             size = \"{size}\"\n{channels}",
             cache.display()
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");

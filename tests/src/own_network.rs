@@ -63,9 +63,18 @@ pub fn main_in_own_network(
 
 /// This program in a network of its own, without arguments.
 fn again() -> Command {
+    // Where it is allowed without a user namespace, what is real time and large buffers is too.
+    let is_allowed = Command::new("unshare").args(["--net", "true"]).output();
+    let is_allowed = is_allowed.is_ok_and(|output| output.status.success());
+    let user: &[&str] = if is_allowed {
+        &[]
+    } else {
+        &["--user", "--map-root-user"]
+    };
     let mut command = Command::new("unshare");
     command
-        .args(["--user", "--map-root-user", "--net"])
+        .args(user)
+        .arg("--net")
         .args(["sh", "-c", SETUP, "sh"])
         .arg(env::current_exe().expect("a running program has a path"))
         .env(MARK, "1");

@@ -102,7 +102,11 @@ impl Shared {
             for number in 0..channels {
                 let path = playlist(number);
                 let list = http::get(&format!("{url}{path}"));
-                let list = list.map_err(|failure| format!("{path}: {failure}"))?.text();
+                let list = list.map_err(|failure| format!("{path}: {failure}"))?;
+                if list.status != 200 {
+                    return Err(format!("{path}: {}", list.status));
+                }
+                let list = list.text();
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 let segments = list.lines().filter(|line| !line.starts_with('#')).rev();
                 newest.extend(segments.take(NEWEST).map(|name| format!("{folder}/{name}")));
@@ -138,7 +142,8 @@ impl Shared {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let taken = client.fetch(&path).await?;
+            let taken = client.fetch(&path).await;
+            let taken = taken.map_err(|error| io::Error::other(format!("{path}: {error}")))?;
             self.requests.fetch_add(1, Ordering::SeqCst);
             self.bytes.fetch_add(taken.bytes, Ordering::SeqCst);
             number += 1;
