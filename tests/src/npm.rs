@@ -28,8 +28,8 @@ pub struct Package {
 pub const SHAKA_PLAYER: Package = Package {
     name: "shaka-player",
     version: "5.2.12",
-    integrity: "sha512-vEsuVDI3+oLh+yqpjXexQZlg2XMUBI0VrqatDuKWacPaxAud6Uph5\
-                uCowUPLhUgNG5XKWCpoM4l1r8qYzWH+zg==",
+    integrity: "sha512-vEsuVDI3+oLh+yqpjXexQZlg2XMUBI0VrqatDuKWacPaxAud6Uph5uCowUPLhUgN\
+        G5XKWCpoM4l1r8qYzWH+zg==",
     file: "dist/shaka-player.compiled.js",
 };
 

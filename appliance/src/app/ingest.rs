@@ -3,9 +3,9 @@
 //!
 //! Waking for each datagram would make batches of one; a timer makes a 10 Mb/s group come ten
 //! datagrams at a time. Kernel time stamps keep the arrival times exact meanwhile. The thread
-//! needs no async runtime and never touches the disk. It asks for real time: a twentieth of a core,
-//! 10 ms at a time, that must not wait behind those who serve. The locks it shares with HTTP are those of
-//! the store, which are never held while anybody reads, writes or waits.
+//! needs no async runtime and never touches the disk. It asks for real time: half a
+//! millisecond in ten, which must not wait behind those who serve. The locks it shares with HTTP
+//! are those of the store, which are never held while anybody reads, writes or waits.
 
 use std::{
     sync::{

@@ -39,6 +39,8 @@ pub(crate) fn with_another(death: Death) -> Outcome<String> {
             return Err(format!("{path}: {} bytes that are wrong", body.len()).into());
         }
     }
+    // The daemon looks at its counters once a second.
+    thread::sleep(Duration::from_secs(2));
     let mended = rig.daemon.health()["routes"][0]["counters"]["fills_mended"].clone();
     let figures = format!(
         "{} bodies, 0 failed, all bytes equal; longest silence {:.0} ms; {mended} of {BODIES} \
