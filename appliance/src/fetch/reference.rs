@@ -1,14 +1,12 @@
 //! What a URI reference in a playlist, or in what a player tells, refers to.
 //!
-//! Source: RFC 3986 §5.2 (reference resolution), §5.2.4 (dot segments). Pure.
+//! Source: RFC 3986 §5.2, by [`weir_cache::rules::resolve`]. Pure.
 //!
 //! Refuses: what leads to another scheme or authority than that of its base, and references longer
 //! than [`REFERENCE_BYTES_MAX`]: nothing else is on this box's routes.
 
-use hyper::{
-    Uri,
-    http::uri::{Authority, Scheme},
-};
+use hyper::Uri;
+use weir_cache::rules::{self, is_same_origin};
 
 /// Bytes a reference may have; the name of a stored response has at most half as many.
 const REFERENCE_BYTES_MAX: usize = 2_048;
@@ -16,118 +14,19 @@ const REFERENCE_BYTES_MAX: usize = 2_048;
 /// The target of `reference`, which was found in what stands at `base`; `None` if it is not on the
 /// same scheme and authority, or is none. A fragment is dropped.
 pub fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
-    let (scheme, authority) = base.scheme().zip(base.authority())?;
     if reference.len() > REFERENCE_BYTES_MAX {
         return None;
     }
-    let reference = reference.split('#').next().unwrap_or("").trim_ascii();
-    let path_and_query = match local(reference, scheme, authority)? {
-        Local::OfRoot(local) => {
-            let (path, query) = split_query(local);
-            with_query(&without_dots(path), query)
-        }
-        Local::OfBase(local) => merge(base, local),
-    };
-    Uri::builder()
-        .scheme(scheme.clone())
-        .authority(authority.clone())
-        .path_and_query(path_and_query)
-        .build()
-        .ok()
-}
-
-/// What of a reference follows scheme and authority.
-enum Local<'a> {
-    /// It named the authority.
-    OfRoot(&'a str),
-    /// It did not.
-    OfBase(&'a str),
-}
-
-fn local<'a>(reference: &'a str, scheme: &Scheme, authority: &Authority) -> Option<Local<'a>> {
-    let rest = match after_scheme(reference) {
-        Some((named, rest)) => {
-            let is_same = named.eq_ignore_ascii_case(scheme.as_str());
-            Some(rest).filter(|rest| is_same && rest.starts_with("//"))?
-        }
-        None => reference,
-    };
-    let Some(rest) = rest.strip_prefix("//") else {
-        return Some(Local::OfBase(rest));
-    };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (named, local) = rest.split_at_checked(end)?;
-    is_same_authority(named, authority, scheme).then_some(Local::OfRoot(local))
-}
-
-/// RFC 3986 §5.2.3, for a base with an authority.
-fn merge(base: &Uri, local: &str) -> String {
-    let (path, query) = split_query(local);
-    if path.is_empty() {
-        return with_query(base.path(), query.or_else(|| base.query()));
+    let target = rules::resolve(base, reference)?;
+    let names_user = target.authority()?.as_str().contains('@');
+    if names_user || !is_same_origin(base, &target) {
+        return None;
     }
-    if path.starts_with('/') {
-        return with_query(&without_dots(path), query);
-    }
-    let folder = base
-        .path()
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder);
-    with_query(&without_dots(&format!("{folder}/{path}")), query)
-}
-
-fn split_query(local: &str) -> (&str, Option<&str>) {
-    match local.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (local, None),
-    }
-}
-
-fn with_query(path: &str, query: Option<&str>) -> String {
-    match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    }
-}
-
-/// The scheme of a reference and what follows its colon, if it has one.
-fn after_scheme(reference: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = reference.split_once(':')?;
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let is_scheme = scheme.bytes().all(is_letter) && !scheme.is_empty();
-    is_scheme.then_some((scheme, rest))
-}
-
-/// A port that goes without saying may be said.
-fn is_same_authority(named: &str, authority: &Authority, scheme: &Scheme) -> bool {
-    let implied = if *scheme == Scheme::HTTPS { 443 } else { 80 };
-    named.parse::<Authority>().is_ok_and(|named| {
-        let port = |one: &Authority| one.port_u16().unwrap_or(implied);
-        named.host().eq_ignore_ascii_case(authority.host())
-            && port(&named) == port(authority)
-            && !named.as_str().contains('@')
-    })
-}
-
-/// A path from `/` without `.` and `..` (RFC 3986 §5.2.4).
-fn without_dots(path: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    let mut segments = path.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let is_last = segments.peek().is_none();
-        match segment {
-            "." | ".." => {
-                if segment == ".." {
-                    kept.pop();
-                }
-                if is_last {
-                    kept.push("");
-                }
-            }
-            segment => kept.push(segment),
-        }
-    }
-    format!("/{}", kept.join("/"))
+    // A port that goes without saying may have been said, and letters be of another case.
+    let mut parts = target.into_parts();
+    parts.scheme = base.scheme().cloned();
+    parts.authority = base.authority().cloned();
+    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]

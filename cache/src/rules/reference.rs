@@ -6,34 +6,40 @@ use std::borrow::Cow;
 
 use http::Uri;
 
-/// The URI that `reference` names, seen from `base`, without a fragment. `None` if that is none,
-/// or has another scheme than http and https.
-pub(super) fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+/// The URI that `reference` names, seen from `base`, without a fragment and without the segments
+/// `.` and `..`. `None` if that is none, or has another scheme than http and https.
+pub fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     let reference = reference.split('#').next()?.trim();
     if let Some(rest) = reference.strip_prefix("//") {
-        return format!("{}://{rest}", base.scheme_str()?).parse().ok();
+        let uri = format!("{}://{rest}", base.scheme_str()?).parse().ok()?;
+        return with_path(&uri, uri.path(), uri.query());
     }
     let head = reference.split(['/', '?']).next()?;
     if head.contains(':') {
         let uri: Uri = reference.parse().ok()?;
-        return matches!(uri.scheme_str(), Some("http" | "https")).then_some(uri);
+        let uri = Some(uri).filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))?;
+        return with_path(&uri, uri.path(), uri.query());
     }
     let (path, query) = reference
         .split_once('?')
         .map_or((reference, None), |(path, query)| (path, Some(query)));
-    let (path, query) = match path {
-        "" => (Cow::from(base.path()), query.or_else(|| base.query())),
-        path if path.starts_with('/') => (Cow::from(path), query),
+    match path {
+        "" => with_path(base, base.path(), query.or_else(|| base.query())),
+        path if path.starts_with('/') => with_path(base, path, query),
         path => {
             let folder = base
                 .path()
                 .rsplit_once('/')
                 .map_or("", |(folder, _)| folder);
-            (Cow::from(format!("{folder}/{path}")), query)
+            with_path(base, &format!("{folder}/{path}"), query)
         }
-    };
-    let mut text = format!("{}://{}", base.scheme_str()?, base.authority()?);
-    text.push_str(&without_dots(&path));
+    }
+}
+
+/// Scheme and authority of `uri` with another path and query.
+fn with_path(uri: &Uri, path: &str, query: Option<&str>) -> Option<Uri> {
+    let mut text = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+    text.push_str(&without_dots(path));
     if let Some(query) = query {
         text.push('?');
         text.push_str(query);
@@ -42,7 +48,7 @@ pub(super) fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
 }
 
 /// Whether two URIs have one scheme, host and port.
-pub(super) fn is_same_origin(one: &Uri, other: &Uri) -> bool {
+pub fn is_same_origin(one: &Uri, other: &Uri) -> bool {
     let is_same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => false,

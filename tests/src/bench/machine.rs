@@ -214,8 +214,8 @@ fn names(path: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// All of a file of the kernel's.
-fn text(path: &str) -> String {
+/// All of a file of the kernel's; nothing if there is none.
+pub fn text(path: &str) -> String {
     let read = || {
         let file = linux::Disk::new()
             .open(Path::new(path), Access::Read)

@@ -5,32 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use weir_hal::{Access, Disk, linux};
+use weir_tests::bench::machine::text;
+pub(crate) use weir_tests::bench::machine::{load, run};
 
 use crate::Outcome;
-
-/// All of a file of the kernel's.
-fn text(path: &str) -> String {
-    let read = || {
-        let file = linux::Disk::new()
-            .open(Path::new(path), Access::Read)
-            .ok()?;
-        let mut bytes = vec![0; 64 << 10];
-        let filled = file.read_at(&mut bytes, 0).ok()?;
-        bytes.truncate(filled);
-        String::from_utf8(bytes).ok()
-    };
-    read().unwrap_or_default()
-}
-
-/// The load of the last minute.
-pub(crate) fn load() -> String {
-    text("/proc/loadavg")
-        .split(' ')
-        .next()
-        .unwrap_or("unknown")
-        .to_owned()
-}
 
 /// A line `NAME:   1234 kB` of a file of the kernel's, in bytes.
 fn bytes_of(path: &str, name: &str) -> u64 {
@@ -78,14 +56,4 @@ pub(crate) fn drop_caches() -> bool {
         .stderr(Stdio::null())
         .status();
     status.is_ok_and(|status| status.success())
-}
-
-/// Runs a program to its end.
-pub(crate) fn run(command: &mut Command) -> Outcome {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{command:?} failed: {complaint}").into())
 }
