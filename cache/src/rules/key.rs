@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use http::Uri;
 use sha2::{Digest, Sha256};
 
-use super::reference::{default_port, without_dots};
+use super::reference::{default_port, has_plain_port, without_dots};
 use crate::Key;
 
 /// The parameter of players' telemetry.
@@ -59,10 +59,10 @@ pub struct CacheKey {
 
 impl CacheKey {
     /// Names what `uri` names, by `rules`. Returns `None` if it lacks scheme or authority, or has
-    /// a user in it.
+    /// a user in it, or a port that is none.
     pub fn new(uri: &Uri, rules: &KeyRules) -> Option<Self> {
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-        if authority.as_str().contains('@') {
+        if authority.as_str().contains('@') || !has_plain_port(authority) {
             return None;
         }
         let mut text =

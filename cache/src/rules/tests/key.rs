@@ -134,6 +134,19 @@ fn a_target_without_an_origin_has_no_name() {
     }
 }
 
+/// RFC 3986 §3.2.3: else who asks at `:99999` could have all others given what an origin says there.
+#[test]
+fn what_has_a_port_that_is_none_has_no_name() {
+    for port in ["99999", "65616", "x", "-1", "+80", "080", "8 0"] {
+        for host in ["edge.example", "[2001:db8::1]"] {
+            let Ok(uri) = format!("http://{host}:{port}/a").parse::<Uri>() else {
+                continue;
+            };
+            assert_eq!(CacheKey::new(&uri, &KeyRules::default()), None, "{uri}");
+        }
+    }
+}
+
 #[test]
 fn long_names_are_hashed() {
     let store_key = |last: &str| {
