@@ -25,8 +25,11 @@ const CMCD: &str = "CMCD";
 const VARIANT_BYTES: usize = "#v=".len() + 32;
 /// What follows the beginning of a long name: a mark and 256 bits.
 const HASH_BYTES: usize = "#h=".len() + 64;
+/// What callers may write behind a name: two numbers in hexadecimal digits, and one in others, each
+/// behind a mark.
+const BEHIND_BYTES: usize = (1 + 16) + (1 + 16) + (1 + 20);
 /// Bytes of a name that is not hashed.
-const TEXT_BYTES_MAX: usize = Key::BYTES_MAX - VARIANT_BYTES;
+const TEXT_BYTES_MAX: usize = Key::BYTES_MAX - VARIANT_BYTES - BEHIND_BYTES;
 
 /// Which parts of a URI are in the key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -523,7 +523,11 @@ fn odd_paths() -> Vec<Case> {
             target("/vod/x/%2e%2e%2F%2e./secret"),
             &[400],
         ),
-        ("up and out by a backslash", target("/vod/..\\secret"), &[400]),
+        (
+            "up and out by a backslash",
+            target("/vod/..\\secret"),
+            &[400],
+        ),
         (
             "up and out by an encoded backslash",
             target("/vod/..%5Csecret"),

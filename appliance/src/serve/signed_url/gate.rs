@@ -358,7 +358,14 @@ mod tests {
         ] {
             assert_eq!(check(path, None), Err(Denied::Ambiguous), "{path}");
         }
-        for path in ["/vod", "/vodka/a", "//epg", "/VOD;b", "/a//vod/a", "/live/AB/a"] {
+        for path in [
+            "/vod",
+            "/vodka/a",
+            "//epg",
+            "/VOD;b",
+            "/a//vod/a",
+            "/live/AB/a",
+        ] {
             assert_eq!(check(path, None), Ok(()), "{path}");
         }
     }
