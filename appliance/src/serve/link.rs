@@ -283,6 +283,11 @@ impl End {
         Pin::new(&mut *self.io).poll_send_file(context, file, offset, bytes)
     }
 
+    /// Has the connection end so that nobody takes its end for that of an answer.
+    pub(crate) fn break_off(&self) {
+        self.io.break_off();
+    }
+
     /// Sends what a layer below may still hold.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.io).poll_flush(context)
