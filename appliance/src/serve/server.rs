@@ -26,7 +26,7 @@ use crate::serve::{
     Body, Client, CounterCells, Entrance, Limits, Upload,
     admission::{Admission, Refused},
     guard::Guarded,
-    head::Refusal,
+    head::{FIELDS_MAX, Refusal},
     link::Link,
     outbox::Outbox,
     protocol::{self, Dialect, Opened},
@@ -217,20 +217,22 @@ impl<H: Handler> Server<H> {
         mut request: Request<Upload>,
         client: &Client,
     ) -> Response<Body> {
-        self.handler.counters().requests.add(1);
+        let counters = self.handler.counters();
+        counters.requests.add(1);
         let version = request.version();
-        let refusal = protocol::normalize(&mut request).err();
-        self.counted(if let Some(refusal) = refusal {
-            self.handler.counters().requests_malformed.add(1);
+        let response = if let Err(refusal) = protocol::normalize(&mut request) {
+            counters.requests_malformed.add(1);
             refused(version, refusal)
-        } else if request.headers().len() > protocol::FIELDS_MAX {
+        } else if request.headers().len() > FIELDS_MAX {
+            counters.requests_malformed.add(1);
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
-        } else if request.body().is_too_long() {
+        } else if request.body_mut().is_too_long() {
             reply::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
         } else {
             self.handler.answer(request, client).await
-        })
+        };
+        self.counted(response)
     }
 
     /// How long a client must wait that asks too often. Asked once for each request.
@@ -257,7 +259,7 @@ impl<H: Handler> Server<H> {
 
     /// The body of a request that comes from `source`.
     pub(crate) fn upload(&self, source: Source) -> Upload {
-        Upload::new(source, self.limits.body_bytes_max, self.limits.body_wait)
+        Upload::new(source, &self.limits, self.handler.counters())
     }
 
     pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {

@@ -12,9 +12,6 @@ use hyper::{
     http::uri::Authority,
 };
 
-/// Fields a request may have, of any version.
-pub(crate) const FIELDS_MAX: usize = 100;
-
 /// Why the target of a request is refused; the text is for the client.
 pub(crate) type Refusal = &'static str;
 

@@ -283,6 +283,20 @@ async fn a_host_that_differs_from_the_authority_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_with_too_many_fields_is_refused_and_counted() {
+    let rig = Rig::start();
+    let (mut client, _connection) = rig.client().await;
+    let mut asked = request(Method::GET, "/target");
+    for _ in 0..101 {
+        let value = HeaderValue::from_static("a");
+        asked.headers_mut().append("field", value);
+    }
+    let status = client.send(asked).await.status();
+    assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(rig.counters().requests_malformed, 1);
+}
+
+#[tokio::test]
 async fn a_body_is_taken_through_the_window_and_one_too_long_is_refused() {
     let rig = Rig::start();
     let (mut client, _connection) = rig.client().await;
@@ -297,6 +311,7 @@ async fn a_body_is_taken_through_the_window_and_one_too_long_is_refused() {
     );
     let answer = client.send(upload((1 << 20) + 1)).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(rig.counters().uploads_cut, 1);
     assert_eq!(client.get("/short").await, bytes(SHORT));
 }
 
