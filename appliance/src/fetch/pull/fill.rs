@@ -22,12 +22,12 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{Stored, Storing, conditional, forwarded_response_headers, freshened, storing},
+    rules::{Stored, Storing, conditional, end_to_end, freshened, storing, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ask::{Reply, outgoing},
     failure::Failure,
     flights::{State, Ticket},
     kept::{Kept, Sliced, Varies},
@@ -450,7 +450,7 @@ fn own_fields(head: &Stored, headers: &HeaderMap) -> Option<Arc<HeaderMap>> {
     let is_withheld = headers
         .keys()
         .any(|name| !head.headers().contains_key(name));
-    is_withheld.then(|| Arc::new(forwarded_response_headers(headers)))
+    is_withheld.then(|| Arc::new(end_to_end(headers)))
 }
 
 /// Whether a response with the fields `headers` may allow less than `head` did.

@@ -1,7 +1,5 @@
-//! Which route a path takes, and what goes for everything on it.
-//!
-//! A route covers what lies below its path, and what stands there if the path does not end in a
-//! slash: `/vod` and `/vod/` cover `/vod/a.mp4`, neither covers `/vodka`. The longest one wins.
+//! Which route a path takes, and what goes for everything on it. Of those that [cover](config::covers)
+//! it the longest one wins.
 
 use std::{sync::Arc, time::Duration};
 
@@ -91,13 +89,6 @@ impl Route {
         }
         policy
     }
-
-    /// Whether `path` lies at or below the path of this route.
-    fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
-    }
 }
 
 /// What was counted on one route.
@@ -148,7 +139,9 @@ impl Routes {
 
     /// The route that `path` takes.
     pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
-        self.0.iter().find(|route| route.covers(path))
+        self.0
+            .iter()
+            .find(|route| config::covers(&route.path, path))
     }
 }
 

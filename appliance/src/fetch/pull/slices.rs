@@ -27,12 +27,12 @@ use hyper::{
 use tokio::time::timeout;
 use weir_cache::{
     Chunk, Key, Object,
-    rules::{ContentRange, Stored},
+    rules::{ContentRange, Stored, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ask::{Reply, outgoing},
     failure::Failure,
     fill::Arrival,
     flights::{Boarding, State, Ticket},
@@ -43,6 +43,7 @@ use super::{
 };
 use crate::{
     fetch::exchange::Download,
+    hash::fnv1a,
     serve::{Body, BodyError, Chain, Form},
 };
 
@@ -197,11 +198,7 @@ impl Slices {
         let validator = validator.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
         let numbers = [self.length, u64::from(self.sliced.slice_bytes)];
         let numbers = numbers.into_iter().flat_map(u64::to_le_bytes);
-        // FNV-1a: the same after every restart.
-        let bytes = validator.iter().copied().chain(numbers);
-        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        })
+        fnv1a(validator.iter().copied().chain(numbers))
     }
 
     /// The slice of this number, as it is or comes.

@@ -10,7 +10,7 @@ use std::{
 use weir_hal::{Access, Disk, Wall};
 
 use super::keys::{Denied, KeyFileError, Keys};
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Bytes of a file of keys: 16 keys with a page of comments.
 const FILE_BYTES_MAX: u64 = 16 << 10;
@@ -120,21 +120,13 @@ impl Gate {
             return Ok(());
         }
         let plain = simplest(path).ok_or(Denied::Ambiguous)?;
-        let door = self.doors.iter().find(|door| door.covers(&plain));
+        let mut doors = self.doors.iter();
+        let door = doors.find(|door| config::covers(&door.path, &plain));
         let Some(keys) = door.and_then(|door| door.keys.as_ref()) else {
             return Ok(());
         };
         let token = token.ok_or(Denied::Unsigned)?;
         keys.verify(token, &plain, client, now)
-    }
-}
-
-impl Door {
-    /// Whether `path` lies at or below the path of this door; `/vod` does not cover `/vodka`.
-    fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
     }
 }
 
