@@ -66,6 +66,7 @@ pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Server};
 pub use stall::Pace;
+pub(crate) use stamp::Stamps;
 pub use thread::serve_on_thread;
 pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};

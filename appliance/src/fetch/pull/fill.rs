@@ -12,7 +12,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{
@@ -27,6 +26,7 @@ use weir_cache::{
 
 use super::{
     Core,
+    ahead::list_text,
     ask::{Reply, outgoing},
     failure::Failure,
     flights::{State, Ticket},
@@ -40,7 +40,6 @@ use super::{
 use crate::fetch::{
     Class,
     exchange::{Download, Framing},
-    playlist,
 };
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -383,17 +382,12 @@ impl Fill {
     /// Reads what a list promises, so that its lifetime is known.
     async fn look_into(&self, object: &Object, head: &Stored) {
         let class = Class::of(self.question.uri.path(), Some(head.headers()));
-        let is_short = object
-            .bytes()
-            .is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
-        if !class.is_list() || !is_short || head.status() != StatusCode::OK {
+        if !class.is_list() || head.status() != StatusCode::OK {
             return;
         }
-        let mut reader = object.read_copy(0..u64::MAX);
-        let mut body = BytesMut::new();
-        while let Ok(Some(chunk)) = reader.next().await {
-            body.extend_from_slice(&chunk.bytes);
-        }
+        let Some(body) = list_text(object).await else {
+            return;
+        };
         let outline = self.core.outlines.note(&self.question.store_key, &body);
         self.core.follow_list(&self.question, outline, &body);
     }

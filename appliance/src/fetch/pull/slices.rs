@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE},
@@ -130,9 +132,9 @@ impl Slices {
                 continue;
             }
             let object = self.clone().slice(index).await.ok()?;
-            let mut reader = object.read(0..u64::MAX);
-            while let Some(chunk) = reader.next().await.ok()? {
-                bytes += chunk.bytes.len() as u64;
+            let mut body = Body::stored(&object, 0..u64::MAX, None);
+            while let Some(frame) = body.frame().await {
+                bytes += frame.ok()?.data_ref().map_or(0, Bytes::len) as u64;
             }
         }
         Some(bytes)
