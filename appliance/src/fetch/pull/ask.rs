@@ -45,8 +45,11 @@ impl Core {
         request: Request<Outgoing>,
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
+            let route = Arc::clone(&question.route);
             InterimCallback(Arc::new(move |status, headers| {
-                interim.tell(status, headers);
+                if !interim.tell(status, headers) {
+                    route.counters.interims_dropped.add(1);
+                }
             }))
         });
         let ask = Ask {

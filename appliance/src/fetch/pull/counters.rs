@@ -25,6 +25,8 @@ shared_counters! {
         passed,
         /// Of these, requests refused because too many bodies were on their way already.
         uploads_refused,
+        /// Interim responses dropped because too many waited for their client, or one was too long.
+        interims_dropped,
         /// Requests that no origin answered, and nothing stored either.
         failed,
         /// Bodies that came into the store whole.

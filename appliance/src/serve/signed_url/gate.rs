@@ -10,7 +10,10 @@ use std::{
 use weir_hal::{Access, Disk, Wall};
 
 use super::keys::{Denied, KeyFileError, Keys};
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    serve::percent,
+};
 
 /// Bytes of a file of keys: 16 keys with a page of comments.
 const FILE_BYTES_MAX: u64 = 16 << 10;
@@ -190,18 +193,14 @@ fn decode(path: &str, is_plain: fn(u8) -> bool) -> Option<Cow<'_, str>> {
     let mut pieces = path.split('%');
     let mut decoded = pieces.next()?.to_owned();
     for piece in pieces {
-        let (escape, rest) = piece.split_at_checked(2)?;
-        let byte = u8::from_str_radix(escape, 16).ok()?;
-        if escape.starts_with('+') {
-            return None;
-        }
+        let (byte, rest) = percent::escape(piece)?;
         if is_plain(byte) {
             decoded.push(byte.into());
+            decoded.push_str(rest);
         } else {
             decoded.push('%');
-            decoded.push_str(escape);
+            decoded.push_str(piece);
         }
-        decoded.push_str(rest);
     }
     Some(Cow::Owned(decoded))
 }
