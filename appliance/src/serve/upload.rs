@@ -156,8 +156,8 @@ impl Upload {
         self
     }
 
-    /// True if the client announced more than is allowed: nothing of it need be read to tell. Counts
-    /// it as cut off.
+    /// True if the client announced more than is allowed: nothing of it need be read to tell. It is
+    /// counted as cut off.
     pub(crate) fn is_too_long(&mut self) -> bool {
         self.0.as_mut().is_some_and(|sending| {
             let announced = sending.source.bytes_left();

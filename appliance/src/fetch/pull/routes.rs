@@ -1,5 +1,6 @@
-//! Which route a path takes, and what goes for everything on it. Of those that [cover](config::covers)
-//! it the longest one wins.
+//! Which route a path takes, and what goes for everything on it.
+//!
+//! Of the routes that [cover](config::covers) a path the longest one wins.
 
 use std::{sync::Arc, time::Duration};
 
