@@ -74,6 +74,21 @@ fn connection_takes_away_no_field_that_guards_something() {
 }
 
 #[test]
+fn a_length_that_is_announced_is_announced_to_the_origin() {
+    let rig = Rig::start();
+    let post = "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+    let long = format!("{post}Content-Length: 4\r\n\r\nbody");
+    assert_eq!(rig.say(long.as_bytes()).statuses(), [200]);
+    let announced = seen(&rig);
+    assert_eq!(announced.field("content-length"), Some("4"));
+    assert_eq!(announced.field("transfer-encoding"), None);
+    let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+    assert_eq!(rig.say(chunked.as_bytes()).statuses(), [200]);
+    assert_eq!(seen(&rig).field("transfer-encoding"), Some("chunked"));
+    assert_eq!(seen(&rig).field("content-length"), None);
+}
+
+#[test]
 fn trailer_fields_of_a_client_go_no_further() {
     let rig = Rig::start();
     let request = "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
