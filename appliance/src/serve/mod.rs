@@ -12,6 +12,7 @@
 //! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
+mod account;
 mod admission;
 mod body;
 mod client;
@@ -51,6 +52,7 @@ mod transfer;
 mod upload;
 mod wire;
 
+pub(crate) use account::{Account, of_class};
 pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};

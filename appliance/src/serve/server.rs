@@ -24,6 +24,7 @@ use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Limits, Upload,
+    account::of_class,
     admission::{Admission, Refused},
     guard::Guarded,
     head::{FIELDS_MAX, Refusal},
@@ -264,12 +265,13 @@ impl<H: Handler> Server<H> {
 
     pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
-        match response.status().as_u16() {
-            ..300 => counters.responses_2xx.add(1),
-            300..400 => counters.responses_3xx.add(1),
-            400..500 => counters.responses_4xx.add(1),
-            500.. => counters.responses_5xx.add(1),
-        }
+        let classes = [
+            &counters.responses_2xx,
+            &counters.responses_3xx,
+            &counters.responses_4xx,
+            &counters.responses_5xx,
+        ];
+        of_class(response.status(), classes).add(1);
         response
     }
 

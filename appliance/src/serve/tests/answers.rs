@@ -11,7 +11,10 @@ use tokio::{
 use weir_hal::sim;
 
 use super::rig::{Answer, Rig, SEGMENT_1, put, read_to_end, read_until, send, store};
-use crate::serve::{Limits, segment_path};
+use crate::{
+    live::Served,
+    serve::{Limits, segment_path},
+};
 
 #[tokio::test]
 async fn serves_a_media_playlist_for_half_a_target_duration() {
@@ -179,6 +182,29 @@ async fn keeps_absence_for_one_target_duration_and_the_unknown_not_at_all() {
         assert_eq!(answer.field("access-control-allow-origin"), Some("*"));
     }
     assert_eq!((rig.counters().hits, rig.counters().misses), (0, 8));
+}
+
+#[tokio::test]
+async fn counts_what_players_are_given_of_a_channel() {
+    let rig = Rig::start();
+    rig.publish("#EXTM3U\n");
+    rig.put(1, "0123456789");
+    for path in ["/live/CH_1/CH_1_HD.m3u8", SEGMENT_1, SEGMENT_1] {
+        assert_eq!(rig.get(path).await.status, 200);
+    }
+    rig.ask("HEAD", SEGMENT_1, "").await;
+    rig.ask("GET", SEGMENT_1, "Range: bytes=2-4\r\n").await;
+    let absent = rig.get("/live/CH_1/CH_1_HD/segment-9.ts").await;
+    rig.get("/live/CH_2/master.m3u8").await;
+    let served = Served {
+        hits: 5,
+        misses: 1,
+        responses_2xx: 5,
+        responses_4xx: 1,
+        bytes_sent: 8 + 10 + 10 + 3 + absent.body.len() as u64,
+        ..Served::default()
+    };
+    assert_eq!(rig.live.channels()[0].served.read(), served);
 }
 
 #[tokio::test]

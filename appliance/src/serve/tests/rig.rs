@@ -95,11 +95,11 @@ impl Rig {
 
     pub(super) fn start_on(limits: Limits, store: Store) -> Self {
         let live = Arc::new(Live::default());
-        live.set(vec![Arc::new(Channel {
-            id: "CH_1".to_owned(),
-            name: "One".to_owned(),
-            renditions: vec![Arc::new(Rendition::new("HD".to_owned()))],
-        })]);
+        live.set(vec![Arc::new(Channel::new(
+            "CH_1".to_owned(),
+            "One".to_owned(),
+            vec![Arc::new(Rendition::new("HD".to_owned()))],
+        ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
             target: Duration::from_secs(6),
