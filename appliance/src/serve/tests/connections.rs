@@ -1,14 +1,18 @@
 //! What becomes of connections, whatever is asked on them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{io::AsyncReadExt, time::Instant};
+use http_body_util::BodyExt as _;
+use hyper::{Request, Response, StatusCode};
+use tokio::{io::AsyncReadExt, sync::mpsc, time::Instant};
 
-use super::rig::{Answer, DRAIN, PIPE_BYTES, Rig, SEGMENT_1, read_to_end, read_until, send};
+use super::rig::{
+    Answer, DRAIN, Listening, PIPE_BYTES, Rig, SEGMENT_1, read_to_end, read_until, send,
+};
 use crate::{
     config::RequestRate,
-    serve::{Limits, Room},
+    serve::{Body, Client, CounterCells, Handler, Limits, Room, Upload, reply},
 };
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +50,11 @@ async fn closes_a_connection_whose_request_never_ends() {
     let answer = read_to_end(&mut pipe).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert_eq!(started.elapsed().as_secs(), 10);
-    assert_eq!(rig.counters().connections_timed_out, 1);
+    let counters = rig.counters();
+    assert_eq!(
+        (counters.connections_timed_out, counters.requests_malformed),
+        (1, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,4 +222,37 @@ async fn cuts_what_outlasts_the_drain() {
         (counters.connections_cut, counters.connections_closed),
         (1, 1)
     );
+}
+
+/// Answers at once, and has somebody else read the body of the request to whatever end it has.
+struct Early {
+    counters: Arc<CounterCells>,
+    told: mpsc::Sender<bool>,
+}
+
+impl Handler for Early {
+    async fn answer(&self, request: Request<Upload>, _client: &Client) -> Response<Body> {
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let is_clean = request.into_body().collect().await.is_ok();
+            told.send(is_clean).await.expect("the test waits");
+        });
+        reply::text(StatusCode::OK, "early")
+    }
+
+    fn counters(&self) -> &Arc<CounterCells> {
+        &self.counters
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_a_body_on_behind_the_answer_sees_it_break() {
+    let (told, mut heard) = mpsc::channel(1);
+    let counters = Arc::default();
+    let listening = Listening::start(Early { counters, told }, Limits::DATA);
+    let mut pipe = listening.connect();
+    let request = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    send(&mut pipe, request).await;
+    read_until(&mut pipe, "early\n").await;
+    assert_eq!(heard.recv().await, Some(false), "half a body is no body");
 }
