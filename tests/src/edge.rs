@@ -9,8 +9,8 @@ use crate::{
     wait,
 };
 
-/// The part of a configuration whose route `/` leads to these URLs, nearest first, with more keys of
-/// each origin and of the route.
+/// The part of a configuration whose route `/` leads to these URLs, nearest first; with more keys
+/// of each origin and of the route.
 pub fn route_to(urls: &[String], origin_keys: &str, route_keys: &str) -> String {
     let origins = urls.iter().enumerate().map(|(number, url)| {
         format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n{origin_keys}\n")
