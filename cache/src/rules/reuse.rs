@@ -17,7 +17,8 @@ use super::{
     partial::is_enough,
 };
 
-/// How much later than now a response may have come: whoever asks may have waited for the disk since.
+/// How much later than now a response may have come: whoever asks may have waited for the disk
+/// since then.
 const AHEAD_MAX: Duration = Duration::from_secs(10);
 
 /// How a stored response may be used for a request.

@@ -59,8 +59,8 @@ const READ_AHEAD: u64 = 2;
 /// Longest wait for a slice to begin.
 const SLICE_WAIT: Duration = Duration::from_secs(30);
 
-/// Keys remembered of what comes in no parts: 1 MiB at most, and an origin that gives none has fewer
-/// films that are in demand.
+/// Keys remembered of what comes in no parts: 1 MiB at most, and an origin that gives none has
+/// fewer films that are in demand.
 const UNDIVIDED_MAX: usize = 1_024;
 
 /// Why the body of a sliced response broke off.

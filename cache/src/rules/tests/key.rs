@@ -134,7 +134,8 @@ fn a_target_without_an_origin_has_no_name() {
     }
 }
 
-/// RFC 3986 §3.2.3: else who asks at `:99999` could have all others given what an origin says there.
+/// RFC 3986 §3.2.3: else whoever asks at `:99999` could have all others given what an origin says
+/// there.
 #[test]
 fn what_has_a_port_that_is_none_has_no_name() {
     for port in ["99999", "65616", "x", "-1", "+80", "080", "8 0"] {

@@ -63,21 +63,17 @@ fn what_came_later_than_now_is_validated() {
     let message = Message::cc("max-age=2, stale-if-error=60, stale-while-revalidate=9");
     let stored = message.stored();
     let none = fields(&[]);
-    let decide = |back: Duration| {
+    let decide = |back_s: u64| {
         let asked = Asked {
             method: &Method::GET,
             uri: &message.uri,
             headers: &none,
         };
-        let at = Wall::from_nanos(after(0).as_nanos() - back.as_nanos() as u64);
+        let at = Wall::from_nanos(after(0).as_nanos() - back_s * 1_000_000_000);
         reuse(&message.policy, asked, &stored, at)
     };
-    assert!(matches!(decide(9 * SECOND), Reuse::Fresh { .. }));
-    for back in [
-        11 * SECOND,
-        Duration::from_hours(1),
-        Duration::from_hours(438_000),
-    ] {
+    assert!(matches!(decide(9), Reuse::Fresh { .. }));
+    for back_s in [11, 3_600, 1_576_800_000] {
         let expected = Reuse::Stale {
             since: Duration::ZERO,
             while_revalidating: true,
@@ -85,7 +81,7 @@ fn what_came_later_than_now_is_validated() {
             must_revalidate: false,
             reason: StaleReason::Expired,
         };
-        assert_eq!(decide(back), expected, "{back:?}");
+        assert_eq!(decide(back_s), expected, "{back_s}");
     }
 }
 
