@@ -12,7 +12,8 @@
 //!
 //! Asserted: every channel comes in and players are served; not a datagram is lost, by the kernel's
 //! count and by the continuity counters of the packets, not a segment is refused, and no client
-//! sees a broken answer. The other figures are for people: other work on the machine shows in them, so its load is printed.
+//! sees a broken answer. The other figures are for people: other work on the machine shows in
+//! them, so its load is printed.
 #![expect(clippy::print_stdout, reason = "the figures are the purpose")]
 
 mod account;
