@@ -69,10 +69,10 @@ pub(crate) struct End {
     searched: usize,
     /// What is left of the body of the present request.
     body: Framing,
+    /// Nothing more is read of it: who still does sees it break.
+    is_closing: bool,
     /// Its client waits for word before it sends that.
     is_go_on_due: bool,
-    /// The connection is being closed: what still comes is for nobody.
-    is_deaf: bool,
     interim: Interim,
 }
 
@@ -85,8 +85,8 @@ impl Link {
             inbox: ahead.to_vec(),
             searched: 0,
             body: Framing::NONE,
+            is_closing: false,
             is_go_on_due: false,
-            is_deaf: false,
             interim: Interim::default(),
         })))
     }
@@ -113,8 +113,7 @@ impl Link {
 
     /// Closes the connection, once the client has had a chance to read what it was sent.
     pub(crate) async fn close(self) {
-        // Whoever still reads the body must not take the rest for its end.
-        self.lock().is_deaf = true;
+        self.lock().is_closing = true;
         let linger = async {
             poll_fn(|context| Pin::new(&mut *self.lock().io).poll_shutdown(context)).await?;
             let mut left = LINGER_BYTES_MAX;
@@ -220,7 +219,7 @@ impl End {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, LinkError>>> {
-        if self.is_deaf && !self.body.is_over() {
+        if self.is_closing && !self.body.is_over() {
             return Poll::Ready(Some(Err(LinkError::Ended)));
         }
         loop {

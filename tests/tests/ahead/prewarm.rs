@@ -79,6 +79,27 @@ fn a_film_is_there_to_its_last_segment() -> Result {
 }
 
 #[test]
+fn a_manifest_is_kept_and_that_it_is_not_followed_is_told() -> Result {
+    let fields = [
+        ("Content-Type", "application/dash+xml"),
+        ("Cache-Control", "max-age=60"),
+    ];
+    let origin = Origin::start(move |_| Reply::new(200, &fields, "<MPD type=\"static\"/>"));
+    let edge = Edge::before(&[&origin]);
+    let url = edge.url("/7/film.mpd");
+    order(&edge, &format!("{{\"urls\": [\"{url}\"]}}"))?;
+    let progress = ended(&edge);
+    assert_eq!(progress["objects_fetched"], 1, "{progress}");
+    assert_eq!(progress["lists_followed"], 0, "{progress}");
+    let reason = progress["misses"][0]["reason"].as_str();
+    assert!(
+        reason.is_some_and(|reason| reason.contains("DASH")),
+        "{progress}"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_command_tells_what_is_there_and_what_is_not() -> Result {
     let (origin, _) = station(100);
     let edge = Edge::before(&[&origin]);

@@ -405,6 +405,11 @@ fn odd() -> Vec<Case> {
     vec![
         ("empty lines first", format!("\r\n\r\n{}", get("")), &[200]),
         (
+            "a later minor version",
+            "GET /vod/object HTTP/1.2\r\nHost: h\r\n\r\n".to_owned(),
+            &[200],
+        ),
+        (
             "a request within a body",
             post(&format!("Content-Length: {hidden}\r\n"), HIDDEN),
             &[200],

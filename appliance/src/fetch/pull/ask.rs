@@ -1,16 +1,10 @@
 //! What an origin is asked, out of what a client asked.
 //!
-//! Source: RFC 9110 §7.6 (message forwarding), §13 (conditional requests), §14.2 (Range).
+//! Source: RFC 9110 §7.6 (message forwarding).
 
 use std::sync::Arc;
 
-use hyper::{
-    HeaderMap, Method, Request, Response, Uri,
-    header::{
-        HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-        RANGE,
-    },
-};
+use hyper::{HeaderMap, Method, Request, Response, Uri, header::HeaderName};
 use tracing::debug;
 use weir_hal::Wall;
 
@@ -57,8 +51,11 @@ impl Core {
         request: Request<Outgoing>,
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
+            let route = Arc::clone(&question.route);
             InterimCallback(Arc::new(move |status, headers| {
-                interim.tell(status, headers);
+                if !interim.tell(status, headers) {
+                    route.counters.interims_dropped.add(1);
+                }
             }))
         });
         let ask = Ask {
@@ -126,18 +123,4 @@ pub(super) fn outgoing(
     // The exchange leaves out what ends with the connection.
     *request.headers_mut() = headers;
     request
-}
-
-/// Takes out what asks for less than the whole: that is for the cache to answer.
-pub(super) fn strip_conditions(headers: &mut HeaderMap) {
-    for name in [
-        IF_MATCH,
-        IF_NONE_MATCH,
-        IF_MODIFIED_SINCE,
-        IF_UNMODIFIED_SINCE,
-        IF_RANGE,
-        RANGE,
-    ] {
-        headers.remove(name);
-    }
 }

@@ -12,12 +12,11 @@ use hyper::{
 };
 use weir_cache::{
     Key,
-    rules::{Asked, CacheKey, Policy, Wishes},
+    rules::{Asked, CacheKey, Policy, Wishes, strip_conditions},
 };
 use weir_hal::Wall;
 
 use super::{
-    ask::strip_conditions,
     counters::PullCells,
     routes::{Route, Routes},
     wanted::Wanted,

@@ -19,7 +19,7 @@ use hyper::{
 use tokio::sync::OwnedSemaphorePermit;
 use weir_cache::{
     Key,
-    rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
+    rules::{CacheKey, Forward, HeadUpdate, end_to_end, head_update, invalidated},
 };
 
 use super::{
@@ -172,7 +172,7 @@ impl Core {
         let (head, body) = response.into_parts();
         let mut response = Response::new(Body::relayed(body));
         *response.status_mut() = head.status;
-        *response.headers_mut() = forwarded_response_headers(&head.headers);
+        *response.headers_mut() = end_to_end(&head.headers);
         self.names.stamp(response.headers_mut(), told);
         response
     }

@@ -23,6 +23,8 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE},
@@ -31,12 +33,12 @@ use lru::LruCache;
 use tokio::time::timeout;
 use weir_cache::{
     Chunk, Key, Object,
-    rules::{ContentRange, Stored},
+    rules::{ContentRange, Stored, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ask::{Reply, outgoing},
     failure::Failure,
     fill::Arrival,
     flights::{Boarding, State, Ticket},
@@ -47,6 +49,7 @@ use super::{
 };
 use crate::{
     fetch::exchange::Download,
+    hash::fnv1a,
     serve::{Body, BodyError, Chain, Form},
 };
 
@@ -163,9 +166,9 @@ impl Slices {
                 continue;
             }
             let object = self.clone().slice(index).await.ok()?;
-            let mut reader = object.read(0..u64::MAX);
-            while let Some(chunk) = reader.next().await.ok()? {
-                bytes += chunk.bytes.len() as u64;
+            let mut body = Body::stored(&object, 0..u64::MAX, None);
+            while let Some(frame) = body.frame().await {
+                bytes += frame.ok()?.data_ref().map_or(0, Bytes::len) as u64;
             }
         }
         Some(bytes)
@@ -231,11 +234,7 @@ impl Slices {
         let validator = validator.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
         let numbers = [self.length, u64::from(self.sliced.slice_bytes)];
         let numbers = numbers.into_iter().flat_map(u64::to_le_bytes);
-        // FNV-1a: the same after every restart.
-        let bytes = validator.iter().copied().chain(numbers);
-        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        })
+        fnv1a(validator.iter().copied().chain(numbers))
     }
 
     /// The slice of this number, as it is or comes.

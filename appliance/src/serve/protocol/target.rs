@@ -13,9 +13,6 @@ use hyper::{
 };
 use weir_cache::rules::has_plain_port;
 
-/// Fields a request may have, of any version.
-pub(crate) const FIELDS_MAX: usize = 100;
-
 /// Why the target of a request is refused; the text is for the client.
 pub(crate) type Refusal = &'static str;
 

@@ -10,7 +10,10 @@ use std::{
 use weir_hal::{Access, Disk, Wall};
 
 use super::keys::{Denied, KeyFileError, Keys};
-use crate::config::Config;
+use crate::{
+    config::{self, Config},
+    serve::percent,
+};
 
 /// Bytes of a file of keys: 16 keys with a page of comments.
 const FILE_BYTES_MAX: u64 = 16 << 10;
@@ -121,7 +124,8 @@ impl Gate {
             return Ok(());
         }
         let plain = simplest(path).ok_or(Denied::Ambiguous)?;
-        let door = self.doors.iter().find(|door| door.covers(&plain));
+        let mut doors = self.doors.iter();
+        let door = doors.find(|door| config::covers(&door.path, &plain));
         let Some(keys) = door.and_then(|door| door.keys.as_ref()) else {
             return self.check_folders(path, door);
         };
@@ -158,17 +162,10 @@ impl Door {
         self.folders.len() - usize::from(self.path.ends_with('/'))
     }
 
-    /// The same as [`Self::covers`] for an origin that is less exact.
+    /// As [`config::covers`], for an origin that is less exact.
     fn may_cover(&self, folders: &[String]) -> bool {
         let own = self.folders.get(..self.depth()).unwrap_or_default();
         folders.starts_with(own) && (folders.len() > own.len() || !self.path.ends_with('/'))
-    }
-
-    /// Whether `path` lies at or below the path of this door; `/vod` does not cover `/vodka`.
-    fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
     }
 }
 
@@ -251,18 +248,14 @@ fn decode(path: &str, is_plain: fn(u8) -> bool) -> Option<Cow<'_, str>> {
     let mut pieces = path.split('%');
     let mut decoded = pieces.next()?.to_owned();
     for piece in pieces {
-        let (escape, rest) = piece.split_at_checked(2)?;
-        let byte = u8::from_str_radix(escape, 16).ok()?;
-        if escape.starts_with('+') {
-            return None;
-        }
+        let (byte, rest) = percent::escape(piece)?;
         if is_plain(byte) {
             decoded.push(byte.into());
+            decoded.push_str(rest);
         } else {
             decoded.push('%');
-            decoded.push_str(escape);
+            decoded.push_str(piece);
         }
-        decoded.push_str(rest);
     }
     Some(Cow::Owned(decoded))
 }
