@@ -125,6 +125,8 @@ type Next = Result<Option<Chunk>, BodyError>;
 pub(crate) enum Form {
     /// To the kernel alone: as a view of the page cache, see [`Chunk::bytes`].
     View,
+    /// The same, as much of it at a time as lies there.
+    Runs,
     /// To anybody.
     Copy,
 }
@@ -273,6 +275,7 @@ impl Stored {
         let (reader, next) = match mem::replace(&mut self.reading, Reading::Over) {
             Reading::Ahead(object, range) => match form {
                 Form::View => ready!(self.poll_reader(context, object.read(range))),
+                Form::Runs => ready!(self.poll_reader(context, object.read_runs(range))),
                 Form::Copy => ready!(self.poll_reader(context, object.read_copy(range))),
             },
             Reading::Begun(reader) => ready!(self.poll_reader(context, reader)),

@@ -105,7 +105,7 @@ impl Transfer {
             let chunk = if self.body.is_end_stream() {
                 None
             } else {
-                match self.body.poll_chunk(context, Form::View) {
+                match self.body.poll_chunk(context, Form::Runs) {
                     Poll::Ready(chunk) => chunk.transpose()?,
                     Poll::Pending => return Ok(Poll::Pending),
                 }
