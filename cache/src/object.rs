@@ -103,7 +103,7 @@ enum Form {
 }
 
 impl Reader {
-    /// Waits for the next bytes, at most 256 KiB.
+    /// Waits for the next bytes: at most 2 MiB from disk, and from memory as they were appended.
     ///
     /// Returns `None` only at the end of the range or of a complete object. Must be called
     /// within a tokio runtime.
@@ -145,9 +145,11 @@ impl Reader {
     async fn next_stored(&mut self, stored: &Arc<Stored>, within: u64) -> Result<Chunk, Error> {
         let Object { engine, body } = &self.object;
         let index = within / PIECE_BYTES as u64;
+        let wanted_end = within.saturating_add(self.range.end - self.range.start);
         let (piece, source) = match self.form {
             Form::View => {
-                let piece = engine.read_stored(body, stored, index).await?;
+                let pieces = index..wanted_end.div_ceil(PIECE_BYTES as u64);
+                let piece = engine.read_stored(body, stored, pieces).await?;
                 (piece.bytes, piece.source)
             }
             Form::Copy => {
@@ -155,14 +157,14 @@ impl Reader {
                 (piece, Source::Memory)
             }
         };
-        self.is_cold |= source == Source::Cold;
-        let to_next = (index + 1) * (PIECE_BYTES as u64) - within;
-        if self.is_cold && to_next < self.range.end - self.range.start {
-            engine.read_ahead(stored, index + 1);
-        }
         // The remainder is below the size of a piece.
         let skipped = usize::try_from(within % PIECE_BYTES as u64).unwrap_or(0);
         let bytes = self.clip(&piece.slice(skipped.min(piece.len())..));
+        self.is_cold |= source == Source::Cold;
+        let next = within + bytes.len() as u64;
+        if self.is_cold && next < wanted_end {
+            engine.read_ahead(stored, next.div_ceil(PIECE_BYTES as u64));
+        }
         let stored = (source != Source::Memory).then(|| StoredRange {
             file: Arc::clone(stored.file()),
             offset: stored.file_offset(within),
@@ -172,12 +174,10 @@ impl Reader {
         Ok(Chunk { bytes, stored })
     }
 
-    /// Cuts what lies beyond the range or beyond a chunk.
+    /// Cuts what lies beyond the range.
     fn clip(&self, bytes: &Bytes) -> Bytes {
         let wanted = self.range.end - self.range.start;
-        let wanted = usize::try_from(wanted)
-            .unwrap_or(usize::MAX)
-            .min(PIECE_BYTES);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         bytes.slice(..wanted.min(bytes.len()))
     }
 }

@@ -22,8 +22,8 @@ use crate::serve::{
 /// with long packets it would hold megabytes. A thousand of them are 128 MiB.
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
-/// The same for a client that has taken [`PROVEN_BYTES`]: fewer calls for the same bytes.
-const UNSENT_BYTES_MAX_PROVEN: u32 = 1 << 20;
+/// The same for a client that has taken [`PROVEN_BYTES`]: a run of warm pieces goes in one call.
+const UNSENT_BYTES_MAX_PROVEN: u32 = 2 << 20;
 
 /// Bytes behind which a client is known to take what it asks for.
 const PROVEN_BYTES: u64 = 1 << 20;

@@ -71,6 +71,8 @@ pub(crate) struct End {
     body: Framing,
     /// Its client waits for word before it sends that.
     is_go_on_due: bool,
+    /// The connection is being closed: what still comes is for nobody.
+    is_deaf: bool,
     interim: Interim,
 }
 
@@ -84,6 +86,7 @@ impl Link {
             searched: 0,
             body: Framing::NONE,
             is_go_on_due: false,
+            is_deaf: false,
             interim: Interim::default(),
         })))
     }
@@ -110,7 +113,8 @@ impl Link {
 
     /// Closes the connection, once the client has had a chance to read what it was sent.
     pub(crate) async fn close(self) {
-        self.lock().body = Framing::NONE;
+        // Whoever still reads the body must not take the rest for its end.
+        self.lock().is_deaf = true;
         let linger = async {
             poll_fn(|context| Pin::new(&mut *self.lock().io).poll_shutdown(context)).await?;
             let mut left = LINGER_BYTES_MAX;
@@ -216,6 +220,9 @@ impl End {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, LinkError>>> {
+        if self.is_deaf && !self.body.is_over() {
+            return Poll::Ready(Some(Err(LinkError::Ended)));
+        }
         loop {
             match self.take_body() {
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),

@@ -12,7 +12,7 @@
 //!
 //! Refuses: to serve what was not compared with its sum (see [`super::stored`]).
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -26,7 +26,11 @@ use super::{
 };
 use crate::Error;
 
-/// Up to 256 KiB of an object on disk.
+/// Pieces that are given as one, if all of them are warm: 2 MiB. Each that is given costs a call to
+/// the kernel and packets cut short; and a thread that serves many gives a millisecond to none.
+const RUN_PIECES: u64 = 8;
+
+/// A piece of an object on disk, of 256 KiB at most, or a run of them.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) bytes: Bytes,
@@ -54,18 +58,19 @@ pub(crate) enum Source {
 }
 
 impl Engine {
-    /// One piece of an object, of which nothing is copied if it is in memory.
+    /// The first of `pieces` of an object, with those behind it that are warm as it is; nothing is
+    /// copied of what is in memory.
     pub(crate) async fn read_stored(
         &self,
         body: &Arc<Body>,
         stored: &Arc<Stored>,
-        index: u64,
+        pieces: Range<u64>,
     ) -> Result<Piece, Error> {
         self.check_records(body).await?;
         let piece = if stored.record.is_small() {
             self.small(stored).await.map(Piece::in_memory)
         } else {
-            self.view(stored, index).await
+            self.view(stored, pieces).await
         };
         piece.map_err(|failure| self.read_failed(body, failure))
     }
@@ -93,7 +98,7 @@ impl Engine {
     /// Has a piece read and checked before it is wanted, if nobody has to wait for that.
     pub(crate) fn read_ahead(&self, stored: &Arc<Stored>, index: u64) {
         let is_there = index * (PIECE_BYTES as u64) < stored.body_bytes();
-        if !is_there || stored.is_warm(index) {
+        if !is_there || stored.is_warm(index, self.clock.monotonic()) {
             return;
         }
         let ahead = Arc::clone(stored);
@@ -121,20 +126,34 @@ impl Engine {
         state.hot.body(hash, record)
     }
 
-    /// A piece as the page cache holds it, once it is known to be right.
-    async fn view(&self, stored: &Arc<Stored>, index: u64) -> Result<Piece, ReadFailure> {
+    /// Pieces as the page cache holds them, once they are known to be right.
+    async fn view(&self, stored: &Arc<Stored>, pieces: Range<u64>) -> Result<Piece, ReadFailure> {
         stored.verify(|| self.check(stored)).await?;
-        let source = self.warm(stored, index).await?;
+        let source = self.warm(stored, pieces.start).await?;
+        let run = match source {
+            Source::Cold => pieces.start..pieces.start + 1,
+            Source::Memory | Source::Warm => self.run(stored, pieces),
+        };
         let count = match source {
             Source::Cold => &self.ledger.pieces_cold,
             Source::Memory | Source::Warm => &self.ledger.pieces_warm,
         };
-        count.add_one();
-        match stored.view(index) {
+        count.add(run.end - run.start);
+        let index = run.start;
+        match stored.view(run) {
             Ok(bytes) => Ok(Piece { bytes, source }),
             // There is no room for another mapping.
             Err(_) => self.copy(stored, index).await.map(Piece::in_memory),
         }
+    }
+
+    /// The first of `pieces`, which is warm, and those behind it that are as well.
+    fn run(&self, stored: &Stored, pieces: Range<u64>) -> Range<u64> {
+        let now = self.clock.monotonic();
+        let Range { start, end } = pieces;
+        let mut others = start + 1..end.min(start + RUN_PIECES);
+        let run_end = others.find(|index| !stored.is_warm(*index, now));
+        start..run_end.unwrap_or(others.end)
     }
 
     /// Checks all of a body, piece by piece, so that others may read between.
@@ -147,11 +166,11 @@ impl Engine {
 
     /// Has a piece read and compared with its sum, unless that was done and it is in memory.
     async fn warm(&self, stored: &Arc<Stored>, index: u64) -> Result<Source, ReadFailure> {
-        if stored.is_warm(index) {
+        if stored.is_warm(index, self.clock.monotonic()) {
             return Ok(Source::Warm);
         }
         let turn = self.cold.turn(stored.piece_offset(index)).await;
-        if stored.is_warm(index) {
+        if stored.is_warm(index, self.clock.monotonic()) {
             return Ok(Source::Cold);
         }
         let cold = Arc::clone(stored);

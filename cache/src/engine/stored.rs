@@ -13,21 +13,26 @@
 //! finds warm, and compares each piece once. The comparison alone may be of pages that have gone
 //! and would be read again from a medium that has decayed since; therefore the probe.
 //!
-//! What is left is the time between the probe and the last byte sent. A page that is evicted then
-//! is read again by the kernel, which sends it unseen: a wrong byte needs a medium that decays
-//! after the piece was last compared, does not notice it, and is read in just that time. The same
+//! What is left is the time between the probe, which is believed for [`TICK_NS`] or two since it
+//! costs as much as sending a twentieth of the piece, and the last byte sent. A page that is
+//! evicted then is read again by the kernel, which sends it unseen: a wrong byte needs a medium
+//! that decays after the piece was last compared, does not notice it, and is read in just that
+//! time. The same
 //! holds for a page that was evicted and that another process, or a head read again, brought back
 //! (what a neighbour brings back is compared again). The wait for such a read is the sending
 //! thread's. A page that the device cannot read at all breaks the response.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use tokio::sync::OnceCell;
-use weir_hal::File;
+use weir_hal::{File, Monotonic};
 
 use super::{
     format::{Address, PAGE},
@@ -35,6 +40,10 @@ use super::{
     record::{Header, PIECE_BYTES},
     regions::Lease,
 };
+
+/// How exactly it is noted when a piece was last seen in memory, which is believed to the end of
+/// the next tick: a quarter of a second at most.
+const TICK_NS: u64 = 1 << 27;
 
 /// What is known of a record that was read or written.
 #[derive(Debug)]
@@ -46,8 +55,8 @@ pub(crate) struct Record {
     pub(super) page: u32,
     /// Where in the store the body begins.
     body_offset: u64,
-    /// A bit for each piece that was compared with its sum, or written, in this run.
-    checked: Box<[AtomicU32]>,
+    /// What is known of each piece.
+    marks: Box<[Mark]>,
     /// Set when the whole body has been compared with its sums, or was written in this run.
     verified: OnceCell<()>,
 }
@@ -67,14 +76,13 @@ impl Record {
     /// A record found at a place; `is_verified` if its directory vouches for its body.
     pub(super) fn new(header: Header, hash: u64, at: Address, is_verified: bool) -> Self {
         let verified = OnceCell::new_with(is_verified.then_some(()));
-        let words = header.sums.len().div_ceil(32);
         Self {
             body_offset: at.offset + header.bytes() as u64,
+            marks: header.sums.iter().map(|_| Mark::default()).collect(),
             header,
             hash,
             region: at.region,
             page: at.page,
-            checked: (0..words).map(|_| AtomicU32::new(0)).collect(),
             verified,
         }
     }
@@ -82,9 +90,7 @@ impl Record {
     /// A record that has just been written.
     pub(super) fn written(header: Header, hash: u64, at: Address) -> Self {
         let record = Self::new(header, hash, at, true);
-        for word in &record.checked {
-            word.store(u32::MAX, Ordering::Relaxed);
-        }
+        record.marks.iter().for_each(Mark::compared);
         record
     }
 
@@ -139,17 +145,17 @@ impl Record {
 
     /// Bytes of memory that it takes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let sums = size_of_val(&*self.header.sums) + size_of_val(&*self.checked);
+        let sums = size_of_val(&*self.header.sums) + size_of_val(&*self.marks);
         size_of::<Self>() + self.header.key.as_str().len() + self.header.metadata.len() + sums
     }
 
     /// Whether a piece was compared with its sum in this run and is still in memory.
-    fn is_warm(&self, file: &dyn File, index: u64) -> bool {
-        let Ok((offset, bytes)) = self.place_of(index) else {
+    fn is_warm(&self, file: &dyn File, index: u64, now: Monotonic) -> bool {
+        let (Some(mark), Ok((offset, bytes))) = (self.mark(index), self.place_of(index)) else {
             return false;
         };
         // A probe that fails, or does not tell, costs a comparison.
-        self.is_checked(index) && file.is_resident(offset, bytes).unwrap_or(false)
+        mark.is_warm(now, || file.is_resident(offset, bytes).unwrap_or(false))
     }
 
     /// Compares the whole body with its sums. Blocks.
@@ -201,9 +207,7 @@ impl Record {
         if sum != Some(&crc32c::crc32c(&piece)) {
             return Err(ReadFailure::Damaged);
         }
-        if let Some((word, bit)) = self.check_mark(index) {
-            word.fetch_or(bit, Ordering::Relaxed);
-        }
+        self.mark(index).into_iter().for_each(Mark::compared);
         Ok(piece.into())
     }
 
@@ -213,21 +217,51 @@ impl Record {
         let last = offset + (bytes as u64).saturating_sub(1);
         for (shared, neighbour) in [(offset, index.wrapping_sub(1)), (last, index + 1)] {
             if !file.is_resident(shared, 1).unwrap_or(false)
-                && let Some((word, bit)) = self.check_mark(neighbour)
+                && let Some(mark) = self.mark(neighbour)
             {
-                word.fetch_and(!bit, Ordering::Relaxed);
+                mark.forget();
             }
         }
     }
 
-    fn is_checked(&self, index: u64) -> bool {
-        let mark = self.check_mark(index);
-        mark.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    fn mark(&self, index: u64) -> Option<&Mark> {
+        self.marks.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// What is known of a piece: nothing (0), that it was compared with its sum or written in this run
+/// (1), or also in which tick it was last seen in memory (that tick, and 2).
+#[derive(Debug, Default)]
+struct Mark(AtomicU32);
+
+impl Mark {
+    const UNKNOWN: u32 = 0;
+    const COMPARED: u32 = 1;
+
+    fn compared(&self) {
+        self.0.store(Self::COMPARED, Ordering::Relaxed);
     }
 
-    fn check_mark(&self, index: u64) -> Option<(&AtomicU32, u32)> {
-        let word = self.checked.get(usize::try_from(index / 32).ok()?)?;
-        Some((word, 1 << (index % 32)))
+    fn forget(&self) {
+        self.0.store(Self::UNKNOWN, Ordering::Relaxed);
+    }
+
+    /// Whether the piece was compared and is in memory, by `probe` unless it was seen just now.
+    fn is_warm(&self, now: Monotonic, probe: impl FnOnce() -> bool) -> bool {
+        let known = self.0.load(Ordering::Relaxed);
+        if known == Self::UNKNOWN {
+            return false;
+        }
+        // It comes round after 18 years.
+        let tick = u32::try_from(now.as_nanos() / TICK_NS % (u64::from(u32::MAX) - 1));
+        let seen = tick.unwrap_or_default() + 2;
+        let is_recent = known != Self::COMPARED && seen.wrapping_sub(known) <= 1;
+        if is_recent {
+            return true;
+        }
+        // Who forgets it meanwhile is right.
+        let order = Ordering::Relaxed;
+        probe() && self.0.compare_exchange(known, seen, order, order) != Err(Self::UNKNOWN)
     }
 }
 
@@ -258,8 +292,8 @@ impl Stored {
         self.lease.clone()
     }
 
-    pub(super) fn is_warm(&self, index: u64) -> bool {
-        self.record.is_warm(&*self.file, index)
+    pub(super) fn is_warm(&self, index: u64, now: Monotonic) -> bool {
+        self.record.is_warm(&*self.file, index, now)
     }
 
     /// Where in the store a piece begins: by this it is known among those who read it.
@@ -267,10 +301,13 @@ impl Stored {
         self.file_offset(index * PIECE_BYTES as u64)
     }
 
-    /// A piece as the page cache holds it, unchecked. The region is not written over as long as
+    /// Pieces as the page cache holds them, unchecked. The region is not written over as long as
     /// the view lives.
-    pub(super) fn view(&self, index: u64) -> Result<Bytes, ReadFailure> {
-        let (offset, bytes) = self.record.place_of(index)?;
+    pub(super) fn view(&self, pieces: Range<u64>) -> Result<Bytes, ReadFailure> {
+        let (offset, _) = self.record.place_of(pieces.start)?;
+        let (last, last_bytes) = self.record.place_of(pieces.end - 1)?;
+        let bytes = usize::try_from(last - offset).map_err(|_too_long| ReadFailure::Damaged)?;
+        let bytes = bytes + last_bytes;
         let bytes = self.file.view(offset, bytes).map_err(ReadFailure::Device)?;
         Ok(Bytes::from_owner(Leased {
             bytes,

@@ -38,7 +38,7 @@ pub use freshness::{age, lifetime};
 pub use invalidation::invalidated;
 pub use key::{CacheKey, KeyRules, QueryRule};
 pub use partial::{ContentRange, combinable};
-pub use reference::{is_same_origin, resolve};
+pub use reference::{has_plain_port, is_same_origin, resolve};
 pub use reuse::{Refusal, Reuse, StaleReason, reuse};
 pub use stored::{Stored, response_headers};
 pub use storing::{NotStored, Storing, storing};

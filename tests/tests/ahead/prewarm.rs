@@ -163,6 +163,7 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
             format!(
                 "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{other}/a/1.ts\n\
                  #EXTINF:4,\n//{}/a/2.ts\n#EXTINF:4,\n../b/3.ts\n#EXTINF:4,\n4.ts\n\
+                 #EXTINF:4,\n%2e%2e/b/6.ts\n\
                  #EXT-X-ENDLIST\n",
                 other.trim_start_matches("http://")
             ),
@@ -183,7 +184,7 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
         (progress["state"] == "done").then_some(progress)
     });
     assert_eq!(progress["objects_fetched"], 2, "{progress}");
-    assert_eq!(progress["objects_refused"], 4, "{progress}");
+    assert_eq!(progress["objects_refused"], 5, "{progress}");
     assert_eq!(elsewhere.seen().len(), 0);
     assert_eq!(origin.seen().len(), 2);
     Ok(())

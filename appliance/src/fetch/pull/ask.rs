@@ -25,11 +25,17 @@ use crate::fetch::{
 /// Fields by which some origins answer for another resource than the one that is asked for. They
 /// are not in the name under which an answer is stored, so whoever sends them could have others
 /// given a wrong one.
-const UNKEYED: [HeaderName; 6] = [
+const UNKEYED: [HeaderName; 12] = [
+    HeaderName::from_static("forwarded"),
     HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-forwarded-server"),
     HeaderName::from_static("x-host"),
+    HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-host"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];

@@ -307,7 +307,9 @@ impl Fill {
             return Taken::NotStored(Box::new(reply), "vary".to_owned());
         };
         let slice_bytes = self.question.route.slice_bytes;
-        if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
+        let is_sliced =
+            |bytes: &u32| is_sliced(&head, *bytes) && !self.core.undivided.contains(&key);
+        if let Some(slice_bytes) = slice_bytes.filter(is_sliced) {
             return self.begin_slices(reply, &key, head, slice_bytes);
         }
         if head

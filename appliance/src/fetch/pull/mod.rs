@@ -67,6 +67,7 @@ use self::{
     offers::Offers,
     question::{NoQuestion, Question},
     shelf::Shelf,
+    slices::Undivided,
 };
 use crate::{
     fetch::{Outlines, purge::Bans, tiers::Tiers},
@@ -104,6 +105,7 @@ pub struct Pull {
 struct Core {
     shelf: Shelf,
     flights: Flights,
+    undivided: Undivided,
     outlines: Outlines,
     offers: Offers,
     bans: Arc<Bans>,
@@ -133,6 +135,7 @@ impl Pull {
             core: Arc::new(Core {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
+                undivided: Undivided::default(),
                 outlines: Outlines::default(),
                 offers: Offers::default(),
                 bans: Arc::default(),

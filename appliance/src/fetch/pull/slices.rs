@@ -5,17 +5,20 @@
 //! the representation it is of. A slice is fetched by Range and If-Range when somebody comes near
 //! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under
 //! way breaks visibly and the head goes, so that the next request begins anew with what is there
-//! now. The slices of before are never named again.
+//! now. The slices of before are never named again. The same where an origin says that it gives
+//! parts, and gives the whole instead: that is remembered, and it is fetched whole from then on.
 //!
 //! Source: RFC 9110 §14 (ranges), §13.1.5 (If-Range), §15.3.7.3 (combining parts).
 //!
 //! # Limits
-//! Each reader has at most [`READ_AHEAD`] slices fetched beyond the one it reads.
+//! Each reader has at most [`READ_AHEAD`] slices fetched beyond the one it reads. What comes in no
+//! parts is remembered of [`UNDIVIDED_MAX`] keys; the least recently used is forgotten.
 
 use std::{
+    num::NonZeroUsize,
     ops::Range,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -24,6 +27,7 @@ use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE},
 };
+use lru::LruCache;
 use tokio::time::timeout;
 use weir_cache::{
     Chunk, Key, Object,
@@ -51,6 +55,10 @@ const READ_AHEAD: u64 = 2;
 
 /// Longest wait for a slice to begin.
 const SLICE_WAIT: Duration = Duration::from_secs(30);
+
+/// Keys remembered of what comes in no parts: 1 MiB at most, and an origin that gives none has
+/// fewer films that are in demand.
+const UNDIVIDED_MAX: usize = 1_024;
 
 /// Why the body of a sliced response broke off.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +89,32 @@ pub(super) fn is_sliced(head: &Stored, slice_bytes: u32) -> bool {
         .length()
         .is_some_and(|length| length / 2 > u64::from(slice_bytes));
     is_long && takes_ranges && strong_validator(head).is_some()
+}
+
+/// What has to be fetched whole, though its origin says that it gives parts of it.
+#[derive(Debug)]
+pub(super) struct Undivided(Mutex<LruCache<Key, ()>>);
+
+impl Default for Undivided {
+    fn default() -> Self {
+        let keys_max = NonZeroUsize::new(UNDIVIDED_MAX).expect("a constant above zero");
+        Self(Mutex::new(LruCache::new(keys_max)))
+    }
+}
+
+impl Undivided {
+    /// Whether what `key` names came whole where a part was asked for.
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.lock().get(key).is_some()
+    }
+
+    fn note(&self, key: &Key) {
+        self.lock().put(key.clone(), ());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<Key, ()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A response in slices, and how to come by them.
@@ -250,6 +284,9 @@ impl Slices {
             return ticket.tell(State::Failed(Failure::of_response(&reply.response)));
         }
         if !self.is_slice(&reply.response, &extent) {
+            if self.is_whole(&reply.response) {
+                self.core.undivided.note(&self.key);
+            }
             drop(reply);
             // Whoever asks from now on finds what is there now.
             self.question.counters().slices_changed.add(1);
@@ -281,12 +318,21 @@ impl Slices {
             last: extent.end - 1,
             complete: Some(self.length),
         };
+        response.status() == StatusCode::PARTIAL_CONTENT
+            && part.and_then(ContentRange::parse) == Some(expected)
+            && self.is_of_same(response)
+    }
+
+    /// Whether a response is all of this representation.
+    fn is_whole(&self, response: &Response<Download>) -> bool {
+        response.status() == StatusCode::OK && self.is_of_same(response)
+    }
+
+    fn is_of_same(&self, response: &Response<Download>) -> bool {
         let at = self.sliced.head.received_at();
         let (status, headers) = (response.status(), response.headers());
         let head = Stored::new(self.question.asked(), status, headers, at, at);
-        status == StatusCode::PARTIAL_CONTENT
-            && part.and_then(ContentRange::parse) == Some(expected)
-            && is_same(&self.sliced.head, &head)
+        is_same(&self.sliced.head, &head)
     }
 }
 

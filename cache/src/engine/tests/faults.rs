@@ -157,10 +157,11 @@ fn an_object_that_cannot_be_read_is_dropped_even_if_it_is_pinned() {
 #[test]
 fn rot_met_while_running_is_an_error_and_never_a_wrong_byte() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
+    let (clock, store) = open_timed(&disk, &config());
     let good = body(1, 600_000);
     settle(&store, "/a", Class::Live, &good);
     let offset = body_offset(&store, "/a");
+    clock.advance(MOMENT);
     assert!(disk.rot(&file(), usize::try_from(offset).unwrap() + 300_000));
     let object = store.get(&key("/a")).unwrap();
     let mut reader = object.read(0..u64::MAX);

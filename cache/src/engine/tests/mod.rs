@@ -125,6 +125,16 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(sim::Clock::manual())
 }
 
+/// A clock and a store that has it.
+fn open_timed(disk: &sim::Disk, config: &Config) -> (Arc<sim::Clock>, Store) {
+    let clock = Arc::new(sim::Clock::manual());
+    let of_store: Arc<dyn Clock> = Arc::<sim::Clock>::clone(&clock);
+    (clock, open_at(disk, of_store, config))
+}
+
+/// Longer than a piece is believed to be in memory because it was a while ago.
+const MOMENT: Duration = Duration::from_millis(300);
+
 fn key(name: &str) -> Key {
     Key::new(name).unwrap()
 }
@@ -168,7 +178,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 async fn rest(reader: &mut Reader) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = reader.next().await? {
-        assert!((1..=256 * 1024).contains(&chunk.bytes.len()));
+        assert!((1..=2 << 20).contains(&chunk.bytes.len()));
         body.extend_from_slice(&chunk.bytes);
     }
     Ok(body)

@@ -187,12 +187,13 @@ fn the_complete_object_stays_whole_while_another_one_of_its_key_grows() {
 #[test]
 fn an_object_that_lost_a_part_is_gone_as_a_whole() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &large());
+    let (clock, store) = open_timed(&disk, &large());
     settle(&store, "/a", Class::Low, &body(1, 120_000));
     settle(&store, "/b", Class::Low, &body(2, 120_000));
     let object = store.get(&key("/a")).unwrap();
     let offset = offset_of(&object, 40_000);
     disk.forget();
+    clock.advance(MOMENT);
     assert!(disk.rot(&file(), offset));
     assert!(matches!(read(&object), Err(Error::Damaged { .. })));
     assert!(store.get(&key("/a")).is_none());
@@ -256,12 +257,13 @@ fn after_a_power_cut_an_object_is_checked_whole_before_its_first_byte_leaves() {
 #[test]
 fn a_growing_object_whose_part_is_damaged_cannot_be_completed() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &large());
+    let (clock, store) = open_timed(&disk, &large());
     let mut writer = begin(&store, "/a");
     append_settled(&store, &mut writer, &body(1, 120_000));
     let object = store.get(&key("/a")).unwrap();
     let offset = offset_of(&object, 9_000);
     disk.forget();
+    clock.advance(MOMENT);
     assert!(disk.rot(&file(), offset));
     assert!(matches!(read(&object), Err(Error::Damaged { .. })));
     assert!(matches!(read(&object), Err(Error::Aborted)));

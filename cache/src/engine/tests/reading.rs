@@ -63,12 +63,13 @@ fn a_cold_piece_is_read_once_and_then_warm() {
 #[test]
 fn rot_under_a_cold_page_is_found_before_its_piece_leaves() {
     let disk = sim::Disk::new(1);
-    let store = open(&disk, &config());
+    let (clock, store) = open_timed(&disk, &config());
     settle(&store, "/a", Class::Low, &body(1, 2 * PIECE));
     let rotten = usize::try_from(body_offset(&store, "/a")).unwrap() + PIECE + 7;
     let object = store.get(&key("/a")).unwrap();
     assert!(read(&object).is_ok(), "what is in memory is as it was");
     disk.forget();
+    clock.advance(MOMENT);
     assert!(disk.rot(&file(), rotten));
     let mut reader = object.read(0..u64::MAX);
     let first = run(reader.next()).unwrap().unwrap();
@@ -76,6 +77,33 @@ fn rot_under_a_cold_page_is_found_before_its_piece_leaves() {
     assert!(matches!(run(reader.next()), Err(Error::Damaged { .. })));
     assert!(store.get(&key("/a")).is_none());
     assert_eq!(store.counters().read_errors, 1);
+}
+
+#[test]
+fn warm_pieces_are_given_as_one_up_to_a_cold_one() {
+    let disk = sim::Disk::new(1);
+    let long = Config {
+        bytes_max: 256 << 20,
+        memory_bytes_max: 64 << 20,
+        ..config()
+    };
+    let (clock, store) = open_timed(&disk, &long);
+    settle(&store, "/a", Class::Low, &body(1, 12 * PIECE));
+    let begin = body_offset(&store, "/a");
+    let object = store.get(&key("/a")).unwrap();
+    let chunks = |from: u64| {
+        let mut reader = object.read(from..u64::MAX);
+        let chunks = std::iter::from_fn(|| run(reader.next()).unwrap());
+        let bytes: Vec<usize> = chunks.map(|chunk| chunk.bytes.len()).collect();
+        bytes
+    };
+    assert_eq!(chunks(0), [8 * PIECE, 4 * PIECE]);
+    assert_eq!(chunks(5), [8 * PIECE - 5, 4 * PIECE]);
+    clock.advance(MOMENT);
+    let on_disk = disk.open(&file(), weir_hal::Access::Read).unwrap();
+    on_disk.forget(begin + 2 * PIECE as u64 + 2 * PAGE, PAGE);
+    assert_eq!(chunks(0), [2 * PIECE, PIECE, 8 * PIECE, PIECE]);
+    assert_eq!(store.counters().pieces_cold, 1);
 }
 
 #[test]
