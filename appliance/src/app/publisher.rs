@@ -5,7 +5,7 @@
 //! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
 //! after a restart the list goes on from there ([`crate::app::restore`]).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -61,13 +61,17 @@ pub(super) struct Publisher {
     description: Description,
     bandwidth: BandwidthMeter,
     playlist: MediaPlaylist,
-    /// One for each segment listed, oldest first.
-    listed: VecDeque<Pin>,
+    /// One for each segment listed, oldest first; none for a gap.
+    listed: VecDeque<Option<Pin>>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
     writer: Option<Writer>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
+    /// When the list last grew; known from the first turn on.
+    updated: Option<Monotonic>,
+    /// How long before that turn it grew in an earlier life.
+    age: Duration,
     counters: PublishCounters,
 }
 
@@ -93,6 +97,8 @@ impl Publisher {
             writer: None,
             has_lost_segment: false,
             last_segment: None,
+            updated: None,
+            age: restored.age,
             counters: PublishCounters::default(),
         };
         if !publisher.playlist.is_empty() {
@@ -140,6 +146,17 @@ impl Publisher {
         self.last_segment
     }
 
+    /// When the list last grew; `None` while it is empty.
+    pub(super) fn updated(&self) -> Option<Monotonic> {
+        self.updated.filter(|_| !self.playlist.is_empty())
+    }
+
+    /// True while the list ends with a gap.
+    pub(super) fn ends_with_gap(&self) -> bool {
+        let last = self.playlist.segments().last();
+        last.is_some_and(|last| last.gap)
+    }
+
     /// True once after the store has refused bytes of the open segment.
     pub(super) fn take_loss(&mut self) -> bool {
         std::mem::take(&mut self.has_lost_segment)
@@ -160,6 +177,10 @@ impl Publisher {
             Output::Begin { sequence } => self.begin(sequence, moment.received),
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
+            Output::Gap(segment) => {
+                self.list(segment, None, moment.now);
+                Ok(())
+            }
         };
         if let Err(error) = outcome {
             self.writer = None;
@@ -172,6 +193,10 @@ impl Publisher {
 
     /// Lets go of segments whose time is over.
     pub(super) fn release(&mut self, now: Monotonic) {
+        let (age, nanos) = (self.age.as_nanos(), now.as_nanos());
+        let age = u64::try_from(age).unwrap_or(u64::MAX);
+        let before = Monotonic::from_nanos(nanos.saturating_sub(age));
+        self.updated.get_or_insert(before);
         while self
             .retained
             .front()
@@ -196,18 +221,24 @@ impl Publisher {
 
     fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
-        self.listed.push_back(writer.commit()?);
+        let pin = writer.commit()?;
         self.bandwidth.push(&segment);
-        for removed in self.playlist.push(segment) {
-            let pin = self
-                .listed
-                .pop_front()
-                .expect("one pin for each segment listed");
-            self.retain(moment.now + removed.keep, pin);
-        }
         self.last_segment = Some(moment);
-        self.publish();
+        self.list(segment, Some(pin), moment.now);
         Ok(())
+    }
+
+    /// Appends `segment` to the list; a gap has no `pin`.
+    fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+        self.listed.push_back(pin);
+        for removed in self.playlist.push(segment) {
+            let pin = self.listed.pop_front();
+            if let Some(pin) = pin.expect("one entry for each segment listed") {
+                self.retain(now + removed.keep, pin);
+            }
+        }
+        self.updated = Some(now);
+        self.publish();
     }
 
     fn retain(&mut self, until: Monotonic, pin: Pin) {
@@ -222,12 +253,15 @@ impl Publisher {
     /// fit on the disk stays in memory, and would keep every later segment out for ever.
     fn make_room(&mut self) {
         if self.retained.pop_front().is_none() {
-            if !self.playlist.drop_first() {
+            let mut pins = Vec::new();
+            while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
+                pins.extend(self.listed.pop_front());
+            }
+            if pins.is_empty() {
                 return;
             }
-            // Off the list first: nothing is listed that cannot be fetched.
+            // Off the list before the pins go: nothing is listed that cannot be fetched.
             self.live.publish_playlist(self.document());
-            self.listed.pop_front();
         }
         self.counters.segments_released_early += 1;
     }

@@ -178,6 +178,17 @@ impl Bench {
         assert!(open.is_none(), "the last segment was ended");
     }
 
+    /// A segment is due and did not come.
+    pub(super) fn lapse(&mut self) {
+        let Self {
+            segmenter,
+            made,
+            open,
+            ..
+        } = self;
+        segmenter.lapse(|output| record(output, open, made));
+    }
+
     /// Forgets the open segment, as its store did.
     pub(super) fn abandon(&mut self) {
         self.open = None;
@@ -275,6 +286,14 @@ fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made
                 (segment.sequence, segment.bytes),
                 (sequence, bytes.len() as u64)
             );
+            made.push(Made { segment, bytes });
+        }
+        Output::Gap(segment) => {
+            assert!(
+                open.is_none() && segment.gap,
+                "a gap stands between segments"
+            );
+            let bytes = Vec::new();
             made.push(Made { segment, bytes });
         }
     }

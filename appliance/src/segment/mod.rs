@@ -11,6 +11,7 @@ mod coding;
 mod counters;
 mod cut;
 mod date_time;
+mod gap;
 mod master;
 mod mux;
 mod on_air;

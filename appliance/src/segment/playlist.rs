@@ -11,6 +11,7 @@
 //! - A removed segment stays available for its duration and that of the longest playlist that
 //!   listed it: [`Removed::keep`].
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
+//! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{
@@ -315,6 +316,9 @@ impl Rendering<'_> {
         let micros = micros(segment.duration_90k);
         let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
         writeln!(text, "#EXTINF:{seconds}.{fraction:06},")?;
+        if segment.gap {
+            writeln!(text, "#EXT-X-GAP")?;
+        }
         writeln!(text, "{}segment-{}.ts", self.directory, segment.sequence)
     }
 }

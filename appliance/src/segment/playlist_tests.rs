@@ -20,6 +20,7 @@ fn segment(sequence: u64, duration_90k: u64) -> Segment {
         bytes: 1_000_000,
         discontinuity: false,
         independent: true,
+        gap: false,
         date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
     }
 }
