@@ -14,10 +14,11 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     app::{description::Description, rendition::Plan, restore::Restored},
+    config::Config,
     counter::counters,
     demux::Event,
     live::{self, Document},
-    segment::{BandwidthMeter, MediaPlaylist, Output, Segment},
+    segment::{Archive, BandwidthMeter, MediaPlaylist, Output, Segment},
     serve::{playlist_path, segment_path},
 };
 
@@ -35,9 +36,11 @@ counters! {
 
 /// Segments out of the playlist that are kept for players that still ask for them.
 ///
-/// One playlist duration and one segment: a window of 1,000 needs as many. Beyond it the oldest
-/// is released early, and counted.
+/// One playlist duration and one segment: a window of 1,000 needs as many, and an archive as many
+/// as it holds. Beyond it the oldest is released early, and counted.
 const RETAINED_MAX: usize = 1_024;
+
+const _: () = assert!(Archive::SEGMENTS_MAX as u128 == Config::DVR_SEGMENTS_MAX);
 
 /// When something came, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +66,9 @@ pub(super) struct Publisher {
     playlist: MediaPlaylist,
     /// One for each segment listed, oldest first; none for a gap.
     listed: VecDeque<Option<Pin>>,
+    /// What players may start over in, and the hold on each of its segments; those listed are the
+    /// newest of them.
+    archive: Option<(Archive, VecDeque<Option<Pin>>)>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
     writer: Option<Writer>,
@@ -84,7 +90,7 @@ impl Publisher {
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
-        let publisher = Self {
+        let mut publisher = Self {
             store,
             live,
             channel: plan.channel.clone(),
@@ -93,6 +99,7 @@ impl Publisher {
             bandwidth: BandwidthMeter::default(),
             playlist: restored.playlist,
             listed: restored.listed,
+            archive: None,
             retained: VecDeque::new(),
             writer: None,
             has_lost_segment: false,
@@ -101,6 +108,7 @@ impl Publisher {
             age: restored.age,
             counters: PublishCounters::default(),
         };
+        publisher.set_dvr(plan.dvr);
         if !publisher.playlist.is_empty() {
             publisher.live.publish_playlist(publisher.document());
         }
@@ -118,7 +126,9 @@ impl Publisher {
         self.playlist.set_window(plan.window);
         if self.playlist.outgrow(plan.rules.target.as_secs()) {
             self.listed.clear();
+            self.archive = None;
         }
+        self.set_dvr(plan.dvr);
         Self {
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),
@@ -230,19 +240,64 @@ impl Publisher {
 
     /// Appends `segment` to the list; a gap has no `pin`.
     fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
-        self.listed.push_back(pin);
+        self.listed.push_back(pin.clone());
         for removed in self.playlist.push(segment) {
             let pin = self.listed.pop_front();
             if let Some(pin) = pin.expect("one entry for each segment listed") {
                 self.retain(now + removed.keep, pin);
             }
         }
+        self.archive(segment, pin, now);
         self.updated = Some(now);
         self.publish();
     }
 
+    /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends it.
+    fn set_dvr(&mut self, depth: Option<Duration>) {
+        match (depth, &mut self.archive) {
+            (None, archive) => *archive = None,
+            (Some(depth), Some((archive, _))) => archive.set_depth(depth),
+            (Some(depth), None) => {
+                let directory = format!("{}/", self.stem());
+                let numbers_from = self.playlist.discontinuity_sequence();
+                let mut archive = Archive::new(depth, &directory, numbers_from);
+                for segment in self.playlist.segments() {
+                    archive.push(*segment);
+                }
+                let left = self.listed.len() - archive.len();
+                let pins = self.listed.iter().skip(left).cloned();
+                self.archive = Some((archive, pins.collect()));
+            }
+        }
+        self.publish_archive();
+    }
+
+    /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
+    /// longest list that had it: that of the whole archive.
+    fn archive(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+        let Some((archive, pins)) = &mut self.archive else {
+            return;
+        };
+        pins.push_back(pin);
+        let leaving = archive.push(segment);
+        let keep = archive.duration() + segment.duration();
+        let leaving: Vec<Pin> = pins.drain(..leaving).flatten().collect();
+        for pin in leaving {
+            self.retain(now + keep, pin);
+        }
+    }
+
+    fn publish_archive(&self) {
+        let archive = self.archive.as_ref().map(|(archive, _)| archive.clone());
+        self.live.publish_archive(archive);
+    }
+
     fn retain(&mut self, until: Monotonic, pin: Pin) {
-        if self.retained.len() == RETAINED_MAX {
+        let most = match &self.archive {
+            None => RETAINED_MAX,
+            Some(_) => RETAINED_MAX + Archive::SEGMENTS_MAX,
+        };
+        if self.retained.len() == most {
             self.retained.pop_front();
             self.counters.segments_released_early += 1;
         }
@@ -252,18 +307,39 @@ impl Publisher {
     /// Gives up the oldest segment that is kept, retained ones first: what is pinned and does not
     /// fit on the disk stays in memory, and would keep every later segment out for ever.
     fn make_room(&mut self) {
-        if self.retained.pop_front().is_none() {
+        if self.retained.pop_front().is_none() && !self.shorten_archive() {
             let mut pins = Vec::new();
             while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
                 pins.extend(self.listed.pop_front());
+                if let Some((archive, archived)) = &mut self.archive {
+                    archive.drop_first();
+                    pins.extend(archived.pop_front());
+                }
             }
             if pins.is_empty() {
                 return;
             }
-            // Off the list before the pins go: nothing is listed that cannot be fetched.
+            // Off the lists before the pins go: nothing is listed that cannot be fetched.
             self.live.publish_playlist(self.document());
+            self.publish_archive();
         }
         self.counters.segments_released_early += 1;
+    }
+
+    /// Gives up the oldest segment of the archive, if that goes back further than the list. Tells
+    /// whether there was one.
+    fn shorten_archive(&mut self) -> bool {
+        let Some((archive, pins)) = &mut self.archive else {
+            return false;
+        };
+        let mut released = Vec::new();
+        while !released.iter().any(Option::is_some) && archive.len() > self.playlist.len() {
+            archive.drop_first();
+            released.extend(pins.pop_front());
+        }
+        // Off the archive before the pins go.
+        self.publish_archive();
+        !released.is_empty()
     }
 
     /// The stem of the rendition's paths.
@@ -286,6 +362,7 @@ impl Publisher {
         }
         self.live.publish_variant(variant);
         self.live.publish_playlist(document);
+        self.publish_archive();
     }
 
     fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {

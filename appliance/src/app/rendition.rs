@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) rendition: config::Rendition,
     pub(super) rules: Rules,
     pub(super) window: usize,
+    /// How much of the past players may start over in.
+    pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
 }
 
@@ -60,6 +62,7 @@ impl Plan {
             rendition: rendition.clone(),
             rules: rules(&config.segment),
             window: config.segment.window,
+            dvr: channel.dvr,
             receive_buffer_bytes: buffer,
         };
         channel.renditions.iter().map(plan).collect()

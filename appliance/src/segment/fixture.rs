@@ -135,7 +135,8 @@ pub(super) struct Bench {
     /// Every packet sent, in order.
     pub(super) sent: Vec<[u8; PACKET_BYTES]>,
     open: Option<(u64, Vec<u8>)>,
-    serial: u64,
+    /// Of the last packet sent.
+    pub(super) serial: u64,
 }
 
 impl Bench {
