@@ -74,7 +74,9 @@ impl Version {
                 }
                 _ => {
                     line.clone_into(&mut next.uri);
-                    version.entries.push(std::mem::replace(&mut next, Entry::none()));
+                    version
+                        .entries
+                        .push(std::mem::replace(&mut next, Entry::none()));
                 }
             }
         }
@@ -150,7 +152,9 @@ impl Version {
         let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;
         if self.discontinuity_sequence != last.discontinuity_sequence + breaks {
             let was = last.discontinuity_sequence;
-            return Err(format!("R4: DISCONTINUITY-SEQUENCE was {was}, {breaks} left"));
+            return Err(format!(
+                "R4: DISCONTINUITY-SEQUENCE was {was}, {breaks} left"
+            ));
         }
         self.check_kept(last, (left.len(), kept))?;
         let rest_us: u64 = self.duration_us();
@@ -261,7 +265,11 @@ impl Watch {
             return self.see(text, now_ms);
         }
         if version.sequence < last.end() {
-            return Err(format!("R3: after {} comes {}", last.end(), version.sequence));
+            return Err(format!(
+                "R3: after {} comes {}",
+                last.end(),
+                version.sequence
+            ));
         }
         if version.discontinuity_sequence < last.discontinuity_sequence {
             let was = last.discontinuity_sequence;
@@ -364,16 +372,26 @@ mod tests {
             ("R2", "#EXT-X-GAP\n", ""),
             ("R3", "MEDIA-SEQUENCE:7", "MEDIA-SEQUENCE:6"),
             ("R4", "DISCONTINUITY-SEQUENCE:1", "DISCONTINUITY-SEQUENCE:2"),
-            ("R6", "#EXT-X-VERSION:3", "#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:EVENT"),
+            (
+                "R6",
+                "#EXT-X-VERSION:3",
+                "#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:EVENT",
+            ),
             ("R10", "15:00.000Z", "15:00.021Z"),
-            ("R10", "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n", ""),
+            (
+                "R10",
+                "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n",
+                "",
+            ),
             ("R10", "15:02.500Z", "15:01.900Z"),
             ("R13", "VERSION:3", "VERSION:6"),
         ] {
             let breach = after(FIRST, &grown.replace(from, to)).expect_err(from);
             assert!(breach.starts_with(rule), "{from} to {to}: {breach}");
         }
-        let short = grown.replace("SEQUENCE:7", "SEQUENCE:9").replace(":1\n", ":2\n");
+        let short = grown
+            .replace("SEQUENCE:7", "SEQUENCE:9")
+            .replace(":1\n", ":2\n");
         let start = short.find("#EXT-X-PROGRAM").expect("a date");
         let rest = short.find("#EXTINF:2.000000,\n#EXT-X-GAP").expect("a gap");
         let date = "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:04.500Z\n";

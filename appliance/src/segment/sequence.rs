@@ -55,7 +55,8 @@ impl Sequence {
 /// pictures `frame_90k` apart. `before`: the line of the segment before it, on the same timeline.
 ///
 /// Each segment of a grid ends at a line of its own, so that numbers stay those of the cells,
-/// unless random access points are too far apart for that.
+/// unless random access points are too far apart for that. After a cut before its line the next
+/// line still is the next one's; one that is missed altogether is left out.
 pub(super) fn line_after(
     rules: &Rules,
     target: &TargetDuration,
@@ -68,10 +69,10 @@ pub(super) fn line_after(
     }
     // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
     let tolerance_90k = frame_90k / 2;
-    let reachable = pts + tolerance_90k + 1..=pts + target.limit_90k();
+    let near = pts + tolerance_90k + 1..=pts + cell * 3 / 2;
     before
         .map(|before| before + cell)
-        .filter(|line| reachable.contains(line))
+        .filter(|line| near.contains(line))
         .unwrap_or_else(|| pts + until_grid_line(as_sent(pts), cell, tolerance_90k))
 }
 
