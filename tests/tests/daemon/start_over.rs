@@ -73,8 +73,13 @@ fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
     assert_all_there(&daemon, &whole);
 
     let past = get(&daemon, &format!("{LIST}?start={start}&end={now}"));
-    let kept = past.field("cache-control").and_then(|value| value.strip_prefix("max-age="));
-    assert!(kept.and_then(|seconds| seconds.parse().ok()) >= Some(4), "{kept:?}");
+    let kept = past
+        .field("cache-control")
+        .and_then(|value| value.strip_prefix("max-age="));
+    assert!(
+        kept.and_then(|seconds| seconds.parse().ok()) >= Some(4),
+        "{kept:?}"
+    );
     let past = read(&past);
     assert!(past.is_ended && past.sequence == first.sequence && past.end() == live.sequence);
     assert_all_there(&daemon, &past);
@@ -82,14 +87,24 @@ fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
     let seconds = read(&get(&daemon, &format!("{LIST}?start=-2")));
     assert!((2..=3).contains(&seconds.entries.len()), "{seconds:?}");
     let master = get(&daemon, "/live/ch/master.m3u8?start=-60&end=-5&token=1").text();
-    assert!(master.contains("\nch_r.m3u8?start=-60&end=-5\n"), "{master}");
+    assert!(
+        master.contains("\nch_r.m3u8?start=-60&end=-5\n"),
+        "{master}"
+    );
 
     let status = |query: &str| get(&daemon, &format!("{LIST}?{query}")).status;
     assert_eq!(status("start=yesterday"), 400);
     assert_eq!(status(&format!("end={now}")), 400);
     assert_eq!(status(&format!("start={now}&end={start}")), 400);
     assert_eq!(status("start=2099-01-01T00:00:00Z"), 404, "it has not come");
-    assert_eq!(status("start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z"), 404, "it is gone");
+    assert_eq!(
+        status("start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z"),
+        404,
+        "it is gone"
+    );
     assert_eq!(status("token=1"), 200, "other parameters are for others");
-    assert_eq!(get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status, 404);
+    assert_eq!(
+        get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status,
+        404
+    );
 }

@@ -45,7 +45,14 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
     );
     let early = Daemon::start(&configuration);
     let file = file.to_str().expect("a plain path");
-    let _sender = Process::weir(["send", file, &format!("udp://{group}"), "--loop", "--interface", "lo"]);
+    let _sender = Process::weir([
+        "send",
+        file,
+        &format!("udp://{group}"),
+        "--loop",
+        "--interface",
+        "lo",
+    ]);
     list_of(&early, 7);
     let late = Daemon::start(&configuration);
     let others = list_of(&late, 6);

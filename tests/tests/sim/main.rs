@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
 mod checker;
+mod day;
 mod media;
 mod million;
 
@@ -329,4 +330,16 @@ fn a_million_versions_of_a_playlist_break_no_rule() {
         all = all.plus(tally);
     }
     println!("seeds {first} to {last}: no rule is broken in {all:?}");
+}
+
+#[test]
+fn over_a_day_durations_add_up_to_a_picture_and_dates_stay_within_20_ms() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let day = runtime.block_on(day::day(Duration::from_hours(24)));
+    println!("{day:?}");
+    assert!(day.segments >= 24 * 3_600 / 6 - 30, "{day:?}");
+    day::assert_true(&day);
 }

@@ -195,8 +195,12 @@ impl Run {
             };
         }
         let bytes = bytes.ok_or_else(|| format!("R15: {} cannot be fetched", entry.uri))?;
-        let media = Media::read(&bytes)?;
+        let mut media = Media::read(&bytes)?;
         if let Some((before, last)) = self.last.take().filter(|_| !entry.is_discontinuity) {
+            if media.coding.1.is_empty() {
+                // It was cut off a key frame.
+                media.coding.1.clone_from(&last.coding.1);
+            }
             follows(&before, &last, &media)?;
         }
         self.last = Some((entry.clone(), media));
@@ -303,7 +307,7 @@ fn follows(before: &Entry, last: &Media, media: &Media) -> Result<(), String> {
     Ok(())
 }
 
-async fn fetch(store: &Store, uri: &str) -> Option<Vec<u8>> {
+pub(crate) async fn fetch(store: &Store, uri: &str) -> Option<Vec<u8>> {
     let object = store.get(&key(uri))?;
     let mut reader = object.read_copy(0..u64::MAX);
     let mut bytes = Vec::new();
