@@ -291,7 +291,9 @@ impl Run {
 /// R4 and R1 where no discontinuity is: coding, counters and time go on from `last`, and that is as
 /// long as the list says.
 fn follows(before: &Entry, last: &Media, media: &Media) -> Result<(), String> {
-    if media.coding != last.coding {
+    // Unknown until the first key frame after a jump.
+    let is_known = !last.coding.1.is_empty();
+    if media.coding.0 != last.coding.0 || is_known && media.coding.1 != last.coding.1 {
         return Err(format!("R4: {:?} became {:?}", last.coding, media.coding));
     }
     if media.pat_counters.0 != (last.pat_counters.1 + 1) % 16 {
