@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::segment::{
-    MediaPlaylist, Phase,
-    fixture::{Bench, FRAME, Made, SECOND, Unit, rules},
+use crate::{
+    demux::Event,
+    segment::{
+        MediaPlaylist, Phase,
+        fixture::{Bench, FRAME, Made, SECOND, Unit, program, rules},
+    },
 };
 
 /// A line of the grid of 6 s.
@@ -169,4 +172,19 @@ fn numbers_stay_those_of_the_cells_for_hours() {
     let from_first = last.segment.date_time.since(first.segment.date_time);
     let apart = from_first.as_millis().abs_diff(cells.into());
     assert!(apart < 1_000, "{apart} ms");
+}
+
+#[test]
+fn a_change_of_coding_without_a_key_frame_is_announced_at_the_next_cut() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 9 * SECOND, SECOND);
+    let mut other = program(1, 30);
+    other.streams.pop();
+    bench.push(Event::Program(&other));
+    for picture in 0..25 * 9 {
+        bench.unit(Unit::at(LINE + 9 * SECOND + picture * FRAME));
+    }
+    bench.finish();
+    let kinds: Vec<_> = bench.told().iter().map(|told| told.2).collect();
+    assert_eq!(kinds, ["", "", "discontinuity"]);
 }

@@ -436,7 +436,8 @@ impl Segmenter {
     /// Ends the open segment at `mark` and begins the next one there.
     fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
         self.hand_on(mark.position, each);
-        let discontinuity = cut.reason.is_discontinuity();
+        // A change of coding without a key frame: what is cut off one is told of it all the same.
+        let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
         self.round_off(discontinuity, each);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
