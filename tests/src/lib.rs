@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod edge;
 pub mod ffmpeg;
 pub mod gstreamer;
+pub mod hls;
 pub mod http;
 pub mod npm;
 pub mod origin;

@@ -12,12 +12,16 @@ pub const PICTURE_90K: u64 = 3_600;
 const KEY_FRAME_INTERVAL: u64 = 25;
 
 const PMT_PID: u16 = 0x100;
-const VIDEO_PID: u16 = 0x101;
 
 /// x264's parameter sets for 320x180 at 25 Hz, baseline.
 const SPS: &[u8] = &[
     0x67, 0x42, 0xC0, 0x0C, 0xDA, 0x05, 0x06, 0x7E, 0x7C, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40,
     0x00, 0x00, 0x0C, 0x83, 0xC5, 0x0A, 0xA8,
+];
+/// And for 640x360.
+const SPS_LARGE: &[u8] = &[
+    0x67, 0x42, 0xC0, 0x1E, 0xD9, 0x00, 0xA0, 0x2F, 0xF9, 0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01,
+    0x00, 0x00, 0x03, 0x00, 0x32, 0x0F, 0x16, 0x2E, 0x48,
 ];
 const PPS: &[u8] = &[0x68, 0xCE, 0x0F, 0xC8];
 const IDR: &[u8] = &[0x65, 0x88, 0x84, 0x3A];
@@ -29,9 +33,41 @@ const START_CODE: &[u8] = &[0, 0, 0, 1];
 pub struct Encoder {
     /// PTS of the next picture; set it to make the stream jump.
     pub pts_90k: u64,
+    /// What it makes.
+    pub format: Format,
     picture: u64,
     continuity: [u8; 3],
     payload_bytes: usize,
+}
+
+/// How pictures are made and carried; every field may change between two pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// PID of the pictures.
+    pub video_pid: u16,
+    /// `version_number` of the PMT, which a change of it should raise.
+    pub pmt_version: u8,
+    /// 640x360 in place of 320x180, from the next key frame on.
+    pub is_large: bool,
+    /// Ticks of 90 kHz between two pictures.
+    pub picture_90k: u64,
+    /// Pictures from one key frame to the next; 0: there are none.
+    pub key_frame_interval: u64,
+    /// Pictures are without time stamps.
+    pub is_untimed: bool,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self {
+            video_pid: 0x101,
+            pmt_version: 0,
+            is_large: false,
+            picture_90k: PICTURE_90K,
+            key_frame_interval: KEY_FRAME_INTERVAL,
+            is_untimed: false,
+        }
+    }
 }
 
 impl Encoder {
@@ -39,6 +75,7 @@ impl Encoder {
     pub fn new(pts_90k: u64, payload_bytes: usize) -> Self {
         Self {
             pts_90k,
+            format: Format::default(),
             picture: 0,
             continuity: [0; 3],
             payload_bytes,
@@ -47,7 +84,8 @@ impl Encoder {
 
     /// The packets of the next picture; PAT and PMT stand before every key frame.
     pub fn picture(&mut self) -> Vec<u8> {
-        let is_key = self.picture.is_multiple_of(KEY_FRAME_INTERVAL);
+        // Never a multiple of no pictures, but for the first.
+        let is_key = self.picture.is_multiple_of(self.format.key_frame_interval);
         let mut packets = Vec::new();
         if is_key {
             self.tables(&mut packets);
@@ -55,17 +93,40 @@ impl Encoder {
         let pes = self.pes(is_key);
         self.packetise(&pes, is_key, &mut packets);
         self.picture += 1;
-        self.pts_90k += PICTURE_90K;
+        self.pts_90k += self.format.picture_90k;
+        packets
+    }
+
+    /// PAT and PMT alone, as when pictures have stopped and the rest goes on.
+    pub fn tables_alone(&mut self) -> Vec<u8> {
+        let mut packets = Vec::new();
+        self.tables(&mut packets);
+        self.pts_90k += self.format.picture_90k;
         packets
     }
 
     fn tables(&mut self, packets: &mut Vec<u8>) {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
-        let [video_high, video_low] = (VIDEO_PID | 0xE000).to_be_bytes();
+        let [video_high, video_low] = (self.format.video_pid | 0xE000).to_be_bytes();
         let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
         let pmt = [
-            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, video_high, video_low, 0xF0, 0, 0x1B, video_high,
-            video_low, 0xF0, 0,
+            2,
+            0xB0,
+            18,
+            0,
+            1,
+            0xC1 | (self.format.pmt_version & 0x1F) << 1,
+            0,
+            0,
+            video_high,
+            video_low,
+            0xF0,
+            0,
+            0x1B,
+            video_high,
+            video_low,
+            0xF0,
+            0,
         ];
         for (index, pid, section) in [(0, 0, &pat[..]), (1, PMT_PID, &pmt[..])] {
             let mut packet = self.header(pid, true, 0x10, index);
@@ -78,10 +139,16 @@ impl Encoder {
     }
 
     fn pes(&self, is_key: bool) -> Vec<u8> {
-        let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5];
-        pes.extend_from_slice(&pts_field(self.pts_90k % (1 << 33)));
+        let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80];
+        if self.format.is_untimed {
+            pes.extend_from_slice(&[0, 0]);
+        } else {
+            pes.extend_from_slice(&[0x80, 5]);
+            pes.extend_from_slice(&pts_field(self.pts_90k % (1 << 33)));
+        }
+        let sps = if self.format.is_large { SPS_LARGE } else { SPS };
         let units: &[&[u8]] = if is_key {
-            &[&[9, 0x10], SPS, PPS, IDR]
+            &[&[9, 0x10], sps, PPS, IDR]
         } else {
             &[&[9, 0x30], NON_IDR]
         };
@@ -111,7 +178,7 @@ impl Encoder {
             let taken = rest.len().min(room);
             let stuffing = room - taken;
             let control = if is_first || stuffing > 0 { 0x30 } else { 0x10 };
-            let mut packet = self.header(VIDEO_PID, is_first, control, 2);
+            let mut packet = self.header(self.format.video_pid, is_first, control, 2);
             if control == 0x30 {
                 if !is_first && stuffing > 1 {
                     field.push(0);

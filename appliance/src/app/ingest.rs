@@ -21,7 +21,7 @@ use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
 
 use crate::{
     app::{
-        publisher::Publisher,
+        publisher::{Moment, Publisher},
         rendition::{Plan, Rendition},
     },
     live::{self, Live},
@@ -115,7 +115,11 @@ impl<M: Multicast> Ingest<M> {
     pub fn turn(&mut self) {
         let now = self.board.clock.monotonic();
         for rendition in &mut self.renditions {
-            rendition.turn(&*self.board.multicast, &mut self.batch, now);
+            let moment = Moment {
+                now,
+                received: self.board.clock.wall(),
+            };
+            rendition.turn(&*self.board.multicast, &mut self.batch, moment);
         }
         let since_report = now.since(self.reported);
         if since_report >= REPORT_INTERVAL {

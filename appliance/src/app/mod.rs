@@ -10,6 +10,7 @@ mod description;
 mod error;
 mod guarding;
 mod ingest;
+mod lapse;
 mod publisher;
 mod pulling;
 mod rendition;

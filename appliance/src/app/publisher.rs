@@ -5,7 +5,7 @@
 //! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
 //! after a restart the list goes on from there ([`crate::app::restore`]).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -14,10 +14,11 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     app::{description::Description, rendition::Plan, restore::Restored},
+    config::Config,
     counter::counters,
     demux::Event,
     live::{self, Document},
-    segment::{BandwidthMeter, MediaPlaylist, Output, Segment},
+    segment::{Archive, BandwidthMeter, MediaPlaylist, Output, Segment},
     serve::{playlist_path, segment_path},
 };
 
@@ -35,9 +36,11 @@ counters! {
 
 /// Segments out of the playlist that are kept for players that still ask for them.
 ///
-/// One playlist duration and one segment: a window of 1,000 needs as many. Beyond it the oldest
-/// is released early, and counted.
+/// One playlist duration and one segment: a window of 1,000 needs as many, and an archive as many
+/// as it holds. Beyond it the oldest is released early, and counted.
 const RETAINED_MAX: usize = 1_024;
+
+const _: () = assert!(Archive::SEGMENTS_MAX as u128 == Config::DVR_SEGMENTS_MAX);
 
 /// When something came, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +64,20 @@ pub(super) struct Publisher {
     description: Description,
     bandwidth: BandwidthMeter,
     playlist: MediaPlaylist,
-    /// One for each segment listed, oldest first.
-    listed: VecDeque<Pin>,
+    /// One for each segment listed, oldest first; none for a gap.
+    listed: VecDeque<Option<Pin>>,
+    /// What players may start over in, and the hold on each of its segments; those listed are the
+    /// newest of them.
+    archive: Option<(Archive, VecDeque<Option<Pin>>)>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
     writer: Option<Writer>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
+    /// When the list last grew; known from the first turn on.
+    updated: Option<Monotonic>,
+    /// How long before that turn it grew in an earlier life.
+    age: Duration,
     counters: PublishCounters,
 }
 
@@ -80,7 +90,7 @@ impl Publisher {
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
-        let publisher = Self {
+        let mut publisher = Self {
             store,
             live,
             channel: plan.channel.clone(),
@@ -89,12 +99,16 @@ impl Publisher {
             bandwidth: BandwidthMeter::default(),
             playlist: restored.playlist,
             listed: restored.listed,
+            archive: None,
             retained: VecDeque::new(),
             writer: None,
             has_lost_segment: false,
             last_segment: None,
+            updated: None,
+            age: restored.age,
             counters: PublishCounters::default(),
         };
+        publisher.set_dvr(plan.dvr);
         if !publisher.playlist.is_empty() {
             publisher.live.publish_playlist(publisher.document());
         }
@@ -112,7 +126,9 @@ impl Publisher {
         self.playlist.set_window(plan.window);
         if self.playlist.outgrow(plan.rules.target.as_secs()) {
             self.listed.clear();
+            self.archive = None;
         }
+        self.set_dvr(plan.dvr);
         Self {
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),
@@ -140,6 +156,17 @@ impl Publisher {
         self.last_segment
     }
 
+    /// When the list last grew; `None` while it is empty.
+    pub(super) fn updated(&self) -> Option<Monotonic> {
+        self.updated.filter(|_| !self.playlist.is_empty())
+    }
+
+    /// True while the list ends with a gap.
+    pub(super) fn ends_with_gap(&self) -> bool {
+        let last = self.playlist.segments().last();
+        last.is_some_and(|last| last.gap)
+    }
+
     /// True once after the store has refused bytes of the open segment.
     pub(super) fn take_loss(&mut self) -> bool {
         std::mem::take(&mut self.has_lost_segment)
@@ -160,6 +187,10 @@ impl Publisher {
             Output::Begin { sequence } => self.begin(sequence, moment.received),
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
+            Output::Gap(segment) => {
+                self.list(segment, None, moment.now);
+                Ok(())
+            }
         };
         if let Err(error) = outcome {
             self.writer = None;
@@ -172,6 +203,10 @@ impl Publisher {
 
     /// Lets go of segments whose time is over.
     pub(super) fn release(&mut self, now: Monotonic) {
+        let (age, nanos) = (self.age.as_nanos(), now.as_nanos());
+        let age = u64::try_from(age).unwrap_or(u64::MAX);
+        let before = Monotonic::from_nanos(nanos.saturating_sub(age));
+        self.updated.get_or_insert(before);
         while self
             .retained
             .front()
@@ -196,22 +231,73 @@ impl Publisher {
 
     fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
-        self.listed.push_back(writer.commit()?);
+        let pin = writer.commit()?;
         self.bandwidth.push(&segment);
-        for removed in self.playlist.push(segment) {
-            let pin = self
-                .listed
-                .pop_front()
-                .expect("one pin for each segment listed");
-            self.retain(moment.now + removed.keep, pin);
-        }
         self.last_segment = Some(moment);
-        self.publish();
+        self.list(segment, Some(pin), moment.now);
         Ok(())
     }
 
+    /// Appends `segment` to the list; a gap has no `pin`.
+    fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+        self.listed.push_back(pin.clone());
+        for removed in self.playlist.push(segment) {
+            let pin = self.listed.pop_front();
+            if let Some(pin) = pin.expect("one entry for each segment listed") {
+                self.retain(now + removed.keep, pin);
+            }
+        }
+        self.archive(segment, pin, now);
+        self.updated = Some(now);
+        self.publish();
+    }
+
+    /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends it.
+    fn set_dvr(&mut self, depth: Option<Duration>) {
+        match (depth, &mut self.archive) {
+            (None, archive) => *archive = None,
+            (Some(depth), Some((archive, _))) => archive.set_depth(depth),
+            (Some(depth), None) => {
+                let directory = format!("{}/", self.stem());
+                let numbers_from = self.playlist.discontinuity_sequence();
+                let mut archive = Archive::new(depth, &directory, numbers_from);
+                for segment in self.playlist.segments() {
+                    archive.push(*segment);
+                }
+                let left = self.listed.len() - archive.len();
+                let pins = self.listed.iter().skip(left).cloned();
+                self.archive = Some((archive, pins.collect()));
+            }
+        }
+        self.publish_archive();
+    }
+
+    /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
+    /// longest list that had it: that of the whole archive.
+    fn archive(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+        let Some((archive, pins)) = &mut self.archive else {
+            return;
+        };
+        pins.push_back(pin);
+        let leaving = archive.push(segment);
+        let keep = archive.duration() + segment.duration();
+        let leaving: Vec<Pin> = pins.drain(..leaving).flatten().collect();
+        for pin in leaving {
+            self.retain(now + keep, pin);
+        }
+    }
+
+    fn publish_archive(&self) {
+        let archive = self.archive.as_ref().map(|(archive, _)| archive.clone());
+        self.live.publish_archive(archive);
+    }
+
     fn retain(&mut self, until: Monotonic, pin: Pin) {
-        if self.retained.len() == RETAINED_MAX {
+        let most = match &self.archive {
+            None => RETAINED_MAX,
+            Some(_) => RETAINED_MAX + Archive::SEGMENTS_MAX,
+        };
+        if self.retained.len() == most {
             self.retained.pop_front();
             self.counters.segments_released_early += 1;
         }
@@ -221,15 +307,39 @@ impl Publisher {
     /// Gives up the oldest segment that is kept, retained ones first: what is pinned and does not
     /// fit on the disk stays in memory, and would keep every later segment out for ever.
     fn make_room(&mut self) {
-        if self.retained.pop_front().is_none() {
-            if !self.playlist.drop_first() {
+        if self.retained.pop_front().is_none() && !self.shorten_archive() {
+            let mut pins = Vec::new();
+            while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
+                pins.extend(self.listed.pop_front());
+                if let Some((archive, archived)) = &mut self.archive {
+                    archive.drop_first();
+                    pins.extend(archived.pop_front());
+                }
+            }
+            if pins.is_empty() {
                 return;
             }
-            // Off the list first: nothing is listed that cannot be fetched.
+            // Off the lists before the pins go: nothing is listed that cannot be fetched.
             self.live.publish_playlist(self.document());
-            self.listed.pop_front();
+            self.publish_archive();
         }
         self.counters.segments_released_early += 1;
+    }
+
+    /// Gives up the oldest segment of the archive, if that goes back further than the list. Tells
+    /// whether there was one.
+    fn shorten_archive(&mut self) -> bool {
+        let Some((archive, pins)) = &mut self.archive else {
+            return false;
+        };
+        let mut released = Vec::new();
+        while !released.iter().any(Option::is_some) && archive.len() > self.playlist.len() {
+            archive.drop_first();
+            released.extend(pins.pop_front());
+        }
+        // Off the archive before the pins go.
+        self.publish_archive();
+        !released.is_empty()
     }
 
     /// The stem of the rendition's paths.
@@ -252,6 +362,7 @@ impl Publisher {
         }
         self.live.publish_variant(variant);
         self.live.publish_playlist(document);
+        self.publish_archive();
     }
 
     fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {

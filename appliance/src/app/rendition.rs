@@ -8,6 +8,7 @@ use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast};
 
 use crate::{
     app::{
+        lapse::{Input, Lapse, Wait},
         publisher::{Moment, Publisher},
         with_causes,
     },
@@ -25,6 +26,9 @@ const JOIN_RETRY: Duration = Duration::from_secs(5);
 /// one a second.
 const SILENCE: Duration = Duration::from_secs(3);
 
+/// Silence after which no more is expected of an open segment: the bursts of a poor sender.
+const ALIVE: Duration = Duration::from_millis(250);
+
 /// What one rendition is to do: everything that, if it changes, means to receive and cut anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -34,6 +38,8 @@ pub(super) struct Plan {
     pub(super) rendition: config::Rendition,
     pub(super) rules: Rules,
     pub(super) window: usize,
+    /// How much of the past players may start over in.
+    pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
 }
 
@@ -56,6 +62,7 @@ impl Plan {
             rendition: rendition.clone(),
             rules: rules(&config.segment),
             window: config.segment.window,
+            dvr: channel.dvr,
             receive_buffer_bytes: buffer,
         };
         channel.renditions.iter().map(plan).collect()
@@ -127,6 +134,7 @@ pub(super) struct Rendition<M: Multicast> {
     publisher: Publisher,
     /// When a turn last found datagrams. The wall clock may step; silence must not.
     heard: Option<Monotonic>,
+    lapse: Lapse,
     /// As of the last report.
     last_bytes: u64,
     last_demux: demux::Counters,
@@ -152,6 +160,7 @@ impl<M: Multicast> Rendition<M> {
             segmenter,
             publisher,
             heard: None,
+            lapse: Lapse::default(),
             last_bytes: 0,
             last_demux: demux::Counters::default(),
         }
@@ -178,11 +187,16 @@ impl<M: Multicast> Rendition<M> {
     }
 
     /// Takes all that has arrived through the whole path. Never waits.
-    pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, now: Monotonic) {
-        self.publisher.release(now);
-        if self.source.is_none() && now >= self.join_at {
-            self.join(multicast, now);
+    pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, moment: Moment) {
+        self.publisher.release(moment.now);
+        if self.source.is_none() && moment.now >= self.join_at {
+            self.join(multicast, moment.now);
         }
+        self.drain(batch, moment.now);
+        self.go_on_without_media(moment);
+    }
+
+    fn drain(&mut self, batch: &mut DatagramBatch, now: Monotonic) {
         let Self {
             source: Some(source),
             sync,
@@ -207,6 +221,36 @@ impl<M: Multicast> Rendition<M> {
         });
         if source.counters().datagrams > datagrams {
             *heard = Some(now);
+        }
+    }
+
+    /// Has the list grow in time though no segment could end: players move on, and come back by
+    /// themselves.
+    fn go_on_without_media(&mut self, moment: Moment) {
+        let Self {
+            segmenter,
+            publisher,
+            ..
+        } = self;
+        let playlist = publisher.playlist();
+        let (Some(updated), Some(seconds)) = (publisher.updated(), playlist.target_duration_s())
+        else {
+            return;
+        };
+        let heard = self.heard.map(|heard| moment.now.since(heard));
+        let is_alive = heard.is_some_and(|since| since < ALIVE);
+        let wait = Wait {
+            target_duration: Duration::from_secs(seconds.into()),
+            gap: segmenter.gap(),
+            input: if segmenter.is_filling() {
+                Input::Segment { is_alive }
+            } else {
+                Input::Nothing
+            },
+        };
+        if self.lapse.is_due(updated, &wait, moment.now) {
+            segmenter.lapse(|output| publisher.take(output, moment));
+            give_up_lost(segmenter, publisher);
         }
     }
 
@@ -319,7 +363,7 @@ impl<M: Multicast> Rendition<M> {
             State::Scrambled
         } else if let Some(last) = self.publisher.last_segment() {
             let is_fresh = now.since(last.now) <= 2 * self.plan.rules.duration_max;
-            if is_fresh {
+            if is_fresh && !self.publisher.ends_with_gap() {
                 State::OnAir
             } else {
                 State::Stalled
@@ -348,6 +392,11 @@ fn cut(event: Event<'_>, segmenter: &mut Segmenter, publisher: &mut Publisher, m
     segmenter.push(event, moment.received, |output| {
         publisher.take(output, moment);
     });
+    give_up_lost(segmenter, publisher);
+}
+
+/// Has the segmenter begin anew after a segment that could not be kept.
+fn give_up_lost(segmenter: &mut Segmenter, publisher: &mut Publisher) {
     if publisher.take_loss() {
         segmenter.abandon();
         // The lost segment may have ended since, and another begun: its number is due again.

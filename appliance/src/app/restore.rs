@@ -32,8 +32,10 @@ const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 pub(super) struct Restored {
     /// The list to go on from; empty when there is none, or when it is too old to be of use.
     pub(super) playlist: MediaPlaylist,
-    /// One for each segment listed, oldest first.
-    pub(super) listed: VecDeque<Pin>,
+    /// One for each segment listed, oldest first; none for a gap.
+    pub(super) listed: VecDeque<Option<Pin>>,
+    /// Since when it has not grown.
+    pub(super) age: Duration,
 }
 
 /// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
@@ -42,6 +44,7 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     let nothing = || Restored {
         playlist: MediaPlaylist::live(plan.window),
         listed: VecDeque::new(),
+        age: Duration::ZERO,
     };
     let path = playlist_path(channel, rendition);
     let Some(text) = read(store, &path).await else {
@@ -58,8 +61,9 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
+    let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
     let paths = playlist.segments();
-    let paths = paths.map(|segment| segment_path(channel, rendition, segment.sequence));
+    let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
         Some(listed) if since_end < last.unwrap_or_default() => {
             info!(
@@ -68,7 +72,11 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
                 segments = listed.len(),
                 "the playlist goes on"
             );
-            Restored { playlist, listed }
+            Restored {
+                playlist,
+                listed,
+                age: since_end,
+            }
         }
         _ => {
             let seen_max = since_end.as_millis() / SEGMENT_SHORTEST.as_millis();
@@ -80,6 +88,7 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
             Restored {
                 playlist,
                 listed: VecDeque::new(),
+                age: Duration::ZERO,
             }
         }
     }
@@ -88,12 +97,19 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
 const LEAP_MAX: u64 = 7_200;
 
-/// Keeps all of these objects, or returns `None` if one is missing.
-async fn pin_all(store: &Store, paths: impl Iterator<Item = String>) -> Option<VecDeque<Pin>> {
+/// Keeps all of these objects, or returns `None` if one is missing. A gap has none.
+async fn pin_all(
+    store: &Store,
+    paths: impl Iterator<Item = Option<String>>,
+) -> Option<VecDeque<Option<Pin>>> {
     let mut pins = VecDeque::new();
     for path in paths {
+        let Some(path) = path else {
+            pins.push_back(None);
+            continue;
+        };
         let object = store.find(&key(&path)).await?;
-        pins.push_back(object.pin()?);
+        pins.push_back(Some(object.pin()?));
     }
     Some(pins)
 }

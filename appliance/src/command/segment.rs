@@ -394,6 +394,7 @@ impl<'a> OutputFiles<'a> {
                 *open = None;
                 self.playlist.push(segment);
             }
+            (Output::Gap(_), _) => unreachable!("a file has no clock by which a segment is late"),
         }
         Ok(())
     }

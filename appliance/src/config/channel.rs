@@ -3,16 +3,18 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use weir_hal::InterfaceName;
 
 use super::{
-    Channel, Config, Priority, Rendition, Source,
+    Channel, Config, Priority, Rendition, SegmentConfig, Source,
     cache::absolute_path,
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
     section::{Found, Section},
+    unit::parse_duration,
 };
 
 /// One place to receive from, down to the program.
@@ -31,20 +33,29 @@ struct Met {
     feeds: HashMap<Feed, Place>,
 }
 
-pub(super) fn read_channels(root: &mut Section<'_>, ledger: &mut Ledger) -> Vec<Channel> {
+pub(super) fn read_channels(
+    root: &mut Section<'_>,
+    segment: &SegmentConfig,
+    ledger: &mut Ledger,
+) -> Vec<Channel> {
     let mut met = Met::default();
     let sections = root.tables("channel", Config::CHANNELS_MAX, ledger);
     let channels = sections
         .into_iter()
-        .map(|section| read_channel(section, &mut met, ledger));
+        .map(|section| read_channel(section, (segment, &mut met), ledger));
     channels.collect()
 }
 
-fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) -> Channel {
+fn read_channel(
+    mut section: Section<'_>,
+    (segment, met): (&SegmentConfig, &mut Met),
+    ledger: &mut Ledger,
+) -> Channel {
     section.require("id", "id = \"CH_001\"", ledger);
     let id = unique(section.text("id", id, ledger), &mut met.ids, ledger);
     let name = section.text("name", display_name, ledger);
     let priority = section.text("priority", priority, ledger);
+    let dvr = read_dvr(&mut section, segment, ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
     let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
     section.require("rendition", "a [[channel.rendition]] below it", ledger);
@@ -62,9 +73,38 @@ fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) ->
         name: name.map_or_else(|| id.clone(), |name| name.value),
         id,
         priority: priority.map_or_else(Priority::default, |priority| priority.value),
+        dvr,
         sign_keys: sign_keys.map(|path| path.value),
         renditions,
     }
+}
+
+/// Longer than the live list, and no more segments than an archive holds.
+fn read_dvr(
+    section: &mut Section<'_>,
+    segment: &SegmentConfig,
+    ledger: &mut Ledger,
+) -> Option<Duration> {
+    let Found { value, place } = section.text("dvr", parse_duration, ledger)?;
+    let (target_ms, dvr_ms) = (segment.target.as_millis(), value.as_millis());
+    let least_ms = target_ms * segment.window as u128;
+    let most_ms = target_ms * Config::DVR_SEGMENTS_MAX;
+    if dvr_ms < least_ms {
+        let least_s = least_ms.div_ceil(1_000);
+        let text = format!(
+            "{value:?} is less than the live list has: write at least {least_s}s, which is \
+             segment.window of segment.target, or leave it out"
+        );
+        ledger.mistake(&place, text);
+    } else if dvr_ms > most_ms {
+        let (most_h, most) = (most_ms / 3_600_000, Config::DVR_SEGMENTS_MAX);
+        let text = format!(
+            "{value:?} has more than {most} segments of segment.target: write at most {most_h}h, \
+             or raise segment.target"
+        );
+        ledger.mistake(&place, text);
+    }
+    Some(value)
 }
 
 fn read_rendition(

@@ -38,7 +38,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
-    let channels = read_channels(&mut root, ledger);
+    let channels = read_channels(&mut root, &segment, ledger);
     let (origins, routes) = read_pull(&mut root, ledger);
     if !root.has("channel") && !root.has("origin") {
         let text = "has nothing to do: add a [[channel]] or an [[origin]]";
@@ -141,23 +141,24 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     }
 }
 
-/// Warns when the live windows alone can outgrow the cache.
+/// Warns when what live lists promise can alone outgrow the cache.
 ///
-/// A segment stays fetchable for about a window after it has left the playlist (RFC 8216 §6.2.2).
+/// A segment stays fetchable for as long after it has left a list as that is (RFC 8216 §6.2.2), and
+/// the longest list of a channel with `dvr` is that long.
 fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledger) {
-    let renditions = config
-        .channels
-        .iter()
-        .map(|channel| channel.renditions.len() as u64);
-    let segments = renditions.sum::<u64>() * 2 * config.segment.window as u64;
-    let seconds = segments.saturating_mul(config.segment.target.as_secs());
+    let window_s = config.segment.target.as_secs() * config.segment.window as u64;
+    let kept_s = config.channels.iter().map(|channel| {
+        let list_s = channel.dvr.map_or(window_s, |dvr| dvr.as_secs());
+        channel.renditions.len() as u64 * list_s * 2
+    });
+    let seconds = kept_s.fold(0, u64::saturating_add);
     let bytes = seconds.saturating_mul(config.receive.bitrate_bps_max / 8);
     let size = config.cache.size;
     if bytes > size.0 {
         ledger.warning(
             place,
             format!(
-                "{size} may be too small: at receive.bitrate_max the live windows need {} GB",
+                "{size} may be too small: at receive.bitrate_max live windows and `dvr` need {} GB",
                 bytes.div_ceil(1_000_000_000)
             ),
         );

@@ -42,6 +42,8 @@ pub struct Config {
 impl Config {
     /// Channels one appliance carries at most.
     pub const CHANNELS_MAX: usize = 256;
+    /// Segments of each rendition that `dvr` may keep: 24 h of 6 s.
+    pub const DVR_SEGMENTS_MAX: u128 = 14_400;
     /// Renditions one channel has at most.
     pub const RENDITIONS_MAX: usize = 16;
     /// Sources one rendition has at most.
@@ -265,6 +267,9 @@ pub struct Channel {
     pub name: String,
     /// Whose segments outlive whose. Default: medium.
     pub priority: Priority,
+    /// How long its segments can be fetched after they were on air, by lists that start over; from
+    /// `segment.window` target durations to [`Config::DVR_SEGMENTS_MAX`] of them. None: not at all.
+    pub dvr: Option<Duration>,
     /// Keys that its URLs must be signed with; without, everybody may fetch them.
     pub sign_keys: Option<PathBuf>,
     /// At least one.

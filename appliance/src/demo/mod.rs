@@ -181,6 +181,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             id: CHANNEL.to_owned(),
             name: "Weir demo".to_owned(),
             priority: Priority::Medium,
+            dvr: None,
             sign_keys: None,
             renditions: CLIPS
                 .iter()

@@ -16,7 +16,7 @@ pub use document::Document;
 pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
-use crate::segment::{Variant, render_master};
+use crate::segment::{Archive, Variant, render_master};
 
 /// All channels of the appliance, in the order of the configuration.
 #[derive(Debug, Default)]
@@ -78,10 +78,18 @@ impl Channel {
 
     /// The Master Playlist of the renditions that have segments now; `None` when none has.
     pub fn master(&self) -> Option<Document> {
-        let variants: Vec<Variant> = self
-            .renditions
-            .iter()
-            .filter_map(|rendition| rendition.variant())
+        self.master_with(|uri| uri)
+    }
+
+    /// The same, with what `uri` makes of the URI of each Media Playlist.
+    pub fn master_with(&self, uri: impl Fn(String) -> String) -> Option<Document> {
+        let variants = self.renditions.iter();
+        let variants = variants.filter_map(|rendition| rendition.variant());
+        let variants: Vec<Variant> = variants
+            .map(|variant| Variant {
+                uri: uri(variant.uri),
+                ..variant
+            })
             .collect();
         (!variants.is_empty()).then(|| Document::new(render_master(&variants)))
     }
@@ -93,6 +101,7 @@ pub struct Rendition {
     /// The name in URLs.
     pub name: String,
     playlist: ArcSwapOption<Document>,
+    archive: ArcSwapOption<Archive>,
     variant: ArcSwapOption<Variant>,
     report: ArcSwap<Report>,
 }
@@ -103,6 +112,7 @@ impl Rendition {
         Self {
             name,
             playlist: ArcSwapOption::empty(),
+            archive: ArcSwapOption::empty(),
             variant: ArcSwapOption::empty(),
             report: ArcSwap::default(),
         }
@@ -126,6 +136,16 @@ impl Rendition {
     /// Puts a new Media Playlist on air.
     pub fn publish_playlist(&self, playlist: Document) {
         self.playlist.store(Some(Arc::new(playlist)));
+    }
+
+    /// What was on air; `None` when the channel keeps nothing of it.
+    pub fn archive(&self) -> Option<Arc<Archive>> {
+        self.archive.load_full()
+    }
+
+    /// Replaces what was on air.
+    pub fn publish_archive(&self, archive: Option<Archive>) {
+        self.archive.store(archive.map(Arc::new));
     }
 
     /// Puts the rendition's line into the Master Playlist.

@@ -72,6 +72,7 @@ mod tests {
             bytes,
             discontinuity: false,
             independent: true,
+            gap: false,
             date_time: Wall::default(),
         }
     }

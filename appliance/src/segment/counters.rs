@@ -11,6 +11,8 @@ counters! {
         bytes,
         /// Media Segments that begin with a discontinuity.
         discontinuities,
+        /// Gaps listed where media did not come in time (EXT-X-GAP).
+        gap_segments,
         /// Packets dropped while waiting for the first random access point.
         packets_before_random_access,
         /// Packets dropped because their PES packet or section began before the first segment.

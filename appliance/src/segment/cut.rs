@@ -68,6 +68,8 @@ pub(super) struct OpenSegment {
     pub(super) sequence: u64,
     /// Unwrapped PTS of its first unit.
     pub(super) pts: i64,
+    /// Unwrapped PTS of the line of the grid at which it is to end.
+    pub(super) line: i64,
     /// Unwrapped PTS from which on it is cut at a random access point.
     pub(super) cut_from: i64,
     pub(super) discontinuity: bool,
@@ -116,6 +118,7 @@ impl OpenSegment {
             bytes: self.bytes,
             discontinuity: self.discontinuity,
             independent: self.independent,
+            gap: false,
             date_time: self.date_time,
         }
     }

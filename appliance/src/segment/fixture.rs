@@ -135,7 +135,8 @@ pub(super) struct Bench {
     /// Every packet sent, in order.
     pub(super) sent: Vec<[u8; PACKET_BYTES]>,
     open: Option<(u64, Vec<u8>)>,
-    serial: u64,
+    /// Of the last packet sent.
+    pub(super) serial: u64,
 }
 
 impl Bench {
@@ -176,6 +177,17 @@ impl Bench {
         } = self;
         segmenter.finish(|output| record(output, open, made));
         assert!(open.is_none(), "the last segment was ended");
+    }
+
+    /// A segment is due and did not come.
+    pub(super) fn lapse(&mut self) {
+        let Self {
+            segmenter,
+            made,
+            open,
+            ..
+        } = self;
+        segmenter.lapse(|output| record(output, open, made));
     }
 
     /// Forgets the open segment, as its store did.
@@ -275,6 +287,14 @@ fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made
                 (segment.sequence, segment.bytes),
                 (sequence, bytes.len() as u64)
             );
+            made.push(Made { segment, bytes });
+        }
+        Output::Gap(segment) => {
+            assert!(
+                open.is_none() && segment.gap,
+                "a gap stands between segments"
+            );
+            let bytes = Vec::new();
             made.push(Made { segment, bytes });
         }
     }

@@ -6,11 +6,13 @@
 //!
 //! Refuses: to cut on wall time, to reorder packets, and to mend what the encoder sent.
 
+mod archive;
 mod bandwidth;
 mod coding;
 mod counters;
 mod cut;
 mod date_time;
+mod gap;
 mod master;
 mod mux;
 mod on_air;
@@ -27,10 +29,13 @@ mod types;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod gap_tests;
+#[cfg(test)]
 mod playlist_tests;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{Archive, Excerpt, Moment};
 pub use bandwidth::BandwidthMeter;
 pub use counters::Counters;
 pub use master::{Variant, render_master};

@@ -1,7 +1,8 @@
 //! Writes the tables every segment opens with: a PAT of one program, and the PMT as received.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.4.3 (PAT), §2.4.4.8 (PMT), §2.4.4 (sections in packets).
-//! Continuity counters run over the whole output, so that segments join without an error.
+//! Continuity counters run over the whole output, so that segments join without an error; each
+//! segment ends when they have come round, so that they begin alike on every box.
 
 use bytes::BytesMut;
 use heapless::Vec;
@@ -32,6 +33,9 @@ pub(super) struct Tables {
 }
 
 impl Tables {
+    /// Times they are written until their counters are what they were.
+    pub(super) const ROUND: usize = 16;
+
     /// Takes the tables of `program` in place of the present ones.
     pub(super) fn set(&mut self, program: &Program) {
         let association = (program.transport_stream_id, program.number, program.pmt_pid);
@@ -65,6 +69,24 @@ impl Tables {
     /// Bytes that PAT and PMT take.
     pub(super) fn bytes(&self) -> usize {
         self.packets.len() * PACKET_BYTES
+    }
+
+    /// Counts from zero: what comes is a discontinuity.
+    pub(super) fn begin_anew(&mut self) {
+        self.pat_counter = 0;
+        self.pmt_counter = 0;
+    }
+
+    /// Appends PAT and PMT to `output` until both counters are zero; not at all if that cannot be,
+    /// because the PMT has grown or shrunk since they were.
+    pub(super) fn write_to_round(&mut self, output: &mut BytesMut) {
+        let times = (Self::ROUND - usize::from(self.pat_counter)) % Self::ROUND;
+        let of_pmt = times * self.packets.len().saturating_sub(1);
+        if (usize::from(self.pmt_counter) + of_pmt).is_multiple_of(Self::ROUND) {
+            for _ in 0..times {
+                self.write(output);
+            }
+        }
     }
 
     /// Appends PAT and PMT to `output`.

@@ -18,8 +18,6 @@ pub(super) struct Mark {
     pub(super) position: u64,
     /// When its first packet was received.
     pub(super) now: Wall,
-    /// True when PAT and PMT stand there already.
-    pub(super) has_tables: bool,
 }
 
 /// The bytes between those handed on and those still to come.

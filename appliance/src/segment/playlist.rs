@@ -11,6 +11,7 @@
 //! - A removed segment stays available for its duration and that of the longest playlist that
 //!   listed it: [`Removed::keep`].
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
+//! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{
@@ -161,6 +162,11 @@ impl MediaPlaylist {
         self.segments().map(|segment| segment.duration_90k).sum()
     }
 
+    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left.
+    pub fn discontinuity_sequence(&self) -> u64 {
+        self.discontinuity_sequence
+    }
+
     /// The Media Sequence Number of the next segment; 0 before the first.
     pub fn sequence_next(&self) -> u64 {
         self.sequence_next
@@ -285,7 +291,9 @@ impl Display for Rendering<'_> {
             }
         }
         for (index, segment) in segments.iter().enumerate() {
-            self.write_segment(text, index == 0, segment)?;
+            // A file has no wall time.
+            let is_dated = *kind != Kind::Vod && (index == 0 || segment.discontinuity);
+            write_segment(text, self.directory, (segment, is_dated))?;
         }
         match kind {
             Kind::Live { .. } => Ok(()),
@@ -294,29 +302,31 @@ impl Display for Rendering<'_> {
     }
 }
 
-impl Rendering<'_> {
-    fn write_segment(
-        &self,
-        text: &mut fmt::Formatter<'_>,
-        is_first: bool,
-        segment: &Segment,
-    ) -> fmt::Result {
-        if segment.discontinuity {
-            writeln!(text, "#EXT-X-DISCONTINUITY")?;
-        }
-        // A file has no wall time.
-        if self.playlist.kind != Kind::Vod && (is_first || segment.discontinuity) {
-            writeln!(
-                text,
-                "#EXT-X-PROGRAM-DATE-TIME:{:.3}",
-                timestamp(segment.date_time)
-            )?;
-        }
-        let micros = micros(segment.duration_90k);
-        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-        writeln!(text, "#EXTINF:{seconds}.{fraction:06},")?;
-        writeln!(text, "{}segment-{}.ts", self.directory, segment.sequence)
+/// Writes the tags and the URI of `segment`, with its date if it `is_dated`.
+pub(super) fn write_segment(
+    text: &mut impl fmt::Write,
+    directory: &str,
+    (segment, is_dated): (&Segment, bool),
+) -> fmt::Result {
+    if segment.discontinuity {
+        writeln!(text, "#EXT-X-DISCONTINUITY")?;
     }
+    if is_dated {
+        write_date_time(text, segment)?;
+    }
+    let micros = micros(segment.duration_90k);
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    writeln!(text, "#EXTINF:{seconds}.{fraction:06},")?;
+    if segment.gap {
+        writeln!(text, "#EXT-X-GAP")?;
+    }
+    writeln!(text, "{directory}segment-{}.ts", segment.sequence)
+}
+
+/// Writes the EXT-X-PROGRAM-DATE-TIME of `segment`.
+pub(super) fn write_date_time(text: &mut impl fmt::Write, segment: &Segment) -> fmt::Result {
+    let at = timestamp(segment.date_time);
+    writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{at:.3}")
 }
 
 /// `duration_90k` in microseconds, so close that the ticks can be read back.

@@ -20,6 +20,7 @@ fn segment(sequence: u64, duration_90k: u64) -> Segment {
         bytes: 1_000_000,
         discontinuity: false,
         independent: true,
+        gap: false,
         date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
     }
 }
@@ -223,6 +224,28 @@ fn may_follow(before: &Version, after: &Version) {
         after.discontinuity_sequence,
         before.discontinuity_sequence + breaks
     );
+}
+
+#[test]
+fn a_gap_is_marked_and_read_back() {
+    let mut playlist = MediaPlaylist::live(5);
+    for (sequence, gap) in (7..).zip([false, true, true]) {
+        playlist.push(Segment {
+            gap,
+            discontinuity: sequence == 8,
+            date_time: START,
+            ..segment(sequence, 540_000)
+        });
+    }
+    let text = playlist.render("d/");
+    assert!(
+        text.ends_with("#EXTINF:6.000000,\n#EXT-X-GAP\nd/segment-9.ts\n"),
+        "{text}"
+    );
+    let again = MediaPlaylist::resume(&text, 5).expect("it is ours");
+    let gaps: Vec<bool> = again.segments().map(|segment| segment.gap).collect();
+    assert_eq!(gaps, [false, true, true]);
+    assert_eq!(again.render("d/"), text);
 }
 
 proptest! {

@@ -23,6 +23,7 @@ struct Header {
 struct Tags {
     duration_90k: Option<u64>,
     discontinuity: bool,
+    gap: bool,
     date_time: Option<Wall>,
 }
 
@@ -75,6 +76,8 @@ impl Tags {
             self.date_time = Some(Wall::from_nanos(u64::try_from(at.as_nanosecond()).ok()?));
         } else if line == "#EXT-X-DISCONTINUITY" {
             self.discontinuity = true;
+        } else if line == "#EXT-X-GAP" {
+            self.gap = true;
         }
         Some(())
     }
@@ -95,6 +98,7 @@ impl Tags {
             bytes: 0,
             discontinuity: self.discontinuity,
             independent: false,
+            gap: self.gap,
             date_time: self.date_time.or_else(|| last.map(Segment::end))?,
         })
     }

@@ -10,21 +10,24 @@
 //! the unit is held back. A unit whose time stamps leap is held back until the next one confirms
 //! the leap, so that one damaged stamp makes no discontinuity.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use weir_hal::Wall;
 
 use crate::{
     demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
     segment::{
-        Counters, MediaPlaylist, Output, Phase, Rules,
+        Counters, MediaPlaylist, Output, Phase, Rules, Segment,
         coding::Coding,
         cut::{Circumstances, OpenSegment, Reason},
         date_time::DateTime,
+        gap::Due,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, cut_from},
+        sequence::{Sequence, line_after},
         target_duration::TargetDuration,
         timeline::{Stamps, Timeline},
     },
@@ -63,6 +66,8 @@ pub struct Segmenter {
     on_air: Option<OnAir>,
     /// True when the next segment does not go on where the last one ended.
     is_interrupted: bool,
+    /// Where the next segment belongs, while none is open and one was before.
+    due: Option<Due>,
 }
 
 impl Segmenter {
@@ -87,11 +92,12 @@ impl Segmenter {
             started: PidSet::default(),
             on_air: None,
             is_interrupted: false,
+            due: None,
         }
     }
 
     /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
-    /// numbers go on without a gap if it lists segments, and the first segment begins with a
+    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment begins with a
     /// discontinuity, because what was under way when the last life ended is missing.
     pub fn resume(&mut self, playlist: &MediaPlaylist) {
         let Some(seconds) = playlist.target_duration_s() else {
@@ -101,6 +107,7 @@ impl Segmenter {
         self.is_interrupted = true;
         if !playlist.is_empty() {
             self.sequence.set_next(playlist.sequence_next());
+            self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);
         }
     }
 
@@ -122,12 +129,18 @@ impl Segmenter {
 
     /// Ends the open segment with all that was pushed; the next one begins with a discontinuity.
     pub fn finish(&mut self, mut each: impl FnMut(Output)) {
-        if let Some(air) = &self.on_air {
-            let end = air.timeline.end();
-            self.hand_on(self.pending.end(), &mut each);
-            self.end_segment(end, &mut each);
-        }
+        self.end_early(&mut each);
         self.stop();
+    }
+
+    /// Goes on without media, because a segment is due and cannot end: what is open ends with what
+    /// it has, and while nothing is open a gap takes the place of the segment, if one came before.
+    pub fn lapse(&mut self, mut each: impl FnMut(Output)) {
+        if self.is_filling() {
+            self.finish(each);
+        } else {
+            self.make_gap(&mut each);
+        }
     }
 
     /// Forgets the open segment, because its bytes could not be kept. Its Media Sequence Number
@@ -143,9 +156,36 @@ impl Segmenter {
         self.on_air.is_some()
     }
 
+    /// Media time that one gap stands for.
+    pub fn gap(&self) -> Duration {
+        Duration::from_micros(self.target.target_90k().unsigned_abs() * 100 / 9)
+    }
+
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn end_early(&mut self, each: Each<'_>) {
+        let Some(air) = &self.on_air else { return };
+        let end = air.timeline.end();
+        self.hand_on(self.pending.end(), each);
+        let Some(air) = &self.on_air else { return };
+        let open = air.segment;
+        let ended = self.end_segment(end, each);
+        self.due = ended
+            .filter(|_| self.rules.phase == Phase::Grid)
+            .map(|segment| Due::after(&open, &segment));
+    }
+
+    fn make_gap(&mut self, each: Each<'_>) {
+        let Some(due) = &mut self.due else { return };
+        let cell_90k = self.target.target_90k();
+        let gap = due.take(cell_90k, self.target.fix(cell_90k));
+        self.sequence.set_next(gap.sequence + 1);
+        self.counters.gap_segments += 1;
+        self.counters.discontinuities += u64::from(gap.discontinuity);
+        each(Output::Gap(gap));
     }
 
     fn stop(&mut self) {
@@ -170,9 +210,15 @@ impl Segmenter {
         }
         self.bound_size(now, each);
         if starts_unit {
-            self.mark_unit(now);
-        } else if self.tables.is_stale() && self.held_from().is_none() {
+            self.unit = None;
+        }
+        // Never behind a mark at which a cut may still write its own: counters would step back.
+        if self.held_from().is_none() && self.tables_are_due() {
             self.write_tables();
+        }
+        if starts_unit {
+            let position = self.pending.end();
+            self.unit = Some(Mark { position, now });
         }
         self.pending.push(packet);
         self.bound_hold_back(each);
@@ -188,11 +234,7 @@ impl Segmenter {
             self.discard();
             self.started.clear();
             let position = self.pending.end();
-            self.unit = Some(Mark {
-                position,
-                now,
-                has_tables: false,
-            });
+            self.unit = Some(Mark { position, now });
         }
         if self.unit.is_none() {
             self.counters.packets_before_random_access += 1;
@@ -224,30 +266,13 @@ impl Segmenter {
         self.counters.packets_before_random_access += self.pending.discard();
     }
 
-    /// Marks the end of the pending bytes as the start of a unit, and writes tables behind the
-    /// mark if they are due, so that a segment cut here opens with them.
-    fn mark_unit(&mut self, now: Wall) {
-        self.unit = None;
-        let position = self.pending.end();
-        let has_tables = self.held_from().is_none() && self.tables_are_due();
-        if has_tables {
-            self.write_tables();
-        }
-        self.unit = Some(Mark {
-            position,
-            now,
-            has_tables,
-        });
-    }
-
     fn tables_are_due(&self) -> bool {
         let is_old =
             |air: &OnAir| air.timeline.pts().abs_diff(air.tables_pts) >= TABLES_INTERVAL_90K;
         self.tables.is_stale() || self.on_air.as_ref().is_some_and(is_old)
     }
 
-    /// Appends PAT and PMT to the pending bytes. Never behind a mark at which a cut may still
-    /// write its own: continuity counters would step back.
+    /// Appends PAT and PMT to the pending bytes.
     fn write_tables(&mut self) {
         self.tables.write(self.pending.writer());
         if let Some(air) = &mut self.on_air {
@@ -292,18 +317,15 @@ impl Segmenter {
     /// Cuts before the next packet, wherever that is, when the segment would grow too large.
     fn bound_size(&mut self, now: Wall, each: Each<'_>) {
         let position = self.pending.end();
-        let bytes = self.bytes_until(position) + (self.tables.bytes() + PACKET_BYTES) as u64;
+        let more = self.tables.bytes() * Tables::ROUND + PACKET_BYTES;
+        let bytes = self.bytes_until(position) + more as u64;
         let bytes_max = self.bytes_max();
         let Some(air) = self.on_air.as_mut().filter(|_| bytes > bytes_max) else {
             return;
         };
         air.suspect = None;
         let pts = air.timeline.end().max(air.segment.pts);
-        let mark = Mark {
-            position,
-            now,
-            has_tables: false,
-        };
+        let mark = Mark { position, now };
         let cut = Cut {
             reason: Reason::Size,
             end: pts,
@@ -361,11 +383,8 @@ impl Segmenter {
         let Some(cut) = air.advance(unit, circumstances, &mut self.target) else {
             return;
         };
-        let here = Mark {
-            position,
-            now: unit.now,
-            has_tables: false,
-        };
+        let now = unit.now;
+        let here = Mark { position, now };
         let is_independent = unit.random_access && unit.mark.is_some();
         self.cut(unit.mark.unwrap_or(here), cut, is_independent, each);
     }
@@ -378,11 +397,15 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
+        self.fill_up(pts, mark.now, each);
         let date_time = DateTime::anchor(pts, mark.now);
+        let frame_90k = timeline.frame_90k();
+        let line = line_after(&self.rules, &self.target, (pts, frame_90k), None);
         let segment = OpenSegment {
             sequence: self.sequence.number(pts, mark.now),
             pts,
-            cut_from: cut_from(&self.rules, &self.target, (pts, timeline.frame_90k()), true),
+            line,
+            cut_from: line - frame_90k / 2,
             discontinuity: self.is_interrupted,
             independent: true,
             date_time: mark.now,
@@ -396,44 +419,68 @@ impl Segmenter {
             random_access_pts: Some(pts),
             tables_pts: pts,
         });
-        self.begin_segment(mark, each);
+        self.tables.begin_anew();
+        self.begin_segment(each);
+    }
+
+    /// Makes gaps of the cells that lie between the last segment and one that begins at `pts`.
+    fn fill_up(&mut self, pts: i64, now: Wall, each: Each<'_>) {
+        let cell_90k = self.target.target_90k();
+        let missing = self.due.map_or(0, |due| due.missing(pts, now, cell_90k));
+        for _ in 0..missing {
+            self.make_gap(each);
+        }
+        self.due = None;
     }
 
     /// Ends the open segment at `mark` and begins the next one there.
     fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
         self.hand_on(mark.position, each);
+        // A change of coding without a key frame: what is cut off one is told of it all the same.
+        let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
+        self.round_off(discontinuity, each);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
         let sequence = self.sequence.number(cut.begin, mark.now);
-        let discontinuity = cut.reason.is_discontinuity();
-        let frame_90k = self
-            .on_air
-            .as_ref()
-            .map_or(0, |air| air.timeline.frame_90k());
-        let cut_from = cut_from(
-            &self.rules,
-            &self.target,
-            (cut.begin, frame_90k),
-            discontinuity,
-        );
         let Some(air) = &mut self.on_air else { return };
+        let frame_90k = air.timeline.frame_90k();
+        let line_before = (!discontinuity).then_some(air.segment.line);
+        let at = (cut.begin, frame_90k);
+        let line = line_after(&self.rules, &self.target, at, line_before);
         if cut.reason.breaks_timeline() {
             air.date_time = DateTime::anchor(cut.begin, mark.now);
         }
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
-            cut_from,
+            line,
+            cut_from: line - frame_90k / 2,
             discontinuity,
             independent,
             date_time: air.date_time.follow(cut.begin, mark.now),
             bytes: 0,
         };
-        self.begin_segment(mark, each);
+        self.begin_segment(each);
     }
 
-    fn begin_segment(&mut self, mark: Mark, each: Each<'_>) {
+    /// Repeats PAT and PMT until their counters have come round, so that every segment begins with
+    /// the same: segments of boxes that joined at different moments are the same byte for byte.
+    fn round_off(&mut self, discontinuity: bool, each: Each<'_>) {
+        if discontinuity {
+            self.tables.begin_anew();
+            return;
+        }
+        let mut bytes = BytesMut::new();
+        self.tables.write_to_round(&mut bytes);
+        let Some(air) = self.on_air.as_mut().filter(|_| !bytes.is_empty()) else {
+            return;
+        };
+        air.segment.bytes += bytes.len() as u64;
+        each(Output::Bytes(bytes.freeze()));
+    }
+
+    fn begin_segment(&mut self, each: Each<'_>) {
         let Some(air) = &mut self.on_air else { return };
         each(Output::Begin {
             sequence: air.segment.sequence,
@@ -442,22 +489,21 @@ impl Segmenter {
         self.coding.settle();
         self.is_interrupted = false;
         air.tables_pts = air.segment.pts;
-        if !mark.has_tables {
-            let mut bytes = BytesMut::with_capacity(self.tables.bytes());
-            self.tables.write(&mut bytes);
-            air.segment.bytes += bytes.len() as u64;
-            each(Output::Bytes(bytes.freeze()));
-        }
+        let mut bytes = BytesMut::with_capacity(self.tables.bytes());
+        self.tables.write(&mut bytes);
+        air.segment.bytes += bytes.len() as u64;
+        each(Output::Bytes(bytes.freeze()));
     }
 
-    fn end_segment(&mut self, end: i64, each: Each<'_>) {
-        let Some(air) = &self.on_air else { return };
+    fn end_segment(&mut self, end: i64, each: Each<'_>) -> Option<Segment> {
+        let air = self.on_air.as_ref()?;
         let segment = air.segment.complete(end, &mut self.target);
         self.sequence.set_next(segment.sequence + 1);
         self.counters.segments += 1;
         self.counters.bytes += segment.bytes;
         self.counters.discontinuities += u64::from(segment.discontinuity);
         each(Output::End(segment));
+        Some(segment)
     }
 
     fn hand_on(&mut self, position: u64, each: Each<'_>) {

@@ -51,22 +51,29 @@ impl Sequence {
     }
 }
 
-/// The unwrapped PTS from which on a segment is cut that begins at `pts`, in a stream of pictures
-/// `frame_90k` apart. `is_fresh`: no segment of this time base lies before it.
-pub(super) fn cut_from(
+/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`, in a stream of
+/// pictures `frame_90k` apart. `before`: the line of the segment before it, on the same timeline.
+///
+/// Each segment of a grid ends at a line of its own, so that numbers stay those of the cells,
+/// unless random access points are too far apart for that. After a cut before its line the next
+/// line still is the next one's; one that is missed altogether is left out.
+pub(super) fn line_after(
     rules: &Rules,
     target: &TargetDuration,
     (pts, frame_90k): (i64, i64),
-    is_fresh: bool,
+    before: Option<i64>,
 ) -> i64 {
+    let cell = target.target_90k().max(1);
+    if rules.phase == Phase::First {
+        return pts + cell;
+    }
     // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
     let tolerance_90k = frame_90k / 2;
-    let span = if is_fresh && rules.phase == Phase::Grid {
-        until_grid_line(as_sent(pts), rules.target, tolerance_90k)
-    } else {
-        target.target_90k()
-    };
-    pts + span - tolerance_90k
+    let near = pts + tolerance_90k + 1..=pts + cell * 3 / 2;
+    before
+        .map(|before| before + cell)
+        .filter(|line| near.contains(line))
+        .unwrap_or_else(|| pts + until_grid_line(as_sent(pts), cell, tolerance_90k))
 }
 
 /// The PTS whose unwrapped count is `pts`.
@@ -84,8 +91,7 @@ fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
 }
 
 /// Ticks from `pts` to the next line of the grid; a line nearer than `tolerance_90k` is passed by.
-fn until_grid_line(pts: Pts, target: Duration, tolerance_90k: i64) -> i64 {
-    let cell = ticks(target).max(1);
+fn until_grid_line(pts: Pts, cell: i64, tolerance_90k: i64) -> i64 {
     let into = i64::try_from(pts.ticks()).expect("33 bits") % cell;
     let distance = cell - into;
     if distance <= tolerance_90k {
@@ -101,6 +107,7 @@ mod tests {
 
     const TARGET: Duration = Duration::from_secs(6);
     const SECOND: u64 = 90_000;
+    const CELL: i64 = 540_000;
 
     #[test]
     fn boxes_that_join_at_different_moments_agree() {
@@ -124,15 +131,15 @@ mod tests {
     #[test]
     fn grid_line_at_hand_is_passed_by() {
         assert_eq!(
-            until_grid_line(Pts::from_ticks(5 * SECOND), TARGET, 1_800),
+            until_grid_line(Pts::from_ticks(5 * SECOND), CELL, 1_800),
             90_000
         );
         assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND), TARGET, 1_800),
+            until_grid_line(Pts::from_ticks(6 * SECOND), CELL, 1_800),
             540_000
         );
         assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND - 1_000), TARGET, 1_800),
+            until_grid_line(Pts::from_ticks(6 * SECOND - 1_000), CELL, 1_800),
             541_000
         );
     }

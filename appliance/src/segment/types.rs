@@ -40,6 +40,8 @@ pub enum Output {
     Bytes(Bytes),
     /// That segment is whole.
     End(Segment),
+    /// Media is missing: a segment without bytes, to be listed as a gap. None is open.
+    Gap(Segment),
 }
 
 /// One complete Media Segment.
@@ -58,6 +60,8 @@ pub struct Segment {
     pub discontinuity: bool,
     /// True when it begins with a random access point.
     pub independent: bool,
+    /// True when it stands for media that never came (EXT-X-GAP): it has no bytes.
+    pub gap: bool,
     /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
     pub date_time: Wall,
 }

@@ -25,12 +25,16 @@ use crate::{
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
         stamp::{self, Stamps},
+        start_over::StartOver,
     },
 };
 
 /// How long a segment may be kept elsewhere. Its path never names other bytes; an hour is longer
 /// than any live window.
 const SEGMENT_FRESHNESS: Freshness = Freshness::Immutable(3_600);
+
+/// How long a list that has ended may be kept elsewhere, if the archive is long.
+const ENDED_SECONDS_MAX: u64 = 3_600;
 
 /// Longest wait for the disk to tell what is there. A player asks again after it.
 const LOOKUP_WAIT: Duration = Duration::from_secs(10);
@@ -120,11 +124,20 @@ impl Content {
             return self.unknown();
         };
         let rendition = |name: &str| channel.rendition(name);
+        let start_over = match item {
+            Item::Master | Item::Media { .. } => StartOver::of(request.uri.query()),
+            Item::Segment { .. } => Ok(None),
+        };
+        let start_over = match start_over {
+            Ok(start_over) => start_over,
+            Err(sentence) => return reply::text(StatusCode::BAD_REQUEST, sentence),
+        };
         match item {
-            Item::Master => self.playlist(request, channel.master().as_ref()),
-            Item::Media { rendition: name } => match rendition(name) {
-                None => self.unknown(),
-                Some(rendition) => self.media_playlist(request, rendition),
+            Item::Master => self.playlist(request, master(&channel, start_over).as_ref()),
+            Item::Media { rendition: name } => match (rendition(name), start_over) {
+                (None, _) => self.unknown(),
+                (Some(rendition), None) => self.media_playlist(request, rendition),
+                (Some(rendition), Some(part)) => self.excerpt(request, rendition, &part),
             },
             Item::Segment {
                 rendition: name,
@@ -141,15 +154,36 @@ impl Content {
         let Some(document) = playlist else {
             return self.not_there("the channel is not on air yet");
         };
+        self.document(request, document, (self.target.as_secs() / 2).max(1))
+    }
+
+    fn document(&self, request: &Parts, document: &Document, seconds: u64) -> Response<Body> {
         self.hit(
             request,
             &Selected {
                 media_type: reply::PLAYLIST,
                 etag: Some(&document.etag),
-                freshness: Freshness::Seconds((self.target.as_secs() / 2).max(1)),
+                freshness: Freshness::Seconds(seconds),
                 source: Source::Document(&document.body),
             },
         )
+    }
+
+    /// Answers with a part of what was on air.
+    fn excerpt(&self, request: &Parts, rendition: &Rendition, part: &StartOver) -> Response<Body> {
+        let Some(archive) = rendition.archive() else {
+            return self.not_there("the channel keeps nothing to start over in: it has no dvr");
+        };
+        let Some(excerpt) = archive.excerpt(part.from, part.until) else {
+            return self.not_there("nothing is kept of that time");
+        };
+        let seconds = if excerpt.is_ended {
+            // What it lists stays for as long again after it has left the archive.
+            archive.duration().as_secs().min(ENDED_SECONDS_MAX)
+        } else {
+            self.target.as_secs() / 2
+        };
+        self.document(request, &Document::new(excerpt.text), seconds.max(1))
     }
 
     fn media_playlist(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
@@ -229,6 +263,14 @@ impl Content {
         let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
         self.stamps.miss(response.headers_mut());
         response
+    }
+}
+
+/// The Master Playlist, whose Media Playlists begin where `start_over` says.
+fn master(channel: &Channel, start_over: Option<StartOver>) -> Option<Document> {
+    match start_over {
+        None => channel.master(),
+        Some(StartOver { query, .. }) => channel.master_with(|uri| format!("{uri}?{query}")),
     }
 }
 

@@ -45,6 +45,7 @@ mod server;
 pub mod signed_url;
 mod stall;
 mod stamp;
+mod start_over;
 mod talk;
 mod thread;
 pub mod tls;

@@ -124,8 +124,9 @@ pub(crate) fn canonical<N: FromStr>(digits: &str) -> Option<N> {
     is_canonical.then(|| digits.parse().ok()).flatten()
 }
 
-/// Decodes one path segment; `None` if it holds anything a file name on this box could not.
-fn decode(encoded: &str) -> Option<Cow<'_, str>> {
+/// Decodes one path segment, or value of a query; `None` if it holds anything a file name on this
+/// box could not.
+pub(super) fn decode(encoded: &str) -> Option<Cow<'_, str>> {
     let decoded = percent::decode(encoded)?;
     (!decoded.chars().any(char::is_control)).then_some(decoded)
 }

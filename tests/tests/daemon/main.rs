@@ -7,3 +7,5 @@ mod mistakes;
 mod signals;
 mod sources;
 mod stalled;
+mod start_over;
+mod two_boxes;

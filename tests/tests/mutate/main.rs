@@ -96,6 +96,9 @@ fn segment(bytes: &[u8]) {
             written += u64::try_from(bytes.len()).expect("usize fits");
         }
         Output::End(segment) => assert!(segment.bytes <= (1 << 20) + (1 << 18), "{segment:?}"),
+        Output::Gap(segment) => {
+            panic!("a file has no clock by which a segment is late: {segment:?}")
+        }
     };
     let now = Wall::from_nanos(1_700_000_000_000_000_000);
     sync.push(bytes, &mut counters, |packet| {

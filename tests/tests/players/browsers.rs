@@ -7,14 +7,20 @@ use weir_tests::{browser::Browser, wait::until};
 
 use crate::rig::{DASH, HLS, LIVE, Protocol, Rig, SECONDS};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Opens a player's page on `presentation`.
-fn open(browser: &Browser, rig: &Rig, protocol: Protocol, page: &str, presentation: &str) {
+pub(crate) fn open(
+    browser: &Browser,
+    rig: &Rig,
+    protocol: Protocol,
+    page: &str,
+    presentation: &str,
+) {
     browser.open(&rig.url(protocol, &format!("{page}?src={presentation}")));
 }
 
-fn playhead(browser: &Browser) -> f64 {
+pub(crate) fn playhead(browser: &Browser) -> f64 {
     let seconds = browser.run("return document.getElementById('video').currentTime");
     seconds.as_f64().unwrap_or(0.0)
 }

@@ -1,6 +1,6 @@
 // Plays ?src by hls.js, and tells how it goes in `window.told`.
 "use strict";
-const told = { errors: [], stalls: 0 };
+const told = { errors: [], fatal: [], stalls: 0 };
 window.told = told;
 const video = document.getElementById("video");
 let hasPlayed = false;
@@ -12,6 +12,7 @@ hls.on(Hls.Events.ERROR, (_event, data) => {
   // gives up requests itself when it jumps to the live edge.
   const isItsOwn = !hasPlayed || data.details === "aborted";
   if (data.fatal || !isItsOwn) told.errors.push(data.details);
+  if (data.fatal) told.fatal.push(data.details);
 });
 hls.loadSource(new URLSearchParams(location.search).get("src"));
 hls.attachMedia(video);

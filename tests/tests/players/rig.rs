@@ -51,9 +51,11 @@ pub(crate) struct Rig {
     secure_port: u16,
     /// Requests answered with 4xx while the channel was not on air yet.
     refused_before: u64,
-    _scratch: TempDir,
+    scratch: TempDir,
     root: PathBuf,
-    _sender: Option<Process>,
+    /// Where the channel is sent, if it is.
+    group: Option<String>,
+    sender: Option<Process>,
 }
 
 impl Rig {
@@ -99,17 +101,32 @@ impl Rig {
         );
         let daemon = Daemon::start_with(folder, &http, &text);
         let file = scratch.path().join("channel.ts");
-        let send = |group| send(&file, group);
-        let sender = group.map(send);
+        let sender = group.map(|group| {
+            ffmpeg::make(Streams::H264Aac, LIVE_SECONDS, &file);
+            send(&file, group)
+        });
         Self {
             daemon,
             origin,
             secure_port,
             refused_before: 0,
-            _scratch: scratch,
+            scratch,
             root,
-            _sender: sender,
+            group: group.map(str::to_owned),
+            sender,
         }
+    }
+
+    /// Has the channel lose its source.
+    pub(crate) fn silence(&mut self) {
+        self.sender = None;
+    }
+
+    /// Has the source come back, from its beginning.
+    pub(crate) fn send_again(&mut self) {
+        let file = self.scratch.path().join("channel.ts");
+        let group = self.group.as_deref();
+        self.sender = group.map(|group| send(&file, group));
     }
 
     pub(crate) fn url(&self, protocol: Protocol, path: &str) -> String {
@@ -159,9 +176,8 @@ impl Rig {
     }
 }
 
-/// Sends a channel to `group`, out of `file`, which is made.
+/// Sends a channel to `group`, out of `file`.
 fn send(file: &Path, group: &str) -> Process {
-    ffmpeg::make(Streams::H264Aac, LIVE_SECONDS, file);
     let file = file.to_str().expect("a plain path");
     let url = format!("udp://{group}");
     Process::weir(["send", file, &url, "--loop", "--interface", "lo"])

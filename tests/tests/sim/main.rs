@@ -8,6 +8,9 @@
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
 mod checker;
+mod day;
+mod media;
+mod million;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,6 +28,7 @@ use weir_hal::{
 use weir_tests::stream::{Encoder, PACKET_BYTES};
 
 use checker::Checker;
+use million::{Run, Tally};
 
 /// One hour of pictures at 25 a second.
 const PICTURES: u64 = 3_600 * 25;
@@ -291,4 +295,51 @@ fn an_hour_of_loss_jumps_wraps_and_power_cuts_breaks_no_promise() {
         println!("seed {seed}: {checker}");
         assert!(checker.segments >= 1_200, "only {checker}");
     }
+}
+
+/// Versions of a run with one seed.
+const VERSIONS: u64 = 2_500;
+
+/// Runs of `tests/run`, and of `tests/run --long`: ten thousand versions, and a million.
+const RUNS: u64 = 4;
+const RUNS_LONG: u64 = 400;
+
+#[test]
+fn a_million_versions_of_a_playlist_break_no_rule() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let seeds = match std::env::var("SEED") {
+        Ok(seed) => vec![seed.parse().expect("SEED is a number")],
+        Err(_) if std::env::var_os("WEIR_LONG").is_some() => (1..=RUNS_LONG).collect(),
+        Err(_) => (1..=RUNS).collect(),
+    };
+    let (first, last) = (seeds[0], seeds[seeds.len() - 1]);
+    let mut all = Tally::default();
+    for seed in seeds {
+        let tally = runtime.block_on(async {
+            let mut run = Run::begin(seed).await;
+            run.go_on(VERSIONS).await;
+            run.tally
+        });
+        assert!(
+            tally.gaps > 0 && tally.restarts > 0,
+            "seed {seed}: {tally:?}"
+        );
+        all = all.plus(tally);
+    }
+    println!("seeds {first} to {last}: no rule is broken in {all:?}");
+}
+
+#[test]
+fn over_a_day_durations_add_up_to_a_picture_and_dates_stay_within_20_ms() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let day = runtime.block_on(day::day(Duration::from_hours(24)));
+    println!("{day:?}");
+    assert!(day.segments >= 24 * 3_600 / 6 - 30, "{day:?}");
+    day::assert_true(&day);
 }

@@ -1,0 +1,406 @@
+//! The past of a live list, for players that start over: every segment of so long a time, and
+//! lists that begin anywhere in it.
+//!
+//! Source: RFC 8216 §4.3.3 (tags), §6.2.1 and §6.2.2 (how a list may change). A list that begins
+//! at a moment grows at its end as the live list does, loses at its start what the archive loses,
+//! and carries the same numbers; one that ends at a moment has EXT-X-ENDLIST once that has passed.
+//! None has EXT-X-PLAYLIST-TYPE, because what is too old leaves.
+//!
+//! An archive of hours has thousands of segments, and each publication is a copy that shares all
+//! but its last chunk: a segment costs the copy of [`CHUNK_SEGMENTS`] of them, however many there
+//! are. A list is put together when it is asked for, out of text that was written once.
+
+use std::{collections::VecDeque, fmt::Write as _, sync::Arc, time::Duration};
+
+use weir_hal::Wall;
+
+use crate::segment::{
+    Segment,
+    playlist::{SECOND_90K, write_date_time, write_segment},
+};
+
+/// Segments whose text is kept together: some 8 KiB.
+const CHUNK_SEGMENTS: usize = 64;
+
+/// The segments of a time that has passed, oldest first.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    directory: Arc<str>,
+    depth_90k: u64,
+    target_duration_s: u32,
+    chunks: VecDeque<Arc<Chunk>>,
+    /// Segments of the first chunk that have left.
+    left: usize,
+    len: usize,
+    duration_90k: u64,
+    /// Discontinuities before the next segment, since the list began.
+    discontinuities: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Chunk {
+    entries: Vec<Entry>,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    segment: Segment,
+    /// Discontinuities before it: the EXT-X-DISCONTINUITY-SEQUENCE of a list that begins with it.
+    discontinuities: u64,
+    /// Where its tags begin in the text of its chunk.
+    text_start: usize,
+}
+
+/// Where a list begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// At this time.
+    At(Wall),
+    /// So long before the end of the archive: it moves along.
+    BeforeEnd(Duration),
+}
+
+/// A list out of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The Media Playlist.
+    pub text: String,
+    /// True when it will never change.
+    pub is_ended: bool,
+}
+
+impl Archive {
+    /// Segments there are at most: 24 h of 6 s, or 8 h of 2 s.
+    ///
+    /// # Limits
+    /// Some 250 bytes each, and what the store needs to keep it; a list of all has some 1.5 MB.
+    pub const SEGMENTS_MAX: usize = 14_400;
+
+    /// An empty archive of `depth` for a list whose first segment has the Discontinuity Sequence
+    /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`.
+    pub fn new(depth: Duration, directory: &str, discontinuity_sequence: u64) -> Self {
+        let depth_90k = depth.as_micros() * 9 / 100;
+        Self {
+            directory: directory.into(),
+            depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
+            target_duration_s: 1,
+            chunks: VecDeque::new(),
+            left: 0,
+            len: 0,
+            duration_90k: 0,
+            discontinuities: discontinuity_sequence,
+        }
+    }
+
+    /// Appends `segment` and tells how many leave.
+    pub fn push(&mut self, segment: Segment) -> usize {
+        let is_full = |chunk: &Arc<Chunk>| chunk.entries.len() >= CHUNK_SEGMENTS;
+        if self.chunks.back().is_none_or(is_full) {
+            self.chunks.push_back(Arc::default());
+        }
+        let last = self.chunks.back_mut().expect("one was pushed if none was");
+        let chunk = Arc::make_mut(last);
+        chunk.entries.push(Entry {
+            segment,
+            discontinuities: self.discontinuities,
+            text_start: chunk.text.len(),
+        });
+        write_segment(
+            &mut chunk.text,
+            &self.directory,
+            (&segment, segment.discontinuity),
+        )
+        .expect("a String takes all");
+        self.target_duration_s = segment.target_duration_s;
+        self.discontinuities += u64::from(segment.discontinuity);
+        self.duration_90k += segment.duration_90k;
+        self.len += 1;
+        let before = self.len;
+        while self.is_overlong() {
+            self.drop_first();
+        }
+        before - self.len
+    }
+
+    /// Takes out the oldest segment; the last one stays. Tells whether one was taken.
+    pub fn drop_first(&mut self) -> bool {
+        let first = self.entries().next().map(|entry| entry.segment);
+        let Some(first) = first.filter(|_| self.len > 1) else {
+            return false;
+        };
+        self.duration_90k -= first.duration_90k;
+        self.len -= 1;
+        self.left += 1;
+        let first_chunk = self.chunks.front().map_or(0, |chunk| chunk.entries.len());
+        if self.left == first_chunk {
+            self.chunks.pop_front();
+            self.left = 0;
+        }
+        true
+    }
+
+    /// Makes it one of `depth`, from the next push on.
+    pub fn set_depth(&mut self, depth: Duration) {
+        self.depth_90k = u64::try_from(depth.as_micros() * 9 / 100).unwrap_or(u64::MAX);
+    }
+
+    /// Number of segments.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True before the first segment.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Media in it.
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.duration_90k * 100 / 9)
+    }
+
+    /// The list of what was on air from `from` on, until `until` if that is given. `None` when
+    /// that is nothing: it has not come yet, or has left.
+    pub fn excerpt(&self, from: Moment, until: Option<Moment>) -> Option<Excerpt> {
+        let end = self.entries().next_back()?.segment.end();
+        let wall = |moment| match moment {
+            Moment::At(wall) => wall,
+            Moment::BeforeEnd(span) => earlier(end, span),
+        };
+        let (from, until) = (wall(from), until.map(wall));
+        let is_within = |entry: &Entry| until.is_none_or(|until| entry.segment.date_time < until);
+        let first = self
+            .entries()
+            .position(|entry| entry.segment.end() > from)?;
+        let last = self
+            .entries()
+            .skip(first)
+            .take_while(|entry| is_within(entry));
+        let count = last.count();
+        if count == 0 {
+            return None;
+        }
+        let is_ended = until.is_some_and(|until| first + count < self.len || end >= until);
+        let text = self.text(first, count, is_ended);
+        Some(Excerpt { text, is_ended })
+    }
+
+    fn text(&self, first: usize, count: usize, is_ended: bool) -> String {
+        let mut text = String::with_capacity(count * 128 + 256);
+        if let Some(entry) = self.entries().nth(first) {
+            self.write_header(&mut text, entry)
+                .expect("a String takes all");
+        }
+        let mut skipped = self.left + first;
+        let mut wanted = count;
+        for chunk in &self.chunks {
+            let present = chunk.entries.len().saturating_sub(skipped);
+            text.push_str(chunk.text_of(skipped, wanted));
+            wanted -= wanted.min(present);
+            skipped = skipped.saturating_sub(chunk.entries.len());
+        }
+        if is_ended {
+            text.push_str("#EXT-X-ENDLIST\n");
+        }
+        text
+    }
+
+    fn write_header(&self, text: &mut String, first: &Entry) -> std::fmt::Result {
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_duration_s)?;
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.segment.sequence)?;
+        let discontinuities = first.discontinuities;
+        writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}")?;
+        if !first.segment.discontinuity {
+            write_date_time(text, &first.segment)?;
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        let skipped = self.left;
+        let chunks = self.chunks.iter().enumerate();
+        chunks.flat_map(move |(index, chunk)| {
+            let start = if index == 0 { skipped } else { 0 };
+            chunk.entries.get(start..).unwrap_or_default()
+        })
+    }
+
+    fn is_overlong(&self) -> bool {
+        let Some(first) = self.entries().next() else {
+            return false;
+        };
+        let rest_90k = self.duration_90k - first.segment.duration_90k;
+        let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s);
+        self.len > Self::SEGMENTS_MAX || rest_90k >= self.depth_90k.max(least_90k)
+    }
+}
+
+impl Chunk {
+    /// The text of `count` segments behind `skipped` others, as far as they are here.
+    fn text_of(&self, skipped: usize, count: usize) -> &str {
+        let start_of = |index: usize| self.entries.get(index).map(|entry| entry.text_start);
+        let start = start_of(skipped).unwrap_or(self.text.len());
+        let end = start_of(skipped.saturating_add(count)).unwrap_or(self.text.len());
+        self.text.get(start..end).unwrap_or_default()
+    }
+}
+
+fn earlier(wall: Wall, span: Duration) -> Wall {
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Wall::from_nanos(wall.as_nanos().saturating_sub(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::MediaPlaylist;
+
+    const START: u64 = 1_700_000_000;
+
+    fn segment(index: u64) -> Segment {
+        Segment {
+            sequence: 1_000 + index,
+            duration_90k: 540_000,
+            target_duration_s: 6,
+            bytes: 1,
+            discontinuity: index % 10 == 3,
+            independent: true,
+            gap: index % 10 == 4,
+            date_time: at(index * 6),
+        }
+    }
+
+    fn at(seconds: u64) -> Wall {
+        Wall::from_nanos((START + seconds) * 1_000_000_000)
+    }
+
+    fn archive(depth_s: u64, count: u64) -> Archive {
+        let mut archive = Archive::new(Duration::from_secs(depth_s), "d/", 7);
+        for index in 0..count {
+            archive.push(segment(index));
+        }
+        archive
+    }
+
+    #[test]
+    fn a_list_of_the_whole_is_what_the_live_list_of_it_would_be() {
+        for count in [1, 63, 64, 65, 200] {
+            let mut playlist = MediaPlaylist::live(1_000);
+            for index in 0..count {
+                playlist.push(segment(index));
+            }
+            let archive = Archive {
+                discontinuities: 0,
+                ..Archive::new(Duration::from_hours(1), "d/", 0)
+            };
+            let archive = (0..count).fold(archive, |mut archive, index| {
+                archive.push(segment(index));
+                archive
+            });
+            let listed = archive.excerpt(Moment::At(at(0)), None).expect("all of it");
+            assert_eq!(listed.text, playlist.render("d/"), "{count}");
+            assert!(!listed.is_ended);
+        }
+    }
+
+    #[test]
+    fn a_list_begins_with_the_segment_on_air_at_its_start_and_ends_with_the_one_at_its_end() {
+        let archive = archive(3_600, 300);
+        let until = Some(Moment::At(at(1_212)));
+        let listed = archive
+            .excerpt(Moment::At(at(1_001)), until)
+            .expect("200 s");
+        let lines: Vec<_> = listed.text.lines().collect();
+        assert_eq!(lines[3], "#EXT-X-MEDIA-SEQUENCE:1166");
+        assert_eq!(
+            lines[4], "#EXT-X-DISCONTINUITY-SEQUENCE:24",
+            "7 and 17 since"
+        );
+        assert_eq!(
+            lines[5],
+            "#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:29:56.000Z"
+        );
+        assert_eq!(lines[lines.len() - 2], "d/segment-1201.ts");
+        assert_eq!(lines[lines.len() - 1], "#EXT-X-ENDLIST");
+        assert_eq!(listed.text.matches("#EXTINF").count(), 36);
+        assert!(listed.is_ended);
+    }
+
+    #[test]
+    fn a_list_that_begins_with_a_discontinuity_has_one_date() {
+        let listed = archive(3_600, 9).excerpt(Moment::At(at(18)), None);
+        let text = listed.expect("six segments").text;
+        assert_eq!(text.matches("PROGRAM-DATE-TIME").count(), 1, "{text}");
+        assert!(
+            text.contains("SEQUENCE:7\n#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_end_to_come_is_no_end_and_one_that_has_come_is() {
+        let archive = archive(3_600, 100);
+        let is_ended = |seconds| {
+            let listed = archive.excerpt(Moment::At(at(0)), Some(Moment::At(at(seconds))));
+            listed.expect("something").is_ended
+        };
+        assert!(!is_ended(601));
+        assert!(is_ended(600) && is_ended(599) && is_ended(1));
+    }
+
+    #[test]
+    fn what_has_not_come_or_has_left_is_no_list() {
+        let archive = archive(60, 100);
+        let from = |seconds| archive.excerpt(Moment::At(at(seconds)), None);
+        assert_eq!(from(600), None);
+        assert!(from(599).is_some());
+        assert!(from(0).is_some_and(|listed| listed.text.contains("SEQUENCE:1090")));
+        let past = archive.excerpt(Moment::At(at(0)), Some(Moment::At(at(60))));
+        assert_eq!(past, None);
+    }
+
+    #[test]
+    fn a_start_before_the_end_moves_along() {
+        let listed = archive(3_600, 100).excerpt(Moment::BeforeEnd(Duration::from_mins(1)), None);
+        assert_eq!(
+            listed.expect("a minute").text.matches("#EXTINF").count(),
+            10
+        );
+    }
+
+    #[test]
+    fn what_leaves_is_as_much_as_is_too_much() {
+        let mut archive = archive(60, 10);
+        assert_eq!(
+            (archive.len(), archive.duration()),
+            (10, Duration::from_mins(1))
+        );
+        assert_eq!(archive.push(segment(10)), 1);
+        archive.set_depth(Duration::from_secs(30));
+        assert_eq!(archive.push(segment(11)), 6);
+        assert_eq!(archive.len(), 5);
+    }
+
+    #[test]
+    fn a_day_of_segments_costs_each_push_the_copy_of_one_chunk() {
+        let mut archive = archive(7 * 86_400, 20_000);
+        assert_eq!(archive.len(), Archive::SEGMENTS_MAX);
+        let published = archive.clone();
+        archive.push(segment(20_000));
+        let shared = published
+            .chunks
+            .iter()
+            .filter(|chunk| Arc::strong_count(chunk) > 1);
+        assert!(shared.count() + 2 >= published.chunks.len());
+        let largest = published.chunks.iter().map(|chunk| chunk.text.len()).max();
+        assert!(largest < Some(16 * 1024), "{largest:?}");
+        let text = published
+            .excerpt(Moment::At(at(0)), None)
+            .expect("all")
+            .text;
+        assert_eq!(text.matches("#EXTINF").count(), Archive::SEGMENTS_MAX);
+        assert!(text.len() < 2 << 20, "{}", text.len());
+    }
+}

@@ -1,0 +1,190 @@
+//! What is listed while media is missing, and what boxes that joined at different moments make.
+
+use std::time::Duration;
+
+use crate::{
+    demux::Event,
+    segment::{
+        MediaPlaylist, Phase,
+        fixture::{Bench, FRAME, Made, SECOND, Unit, program, rules},
+    },
+};
+
+/// A line of the grid of 6 s.
+const LINE: u64 = 600 * SECOND;
+
+fn box_on_air() -> Bench {
+    Bench::new(rules(Phase::Grid), 0)
+}
+
+impl Bench {
+    /// Nothing comes for so long.
+    fn silence(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    /// Number within this life, length in seconds, and what is to be said of each segment.
+    fn told(&self) -> Vec<(u64, u64, &'static str)> {
+        let first = self.made[0].segment.sequence;
+        let told = self.made.iter().map(|Made { segment, .. }| {
+            let kind = match (segment.gap, segment.discontinuity) {
+                (true, true) => "gap after a hole",
+                (true, false) => "gap",
+                (false, true) => "discontinuity",
+                (false, false) => "",
+            };
+            (
+                segment.sequence - first,
+                segment.duration_90k / SECOND,
+                kind,
+            )
+        });
+        told.collect()
+    }
+}
+
+#[test]
+fn media_that_stops_is_followed_by_gaps_and_comes_back_at_the_number_of_its_cell() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 15 * SECOND, SECOND);
+    bench.lapse();
+    bench.silence(9);
+    bench.lapse();
+    bench.silence(3);
+    // 27 s after the line: the fifth cell has begun 3 s ago.
+    bench.pictures(LINE + 27 * SECOND, 10 * SECOND, SECOND);
+    assert_eq!(
+        bench.told(),
+        [
+            (0, 6, ""),
+            (1, 6, ""),
+            (2, 3, ""),
+            (3, 6, "gap after a hole"),
+            (4, 3, "discontinuity"),
+            (5, 6, ""),
+        ]
+    );
+    assert_eq!(bench.segmenter.counters().gap_segments, 1);
+}
+
+#[test]
+fn a_cell_that_ended_just_before_media_came_back_is_a_gap_too() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 8 * SECOND, SECOND);
+    bench.lapse();
+    bench.silence(17);
+    bench.pictures(LINE + 25 * SECOND, 6 * SECOND, SECOND);
+    let expected = [
+        (0, 6, ""),
+        (1, 2, ""),
+        (2, 6, "gap after a hole"),
+        (3, 6, "gap"),
+        (4, 5, "discontinuity"),
+    ];
+    assert_eq!(bench.told(), expected);
+}
+
+#[test]
+fn a_stream_that_comes_back_with_other_time_stamps_is_numbered_by_the_clock() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 8 * SECOND, SECOND);
+    bench.lapse();
+    bench.silence(6);
+    bench.pictures(7 * SECOND, 12 * SECOND, SECOND);
+    let numbers: Vec<u64> = bench.told().iter().map(|told| told.0).collect();
+    assert_eq!(
+        numbers,
+        [0, 1, 2, 3],
+        "14 s after the line is the third cell"
+    );
+}
+
+#[test]
+fn nothing_is_listed_before_the_first_segment_or_in_a_file() {
+    let mut bench = box_on_air();
+    bench.lapse();
+    let mut file = Bench::first();
+    file.pictures(LINE, 8 * SECOND, SECOND);
+    file.lapse();
+    file.lapse();
+    assert_eq!((bench.made.len(), file.made.len()), (0, 2));
+}
+
+#[test]
+fn a_list_that_is_taken_up_again_lists_what_was_missed_as_gaps() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 24 * SECOND + FRAME, SECOND);
+    let mut playlist = MediaPlaylist::live(10);
+    for made in &bench.made {
+        playlist.push(made.segment);
+    }
+    let next = playlist.sequence_next();
+    let mut second = box_on_air();
+    second.segmenter.resume(&playlist);
+    second.now = bench.now;
+    second.silence(7);
+    second.pictures(LINE + 31 * SECOND, 6 * SECOND, SECOND);
+    assert_eq!(second.made[0].segment.sequence, next);
+    assert_eq!(second.told(), [(0, 6, "gap"), (1, 5, "discontinuity")]);
+}
+
+#[test]
+fn boxes_that_join_40_s_apart_make_the_same_bytes_whatever_the_key_frame_interval() {
+    for interval in [24, 25, 48, 75, 100] {
+        let (mut early, mut late) = (box_on_air(), box_on_air());
+        for picture in 0..25 * 120 {
+            let is_key = picture % interval == 0;
+            let unit = if is_key { Unit::key } else { Unit::at };
+            let unit = unit(LINE + picture * FRAME);
+            // The packets of one sender.
+            late.serial = early.serial;
+            early.unit(unit);
+            if picture >= 25 * 40 {
+                late.unit(unit);
+            }
+            for bench in [&mut early, &mut late] {
+                bench.now = bench.now + Duration::from_millis(40);
+            }
+        }
+        let second = late.made[1].segment.sequence;
+        let same = early.made.iter();
+        let same = same.skip_while(|made| made.segment.sequence < second);
+        let pairs: Vec<_> = same.zip(&late.made[1..]).collect();
+        assert!(pairs.len() >= 8, "{interval}: {}", pairs.len());
+        for (one, other) in pairs {
+            assert_eq!(one.segment.sequence, other.segment.sequence, "{interval}");
+            assert_eq!(one.duration_ms(), other.duration_ms(), "{interval}");
+            assert!(one.bytes == other.bytes, "{interval}: {:?}", one.segment);
+        }
+    }
+}
+
+#[test]
+fn numbers_stay_those_of_the_cells_for_hours() {
+    // 0.96 s do not divide 6 s.
+    let interval = FRAME * 24;
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 3 * 3_600 * SECOND, interval);
+    let [first, .., last] = &bench.made[..] else {
+        panic!("there are segments");
+    };
+    let cells = (last.segment.sequence - first.segment.sequence) * 6_000;
+    let from_first = last.segment.date_time.since(first.segment.date_time);
+    let apart = from_first.as_millis().abs_diff(cells.into());
+    assert!(apart < 1_000, "{apart} ms");
+}
+
+#[test]
+fn a_change_of_coding_without_a_key_frame_is_announced_at_the_next_cut() {
+    let mut bench = box_on_air();
+    bench.pictures(LINE, 9 * SECOND, SECOND);
+    let mut other = program(1, 30);
+    other.streams.pop();
+    bench.push(Event::Program(&other));
+    for picture in 0..25 * 9 {
+        bench.unit(Unit::at(LINE + 9 * SECOND + picture * FRAME));
+    }
+    bench.finish();
+    let kinds: Vec<_> = bench.told().iter().map(|told| told.2).collect();
+    assert_eq!(kinds, ["", "", "discontinuity"]);
+}

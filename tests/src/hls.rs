@@ -1,0 +1,414 @@
+//! Holds successive versions of a live Media Playlist against the rules, as a player meets them.
+//!
+//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, in the order of
+//! the rules R1 to R13 by which they are known here. Shares no code with the product.
+
+use std::collections::VecDeque;
+
+/// How far the date of a segment may move between two versions, and stand from its neighbours: the
+/// correction of a clock, and the milliseconds to which dates are rounded.
+const DATE_TOLERANCE_MS: i64 = 20;
+
+/// One segment of one version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// As it stands in the list.
+    pub uri: String,
+    /// EXTINF in microseconds.
+    pub duration_us: u64,
+    /// EXT-X-DISCONTINUITY stands before it.
+    pub is_discontinuity: bool,
+    /// EXT-X-GAP stands before it.
+    pub is_gap: bool,
+    /// EXT-X-PROGRAM-DATE-TIME, in milliseconds since 1970, if it has one of its own.
+    pub date_ms: Option<i64>,
+}
+
+/// One version of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Version {
+    /// EXT-X-VERSION.
+    pub version: u64,
+    /// EXT-X-TARGETDURATION.
+    pub target_s: u64,
+    /// EXT-X-MEDIA-SEQUENCE.
+    pub sequence: u64,
+    /// EXT-X-DISCONTINUITY-SEQUENCE.
+    pub discontinuity_sequence: u64,
+    /// It has EXT-X-ENDLIST.
+    pub is_ended: bool,
+    /// Its segments.
+    pub entries: Vec<Entry>,
+}
+
+/// A rule that two versions, or one, break.
+pub type Breach = String;
+
+impl Version {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// The line that is no part of a Media Playlist as the rules allow it.
+    pub fn read(text: &str) -> Result<Self, Breach> {
+        let mut version = Self::default();
+        let mut next = Entry::none();
+        let body = text.strip_prefix("#EXTM3U\n").ok_or("no EXTM3U at first")?;
+        for line in body.lines() {
+            let (tag, value) = line.split_once(':').unwrap_or((line, ""));
+            let number = || value.parse().map_err(|_| format!("no number: {line}"));
+            match tag {
+                "#EXT-X-VERSION" => version.version = number()?,
+                "#EXT-X-TARGETDURATION" => version.target_s = number()?,
+                "#EXT-X-MEDIA-SEQUENCE" => version.sequence = number()?,
+                "#EXT-X-DISCONTINUITY-SEQUENCE" => version.discontinuity_sequence = number()?,
+                "#EXT-X-ENDLIST" => version.is_ended = true,
+                "#EXT-X-DISCONTINUITY" => next.is_discontinuity = true,
+                "#EXT-X-GAP" => next.is_gap = true,
+                "#EXT-X-PROGRAM-DATE-TIME" => {
+                    next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
+                }
+                "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
+                "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
+                _ if line.starts_with('#') || line.is_empty() => {
+                    return Err(format!("an unknown tag: {line}"));
+                }
+                _ => {
+                    line.clone_into(&mut next.uri);
+                    version
+                        .entries
+                        .push(std::mem::replace(&mut next, Entry::none()));
+                }
+            }
+        }
+        version.check()?;
+        Ok(version)
+    }
+
+    /// The Media Sequence Number after the last.
+    pub fn end(&self) -> u64 {
+        self.sequence + self.entries.len() as u64
+    }
+
+    /// Media of the entries from `first` on, in microseconds.
+    fn duration_us(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.duration_us).sum()
+    }
+
+    /// When each entry begins, in milliseconds since 1970, by the date before it.
+    pub fn dates_ms(&self) -> Vec<i64> {
+        let mut at_us = 0;
+        let mut dates = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            at_us = entry.date_ms.map_or(at_us, |date_ms| date_ms * 1_000);
+            dates.push(at_us / 1_000);
+            at_us += entry.duration_us.cast_signed();
+        }
+        dates
+    }
+
+    /// What holds of every version.
+    fn check(&self) -> Result<(), Breach> {
+        let Some(first) = self.entries.first() else {
+            return Err("R2: an empty list".to_owned());
+        };
+        if self.version != 3 {
+            return Err(format!("R13: version {}", self.version));
+        }
+        if first.date_ms.is_none() {
+            return Err("R10: the first segment has no date".to_owned());
+        }
+        let mut until_ms = None;
+        for (entry, date_ms) in self.entries.iter().zip(self.dates_ms()) {
+            let rounded_s = (entry.duration_us + 500_000) / 1_000_000;
+            if entry.duration_us == 0 || rounded_s > self.target_s {
+                return Err(format!("R1: {entry:?} of {} s", self.target_s));
+            }
+            if entry.is_discontinuity && entry.date_ms.is_none() {
+                return Err(format!("R10: {entry:?} has no date"));
+            }
+            // Where the timeline breaks, time that had run ahead is set right.
+            let is_early = |until: &i64| date_ms + DATE_TOLERANCE_MS < *until;
+            if let Some(until_ms) = until_ms
+                .filter(is_early)
+                .filter(|_| !entry.is_discontinuity)
+            {
+                return Err(format!("R10: {entry:?} begins before {until_ms}"));
+            }
+            until_ms = Some(date_ms + (entry.duration_us / 1_000).cast_signed());
+        }
+        Ok(())
+    }
+
+    /// What must hold of it as the version after `last`.
+    fn check_after(&self, last: &Self) -> Result<(), Breach> {
+        if last.is_ended {
+            return Err("R2: a list that had ended has changed".to_owned());
+        }
+        if self.target_s != last.target_s {
+            return Err(format!("R1: TARGETDURATION was {}", last.target_s));
+        }
+        if self.sequence < last.sequence || self.end() < last.end() {
+            return Err(format!("R3: {} to {}", last.end(), self.end()));
+        }
+        let left = usize::try_from(self.sequence - last.sequence).unwrap_or(usize::MAX);
+        let Some((left, kept)) = last.entries.split_at_checked(left) else {
+            return Err(format!("R3: more left than there was: {left}"));
+        };
+        let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;
+        if self.discontinuity_sequence != last.discontinuity_sequence + breaks {
+            let was = last.discontinuity_sequence;
+            return Err(format!(
+                "R4: DISCONTINUITY-SEQUENCE was {was}, {breaks} left"
+            ));
+        }
+        self.check_kept(last, (left.len(), kept))?;
+        let rest_us: u64 = self.duration_us();
+        let is_short = rest_us < 3 * 1_000_000 * self.target_s;
+        if !left.is_empty() && is_short {
+            return Err(format!("R5: {rest_us} us are left"));
+        }
+        Ok(())
+    }
+
+    /// Nothing that stays has changed; dates by as little as a clock is corrected.
+    fn check_kept(&self, last: &Self, (left, kept): (usize, &[Entry])) -> Result<(), Breach> {
+        let dates = last.dates_ms();
+        let pairs = kept.iter().zip(&self.entries);
+        for (index, (was, is)) in pairs.enumerate() {
+            let undated = |entry: &Entry| Entry {
+                date_ms: None,
+                ..entry.clone()
+            };
+            if undated(was) != undated(is) {
+                return Err(format!("R2: {was:?} became {is:?}"));
+            }
+            let (was_ms, is_ms) = (dates[left + index], self.dates_ms()[index]);
+            if was_ms.abs_diff(is_ms) > DATE_TOLERANCE_MS.unsigned_abs() {
+                return Err(format!("R10: {was:?} was at {was_ms}, is at {is_ms}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn none() -> Self {
+        Self {
+            uri: String::new(),
+            duration_us: 0,
+            is_discontinuity: false,
+            is_gap: false,
+            date_ms: None,
+        }
+    }
+}
+
+/// A segment that left the list and must stay available.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departed {
+    /// As it stood in the list.
+    pub uri: String,
+    /// Until when, in milliseconds.
+    pub until_ms: u64,
+}
+
+/// One list over time.
+#[derive(Debug, Default)]
+pub struct Watch {
+    last: Option<(Version, u64)>,
+    text: String,
+    longest_us: u64,
+    departed: VecDeque<Departed>,
+    /// Versions seen.
+    pub versions: u64,
+}
+
+impl Watch {
+    /// Takes `text` as the list at `now_ms`, and tells the entries that are new.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn see(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
+        self.check_pace(now_ms)?;
+        if text == self.text {
+            return Ok(Vec::new());
+        }
+        let version = Version::read(text)?;
+        let mut known = version.sequence;
+        if let Some((last, _)) = &self.last {
+            version.check_after(last)?;
+            known = last.end();
+            let left = usize::try_from(version.sequence - last.sequence).unwrap_or(usize::MAX);
+            for entry in last.entries.iter().take(left).filter(|entry| !entry.is_gap) {
+                self.departed.push_back(Departed {
+                    uri: entry.uri.clone(),
+                    until_ms: now_ms + (entry.duration_us + self.longest_us) / 1_000,
+                });
+            }
+        }
+        self.longest_us = self.longest_us.max(version.duration_us());
+        let new = usize::try_from(known - version.sequence).unwrap_or(usize::MAX);
+        let new = version.entries.get(new..).unwrap_or_default().to_vec();
+        self.versions += 1;
+        text.clone_into(&mut self.text);
+        self.last = Some((version, now_ms));
+        Ok(new)
+    }
+
+    /// The list may have been begun anew, by a box that may have forgotten the last seconds: the
+    /// next version is held against none before it, but for its numbers.
+    ///
+    /// # Errors
+    /// When numbers that players know come back.
+    pub fn see_after_restart(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
+        let Some((last, _)) = self.last.take() else {
+            return self.see(text, now_ms);
+        };
+        let version = Version::read(text)?;
+        if version.end() > last.sequence && version.sequence < last.end() {
+            self.last = Some((last, now_ms));
+            return self.see(text, now_ms);
+        }
+        if version.sequence < last.end() {
+            return Err(format!(
+                "R3: after {} comes {}",
+                last.end(),
+                version.sequence
+            ));
+        }
+        if version.discontinuity_sequence < last.discontinuity_sequence {
+            let was = last.discontinuity_sequence;
+            return Err(format!("R4: DISCONTINUITY-SEQUENCE was {was}"));
+        }
+        self.departed.clear();
+        self.text.clear();
+        self.longest_us = 0;
+        self.see(text, now_ms)
+    }
+
+    /// Segments that may go now: until now they had to be there.
+    pub fn due(&mut self, now_ms: u64) -> Option<Departed> {
+        let is_due = |departed: &Departed| departed.until_ms <= now_ms;
+        let front = self.departed.front().is_some_and(is_due);
+        front.then(|| self.departed.pop_front()).flatten()
+    }
+
+    /// The last version.
+    pub fn last(&self) -> Option<&Version> {
+        self.last.as_ref().map(|(version, _)| version)
+    }
+
+    fn check_pace(&self, now_ms: u64) -> Result<(), Breach> {
+        let Some((last, at_ms)) = &self.last else {
+            return Ok(());
+        };
+        let since_ms = now_ms - at_ms;
+        if since_ms > last.target_s * 1_500 && !last.is_ended {
+            return Err(format!("R8: nothing new for {since_ms} ms"));
+        }
+        Ok(())
+    }
+}
+
+fn extinf_us(value: &str) -> Option<u64> {
+    let (seconds, micros) = value.strip_suffix(',')?.split_once('.')?;
+    let micros: u64 = (micros.len() == 6).then(|| micros.parse().ok())??;
+    Some(seconds.parse::<u64>().ok()? * 1_000_000 + micros)
+}
+
+/// Reads `2026-01-31T20:15:00.123Z`, and no other form.
+fn date_ms(value: &str) -> Option<i64> {
+    let (date, time) = value.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (clock, millis) = time.split_once('.')?;
+    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    // Days since 1970-01-01, of years that begin in March (H. Hinnant, `days_from_civil`).
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    Some(seconds * 1_000 + millis.parse::<i64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n\
+        #EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n\
+        #EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:00.000Z\n#EXTINF:2.000000,\na-7.ts\n\
+        #EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n\
+        #EXTINF:2.000000,\na-8.ts\n#EXTINF:2.000000,\n#EXT-X-GAP\na-9.ts\n\
+        #EXTINF:2.000000,\na-10.ts\n";
+    const NEXT: &str = "#EXTINF:2.400000,\na-11.ts\n";
+
+    fn after(first: &str, second: &str) -> Result<(), Breach> {
+        let mut watch = Watch::default();
+        watch.see(first, 0)?;
+        watch.see(second, 2_000).map(drop)
+    }
+
+    #[test]
+    fn dates_are_read() {
+        assert_eq!(date_ms("1970-01-01T00:00:00.000Z"), Some(0));
+        assert_eq!(date_ms("2026-01-31T20:15:00.123Z"), Some(1_769_890_500_123));
+        assert_eq!(date_ms("2024-02-29T00:00:00.000Z"), Some(1_709_164_800_000));
+    }
+
+    #[test]
+    fn a_list_that_grows_and_loses_its_first_is_sound() {
+        assert_eq!(after(FIRST, &format!("{FIRST}{NEXT}")), Ok(()));
+        let second = format!("{FIRST}{NEXT}")
+            .replace("SEQUENCE:7", "SEQUENCE:8")
+            .replace("#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:00.000Z\n", "")
+            .replace("#EXTINF:2.000000,\na-7.ts\n", "");
+        assert_eq!(after(FIRST, &second), Ok(()));
+    }
+
+    #[test]
+    fn each_breach_is_named_by_its_rule() {
+        let grown = format!("{FIRST}{NEXT}");
+        for (rule, from, to) in [
+            ("R1", "TARGETDURATION:2", "TARGETDURATION:3"),
+            ("R1", "2.400000", "2.500000"),
+            ("R2", "a-8.ts", "b-8.ts"),
+            ("R2", "#EXT-X-GAP\n", ""),
+            ("R3", "MEDIA-SEQUENCE:7", "MEDIA-SEQUENCE:6"),
+            ("R4", "DISCONTINUITY-SEQUENCE:1", "DISCONTINUITY-SEQUENCE:2"),
+            (
+                "R6",
+                "#EXT-X-VERSION:3",
+                "#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:EVENT",
+            ),
+            ("R10", "15:00.000Z", "15:00.021Z"),
+            (
+                "R10",
+                "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n",
+                "",
+            ),
+            ("R13", "VERSION:3", "VERSION:6"),
+        ] {
+            let breach = after(FIRST, &grown.replace(from, to)).expect_err(from);
+            assert!(breach.starts_with(rule), "{from} to {to}: {breach}");
+        }
+        let short = grown
+            .replace("SEQUENCE:7", "SEQUENCE:9")
+            .replace(":1\n", ":2\n");
+        let start = short.find("#EXT-X-PROGRAM").expect("a date");
+        let rest = short.find("#EXTINF:2.000000,\n#EXT-X-GAP").expect("a gap");
+        let date = "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:04.500Z\n";
+        let short = [&short[..start], date, &short[rest..]].concat();
+        let breach = after(FIRST, &short.replace(NEXT, "")).expect_err("four seconds");
+        assert!(breach.starts_with("R5"), "{breach}");
+    }
+
+    #[test]
+    fn a_list_that_stands_still_is_a_breach() {
+        let mut watch = Watch::default();
+        assert!(watch.see(FIRST, 0).is_ok() && watch.see(FIRST, 3_000).is_ok());
+        let breach = watch.see(FIRST, 3_001).expect_err("3 s are one and a half");
+        assert!(breach.starts_with("R8"), "{breach}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Players start over: lists of what was on air, at `?start=` and `?end=`.
+
+use std::time::Duration;
+
+use weir_tests::{
+    daemon::{Daemon, free_port},
+    ffmpeg::{self, Streams},
+    hls::Version,
+    http::{self, Response},
+    wait::until,
+};
+
+const LIST: &str = "/live/ch/ch_r.m3u8";
+
+fn get(daemon: &Daemon, path: &str) -> Response {
+    http::get(&daemon.data(path)).expect("the daemon answers")
+}
+
+fn read(answer: &Response) -> Version {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    Version::read(&answer.text()).expect("a sound list")
+}
+
+/// The date of the first segment, as it stands in the list.
+fn date(answer: &Response) -> String {
+    let text = answer.text();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+    line.expect("the first segment has a date").to_owned()
+}
+
+fn assert_all_there(daemon: &Daemon, list: &Version) {
+    for entry in list.entries.iter().filter(|entry| !entry.is_gap) {
+        let answer = get(daemon, &format!("/live/ch/{}", entry.uri));
+        assert_eq!(answer.status, 200, "{}", entry.uri);
+    }
+}
+
+#[test]
+fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
+    let group = format!("239.255.83.10:{}", free_port());
+    let channel = |id: &str, dvr: &str| {
+        format!(
+            "[[channel]]\nid = \"{id}\"\n{dvr}[[channel.rendition]]\nname = \"r\"\n\
+             sources = [\"udp://{group}\"]\ninterface = \"lo\"\n"
+        )
+    };
+    let daemon = Daemon::start(
+        &[
+            "[segment]\ntarget = \"1s\"\nwindow = 3\n".to_owned(),
+            channel("ch", "dvr = \"1h\"\n"),
+            channel("plain", ""),
+        ]
+        .concat(),
+    );
+    let _sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 60);
+    let first = until("the first list", Duration::from_secs(30), || {
+        let answer = get(&daemon, LIST);
+        (answer.status == 200).then_some(answer)
+    });
+    let start = date(&first);
+    let first = read(&first);
+    let live = until("segments that have left", Duration::from_secs(30), || {
+        Some(get(&daemon, LIST)).filter(|answer| read(answer).sequence >= first.sequence + 4)
+    });
+    let (now, live) = (date(&live), read(&live));
+
+    let whole = get(&daemon, &format!("{LIST}?start={start}"));
+    assert_eq!(whole.field("cache-control"), Some("max-age=1"));
+    let whole = read(&whole);
+    assert!(!whole.is_ended && whole.sequence == first.sequence && whole.end() >= live.end());
+    assert_eq!(whole.entries[0], first.entries[0]);
+    assert_all_there(&daemon, &whole);
+
+    let past = get(&daemon, &format!("{LIST}?start={start}&end={now}"));
+    let kept = past
+        .field("cache-control")
+        .and_then(|value| value.strip_prefix("max-age="));
+    assert!(
+        kept.and_then(|seconds| seconds.parse().ok()) >= Some(4),
+        "{kept:?}"
+    );
+    let past = read(&past);
+    assert!(past.is_ended && past.sequence == first.sequence && past.end() == live.sequence);
+    assert_all_there(&daemon, &past);
+
+    let seconds = read(&get(&daemon, &format!("{LIST}?start=-2")));
+    assert!((2..=3).contains(&seconds.entries.len()), "{seconds:?}");
+    let master = get(&daemon, "/live/ch/master.m3u8?start=-60&end=-5&token=1").text();
+    assert!(
+        master.contains("\nch_r.m3u8?start=-60&end=-5\n"),
+        "{master}"
+    );
+
+    let status = |query: &str| get(&daemon, &format!("{LIST}?{query}")).status;
+    assert_eq!(status("start=yesterday"), 400);
+    assert_eq!(status(&format!("end={now}")), 400);
+    assert_eq!(status(&format!("start={now}&end={start}")), 400);
+    assert_eq!(status("start=2099-01-01T00:00:00Z"), 404, "it has not come");
+    assert_eq!(
+        status("start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z"),
+        404,
+        "it is gone"
+    );
+    assert_eq!(status("token=1"), 200, "other parameters are for others");
+    assert_eq!(
+        get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status,
+        404
+    );
+}

@@ -1,0 +1,103 @@
+//! A day of television in compressed time: what a list says of time stays true.
+
+use std::{collections::HashMap, time::Duration};
+
+use weir_hal::{Clock, sim::Simulation};
+use weir_tests::{
+    hls::{Entry, Version, Watch},
+    stream::{Encoder, Format},
+};
+
+use crate::{Life, media::Media, million::fetch, send, sender};
+
+/// Five pictures in 1.001 s, as 30 are in NTSC: neither seconds nor microseconds are whole.
+const PICTURE_90K: u64 = 18_018;
+const PICTURE: Duration = Duration::from_micros(200_200);
+
+/// A picture of 29.97 a second: more than a sum of durations may be off.
+const FRAME_US: u64 = 33_367;
+
+/// How far the wall clock runs ahead of the encoder's: more than ISO/IEC 13818-1 §2.4.2.1 allows.
+const DRIFT_PPM: i32 = 40;
+
+/// How far a date may be off.
+const DATE_MS_MAX: u64 = 20;
+
+const CONFIGURATION: &str = r#"
+[cache]
+size = "64MiB"
+memory = "16MiB"
+[[channel]]
+id = "ch"
+  [[channel.rendition]]
+  name = "r"
+  sources = ["udp://239.255.0.1:5000"]
+"#;
+
+/// What a day has shown.
+#[derive(Debug, Default)]
+pub(crate) struct Day {
+    pub(crate) segments: u64,
+    /// The sum of EXTINF against the time stamps.
+    pub(crate) sum_us_off: u64,
+    /// The worst date against the encoder's clock at that picture.
+    pub(crate) date_ms_off_max: u64,
+}
+
+/// So many pictures, with a wrap of PTS on the way.
+pub(crate) async fn day(span: Duration) -> Day {
+    let simulation = Simulation::new(1);
+    simulation.clock.set_wall_drift_ppm(DRIFT_PPM);
+    let mut life = Life::begin(&simulation, CONFIGURATION).await;
+    let mut sender = sender(&simulation);
+    let mut encoder = Encoder::new((1 << 33) - 90_000 * 3_600, 400);
+    encoder.format = Format {
+        picture_90k: PICTURE_90K,
+        key_frame_interval: 5,
+        ..Format::default()
+    };
+    let (mut watch, mut day, mut sent_ms) = (Watch::default(), Day::default(), HashMap::new());
+    let (mut first_pts, mut sum_us) = (None, 0);
+    let pictures = span.as_nanos() / PICTURE.as_nanos();
+    for _ in 0..pictures {
+        let wall_ms = simulation.clock.wall().as_nanos() / 1_000_000;
+        sent_ms.insert(encoder.pts_90k % (1 << 33), wall_ms);
+        send(&mut sender, &encoder.picture());
+        life.ingest.turn();
+        simulation.clock.advance(PICTURE);
+        let Some(text) = life.playlist() else {
+            continue;
+        };
+        let now_ms = simulation.clock.monotonic().as_nanos() / 1_000_000;
+        let new = watch
+            .see(&text, now_ms)
+            .unwrap_or_else(|breach| panic!("{breach}: {text}"));
+        for entry in new {
+            let bytes = fetch(&life.store, &entry.uri).await.expect("it is listed");
+            let media = Media::read(&bytes).expect("it is sound");
+            let pts = media.pts_90k.expect("it has pictures");
+            let first = *first_pts.get_or_insert(pts);
+            let elapsed_us = (pts.wrapping_sub(first) & ((1 << 33) - 1)) * 100 / 9;
+            day.sum_us_off = day.sum_us_off.max(elapsed_us.abs_diff(sum_us));
+            sum_us += entry.duration_us;
+            day.segments += 1;
+            let list = watch.last().expect("it was seen");
+            let off_ms = date_ms(list, &entry).abs_diff(sent_ms[&pts]);
+            day.date_ms_off_max = day.date_ms_off_max.max(off_ms);
+            // What came before is never asked for again.
+            sent_ms.retain(|_, at_ms| *at_ms + 60_000 > wall_ms);
+        }
+    }
+    day
+}
+
+fn date_ms(list: &Version, entry: &Entry) -> u64 {
+    let place = list.entries.iter().position(|listed| listed == entry);
+    let dates = list.dates_ms();
+    dates[place.expect("it is in the list")].unsigned_abs()
+}
+
+pub(crate) fn assert_true(day: &Day) {
+    assert!(day.sum_us_off <= FRAME_US, "{day:?}");
+    assert!(day.date_ms_off_max <= DATE_MS_MAX, "{day:?}");
+}

@@ -1,0 +1,80 @@
+//! What is in a segment, as far as a playlist speaks of it.
+//!
+//! Source: ISO/IEC 13818-1 §2.4.3 (packets, PES), §2.4.4 (PAT, PMT); ITU-T H.264 §7.3.1 (SPS).
+//! Reads what the encoder of these tests makes, and nothing else. Shares no code with the product.
+
+use weir_tests::stream::PACKET_BYTES;
+
+/// One segment's media.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Media {
+    /// PID of the pictures and their parameter set: what a discontinuity must announce.
+    pub(crate) coding: (u16, Vec<u8>),
+    /// PTS of the first picture.
+    pub(crate) pts_90k: Option<u64>,
+    /// `continuity_counter` of the first and the last packet of PAT.
+    pub(crate) pat_counters: (u8, u8),
+}
+
+impl Media {
+    /// Reads `bytes`.
+    ///
+    /// # Errors
+    /// What is not as RFC 8216 §3.2 wants it.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let mut media = Self::default();
+        let mut pat_counters = Vec::new();
+        for (index, packet) in bytes.chunks(PACKET_BYTES).enumerate() {
+            if packet.len() != PACKET_BYTES || packet[0] != 0x47 {
+                return Err(format!("R14: packet {index} is none"));
+            }
+            let pid = u16::from(packet[1] & 0x1F) << 8 | u16::from(packet[2]);
+            match (index, pid) {
+                (0, 0) | (1, 0x100) => {}
+                (0 | 1, _) => return Err(format!("R14: packet {index} is of PID {pid}")),
+                _ => {}
+            }
+            if pid == 0 {
+                pat_counters.push(packet[3] & 0xF);
+            } else if pid == 0x100 && media.coding.0 == 0 {
+                // Behind pointer_field, section header and PCR_PID: the only stream's PID.
+                media.coding.0 = u16::from(packet[18] & 0x1F) << 8 | u16::from(packet[19]);
+            } else if pid == media.coding.0 && packet[1] & 0x40 != 0 {
+                media.read_picture(payload(packet));
+            }
+        }
+        let pairs = pat_counters.windows(2);
+        if let Some(pair) = pairs.into_iter().find(|pair| pair[1] != (pair[0] + 1) % 16) {
+            return Err(format!("R14: PAT counter {} after {}", pair[1], pair[0]));
+        }
+        media.pat_counters = (
+            pat_counters.first().copied().unwrap_or_default(),
+            pat_counters.last().copied().unwrap_or_default(),
+        );
+        Ok(media)
+    }
+
+    fn read_picture(&mut self, pes: &[u8]) {
+        if pes.len() < 14 || self.pts_90k.is_some() {
+            return;
+        }
+        if pes[7] & 0x80 != 0 {
+            let part = |index: usize, mask: u8, shift: u32| u64::from(pes[index] & mask) << shift;
+            let pts = part(9, 0x0E, 29) | part(10, 0xFF, 22) | part(11, 0xFE, 14);
+            self.pts_90k = Some(pts | part(12, 0xFF, 7) | part(13, 0xFE, 0) >> 1);
+        }
+        let is_sps = |window: &&[u8]| window[..5] == [0, 0, 0, 1, 0x67];
+        if let Some(sps) = pes.windows(24).find(is_sps) {
+            self.coding.1 = sps.to_vec();
+        }
+    }
+}
+
+fn payload(packet: &[u8]) -> &[u8] {
+    let field = if packet[3] & 0x20 == 0 {
+        0
+    } else {
+        1 + usize::from(packet[4])
+    };
+    packet.get(4 + field..).unwrap_or_default()
+}
