@@ -31,7 +31,7 @@ mod playlist_tests;
 #[cfg(test)]
 mod tests;
 
-pub use bandwidth::BandwidthMeter;
+pub use bandwidth::{Bandwidth, BandwidthMeter};
 pub use counters::Counters;
 pub use master::{Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};

@@ -21,6 +21,7 @@ fn segment(sequence: u64, duration_90k: u64) -> Segment {
         discontinuity: false,
         independent: true,
         date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
+        begin: None,
     }
 }
 
@@ -253,6 +254,7 @@ proptest! {
             let removed = playlist.push(Segment {
                 discontinuity,
                 date_time: START,
+                begin: None,
                 ..segment(sequence, duration_90k)
             });
             for removed in removed {

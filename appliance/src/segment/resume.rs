@@ -96,6 +96,7 @@ impl Tags {
             discontinuity: self.discontinuity,
             independent: false,
             date_time: self.date_time.or_else(|| last.map(Segment::end))?,
+            begin: None,
         })
     }
 }

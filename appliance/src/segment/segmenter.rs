@@ -382,7 +382,7 @@ impl Segmenter {
         let segment = OpenSegment {
             sequence: self.sequence.number(pts, mark.now),
             pts,
-            cut_from: cut_from(&self.rules, &self.target, (pts, timeline.frame_90k()), true),
+            cut_from: cut_from(&self.rules, &self.target, (pts, timeline.frame_90k())),
             discontinuity: self.is_interrupted,
             independent: true,
             date_time: mark.now,
@@ -411,12 +411,7 @@ impl Segmenter {
             .on_air
             .as_ref()
             .map_or(0, |air| air.timeline.frame_90k());
-        let cut_from = cut_from(
-            &self.rules,
-            &self.target,
-            (cut.begin, frame_90k),
-            discontinuity,
-        );
+        let cut_from = cut_from(&self.rules, &self.target, (cut.begin, frame_90k));
         let Some(air) = &mut self.on_air else { return };
         if cut.reason.breaks_timeline() {
             air.date_time = DateTime::anchor(cut.begin, mark.now);

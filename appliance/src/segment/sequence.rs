@@ -51,22 +51,29 @@ impl Sequence {
     }
 }
 
+/// A random access point that is no earlier than this before a line of the grid is on it: 10 ms, a
+/// rounding of time stamps. The same for all renditions, whatever their frame rate.
+const GRID_TOLERANCE_90K: i64 = 900;
+
 /// The unwrapped PTS from which on a segment is cut that begins at `pts`, in a stream of pictures
-/// `frame_90k` apart. `is_fresh`: no segment of this time base lies before it.
+/// `frame_90k` apart.
+///
+/// On a grid that is its next line, whenever the segment began: one that began late, behind a lost
+/// key frame or a forced cut, is shorter, and its successor begins where those of the other
+/// renditions and boxes do.
 pub(super) fn cut_from(
     rules: &Rules,
     target: &TargetDuration,
     (pts, frame_90k): (i64, i64),
-    is_fresh: bool,
 ) -> i64 {
-    // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
-    let tolerance_90k = frame_90k / 2;
-    let span = if is_fresh && rules.phase == Phase::Grid {
-        until_grid_line(as_sent(pts), rules.target, tolerance_90k)
-    } else {
-        target.target_90k()
-    };
-    pts + span - tolerance_90k
+    match rules.phase {
+        Phase::Grid => {
+            let distance = until_grid_line(as_sent(pts), target.target_90k());
+            pts + distance - GRID_TOLERANCE_90K
+        }
+        // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
+        Phase::First => pts + target.target_90k() - frame_90k / 2,
+    }
 }
 
 /// The PTS whose unwrapped count is `pts`.
@@ -83,13 +90,13 @@ fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
     u64::try_from(cells.max(0)).unwrap_or(u64::MAX)
 }
 
-/// Ticks from `pts` to the next line of the grid; a line nearer than `tolerance_90k` is passed by.
-fn until_grid_line(pts: Pts, target: Duration, tolerance_90k: i64) -> i64 {
-    let cell = ticks(target).max(1);
-    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell;
-    let distance = cell - into;
-    if distance <= tolerance_90k {
-        distance + cell
+/// Ticks from `pts` to the next line of the grid; a line that `pts` is on is passed by.
+fn until_grid_line(pts: Pts, cell_90k: i64) -> i64 {
+    let cell_90k = cell_90k.max(1);
+    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell_90k;
+    let distance = cell_90k - into;
+    if distance <= GRID_TOLERANCE_90K {
+        distance + cell_90k
     } else {
         distance
     }
@@ -123,17 +130,10 @@ mod tests {
 
     #[test]
     fn grid_line_at_hand_is_passed_by() {
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(5 * SECOND), TARGET, 1_800),
-            90_000
-        );
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND), TARGET, 1_800),
-            540_000
-        );
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND - 1_000), TARGET, 1_800),
-            541_000
-        );
+        let until = |ticks| until_grid_line(Pts::from_ticks(ticks), 6 * 90_000);
+        assert_eq!(until(5 * SECOND), 90_000);
+        assert_eq!(until(6 * SECOND), 540_000);
+        assert_eq!(until(6 * SECOND - 900), 540_900);
+        assert_eq!(until(6 * SECOND - 901), 901);
     }
 }
