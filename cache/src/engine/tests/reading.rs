@@ -92,7 +92,7 @@ fn warm_pieces_are_given_as_one_up_to_a_cold_one() {
     let begin = body_offset(&store, "/a");
     let object = store.get(&key("/a")).unwrap();
     let chunks = |from: u64| {
-        let mut reader = object.read(from..u64::MAX);
+        let mut reader = object.read_runs(from..u64::MAX);
         let chunks = std::iter::from_fn(|| run(reader.next()).unwrap());
         let bytes: Vec<usize> = chunks.map(|chunk| chunk.bytes.len()).collect();
         bytes
