@@ -144,7 +144,9 @@ impl Presence {
 
     /// What has become of `rung`.
     pub(super) fn state(&self, rung: usize) -> State {
-        self.rungs.get(rung).map_or(State::Absent, |rung| rung.state)
+        self.rungs
+            .get(rung)
+            .map_or(State::Absent, |rung| rung.state)
     }
 
     /// When a rung last listed.
@@ -207,7 +209,11 @@ mod tests {
         bench.run(60, &[0, 1]);
         assert_eq!(bench.present(), [0, 1]);
         bench.run(6, &[0]);
-        assert_eq!(bench.present(), [0, 1], "its segment is not due for longer than half of it");
+        assert_eq!(
+            bench.present(),
+            [0, 1],
+            "its segment is not due for longer than half of it"
+        );
         bench.run(6, &[0]);
         assert_eq!(bench.present(), [0]);
         bench.run(18, &[0, 1]);

@@ -16,7 +16,10 @@ pub use document::Document;
 pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
-use crate::segment::{Variant, render_master};
+use crate::{
+    ladder,
+    segment::{Variant, render_master},
+};
 
 /// All channels of the appliance, in the order of the configuration.
 #[derive(Debug, Default)]
@@ -56,6 +59,8 @@ pub struct Channel {
     pub renditions: Vec<Arc<Rendition>>,
     /// What players were given of it.
     pub served: Arc<ServedCells>,
+    master: ArcSwapOption<Document>,
+    ladder: ArcSwap<ladder::Report>,
 }
 
 impl Channel {
@@ -66,7 +71,19 @@ impl Channel {
             name,
             renditions,
             served: Arc::default(),
+            master: ArcSwapOption::empty(),
+            ladder: ArcSwap::default(),
         }
+    }
+
+    /// Goes on from `former`, the same channel before a reload: what was counted stays, and so does
+    /// its Master Playlist until a new one is published.
+    #[must_use]
+    pub fn following(self, former: &Self) -> Self {
+        self.master.store(former.master.load_full());
+        self.ladder.store(former.ladder.load_full());
+        let served = Arc::clone(&former.served);
+        Self { served, ..self }
     }
 
     /// The rendition called `name`.
@@ -76,14 +93,30 @@ impl Channel {
             .find(|rendition| rendition.name == name)
     }
 
-    /// The Master Playlist of the renditions that have segments now; `None` when none has.
-    pub fn master(&self) -> Option<Document> {
-        let variants: Vec<Variant> = self
-            .renditions
-            .iter()
-            .filter_map(|rendition| rendition.variant())
-            .collect();
-        (!variants.is_empty()).then(|| Document::new(render_master(&variants)))
+    /// The present Master Playlist; `None` until a rendition has listed a segment.
+    pub fn master(&self) -> Option<Arc<Document>> {
+        self.master.load_full()
+    }
+
+    /// State and counters of its renditions as a ladder, at most a second old.
+    pub fn ladder(&self) -> Arc<ladder::Report> {
+        self.ladder.load_full()
+    }
+
+    /// Puts a Master Playlist of `variants` on air. None are none: the last one stays.
+    pub fn publish_master(&self, variants: &[Variant]) {
+        if variants.is_empty() {
+            return;
+        }
+        let document = Document::new(render_master(variants));
+        if self.master.load().as_deref() != Some(&document) {
+            self.master.store(Some(Arc::new(document)));
+        }
+    }
+
+    /// Replaces state and counters of the ladder.
+    pub fn tell(&self, report: ladder::Report) {
+        self.ladder.store(Arc::new(report));
     }
 }
 
@@ -93,7 +126,6 @@ pub struct Rendition {
     /// The name in URLs.
     pub name: String,
     playlist: ArcSwapOption<Document>,
-    variant: ArcSwapOption<Variant>,
     report: ArcSwap<Report>,
 }
 
@@ -103,7 +135,6 @@ impl Rendition {
         Self {
             name,
             playlist: ArcSwapOption::empty(),
-            variant: ArcSwapOption::empty(),
             report: ArcSwap::default(),
         }
     }
@@ -111,11 +142,6 @@ impl Rendition {
     /// The present Media Playlist.
     pub fn playlist(&self) -> Option<Arc<Document>> {
         self.playlist.load_full()
-    }
-
-    /// The rendition's line in the Master Playlist.
-    pub fn variant(&self) -> Option<Variant> {
-        self.variant.load().as_deref().cloned()
     }
 
     /// State and counters, at most a second old.
@@ -126,11 +152,6 @@ impl Rendition {
     /// Puts a new Media Playlist on air.
     pub fn publish_playlist(&self, playlist: Document) {
         self.playlist.store(Some(Arc::new(playlist)));
-    }
-
-    /// Puts the rendition's line into the Master Playlist.
-    pub fn publish_variant(&self, variant: Variant) {
-        self.variant.store(Some(Arc::new(variant)));
     }
 
     /// Replaces state and counters.

@@ -89,7 +89,11 @@ impl BandwidthMeter {
 
     /// The present age, a new one if the last is over.
     fn age(&mut self) -> &mut Age {
-        if self.ages.back().is_some_and(|age| age.duration_90k >= AGE_90K) {
+        if self
+            .ages
+            .back()
+            .is_some_and(|age| age.duration_90k >= AGE_90K)
+        {
             if self.ages.len() == AGES {
                 self.ages.pop_front();
             }

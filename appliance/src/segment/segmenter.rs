@@ -104,6 +104,12 @@ impl Segmenter {
         }
     }
 
+    /// Takes `seconds` for the Target Duration, if none is fixed and the target fits into it: what
+    /// the other renditions of the channel have.
+    pub fn agree(&mut self, seconds: u32) {
+        self.target.agree(seconds);
+    }
+
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
     /// the first one, and never decides a cut.
     pub fn push(&mut self, event: Event<'_>, now: Wall, mut each: impl FnMut(Output)) {

@@ -347,8 +347,14 @@ fn begins_ms(interval_s: u64, lost: bool) -> Vec<u64> {
 
 #[test]
 fn a_lost_key_frame_moves_one_boundary_and_not_those_behind_it() {
-    assert_eq!(begins_ms(2, false), [0, 6_000, 12_000, 18_000, 24_000, 30_000]);
-    assert_eq!(begins_ms(2, true), [0, 6_000, 12_480, 18_000, 24_000, 30_000]);
+    assert_eq!(
+        begins_ms(2, false),
+        [0, 6_000, 12_000, 18_000, 24_000, 30_000]
+    );
+    assert_eq!(
+        begins_ms(2, true),
+        [0, 6_000, 12_480, 18_000, 24_000, 30_000]
+    );
     assert_eq!(begins_ms(4, false), [0, 8_000, 12_000, 20_000, 24_000]);
     assert_eq!(begins_ms(4, true), [0, 8_000, 16_000, 20_000, 24_000]);
 }

@@ -121,7 +121,7 @@ impl Content {
         };
         let rendition = |name: &str| channel.rendition(name);
         match item {
-            Item::Master => self.playlist(request, channel.master().as_ref()),
+            Item::Master => self.playlist(request, channel.master().as_deref()),
             Item::Media { rendition: name } => match rendition(name) {
                 None => self.unknown(),
                 Some(rendition) => self.media_playlist(request, rendition),
