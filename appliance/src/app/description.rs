@@ -61,6 +61,7 @@ impl Description {
             Event::Program(program) => self.set_program(program),
             Event::Parameters(pid, parameters) => {
                 if let Some(stream) = self.stream(*pid) {
+                    stream.has_sent = true;
                     stream.parameters = Some((*parameters).clone());
                 }
             }

@@ -2,8 +2,8 @@
 //! enough.
 //!
 //! A rung is withdrawn when it has listed nothing for 1.5 Target Durations, the longest that
-//! RFC 8216 §6.2.2 lets a live list stand still, while another one went on. So a loss of the whole
-//! channel, or its return, withdraws nobody. It comes back after it has listed for as long as a
+//! RFC 8216 §6.2.2 lets a live list stand still, while another one went on past its due time. So a
+//! loss of the whole channel, or its return, withdraws nobody. It comes back after it has listed for as long as a
 //! player holds back (three Target Durations, §6.3.3), or at once when it would be the only one.
 
 use std::time::Duration;
@@ -59,6 +59,12 @@ impl Rung {
     fn is_overdue(&self, base: Monotonic, now: Monotonic) -> bool {
         now.since(base) > self.target * 3 / 2
     }
+
+    /// True when, since then, it has listed for as long as a player holds back.
+    fn has_listed_for(&self, since: Monotonic) -> bool {
+        self.last
+            .is_some_and(|last| last.since(since) >= 3 * self.target)
+    }
 }
 
 impl Presence {
@@ -108,7 +114,7 @@ impl Presence {
         for rung in &mut self.rungs {
             let base = rung.last.unwrap_or_default().max(awake);
             // Who ends together with the others, but lists last, is no survivor.
-            let others_went_on = newest.since(base) >= rung.target / 2;
+            let others_went_on = newest.since(base) > rung.target;
             match rung.state {
                 State::Present if rung.is_overdue(base, now) && others_went_on => {
                     rung.state = State::Withdrawn { since: wall };
@@ -117,7 +123,7 @@ impl Presence {
                 State::Returning { withdrawn, .. } if rung.is_overdue(base, now) => {
                     rung.state = State::Withdrawn { since: withdrawn };
                 }
-                State::Returning { since, .. } if now.since(since) >= 3 * rung.target => {
+                State::Returning { since, .. } if rung.has_listed_for(since) => {
                     rung.state = State::Present;
                     changes.returned += 1;
                 }
@@ -208,13 +214,13 @@ mod tests {
         let mut bench = Bench::new(2);
         bench.run(60, &[0, 1]);
         assert_eq!(bench.present(), [0, 1]);
-        bench.run(6, &[0]);
+        bench.run(5, &[0]);
         assert_eq!(
             bench.present(),
             [0, 1],
             "its segment is not due for longer than half of it"
         );
-        bench.run(6, &[0]);
+        bench.run(1, &[0]);
         assert_eq!(bench.present(), [0]);
         bench.run(18, &[0, 1]);
         assert_eq!(bench.present(), [0], "it is watched");

@@ -355,8 +355,14 @@ fn a_lost_key_frame_moves_one_boundary_and_not_those_behind_it() {
         begins_ms(2, true),
         [0, 6_000, 12_480, 18_000, 24_000, 30_000]
     );
-    assert_eq!(begins_ms(4, false), [0, 8_000, 12_000, 20_000, 24_000]);
-    assert_eq!(begins_ms(4, true), [0, 8_000, 16_000, 20_000, 24_000]);
+    assert_eq!(
+        begins_ms(4, false),
+        [0, 8_000, 12_000, 20_000, 24_000, 32_000]
+    );
+    assert_eq!(
+        begins_ms(4, true),
+        [0, 8_000, 16_000, 20_000, 24_000, 32_000]
+    );
 }
 
 #[test]

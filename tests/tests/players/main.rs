@@ -4,5 +4,6 @@
 //! hls.js over HTTP/1.1 is in `demo`, curl and h2load by all protocols are in `tls`.
 
 mod browsers;
+mod ladder;
 mod programs;
 mod rig;
