@@ -34,12 +34,13 @@ impl Climbing {
             None => Ladder::new(names),
             Some(before) => before.ladder.follow(names),
         };
-        face.publish_master(&ladder.variants());
-        Self {
+        let climbing = Self {
             face,
             ladder,
             renditions,
-        }
+        };
+        climbing.publish();
+        climbing
     }
 
     /// True when it is the channel called `id`.
@@ -70,7 +71,14 @@ impl Climbing {
         }
         if is_changed {
             self.ladder.look(now, wall);
-            self.face.publish_master(&self.ladder.variants());
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        self.face.publish_master(&self.ladder.variants());
+        for (rung, rendition) in self.face.renditions.iter().enumerate() {
+            rendition.set_withdrawn(self.ladder.is_withdrawn(rung));
         }
     }
 

@@ -157,6 +157,11 @@ impl Ladder {
         variants.collect()
     }
 
+    /// True while rung number `rung` is taken out of the Master Playlist and lists nothing.
+    pub fn is_withdrawn(&self, rung: usize) -> bool {
+        matches!(self.presence.state(rung), State::Withdrawn { .. })
+    }
+
     /// The Target Duration of the first rung that has one, in seconds: what all should have.
     pub fn target_duration_s(&self) -> Option<u32> {
         let lines = self.rungs.iter().filter_map(|rung| rung.line.as_ref());

@@ -233,7 +233,7 @@ mod tests {
     fn an_outage_of_all_withdraws_nobody_nor_does_its_end() {
         for seconds in [5, 11, 100, 3_600] {
             let mut bench = Bench::new(3);
-            bench.run(60, &[0, 1, 2]);
+            bench.run(63, &[0, 1, 2]);
             bench.run(seconds, &[]);
             assert_eq!(bench.present(), [0, 1, 2], "after {seconds} s");
             bench.run(60, &[0, 1, 2]);

@@ -8,7 +8,10 @@ mod document;
 mod report;
 mod served;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -126,6 +129,7 @@ pub struct Rendition {
     /// The name in URLs.
     pub name: String,
     playlist: ArcSwapOption<Document>,
+    is_withdrawn: AtomicBool,
     report: ArcSwap<Report>,
 }
 
@@ -135,6 +139,7 @@ impl Rendition {
         Self {
             name,
             playlist: ArcSwapOption::empty(),
+            is_withdrawn: AtomicBool::new(false),
             report: ArcSwap::default(),
         }
     }
@@ -152,6 +157,16 @@ impl Rendition {
     /// Puts a new Media Playlist on air.
     pub fn publish_playlist(&self, playlist: Document) {
         self.playlist.store(Some(Arc::new(playlist)));
+    }
+
+    /// True while players are to go over to another rendition of the channel.
+    pub fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether players are to go over to another rendition.
+    pub fn set_withdrawn(&self, is_withdrawn: bool) {
+        self.is_withdrawn.store(is_withdrawn, Ordering::Relaxed);
     }
 
     /// Replaces state and counters.

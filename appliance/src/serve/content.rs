@@ -35,6 +35,10 @@ const SEGMENT_FRESHNESS: Freshness = Freshness::Immutable(3_600);
 /// Longest wait for the disk to tell what is there. A player asks again after it.
 const LOOKUP_WAIT: Duration = Duration::from_secs(10);
 
+/// What is said of a rendition that is not in the Master Playlist any more. Players go over to
+/// another one at a 404; a list that stands still they would only wait for.
+const WITHDRAWN: &str = "the rendition has stopped: play another one of the master playlist";
+
 /// What the data listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -124,6 +128,7 @@ impl Content {
             Item::Master => self.playlist(request, channel.master().as_deref()),
             Item::Media { rendition: name } => match rendition(name) {
                 None => self.unknown(),
+                Some(rendition) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
                 Some(rendition) => self.media_playlist(request, rendition),
             },
             Item::Segment {

@@ -1,5 +1,5 @@
 // Plays ?src by hls.js from its lowest level, and tells in `window.told` what was put into the
-// buffer: of which level, from where to where.
+// buffer: of which level, until where.
 "use strict";
 const told = { errors: [], fatal: [], stalls: 0, levels: 0, pieces: [] };
 window.told = told;
@@ -14,8 +14,8 @@ hls.on(Hls.Events.MANIFEST_PARSED, (_event, data) => {
   hls.loadLevel = 0;
 });
 hls.on(Hls.Events.FRAG_BUFFERED, (_event, data) => {
-  const { level, startPTS, endPTS, type, sn } = data.frag;
-  if (type === "main") told.pieces.push({ level, sn, from: startPTS, to: endPTS });
+  const { level, endPTS, type } = data.frag;
+  if (type === "main") told.pieces.push({ level, to: endPTS });
 });
 hls.on(Hls.Events.ERROR, (_event, data) => {
   (data.fatal ? told.fatal : told.errors).push(data.details);
