@@ -12,6 +12,7 @@ pub mod demux;
 pub mod fetch;
 pub mod hash;
 pub mod health;
+pub mod ladder;
 pub mod live;
 pub mod measure;
 pub mod receive;

@@ -21,6 +21,7 @@ use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
 
 use crate::{
     app::{
+        climbing::Climbing,
         publisher::{Moment, Publisher},
         rendition::{Plan, Rendition},
     },
@@ -63,6 +64,8 @@ pub struct Ingest<M: Multicast> {
     board: Board<M>,
     live: Arc<Live>,
     renditions: Vec<Rendition<M>>,
+    /// One for each channel, in the order of its renditions above.
+    channels: Vec<Climbing>,
     batch: DatagramBatch,
     reported: Monotonic,
 }
@@ -75,6 +78,7 @@ impl<M: Multicast> Ingest<M> {
             board,
             live,
             renditions: Vec::new(),
+            channels: Vec::new(),
             batch: DatagramBatch::new(),
             reported,
         }
@@ -86,8 +90,10 @@ impl<M: Multicast> Ingest<M> {
     /// When a rendition is to be kept that is not running.
     pub fn carry(&mut self, channels: Vec<ChannelOrder>) {
         let mut before = std::mem::take(&mut self.renditions);
+        let mut channels_before = std::mem::take(&mut self.channels);
         let mut faces = Vec::with_capacity(channels.len());
         for channel in channels {
+            let first = self.renditions.len();
             let mut renditions = Vec::with_capacity(channel.renditions.len());
             for order in channel.renditions {
                 let rendition = match order {
@@ -102,11 +108,19 @@ impl<M: Multicast> Ingest<M> {
                 self.renditions.push(rendition);
             }
             let former = self.live.channel(&channel.id);
-            let served = former.map(|former| Arc::clone(&former.served));
-            faces.push(Arc::new(live::Channel {
-                served: served.unwrap_or_default(),
-                ..live::Channel::new(channel.id, channel.name, renditions)
-            }));
+            let place = channels_before
+                .iter()
+                .position(|it| it.is_called(&channel.id));
+            let before = place.map(|place| channels_before.swap_remove(place));
+            let face = live::Channel::new(channel.id, channel.name, renditions);
+            let face = Arc::new(match former {
+                Some(former) => face.following(&former),
+                None => face,
+            });
+            let renditions = first..self.renditions.len();
+            self.channels
+                .push(Climbing::new(Arc::clone(&face), renditions, before));
+            faces.push(face);
         }
         self.live.set(faces);
     }
@@ -114,18 +128,23 @@ impl<M: Multicast> Ingest<M> {
     /// One turn: drains every group once, and reports once a second. Never waits.
     pub fn turn(&mut self) {
         let now = self.board.clock.monotonic();
-        for rendition in &mut self.renditions {
-            let moment = Moment {
-                now,
-                received: self.board.clock.wall(),
-            };
-            rendition.turn(&*self.board.multicast, &mut self.batch, moment);
-        }
+        let wall = self.board.clock.wall();
         let since_report = now.since(self.reported);
-        if since_report >= REPORT_INTERVAL {
+        let is_due = since_report >= REPORT_INTERVAL;
+        let (multicast, batch) = (&*self.board.multicast, &mut self.batch);
+        for channel in &mut self.channels {
+            channel.turn(&mut self.renditions, (now, wall), is_due, |rendition| {
+                let received = self.board.clock.wall();
+                rendition.turn(multicast, batch, Moment { now, received });
+            });
+        }
+        if is_due {
             self.reported = now;
             for rendition in &mut self.renditions {
                 rendition.report(now, since_report);
+            }
+            for channel in &self.channels {
+                channel.report();
             }
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Refuses: defaults and parsing (`config` did that), and printing (`command` does that).
 
+mod climbing;
 mod description;
 mod error;
 mod guarding;

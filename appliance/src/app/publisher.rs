@@ -8,6 +8,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use heapless::Deque;
 use tracing::warn;
 use weir_cache::{Class, Error, Key, Pin, Store, Writer};
 use weir_hal::{Monotonic, Wall};
@@ -17,6 +18,7 @@ use crate::{
     config::Config,
     counter::counters,
     demux::Event,
+    ladder::Line,
     live::{self, Document},
     segment::{Archive, BandwidthMeter, MediaPlaylist, Output, Segment},
     serve::{playlist_path, segment_path},
@@ -41,6 +43,9 @@ counters! {
 const RETAINED_MAX: usize = 1_024;
 
 const _: () = assert!(Archive::SEGMENTS_MAX as u128 == Config::DVR_SEGMENTS_MAX);
+/// Segments listed in one turn of the receive thread that the ladder is told of: of a burst of
+/// more, which are stubs, the newest.
+const TOLD_MAX: usize = 8;
 
 /// When something came, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +68,8 @@ pub(super) struct Publisher {
     class: Class,
     description: Description,
     bandwidth: BandwidthMeter,
+    /// What was listed and not yet told to the ladder, oldest first.
+    told: Deque<(Segment, Line), TOLD_MAX>,
     playlist: MediaPlaylist,
     /// One for each segment listed, oldest first; none for a gap.
     listed: VecDeque<Option<Pin>>,
@@ -97,6 +104,7 @@ impl Publisher {
             class: plan.class,
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),
+            told: Deque::new(),
             playlist: restored.playlist,
             listed: restored.listed,
             archive: None,
@@ -167,6 +175,11 @@ impl Publisher {
         last.is_some_and(|last| last.gap)
     }
 
+    /// The next segment that was listed, with what the rendition says of itself.
+    pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
+        self.told.pop_front()
+    }
+
     /// True once after the store has refused bytes of the open segment.
     pub(super) fn take_loss(&mut self) -> bool {
         std::mem::take(&mut self.has_lost_segment)
@@ -233,7 +246,9 @@ impl Publisher {
         let writer = self.writer.take().expect(OPEN);
         let pin = writer.commit()?;
         self.bandwidth.push(&segment);
+        self.description.end_segment(&segment);
         self.last_segment = Some(moment);
+        self.tell(segment);
         self.list(segment, Some(pin), moment.now);
         Ok(())
     }
@@ -351,16 +366,27 @@ impl Publisher {
         Document::new(self.playlist.render(&format!("{}/", self.stem())))
     }
 
-    fn publish(&mut self) {
+    /// Keeps what the ladder is to know of `segment`.
+    fn tell(&mut self, segment: Segment) {
         let uri = format!("{}.m3u8", self.stem());
-        let variant = self.description.variant(uri, &self.bandwidth);
+        let bandwidth = self.bandwidth.declared();
+        let target_duration_s = self.playlist.target_duration_s();
+        let target_duration_s = target_duration_s.unwrap_or(segment.target_duration_s);
+        let line = self.description.line(uri, bandwidth, target_duration_s);
+        if self.told.is_full() {
+            self.told.pop_front();
+        }
+        let pushed = self.told.push_back((segment, line));
+        pushed.expect("one was taken out if it was full");
+    }
+
+    fn publish(&mut self) {
         let document = self.document();
         let key = key(&playlist_path(&self.channel, &self.live.name));
         if let Err(error) = self.keep(&key, &document) {
             self.counters.playlists_refused += 1;
             warn!(%key, %error, "playlist not stored");
         }
-        self.live.publish_variant(variant);
         self.live.publish_playlist(document);
         self.publish_archive();
     }

@@ -14,9 +14,10 @@ use crate::{
     },
     config::{self, Priority, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
+    ladder::Line,
     live::{self, Report, State},
     receive::{Source, receive_buffer_bytes},
-    segment::{Phase, Rules, Segmenter},
+    segment::{Phase, Rules, Segment, Segmenter},
 };
 
 /// Pause between two attempts to join a group.
@@ -184,6 +185,17 @@ impl<M: Multicast> Rendition<M> {
 
     pub(super) fn live(&self) -> &Arc<live::Rendition> {
         self.publisher.live()
+    }
+
+    /// Takes the Target Duration of the other renditions of the channel for its own, as long as
+    /// none is fixed.
+    pub(super) fn agree(&mut self, target_duration_s: u32) {
+        self.segmenter.agree(target_duration_s);
+    }
+
+    /// The next segment that was listed, with what the rendition says of itself.
+    pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
+        self.publisher.take_told()
     }
 
     /// Takes all that has arrived through the whole path. Never waits.

@@ -17,6 +17,7 @@ use crate::{
         tiers::{EndpointReport, OriginReport},
     },
     health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
+    ladder::Finding,
 };
 
 /// The version of the appliance.
@@ -160,6 +161,8 @@ struct ChannelHealth<'a> {
     id: &'a str,
     name: &'a str,
     status: &'static str,
+    alignment: AlignmentHealth,
+    findings: Vec<FindingHealth<'a>>,
     renditions: Vec<RenditionHealth<'a>>,
     counters: Rows,
 }
@@ -170,12 +173,50 @@ impl<'a> ChannelHealth<'a> {
             id: &channel.id,
             name: &channel.name,
             status: channel.status().as_str(),
+            alignment: AlignmentHealth {
+                state: channel.ladder.alignment.as_str(),
+                reason: channel.ladder.alignment.to_string(),
+            },
+            findings: channel
+                .ladder
+                .findings
+                .iter()
+                .map(FindingHealth::of)
+                .collect(),
             renditions: channel
                 .renditions
                 .iter()
                 .map(|rendition| RenditionHealth::of(rendition, taken))
                 .collect(),
-            counters: rows(channel.served.values()),
+            counters: rows(
+                channel
+                    .served
+                    .values()
+                    .chain(channel.ladder.counters.values()),
+            ),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AlignmentHealth {
+    state: &'static str,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct FindingHealth<'a> {
+    name: &'static str,
+    since: String,
+    reason: &'a str,
+}
+
+impl<'a> FindingHealth<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            name: finding.check.as_str(),
+            since: timestamp(finding.since),
+            reason: &finding.reason,
         }
     }
 }
@@ -285,12 +326,15 @@ pub(super) fn timestamp(wall: Wall) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
         fetch::{exchange, tiers::TierCounters},
         health::snapshot::tests::snapshot,
+        ladder::{self, Alignment, Check, Deviation},
         live::State,
     };
 
@@ -327,6 +371,43 @@ mod tests {
         assert_eq!(body["channels"][1]["counters"]["bytes_sent"], json!(0));
         assert_eq!(body["http"]["requests"], json!(0));
         assert_eq!(body["cache"]["objects"], json!(0));
+    }
+
+    #[test]
+    fn tells_whether_renditions_are_aligned_and_what_is_wrong_with_the_ladder() {
+        let mut snapshot = snapshot(&[&[State::OnAir, State::OnAir]]);
+        let since = Wall::from_nanos(1_700_000_000_000_000_000);
+        snapshot.channels[0].ladder = Arc::new(ladder::Report {
+            alignment: Alignment::Drifting {
+                since,
+                renditions: vec![("HD_5M".to_owned(), Deviation::Off { off_90k: -43_200 })],
+            },
+            findings: vec![Finding {
+                check: Check::RungMissing,
+                since,
+                reason: "SD_1M is not there".to_owned(),
+            }],
+            counters: ladder::Counters {
+                segments_unaligned: 7,
+                ..ladder::Counters::default()
+            },
+        });
+        let body = parse(&api_health("edge-1", &snapshot));
+        let channel = &body["channels"][0];
+        assert_eq!(channel["alignment"]["state"], "drifting");
+        let reason = channel["alignment"]["reason"].as_str().unwrap_or_default();
+        assert!(
+            reason.starts_with("drifting since 2023-11-14T22:13:20Z: HD_5M is 0.48 s off"),
+            "{reason}"
+        );
+        let finding = json!({
+            "name": "rung_missing",
+            "since": "2023-11-14T22:13:20Z",
+            "reason": "SD_1M is not there",
+        });
+        assert_eq!(channel["findings"], json!([finding]));
+        assert_eq!(channel["counters"]["segments_unaligned"], json!(7));
+        assert_eq!(channel["counters"]["hits"], json!(0));
     }
 
     #[test]

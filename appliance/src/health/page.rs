@@ -7,10 +7,13 @@ use std::time::Duration;
 use maud::{DOCTYPE, Markup, html};
 use weir_hal::Wall;
 
-use crate::health::{
-    ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
-    asset::STYLE_CSS,
-    json::{VERSION, mbps, seconds, timestamp},
+use crate::{
+    health::{
+        ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
+        asset::STYLE_CSS,
+        json::{VERSION, mbps, seconds, timestamp},
+    },
+    ladder::Alignment,
 };
 
 /// Renders the page of the node called `node`.
@@ -75,6 +78,12 @@ fn channel_section(channel: &ChannelSnapshot, taken: Wall) -> Markup {
             h2 {
                 b { (word(status)) } " " (channel.name) " "
                 a href={ "/player/" (channel.id) } { "play" }
+            }
+            @if let Alignment::Drifting { .. } = channel.ladder.alignment {
+                p class="degraded" { "renditions " (channel.ladder.alignment) }
+            }
+            @for finding in &channel.ladder.findings {
+                p class="degraded" { (finding.reason) }
             }
             ul {
                 @for rendition in &channel.renditions {

@@ -13,6 +13,7 @@ use crate::{
         tiers::OriginReport,
     },
     health::json::timestamp,
+    ladder,
     live::{Channel, Report, Served, State},
     serve::{self, access_log, coding},
 };
@@ -65,6 +66,8 @@ pub struct ChannelSnapshot {
     pub renditions: Vec<RenditionSnapshot>,
     /// What players were given of it.
     pub served: Served,
+    /// Its renditions as a ladder.
+    pub ladder: Arc<ladder::Report>,
 }
 
 /// One rendition at that moment.
@@ -178,6 +181,7 @@ impl ChannelSnapshot {
             name: channel.name.clone(),
             renditions: renditions.collect(),
             served: channel.served.read(),
+            ladder: channel.ladder(),
         }
     }
 
@@ -226,6 +230,7 @@ pub(crate) mod tests {
             name: format!("Channel <{index}>"),
             renditions: states.iter().enumerate().map(rendition).collect(),
             served: Served::default(),
+            ladder: Arc::default(),
         };
         Snapshot {
             taken: Wall::from_nanos(1_700_000_004_250_000_000),

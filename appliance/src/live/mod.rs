@@ -8,7 +8,10 @@ mod document;
 mod report;
 mod served;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -16,7 +19,10 @@ pub use document::Document;
 pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
-use crate::segment::{Archive, Variant, render_master};
+use crate::{
+    ladder,
+    segment::{Archive, Variant, render_master},
+};
 
 /// All channels of the appliance, in the order of the configuration.
 #[derive(Debug, Default)]
@@ -56,6 +62,8 @@ pub struct Channel {
     pub renditions: Vec<Arc<Rendition>>,
     /// What players were given of it.
     pub served: Arc<ServedCells>,
+    master: ArcSwapOption<Master>,
+    ladder: ArcSwap<ladder::Report>,
 }
 
 impl Channel {
@@ -66,7 +74,19 @@ impl Channel {
             name,
             renditions,
             served: Arc::default(),
+            master: ArcSwapOption::empty(),
+            ladder: ArcSwap::default(),
         }
+    }
+
+    /// Goes on from `former`, the same channel before a reload: what was counted stays, and so does
+    /// its Master Playlist until a new one is published.
+    #[must_use]
+    pub fn following(self, former: &Self) -> Self {
+        self.master.store(former.master.load_full());
+        self.ladder.store(former.ladder.load_full());
+        let served = Arc::clone(&former.served);
+        Self { served, ..self }
     }
 
     /// The rendition called `name`.
@@ -76,23 +96,52 @@ impl Channel {
             .find(|rendition| rendition.name == name)
     }
 
-    /// The Master Playlist of the renditions that have segments now; `None` when none has.
-    pub fn master(&self) -> Option<Document> {
-        self.master_with(|uri| uri)
+    /// The present Master Playlist; `None` until a rendition has listed a segment.
+    pub fn master(&self) -> Option<Arc<Document>> {
+        Some(Arc::clone(&self.master.load().as_ref()?.document))
     }
 
     /// The same, with what `uri` makes of the URI of each Media Playlist.
-    pub fn master_with(&self, uri: impl Fn(String) -> String) -> Option<Document> {
-        let variants = self.renditions.iter();
-        let variants = variants.filter_map(|rendition| rendition.variant());
-        let variants: Vec<Variant> = variants
-            .map(|variant| Variant {
-                uri: uri(variant.uri),
-                ..variant
-            })
-            .collect();
-        (!variants.is_empty()).then(|| Document::new(render_master(&variants)))
+    pub fn master_with(&self, uri: impl Fn(&str) -> String) -> Option<Arc<Document>> {
+        let master = self.master.load_full()?;
+        let variants = master.variants.iter().map(|variant| Variant {
+            uri: uri(&variant.uri),
+            ..variant.clone()
+        });
+        let variants: Vec<Variant> = variants.collect();
+        Some(Arc::new(Document::new(render_master(&variants))))
     }
+
+    /// State and counters of its renditions as a ladder, at most a second old.
+    pub fn ladder(&self) -> Arc<ladder::Report> {
+        self.ladder.load_full()
+    }
+
+    /// Puts a Master Playlist of `variants` on air. None are none: the last one stays.
+    pub fn publish_master(&self, variants: &[Variant]) {
+        if variants.is_empty() {
+            return;
+        }
+        let present = self.master.load();
+        if present.as_ref().is_none_or(|present| present.variants != variants) {
+            self.master.store(Some(Arc::new(Master {
+                variants: variants.to_vec(),
+                document: Arc::new(Document::new(render_master(variants))),
+            })));
+        }
+    }
+
+    /// Replaces state and counters of the ladder.
+    pub fn tell(&self, report: ladder::Report) {
+        self.ladder.store(Arc::new(report));
+    }
+}
+
+/// A Master Playlist, and what it lists.
+#[derive(Debug)]
+struct Master {
+    variants: Vec<Variant>,
+    document: Arc<Document>,
 }
 
 /// One rendition of a channel.
@@ -102,7 +151,7 @@ pub struct Rendition {
     pub name: String,
     playlist: ArcSwapOption<Document>,
     archive: ArcSwapOption<Archive>,
-    variant: ArcSwapOption<Variant>,
+    is_withdrawn: AtomicBool,
     report: ArcSwap<Report>,
 }
 
@@ -113,7 +162,7 @@ impl Rendition {
             name,
             playlist: ArcSwapOption::empty(),
             archive: ArcSwapOption::empty(),
-            variant: ArcSwapOption::empty(),
+            is_withdrawn: AtomicBool::new(false),
             report: ArcSwap::default(),
         }
     }
@@ -121,11 +170,6 @@ impl Rendition {
     /// The present Media Playlist.
     pub fn playlist(&self) -> Option<Arc<Document>> {
         self.playlist.load_full()
-    }
-
-    /// The rendition's line in the Master Playlist.
-    pub fn variant(&self) -> Option<Variant> {
-        self.variant.load().as_deref().cloned()
     }
 
     /// State and counters, at most a second old.
@@ -148,9 +192,14 @@ impl Rendition {
         self.archive.store(archive.map(Arc::new));
     }
 
-    /// Puts the rendition's line into the Master Playlist.
-    pub fn publish_variant(&self, variant: Variant) {
-        self.variant.store(Some(Arc::new(variant)));
+    /// True while players are to go over to another rendition of the channel.
+    pub fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether players are to go over to another rendition.
+    pub fn set_withdrawn(&self, is_withdrawn: bool) {
+        self.is_withdrawn.store(is_withdrawn, Ordering::Relaxed);
     }
 
     /// Replaces state and counters.

@@ -269,6 +269,7 @@ mod tests {
             independent: true,
             gap: index % 10 == 4,
             date_time: at(index * 6),
+            begin: None,
         }
     }
 

@@ -4,7 +4,10 @@
 
 use weir_hal::Wall;
 
-use crate::segment::{Segment, target_duration::TargetDuration};
+use crate::{
+    demux::Pts,
+    segment::{Segment, target_duration::TargetDuration},
+};
 
 /// Why a segment ends before an access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +123,7 @@ impl OpenSegment {
             independent: self.independent,
             gap: false,
             date_time: self.date_time,
+            begin: Some(Pts::from_ticks(self.pts.rem_euclid(1 << 33).unsigned_abs())),
         }
     }
 }

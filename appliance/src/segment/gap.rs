@@ -84,6 +84,7 @@ impl Due {
             discontinuity: hole_nanos > HOLE_NANOS,
             independent: false,
             gap: true,
+            begin: None,
             date_time: self.date_time,
         };
         self.sequence += 1;

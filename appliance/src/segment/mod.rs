@@ -36,7 +36,7 @@ mod playlist_tests;
 mod tests;
 
 pub use archive::{Archive, Excerpt, Moment};
-pub use bandwidth::BandwidthMeter;
+pub use bandwidth::{Bandwidth, BandwidthMeter};
 pub use counters::Counters;
 pub use master::{Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};

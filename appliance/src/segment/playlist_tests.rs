@@ -22,6 +22,7 @@ fn segment(sequence: u64, duration_90k: u64) -> Segment {
         independent: true,
         gap: false,
         date_time: START + Duration::from_secs(sequence.saturating_sub(7) * 6),
+        begin: None,
     }
 }
 
@@ -276,6 +277,7 @@ proptest! {
             let removed = playlist.push(Segment {
                 discontinuity,
                 date_time: START,
+                begin: None,
                 ..segment(sequence, duration_90k)
             });
             for removed in removed {

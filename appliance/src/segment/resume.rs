@@ -100,6 +100,7 @@ impl Tags {
             independent: false,
             gap: self.gap,
             date_time: self.date_time.or_else(|| last.map(Segment::end))?,
+            begin: None,
         })
     }
 }

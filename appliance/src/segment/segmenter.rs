@@ -27,7 +27,7 @@ use crate::{
         on_air::{Candidate, Cut, OnAir},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, line_after},
+        sequence::{Sequence, cut_from, line_after},
         target_duration::TargetDuration,
         timeline::{Stamps, Timeline},
     },
@@ -109,6 +109,12 @@ impl Segmenter {
             self.sequence.set_next(playlist.sequence_next());
             self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);
         }
+    }
+
+    /// Takes `seconds` for the Target Duration, if none is fixed and the target fits into it: what
+    /// the other renditions of the channel have.
+    pub fn agree(&mut self, seconds: u32) {
+        self.target.agree(seconds);
     }
 
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
@@ -400,12 +406,12 @@ impl Segmenter {
         self.fill_up(pts, mark.now, each);
         let date_time = DateTime::anchor(pts, mark.now);
         let frame_90k = timeline.frame_90k();
-        let line = line_after(&self.rules, &self.target, (pts, frame_90k), None);
+        let line = line_after(&self.rules, &self.target, pts, None);
         let segment = OpenSegment {
             sequence: self.sequence.number(pts, mark.now),
             pts,
             line,
-            cut_from: line - frame_90k / 2,
+            cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted,
             independent: true,
             date_time: mark.now,
@@ -446,8 +452,7 @@ impl Segmenter {
         let Some(air) = &mut self.on_air else { return };
         let frame_90k = air.timeline.frame_90k();
         let line_before = (!discontinuity).then_some(air.segment.line);
-        let at = (cut.begin, frame_90k);
-        let line = line_after(&self.rules, &self.target, at, line_before);
+        let line = line_after(&self.rules, &self.target, cut.begin, line_before);
         if cut.reason.breaks_timeline() {
             air.date_time = DateTime::anchor(cut.begin, mark.now);
         }
@@ -455,7 +460,7 @@ impl Segmenter {
             sequence,
             pts: cut.begin,
             line,
-            cut_from: line - frame_90k / 2,
+            cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
             independent,
             date_time: air.date_time.follow(cut.begin, mark.now),

@@ -51,8 +51,12 @@ impl Sequence {
     }
 }
 
-/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`, in a stream of
-/// pictures `frame_90k` apart. `before`: the line of the segment before it, on the same timeline.
+/// A random access point that is no earlier than this before a line of the grid is on it: 10 ms, a
+/// rounding of time stamps. The same for all renditions, whatever their frame rate.
+const GRID_TOLERANCE_90K: i64 = 900;
+
+/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`. `before`: the
+/// line of the segment before it, on the same timeline.
 ///
 /// Each segment of a grid ends at a line of its own, so that numbers stay those of the cells,
 /// unless random access points are too far apart for that. After a cut before its line the next
@@ -60,20 +64,28 @@ impl Sequence {
 pub(super) fn line_after(
     rules: &Rules,
     target: &TargetDuration,
-    (pts, frame_90k): (i64, i64),
+    pts: i64,
     before: Option<i64>,
 ) -> i64 {
     let cell = target.target_90k().max(1);
     if rules.phase == Phase::First {
         return pts + cell;
     }
-    // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
-    let tolerance_90k = frame_90k / 2;
-    let near = pts + tolerance_90k + 1..=pts + cell * 3 / 2;
+    let near = pts + GRID_TOLERANCE_90K + 1..=pts + cell * 3 / 2;
     before
         .map(|before| before + cell)
         .filter(|line| near.contains(line))
-        .unwrap_or_else(|| pts + until_grid_line(as_sent(pts), cell, tolerance_90k))
+        .unwrap_or_else(|| pts + until_grid_line(as_sent(pts), cell))
+}
+
+/// The unwrapped PTS from which on a segment is cut that is to end at `line`, in a stream of
+/// pictures `frame_90k` apart.
+pub(super) const fn cut_from(rules: &Rules, line: i64, frame_90k: i64) -> i64 {
+    match rules.phase {
+        Phase::Grid => line - GRID_TOLERANCE_90K,
+        // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
+        Phase::First => line - frame_90k / 2,
+    }
 }
 
 /// The PTS whose unwrapped count is `pts`.
@@ -90,12 +102,13 @@ fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
     u64::try_from(cells.max(0)).unwrap_or(u64::MAX)
 }
 
-/// Ticks from `pts` to the next line of the grid; a line nearer than `tolerance_90k` is passed by.
-fn until_grid_line(pts: Pts, cell: i64, tolerance_90k: i64) -> i64 {
-    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell;
-    let distance = cell - into;
-    if distance <= tolerance_90k {
-        distance + cell
+/// Ticks from `pts` to the next line of the grid; a line that `pts` is on is passed by.
+fn until_grid_line(pts: Pts, cell_90k: i64) -> i64 {
+    let cell_90k = cell_90k.max(1);
+    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell_90k;
+    let distance = cell_90k - into;
+    if distance <= GRID_TOLERANCE_90K {
+        distance + cell_90k
     } else {
         distance
     }
@@ -130,17 +143,10 @@ mod tests {
 
     #[test]
     fn grid_line_at_hand_is_passed_by() {
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(5 * SECOND), CELL, 1_800),
-            90_000
-        );
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND), CELL, 1_800),
-            540_000
-        );
-        assert_eq!(
-            until_grid_line(Pts::from_ticks(6 * SECOND - 1_000), CELL, 1_800),
-            541_000
-        );
+        let until = |ticks| until_grid_line(Pts::from_ticks(ticks), 6 * 90_000);
+        assert_eq!(until(5 * SECOND), 90_000);
+        assert_eq!(until(6 * SECOND), 540_000);
+        assert_eq!(until(6 * SECOND - 900), 540_900);
+        assert_eq!(until(6 * SECOND - 901), 901);
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! From then on the segmenter cuts early, or off a random access point, rather than overrun.
 
-use heapless::HistoryBuf;
+use heapless::{HistoryBuf, Vec};
 
 use crate::{demux::Pts, segment::Rules};
 
@@ -53,10 +53,19 @@ impl TargetDuration {
     }
 
     /// True when a random access point comes too soon to be cut at, but the one after it, by the
-    /// longest of the last intervals, would come too late.
+    /// last intervals, would come too late.
     pub(super) fn next_would_overrun(&self, elapsed_90k: i64) -> bool {
-        let longest = self.intervals.iter().copied().max().unwrap_or(0);
-        elapsed_90k > self.target_90k() / 2 && elapsed_90k + longest > self.limit_90k()
+        let interval = self.second_longest_90k();
+        elapsed_90k > self.target_90k() / 2 && elapsed_90k + interval > self.limit_90k()
+    }
+
+    /// The longest of the last intervals but one, if there are two: behind one lost key frame lies
+    /// one that says nothing of the next.
+    fn second_longest_90k(&self) -> i64 {
+        let mut intervals: Vec<i64, INTERVALS> = self.intervals.iter().copied().collect();
+        intervals.sort_unstable_by(|one, other| other.cmp(one));
+        let interval = intervals.get(1).or(intervals.first());
+        interval.copied().unwrap_or(0)
     }
 
     /// Media after which a segment is cut at the next random access point.
@@ -83,6 +92,14 @@ impl TargetDuration {
     /// Sets the Target Duration to `seconds`, as a playlist that lives on demands it.
     pub(super) fn set(&mut self, seconds: u32) {
         self.fixed_s = Some(seconds.max(1));
+    }
+
+    /// Takes `seconds`, unless the Target Duration is fixed or the target does not fit into that.
+    pub(super) fn agree(&mut self, seconds: u32) {
+        let is_fit = rounded_s(self.target_90k) <= seconds;
+        if self.fixed_s.is_none() && is_fit {
+            self.set(seconds);
+        }
     }
 
     /// Sets the Target Duration to the longest duration allowed: nothing but that ends a segment.

@@ -324,11 +324,63 @@ fn an_early_random_access_point_is_taken_when_the_next_would_overrun() {
     bench.finish();
     assert_eq!(
         bench.durations_ms(),
-        [6_000, 6_000, 6_000, 5_000, 6_000, 6_000]
+        [6_000, 6_000, 6_000, 5_000, 2_000, 6_000, 4_000]
     );
     assert!(bench.made.iter().all(|made| made.segment.independent));
     // Off the grid now: each is cut before its line.
     assert_eq!(bench.segmenter.counters().early_cuts, 2);
+}
+
+/// Where segments begin when the key frame at 12 s is `lost`, of a stream that has one every
+/// `interval_s`, in milliseconds.
+fn begins_ms(interval_s: u64, lost: bool) -> Vec<u64> {
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
+    for ticks in frames(40 * SECOND) {
+        let is_key = ticks % (interval_s * SECOND) == 0 && !(lost && ticks == 12 * SECOND);
+        bench.unit(Unit {
+            random_access: is_key,
+            ..Unit::at(ticks)
+        });
+    }
+    let begin = |made: &Made| made.segment.begin.map(|pts| pts.ticks() / 90);
+    bench.made.iter().filter_map(begin).collect()
+}
+
+#[test]
+fn a_lost_key_frame_moves_one_boundary_and_not_those_behind_it() {
+    assert_eq!(
+        begins_ms(2, false),
+        [0, 6_000, 12_000, 18_000, 24_000, 30_000]
+    );
+    assert_eq!(
+        begins_ms(2, true),
+        [0, 6_000, 12_480, 18_000, 24_000, 30_000]
+    );
+    assert_eq!(
+        begins_ms(4, false),
+        [0, 8_000, 12_000, 20_000, 24_000, 32_000]
+    );
+    assert_eq!(
+        begins_ms(4, true),
+        [0, 8_000, 16_000, 20_000, 24_000, 32_000]
+    );
+}
+
+#[test]
+fn key_frames_at_odds_with_the_target_give_a_box_that_joins_late_the_same_boundaries() {
+    let begins = |from_s: u64| -> Vec<(u64, u64)> {
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        bench.now = bench.now + Duration::from_secs(from_s);
+        bench.pictures(from_s * SECOND, (120 - from_s) * SECOND, 4 * SECOND);
+        let row = |made: &Made| {
+            let begin = made.segment.begin.expect("it was cut here");
+            (made.segment.sequence, begin.ticks() / SECOND)
+        };
+        bench.made.iter().map(row).collect()
+    };
+    let (early, late) = (begins(0), begins(40));
+    assert!(late.len() > 10);
+    assert!(early.ends_with(&late[1..]), "{early:?} {late:?}");
 }
 
 #[test]

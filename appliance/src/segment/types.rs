@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_hal::Wall;
 
+use crate::demux::Pts;
+
 /// When to cut. All limits hold for every segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -23,8 +25,9 @@ pub struct Rules {
 pub enum Phase {
     /// At the first random access point, then every target duration: for files.
     First,
-    /// The first segment after a start or jump ends at a multiple of the target duration on the
-    /// PTS timeline, so that renditions, and boxes, that join at different moments cut alike.
+    /// At the first random access point at or after each multiple of the target duration on the
+    /// PTS timeline, so that renditions, and boxes, that join at different moments cut alike, and
+    /// do so again after what only one of them met.
     Grid,
 }
 
@@ -64,6 +67,8 @@ pub struct Segment {
     pub gap: bool,
     /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
     pub date_time: Wall,
+    /// PTS at which it begins; `None` when it was read back from a list, which does not tell.
+    pub begin: Option<Pts>,
 }
 
 impl Segment {

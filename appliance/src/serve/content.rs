@@ -39,6 +39,10 @@ const ENDED_SECONDS_MAX: u64 = 3_600;
 /// Longest wait for the disk to tell what is there. A player asks again after it.
 const LOOKUP_WAIT: Duration = Duration::from_secs(10);
 
+/// What is said of a rendition that is not in the Master Playlist any more. Players go over to
+/// another one at a 404; a list that stands still they would only wait for.
+const WITHDRAWN: &str = "the rendition has stopped: play another one of the master playlist";
+
 /// What the data listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -133,11 +137,12 @@ impl Content {
             Err(sentence) => return reply::text(StatusCode::BAD_REQUEST, sentence),
         };
         match item {
-            Item::Master => self.playlist(request, master(&channel, start_over).as_ref()),
+            Item::Master => self.playlist(request, master(&channel, start_over).as_deref()),
             Item::Media { rendition: name } => match (rendition(name), start_over) {
                 (None, _) => self.unknown(),
-                (Some(rendition), None) => self.media_playlist(request, rendition),
                 (Some(rendition), Some(part)) => self.excerpt(request, rendition, &part),
+                (Some(rendition), None) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
+                (Some(rendition), None) => self.media_playlist(request, rendition),
             },
             Item::Segment {
                 rendition: name,
@@ -267,7 +272,7 @@ impl Content {
 }
 
 /// The Master Playlist, whose Media Playlists begin where `start_over` says.
-fn master(channel: &Channel, start_over: Option<StartOver>) -> Option<Document> {
+fn master(channel: &Channel, start_over: Option<StartOver>) -> Option<Arc<Document>> {
     match start_over {
         None => channel.master(),
         Some(StartOver { query, .. }) => channel.master_with(|uri| format!("{uri}?{query}")),

@@ -5,5 +5,6 @@
 
 mod browsers;
 mod gaps;
+mod ladder;
 mod programs;
 mod rig;

@@ -34,7 +34,8 @@ pub(crate) const LIVE: &str = "/live/CH/master.m3u8";
 const LIVE_SECONDS: u32 = 40;
 
 /// The library that the product's own player page uses.
-const HLS_JS: &str = include_str!("../../../appliance/src/health/player/hls.light.min.js");
+pub(crate) const HLS_JS: &str =
+    include_str!("../../../appliance/src/health/player/hls.light.min.js");
 
 /// What a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +227,7 @@ fn answer(folder: &Path, seen: &Seen) -> Reply {
 }
 
 /// A page with a video, a library, and what it is to do.
-fn page(library: &str, script: &str) -> Reply {
+pub(crate) fn page(library: &str, script: &str) -> Reply {
     let text = format!(
         "<!DOCTYPE html><html><head><link rel=\"icon\" href=\"data:,\"></head>\
          <body><video id=\"video\" muted></video><script src=\"{library}\"></script>\

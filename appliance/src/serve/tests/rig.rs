@@ -126,9 +126,9 @@ impl Rig {
             bandwidth_bps: 1,
             bandwidth_average_bps: 1,
         };
-        let rendition = &self.live.channels()[0].renditions[0];
-        rendition.publish_variant(variant);
-        rendition.publish_playlist(Document::new(text.to_owned()));
+        let channel = &self.live.channels()[0];
+        channel.publish_master(&[variant]);
+        channel.renditions[0].publish_playlist(Document::new(text.to_owned()));
     }
 
     pub(super) fn begin(&self, sequence: u64) -> Writer {
