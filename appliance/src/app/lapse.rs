@@ -43,7 +43,7 @@ pub(super) enum Input {
 impl Wait {
     /// How long the list may stay as it is.
     fn patience(&self) -> Duration {
-        let latest = self.target_duration * 3 / 2 - MARGIN;
+        let latest = (self.target_duration * 3 / 2).saturating_sub(MARGIN);
         match self.input {
             Input::Nothing => self.gap,
             Input::Segment { is_alive: false } => latest,

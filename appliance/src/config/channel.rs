@@ -90,16 +90,16 @@ fn read_dvr(
     let least_ms = target_ms * segment.window as u128;
     let most_ms = target_ms * Config::DVR_SEGMENTS_MAX;
     if dvr_ms < least_ms {
-        let least_s = least_ms.div_ceil(1_000);
+        let seconds = least_ms.div_ceil(1_000);
         let text = format!(
-            "{value:?} is less than the live list has: write at least {least_s}s, which is \
+            "{value:?} is less than the live list has: write at least {seconds}s, which is \
              segment.window of segment.target, or leave it out"
         );
         ledger.mistake(&place, text);
     } else if dvr_ms > most_ms {
-        let (most_h, most) = (most_ms / 3_600_000, Config::DVR_SEGMENTS_MAX);
+        let (hours, most) = (most_ms / 3_600_000, Config::DVR_SEGMENTS_MAX);
         let text = format!(
-            "{value:?} has more than {most} segments of segment.target: write at most {most_h}h, \
+            "{value:?} has more than {most} segments of segment.target: write at most {hours}h, \
              or raise segment.target"
         );
         ledger.mistake(&place, text);

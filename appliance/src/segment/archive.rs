@@ -10,7 +10,12 @@
 //! but its last chunk: a segment costs the copy of [`CHUNK_SEGMENTS`] of them, however many there
 //! are. A list is put together when it is asked for, out of text that was written once.
 
-use std::{collections::VecDeque, fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use weir_hal::Wall;
 
@@ -96,22 +101,20 @@ impl Archive {
     /// Appends `segment` and tells how many leave.
     pub fn push(&mut self, segment: Segment) -> usize {
         let is_full = |chunk: &Arc<Chunk>| chunk.entries.len() >= CHUNK_SEGMENTS;
-        if self.chunks.back().is_none_or(is_full) {
-            self.chunks.push_back(Arc::default());
+        let mut last = self.chunks.pop_back().unwrap_or_default();
+        if is_full(&last) {
+            self.chunks.push_back(std::mem::take(&mut last));
         }
-        let last = self.chunks.back_mut().expect("one was pushed if none was");
-        let chunk = Arc::make_mut(last);
+        let chunk = Arc::make_mut(&mut last);
         chunk.entries.push(Entry {
             segment,
             discontinuities: self.discontinuities,
             text_start: chunk.text.len(),
         });
-        write_segment(
-            &mut chunk.text,
-            &self.directory,
-            (&segment, segment.discontinuity),
-        )
-        .expect("a String takes all");
+        let dated = (&segment, segment.discontinuity);
+        let text = fmt::from_fn(|text| write_segment(text, &self.directory, dated));
+        chunk.text.push_str(&text.to_string());
+        self.chunks.push_back(last);
         self.target_duration_s = segment.target_duration_s;
         self.discontinuities += u64::from(segment.discontinuity);
         self.duration_90k += segment.duration_90k;
@@ -206,7 +209,7 @@ impl Archive {
         text
     }
 
-    fn write_header(&self, text: &mut String, first: &Entry) -> std::fmt::Result {
+    fn write_header(&self, text: &mut String, first: &Entry) -> fmt::Result {
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
         writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_duration_s)?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.segment.sequence)?;

@@ -21,7 +21,7 @@ fn list(daemon: &Daemon) -> Option<Version> {
 }
 
 fn list_of(daemon: &Daemon, segments: usize) -> Version {
-    until("segments", Duration::from_secs(60), || {
+    until("segments", Duration::from_mins(1), || {
         list(daemon).filter(|list| list.entries.len() >= segments)
     })
 }

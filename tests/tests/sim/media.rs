@@ -43,9 +43,9 @@ impl Media {
                 media.read_picture(payload(packet));
             }
         }
-        let pairs = pat_counters.windows(2);
-        if let Some(pair) = pairs.into_iter().find(|pair| pair[1] != (pair[0] + 1) % 16) {
-            return Err(format!("R14: PAT counter {} after {}", pair[1], pair[0]));
+        let goes_on = |before: &u8, next: &u8| *next == (before + 1) % 16;
+        if !pat_counters.is_sorted_by(goes_on) {
+            return Err(format!("R14: counters of PAT are {pat_counters:?}"));
         }
         media.pat_counters = (
             pat_counters.first().copied().unwrap_or_default(),
