@@ -310,7 +310,7 @@ struct PlaylistAgain {
 impl Again for PlaylistAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
         let present = self.rendition.playlist()?;
-        let is_same = Arc::ptr_eq(&present, &self.document);
+        let is_same = Arc::ptr_eq(&present, &self.document) && !self.rendition.is_withdrawn();
         let body = || Body::document(self.body.clone());
         is_same.then(body).and_then(|body| self.on_air.hit(body))
     }
