@@ -17,3 +17,4 @@ pub mod receive;
 pub mod segment;
 pub mod send;
 pub mod serve;
+pub mod validate;

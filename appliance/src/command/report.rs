@@ -64,7 +64,7 @@ pub(super) fn print_probe(
     ))
 }
 
-fn print_json(report: &impl Serialize, terminal: Terminal) -> Result<(), CommandError> {
+pub(super) fn print_json(report: &impl Serialize, terminal: Terminal) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(report).map_err(io::Error::from);
     terminal.print(&text.map_err(CommandError::Output)?)
 }

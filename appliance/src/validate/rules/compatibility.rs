@@ -1,0 +1,34 @@
+//! R13: EXT-X-VERSION is as high as what is used needs, and no higher.
+
+use crate::validate::{
+    finding::{Check, Findings, Words},
+    version::Version,
+};
+
+pub(super) fn check(version: &Version, findings: &mut Findings) {
+    let list = &version.list;
+    let (declared, line) = list.version.map_or((1, 1), |tag| (tag.value, tag.line));
+    let needed = list.version_needed;
+    let words = |message: String| Words {
+        message,
+        evidence: vec![version.evidence(line), version.evidence(needed.line)],
+        ..Words::default()
+    };
+    if declared < needed.value {
+        findings.tell(Check::VersionTooLow, Some(needed.value), || {
+            words(format!(
+                "the playlist uses what needs EXT-X-VERSION:{}, and says {declared}",
+                needed.value
+            ))
+        });
+    }
+    // Before version 3 durations were whole numbers; nobody says so any more.
+    if declared > needed.value.max(3) {
+        findings.tell(Check::VersionTooHigh, Some(declared), || {
+            words(format!(
+                "EXT-X-VERSION says {declared}, but {} would do",
+                needed.value
+            ))
+        });
+    }
+}
