@@ -38,7 +38,7 @@ const PROBES_MAX: usize = 8;
 const RELOAD_MIN: Duration = Duration::from_millis(500);
 
 /// ... and no later than this.
-const RELOAD_MAX: Duration = Duration::from_secs(30);
+const RELOAD_MAX: Duration = Duration::from_secs(15);
 
 /// What a follower tells of its playlist, besides findings.
 #[derive(Debug)]

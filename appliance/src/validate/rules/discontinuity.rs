@@ -9,7 +9,10 @@ use crate::validate::{
 };
 
 /// A time stamp may be off by this much from where the segment before ended: lost pictures do that.
-const JUMP_US_MIN: i64 = 1_000_000;
+const LOSS_US_MAX: u64 = 1_000_000;
+
+/// By no more than this, though EXTINF says that it lasted so long: a stream can lose seconds.
+const HOLE_US_MAX: u64 = 10_000_000;
 
 pub(super) fn check(version: &Version, findings: &mut Findings) {
     let list = &version.list;
@@ -136,17 +139,21 @@ pub(super) fn check_media(
     let Some(advance_us) = facts.begins_after_us(before) else {
         return;
     };
-    let longest_us = before_duration_us.max(before.duration_us().unwrap_or(0));
-    let longest_us = i64::try_from(longest_us).unwrap_or(i64::MAX);
-    let off_us = advance_us.saturating_sub(longest_us);
-    if off_us.abs() > JUMP_US_MIN {
+    let off_us = |duration_us: u64| {
+        let duration_us = i64::try_from(duration_us).unwrap_or(i64::MAX);
+        advance_us.saturating_sub(duration_us)
+    };
+    let media_us = before.duration_us().unwrap_or(before_duration_us);
+    let off = [off_us(media_us), off_us(before_duration_us)];
+    let nearest_us = off.iter().map(|off| off.unsigned_abs()).min().unwrap_or(0);
+    if nearest_us > LOSS_US_MAX || off[0].unsigned_abs() > HOLE_US_MAX {
         tell(
             Check::TimestampsJump,
             format!(
                 "the time stamps of segment {sequence} are {} from where the one before, of {}, \
                  ended, and there is no EXT-X-DISCONTINUITY",
-                signed_seconds(off_us),
-                seconds(longest_us.unsigned_abs())
+                signed_seconds(off[0]),
+                seconds(media_us)
             ),
         );
     }
