@@ -122,9 +122,10 @@ fn of_the_demo_nothing_is_forbidden() {
         .split_whitespace()
         .find(|word| word.starts_with("http"));
     let url = url.expect("the demo tells its playlist");
-    until("a rendition", Duration::from_secs(30), || {
-        let master = http::get(url).ok()?;
-        (master.status == 200).then_some(())
+    until("three renditions", Duration::from_secs(30), || {
+        let master = http::get(url).ok().filter(|it| it.status == 200)?;
+        let variants = master.text().matches("#EXT-X-STREAM-INF").count();
+        (variants == 3).then_some(())
     });
     let (report, code) = found(follow(url, 20));
     assert_eq!(code, Some(0), "{report:#}");

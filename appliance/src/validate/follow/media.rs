@@ -100,6 +100,8 @@ pub(super) struct Follower {
     stop: watch::Receiver<bool>,
     checker: Checker,
     version: Option<Arc<Version>>,
+    /// Where the last version came from, by which its URIs are meant.
+    base: Uri,
     body: Vec<u8>,
     next_sequence: u64,
     queue: VecDeque<Job>,
@@ -117,6 +119,7 @@ impl Follower {
     ) -> Self {
         Self {
             checker: Checker::new(playlist.bandwidth_bps),
+            base: playlist.url.clone(),
             web,
             playlist,
             notes,
@@ -189,16 +192,17 @@ impl Follower {
             bytes: page.body.len(),
         };
         self.body = page.body;
-        self.take_version(Arc::new(version), &page.url, &delivery);
+        self.base = page.url;
+        self.take_version(Arc::new(version), &delivery);
         self.note_version().await;
         true
     }
 
-    fn take_version(&mut self, version: Arc<Version>, base: &Uri, delivery: &PlaylistDelivery) {
+    fn take_version(&mut self, version: Arc<Version>, delivery: &PlaylistDelivery) {
         self.checker.version(&version);
         self.checker.playlist_delivered(delivery);
         self.tally.target_duration_s = version.list.target_duration_s.map(|target| target.value);
-        self.queue_segments(&version, base);
+        self.queue_segments(&version);
         self.version = Some(version);
     }
 
@@ -216,7 +220,7 @@ impl Follower {
     }
 
     /// Has the segments that are new asked for.
-    fn queue_segments(&mut self, version: &Arc<Version>, base: &Uri) {
+    fn queue_segments(&mut self, version: &Arc<Version>) {
         let list = &version.list;
         let is_first = self.version.is_none();
         let (from_end, queue_max) = if list.is_live() {
@@ -233,7 +237,7 @@ impl Follower {
         }
         for (sequence, segment) in list.numbered() {
             if sequence >= self.next_sequence && segment.gap.is_none() {
-                self.queue_segment(version, sequence, segment, base);
+                self.queue_segment(version, sequence, segment);
             }
         }
         self.next_sequence = list.next_sequence();
@@ -243,14 +247,8 @@ impl Follower {
         }
     }
 
-    fn queue_segment(
-        &mut self,
-        version: &Arc<Version>,
-        sequence: u64,
-        segment: &Segment,
-        base: &Uri,
-    ) {
-        let Some(url) = resolve(base, &segment.uri) else {
+    fn queue_segment(&mut self, version: &Arc<Version>, sequence: u64, segment: &Segment) {
+        let Some(url) = resolve(&self.base, &segment.uri) else {
             let why = Failure::Broken("its URI is none that can be asked for".to_owned());
             return self.checker.segment_failed(version, sequence, &why);
         };
@@ -277,7 +275,7 @@ impl Follower {
             let Some(removed) = self.checker.removed(now) else {
                 return;
             };
-            if let Some(url) = resolve(&self.playlist.url, &removed.uri) {
+            if let Some(url) = resolve(&self.base, &removed.uri) {
                 self.queue.push_back(Job::Probe { removed, url });
             }
         }

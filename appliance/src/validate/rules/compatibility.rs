@@ -5,6 +5,9 @@ use crate::validate::{
     version::Version,
 };
 
+/// Durations were whole numbers before; nobody says so any more.
+const USUAL: u64 = 3;
+
 pub(super) fn check(version: &Version, findings: &mut Findings) {
     let list = &version.list;
     let (declared, line) = list.version.map_or((1, 1), |tag| (tag.value, tag.line));
@@ -22,8 +25,10 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
             ))
         });
     }
-    // Before version 3 durations were whole numbers; nobody says so any more.
-    if declared > needed.value.max(3) {
+    // Early drafts, and parsers after them, wanted 8 for EXT-X-GAP.
+    let has_gap = list.segments.iter().any(|segment| segment.gap.is_some());
+    let usual = if has_gap { 8 } else { USUAL };
+    if declared > needed.value.max(usual) {
         findings.tell(Check::VersionTooHigh, Some(declared), || {
             words(format!(
                 "EXT-X-VERSION says {declared}, but {} would do",

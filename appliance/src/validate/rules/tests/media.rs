@@ -87,6 +87,15 @@ fn r4_a_jump_is_marked() {
 }
 
 #[test]
+fn r4_a_jump_is_none_the_less_one_for_being_counted_in_extinf() {
+    let text = |duration: &str| list(0, &TWO).replacen("#EXTINF:6.0", duration, 1);
+    let jumped = told(&text("#EXTINF:5000.0"), &two(5_001 * SECOND));
+    assert_eq!(jumped, [Check::DurationUntrue, Check::TimestampsJump]);
+    let lost = told(&text("#EXTINF:9.0"), &two(10 * SECOND));
+    assert_eq!(lost, [Check::DurationUntrue]);
+}
+
+#[test]
 fn r4_other_tracks_and_another_coding_are_marked() {
     let [first, mut second] = two(7 * SECOND);
     second.coding = Some("avc1.640028 1920x1080".to_owned());
