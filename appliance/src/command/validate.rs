@@ -1,6 +1,6 @@
 //! `weir validate`: follows an HLS service and tells which of its rules it breaks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -82,8 +82,8 @@ pub fn execute<M: Multicast>(
 ) -> Result<(), CommandError> {
     let tls = client_config(&*board.disk, None).map_err(ValidateError::from)?;
     let ground = Ground {
-        clock: board.clock.clone(),
-        network: board.network.clone(),
+        clock: Arc::clone(&board.clock),
+        network: Arc::clone(&board.network),
         tls,
     };
     let span = Duration::from_secs(u64::from(arguments.seconds));

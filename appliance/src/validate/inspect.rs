@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use crate::demux::{
-    AccessUnit, Counters, Demux, Event, Packet, PacketSync, Pid, Pts, Selection, StreamKind,
+    AccessUnit, AdaptationField, Counters, Demux, Event, Packet, PacketSync, Pid, Pts, Selection,
+    StreamKind,
 };
 
 /// Bytes that are kept from the beginning: room for the header of a WebVTT file.
@@ -346,7 +347,7 @@ impl Seen {
             let counting = Counting {
                 first: counter,
                 last: counter,
-                is_announced: field.is_some_and(|field| field.discontinuity()),
+                is_announced: field.is_some_and(AdaptationField::discontinuity),
             };
             self.counters.insert(pid, counting);
         }

@@ -42,25 +42,25 @@ pub struct Text {
     pub number: u64,
     /// When it was loaded.
     pub loaded_at: Wall,
-    text: Arc<str>,
+    content: Arc<str>,
 }
 
 impl Text {
     /// The text in `body`, as far as it is one.
     pub fn new(playlist: &Arc<str>, number: u64, loaded_at: Wall, body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(body).into();
+        let content = String::from_utf8_lossy(body).into();
         Self {
             playlist: Arc::clone(playlist),
             number,
             loaded_at,
-            text,
+            content,
         }
     }
 
     /// Shows the line of that number.
     pub fn evidence(&self, line: u32) -> Evidence {
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let text = self.text.lines().nth(index).unwrap_or("").trim_end();
+        let text = self.content.lines().nth(index).unwrap_or("").trim_end();
         let printable = text.chars().filter(|letter| !letter.is_control());
         Evidence {
             playlist: Arc::clone(&self.playlist),
@@ -102,7 +102,7 @@ impl Version {
 
     /// Its text.
     pub fn text(&self) -> &str {
-        &self.text.text
+        &self.text.content
     }
 
     /// Shows the line of that number.

@@ -133,8 +133,8 @@ pub async fn follow(
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for playlist in followed {
-        let follower = Follower::new(Arc::clone(&web), playlist, notes.clone(), stopped.clone());
-        tasks.spawn(follower.run());
+        let task = Follower::new(Arc::clone(&web), playlist, notes.clone(), stopped.clone());
+        tasks.spawn(task.run());
     }
     drop(notes);
     let mut over = std::pin::pin!(async {

@@ -63,8 +63,10 @@ pub(super) fn check_playlist(
         evidence: vec![evidence()],
         ..Words::default()
     };
-    let lower = path.to_ascii_lowercase();
-    let is_named = lower.ends_with(".m3u8") || lower.ends_with(".m3u");
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let is_named = ["m3u8", "m3u"]
+        .iter()
+        .any(|due| extension.eq_ignore_ascii_case(due));
     if !is_right && !is_named {
         findings.tell(Check::PlaylistType, Some(0), || {
             words(format!(

@@ -1,5 +1,7 @@
 //! Whole lives: what comes when, what stays available, and one that breaks nothing.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -119,13 +121,15 @@ impl TrueServer {
             }
             let (minutes, seconds, ms) =
                 (clock_ms / 60_000, clock_ms / 1_000 % 60, clock_ms % 1_000);
-            text.push_str(&format!(
+            let written = write!(
+                text,
                 "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:{minutes:02}:{seconds:02}.{ms:03}Z\n\
                  #EXTINF:{}.{:03},\n{}\n",
                 duration_ms / 1_000,
                 duration_ms % 1_000,
                 uri(number)
-            ));
+            );
+            written.expect("a String takes all");
         }
         text
     }
