@@ -77,8 +77,8 @@ fn a_playlist_without_end_ends_here() {
 #[test]
 fn a_playlist_that_unfolds_without_end_ends_here() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    for _ in 0..1_000 {
-        gzip.write_all(&[b'\n'; 65_536]).expect("memory takes it");
+    for _ in 0..8_000 {
+        gzip.write_all(&[b'\n'; 8_192]).expect("memory takes it");
     }
     let body = gzip.finish().expect("memory takes it");
     let fields = [("Content-Encoding", "gzip")];

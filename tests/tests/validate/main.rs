@@ -61,10 +61,10 @@ fn serve(folder: &Path) -> Origin {
     let folder = folder.to_owned();
     Origin::start(move |seen| {
         let name = seen.target.trim_start_matches('/');
-        let media_type = if name.ends_with(".ts") {
-            "video/mp2t"
-        } else {
-            "application/vnd.apple.mpegurl"
+        let extension = Path::new(name).extension();
+        let media_type = match extension.and_then(|extension| extension.to_str()) {
+            Some("ts") => "video/mp2t",
+            Some(_) | None => "application/vnd.apple.mpegurl",
         };
         match fs::read(folder.join(name)) {
             Ok(body) => Reply::new(200, &[("Content-Type", media_type)], body),
@@ -280,7 +280,7 @@ fn a_list_that_has_ended_is_looked_into_once_and_no_longer() {
 fn people_read_a_table_the_findings_and_a_verdict() {
     let list = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4.684,\na.ts\n#EXT-X-ENDLIST\n";
     let origin = Origin::start(move |seen| {
-        if seen.target.ends_with(".m3u8") {
+        if seen.target == "/a.m3u8" {
             return Reply::new(200, &[("Content-Type", "audio/mpegurl")], list);
         }
         Reply::new(404, &[], "")
