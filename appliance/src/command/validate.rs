@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use weir_hal::{Board, Multicast};
 
 use super::{
-    CommandError, Terminal, report,
+    CommandError, Terminal,
     run::{interrupted, on_runtime},
 };
 use crate::{
@@ -97,7 +97,7 @@ pub fn execute<M: Multicast>(
     bar.finish_and_clear();
     let found = found?;
     if arguments.json {
-        report::print_json(&found, terminal)?;
+        terminal.print_json(&found)?;
     } else {
         terminal.print(&render(&found, terminal))?;
     }

@@ -131,6 +131,7 @@ checks! {
     12 Violation DiscontinuitiesDiffer "discontinuities_differ" "RFC 8216 §6.2.4"
     12 Violation TimestampsDiffer "timestamps_differ" "RFC 8216 §6.2.4"
     12 Violation BandwidthMissing "bandwidth_missing" "RFC 8216 §4.3.4.2"
+    12 Warning BoundariesDiffer "boundaries_differ" "RFC 8216 §6.2.4"
     12 Warning BandwidthUntrue "bandwidth_untrue" "RFC 8216 §4.3.4.2"
     12 Warning AttributesMissing "attributes_missing" "Apple HLS Authoring 9"
 

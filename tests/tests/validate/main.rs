@@ -300,3 +300,27 @@ fn people_read_a_table_the_findings_and_a_verdict() {
         assert!(ended.output.contains(told), "{told:?} in\n{}", ended.output);
     }
 }
+
+#[test]
+fn a_terminal_is_told_how_far_it_is() {
+    let list = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\na.ts\n#EXT-X-ENDLIST\n";
+    let origin = Origin::start(move |seen| {
+        if seen.target == "/a.m3u8" {
+            return Reply::new(200, &[("Content-Type", "audio/mpegurl")], list);
+        }
+        let head = Reply::head(200, &[("Content-Length", "1")]);
+        head.pause(Duration::from_secs(1)).send("x")
+    });
+    let command = format!(
+        "stty cols 100; {} validate {}/a.m3u8",
+        weir_binary().display(),
+        origin.url()
+    );
+    let output = Command::new("script")
+        .args(["--quiet", "--command", &command, "/dev/null"])
+        .output()
+        .expect("script (Debian package bsdutils) is installed");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("1 versions, 0 segments"), "{told}");
+    assert!(told.contains("format_unknown"), "{told}");
+}

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::signed_seconds;
+use super::{seconds, signed_seconds};
 use crate::{
     demux::Pts,
     validate::{
@@ -82,6 +82,7 @@ impl RenditionSet {
             };
             let key = (index.min(other_index) * 1_000 + index.max(other_index)) as u64;
             compare(key, other, version, &mut self.findings);
+            compare_boundaries(key, other, version, &mut self.findings);
         }
         if let Some(known) = self.renditions.get_mut(index) {
             known.version = Some(Arc::clone(version));
@@ -236,6 +237,33 @@ fn compare(key: u64, one: &Version, other: &Version, findings: &mut Findings) {
                     same.discontinuity, segment.discontinuity
                 ),
                 evidence: vec![one.evidence(same.line), other.evidence(segment.line)],
+                ..Words::default()
+            });
+        }
+    }
+}
+
+/// Looks for segments that begin within one of the other rendition.
+fn compare_boundaries(key: u64, one: &Version, other: &Version, findings: &mut Findings) {
+    let (theirs, ours) = (dated(&one.list), dated(&other.list));
+    let (Some(first), Some(last)) = (theirs.first(), theirs.last()) else {
+        return;
+    };
+    let within = first.date_us..=last.date_us;
+    for segment in ours.iter().filter(|it| within.contains(&it.date_us)) {
+        let distance_us = |it: &Dated| it.date_us.abs_diff(segment.date_us);
+        let Some(near) = theirs.iter().min_by_key(|it| distance_us(it)) else {
+            return;
+        };
+        let apart_us = distance_us(near);
+        if apart_us > DATES_US_MAX {
+            return findings.tell(Check::BoundariesDiffer, Some(key), || Words {
+                message: format!(
+                    "segments of two renditions begin {} apart, so that players cannot switch at \
+                     their boundaries",
+                    seconds(apart_us)
+                ),
+                evidence: vec![one.evidence(near.line), other.evidence(segment.line)],
                 ..Words::default()
             });
         }

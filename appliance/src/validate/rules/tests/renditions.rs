@@ -44,6 +44,16 @@ fn r12_the_same_content_has_the_same_discontinuity_sequence_number() {
 }
 
 #[test]
+fn r12_segments_begin_where_those_of_other_renditions_do() {
+    let text = list(0, &[DATE, "", ""]);
+    let later = DATE.replace("00:00:00Z", "00:00:02Z");
+    let other = list(0, &[&later, "", ""]);
+    assert_eq!(compared(&[&text, &other]), [Check::BoundariesDiffer]);
+    let nearly = DATE.replace("00:00:00Z", "00:00:00.040Z");
+    assert_eq!(compared(&[&text, &list(0, &[&nearly, "", ""])]), []);
+}
+
+#[test]
 fn r10_all_renditions_have_dates_or_none() {
     let (with, without) = (list(0, &[DATE, "", ""]), list(0, &["", "", ""]));
     assert_eq!(compared(&[&with, &without]), [Check::DateTimeInSome]);
