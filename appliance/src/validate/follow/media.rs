@@ -346,6 +346,10 @@ impl Follower {
                 sequence,
                 result: Err(failure),
             } => {
+                if self.is_too_late_for(&version) {
+                    self.tally.segments_skipped += 1;
+                    return;
+                }
                 self.tally.segments_failed += 1;
                 self.checker.segment_failed(&version, sequence, &failure);
             }
@@ -361,6 +365,16 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Whether what `version` listed may be gone by now, because it was asked for so late.
+    fn is_too_late_for(&self, version: &Version) -> bool {
+        let lag = self
+            .web
+            .clock()
+            .monotonic()
+            .since(version.loading.received_at);
+        version.list.is_live() && lag > Duration::from_micros(version.list.duration_us())
     }
 
     async fn tell(&mut self) {

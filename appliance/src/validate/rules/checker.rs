@@ -37,6 +37,8 @@ pub struct Inspected {
 pub struct Checker {
     bandwidth_bps: Option<u64>,
     version: Option<Arc<Version>>,
+    /// The version that brought the newest segment.
+    newest: Option<Arc<Version>>,
     last_seen: Loading,
     availability: Availability,
     date_ranges: DateRanges,
@@ -68,6 +70,12 @@ impl Checker {
         }
         self.availability.list(&version.list);
         self.last_seen = version.loading;
+        match &self.newest {
+            Some(newest) if version.list.next_sequence() == newest.list.next_sequence() => {
+                pace::check(newest, version.loading, &mut self.findings);
+            }
+            Some(_) | None => self.newest = Some(Arc::clone(version)),
+        }
     }
 
     fn succeed(&mut self, before: &Version, after: &Version) {
@@ -90,8 +98,8 @@ impl Checker {
 
     /// The playlist was loaded once more and has not changed.
     pub fn unchanged(&mut self, loading: Loading) {
-        if let Some(version) = &self.version {
-            pace::check(version, loading, &mut self.findings);
+        if let Some(newest) = &self.newest {
+            pace::check(newest, loading, &mut self.findings);
             self.last_seen = loading;
         }
     }

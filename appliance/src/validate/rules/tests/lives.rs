@@ -54,6 +54,19 @@ fn r8_a_new_segment_comes_within_one_and_a_half_target_durations() {
 }
 
 #[test]
+fn r8_a_version_without_a_new_segment_does_not_count() {
+    let mut checker = Checker::new(None);
+    let text = list(0, &["", "", ""]);
+    checker.version(&version(1, 0.0, &text));
+    checker.version(&version(2, 6.0, &(text.clone() + "#EXT-X-VENDOR\n")));
+    checker.take();
+    checker.version(&version(3, 12.0, &text));
+    let found = checker.take();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].check, Check::PublishedLate);
+}
+
+#[test]
 fn r8_what_lay_in_a_cache_proves_nothing() {
     let mut checker = Checker::new(None);
     checker.version(&version(1, 0.0, &list(0, &["", "", ""])));
