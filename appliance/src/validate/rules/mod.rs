@@ -28,9 +28,8 @@ pub use checker::{Checker, Inspected};
 pub use delivery::{Delivery, Failure, PlaylistDelivery};
 pub use rendition::{RenditionSet, declared};
 
-use alignment::Alignment;
-
 use crate::validate::version::Version;
+use alignment::Alignment;
 
 /// A version, the one before it, and how they lie to each other.
 #[derive(Debug, Clone, Copy)]
