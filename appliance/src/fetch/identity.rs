@@ -191,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn a_client_of_its_own_writes_no_name() {
+        let mut headers = HeaderMap::new();
+        Identity::of_client().stamp(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
     fn boxes_of_one_name_are_told_apart() {
         assert_ne!(Identity::new("weir").name(), Identity::new("weir").name());
     }
