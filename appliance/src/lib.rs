@@ -19,3 +19,4 @@ pub mod receive;
 pub mod segment;
 pub mod send;
 pub mod serve;
+pub mod validate;

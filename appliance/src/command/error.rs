@@ -6,10 +6,11 @@ use std::{io, path::PathBuf};
 
 use super::{
     analyze::AnalyzeError, management::ManagementError, prewarm::PrewarmError, probe::ProbeError,
-    segment,
+    segment, validate::ValidateError,
 };
 use crate::{
     app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
+    validate::follow::FollowError,
 };
 
 /// How a command ended, for scripts.
@@ -20,6 +21,8 @@ pub enum ExitStatus {
     Done = 0,
     /// The command line cannot be obeyed (`EX_USAGE`).
     Usage = 64,
+    /// What was looked at breaks its standard (`EX_DATAERR`).
+    Data = 65,
     /// A port, group or interface is not to be had (`EX_UNAVAILABLE`).
     Unavailable = 69,
     /// A file cannot be read or written, or is not what it should be (`EX_IOERR`).
@@ -72,6 +75,9 @@ pub enum CommandError {
     /// There is no live stream to measure.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// A service breaks rules of HLS, or there is none to follow.
+    #[error(transparent)]
+    Validate(#[from] ValidateError),
     /// A running appliance does not answer, or does not obey.
     #[error(transparent)]
     Management(#[from] ManagementError),
@@ -126,10 +132,12 @@ impl CommandError {
             Self::Usage(_)
             | Self::Segment(segment::Error::NoProgram { .. })
             | Self::Management(ManagementError::NoUrl(_))
+            | Self::Validate(ValidateError::Follow(FollowError::Url(_)))
             | Self::Prewarm(PrewarmError::Nothing(_)) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) | Self::Pairs { .. } => {
                 ExitStatus::Configuration
             }
+            Self::Validate(ValidateError::Violations { .. }) => ExitStatus::Data,
             Self::Certificates(error) => certificate_status(error),
             Self::Configuration(LoadError::Read(error))
             | Self::Hal(error)
@@ -141,6 +149,7 @@ impl CommandError {
             Self::Demo(DemoError::Thread(_))
             | Self::Runtime(_)
             | Self::Probe(_)
+            | Self::Validate(_)
             | Self::NoObject { .. }
             | Self::Management(_)
             | Self::Prewarm(PrewarmError::Missing { .. } | PrewarmError::Cancelled { .. }) => {

@@ -20,6 +20,7 @@ pub mod segment;
 pub mod send;
 pub mod sign;
 mod terminal;
+pub mod validate;
 
 use clap::{Parser, Subcommand};
 use weir_hal::{Board, Multicast};
@@ -33,6 +34,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  done
   64  the command line cannot be obeyed
+  65  what was looked at breaks its standard
   69  a port, group, interface, source or object is not to be had
   74  a file cannot be read or written, or is damaged
   78  the configuration has mistakes
@@ -81,6 +83,9 @@ pub enum Command {
     /// `weir probe`
     #[command(about = probe::ABOUT, after_help = probe::EXAMPLES)]
     Probe(probe::Arguments),
+    /// `weir validate`
+    #[command(about = validate::ABOUT, after_help = validate::EXAMPLES)]
+    Validate(validate::Arguments),
     /// `weir send`
     #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
     Send(send::Arguments),
@@ -119,6 +124,7 @@ impl Arguments {
             Command::Analyze(arguments) => analyze::execute(&arguments, board, terminal),
             Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
+            Command::Validate(arguments) => validate::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
             Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),

@@ -129,7 +129,9 @@ impl Terminal {
         if !(self.is_output_seen && self.is_error_seen) {
             return ProgressBar::hidden();
         }
-        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(message)
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            .with_style(ProgressStyle::default_spinner())
+            .with_message(message)
     }
 
     /// Writes `text` and a line end to standard output, at once.

@@ -23,8 +23,8 @@ const HOPS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Identity {
     name: String,
-    via: HeaderValue,
-    cdn_loop: HeaderValue,
+    /// Via and CDN-Loop; a client of its own is no proxy and writes neither.
+    fields: Option<(HeaderValue, HeaderValue)>,
 }
 
 /// Why a request is not sent on: it has been here before, or through too many others.
@@ -63,10 +63,19 @@ impl Identity {
         let is_letter = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
         let node: String = node.chars().filter(is_letter).collect();
         let name = format!("{node}-{instance:08x}");
+        let via = field_value(format!("1.1 {name}"));
+        let cdn_loop = field_value(name.clone());
         Self {
-            via: field_value(format!("1.1 {name}")),
-            cdn_loop: field_value(name.clone()),
+            fields: Some((via, cdn_loop)),
             name,
+        }
+    }
+
+    /// A client that asks for itself: it passes nothing on, and so writes no name.
+    pub fn of_client() -> Self {
+        Self {
+            name: "client".to_owned(),
+            fields: None,
         }
     }
 
@@ -98,8 +107,10 @@ impl Identity {
 
     /// Appends this box to the proxies that a request came through.
     pub fn stamp(&self, headers: &mut HeaderMap) {
-        headers.append(VIA, self.via.clone());
-        headers.append(CDN_LOOP, self.cdn_loop.clone());
+        if let Some((via, cdn_loop)) = &self.fields {
+            headers.append(VIA, via.clone());
+            headers.append(CDN_LOOP, cdn_loop.clone());
+        }
     }
 }
 
@@ -177,6 +188,13 @@ mod tests {
         assert_eq!(identity.check(&headers(&[("via", &hops(16))])), Ok(()));
         let verdict = identity.check(&headers(&[("via", &hops(17))]));
         assert_eq!(verdict, Err(LoopDetected::TooManyHops));
+    }
+
+    #[test]
+    fn a_client_of_its_own_writes_no_name() {
+        let mut headers = HeaderMap::new();
+        Identity::of_client().stamp(&mut headers);
+        assert!(headers.is_empty());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::{
 use tempfile::TempDir;
 use weir_tests::{process::weir_binary, stream::Encoder};
 
-const COMMANDS: [&str; 8] = [
-    "demo", "run", "check", "analyze", "segment", "probe", "send", "cache",
+const COMMANDS: [&str; 9] = [
+    "demo", "run", "check", "analyze", "segment", "probe", "validate", "send", "cache",
 ];
 
 const GOOD: &str = "[[channel]]\nid = \"CH_1\"\n[[channel.rendition]]\nname = \"HD\"\n\

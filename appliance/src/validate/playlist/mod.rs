@@ -1,0 +1,81 @@
+//! Reads any playlist as it stands, keeps where each thing stands, and takes nothing amiss.
+//!
+//! Source: RFC 8216 §4; draft-pantos-hls-rfc8216bis §4 for what came later. Shares nothing with the
+//! playlists that this appliance writes, nor with what the cache reads of those it passes on, so
+//! that all of them cannot be wrong alike. Pure; any bytes are read without a panic, and what is
+//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are kept.
+//!
+//! Refuses: bodies that do not begin with `#EXTM3U`; to interpret `EXT-X-DEFINE` and the tags of
+//! low latency beyond keeping them.
+
+mod attributes;
+mod date_time;
+mod media;
+mod multivariant;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use attributes::Attributes;
+pub use date_time::DateTime;
+pub use media::{ByteRange, DateRange, ListType, MediaPlaylist, Segment};
+pub use multivariant::{MultivariantPlaylist, Rendition, Variant};
+pub use reader::read;
+
+/// Bytes of a playlist that are read: a day of segments of 2 s at 90 bytes each.
+pub const BYTES_MAX: usize = 4 << 20;
+
+/// Segments of one playlist that are read: a day of segments of 2 s.
+pub const SEGMENTS_MAX: usize = 50_000;
+
+/// Things of any other kind of one playlist that are kept: date ranges, flaws, unknown tags.
+pub const THINGS_MAX: usize = 1_000;
+
+/// Something and the line it stands on, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The line.
+    pub line: u32,
+    /// What stands there.
+    pub value: T,
+}
+
+/// A playlist of either kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Playlist {
+    /// It lists segments.
+    Media(MediaPlaylist),
+    /// It lists Media Playlists.
+    Multivariant(MultivariantPlaylist),
+}
+
+/// What is wrong with a line by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// The playlist is not UTF-8, or begins with a byte order mark.
+    Encoding,
+    /// EXTINF without a URI behind it: the playlist breaks off.
+    BreaksOff,
+    /// A URI without an EXTINF before it.
+    NoDuration,
+    /// An EXTINF whose duration is no number.
+    Duration,
+    /// An EXT-X-TARGETDURATION that is no whole number of seconds.
+    TargetDuration,
+    /// An EXT-X-MEDIA-SEQUENCE that is no number, or stands behind a segment.
+    MediaSequence,
+    /// An EXT-X-DISCONTINUITY-SEQUENCE that is no number, or stands behind a segment.
+    DiscontinuitySequence,
+    /// An EXT-X-PLAYLIST-TYPE that is neither EVENT nor VOD.
+    ListType,
+    /// An EXT-X-PROGRAM-DATE-TIME that is no date of ISO 8601.
+    DateTime,
+    /// An EXT-X-PROGRAM-DATE-TIME without a time zone.
+    TimeZone,
+    /// An EXT-X-VERSION that is no number, or stands there twice.
+    Version,
+    /// Tags of Media Playlists and of Multivariant Playlists in one.
+    Mixed,
+    /// More segments than are read.
+    TooLong,
+}

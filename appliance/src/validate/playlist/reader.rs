@@ -1,0 +1,323 @@
+//! From bytes to a playlist, line by line.
+
+use std::borrow::Cow;
+
+use super::{
+    Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, MediaPlaylist,
+    MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, Variant,
+};
+
+/// Reads `body`, at most its first [`BYTES_MAX`] bytes; `None` if it is no playlist.
+pub fn read(body: &[u8]) -> Option<Playlist> {
+    let body = body.get(..BYTES_MAX).unwrap_or(body);
+    let bare = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let text = String::from_utf8_lossy(bare);
+    if text.lines().next()?.trim_end() != "#EXTM3U" {
+        return None;
+    }
+    let mut reader = Reader::default();
+    if bare.len() != body.len() || matches!(text, Cow::Owned(_)) {
+        reader.flaw(1, Flaw::Encoding);
+    }
+    for (index, line) in text.lines().enumerate().skip(1) {
+        reader.line(u32::try_from(index + 1).unwrap_or(u32::MAX), line.trim());
+    }
+    Some(reader.finish())
+}
+
+/// What the lines so far have said.
+#[derive(Debug, Default)]
+struct Reader {
+    media: MediaPlaylist,
+    multivariant: MultivariantPlaylist,
+    flaws: Vec<Located<Flaw>>,
+    others: Vec<Located<String>>,
+    /// What tags say of the segment to come.
+    next: Segment,
+    has_duration: bool,
+    key: Option<u32>,
+    map: Option<u32>,
+    /// Where the last byte range of a resource ended.
+    range_end: Option<(String, u64)>,
+    range: Option<(u64, Option<u64>)>,
+    variant: Option<(u32, Attributes)>,
+    is_media: bool,
+}
+
+impl Reader {
+    fn line(&mut self, line: u32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if !text.starts_with('#') {
+            return self.uri(line, text);
+        }
+        if !text.starts_with("#EXT") {
+            return;
+        }
+        let (tag, value) = text.split_once(':').unwrap_or((text, ""));
+        let tag = tag.strip_prefix("#EXT-X-").unwrap_or(tag);
+        let is_known = self.header_tag(line, tag, value)
+            || self.segment_tag(line, tag, value)
+            || self.multivariant_tag(line, tag, value);
+        if !is_known && self.others.len() < THINGS_MAX {
+            let value = text.to_owned();
+            self.others.push(Located { line, value });
+        }
+    }
+
+    /// Tags that stand once in a Media Playlist, or in both kinds.
+    fn header_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
+        match tag {
+            "VERSION" => self.version(line, value),
+            "TARGETDURATION" => {
+                let number = self.number(line, value, Flaw::TargetDuration);
+                self.media.target_duration_s = number.or(self.media.target_duration_s);
+                self.is_media = true;
+            }
+            "MEDIA-SEQUENCE" => {
+                let number = self.early_number(line, value, Flaw::MediaSequence);
+                self.media.media_sequence = number.or(self.media.media_sequence);
+            }
+            "DISCONTINUITY-SEQUENCE" => {
+                let number = self.early_number(line, value, Flaw::DiscontinuitySequence);
+                self.media.discontinuity_sequence = number.or(self.media.discontinuity_sequence);
+            }
+            "PLAYLIST-TYPE" => self.list_type(line, value),
+            "ENDLIST" => self.media.end = Some(line),
+            "INDEPENDENT-SEGMENTS" => self.media.independent_segments = Some(line),
+            "I-FRAMES-ONLY" => {
+                self.media.i_frames_only = Some(line);
+                self.needs(line, 4);
+            }
+            "START" => {
+                let value = value.to_owned();
+                self.media.start = Some(Located { line, value });
+            }
+            "DEFINE" => self.needs(line, 8),
+            "SKIP" => self.needs(line, 9),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Tags that belong to the segment that follows, or to all that follow.
+    fn segment_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
+        match tag {
+            "#EXTINF" => self.duration(line, value),
+            "DISCONTINUITY" => self.next.discontinuity = Some(line),
+            "GAP" => self.next.gap = Some(line),
+            "BYTERANGE" => {
+                self.range = byte_range(value);
+                self.needs(line, 4);
+            }
+            "PROGRAM-DATE-TIME" => self.date_time(line, value),
+            "KEY" => self.key(line, &Attributes::read(value)),
+            "MAP" => {
+                self.map = Some(line);
+                let is_i_frames = self.media.i_frames_only.is_some();
+                self.needs(line, if is_i_frames { 5 } else { 6 });
+            }
+            "DATERANGE" => {
+                let attributes = Attributes::read(value);
+                if self.media.date_ranges.len() < THINGS_MAX {
+                    let range = DateRange { line, attributes };
+                    self.media.date_ranges.push(range);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
+        match tag {
+            "STREAM-INF" => self.variant = Some((line, Attributes::read(value))),
+            "MEDIA" if self.multivariant.renditions.len() < THINGS_MAX => {
+                let attributes = Attributes::read(value);
+                let rendition = Rendition { line, attributes };
+                self.multivariant.renditions.push(rendition);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn uri(&mut self, line: u32, uri: &str) {
+        let uri = uri.to_owned();
+        if let Some((line, attributes)) = self.variant.take() {
+            if self.multivariant.variants.len() < THINGS_MAX {
+                let variant = Variant {
+                    line,
+                    uri,
+                    attributes,
+                };
+                self.multivariant.variants.push(variant);
+            }
+            return;
+        }
+        if self.media.segments.len() >= SEGMENTS_MAX {
+            return self.flaw(line, Flaw::TooLong);
+        }
+        let mut segment = std::mem::take(&mut self.next);
+        if !std::mem::take(&mut self.has_duration) {
+            self.flaw(line, Flaw::NoDuration);
+            segment.duration_line = line;
+        }
+        segment.byte_range = self.byte_range(&uri);
+        segment.key = self.key;
+        segment.map = self.map;
+        segment.line = line;
+        segment.uri = uri;
+        self.media.segments.push(segment);
+        self.is_media = true;
+    }
+
+    /// The range of the segment at hand: without an offset it begins where the one before ended.
+    fn byte_range(&mut self, uri: &str) -> Option<ByteRange> {
+        let Some((bytes, offset)) = self.range.take() else {
+            self.range_end = None;
+            return None;
+        };
+        let last = self.range_end.take().filter(|(before, _)| before == uri);
+        let offset = offset.or(last.map(|(_, end)| end)).unwrap_or(0);
+        self.range_end = Some((uri.to_owned(), offset.saturating_add(bytes)));
+        Some(ByteRange { offset, bytes })
+    }
+
+    fn version(&mut self, line: u32, value: &str) {
+        let version = self.number(line, value, Flaw::Version);
+        if self.media.version.is_some() {
+            self.flaw(line, Flaw::Version);
+        }
+        self.media.version = version.or(self.media.version);
+    }
+
+    fn list_type(&mut self, line: u32, value: &str) {
+        let value = match value.trim() {
+            "EVENT" => ListType::Event,
+            "VOD" => ListType::Vod,
+            _ => return self.flaw(line, Flaw::ListType),
+        };
+        self.media.list_type = Some(Located { line, value });
+    }
+
+    fn duration(&mut self, line: u32, value: &str) {
+        let text = value.split(',').next().unwrap_or("").trim();
+        self.has_duration = true;
+        self.next.duration_line = line;
+        match micros(text) {
+            Some(duration_us) => self.next.duration_us = duration_us,
+            None => self.flaw(line, Flaw::Duration),
+        }
+        if text.contains('.') {
+            self.needs(line, 3);
+        }
+    }
+
+    fn date_time(&mut self, line: u32, value: &str) {
+        let Some(value) = DateTime::read(value) else {
+            return self.flaw(line, Flaw::DateTime);
+        };
+        if !value.has_zone {
+            self.flaw(line, Flaw::TimeZone);
+        }
+        self.next.date_time = Some(Located { line, value });
+    }
+
+    fn key(&mut self, line: u32, attributes: &Attributes) {
+        let is_none = attributes.value("METHOD") == Some("NONE");
+        self.key = (!is_none).then_some(line);
+        if attributes.value("KEYFORMAT").is_some()
+            || attributes.value("METHOD") == Some("SAMPLE-AES")
+        {
+            self.needs(line, 5);
+        } else if attributes.value("IV").is_some() {
+            self.needs(line, 2);
+        }
+    }
+
+    fn number(&mut self, line: u32, text: &str, flaw: Flaw) -> Option<Located<u64>> {
+        let value = text.trim().parse().ok();
+        if value.is_none() {
+            self.flaw(line, flaw);
+        }
+        value.map(|value| Located { line, value })
+    }
+
+    /// A number that must stand before the first segment.
+    fn early_number(&mut self, line: u32, text: &str, flaw: Flaw) -> Option<Located<u64>> {
+        if !self.media.segments.is_empty() {
+            self.flaw(line, flaw);
+        }
+        self.number(line, text, flaw)
+    }
+
+    fn needs(&mut self, line: u32, value: u64) {
+        if value > self.media.version_needed.value {
+            self.media.version_needed = Located { line, value };
+        }
+    }
+
+    fn flaw(&mut self, line: u32, value: Flaw) {
+        if self.flaws.len() < THINGS_MAX {
+            self.flaws.push(Located { line, value });
+        }
+    }
+
+    fn finish(mut self) -> Playlist {
+        if self.has_duration {
+            self.flaw(self.next.duration_line, Flaw::BreaksOff);
+        }
+        let is_multivariant =
+            !self.multivariant.variants.is_empty() || !self.multivariant.renditions.is_empty();
+        if is_multivariant && self.is_media {
+            self.flaw(1, Flaw::Mixed);
+        }
+        if is_multivariant && self.media.segments.is_empty() {
+            return Playlist::Multivariant(MultivariantPlaylist {
+                version: self.media.version,
+                others: self.others,
+                flaws: self.flaws,
+                ..self.multivariant
+            });
+        }
+        Playlist::Media(MediaPlaylist {
+            others: self.others,
+            flaws: self.flaws,
+            ..self.media
+        })
+    }
+}
+
+impl Default for Located<u64> {
+    fn default() -> Self {
+        Self { line: 1, value: 1 }
+    }
+}
+
+/// `bytes[@offset]`
+fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (bytes, offset) = match text.trim().split_once('@') {
+        Some((bytes, offset)) => (bytes, Some(offset.parse().ok()?)),
+        None => (text.trim(), None),
+    };
+    Some((bytes.parse().ok()?, offset))
+}
+
+/// Seconds with any number of decimals, in microseconds.
+fn micros(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let seconds: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
+    let micros = digits.fold(0, |sum: u64, digit| sum * 10 + u64::from(digit - b'0'));
+    seconds.checked_mul(1_000_000)?.checked_add(micros)
+}

@@ -1,0 +1,149 @@
+//! What was found, for programs: keys are stable.
+
+use serde::Serialize;
+use weir_hal::Wall;
+
+use crate::validate::{
+    finding::{Evidence, Finding, Severity},
+    follow::Tally,
+};
+
+/// All that was found of a service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What was followed.
+    pub url: String,
+    /// When, in UTC.
+    pub started_at: String,
+    /// For how long.
+    pub seconds: f64,
+    /// Findings of things that a standard forbids.
+    pub violations: u64,
+    /// Findings of things that are advised against.
+    pub warnings: u64,
+    /// The playlists; a Multivariant Playlist comes first.
+    pub playlists: Vec<PlaylistReport>,
+    /// Media Playlists beyond those that are followed.
+    pub playlists_left_out: u64,
+    /// What was found, in the order of time.
+    pub findings: Vec<FindingReport>,
+    /// Findings beyond those that are kept.
+    pub findings_left_out: u64,
+}
+
+/// What was done for one playlist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaylistReport {
+    /// Where it is.
+    pub url: String,
+    /// Whether it lists playlists.
+    pub is_multivariant: bool,
+    /// What was done.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingReport {
+    /// `R1` to `R16`.
+    pub rule: String,
+    /// The name of the check.
+    pub check: &'static str,
+    /// How grave it is.
+    pub severity: Severity,
+    /// Where it is written.
+    pub clause: &'static str,
+    /// The playlist.
+    pub playlist: String,
+    /// The Media Sequence Number of the segment it is about.
+    pub media_sequence: Option<u64>,
+    /// One sentence.
+    pub message: String,
+    /// The lines of both versions that prove it.
+    pub evidence: Vec<EvidenceReport>,
+}
+
+/// One line of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EvidenceReport {
+    /// The playlist.
+    pub playlist: String,
+    /// Number of the version, from 1.
+    pub version: u64,
+    /// When it was loaded, in UTC.
+    pub loaded_at: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// What stands there.
+    pub text: String,
+}
+
+impl Report {
+    /// Of what was not followed yet.
+    pub(super) fn new(url: &str, started_at: Wall) -> Self {
+        Self {
+            url: url.to_owned(),
+            started_at: date_time(started_at),
+            seconds: 0.0,
+            violations: 0,
+            warnings: 0,
+            playlists: Vec::new(),
+            playlists_left_out: 0,
+            findings: Vec::new(),
+            findings_left_out: 0,
+        }
+    }
+
+    /// Findings that are kept.
+    pub(super) fn findings_count(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Adds what was found of playlist `at`.
+    pub(super) fn add(&mut self, at: usize, finding: Finding) {
+        let row = finding.check.row();
+        match row.severity {
+            Severity::Violation => self.violations += 1,
+            Severity::Warning => self.warnings += 1,
+        }
+        let playlist = self.playlists.get(at);
+        self.findings.push(FindingReport {
+            rule: format!("R{}", row.rule),
+            check: row.name,
+            severity: row.severity,
+            clause: row.clause,
+            playlist: playlist.map_or_else(String::new, |playlist| playlist.url.clone()),
+            media_sequence: finding.sequence,
+            message: finding.message,
+            evidence: finding.evidence.iter().map(EvidenceReport::of).collect(),
+        });
+    }
+}
+
+impl PlaylistReport {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            is_multivariant: false,
+            tally: Tally::default(),
+        }
+    }
+}
+
+impl EvidenceReport {
+    fn of(evidence: &Evidence) -> Self {
+        Self {
+            playlist: evidence.playlist.to_string(),
+            version: evidence.version,
+            loaded_at: date_time(evidence.loaded_at),
+            line: evidence.line,
+            text: evidence.text.clone(),
+        }
+    }
+}
+
+fn date_time(wall: Wall) -> String {
+    let timestamp = jiff::Timestamp::from_nanosecond(i128::from(wall.as_nanos()));
+    format!("{:.3}", timestamp.unwrap_or(jiff::Timestamp::MAX))
+}

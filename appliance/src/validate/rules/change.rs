@@ -1,0 +1,196 @@
+//! R2: what is listed stays as it is; segments come at the end and leave at the front.
+
+use super::Pair;
+use crate::validate::{
+    finding::{Check, Evidence, Findings, Words},
+    playlist::{Flaw, MediaPlaylist, Segment},
+    version::Version,
+};
+
+/// What is wrong with the lines of one version by themselves, under whichever rule it falls.
+pub(super) fn check(version: &Version, findings: &mut Findings) {
+    for flaw in &version.list.flaws {
+        let (check, what) = meaning(flaw.value);
+        findings.tell(check, Some(u64::from(flaw.line)), || Words {
+            message: what.to_owned(),
+            evidence: vec![version.evidence(flaw.line)],
+            ..Words::default()
+        });
+    }
+}
+
+fn meaning(flaw: Flaw) -> (Check, &'static str) {
+    match flaw {
+        Flaw::Encoding => (
+            Check::Encoding,
+            "the playlist is not UTF-8 without a byte order mark",
+        ),
+        Flaw::BreaksOff => (
+            Check::BreaksOff,
+            "the playlist ends behind an EXTINF: it was changed while it was read",
+        ),
+        Flaw::NoDuration => (
+            Check::DurationMissing,
+            "a segment has no EXTINF, which each must have",
+        ),
+        Flaw::Duration => (
+            Check::DurationMissing,
+            "the duration of EXTINF is no number",
+        ),
+        Flaw::TargetDuration => (
+            Check::TargetDurationMissing,
+            "EXT-X-TARGETDURATION is no whole number of seconds",
+        ),
+        Flaw::MediaSequence => (
+            Check::SequenceMalformed,
+            "EXT-X-MEDIA-SEQUENCE is no number, or stands behind a segment",
+        ),
+        Flaw::DiscontinuitySequence => (
+            Check::DiscontinuitySequenceMalformed,
+            "EXT-X-DISCONTINUITY-SEQUENCE is no number, or stands behind a segment",
+        ),
+        Flaw::ListType => (
+            Check::ListTypeMalformed,
+            "EXT-X-PLAYLIST-TYPE is neither EVENT nor VOD",
+        ),
+        Flaw::DateTime => (
+            Check::DateTimeMalformed,
+            "EXT-X-PROGRAM-DATE-TIME is no date and time of ISO 8601",
+        ),
+        Flaw::TimeZone => (
+            Check::DateTimeWithoutZone,
+            "EXT-X-PROGRAM-DATE-TIME names no time zone",
+        ),
+        Flaw::Version => (
+            Check::VersionMalformed,
+            "EXT-X-VERSION is no number, or stands there twice",
+        ),
+        Flaw::Mixed => (
+            Check::KindsMixed,
+            "tags of Media Playlists and of Master Playlists stand in one",
+        ),
+        Flaw::TooLong => (Check::TooLong, "not all of the playlist is looked at"),
+    }
+}
+
+pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
+    let Pair { before, after, .. } = pair;
+    check_header(before, after, findings);
+    check_end(before, after, findings);
+    if !pair.alignment.is_known {
+        return;
+    }
+    let kept = before.list.segments.iter().skip(pair.alignment.removed);
+    let common = kept.zip(&after.list.segments).take(pair.alignment.common);
+    for (index, (old, new)) in common.enumerate() {
+        let Some((what, was, is)) = difference(old, new, index == 0) else {
+            continue;
+        };
+        let sequence = after.list.first_sequence().saturating_add(index as u64);
+        findings.tell(Check::SegmentChanged, Some(sequence), || Words {
+            sequence: Some(sequence),
+            message: format!(
+                "{what} of segment {sequence} changed; what is listed must stay as it is"
+            ),
+            evidence: vec![before.evidence(was), after.evidence(is)],
+        });
+    }
+    let left = before.list.segments.len() - pair.alignment.removed;
+    if left > after.list.segments.len() {
+        let lost = left - after.list.segments.len();
+        findings.tell(Check::SegmentsTakenBack, None, || Words {
+            message: format!(
+                "{lost} of the newest segments are not listed any more; segments leave at the \
+                 front alone"
+            ),
+            evidence: ends(before, after),
+            ..Words::default()
+        });
+    }
+}
+
+/// What differs between two states of one segment, and the lines that show it.
+fn difference(old: &Segment, new: &Segment, is_first: bool) -> Option<(&'static str, u32, u32)> {
+    if old.uri != new.uri || old.byte_range != new.byte_range {
+        return Some(("the URI", old.line, new.line));
+    }
+    if old.duration_us != new.duration_us {
+        return Some(("EXTINF", old.duration_line, new.duration_line));
+    }
+    // The tag of the first segment may leave with the segment before it: see R4.
+    let may_lose_tag = is_first && new.discontinuity.is_none();
+    for (what, old_tag, new_tag) in [
+        ("EXT-X-DISCONTINUITY", old.discontinuity, new.discontinuity),
+        ("EXT-X-GAP", old.gap, new.gap),
+        ("EXT-X-KEY", old.key, new.key),
+        ("EXT-X-MAP", old.map, new.map),
+    ] {
+        let is_excused = what == "EXT-X-DISCONTINUITY" && may_lose_tag;
+        if old_tag.is_some() != new_tag.is_some() && !is_excused {
+            return Some((
+                what,
+                old_tag.unwrap_or(old.line),
+                new_tag.unwrap_or(new.line),
+            ));
+        }
+    }
+    None
+}
+
+fn check_header(before: &Version, after: &Version, findings: &mut Findings) {
+    let tags = |list: &MediaPlaylist| {
+        let start = list.start.as_ref();
+        [
+            list.version.map(|tag| (tag.line, tag.value.to_string())),
+            list.list_type
+                .map(|tag| (tag.line, format!("{:?}", tag.value))),
+            list.independent_segments.map(|line| (line, String::new())),
+            list.i_frames_only.map(|line| (line, String::new())),
+            start.map(|tag| (tag.line, tag.value.clone())),
+        ]
+    };
+    for (old, new) in tags(&before.list).into_iter().zip(tags(&after.list)) {
+        let value = |tag: &Option<(u32, String)>| tag.as_ref().map(|(_, value)| value.clone());
+        if value(&old) == value(&new) {
+            continue;
+        }
+        let shown = |tag: Option<(u32, String)>, version: &Version| {
+            version.evidence(tag.map_or(1, |(line, _)| line))
+        };
+        findings.tell(Check::HeaderChanged, None, || Words {
+            message: "a tag that holds for the whole playlist came, went or changed".to_owned(),
+            evidence: vec![shown(old, before), shown(new, after)],
+            ..Words::default()
+        });
+    }
+}
+
+fn check_end(before: &Version, after: &Version, findings: &mut Findings) {
+    let Some(end) = before.list.end else { return };
+    let is_same = before.list.next_sequence() == after.list.next_sequence();
+    if !is_same || after.list.end.is_none() {
+        findings.tell(Check::ChangedAfterEnd, None, || Words {
+            message: "the playlist goes on behind its EXT-X-ENDLIST".to_owned(),
+            evidence: [vec![before.evidence(end)], ends(before, after)].concat(),
+            ..Words::default()
+        });
+    }
+}
+
+/// The last segments of two versions.
+pub(super) fn ends(before: &Version, after: &Version) -> Vec<Evidence> {
+    let last = |version: &Version| {
+        let line = version.list.segments.last().map_or(1, |last| last.line);
+        version.evidence(line)
+    };
+    vec![last(before), last(after)]
+}
+
+/// The first segments of two versions.
+pub(super) fn starts(before: &Version, after: &Version) -> Vec<Evidence> {
+    let first = |version: &Version| {
+        let line = version.list.segments.first().map_or(1, |first| first.line);
+        version.evidence(line)
+    };
+    vec![first(before), first(after)]
+}

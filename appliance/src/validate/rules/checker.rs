@@ -1,0 +1,211 @@
+//! One Media Playlist through its life: what is remembered of it between versions.
+
+use std::sync::Arc;
+
+use super::{
+    Alignment, Delivery, Failure, Pair, PlaylistDelivery, Removed, availability::Availability,
+    change, compatibility, date_range, date_range::DateRanges, date_time, delivery, discontinuity,
+    gap, list_type, pace, segment, sequence, target_duration, web_vtt, window,
+};
+use crate::validate::{
+    finding::{Check, Finding, Findings, Words},
+    inspect::SegmentFacts,
+    playlist::Segment,
+    version::{Loading, Version},
+};
+
+/// A live variant may take so many hundredths of the BANDWIDTH it declares.
+const BANDWIDTH_PERCENT_MAX: u64 = 125;
+
+/// A segment that was looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Its Media Sequence Number.
+    pub sequence: u64,
+    /// How it came.
+    pub delivery: Delivery,
+    /// What was found in it.
+    pub facts: SegmentFacts,
+}
+
+/// Holds the versions and segments of one Media Playlist against the rules.
+///
+/// # Limits
+/// Two versions, what is known of the removed segments that must still be there (256), and of the
+/// date ranges (1,000).
+#[derive(Debug, Default)]
+pub struct Checker {
+    bandwidth_bps: Option<u64>,
+    version: Option<Arc<Version>>,
+    /// The version that brought the newest segment.
+    newest: Option<Arc<Version>>,
+    last_seen: Loading,
+    availability: Availability,
+    date_ranges: DateRanges,
+    last_segment: Option<(u64, u64, SegmentFacts)>,
+    findings: Findings,
+}
+
+impl Checker {
+    /// Knows nothing yet of the playlist of a variant that declares `bandwidth_bps`.
+    pub fn new(bandwidth_bps: Option<u64>) -> Self {
+        Self {
+            bandwidth_bps,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next version.
+    pub fn version(&mut self, version: &Arc<Version>) {
+        let findings = &mut self.findings;
+        change::check(version, findings);
+        target_duration::check(version, findings);
+        discontinuity::check(version, findings);
+        gap::check(version, findings);
+        date_time::check(version, findings);
+        compatibility::check(version, findings);
+        self.date_ranges.check(version, findings);
+        if let Some(before) = self.version.replace(Arc::clone(version)) {
+            self.succeed(&before, version);
+        }
+        self.availability.list(&version.list);
+        self.last_seen = version.loading;
+        match &self.newest {
+            Some(newest) if version.list.next_sequence() == newest.list.next_sequence() => {
+                pace::check(newest, version.loading, &mut self.findings);
+            }
+            Some(_) | None => self.newest = Some(Arc::clone(version)),
+        }
+    }
+
+    fn succeed(&mut self, before: &Version, after: &Version) {
+        let pair = Pair {
+            before,
+            after,
+            alignment: Alignment::of(&before.list, &after.list),
+        };
+        let findings = &mut self.findings;
+        target_duration::check_pair(pair, findings);
+        change::check_pair(pair, findings);
+        sequence::check_pair(pair, findings);
+        discontinuity::check_pair(pair, findings);
+        window::check_pair(pair, findings);
+        list_type::check_pair(pair, findings);
+        date_time::check_pair(pair, findings);
+        date_range::check_pair(pair, findings);
+        self.availability.remove(pair, self.last_seen);
+    }
+
+    /// The playlist was loaded once more and has not changed.
+    pub fn unchanged(&mut self, loading: Loading) {
+        if let Some(newest) = &self.newest {
+            pace::check(newest, loading, &mut self.findings);
+            self.last_seen = loading;
+        }
+    }
+
+    /// The playlist came, in this way.
+    pub fn playlist_delivered(&mut self, delivery: &PlaylistDelivery) {
+        if let Some(version) = &self.version {
+            let evidence = || version.evidence(1);
+            delivery::check_playlist(delivery, evidence, &mut self.findings);
+        }
+    }
+
+    /// The playlist did not come, or what came was none.
+    pub fn playlist_failed(&mut self, check: Check, why: &str) {
+        let version = self.version.as_ref();
+        self.findings.tell(check, None, || Words {
+            message: why.to_owned(),
+            evidence: version.iter().map(|version| version.evidence(1)).collect(),
+            ..Words::default()
+        });
+    }
+
+    /// Takes what was found in a segment of `version`.
+    pub fn segment(&mut self, version: &Version, inspected: &Inspected) {
+        let Inspected {
+            sequence,
+            delivery,
+            facts,
+        } = inspected;
+        let Some(segment) = version.list.segment(*sequence) else {
+            return;
+        };
+        let at = (*sequence, segment);
+        let findings = &mut self.findings;
+        delivery::check_segment(at, (facts, delivery), version, findings);
+        segment::check(at, facts, version, findings);
+        web_vtt::check(at, facts, version, findings);
+        target_duration::check_media(at, facts, version, findings);
+        self.check_bandwidth(at, facts, version);
+        let last = self.last_segment.take();
+        if let Some((_, duration_us, before)) =
+            last.filter(|(last, ..)| last.checked_add(1) == Some(*sequence))
+        {
+            let findings = &mut self.findings;
+            let (both, then) = ((&before, facts), (duration_us, version));
+            segment::check_next(at, both, version, findings);
+            discontinuity::check_media(at, both, then, findings);
+        }
+        self.last_segment = Some((*sequence, segment.duration_us, facts.clone()));
+    }
+
+    fn check_bandwidth(
+        &mut self,
+        (sequence, segment): (u64, &Segment),
+        facts: &SegmentFacts,
+        version: &Version,
+    ) {
+        let Some(declared_bps) = self.bandwidth_bps.filter(|_| segment.duration_us > 0) else {
+            return;
+        };
+        let bits = facts.bytes.saturating_mul(8);
+        let measured_bps = bits.saturating_mul(1_000_000) / segment.duration_us;
+        if measured_bps > declared_bps.saturating_mul(BANDWIDTH_PERCENT_MAX) / 100 {
+            self.findings
+                .tell(Check::BandwidthUntrue, Some(0), || Words {
+                    sequence: Some(sequence),
+                    message: format!(
+                        "segment {sequence} takes {measured_bps} bit/s, more than a quarter above \
+                         the BANDWIDTH of {declared_bps} bit/s"
+                    ),
+                    evidence: vec![version.evidence(segment.duration_line)],
+                });
+        }
+    }
+
+    /// A segment of `version` did not come.
+    pub fn segment_failed(&mut self, version: &Version, sequence: u64, failure: &Failure) {
+        if let Some(segment) = version.list.segment(sequence) {
+            delivery::check_failure((sequence, segment), failure, version, &mut self.findings);
+        }
+    }
+
+    /// A removed segment that should be asked for, at `now_nanos` on the monotonic clock.
+    pub fn removed(&mut self, now_nanos: u64) -> Option<Removed> {
+        self.availability.next(now_nanos)
+    }
+
+    /// How many removed segments must still be there.
+    pub fn removed_watched(&self) -> usize {
+        self.availability.watched()
+    }
+
+    /// A removed segment is not there: it was asked for at `asked_at` and the answer was `status`.
+    pub fn removed_gone(&mut self, removed: &Removed, asked_at: Loading, status: u16) {
+        let findings = &mut self.findings;
+        self.availability
+            .gone(removed, (asked_at, status), findings);
+    }
+
+    /// Takes out what was found since.
+    pub fn take(&mut self) -> Vec<Finding> {
+        self.findings.take()
+    }
+
+    /// Findings beyond those told.
+    pub fn untold(&self) -> u64 {
+        self.findings.untold()
+    }
+}

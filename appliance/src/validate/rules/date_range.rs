@@ -1,0 +1,160 @@
+//! R11: a date range is well formed, never changes, and stays while it lies in the window.
+
+use std::collections::BTreeMap;
+
+use super::Pair;
+use crate::validate::{
+    finding::{Check, Evidence, Findings, Words},
+    playlist::{DateRange, THINGS_MAX},
+    version::Version,
+};
+
+/// `table_id` of a splice information section (SCTE 35).
+const SPLICE: &str = "FC";
+
+/// What was said of each ID: the values, and where.
+#[derive(Debug, Default)]
+pub(super) struct DateRanges(BTreeMap<String, BTreeMap<String, (String, Evidence)>>);
+
+impl DateRanges {
+    pub(super) fn check(&mut self, version: &Version, findings: &mut Findings) {
+        let list = &version.list;
+        let has_date = list.segments.iter().any(|it| it.date_time.is_some());
+        if let Some(range) = list.date_ranges.first().filter(|_| !has_date) {
+            findings.tell(Check::DateRangeWithoutDateTime, Some(0), || Words {
+                message: "there is an EXT-X-DATERANGE and no EXT-X-PROGRAM-DATE-TIME".to_owned(),
+                evidence: vec![version.evidence(range.line)],
+                ..Words::default()
+            });
+        }
+        for range in &list.date_ranges {
+            let key = Some(u64::from(crc32c::crc32c(range.id().as_bytes())));
+            if let Some((check, what)) = malformed(range) {
+                findings.tell(check, key, || Words {
+                    message: format!("the date range {:?} {what}", range.id()),
+                    evidence: vec![version.evidence(range.line)],
+                    ..Words::default()
+                });
+            }
+            self.compare(range, version, findings);
+        }
+    }
+
+    /// Holds a range against all that was ever said under its ID.
+    fn compare(&mut self, range: &DateRange, version: &Version, findings: &mut Findings) {
+        if self.0.len() >= THINGS_MAX && !self.0.contains_key(range.id()) {
+            self.0.pop_first();
+        }
+        let known = self.0.entry(range.id().to_owned()).or_default();
+        for (name, value) in range.attributes.iter() {
+            let Some((old, evidence)) = known.get(name) else {
+                let evidence = version.evidence(range.line);
+                known.insert(name.to_owned(), (value.to_owned(), evidence));
+                continue;
+            };
+            if old != value {
+                findings.tell(Check::DateRangeChanged, None, || Words {
+                    message: format!(
+                        "{name} of the date range {:?} went from {old:?} to {value:?}",
+                        range.id()
+                    ),
+                    evidence: vec![evidence.clone(), version.evidence(range.line)],
+                    ..Words::default()
+                });
+                let evidence = version.evidence(range.line);
+                known.insert(name.to_owned(), (value.to_owned(), evidence));
+            }
+        }
+    }
+}
+
+pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
+    let Pair { before, after, .. } = pair;
+    let Some(Some(window)) = after.list.dates().first().copied() else {
+        return;
+    };
+    for range in &before.list.date_ranges {
+        let is_there = after
+            .list
+            .date_ranges
+            .iter()
+            .any(|it| it.id() == range.id());
+        let Some(end) = end(range).filter(|end| !is_there && *end > window) else {
+            continue;
+        };
+        findings.tell(Check::DateRangeLost, None, || Words {
+            message: format!(
+                "the date range {:?} is gone, though it reaches {} into the window",
+                range.id(),
+                super::signed_seconds(end.saturating_sub(window))
+            ),
+            evidence: [
+                vec![before.evidence(range.line)],
+                super::change::starts(before, after),
+            ]
+            .concat(),
+            ..Words::default()
+        });
+    }
+}
+
+/// When it ends, or begins if it does not say, in microseconds since 1970.
+fn end(range: &DateRange) -> Option<i64> {
+    let start = range.date("START-DATE")?.micros;
+    if let Some(end) = range.date("END-DATE") {
+        return Some(end.micros);
+    }
+    let duration = range.attributes.value("DURATION");
+    let duration_us = duration.and_then(micros).unwrap_or(0);
+    Some(start.saturating_add(duration_us))
+}
+
+fn malformed(range: &DateRange) -> Option<(Check, &'static str)> {
+    let value = |name: &'static str| range.attributes.value(name);
+    let wrong = |what| Some((Check::DateRangeMalformed, what));
+    if range.id().is_empty() {
+        return wrong("has no ID");
+    }
+    let Some(start) = range.date("START-DATE") else {
+        return wrong("has no START-DATE of ISO 8601");
+    };
+    if value("END-DATE").is_some() && range.date("END-DATE").is_none_or(|end| end < start) {
+        return wrong("has an END-DATE that is none, or before its START-DATE");
+    }
+    for name in ["DURATION", "PLANNED-DURATION"] {
+        if value(name).is_some_and(|text| micros(text).is_none()) {
+            return wrong("has a duration that is no number of seconds");
+        }
+    }
+    let ends_itself = value("DURATION").is_some() || value("END-DATE").is_some();
+    if value("END-ON-NEXT").is_some() && (value("CLASS").is_none() || ends_itself) {
+        return wrong("has END-ON-NEXT, and no CLASS, or an end of its own");
+    }
+    let splices = ["SCTE35-CMD", "SCTE35-OUT", "SCTE35-IN"];
+    let is_broken = |name: &&'static str| value(name).is_some_and(|hex| !is_splice(hex));
+    splices.iter().any(is_broken).then_some((
+        Check::SpliceMalformed,
+        "holds no splice information section",
+    ))
+}
+
+/// Whether `text` is hexadecimal, and of a `splice_info_section`.
+fn is_splice(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|digits| {
+        digits.len().is_multiple_of(2)
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && digits.to_ascii_uppercase().starts_with(SPLICE)
+    })
+}
+
+/// Seconds, not negative, in microseconds.
+fn micros(text: &str) -> Option<i64> {
+    let seconds: f64 = text.trim().parse().ok()?;
+    if !(0.0..1e9).contains(&seconds) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 10^15")]
+    let micros = (seconds * 1e6).round() as i64;
+    Some(micros)
+}

@@ -1,0 +1,39 @@
+//! R8: while a playlist lives, a version with a new segment comes within one and a half Target
+//! Durations.
+//!
+//! That it came too early cannot be seen by a player that reloads as it should.
+
+use super::seconds;
+use crate::validate::{
+    finding::{Check, Evidence, Findings, Words},
+    version::{Loading, Version},
+};
+
+/// The list is still what it was when `version` came.
+pub(super) fn check(version: &Version, unchanged: Loading, findings: &mut Findings) {
+    let target_us = version.list.target_duration_us();
+    let since = version.loading.received_at.as_nanos();
+    let stood_us = unchanged.as_of_nanos().saturating_sub(since) / 1_000;
+    let allowed_us = target_us / 2 * 3;
+    if !version.list.is_live() || target_us == 0 || stood_us <= allowed_us {
+        return;
+    }
+    findings.tell(Check::PublishedLate, Some(version.number()), || {
+        let last = version.list.segments.last().map_or(1, |last| last.line);
+        let then = version.evidence(last);
+        let now = Evidence {
+            loaded_at: unchanged.loaded_at,
+            ..then.clone()
+        };
+        Words {
+            message: format!(
+                "no new segment, nor EXT-X-GAP, came for {}; one must come within one and a half \
+                 Target Durations ({})",
+                seconds(stood_us),
+                seconds(allowed_us)
+            ),
+            evidence: vec![then, now],
+            ..Words::default()
+        }
+    });
+}

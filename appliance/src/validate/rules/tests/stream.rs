@@ -1,0 +1,92 @@
+//! Segments made from nothing: one program of one H.264 stream, a packet a picture.
+
+use crate::{
+    demux::{PACKET_BYTES, crc_32},
+    validate::inspect::{Inspector, SegmentFacts},
+};
+
+const PMT_PID: u16 = 0x100;
+const VIDEO_PID: u16 = 0x101;
+const PICTURE_90K: u64 = 3_600;
+
+/// x264's parameter sets for 320x180 at 25 Hz, and the head of a key frame.
+const KEY_FRAME: &[u8] = &[
+    0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x0C, 0xDA, 0x05, 0x06, 0x7E, 0x7C, 0x04, 0x40, 0x00, 0x00, 0x03,
+    0x00, 0x40, 0x00, 0x00, 0x0C, 0x83, 0xC5, 0x0A, 0xA8, 0, 0, 0, 1, 0x68, 0xCE, 0x0F, 0xC8, 0, 0,
+    0, 1, 0x65, 0x88, 0x84, 0x3A,
+];
+const PICTURE: &[u8] = &[0, 0, 0, 1, 0x41, 0x9A, 0x22, 0xBC];
+
+/// Makes segments that go on from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    tables: u8,
+    pub(super) video: u8,
+}
+
+impl Encoder {
+    /// What is found in a segment of `pictures`, 25 a second, from `pts_90k` on.
+    pub(super) fn segment(&mut self, pts_90k: u64, pictures: u64) -> SegmentFacts {
+        inspected(&self.bytes(pts_90k, pictures))
+    }
+
+    /// The segment itself: a PAT, a PMT, and a packet a picture.
+    pub(super) fn bytes(&mut self, pts_90k: u64, pictures: u64) -> Vec<u8> {
+        let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
+        let [high, low] = (VIDEO_PID | 0xE000).to_be_bytes();
+        let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
+        let pmt = [
+            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, high, low, 0xF0, 0, 0x1B, high, low, 0xF0, 0,
+        ];
+        let mut bytes = section(0, self.tables, &pat);
+        bytes.extend(section(PMT_PID, self.tables, &pmt));
+        self.tables = (self.tables + 1) % 16;
+        for picture in 0..pictures {
+            let pts_90k = (pts_90k + picture * PICTURE_90K) % (1 << 33);
+            let unit = if picture == 0 { KEY_FRAME } else { PICTURE };
+            bytes.extend(packet(self.video, pts_90k, unit));
+            self.video = (self.video + 1) % 16;
+        }
+        bytes
+    }
+}
+
+/// What is found in `bytes`, which come in pieces.
+pub(super) fn inspected(bytes: &[u8]) -> SegmentFacts {
+    let mut inspector = Inspector::new();
+    bytes.chunks(1_000).for_each(|piece| inspector.push(piece));
+    inspector.finish()
+}
+
+fn section(pid: u16, counter: u8, section: &[u8]) -> Vec<u8> {
+    let [high, low] = (pid | 0x4000).to_be_bytes();
+    let mut packet = vec![0x47, high, low, 0x10 | counter, 0];
+    packet.extend(section);
+    packet.extend(crc_32(section).to_be_bytes());
+    packet.resize(PACKET_BYTES, 0xFF);
+    packet
+}
+
+/// One packet with a whole picture: the PCR is its PTS.
+fn packet(counter: u8, pts_90k: u64, unit: &[u8]) -> Vec<u8> {
+    let byte = |value: u64| u8::try_from(value & 0xFF).expect("masked to eight bits");
+    let mut pes = vec![0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5];
+    pes.extend([
+        byte(0x21 | pts_90k >> 29 & 0x0E),
+        byte(pts_90k >> 22),
+        byte(1 | pts_90k >> 14 & 0xFE),
+        byte(pts_90k >> 7),
+        byte(1 | pts_90k << 1 & 0xFE),
+    ]);
+    pes.extend(unit);
+    let [high, low] = (VIDEO_PID | 0x4000).to_be_bytes();
+    let field = PACKET_BYTES - 5 - pes.len();
+    let mut packet = vec![0x47, high, low, 0x30 | counter];
+    packet.push(u8::try_from(field).expect("a field is short"));
+    packet.push(0x10);
+    packet.extend([25, 17, 9, 1].map(|shift| byte(pts_90k >> shift)));
+    packet.extend([byte(pts_90k << 7 | 0x7E), 0]);
+    packet.resize(PACKET_BYTES - pes.len(), 0xFF);
+    packet.extend(pes);
+    packet
+}

@@ -1,0 +1,66 @@
+//! R5: nothing leaves while less than three Target Durations would stay.
+
+use super::{Pair, change::starts, seconds};
+use crate::validate::{
+    finding::{Check, Findings, Words},
+    version::Version,
+};
+
+/// Source: Apple HLS Authoring Specification 8.11.
+const SEGMENTS_MIN: usize = 6;
+
+/// Source: Apple HLS Authoring Specification 8.12.
+const WINDOW_US_MIN: u64 = 15 * 60 * 1_000_000;
+
+/// Only a list that slides has a window.
+pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
+    let Pair {
+        before,
+        after,
+        alignment,
+    } = pair;
+    if alignment.removed == 0 || alignment.common == 0 || !after.list.is_live() {
+        return;
+    }
+    let listed_us = after.list.duration_us();
+    let least_us = after.list.target_duration_us().saturating_mul(3);
+    if listed_us < least_us {
+        findings.tell(Check::WindowTooShort, None, || Words {
+            message: format!(
+                "{} segments were removed, and {} are left, less than three Target Durations \
+                 ({})",
+                alignment.removed,
+                seconds(listed_us),
+                seconds(least_us)
+            ),
+            evidence: starts(before, after),
+            ..Words::default()
+        });
+    }
+    check_advice(after, listed_us, findings);
+}
+
+fn check_advice(version: &Version, listed_us: u64, findings: &mut Findings) {
+    let first = version.list.segments.first().map_or(1, |first| first.line);
+    let count = version.list.segments.len();
+    let words = |message: String| Words {
+        message,
+        evidence: vec![version.evidence(first)],
+        ..Words::default()
+    };
+    if count < SEGMENTS_MIN {
+        findings.tell(Check::WindowFewSegments, Some(0), || {
+            words(format!(
+                "{count} segments are listed; at least six are advised"
+            ))
+        });
+    }
+    if listed_us < WINDOW_US_MIN {
+        findings.tell(Check::WindowShort, Some(0), || {
+            words(format!(
+                "{} are listed; at least 15 minutes are advised",
+                seconds(listed_us)
+            ))
+        });
+    }
+}
