@@ -127,7 +127,10 @@ impl Presence {
                     rung.state = State::Present;
                     changes.returned += 1;
                 }
-                _ => {}
+                State::Absent
+                | State::Present
+                | State::Withdrawn { .. }
+                | State::Returning { .. } => {}
             }
         }
         changes.returned += self.never_empty();
@@ -192,10 +195,9 @@ mod tests {
             for _ in 0..seconds * 10 {
                 self.now = self.now + Duration::from_millis(100);
                 let tenth = self.now.as_nanos() / 100_000_000;
-                for rung in alive {
-                    if tenth % 60 == 3 * *rung as u64 {
-                        self.presence.listed(*rung, TARGET, self.now);
-                    }
+                let lists = |rung: &&usize| tenth % 60 == 3 * **rung as u64;
+                for rung in alive.iter().filter(lists) {
+                    self.presence.listed(*rung, TARGET, self.now);
                 }
                 let changes = self.presence.look(self.now, Wall::default());
                 self.changes.withdrawn += changes.withdrawn;
