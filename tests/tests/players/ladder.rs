@@ -101,7 +101,7 @@ impl Ladder {
     /// The URIs in the Master Playlist.
     fn uris(&self) -> Vec<String> {
         let master = self.master();
-        let uris = master.lines().filter(|line| !line.starts_with("#"));
+        let uris = master.lines().filter(|line| !line.starts_with('#'));
         uris.map(str::to_owned).collect()
     }
 
