@@ -120,7 +120,7 @@ enum Form {
 const RUN_PIECES: u64 = 8;
 
 impl Reader {
-    /// Waits for the next bytes: at most 256 KiB, or what [`Object::read_runs`] says, from disk, and
+    /// Waits for the next bytes: from disk at most 256 KiB, or what [`Object::read_runs`] says;
     /// from memory as they were appended.
     ///
     /// Returns `None` only at the end of the range or of a complete object. Must be called

@@ -286,11 +286,11 @@ struct SegmentAgain {
 
 impl Again for SegmentAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
-        let object = at_hand(self.store.find(&self.key))??;
-        if *object.metadata() != self.etag {
-            return None;
-        }
-        self.on_air.hit(self.whole.body(&object)?)
+        let body = self.whole.again(&self.store, || {
+            let object = at_hand(self.store.find(&self.key))??;
+            (*object.metadata() == self.etag).then_some(object)
+        })?;
+        self.on_air.hit(body)
     }
 }
 

@@ -110,14 +110,14 @@ impl Engine {
             return Ok(kept);
         }
         let body = self.copy(stored, 0).await?;
-        let mut state = self.lock();
+        let mut state = self.look();
         let hash = state.index.hash(stored.record.hash);
         state.hot.keep(hash, &stored.record, Some(body.clone()));
         Ok(body)
     }
 
     fn small_at_hand(&self, record: &Record) -> Option<Bytes> {
-        let mut state = self.lock();
+        let mut state = self.look();
         let hash = state.index.hash(record.hash);
         state.hot.body(hash, record)
     }

@@ -135,7 +135,7 @@ impl Core {
     ) -> Result<(Way, Found), NotBrought> {
         let place = self.shelf.find(question).await;
         let mut place = place.map_err(|_no_word| NotBrought::Disk)?;
-        let is_current = |found: &Found| !self.is_banned(question, found);
+        let is_current = |found: &Found| !self.is_banned(question, &found.head);
         place.found = place.found.filter(is_current);
         let verdict = place
             .found

@@ -194,6 +194,34 @@ fn nothing_is_read_ahead_beyond_the_range() {
 }
 
 #[test]
+fn whatever_changes_what_is_found_is_told() {
+    let disk = sim::Disk::new(1);
+    let mut config = config();
+    config.classes.low.ttl = Some(Duration::from_mins(1));
+    let (clock, store) = open_timed(&disk, &config);
+    let mut changes = store.changes();
+    let mut is_told = |what| {
+        assert!(!store.is_unchanged_since(changes), "{what}");
+        changes = store.changes();
+    };
+    drop(put(&store, "/a", Class::Low, &body(1, 5_000)));
+    is_told("a new object");
+    drop(put(&store, "/a", Class::Low, &body(2, 5_000)));
+    is_told("another in its place");
+    assert!(store.evict(&key("/a")));
+    is_told("none in its place");
+    let writer = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
+    is_told("one that grows");
+    drop(writer);
+    is_told("one that was given up");
+    settle(&store, "/c", Class::Low, &body(1, 5_000));
+    is_told("one on disk");
+    clock.advance(Duration::from_secs(62));
+    assert!(store.get(&key("/c")).is_none());
+    is_told("one too old");
+}
+
+#[test]
 fn a_find_that_waits_for_the_disk_keeps_no_other_waiting() {
     let disk = sim::Disk::new(1);
     let large = 2 * PIECE;
