@@ -3,8 +3,9 @@
 //!
 //! A rung is withdrawn when it has listed nothing for 1.5 Target Durations, the longest that
 //! RFC 8216 §6.2.2 lets a live list stand still, while another one went on past its due time. So a
-//! loss of the whole channel, or its return, withdraws nobody. It comes back after it has listed for as long as a
-//! player holds back (three Target Durations, §6.3.3), or at once when it would be the only one.
+//! loss of the whole channel, or its return, withdraws nobody. It comes back after it has listed for
+//! as long as a player holds back (three Target Durations, §6.3.3), or at once when it would be the
+//! only one.
 
 use std::time::Duration;
 
@@ -127,7 +128,10 @@ impl Presence {
                     rung.state = State::Present;
                     changes.returned += 1;
                 }
-                _ => {}
+                State::Absent
+                | State::Present
+                | State::Withdrawn { .. }
+                | State::Returning { .. } => {}
             }
         }
         changes.returned += self.never_empty();
@@ -192,10 +196,9 @@ mod tests {
             for _ in 0..seconds * 10 {
                 self.now = self.now + Duration::from_millis(100);
                 let tenth = self.now.as_nanos() / 100_000_000;
-                for rung in alive {
-                    if tenth % 60 == 3 * *rung as u64 {
-                        self.presence.listed(*rung, TARGET, self.now);
-                    }
+                let lists = |rung: &&usize| tenth % 60 == 3 * **rung as u64;
+                for rung in alive.iter().filter(lists) {
+                    self.presence.listed(*rung, TARGET, self.now);
                 }
                 let changes = self.presence.look(self.now, Wall::default());
                 self.changes.withdrawn += changes.withdrawn;
