@@ -122,7 +122,8 @@ fn sequence_number(digits: &str) -> Option<u64> {
     is_canonical.then(|| digits.parse().ok()).flatten()
 }
 
-/// Decodes one path segment, or value of a query; `None` if it holds anything a file name on this box could not.
+/// Decodes one path segment, or value of a query; `None` if it holds anything a file name on this
+/// box could not.
 pub(super) fn decode(encoded: &str) -> Option<Cow<'_, str>> {
     let decoded = if encoded.contains('%') {
         Cow::Owned(decode_percent(encoded.as_bytes())?)
