@@ -188,3 +188,21 @@ fn a_change_of_coding_without_a_key_frame_is_announced_at_the_next_cut() {
     let kinds: Vec<_> = bench.told().iter().map(|told| told.2).collect();
     assert_eq!(kinds, ["", "", "discontinuity"]);
 }
+
+#[test]
+fn a_hole_behind_the_very_first_picture_is_not_taken_for_a_long_picture() {
+    let mut bench = box_on_air();
+    bench.unit(Unit::key(LINE));
+    bench.unit(Unit::at(LINE + 9 * SECOND));
+    bench.pictures(LINE + 9 * SECOND + FRAME, 4 * SECOND, SECOND);
+    bench.finish();
+    assert!(bench.made.len() >= 2, "{:?}", bench.told());
+    for pair in bench.made.windows(2) {
+        let [one, next] = pair else {
+            unreachable!("windows of two")
+        };
+        let apart = next.segment.date_time.since(one.segment.date_time);
+        let is_told = next.segment.discontinuity || apart == one.segment.duration();
+        assert!(is_told, "{:?}", bench.told());
+    }
+}
