@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    demux::Event,
+    demux::{Event, Pts},
     segment::{
         MediaPlaylist, Phase,
         fixture::{Bench, FRAME, Made, SECOND, Unit, program, rules},
+        timeline::{Stamps, Timeline},
     },
 };
 
@@ -191,18 +192,13 @@ fn a_change_of_coding_without_a_key_frame_is_announced_at_the_next_cut() {
 
 #[test]
 fn a_hole_behind_the_very_first_picture_is_not_taken_for_a_long_picture() {
-    let mut bench = box_on_air();
-    bench.unit(Unit::key(LINE));
-    bench.unit(Unit::at(LINE + 9 * SECOND));
-    bench.pictures(LINE + 9 * SECOND + FRAME, 4 * SECOND, SECOND);
-    bench.finish();
-    assert!(bench.made.len() >= 2, "{:?}", bench.told());
-    for pair in bench.made.windows(2) {
-        let [one, next] = pair else {
-            unreachable!("windows of two")
-        };
-        let apart = next.segment.date_time.since(one.segment.date_time);
-        let is_told = next.segment.discontinuity || apart == one.segment.duration();
-        assert!(is_told, "{:?}", bench.told());
+    let stamps = |ticks| {
+        let pts = Pts::from_ticks(ticks);
+        Stamps { pts, dts: pts }
+    };
+    for (step, is_hole) in [(FRAME, false), (5 * FRAME, false), (3 * SECOND, true)] {
+        let mut timeline = Timeline::start(stamps(LINE));
+        timeline.advance(stamps(LINE + step));
+        assert_eq!(timeline.has_gap(), is_hole, "{step}");
     }
 }
