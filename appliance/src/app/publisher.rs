@@ -267,7 +267,8 @@ impl Publisher {
         self.publish();
     }
 
-    /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends it.
+    /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends
+    /// it.
     fn set_dvr(&mut self, depth: Option<Duration>) {
         match (depth, &mut self.archive) {
             (None, archive) => *archive = None,

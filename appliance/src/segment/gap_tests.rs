@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    demux::Event,
+    demux::{Event, Pts},
     segment::{
         MediaPlaylist, Phase,
         fixture::{Bench, FRAME, Made, SECOND, Unit, program, rules},
+        timeline::{Stamps, Timeline},
     },
 };
 
@@ -187,4 +188,17 @@ fn a_change_of_coding_without_a_key_frame_is_announced_at_the_next_cut() {
     bench.finish();
     let kinds: Vec<_> = bench.told().iter().map(|told| told.2).collect();
     assert_eq!(kinds, ["", "", "discontinuity"]);
+}
+
+#[test]
+fn a_hole_behind_the_very_first_picture_is_not_taken_for_a_long_picture() {
+    let stamps = |ticks| {
+        let pts = Pts::from_ticks(ticks);
+        Stamps { pts, dts: pts }
+    };
+    for (step, is_hole) in [(FRAME, false), (5 * FRAME, false), (3 * SECOND, true)] {
+        let mut timeline = Timeline::start(stamps(LINE));
+        timeline.advance(stamps(LINE + step));
+        assert_eq!(timeline.has_gap(), is_hole, "{step}");
+    }
 }

@@ -97,8 +97,8 @@ impl Segmenter {
     }
 
     /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
-    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment begins with a
-    /// discontinuity, because what was under way when the last life ended is missing.
+    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment
+    /// begins with a discontinuity, because what was under way when the last life ended is missing.
     pub fn resume(&mut self, playlist: &MediaPlaylist) {
         let Some(seconds) = playlist.target_duration_s() else {
             return;

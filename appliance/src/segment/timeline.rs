@@ -19,6 +19,9 @@ const STEP_FORWARD_MAX_90K: i64 = 10 * Pts::HZ.cast_signed();
 /// Assumed distance of pictures until two were seen: 1/25 s.
 const FRAME_DEFAULT_90K: i64 = 3_600;
 
+/// Longest distance of two pictures that is believed before others were seen: two a second.
+const FRAME_MAX_90K: i64 = Pts::HZ.cast_signed() / 2;
+
 /// Shortest distance of two pictures that is believed: 1 ms.
 const FRAME_MIN_90K: i64 = 90;
 
@@ -115,10 +118,11 @@ impl Timeline {
         let step = stamps.since(self.last);
         self.pts += stamps.pts.ticks_since(self.last.pts);
         self.last = stamps;
+        let is_far = self.frame_90k.is_none() && step > FRAME_MAX_90K;
         if step >= FRAME_MIN_90K {
             self.frame_90k = Some(self.frame_90k.map_or(step, |frame| frame.min(step)));
         }
-        self.has_gap = step > self.frame_90k() * 3 / 2;
+        self.has_gap = is_far || step > self.frame_90k() * 3 / 2;
         if !self.has_gap {
             let advance = self.pts - self.pts_highest;
             self.pts_advance_max_90k = self.pts_advance_max_90k.max(advance);

@@ -15,6 +15,7 @@ struct Entry {
     uri: String,
     duration_s: f64,
     is_discontinuity: bool,
+    is_gap: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,10 +90,10 @@ impl Checker {
         };
         let from = version.entries.len() - is_new;
         for entry in &version.entries[from..] {
-            self.segments += 1;
+            self.segments += u64::from(!entry.is_gap);
             self.discontinuities += u64::from(entry.is_discontinuity);
         }
-        for entry in &version.entries {
+        for entry in version.entries.iter().filter(|entry| !entry.is_gap) {
             fetch(&entry.uri, store, &context).await;
         }
         self.versions += 1;
@@ -186,7 +187,7 @@ impl Version {
 fn parse(text: &str) -> Version {
     let mut version = Version::default();
     let mut duration_s = None;
-    let mut is_discontinuity = false;
+    let (mut is_discontinuity, mut is_gap) = (false, false);
     assert!(text.starts_with("#EXTM3U\n"), "{text}");
     for line in text.lines() {
         if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
@@ -197,6 +198,8 @@ fn parse(text: &str) -> Version {
             version.discontinuity_sequence = value.parse().expect("a number");
         } else if line == "#EXT-X-DISCONTINUITY" {
             is_discontinuity = true;
+        } else if line == "#EXT-X-GAP" {
+            is_gap = true;
         } else if let Some(value) = line.strip_prefix("#EXTINF:") {
             duration_s = value.trim_end_matches(',').parse().ok();
         } else if !line.starts_with('#') && !line.is_empty() {
@@ -204,6 +207,7 @@ fn parse(text: &str) -> Version {
                 uri: line.to_owned(),
                 duration_s: duration_s.take().expect("an EXTINF before each URI"),
                 is_discontinuity: std::mem::take(&mut is_discontinuity),
+                is_gap: std::mem::take(&mut is_gap),
             });
         }
     }

@@ -39,7 +39,8 @@ impl Media {
             } else if pid == 0x100 && media.coding.0 == 0 {
                 // Behind pointer_field, section header and PCR_PID: the only stream's PID.
                 media.coding.0 = u16::from(packet[18] & 0x1F) << 8 | u16::from(packet[19]);
-            } else if pid == media.coding.0 && packet[1] & 0x40 != 0 {
+            } else if pid > 0x100 && packet[1] & 0x40 != 0 {
+                // On whatever PID: a last picture may come before the packets of new tables.
                 media.read_picture(payload(packet));
             }
         }

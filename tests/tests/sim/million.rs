@@ -1,7 +1,7 @@
 //! Very many versions of one playlist, under every fault that its rules speak of.
 //!
-//! Goal: no version breaks a rule, whatever is sent and whenever the appliance is killed. Method: an
-//! encoder of few and small pictures, faults drawn from a seed, and [`weir_tests::hls`], which
+//! Goal: no version breaks a rule, whatever is sent and whenever the appliance is killed. Method:
+//! an encoder of few and small pictures, faults drawn from a seed, and [`weir_tests::hls`], which
 //! knows nothing of the product, over each version; what is listed is fetched and held against it.
 
 use std::time::Duration;
