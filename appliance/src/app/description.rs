@@ -32,7 +32,7 @@ impl Description {
                     stream.parameters = Some((*parameters).clone());
                 }
             }
-            Event::Packet(_) | Event::AccessUnit(_) => {}
+            Event::Packet(_) | Event::AccessUnit(_) | Event::Splice(_) => {}
         }
     }
 

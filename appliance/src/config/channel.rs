@@ -8,7 +8,7 @@ use std::{
 use weir_hal::InterfaceName;
 
 use super::{
-    Channel, Config, Priority, Rendition, Source,
+    Channel, Config, Cues, Priority, Rendition, Source,
     cache::absolute_path,
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
@@ -46,6 +46,7 @@ fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) ->
     let name = section.text("name", display_name, ledger);
     let priority = section.text("priority", priority, ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
+    let cues = section.text("cues", parse_cues, ledger);
     let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
     section.require("rendition", "a [[channel.rendition]] below it", ledger);
     if section.is_empty_list("rendition") {
@@ -63,6 +64,7 @@ fn read_channel(mut section: Section<'_>, met: &mut Met, ledger: &mut Ledger) ->
         id,
         priority: priority.map_or_else(Priority::default, |priority| priority.value),
         sign_keys: sign_keys.map(|path| path.value),
+        cues: cues.map_or_else(Cues::default, |cues| cues.value),
         renditions,
     }
 }
@@ -168,6 +170,25 @@ pub(super) fn priority(text: &str) -> Result<Priority, String> {
         _ => {
             let text = quoted(text);
             Err(format!("{text} is no priority: write high, medium or low"))
+        }
+    }
+}
+
+/// Reads how playlists tell of breaks.
+///
+/// # Errors
+/// A sentence that names the words there are.
+pub fn parse_cues(text: &str) -> Result<Cues, String> {
+    match text {
+        "daterange" => Ok(Cues::DateRange),
+        "cue" => Ok(Cues::Cue),
+        "both" => Ok(Cues::Both),
+        "off" => Ok(Cues::Off),
+        _ => {
+            let text = quoted(text);
+            Err(format!(
+                "{text} is no way to tell of breaks: write daterange, cue, both or off"
+            ))
         }
     }
 }

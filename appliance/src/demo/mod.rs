@@ -26,7 +26,7 @@ pub use addresses::Addresses;
 use crate::{
     app::{App, AppError, OldCache, RELOADS_MAX},
     config::{
-        ByteSize, Cache, Channel, Config, Http, Management, Node, Priority, Rendition,
+        ByteSize, Cache, Channel, Config, Cues, Http, Management, Node, Priority, Rendition,
         SegmentConfig, Source, Transport,
     },
     demo::{
@@ -182,6 +182,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             name: "Weir demo".to_owned(),
             priority: Priority::Medium,
             sign_keys: None,
+            cues: Cues::default(),
             renditions: CLIPS
                 .iter()
                 .map(|clip| rendition(clip, addresses))

@@ -15,12 +15,19 @@ use crate::demux::fixtures::{
 };
 use crate::demux::{
     AdaptationField, Counters, Demux, Event, PACKET_BYTES, Packet, PacketSync, Pid, Pts, Selection,
+    crc_32,
 };
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;
 const AUDIO: u16 = 0x101;
 const RADIO: u16 = 0x102;
+const SPLICE: u16 = 0x103;
+
+/// A `time_signal` that says nothing more.
+const SPLICE_NOW: [u8; 21] = [
+    0xFC, 0x30, 18, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xF0, 1, 6, 0x7F, 0, 0, 0x31, 0xC8, 0x53, 0xBC,
+];
 
 /// Two programs, with everything that a stream may do of its own accord.
 fn sound_stream() -> Mux {
@@ -28,11 +35,13 @@ fn sound_stream() -> Mux {
     for round in 0..6_u8 {
         let version = round / 3;
         mux.section(0, &pat(version, &[(1, PMT), (2, PMT + u16::from(version))]));
-        let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x0F, AUDIO, &[])];
+        let streams: [(u8, u16, &[u8]); 3] =
+            [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[]), (0x0F, AUDIO, &[])];
         mux.section(
             PMT,
-            &pmt(1, version, VIDEO, &streams[..2 - usize::from(version)]),
+            &pmt(1, version, VIDEO, &streams[..3 - usize::from(version)]),
         );
+        mux.section(SPLICE, &SPLICE_NOW).repeat();
         mux.section(
             PMT + u16::from(version),
             &pmt(2, 0, RADIO, &[(0x0F, RADIO, &[])]),
@@ -150,6 +159,7 @@ fn check_contract(told: &[Told]) {
                 is_open = false;
             }
             Told::Parameters(_, parameters) => assert!(!parameters.codec.is_empty()),
+            Told::Splice(_, section) => assert_eq!(crc_32(section), 0),
         }
     }
     assert!(!is_open, "the last unit was not told of");

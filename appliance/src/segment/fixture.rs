@@ -9,7 +9,7 @@ use crate::{
         AccessUnit, AudioCodec, ElementaryStream, Event, PACKET_BYTES, Packet, Pid, Program,
         ProgramPacket, Pts, StreamKind, VideoCodec,
     },
-    segment::{Output, Phase, Rules, Segment, Segmenter},
+    segment::{Cue, Output, Phase, Rules, Segment, Segmenter},
 };
 
 pub(super) const VIDEO: Pid = Pid::from_bits(0x100);
@@ -66,6 +66,7 @@ pub(super) struct Unit {
     pub(super) dts: u64,
     pub(super) random_access: bool,
     pub(super) announced: bool,
+    pub(super) segment_boundary: bool,
     /// Video packets it takes.
     pub(super) packets: usize,
     /// Of these, how many are sent before it is understood.
@@ -80,6 +81,7 @@ impl Unit {
             dts: ticks,
             random_access: false,
             announced: false,
+            segment_boundary: false,
             packets: 3,
             understood_after: 1,
         }
@@ -134,6 +136,8 @@ pub(super) struct Bench {
     pub(super) made: Vec<Made>,
     /// Every packet sent, in order.
     pub(super) sent: Vec<[u8; PACKET_BYTES]>,
+    /// Every event announced, in order.
+    pub(super) cues: Vec<Cue>,
     open: Option<(u64, Vec<u8>)>,
     serial: u64,
 }
@@ -145,6 +149,7 @@ impl Bench {
             now: Wall::from_nanos(1_700_000_000_000_000_000),
             made: Vec::new(),
             sent: Vec::new(),
+            cues: Vec::new(),
             open: None,
             serial: 0,
         };
@@ -161,20 +166,22 @@ impl Bench {
         let Self {
             segmenter,
             made,
+            cues,
             open,
             ..
         } = self;
-        segmenter.push(event, self.now, |output| record(output, open, made));
+        segmenter.push(event, self.now, |output| record(output, open, (made, cues)));
     }
 
     pub(super) fn finish(&mut self) {
         let Self {
             segmenter,
             made,
+            cues,
             open,
             ..
         } = self;
-        segmenter.finish(|output| record(output, open, made));
+        segmenter.finish(|output| record(output, open, (made, cues)));
         assert!(open.is_none(), "the last segment was ended");
     }
 
@@ -218,6 +225,7 @@ impl Bench {
                     dts: Some(Pts::from_ticks(unit.dts)),
                     random_access: unit.random_access,
                     time_base_changed: unit.announced,
+                    segment_boundary: unit.segment_boundary,
                 }));
             }
         }
@@ -254,7 +262,11 @@ impl Bench {
     }
 }
 
-fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made>) {
+fn record(
+    output: Output,
+    open: &mut Option<(u64, Vec<u8>)>,
+    (made, cues): (&mut Vec<Made>, &mut Vec<Cue>),
+) {
     match output {
         Output::Begin { sequence } => {
             assert!(
@@ -277,5 +289,6 @@ fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made
             );
             made.push(Made { segment, bytes });
         }
+        Output::Cue(cue) => cues.push(cue),
     }
 }

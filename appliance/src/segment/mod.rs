@@ -7,9 +7,14 @@
 //! Refuses: to cut on wall time, to reorder packets, and to mend what the encoder sent.
 
 mod bandwidth;
+mod boundaries;
 mod coding;
 mod counters;
+mod cue;
+mod cue_tag;
 mod cut;
+mod date_range;
+mod date_ranges;
 mod date_time;
 mod master;
 mod mux;
@@ -18,8 +23,10 @@ mod pending;
 mod pid_set;
 mod playlist;
 mod resume;
+mod seconds;
 mod segmenter;
 mod sequence;
+mod splice_points;
 mod target_duration;
 mod timeline;
 mod types;
@@ -33,7 +40,9 @@ mod tests;
 
 pub use bandwidth::BandwidthMeter;
 pub use counters::Counters;
+pub use cue::{Cue, CueKind, EventId};
+pub use date_ranges::CueOutcome;
 pub use master::{Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};
 pub use segmenter::Segmenter;
-pub use types::{Output, Phase, Rules, Segment};
+pub use types::{Markers, Output, Phase, Rules, Segment};

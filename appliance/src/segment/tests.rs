@@ -45,6 +45,7 @@ fn a_payload_unit_that_began_before_the_first_segment_is_dropped_to_its_end() {
         dts: None,
         random_access: true,
         time_base_changed: false,
+        segment_boundary: false,
     }));
     bench.packet(AUDIO, false, false);
     bench.packet(AUDIO, true, false);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_hal::Wall;
 
+use crate::segment::Cue;
+
 /// When to cut. All limits hold for every segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -40,6 +42,8 @@ pub enum Output {
     Bytes(Bytes),
     /// That segment is whole.
     End(Segment),
+    /// The stream announces an event. It stands between the segments, wherever it comes.
+    Cue(Cue),
 }
 
 /// One complete Media Segment.
@@ -72,4 +76,13 @@ impl Segment {
     pub fn end(&self) -> Wall {
         self.date_time + self.duration()
     }
+}
+
+/// How a playlist tells of breaks and other events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Markers {
+    /// By EXT-X-DATERANGE.
+    pub date_ranges: bool,
+    /// By EXT-X-CUE-OUT, EXT-X-CUE-OUT-CONT and EXT-X-CUE-IN.
+    pub cue_tags: bool,
 }
