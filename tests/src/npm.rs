@@ -33,17 +33,40 @@ pub const SHAKA_PLAYER: Package = Package {
     file: "dist/shaka-player.compiled.js",
 };
 
+/// Reads playlists, and refuses what breaks a rule of the standard.
+pub const HLS_PARSER: Package = Package {
+    name: "hls-parser",
+    version: "0.16.1",
+    integrity: "sha512-6B2XobrddgXNl1pXw0dKXq0ovczjzra/pam7ifV0G/RXpt4bEbQcE6ndY+kGGlrNxB3zE42s\
+        7xmIypwG+sxh9A==",
+    file: "dist/hls-parser.js",
+};
+
+/// Reads playlists for the players of video.js.
+pub const M3U8_PARSER: Package = Package {
+    name: "m3u8-parser",
+    version: "7.2.0",
+    integrity: "sha512-CRatFqpjVtMiMaKXxNvuI3I++vUumIXVVT/JpCpdU/FynV/ceVw1qpPyyBNindL+JlPMSesx\
+        +WX1QJaZEJSaMQ==",
+    file: "dist/m3u8-parser.js",
+};
+
 impl Package {
+    /// The path of the file, fetched if this checkout has not got it.
+    pub fn path(&self) -> PathBuf {
+        let kept = self.kept();
+        if !kept.is_file() {
+            self.fetch(&kept);
+        }
+        kept
+    }
+
     /// The file, fetched if this checkout has not got it.
     ///
     /// # Panics
     /// When it cannot be fetched, or is another one than is expected.
     pub fn read(&self) -> Vec<u8> {
-        let kept = self.kept();
-        if !kept.is_file() {
-            self.fetch(&kept);
-        }
-        fs::read(&kept).expect("it was fetched")
+        fs::read(self.path()).expect("it was fetched")
     }
 
     fn fetch(&self, kept: &Path) {

@@ -35,13 +35,11 @@ fn sound_stream() -> Mux {
     for round in 0..6_u8 {
         let version = round / 3;
         mux.section(0, &pat(version, &[(1, PMT), (2, PMT + u16::from(version))]));
-        let streams: [(u8, u16, &[u8]); 3] =
-            [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[]), (0x0F, AUDIO, &[])];
+        let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x0F, AUDIO, &[])];
         mux.section(
             PMT,
-            &pmt(1, version, VIDEO, &streams[..3 - usize::from(version)]),
+            &pmt(1, version, VIDEO, &streams[..2 - usize::from(version)]),
         );
-        mux.section(SPLICE, &SPLICE_NOW).repeat();
         mux.section(
             PMT + u16::from(version),
             &pmt(2, 0, RADIO, &[(0x0F, RADIO, &[])]),
@@ -56,6 +54,19 @@ fn sound_stream() -> Mux {
         mux.payload(AUDIO, 0, &pes(0xC0, pts, &adts()));
         mux.payload(VIDEO, 0, &pes(0xE0, pts + 1_800, &h264_p()));
         mux.payload(RADIO, 0, &pes(0xC0, pts, &adts()));
+    }
+    mux
+}
+
+/// A program with splice information, which the independent reader takes for PES.
+fn spliced_stream() -> Mux {
+    let mut mux = Mux::new();
+    for round in 0..6_u8 {
+        let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[])];
+        mux.section(0, &pat(0, &[(1, PMT)]));
+        mux.section(PMT, &pmt(1, round / 3, VIDEO, &streams));
+        mux.payload(VIDEO, 0, &pes(0xE0, u64::from(round) * 3_600, &h264_idr()));
+        mux.section(SPLICE, &SPLICE_NOW).repeat();
     }
     mux
 }
@@ -171,7 +182,8 @@ proptest! {
         damages in prop::collection::vec(damage(), 0..30),
         asked: bool,
     ) {
-        let bytes = damaged(sound_stream().packets, &damages);
+        let packets = [sound_stream().packets, spliced_stream().packets].concat();
+        let bytes = damaged(packets, &damages);
         let selection = if asked { Selection::Program(1) } else { Selection::First };
         check_contract(&run(selection, [bytes.as_slice()]).0);
     }

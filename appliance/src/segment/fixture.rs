@@ -7,13 +7,14 @@ use weir_hal::Wall;
 use crate::{
     demux::{
         AccessUnit, AudioCodec, ElementaryStream, Event, PACKET_BYTES, Packet, Pid, Program,
-        ProgramPacket, Pts, StreamKind, VideoCodec,
+        ProgramPacket, Pts, Splice, SpliceInfo, StreamKind, VideoCodec,
     },
     segment::{Cue, Output, Phase, Rules, Segment, Segmenter},
 };
 
 pub(super) const VIDEO: Pid = Pid::from_bits(0x100);
 pub(super) const AUDIO: Pid = Pid::from_bits(0x101);
+pub(super) const SPLICE: Pid = Pid::from_bits(0x1F0);
 pub(super) const PMT: Pid = Pid::from_bits(0x1000);
 pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
@@ -128,6 +129,53 @@ fn is_table(packet: &[u8; PACKET_BYTES]) -> bool {
     pid == Pid::PAT || pid == PMT
 }
 
+/// A `splice_insert` of `event` at `pts`, with a break of `duration` that returns by itself.
+pub(super) fn insert(event: u8, out: bool, pts: Option<u64>, duration: Option<u64>) -> Vec<u8> {
+    let low = |number: u64| {
+        u32::try_from(number & 0xFFFF_FFFF)
+            .expect("masked")
+            .to_be_bytes()
+    };
+    let bit = |number: u64| u8::try_from(number >> 32 & 1).expect("one bit");
+    let flag = |is_set: bool, mask: u8| if is_set { mask } else { 0 };
+    let flags = 0x4F | flag(out, 0x80) | flag(duration.is_some(), 0x20) | flag(pts.is_none(), 0x10);
+    let mut command = vec![0, 0, 0, event, 0x7F, flags];
+    if let Some(pts) = pts {
+        command.push(0xFE | bit(pts));
+        command.extend(low(pts));
+    }
+    if let Some(duration) = duration {
+        command.push(0xFE | bit(duration));
+        command.extend(low(duration));
+    }
+    command.extend([0, 1, 0, 0]);
+    splice_section(5, &command, &[])
+}
+
+/// A `splice_info_section` of one command; its `CRC_32` is not looked at here.
+pub(super) fn splice_section(command_type: u8, command: &[u8], descriptors: &[u8]) -> Vec<u8> {
+    let low = |number: usize| u8::try_from(number).expect("it is short");
+    let mut section = vec![0xFC, 0x30, low(command.len() + descriptors.len() + 17)];
+    section.extend([
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0xFF,
+        0xF0,
+        low(command.len()),
+        command_type,
+    ]);
+    section.extend(command);
+    section.extend([0, low(descriptors.len())]);
+    section.extend(descriptors);
+    section.extend([0; 4]);
+    section
+}
+
 /// A segmenter that is fed units and whose outputs are recorded.
 #[derive(Debug)]
 pub(super) struct Bench {
@@ -171,6 +219,12 @@ impl Bench {
             ..
         } = self;
         segmenter.push(event, self.now, |output| record(output, open, (made, cues)));
+    }
+
+    /// Sends a splice message.
+    pub(super) fn splice(&mut self, section: &[u8]) {
+        let info = SpliceInfo::parse(section).expect("it is sound");
+        self.push(Event::Splice(Splice { pid: SPLICE, info }));
     }
 
     pub(super) fn finish(&mut self) {

@@ -36,6 +36,8 @@ mod fixture;
 #[cfg(test)]
 mod playlist_tests;
 #[cfg(test)]
+mod splice_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bandwidth::BandwidthMeter;

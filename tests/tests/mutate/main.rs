@@ -96,6 +96,7 @@ fn segment(bytes: &[u8]) {
             written += u64::try_from(bytes.len()).expect("usize fits");
         }
         Output::End(segment) => assert!(segment.bytes <= (1 << 20) + (1 << 18), "{segment:?}"),
+        Output::Cue(_) => {}
     };
     let now = Wall::from_nanos(1_700_000_000_000_000_000);
     sync.push(bytes, &mut counters, |packet| {
