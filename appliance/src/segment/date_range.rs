@@ -29,14 +29,7 @@ const OPEN_MAX: Duration = Duration::from_hours(4);
 /// How far two reckonings of one time may lie apart: less than a picture.
 pub(super) const TOLERANCE: Duration = Duration::from_millis(15);
 
-/// A line about a range, and the Media Sequence Number of the segment it stands before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) sequence: u64,
-    pub(super) text: String,
-}
-
-/// One event and what was written of it.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DateRange {
     pub(super) event: EventId,
@@ -47,7 +40,8 @@ pub(super) struct DateRange {
     pub(super) end: Option<Wall>,
     /// The message of its end was listed.
     pub(super) has_in: bool,
-    pub(super) lines: Vec<Line>,
+    /// Players have been told of it by a line.
+    pub(super) is_listed: bool,
 }
 
 const TAG: &str = "#EXT-X-DATERANGE:";
@@ -75,7 +69,7 @@ impl DateRange {
             is_break: cue.kind == CueKind::Out,
             end: None,
             has_in: false,
-            lines: Vec::new(),
+            is_listed: false,
         }
     }
 
@@ -89,50 +83,47 @@ impl DateRange {
             is_break: true,
             end: None,
             has_in: false,
-            lines: Vec::new(),
+            is_listed: false,
         }
     }
 
-    /// Adds the line of what `cue` begins.
-    pub(super) fn write_begin(&mut self, cue: &Cue, sequence: u64) {
+    /// The line of what `cue` begins.
+    pub(super) fn begin_line(&self, cue: &Cue) -> String {
         let attribute = if self.is_break { OUT } else { COMMAND };
-        self.write(sequence, |text| {
+        self.line(|text| {
             if let Some(planned_90k) = cue.planned_90k {
                 write!(text, ",{PLANNED}={}", Seconds(planned_90k))?;
             }
             write!(text, ",{attribute}={}", Hexadecimal(&cue.section))
-        });
+        })
     }
 
-    /// Adds the line of its end, of which `duration_90k` is told unless it was before.
-    pub(super) fn write_end(&mut self, cue: &Cue, duration_90k: Option<u64>, sequence: u64) {
-        self.write(sequence, |text| {
+    /// The line of its end, of which `duration_90k` is told unless it was before.
+    pub(super) fn end_line(&self, cue: &Cue, duration_90k: Option<u64>) -> String {
+        self.line(|text| {
             if let Some(duration_90k) = duration_90k {
                 write!(text, ",{DURATION}={}", Seconds(duration_90k))?;
             }
             write!(text, ",{IN}={}", Hexadecimal(&cue.section))
-        });
+        })
     }
 
-    /// Adds the line that it ended as it was planned.
-    pub(super) fn write_return(&mut self, sequence: u64) {
+    /// The line that it ended as it was planned.
+    pub(super) fn return_line(&self) -> String {
         let duration_90k = self.planned_90k.unwrap_or(0);
-        self.write(sequence, |text| {
-            write!(text, ",{DURATION}={}", Seconds(duration_90k))
-        });
+        self.line(|text| write!(text, ",{DURATION}={}", Seconds(duration_90k)))
     }
 
-    /// Reads a line back that stands before segment `sequence`; `None` when it is none of ours.
-    pub(super) fn read(line: &str, sequence: u64) -> Option<Self> {
+    /// Reads a line back; `None` when it is none of ours.
+    pub(super) fn read(line: &str) -> Option<Self> {
         let mut attributes = line.strip_prefix(TAG)?.split(',');
         let id = unquoted(attributes.next()?.strip_prefix("ID=")?)?;
         let start = unquoted(attributes.next()?.strip_prefix("START-DATE=")?)?;
         let start: jiff::Timestamp = start.parse().ok()?;
         let start = Wall::from_nanos(u64::try_from(start.as_nanosecond()).ok()?);
-        let text = line.to_owned();
         let mut range = Self {
             event: EventId::read(id)?,
-            lines: vec![Line { sequence, text }],
+            is_listed: true,
             ..Self::without_message(start, None)
         };
         range.is_break = false;
@@ -154,11 +145,10 @@ impl DateRange {
     }
 
     /// Takes over what `later`, read from another line of the same event, knows beyond this.
-    pub(super) fn merge(&mut self, later: Self) {
+    pub(super) fn merge(&mut self, later: &Self) {
         self.end = self.end.or(later.end);
         self.has_in |= later.has_in;
         self.is_break |= later.is_break;
-        self.lines.extend(later.lines);
     }
 
     /// When it ends, or is given up if nothing more is heard of it.
@@ -171,12 +161,12 @@ impl DateRange {
         }
     }
 
-    /// Adds a line before segment `sequence` with what `attributes` writes behind ID and START-DATE.
-    fn write(&mut self, sequence: u64, attributes: impl FnOnce(&mut String) -> fmt::Result) {
+    /// A line with what `attributes` writes behind ID and START-DATE.
+    fn line(&self, attributes: impl FnOnce(&mut String) -> fmt::Result) -> String {
         let start = timestamp(self.start);
         let mut text = format!("{TAG}ID=\"{}\",START-DATE=\"{start:.3}\"", self.event);
         attributes(&mut text).expect("a string takes all that is written");
-        self.lines.push(Line { sequence, text });
+        text
     }
 }
 

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueKind, Markers, Segment,
+    Cue, CueKind, EventId, Markers, Segment,
     cue_tag::CueTag,
-    date_range::{DateRange, Line, TOLERANCE, UNKNOWN},
+    date_range::{DateRange, TOLERANCE, UNKNOWN},
 };
 
 /// Date ranges a playlist holds at most: more events than an hour of television has.
@@ -31,10 +31,21 @@ pub enum CueOutcome {
     Refused,
 }
 
+/// A line about an event, and the Media Sequence Number of the segment it stands before.
+#[derive(Debug, Clone)]
+struct Line {
+    event: EventId,
+    sequence: u64,
+    text: String,
+}
+
 /// The events that reach into the window of one playlist, or lie ahead of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DateRanges {
     ranges: VecDeque<DateRange>,
+    /// In the order in which they were written; at most two of an event, or three when it ends by
+    /// itself and its message comes all the same.
+    lines: Vec<Line>,
     /// Where the break began in which the last segment lies.
     break_start: Option<Wall>,
 }
@@ -50,14 +61,20 @@ pub(super) struct Place {
 }
 
 impl DateRanges {
-    /// Takes a range back that was read from a line.
-    pub(super) fn restore(&mut self, range: DateRange) {
-        let same = |known: &&mut DateRange| known.event == range.event;
+    /// Takes a line back that stands before segment `sequence`; `None` when it is none of ours.
+    pub(super) fn restore(&mut self, line: &str, sequence: u64) -> Option<()> {
+        let range = DateRange::read(line)?;
+        let event = range.event;
+        let same = |known: &&mut DateRange| known.event == event;
         if let Some(known) = self.ranges.iter_mut().find(same) {
-            known.merge(range);
+            known.merge(&range);
         } else if self.ranges.len() < RANGES_MAX {
             self.ranges.push_back(range);
+        } else {
+            return None;
         }
+        self.write(event, sequence, line.to_owned());
+        Some(())
     }
 
     /// Goes on in the break in which `last` lies by its `tag`.
@@ -80,7 +97,7 @@ impl DateRanges {
 
     /// True when there is a line to be written.
     pub(super) fn has_lines(&self) -> bool {
-        self.ranges.iter().any(|range| !range.lines.is_empty())
+        !self.lines.is_empty()
     }
 
     /// Takes `cue`, which is learned at `place`.
@@ -91,8 +108,7 @@ impl DateRanges {
         match cue.kind {
             CueKind::Cancel => {
                 let is_ahead = |range: &DateRange| place.end.is_some_and(|end| range.start > end);
-                self.ranges
-                    .retain(|range| range.event.number != cue.event.number || !is_ahead(range));
+                self.retain(|range| range.event.number != cue.event.number || !is_ahead(range));
                 CueOutcome::Taken
             }
             CueKind::In => self.close(cue, place),
@@ -135,22 +151,33 @@ impl DateRanges {
 
     /// Lets go of the ranges that end before `window_start`.
     pub(super) fn shorten(&mut self, window_start: Wall) {
-        self.ranges
-            .retain(|range| range.end_expected().max(range.start) >= window_start);
+        self.retain(|range| range.end_expected().max(range.start) >= window_start);
     }
 
     /// The lines that stand before the segment of number `sequence` and behind that of number
     /// `after`, in the order in which they were written.
     pub(super) fn lines(&self, after: Option<u64>, sequence: u64) -> impl Iterator<Item = &str> {
-        let mut lines: Vec<&Line> = self
-            .ranges
-            .iter()
-            .flat_map(|range| &range.lines)
-            .filter(|line| after.is_none_or(|after| line.sequence > after))
-            .filter(|line| line.sequence <= sequence)
-            .collect();
-        lines.sort_by_key(|line| line.sequence);
-        lines.into_iter().map(|line| line.text.as_str())
+        let is_here = move |line: &&Line| {
+            after.is_none_or(|after| line.sequence > after) && line.sequence <= sequence
+        };
+        let lines = self.lines.iter().filter(is_here);
+        lines.map(|line| line.text.as_str())
+    }
+
+    fn write(&mut self, event: EventId, sequence: u64, text: String) {
+        let line = Line {
+            event,
+            sequence,
+            text,
+        };
+        self.lines.push(line);
+    }
+
+    /// Keeps the ranges for which `is_kept` holds, and their lines.
+    fn retain(&mut self, is_kept: impl FnMut(&DateRange) -> bool) {
+        let Self { ranges, lines, .. } = self;
+        ranges.retain(is_kept);
+        lines.retain(|line| ranges.iter().any(|range| range.event == line.event));
     }
 
     fn open(&mut self, cue: &Cue, place: Place) -> CueOutcome {
@@ -165,7 +192,8 @@ impl DateRanges {
         self.replace(cue, place);
         let mut range = DateRange::begin(cue);
         if place.markers.date_ranges {
-            range.write_begin(cue, place.sequence);
+            range.is_listed = true;
+            self.write(range.event, place.sequence, range.begin_line(cue));
         }
         self.push(range)
     }
@@ -173,8 +201,7 @@ impl DateRanges {
     /// An event that is announced anew for another time is not what it was.
     fn replace(&mut self, cue: &Cue, place: Place) {
         let is_ahead = |range: &DateRange| place.end.is_some_and(|end| range.start > end);
-        self.ranges
-            .retain(|range| !range.event.is_of(&cue.event) || !is_ahead(range));
+        self.retain(|range| !range.event.is_of(&cue.event) || !is_ahead(range));
         for range in &mut self.ranges {
             if range.event.is_of(&cue.event) && range.end_expected() > cue.date_time {
                 range.end = Some(cue.date_time.max(range.start));
@@ -184,10 +211,11 @@ impl DateRanges {
 
     fn push(&mut self, range: DateRange) -> CueOutcome {
         let is_full = self.ranges.len() == RANGES_MAX;
-        if is_full {
-            self.ranges.pop_front();
-        }
         self.ranges.push_back(range);
+        if is_full {
+            let oldest = self.ranges.pop_front().map(|range| range.event);
+            self.lines.retain(|line| Some(line.event) != oldest);
+        }
         if is_full {
             CueOutcome::TakenForAnother
         } else {
@@ -214,8 +242,10 @@ impl DateRanges {
         let is_new = range.end.is_none();
         let end = *range.end.get_or_insert(cue.date_time.max(range.start));
         let duration_90k = ticks(end.since(range.start));
-        if place.markers.date_ranges && !range.lines.is_empty() {
-            range.write_end(cue, is_new.then_some(duration_90k), place.sequence);
+        if place.markers.date_ranges && range.is_listed {
+            let text = range.end_line(cue, is_new.then_some(duration_90k));
+            let event = range.event;
+            self.write(event, place.sequence, text);
         }
         CueOutcome::Taken
     }
@@ -231,7 +261,8 @@ impl DateRanges {
             ..DateRange::begin(cue)
         };
         if place.markers.date_ranges {
-            range.write_end(cue, None, place.sequence);
+            range.is_listed = true;
+            self.write(range.event, place.sequence, range.end_line(cue, None));
         }
         self.push(range)
     }
@@ -244,8 +275,12 @@ impl DateRanges {
                 continue;
             }
             range.end = Some(end);
-            if markers.date_ranges && !range.lines.is_empty() {
-                range.write_return(segment.sequence);
+            if markers.date_ranges && range.is_listed {
+                self.lines.push(Line {
+                    event: range.event,
+                    sequence: segment.sequence,
+                    text: range.return_line(),
+                });
             }
         }
     }

@@ -6,8 +6,7 @@
 use weir_hal::Wall;
 
 use crate::segment::{
-    MediaPlaylist, Segment, cue_tag::CueTag, date_range::DateRange, date_ranges::DateRanges,
-    playlist::Listed,
+    MediaPlaylist, Segment, cue_tag::CueTag, date_ranges::DateRanges, playlist::Listed,
 };
 
 /// Numbers from here on are not believed: they leave no room to count on.
@@ -59,7 +58,7 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
             header.discontinuity_sequence = number.filter(|first| *first < SEQUENCE_MAX);
         } else if line.starts_with("#EXT-X-DATERANGE:") {
             let sequence = header.sequence? + listed.len() as u64;
-            date_ranges.restore(DateRange::read(line, sequence)?);
+            date_ranges.restore(line, sequence)?;
         } else if line.starts_with('#') {
             tags.read(line)?;
         } else {

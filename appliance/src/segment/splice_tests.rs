@@ -234,13 +234,14 @@ fn what_was_cancelled_is_neither_cut_at_nor_listed() {
 
 #[test]
 fn a_break_is_listed_as_a_date_range_whose_first_line_stays() {
-    let mut bench = with_break(Phase::First);
-    let section = insert(7, false, Some(530 * FRAME), None);
-    bench.unit(Unit::key(40 * SECOND));
-    bench.splice(&section);
-    let start = bench.made[0].segment.date_time;
-    assert_eq!(start, Wall::from_nanos(1_700_000_000_040_000_000));
-    let text = listed(&bench, DATE_RANGES, &[0, 3]).render("");
+    let (out, back) = (230 * FRAME, 530 * FRAME);
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    bench.splice(&insert(7, true, Some(out), None));
+    bench.splice(&insert(7, false, Some(back), None));
+    pictures(&mut bench, 40 * SECOND, &[out, back]);
+    bench.finish();
+    let text = listed(&bench, DATE_RANGES, &[1, 3]).render("");
     insta::assert_snapshot!(told(&text).join("\n"));
 }
 

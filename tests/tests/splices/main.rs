@@ -49,7 +49,9 @@ const IN_90K: u64 = 910 * PICTURE_90K;
 const START_90K: u64 = 900_000;
 
 fn low(number: u64) -> [u8; 4] {
-    u32::try_from(number & 0xFFFF_FFFF).expect("masked").to_be_bytes()
+    u32::try_from(number & 0xFFFF_FFFF)
+        .expect("masked")
+        .to_be_bytes()
 }
 
 fn bit(number: u64) -> u8 {
@@ -105,14 +107,22 @@ fn segmentation(event: u32, type_id: u8, duration: Option<u64>) -> Vec<u8> {
 /// from four seconds ahead.
 fn stream_with_break(folder: &TempDir) -> String {
     let at = |ticks: u64| Some(START_90K + ticks);
-    let out = section(0, 5, &insert(7, true, at(OUT_90K), Some(IN_90K - OUT_90K)), &[]);
+    let out = section(
+        0,
+        5,
+        &insert(7, true, at(OUT_90K), Some(IN_90K - OUT_90K)),
+        &[],
+    );
     let back = section(0, 5, &insert(7, false, at(IN_90K), None), &[]);
     let mut encoder = Encoder::new(START_90K, 2_000).with_splices();
     let mut bytes = Vec::new();
     for picture in 0..1_500 {
         let ticks = picture * PICTURE_90K;
         for (section, due) in [(&out, OUT_90K), (&back, IN_90K)] {
-            if [100, 75, 50].iter().any(|ahead| ticks + ahead * PICTURE_90K == due) {
+            if [100, 75, 50]
+                .iter()
+                .any(|ahead| ticks + ahead * PICTURE_90K == due)
+            {
                 bytes.extend(encoder.splice(section));
             }
             if ticks == due {
@@ -176,7 +186,10 @@ fn a_break_goes_from_the_stream_to_the_playlist() {
         Some(*end)
     });
     let ends: Vec<_> = ends.map(|end: f64| (end * 1_000.0).round()).collect();
-    assert!(ends.contains(&20_400.0) && ends.contains(&36_400.0), "{ends:?}");
+    assert!(
+        ends.contains(&20_400.0) && ends.contains(&36_400.0),
+        "{ends:?}"
+    );
     let ranges = told["ranges"].as_array().expect("ranges");
     assert_eq!(ranges.len(), 2, "{text}");
     let (out, back) = (&ranges[0], &ranges[1]);
@@ -185,20 +198,34 @@ fn a_break_goes_from_the_stream_to_the_playlist() {
     assert_eq!((&out["id"], &out["start"]), (&back["id"], &back["start"]));
     assert_eq!(out["start"], "1970-01-01T00:00:20.400Z");
     let merged = &told["merged"];
-    assert_eq!(merged.as_array().map(Vec::len), Some(1), "one range of two lines: {merged}");
+    assert_eq!(
+        merged.as_array().map(Vec::len),
+        Some(1),
+        "one range of two lines: {merged}"
+    );
     let messages = [&out["out"], &back["in"]].map(|it| it.as_str().expect("hex").to_owned());
     let read = threefive(&messages);
-    assert_eq!((&read[0]["event"], &read[0]["out"]), (&json!(7), &json!(true)));
+    assert_eq!(
+        (&read[0]["event"], &read[0]["out"]),
+        (&json!(7), &json!(true))
+    );
     assert_eq!(read[0]["pts"], START_90K + OUT_90K);
     assert_eq!(read[0]["duration"], IN_90K - OUT_90K);
-    assert_eq!((&read[1]["event"], &read[1]["out"]), (&json!(7), &json!(false)));
+    assert_eq!(
+        (&read[1]["event"], &read[1]["out"]),
+        (&json!(7), &json!(false))
+    );
     assert_eq!(read[1]["pts"], START_90K + IN_90K);
 }
 
 #[test]
 fn cue_tags_stand_at_the_segments_of_the_break() {
     let (text, told) = segmented("cue");
-    assert_eq!((&told["warnings"], &told["ranges"]), (&json!([]), &json!([])), "{text}");
+    assert_eq!(
+        (&told["warnings"], &told["ranges"]),
+        (&json!([]), &json!([])),
+        "{text}"
+    );
     let markers: Vec<_> = told["segments"]
         .as_array()
         .expect("segments")
@@ -208,7 +235,10 @@ fn cue_tags_stand_at_the_segments_of_the_break() {
     let due = ["OUT", "EXT-X-CUE-OUT-CONT", "EXT-X-CUE-OUT-CONT", "IN"];
     assert_eq!(markers, due, "{text}");
     assert!(text.contains("#EXT-X-CUE-OUT:16.000\n"), "{text}");
-    assert!(text.contains("#EXT-X-CUE-OUT-CONT:6.000/16.000\n"), "{text}");
+    assert!(
+        text.contains("#EXT-X-CUE-OUT-CONT:6.000/16.000\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -222,9 +252,8 @@ fn a_break_that_is_not_to_be_told_of_is_cut_at_all_the_same() {
 fn the_reader_agrees_with_threefive() {
     let number = || prop::option::of(0..1_u64 << 33);
     let insert = (any::<u32>(), any::<bool>(), number(), number());
-    let insert = insert.prop_map(|(event, out, pts, duration)| {
-        (5, insert(event, out, pts, duration), Vec::new())
-    });
+    let insert = insert
+        .prop_map(|(event, out, pts, duration)| (5, insert(event, out, pts, duration), Vec::new()));
     let types = prop::collection::vec((any::<u32>(), 0x10..0x30_u8, number()), 0..4);
     let signal = (0..1_u64 << 33, types).prop_map(|(pts, types)| {
         let command = [&[0xFE | bit(pts)][..], &low(pts)].concat();
