@@ -242,14 +242,40 @@ fn a_break_is_listed_as_a_date_range_whose_first_line_stays() {
     pictures(&mut bench, 40 * SECOND, &[out, back]);
     bench.finish();
     let text = listed(&bench, DATE_RANGES, &[1, 3]).render("");
-    insta::assert_snapshot!(told(&text).join("\n"));
+    insta::assert_snapshot!(told(&text).join("\n").replace(',', ",\n  "), @r#"
+    segment-0.ts
+    #EXT-X-DATERANGE:ID="00000007-00-152999999028000",
+      START-DATE="2023-11-14T22:13:29.200Z",
+      SCTE35-OUT=0xFC302000000000000000FFF00F05000000077FCFFE000CA26000010000000000000000
+    segment-1.ts
+    segment-2.ts
+    #EXT-X-DATERANGE:ID="00000007-00-152999999028000",
+      START-DATE="2023-11-14T22:13:29.200Z",
+      DURATION=12.000,
+      SCTE35-IN=0xFC302000000000000000FFF00F05000000077F4FFE001D1D2000010000000000000000
+    segment-3.ts
+    segment-4.ts
+    segment-5.ts
+    segment-6.ts
+    "#);
 }
 
 #[test]
 fn a_break_is_listed_by_cue_tags() {
     let bench = with_break(Phase::First);
     let text = listed(&bench, CUE_TAGS, &[0]).render("");
-    insta::assert_snapshot!(told(&text).join("\n"));
+    insta::assert_snapshot!(told(&text).join("\n"), @r"
+    segment-0.ts
+    segment-1.ts
+    #EXT-X-CUE-OUT:12.000
+    segment-2.ts
+    #EXT-X-CUE-OUT-CONT:6.800/12.000
+    segment-3.ts
+    #EXT-X-CUE-IN
+    segment-4.ts
+    segment-5.ts
+    segment-6.ts
+    ");
 }
 
 #[test]
