@@ -1,4 +1,4 @@
-//! Programs of others that come by PyPI: fetched once, each by its version and its sum.
+//! Programs of others that come by `PyPI`: fetched once, each by its version and its sum.
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -11,9 +11,6 @@ use crate::demux::{
 /// `table_id` of a `splice_info_section`.
 const TABLE_ID: u8 = 0xFC;
 
-/// From `table_id` to `splice_command_type`.
-const HEADER_BYTES: usize = 14;
-
 const CRC_BYTES: usize = 4;
 
 /// Says in place of a length that the command tells its own: how it was written until 2004.
@@ -121,48 +118,20 @@ impl<'a> SpliceInfo<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, SpliceFault> {
         let end = bytes.len().checked_sub(CRC_BYTES);
         let body = end.and_then(|end| bytes.get(..end));
-        let (header, rest) = body
-            .and_then(<[u8]>::split_first_chunk::<HEADER_BYTES>)
-            .ok_or(SpliceFault::Malformed)?;
-        let &[
-            table_id,
-            _,
-            _,
-            protocol,
-            flags,
-            a,
-            b,
-            c,
-            d,
-            _,
-            e,
-            f,
-            g,
-            command_type,
-        ] = header;
-        if table_id != TABLE_ID {
-            return Err(SpliceFault::Malformed);
-        }
-        if protocol != 0 {
+        let mut cursor = Cursor(body.ok_or(SpliceFault::Malformed)?);
+        let header = Header::read(&mut cursor).ok_or(SpliceFault::Malformed)?;
+        if header.protocol_version != 0 {
             return Err(SpliceFault::Unsupported);
         }
-        if flags & 0x80 != 0 {
+        if header.is_encrypted {
             return Err(SpliceFault::Encrypted);
         }
-        let adjustment = u64::from(flags & 1) << 32 | u64::from(u32::from_be_bytes([a, b, c, d]));
-        let (command, descriptors) = split(
-            rest,
-            usize::from(u16::from_be_bytes([f & 0x0F, g])),
-            |cursor| command(command_type, adjustment, cursor),
-        )
-        .ok_or(SpliceFault::Malformed)?;
-        let descriptors = Descriptors::checked(descriptors).ok_or(SpliceFault::Malformed)?;
-        let tier = u16::from_be_bytes([e, f]) >> 4;
+        let (command, descriptors) = content(&header, cursor.0).ok_or(SpliceFault::Malformed)?;
         Ok(Self {
             bytes,
-            tier,
+            tier: header.tier,
             command,
-            descriptors,
+            descriptors: Descriptors::checked(descriptors).ok_or(SpliceFault::Malformed)?,
         })
     }
 
@@ -177,18 +146,48 @@ impl<'a> SpliceInfo<'a> {
     }
 }
 
-/// Reads the command at the front of `rest`, `length` bytes long if that is told, and returns it
-/// with the descriptor loop behind it.
-fn split<'a>(
-    rest: &'a [u8],
-    length: usize,
-    read: impl FnOnce(&mut Cursor<'a>) -> Option<SpliceCommand>,
-) -> Option<(SpliceCommand, &'a [u8])> {
-    let (command, mut behind) = if length == LENGTH_UNKNOWN {
+/// What stands before the command.
+struct Header {
+    protocol_version: u8,
+    is_encrypted: bool,
+    pts_adjustment: u64,
+    tier: u16,
+    command_length: usize,
+    command_type: u8,
+}
+
+impl Header {
+    /// Reads it; `None` when it is cut short or not one of splice information.
+    fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        if cursor.byte()? != TABLE_ID {
+            return None;
+        }
+        cursor.take(2)?; // section_length
+        let protocol_version = cursor.byte()?;
+        // encrypted_packet, encryption_algorithm, pts_adjustment
+        let adjustment = cursor.number(5)?;
+        cursor.byte()?; // cw_index
+        let tier_and_length = cursor.number(3)?;
+        Some(Self {
+            protocol_version,
+            is_encrypted: adjustment >> 39 != 0,
+            pts_adjustment: adjustment & 0x1_FFFF_FFFF,
+            tier: u16::try_from(tier_and_length >> 12).ok()?,
+            command_length: usize::try_from(tier_and_length & 0xFFF).ok()?,
+            command_type: cursor.byte()?,
+        })
+    }
+}
+
+/// Reads the command at the front of `rest`, and returns it with the descriptor loop behind it.
+fn content<'a>(header: &Header, rest: &'a [u8]) -> Option<(SpliceCommand, &'a [u8])> {
+    let read =
+        |cursor: &mut Cursor<'a>| command(header.command_type, header.pts_adjustment, cursor);
+    let (command, mut behind) = if header.command_length == LENGTH_UNKNOWN {
         let mut cursor = Cursor(rest);
         (read(&mut cursor)?, cursor)
     } else {
-        let (command, behind) = rest.split_at_checked(length)?;
+        let (command, behind) = rest.split_at_checked(header.command_length)?;
         (read(&mut Cursor(command))?, Cursor(behind))
     };
     let loop_length = usize::try_from(behind.number(2)?).ok()?;
@@ -245,14 +244,14 @@ fn detail(adjustment: u64, cursor: &mut Cursor<'_>) -> Option<InsertDetail> {
             duration_90k: u64::from(first & 1) << 32 | cursor.number(4)?,
         })
     };
-    let [a, b, avail_num, avails_expected] = *cursor.take(4)?.as_array()?;
+    let unique_program_id = u16::try_from(cursor.number(2)?).ok()?;
     Some(InsertDetail {
         out_of_network: flags & 0x80 != 0,
         time,
         break_duration,
-        unique_program_id: u16::from_be_bytes([a, b]),
-        avail_num,
-        avails_expected,
+        unique_program_id,
+        avail_num: cursor.byte()?,
+        avails_expected: cursor.byte()?,
     })
 }
 
