@@ -251,27 +251,27 @@ fn a_break_that_is_not_to_be_told_of_is_cut_at_all_the_same() {
 #[test]
 fn the_reader_agrees_with_threefive() {
     let number = || prop::option::of(0..1_u64 << 33);
-    let insert = (any::<u32>(), any::<bool>(), number(), number());
-    let insert = insert
+    let inserts = (any::<u32>(), any::<bool>(), number(), number());
+    let inserts = inserts
         .prop_map(|(event, out, pts, duration)| (5, insert(event, out, pts, duration), Vec::new()));
     let types = prop::collection::vec((any::<u32>(), 0x10..0x30_u8, number()), 0..4);
-    let signal = (0..1_u64 << 33, types).prop_map(|(pts, types)| {
+    let signals = (0..1_u64 << 33, types).prop_map(|(pts, types)| {
         let command = [&[0xFE | bit(pts)][..], &low(pts)].concat();
         let of = |(event, type_id, duration): (u32, u8, Option<u64>)| {
             segmentation(event, type_id, duration)
         };
         (6, command, types.into_iter().flat_map(of).collect())
     });
-    let message = (0..1_u64 << 33, prop_oneof![insert, signal]);
+    let messages = (0..1_u64 << 33, prop_oneof![inserts, signals]);
     let generator = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), generator);
     let mut sections = Vec::new();
     for _ in 0..400 {
-        let tree = message.new_tree(&mut runner).expect("nothing is rejected");
+        let tree = messages.new_tree(&mut runner).expect("nothing is rejected");
         let (adjustment, (command_type, command, descriptors)) = tree.current();
-        let mut section = section(adjustment, command_type, &command, &descriptors);
-        section.extend(crc_32(&section).to_be_bytes());
-        sections.push(section);
+        let mut message = section(adjustment, command_type, &command, &descriptors);
+        message.extend(crc_32(&message).to_be_bytes());
+        sections.push(message);
     }
     let digits = |section: &Vec<u8>| -> String {
         section.iter().map(|byte| format!("{byte:02X}")).collect()
