@@ -236,7 +236,7 @@ fn cue_tags_stand_at_the_segments_of_the_break() {
     assert_eq!(markers, due, "{text}");
     assert!(text.contains("#EXT-X-CUE-OUT:16.000\n"), "{text}");
     assert!(
-        text.contains("#EXT-X-CUE-OUT-CONT:6.000/16.000\n"),
+        text.contains("#EXT-X-CUE-OUT-CONT:6.600/16.000\n"),
         "{text}"
     );
 }
