@@ -40,8 +40,6 @@ pub(super) struct DateRange {
     pub(super) end: Option<Wall>,
     /// The message of its end was listed.
     pub(super) has_in: bool,
-    /// Players have been told of it by a line.
-    pub(super) is_listed: bool,
 }
 
 const TAG: &str = "#EXT-X-DATERANGE:";
@@ -69,7 +67,6 @@ impl DateRange {
             is_break: cue.kind == CueKind::Out,
             end: None,
             has_in: false,
-            is_listed: false,
         }
     }
 
@@ -83,7 +80,6 @@ impl DateRange {
             is_break: true,
             end: None,
             has_in: false,
-            is_listed: false,
         }
     }
 
@@ -123,7 +119,6 @@ impl DateRange {
         let start = Wall::from_nanos(u64::try_from(start.as_nanosecond()).ok()?);
         let mut range = Self {
             event: EventId::read(id)?,
-            is_listed: true,
             ..Self::without_message(start, None)
         };
         range.is_break = false;

@@ -190,9 +190,8 @@ impl DateRanges {
             };
         }
         self.replace(cue, place);
-        let mut range = DateRange::begin(cue);
+        let range = DateRange::begin(cue);
         if place.markers.date_ranges {
-            range.is_listed = true;
             self.write(range.event, place.sequence, range.begin_line(cue));
         }
         self.push(range)
@@ -242,7 +241,7 @@ impl DateRanges {
         let is_new = range.end.is_none();
         let end = *range.end.get_or_insert(cue.date_time.max(range.start));
         let duration_90k = ticks(end.since(range.start));
-        if place.markers.date_ranges && range.is_listed {
+        if place.markers.date_ranges && is_listed(&self.lines, range.event) {
             let text = range.end_line(cue, is_new.then_some(duration_90k));
             let event = range.event;
             self.write(event, place.sequence, text);
@@ -255,13 +254,12 @@ impl DateRanges {
         if self.ranges.iter().any(|range| range.event == cue.event) {
             return CueOutcome::Taken;
         }
-        let mut range = DateRange {
+        let range = DateRange {
             end: Some(cue.date_time),
             has_in: true,
             ..DateRange::begin(cue)
         };
         if place.markers.date_ranges {
-            range.is_listed = true;
             self.write(range.event, place.sequence, range.end_line(cue, None));
         }
         self.push(range)
@@ -275,7 +273,7 @@ impl DateRanges {
                 continue;
             }
             range.end = Some(end);
-            if markers.date_ranges && range.is_listed {
+            if markers.date_ranges && is_listed(&self.lines, range.event) {
                 self.lines.push(Line {
                     event: range.event,
                     sequence: segment.sequence,
@@ -284,6 +282,11 @@ impl DateRanges {
             }
         }
     }
+}
+
+/// True when players have been told of `event` by a line.
+fn is_listed(lines: &[Line], event: EventId) -> bool {
+    lines.iter().any(|line| line.event == event)
 }
 
 fn ticks(span: std::time::Duration) -> u64 {

@@ -131,7 +131,7 @@ impl TargetDuration {
 
     /// The longest a segment is expected to get.
     fn expected_90k(&self) -> i64 {
-        let by_boundaries = self.boundary_intervals.len() > 0 && self.reaches_boundaries();
+        let by_boundaries = !self.boundary_intervals.is_empty() && self.reaches_boundaries();
         let intervals = if by_boundaries {
             &self.boundary_intervals
         } else {
