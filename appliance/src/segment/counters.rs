@@ -39,7 +39,7 @@ counters! {
         splices_implausible,
         /// Splice messages that came before the first segment.
         splices_unplaced,
-        /// Splice points without a cut: no random access point came, time leapt, or too many waited.
+        /// Splice points without a cut: no random access point came, time leapt, too many waited.
         splices_missed,
         /// Boundaries marked by the encoder on access units where decoding cannot begin.
         boundaries_refused,
