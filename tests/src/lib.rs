@@ -24,6 +24,7 @@ pub mod origin;
 mod own_network;
 mod poll;
 pub mod process;
+pub mod pypi;
 pub mod scribe;
 pub mod stream;
 pub mod traffic;

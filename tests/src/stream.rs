@@ -12,6 +12,7 @@ pub const PICTURE_90K: u64 = 3_600;
 const KEY_FRAME_INTERVAL: u64 = 25;
 
 const PMT_PID: u16 = 0x100;
+const SPLICE_PID: u16 = 0x102;
 
 /// x264's parameter sets for 320x180 at 25 Hz, baseline.
 const SPS: &[u8] = &[
@@ -36,8 +37,10 @@ pub struct Encoder {
     /// What it makes.
     pub format: Format,
     picture: u64,
-    continuity: [u8; 3],
+    continuity: [u8; 4],
     payload_bytes: usize,
+    has_splices: bool,
+    key_is_due: bool,
 }
 
 /// How pictures are made and carried; every field may change between two pictures.
@@ -77,15 +80,43 @@ impl Encoder {
             pts_90k,
             format: Format::default(),
             picture: 0,
-            continuity: [0; 3],
+            continuity: [0; 4],
             payload_bytes,
+            has_splices: false,
+            key_is_due: false,
         }
+    }
+
+    /// The same program with splice information (SCTE 35).
+    #[must_use]
+    pub fn with_splices(self) -> Self {
+        Self {
+            has_splices: true,
+            ..self
+        }
+    }
+
+    /// Makes the next picture a key frame, as an encoder does at a splice point.
+    pub fn ask_for_key_frame(&mut self) {
+        self.key_is_due = true;
+    }
+
+    /// The packet of one `splice_info_section`, whose `CRC_32` is added.
+    pub fn splice(&mut self, section: &[u8]) -> Vec<u8> {
+        let mut packet = self.header(SPLICE_PID, true, 0x10, 3);
+        packet.push(0);
+        packet.extend_from_slice(section);
+        packet.extend_from_slice(&crc_32(section).to_be_bytes());
+        assert!(packet.len() <= PACKET_BYTES, "a section of one packet");
+        packet.resize(PACKET_BYTES, 0xFF);
+        packet
     }
 
     /// The packets of the next picture; PAT and PMT stand before every key frame.
     pub fn picture(&mut self) -> Vec<u8> {
+        let is_due = std::mem::take(&mut self.key_is_due);
         // Never a multiple of no pictures, but for the first.
-        let is_key = self.picture.is_multiple_of(self.format.key_frame_interval);
+        let is_key = is_due || self.picture.is_multiple_of(self.format.key_frame_interval);
         let mut packets = Vec::new();
         if is_key {
             self.tables(&mut packets);
@@ -109,7 +140,7 @@ impl Encoder {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
         let [video_high, video_low] = (self.format.video_pid | 0xE000).to_be_bytes();
         let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
-        let pmt = [
+        let mut pmt = vec![
             2,
             0xB0,
             18,
@@ -128,6 +159,11 @@ impl Encoder {
             0xF0,
             0,
         ];
+        if self.has_splices {
+            let [high, low] = (SPLICE_PID | 0xE000).to_be_bytes();
+            pmt.extend_from_slice(&[0x86, high, low, 0xF0, 0]);
+            pmt[2] += 5;
+        }
         for (index, pid, section) in [(0, 0, &pat[..]), (1, PMT_PID, &pmt[..])] {
             let mut packet = self.header(pid, true, 0x10, index);
             packet.push(0);

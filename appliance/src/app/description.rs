@@ -70,7 +70,7 @@ impl Description {
                     stream.has_sent = true;
                 }
             }
-            Event::Packet(_) | Event::AccessUnit(_) => {}
+            Event::Packet(_) | Event::AccessUnit(_) | Event::Splice(_) => {}
         }
     }
 

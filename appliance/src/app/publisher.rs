@@ -20,7 +20,9 @@ use crate::{
     demux::Event,
     ladder::Line,
     live::{self, Document},
-    segment::{Archive, BandwidthMeter, MediaPlaylist, Output, Segment},
+    segment::{
+        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment,
+    },
     serve::{playlist_path, segment_path},
 };
 
@@ -33,6 +35,10 @@ counters! {
         playlists_refused,
         /// Segments given up before their time, for want of room or because too many left at once.
         segments_released_early,
+        /// Splice messages that are not listed: too long, or against what players were told before.
+        cues_refused,
+        /// Events taken off the playlist before their time, because there were too many.
+        date_ranges_dropped,
     }
 }
 
@@ -116,6 +122,7 @@ impl Publisher {
             age: restored.age,
             counters: PublishCounters::default(),
         };
+        publisher.playlist.set_markers(plan.markers);
         publisher.set_dvr(plan.dvr);
         if !publisher.playlist.is_empty() {
             publisher.live.publish_playlist(publisher.document());
@@ -126,6 +133,11 @@ impl Publisher {
     /// Gives segments that begin from now on another class.
     pub(super) const fn set_class(&mut self, class: Class) {
         self.class = class;
+    }
+
+    /// Tells of events that come from now on in another way.
+    pub(super) fn set_markers(&mut self, markers: Markers) {
+        self.playlist.set_markers(markers);
     }
 
     /// Goes on by `plan` with the same list for a stream that is received anew. The open segment
@@ -193,10 +205,14 @@ impl Publisher {
     /// Takes the next output of the segmenter; nothing more after a loss, until it was asked for
     /// by [`Self::take_loss`]: what comes meanwhile has numbers that are not to be had any more.
     pub(super) fn take(&mut self, output: Output, moment: Moment) {
+        if let Output::Cue(cue) = &output {
+            self.take_cue(cue);
+        }
         if self.has_lost_segment {
             return;
         }
         let outcome = match output {
+            Output::Cue(_) => Ok(()),
             Output::Begin { sequence } => self.begin(sequence, moment.received),
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
@@ -226,6 +242,15 @@ impl Publisher {
             .is_some_and(|(until, _)| *until <= now)
         {
             self.retained.pop_front();
+        }
+    }
+
+    /// Has the playlist tell of an event, from its next version on.
+    fn take_cue(&mut self, cue: &Cue) {
+        match self.playlist.take_cue(cue) {
+            CueOutcome::Taken => {}
+            CueOutcome::TakenForAnother => self.counters.date_ranges_dropped += 1,
+            CueOutcome::Refused => self.counters.cues_refused += 1,
         }
     }
 

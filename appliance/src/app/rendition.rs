@@ -12,12 +12,12 @@ use crate::{
         publisher::{Moment, Publisher},
         with_causes,
     },
-    config::{self, Priority, Source as SourceAddress, Transport},
+    config::{self, Cues, Priority, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
     ladder::Line,
     live::{self, Report, State},
     receive::{Source, receive_buffer_bytes},
-    segment::{Phase, Rules, Segment, Segmenter},
+    segment::{Markers, Phase, Rules, Segment, Segmenter},
 };
 
 /// Pause between two attempts to join a group.
@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) class: Class,
     pub(super) rendition: config::Rendition,
     pub(super) rules: Rules,
+    /// How its playlist tells of breaks. A change of it disturbs nothing either.
+    pub(super) markers: Markers,
     pub(super) window: usize,
     /// How much of the past players may start over in.
     pub(super) dvr: Option<Duration>,
@@ -62,6 +64,7 @@ impl Plan {
             class: class(channel.priority),
             rendition: rendition.clone(),
             rules: rules(&config.segment),
+            markers: channel.cues.into(),
             window: config.segment.window,
             dvr: channel.dvr,
             receive_buffer_bytes: buffer,
@@ -110,6 +113,15 @@ fn rules(segment: &config::SegmentConfig) -> Rules {
         duration_max: segment.longest,
         bytes_max: segment.largest.0,
         phase: Phase::Grid,
+    }
+}
+
+impl From<Cues> for Markers {
+    fn from(cues: Cues) -> Self {
+        Self {
+            date_ranges: matches!(cues, Cues::DateRange | Cues::Both),
+            cue_tags: matches!(cues, Cues::Cue | Cues::Both),
+        }
     }
 }
 
@@ -172,6 +184,8 @@ impl<M: Multicast> Rendition<M> {
     pub(super) fn follow(mut self, plan: Plan) -> Self {
         self.plan.class = plan.class;
         self.publisher.set_class(plan.class);
+        self.plan.markers = plan.markers;
+        self.publisher.set_markers(plan.markers);
         if self.plan == plan {
             return self;
         }

@@ -20,8 +20,9 @@ use crate::{
     serve::{playlist_path, segment_path},
 };
 
-/// Longest playlist read back: 1,050 segments of 254 bytes, with names of 64 letters and a
-/// discontinuity each. A longer one is none of ours, and half of one would give numbers twice.
+/// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
+/// discontinuity and a cue tag each, and 32 date ranges of 2.4 KiB. A longer one is none of ours,
+/// and half of one would give numbers twice.
 const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
 
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.

@@ -17,9 +17,9 @@ use weir_hal::{Access, Board, Disk, File, Multicast, Wall};
 
 use super::{CommandError, Terminal};
 use crate::{
-    config::parse_duration,
+    config::{Cues, parse_cues, parse_duration},
     demux::{Counters as DemuxCounters, Demux, Packet, PacketSync, Selection},
-    segment::{Counters, MediaPlaylist, Output, Phase, Rules, Segmenter},
+    segment::{Counters, Markers, MediaPlaylist, Output, Phase, Rules, Segmenter},
 };
 
 pub(super) const ABOUT: &str = "Cut a file into HLS segments by the very code that cuts live";
@@ -35,13 +35,16 @@ the file holds no transport stream or the directory cannot be written.";
 const TARGETS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// Counters that tell how much there was, and not that something is wrong.
-const PLAIN: [&str; 6] = [
+const PLAIN: [&str; 9] = [
     "access_units",
     "bytes",
+    "cues",
     "null_packets",
     "packets",
     "random_access_points",
     "segments",
+    "splice_cuts",
+    "splice_sections",
 ];
 
 /// Bytes read at once.
@@ -58,7 +61,7 @@ const SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// target. A file has no viewer who waits for it, so its key frames may lie far apart.
 const SEGMENT_DURATION_MAX: Duration = Duration::from_mins(1);
 
-/// Time of reception: none, and of no account, as the playlist of a file shows no dates.
+/// Time of reception: none. Where the playlist of a file shows dates, they count from 1970.
 const NOW: Wall = Wall::from_nanos(0);
 
 /// Arguments of `weir segment`.
@@ -76,6 +79,9 @@ pub struct Arguments {
     /// The program to take [default: the first with pictures or sound].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub program: Option<u16>,
+    /// How the playlist tells of breaks: daterange, cue, both or off.
+    #[arg(long, value_name = "HOW", default_value = "daterange", value_parser = parse_cues)]
+    pub cues: Cues,
 }
 
 /// Segments the file and tells what was made of it.
@@ -92,6 +98,7 @@ pub fn execute<M: Multicast>(
         directory: arguments.out.clone(),
         target: arguments.target,
         program: arguments.program,
+        markers: arguments.cues.into(),
     };
     let bar = terminal.progress("segmenting", 0);
     let made = run(&*board.disk, &request, |done, total| {
@@ -141,6 +148,8 @@ pub struct Request {
     pub target: Duration,
     /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
+    /// How the playlist tells of breaks.
+    pub markers: Markers,
 }
 
 /// What was made.
@@ -221,7 +230,7 @@ pub fn run(
     let mut work = Work {
         demux: Demux::new(request.program.map_or(Selection::First, Selection::Program)),
         segmenter: Segmenter::new(rules(request.target), 0),
-        output: OutputFiles::new(disk, &request.directory),
+        output: OutputFiles::new(disk, request),
     };
     learn_tables(&*input, &mut work.demux)?;
     let mut sync = PacketSync::new();
@@ -355,11 +364,13 @@ struct OutputFiles<'a> {
 }
 
 impl<'a> OutputFiles<'a> {
-    fn new(disk: &'a dyn Disk, directory: &'a Path) -> Self {
+    fn new(disk: &'a dyn Disk, request: &'a Request) -> Self {
+        let mut playlist = MediaPlaylist::vod();
+        playlist.set_markers(request.markers);
         Self {
             disk,
-            directory,
-            playlist: MediaPlaylist::vod(),
+            directory: &request.directory,
+            playlist,
             open: None,
             failure: None,
         }
@@ -395,6 +406,9 @@ impl<'a> OutputFiles<'a> {
                 self.playlist.push(segment);
             }
             (Output::Gap(_), _) => unreachable!("a file has no clock by which a segment is late"),
+            (Output::Cue(cue), _) => {
+                self.playlist.take_cue(&cue);
+            }
         }
         Ok(())
     }
@@ -435,6 +449,7 @@ mod tests {
             directory: PathBuf::from("/out"),
             target: Duration::from_secs(6),
             program,
+            markers: Markers::default(),
         }
     }
 

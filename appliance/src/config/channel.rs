@@ -9,7 +9,7 @@ use std::{
 use weir_hal::InterfaceName;
 
 use super::{
-    Channel, Config, Priority, Rendition, SegmentConfig, Source,
+    Channel, Config, Cues, Priority, Rendition, SegmentConfig, Source,
     cache::absolute_path,
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
@@ -57,6 +57,7 @@ fn read_channel(
     let priority = section.text("priority", priority, ledger);
     let dvr = read_dvr(&mut section, segment, ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
+    let cues = section.text("cues", parse_cues, ledger);
     let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
     section.require("rendition", "a [[channel.rendition]] below it", ledger);
     if section.is_empty_list("rendition") {
@@ -75,6 +76,7 @@ fn read_channel(
         priority: priority.map_or_else(Priority::default, |priority| priority.value),
         dvr,
         sign_keys: sign_keys.map(|path| path.value),
+        cues: cues.map_or_else(Cues::default, |cues| cues.value),
         renditions,
     }
 }
@@ -208,6 +210,25 @@ pub(super) fn priority(text: &str) -> Result<Priority, String> {
         _ => {
             let text = quoted(text);
             Err(format!("{text} is no priority: write high, medium or low"))
+        }
+    }
+}
+
+/// Reads how playlists tell of breaks.
+///
+/// # Errors
+/// A sentence that names the words there are.
+pub fn parse_cues(text: &str) -> Result<Cues, String> {
+    match text {
+        "daterange" => Ok(Cues::DateRange),
+        "cue" => Ok(Cues::Cue),
+        "both" => Ok(Cues::Both),
+        "off" => Ok(Cues::Off),
+        _ => {
+            let text = quoted(text);
+            Err(format!(
+                "{text} is no way to tell of breaks: write daterange, cue, both or off"
+            ))
         }
     }
 }

@@ -30,12 +30,12 @@ mod unit;
 use toml::de::{DeTable, Error as SyntaxError};
 
 pub use address_prefix::AddressPrefix;
-pub use channel::parse_interface;
+pub use channel::{parse_cues, parse_interface};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
 pub use types::{
-    AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Http, LogFormat, LogTarget,
+    AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat, LogTarget,
     Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,
     Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };

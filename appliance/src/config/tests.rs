@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{ByteSize, Config, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy};
+use super::{ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -47,7 +47,8 @@ fn the_example_names_every_key_there_is() {
         management cache path \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
-        longest largest receive drain_interval bitrate_max stall channel id priority dvr rendition \
+        longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \
+        rendition \
         sources interface program origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
@@ -71,6 +72,7 @@ fn what_is_not_told_is_at_its_default() {
     );
     assert_eq!(config.channels[0].name, "A");
     assert_eq!(config.channels[0].priority, Priority::Medium);
+    assert_eq!(config.channels[0].cues, Cues::DateRange);
     assert_eq!(config.channels[0].renditions[0].interface, None);
     assert_eq!(config.channels[0].renditions[0].program, None);
 }

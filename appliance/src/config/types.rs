@@ -272,6 +272,8 @@ pub struct Channel {
     pub dvr: Option<Duration>,
     /// Keys that its URLs must be signed with; without, everybody may fetch them.
     pub sign_keys: Option<PathBuf>,
+    /// How playlists tell of the breaks that SCTE 35 announces. Default: by date ranges.
+    pub cues: Cues,
     /// At least one.
     pub renditions: Vec<Rendition>,
 }
@@ -286,6 +288,20 @@ pub enum Priority {
     Medium,
     /// Goes first.
     Low,
+}
+
+/// How a playlist tells of breaks. Segments begin at them in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cues {
+    /// EXT-X-DATERANGE, as RFC 8216 has it.
+    #[default]
+    DateRange,
+    /// EXT-X-CUE-OUT and EXT-X-CUE-IN, which older players and ad servers read.
+    Cue,
+    /// Both.
+    Both,
+    /// Not at all.
+    Off,
 }
 
 /// `[[channel.rendition]]`

@@ -26,7 +26,7 @@ pub use addresses::Addresses;
 use crate::{
     app::{App, AppError, OldCache, RELOADS_MAX},
     config::{
-        ByteSize, Cache, Channel, Config, Http, Management, Node, Priority, Rendition,
+        ByteSize, Cache, Channel, Config, Cues, Http, Management, Node, Priority, Rendition,
         SegmentConfig, Source, Transport,
     },
     demo::{
@@ -183,6 +183,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             priority: Priority::Medium,
             dvr: None,
             sign_keys: None,
+            cues: Cues::default(),
             renditions: CLIPS
                 .iter()
                 .map(|clip| rendition(clip, addresses))

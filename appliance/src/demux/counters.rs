@@ -43,5 +43,19 @@ counters! {
         heads_undecided,
         /// Packets that claim to start a PES packet and do not.
         pes_start_errors,
+        /// Splice information sections received (SCTE 35), repetitions and all.
+        splice_sections,
+        /// Splice messages that repeat the last one of their event.
+        splice_repetitions,
+        /// Splice information sections whose CRC is wrong.
+        splice_crc_errors,
+        /// Splice information sections that are cut short or whose lengths contradict each other.
+        splice_malformed,
+        /// Splice information sections that are encrypted, and so not read.
+        splice_encrypted,
+        /// Splice information sections of a protocol version that is not known.
+        splice_unsupported,
+        /// PIDs with splice information beyond the number that is read.
+        splice_pids_dropped,
     }
 }

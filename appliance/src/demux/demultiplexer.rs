@@ -42,7 +42,8 @@ enum Role {
 /// Demultiplexes one transport stream.
 ///
 /// # Limits
-/// About 30 KiB, and while [`Selection::First`] is open 3 KiB for each of at most 256 programs.
+/// About 30 KiB, 5 KiB more for each of at most four PIDs of splice information, and while
+/// [`Selection::First`] is open 3 KiB for each of at most 256 programs.
 /// Allocates when tables or stream parameters change, never per packet.
 #[derive(Debug)]
 pub struct Demux {
@@ -230,10 +231,8 @@ impl Demux {
 
     fn select(&mut self, number: u16, each: &mut impl FnMut(Event<'_>)) {
         self.catalogue.listen(Some(number));
-        self.selected = self
-            .catalogue
-            .program(number)
-            .map(|it| Box::new(Selected::new(it)));
+        let program = self.catalogue.program(number);
+        self.selected = program.map(|it| Box::new(Selected::new(it, &mut self.counters)));
         self.assign_roles();
         self.announce(each);
     }

@@ -1,12 +1,13 @@
 //! What `demux` tells `segment`: the packets of one program and where its access units begin.
 
-use crate::demux::{Packet, Pid, Program, Pts};
+use crate::demux::{Packet, Pid, Program, Pts, Splice};
 
 /// One finding of the demultiplexer, in stream order.
 ///
 /// For one packet the order is: `Program` (if this packet completed new tables), then the
 /// `AccessUnit` of the unit before (if this packet's start left it undecided until now), then
-/// `Packet`, then `AccessUnit` of the unit this packet belongs to (once its head is understood).
+/// `Packet`, then `AccessUnit` of the unit this packet belongs to (once its head is understood), or
+/// each `Splice` that it completes.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The tables of the selected program are complete, for the first time or with a change.
@@ -17,6 +18,8 @@ pub enum Event<'a> {
     AccessUnit(AccessUnit),
     /// The parameters of one elementary stream were read or have changed.
     Parameters(Pid, &'a crate::demux::StreamParameters),
+    /// A splice message that was not told before; those that say nothing of the stream never are.
+    Splice(Splice<'a>),
 }
 
 /// A packet of the selected program.
@@ -42,4 +45,6 @@ pub struct AccessUnit {
     /// True when the stream announced a new time base (`discontinuity_indicator` on the PCR PID)
     /// since the last unit.
     pub time_base_changed: bool,
+    /// True when the encoder marked it as the beginning of a segment (Encoder Boundary Point).
+    pub segment_boundary: bool,
 }

@@ -192,9 +192,14 @@ impl Mux {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Told {
     Program(Box<Program>),
-    Packet { pid: u16, starts_unit: bool },
+    Packet {
+        pid: u16,
+        starts_unit: bool,
+    },
     AccessUnit(AccessUnit),
     Parameters(u16, StreamParameters),
+    /// PID and section of a splice message.
+    Splice(u16, Vec<u8>),
 }
 
 impl From<Event<'_>> for Told {
@@ -207,6 +212,7 @@ impl From<Event<'_>> for Told {
             },
             Event::AccessUnit(unit) => Self::AccessUnit(unit),
             Event::Parameters(pid, parameters) => Self::Parameters(pid.value(), parameters.clone()),
+            Event::Splice(splice) => Self::Splice(splice.pid.value(), splice.info.bytes().to_vec()),
         }
     }
 }
@@ -224,7 +230,7 @@ pub(super) fn told(demux: &mut Demux, packets: &[[u8; PACKET_BYTES]]) -> Vec<Tol
 pub(super) fn units(told: &[Told]) -> Vec<AccessUnit> {
     let unit = |told: &Told| match told {
         Told::AccessUnit(unit) => Some(*unit),
-        Told::Program(_) | Told::Packet { .. } | Told::Parameters(..) => None,
+        Told::Program(_) | Told::Packet { .. } | Told::Parameters(..) | Told::Splice(..) => None,
     };
     told.iter().filter_map(unit).collect()
 }

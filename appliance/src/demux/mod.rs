@@ -4,7 +4,8 @@
 //! same events out. Damage is counted in [`Counters`], never an error.
 //!
 //! Bytes → `PacketSync` → packets → [`Demux`] → [`Event`]s. Inside `Demux`, `catalogue` follows the
-//! tables, `selected` the one program taken, `unit` and `codec` the head of each access unit.
+//! tables, `selected` the one program taken, `unit` and `codec` the head of each access unit,
+//! `splice` the breaks.
 //!
 //! Refuses: to reassemble PES packets, and to look past the head of an access unit.
 
@@ -17,6 +18,7 @@ mod continuity;
 mod counters;
 mod crc;
 mod demultiplexer;
+mod encoder_boundary_point;
 mod event;
 #[cfg(test)]
 mod fixtures;
@@ -29,6 +31,7 @@ mod program;
 mod properties;
 mod psi;
 mod selected;
+mod splice;
 mod sync;
 mod tables;
 #[cfg(test)]
@@ -46,6 +49,10 @@ pub use program::{
     StreamParameters, VideoCodec,
 };
 pub use psi::{PRIVATE_SECTION_BYTES_MAX, PSI_SECTION_BYTES_MAX, Section, SectionAssembler};
+pub use splice::{
+    BreakDuration, InsertDetail, Segmentation, SegmentationDetail, SegmentationKind, Splice,
+    SpliceCommand, SpliceFault, SpliceInfo, SpliceInsert, SpliceTime,
+};
 pub use sync::PacketSync;
 pub use types::{Pcr, Pid, Pts};
 

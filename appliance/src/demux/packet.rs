@@ -83,7 +83,7 @@ impl<'a> Packet<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct AdaptationField<'a>(&'a [u8]);
 
-impl AdaptationField<'_> {
+impl<'a> AdaptationField<'a> {
     fn flag(self, mask: u8) -> bool {
         self.0.first().is_some_and(|flags| flags & mask != 0)
     }
@@ -110,5 +110,18 @@ impl AdaptationField<'_> {
         let base = bits >> 15;
         let extension = bits & 0x1FF;
         Some(Pcr::from_ticks(base * 300 + extension))
+    }
+
+    /// `private_data_byte`, when the field carries them in full.
+    pub fn private_data(self) -> Option<&'a [u8]> {
+        if !self.flag(0x02) {
+            return None;
+        }
+        // Flags, PCR, OPCR, splice_countdown.
+        let before = [(0x10, 6), (0x08, 6), (0x04, 1)];
+        let optional = before.iter().filter(|(mask, _)| self.flag(*mask));
+        let start = 1 + optional.map(|(_, bytes)| bytes).sum::<usize>();
+        let (&length, rest) = self.0.get(start..)?.split_first()?;
+        rest.get(..usize::from(length))
     }
 }

@@ -15,12 +15,19 @@ use crate::demux::fixtures::{
 };
 use crate::demux::{
     AdaptationField, Counters, Demux, Event, PACKET_BYTES, Packet, PacketSync, Pid, Pts, Selection,
+    crc_32,
 };
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;
 const AUDIO: u16 = 0x101;
 const RADIO: u16 = 0x102;
+const SPLICE: u16 = 0x103;
+
+/// A `time_signal` that says nothing more.
+const SPLICE_NOW: [u8; 21] = [
+    0xFC, 0x30, 18, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xF0, 1, 6, 0x7F, 0, 0, 0x31, 0xC8, 0x53, 0xBC,
+];
 
 /// Two programs, with everything that a stream may do of its own accord.
 fn sound_stream() -> Mux {
@@ -47,6 +54,19 @@ fn sound_stream() -> Mux {
         mux.payload(AUDIO, 0, &pes(0xC0, pts, &adts()));
         mux.payload(VIDEO, 0, &pes(0xE0, pts + 1_800, &h264_p()));
         mux.payload(RADIO, 0, &pes(0xC0, pts, &adts()));
+    }
+    mux
+}
+
+/// A program with splice information, which the independent reader takes for PES.
+fn spliced_stream() -> Mux {
+    let mut mux = Mux::new();
+    for round in 0..6_u8 {
+        let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[])];
+        mux.section(0, &pat(0, &[(1, PMT)]));
+        mux.section(PMT, &pmt(1, round / 3, VIDEO, &streams));
+        mux.payload(VIDEO, 0, &pes(0xE0, u64::from(round) * 3_600, &h264_idr()));
+        mux.section(SPLICE, &SPLICE_NOW).repeat();
     }
     mux
 }
@@ -150,6 +170,7 @@ fn check_contract(told: &[Told]) {
                 is_open = false;
             }
             Told::Parameters(_, parameters) => assert!(!parameters.codec.is_empty()),
+            Told::Splice(_, section) => assert_eq!(crc_32(section), 0),
         }
     }
     assert!(!is_open, "the last unit was not told of");
@@ -161,7 +182,8 @@ proptest! {
         damages in prop::collection::vec(damage(), 0..30),
         asked: bool,
     ) {
-        let bytes = damaged(sound_stream().packets, &damages);
+        let packets = [sound_stream().packets, spliced_stream().packets].concat();
+        let bytes = damaged(packets, &damages);
         let selection = if asked { Selection::Program(1) } else { Selection::First };
         check_contract(&run(selection, [bytes.as_slice()]).0);
     }

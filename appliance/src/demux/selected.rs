@@ -5,6 +5,7 @@
 
 use crate::demux::continuity::Order;
 use crate::demux::parameters::ParameterTable;
+use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
     AccessUnit, Counters, Event, Packet, Pid, Program, ProgramPacket, StreamKind, StreamParameters,
@@ -22,11 +23,14 @@ pub(super) struct Selected {
     /// `discontinuity_indicator` was seen on the PCR PID since.
     time_base_changed: bool,
     parameters: ParameterTable,
+    splices: SpliceReader,
 }
 
 impl Selected {
-    pub(super) fn new(program: &Program) -> Self {
+    pub(super) fn new(program: &Program, counters: &mut Counters) -> Self {
         let primary = program.primary();
+        let mut splices = SpliceReader::default();
+        splices.follow(program, counters);
         let mut parameters = ParameterTable::default();
         parameters.follow(program);
         Self {
@@ -37,6 +41,7 @@ impl Selected {
             unit_time_base_changed: false,
             time_base_changed: false,
             parameters,
+            splices,
         }
     }
 
@@ -65,6 +70,7 @@ impl Selected {
         }
         self.pcr_pid = program.pcr_pid;
         self.parameters.follow(program);
+        self.splices.follow(program, counters);
     }
 
     /// Passes on a packet from which nothing may be derived.
@@ -104,6 +110,7 @@ impl Selected {
             Some(_) | None => {
                 Self::pass(packet, each);
                 self.read_audio(packet, each);
+                self.splices.push(packet, counters, each);
             }
         }
     }
@@ -168,6 +175,7 @@ impl Selected {
             dts: finding.header.and_then(|header| header.dts),
             random_access: finding.random_access,
             time_base_changed: self.unit_time_base_changed,
+            segment_boundary: self.unit.is_segment_boundary(),
         };
         self.unit.close();
         each(Event::AccessUnit(unit));

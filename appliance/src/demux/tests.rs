@@ -33,13 +33,18 @@ fn unit(pts: u64, random_access: bool) -> AccessUnit {
         dts: Some(Pts::from_ticks(pts)),
         random_access,
         time_base_changed: false,
+        segment_boundary: false,
     }
 }
 
 fn started_pids(told: &[Told]) -> Vec<u16> {
     let pid = |told: &Told| match told {
         Told::Packet { pid, starts_unit } if *starts_unit => Some(*pid),
-        Told::Packet { .. } | Told::Program(_) | Told::AccessUnit(_) | Told::Parameters(..) => None,
+        Told::Packet { .. }
+        | Told::Program(_)
+        | Told::AccessUnit(_)
+        | Told::Parameters(..)
+        | Told::Splice(..) => None,
     };
     told.iter().filter_map(pid).collect()
 }
@@ -47,7 +52,7 @@ fn started_pids(told: &[Told]) -> Vec<u16> {
 fn passed_pids(told: &[Told]) -> Vec<u16> {
     let pid = |told: &Told| match told {
         Told::Packet { pid, .. } => Some(*pid),
-        Told::Program(_) | Told::AccessUnit(_) | Told::Parameters(..) => None,
+        Told::Program(_) | Told::AccessUnit(_) | Told::Parameters(..) | Told::Splice(..) => None,
     };
     told.iter().filter_map(pid).collect()
 }
@@ -68,7 +73,7 @@ fn tells_program_packet_parameters_and_unit_in_order() {
     assert_eq!(program.streams[1].language, Some(*b"eng"));
     let codec = |told: &Told| match told {
         Told::Parameters(pid, parameters) => Some((*pid, parameters.codec.clone())),
-        Told::Program(_) | Told::AccessUnit(_) | Told::Packet { .. } => None,
+        Told::Program(_) | Told::AccessUnit(_) | Told::Packet { .. } | Told::Splice(..) => None,
     };
     let codecs: Vec<_> = rest.iter().filter_map(codec).collect();
     let due = [
@@ -362,6 +367,7 @@ fn believes_random_access_indicator_of_scrambled_units() {
         dts: None,
         random_access,
         time_base_changed: false,
+        segment_boundary: false,
     };
     assert_eq!(found, [due(true), due(false)]);
     assert_eq!(demux.counters().scrambled_packets, 2);

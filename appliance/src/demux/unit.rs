@@ -12,8 +12,9 @@
 use heapless::Vec;
 
 use crate::demux::codec::{Examination, examine};
+use crate::demux::encoder_boundary_point::begins_segment;
 use crate::demux::pes::{PesHead, PesHeader, head, may_begin};
-use crate::demux::{Packet, StreamKind};
+use crate::demux::{AdaptationField, Packet, StreamKind};
 
 /// Bytes of an access unit that are looked at, PES header included: room for parameter sets and
 /// for the longest supplemental information that encoders put before the first slice.
@@ -26,6 +27,7 @@ pub(super) struct UnitHead {
     state: State,
     bytes: Vec<u8, HEAD_BYTES_MAX>,
     random_access_indicator: bool,
+    segment_boundary: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +61,18 @@ impl UnitHead {
             state: State::Closed,
             bytes: Vec::new(),
             random_access_indicator: false,
+            segment_boundary: false,
         }
     }
 
     /// What the stream is.
     pub(super) const fn kind(&self) -> StreamKind {
         self.kind
+    }
+
+    /// True when the encoder marked the unit as the beginning of a segment.
+    pub(super) const fn is_segment_boundary(&self) -> bool {
+        self.segment_boundary
     }
 
     /// Tells whether a unit begins with `packet`, which has `payload_unit_start_indicator`.
@@ -86,9 +94,9 @@ impl UnitHead {
         } else {
             State::Open
         };
-        self.random_access_indicator = packet
-            .adaptation_field()
-            .is_some_and(super::packet::AdaptationField::random_access);
+        let field = packet.adaptation_field();
+        self.random_access_indicator = field.is_some_and(AdaptationField::random_access);
+        self.segment_boundary = field.is_some_and(begins_segment);
         self.bytes.clear();
         self.append(packet);
     }

@@ -111,7 +111,7 @@ impl Archive {
             discontinuities: self.discontinuities,
             text_start: chunk.text.len(),
         });
-        let dated = (&segment, segment.discontinuity);
+        let dated = (&segment, segment.discontinuity, None);
         let text = fmt::from_fn(|text| write_segment(text, &self.directory, dated));
         chunk.text.push_str(&text.to_string());
         self.chunks.push_back(last);

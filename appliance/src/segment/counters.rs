@@ -31,5 +31,23 @@ counters! {
         program_changes,
         /// Segments given up because they could not be stored.
         segments_abandoned,
+        /// Events that splice messages announced or cancelled, breaks above all.
+        cues,
+        /// Segments cut at a splice point before their time.
+        splice_cuts,
+        /// Splice messages that came after the time they name; they are listed, not cut at.
+        splices_late,
+        /// Splice messages for a time more than an hour away; they are not believed.
+        splices_implausible,
+        /// Splice messages that came before the first segment.
+        splices_unplaced,
+        /// Splice points without a cut: no random access point came, time leapt, too many waited.
+        splices_missed,
+        /// Boundaries marked by the encoder on access units where decoding cannot begin.
+        boundaries_refused,
+        /// Boundaries marked by the encoder before the target duration; no cut there.
+        boundaries_passed_over,
+        /// Times that a boundary of the encoder was waited for in vain.
+        boundaries_missed,
     }
 }

@@ -16,8 +16,12 @@ pub(super) enum Reason {
     RandomAccess,
     /// A random access point before the target, because the next would overrun.
     Early,
+    /// A random access point that the encoder did not mark as a boundary, though it marks others.
+    Unmarked,
     /// A random access point after a change of coding.
     Change,
+    /// A splice point.
+    Splice,
     /// The Target Duration is about to be overrun.
     Overrun,
     /// The segment has reached its size.
@@ -50,10 +54,23 @@ pub(super) struct Cuttable {
     pub(super) pts_next_max: i64,
     /// True when decoding can begin here.
     pub(super) random_access: bool,
+    /// What the stream itself says of cuts.
+    pub(super) wish: Wish,
     /// True when pictures are missing before it.
     pub(super) has_gap: bool,
     /// What else bears on a cut.
     pub(super) circumstances: Circumstances,
+}
+
+/// What the stream says of a cut before a unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// A splice point lies here.
+    pub(super) is_splice_point: bool,
+    /// The encoder marks boundaries, and none here: cuts wait for the next.
+    pub(super) is_unmarked: bool,
+    /// The distances that count are those of boundaries.
+    pub(super) by_boundaries: bool,
 }
 
 /// What bears on a cut beside the unit and its time.
@@ -98,10 +115,17 @@ impl OpenSegment {
             if unit.circumstances.coding_changed {
                 return Some(Reason::Change);
             }
+            if unit.wish.is_splice_point {
+                return Some(Reason::Splice);
+            }
+            if unit.wish.is_unmarked {
+                let is_last = target.next_would_overrun(elapsed, false);
+                return is_last.then_some(Reason::Unmarked);
+            }
             if unit.pts >= self.cut_from {
                 return Some(Reason::RandomAccess);
             }
-            if target.next_would_overrun(elapsed) {
+            if target.next_would_overrun(elapsed, unit.wish.by_boundaries) {
                 return Some(Reason::Early);
             }
         }

@@ -7,13 +7,14 @@ use weir_hal::Wall;
 use crate::{
     demux::{
         AccessUnit, AudioCodec, ElementaryStream, Event, PACKET_BYTES, Packet, Pid, Program,
-        ProgramPacket, Pts, StreamKind, VideoCodec,
+        ProgramPacket, Pts, Splice, SpliceInfo, StreamKind, VideoCodec,
     },
-    segment::{Output, Phase, Rules, Segment, Segmenter},
+    segment::{Cue, Output, Phase, Rules, Segment, Segmenter},
 };
 
 pub(super) const VIDEO: Pid = Pid::from_bits(0x100);
 pub(super) const AUDIO: Pid = Pid::from_bits(0x101);
+pub(super) const SPLICE: Pid = Pid::from_bits(0x1F0);
 pub(super) const PMT: Pid = Pid::from_bits(0x1000);
 pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
@@ -66,6 +67,7 @@ pub(super) struct Unit {
     pub(super) dts: u64,
     pub(super) random_access: bool,
     pub(super) announced: bool,
+    pub(super) segment_boundary: bool,
     /// Video packets it takes.
     pub(super) packets: usize,
     /// Of these, how many are sent before it is understood.
@@ -80,6 +82,7 @@ impl Unit {
             dts: ticks,
             random_access: false,
             announced: false,
+            segment_boundary: false,
             packets: 3,
             understood_after: 1,
         }
@@ -126,6 +129,53 @@ fn is_table(packet: &[u8; PACKET_BYTES]) -> bool {
     pid == Pid::PAT || pid == PMT
 }
 
+/// A `splice_insert` of `event` at `pts`, with a break of `duration` that returns by itself.
+pub(super) fn insert(event: u8, out: bool, pts: Option<u64>, duration: Option<u64>) -> Vec<u8> {
+    let low = |number: u64| {
+        u32::try_from(number & 0xFFFF_FFFF)
+            .expect("masked")
+            .to_be_bytes()
+    };
+    let bit = |number: u64| u8::try_from(number >> 32 & 1).expect("one bit");
+    let flag = |is_set: bool, mask: u8| if is_set { mask } else { 0 };
+    let flags = 0x4F | flag(out, 0x80) | flag(duration.is_some(), 0x20) | flag(pts.is_none(), 0x10);
+    let mut command = vec![0, 0, 0, event, 0x7F, flags];
+    if let Some(pts) = pts {
+        command.push(0xFE | bit(pts));
+        command.extend(low(pts));
+    }
+    if let Some(duration) = duration {
+        command.push(0xFE | bit(duration));
+        command.extend(low(duration));
+    }
+    command.extend([0, 1, 0, 0]);
+    splice_section(5, &command, &[])
+}
+
+/// A `splice_info_section` of one command; its `CRC_32` is not looked at here.
+pub(super) fn splice_section(command_type: u8, command: &[u8], descriptors: &[u8]) -> Vec<u8> {
+    let low = |number: usize| u8::try_from(number).expect("it is short");
+    let mut section = vec![0xFC, 0x30, low(command.len() + descriptors.len() + 17)];
+    section.extend([
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0xFF,
+        0xF0,
+        low(command.len()),
+        command_type,
+    ]);
+    section.extend(command);
+    section.extend([0, low(descriptors.len())]);
+    section.extend(descriptors);
+    section.extend([0; 4]);
+    section
+}
+
 /// A segmenter that is fed units and whose outputs are recorded.
 #[derive(Debug)]
 pub(super) struct Bench {
@@ -134,6 +184,8 @@ pub(super) struct Bench {
     pub(super) made: Vec<Made>,
     /// Every packet sent, in order.
     pub(super) sent: Vec<[u8; PACKET_BYTES]>,
+    /// Every event announced, in order.
+    pub(super) cues: Vec<Cue>,
     open: Option<(u64, Vec<u8>)>,
     /// Of the last packet sent.
     pub(super) serial: u64,
@@ -146,6 +198,7 @@ impl Bench {
             now: Wall::from_nanos(1_700_000_000_000_000_000),
             made: Vec::new(),
             sent: Vec::new(),
+            cues: Vec::new(),
             open: None,
             serial: 0,
         };
@@ -162,20 +215,28 @@ impl Bench {
         let Self {
             segmenter,
             made,
+            cues,
             open,
             ..
         } = self;
-        segmenter.push(event, self.now, |output| record(output, open, made));
+        segmenter.push(event, self.now, |output| record(output, open, (made, cues)));
+    }
+
+    /// Sends a splice message.
+    pub(super) fn splice(&mut self, section: &[u8]) {
+        let info = SpliceInfo::parse(section).expect("it is sound");
+        self.push(Event::Splice(Splice { pid: SPLICE, info }));
     }
 
     pub(super) fn finish(&mut self) {
         let Self {
             segmenter,
             made,
+            cues,
             open,
             ..
         } = self;
-        segmenter.finish(|output| record(output, open, made));
+        segmenter.finish(|output| record(output, open, (made, cues)));
         assert!(open.is_none(), "the last segment was ended");
     }
 
@@ -230,6 +291,7 @@ impl Bench {
                     dts: Some(Pts::from_ticks(unit.dts)),
                     random_access: unit.random_access,
                     time_base_changed: unit.announced,
+                    segment_boundary: unit.segment_boundary,
                 }));
             }
         }
@@ -266,7 +328,11 @@ impl Bench {
     }
 }
 
-fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made>) {
+fn record(
+    output: Output,
+    open: &mut Option<(u64, Vec<u8>)>,
+    (made, cues): (&mut Vec<Made>, &mut Vec<Cue>),
+) {
     match output {
         Output::Begin { sequence } => {
             assert!(
@@ -297,5 +363,6 @@ fn record(output: Output, open: &mut Option<(u64, Vec<u8>)>, made: &mut Vec<Made
             let bytes = Vec::new();
             made.push(Made { segment, bytes });
         }
+        Output::Cue(cue) => cues.push(cue),
     }
 }

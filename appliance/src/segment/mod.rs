@@ -8,9 +8,14 @@
 
 mod archive;
 mod bandwidth;
+mod boundaries;
 mod coding;
 mod counters;
+mod cue;
+mod cue_tag;
 mod cut;
+mod date_range;
+mod date_ranges;
 mod date_time;
 mod gap;
 mod master;
@@ -20,8 +25,10 @@ mod pending;
 mod pid_set;
 mod playlist;
 mod resume;
+mod seconds;
 mod segmenter;
 mod sequence;
+mod splice_points;
 mod target_duration;
 mod timeline;
 mod types;
@@ -33,12 +40,16 @@ mod gap_tests;
 #[cfg(test)]
 mod playlist_tests;
 #[cfg(test)]
+mod splice_tests;
+#[cfg(test)]
 mod tests;
 
 pub use archive::{Archive, Excerpt, Moment};
 pub use bandwidth::{Bandwidth, BandwidthMeter};
 pub use counters::Counters;
+pub use cue::{Cue, CueKind, EventId};
+pub use date_ranges::CueOutcome;
 pub use master::{Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};
 pub use segmenter::Segmenter;
-pub use types::{Output, Phase, Rules, Segment};
+pub use types::{Markers, Output, Phase, Rules, Segment};

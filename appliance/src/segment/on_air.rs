@@ -1,14 +1,25 @@
 //! The state of the segmenter while segments come out, and what each access unit means in it.
 
+use bytes::Bytes;
 use weir_hal::Wall;
 
-use crate::segment::{
-    cut::{Circumstances, Cuttable, OpenSegment, Reason},
-    date_time::DateTime,
-    pending::Mark,
-    target_duration::TargetDuration,
-    timeline::{Stamps, Step, Timeline},
+use crate::{
+    demux::{Pts, SpliceTime},
+    segment::{
+        Cue, CueKind, EventId,
+        boundaries::Boundaries,
+        cue::Notice,
+        cut::{Circumstances, Cuttable, OpenSegment, Reason, Wish},
+        date_time::DateTime,
+        pending::Mark,
+        splice_points::SplicePoints,
+        target_duration::TargetDuration,
+        timeline::{Stamps, Step, Timeline},
+    },
 };
+
+/// How far away an event is believed to be: an hour. Farther ones are damage, or of another clock.
+const DISTANCE_MAX_90K: u64 = 3_600 * Pts::HZ;
 
 /// The open segment and the timeline it lies on.
 #[derive(Debug)]
@@ -22,6 +33,17 @@ pub(super) struct OnAir {
     pub(super) random_access_pts: Option<i64>,
     /// Unwrapped PTS when PAT and PMT were last written.
     pub(super) tables_pts: i64,
+    pub(super) splice_points: SplicePoints,
+    pub(super) boundaries: Boundaries,
+    /// What came of them since it was last taken.
+    pub(super) tally: Tally,
+}
+
+/// Wishes of the stream that were not granted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) splices_missed: u64,
+    pub(super) boundaries_missed: u64,
 }
 
 /// An understood access unit, before which a cut may fall.
@@ -31,9 +53,21 @@ pub(super) struct Candidate {
     pub(super) mark: Option<Mark>,
     pub(super) stamps: Stamps,
     pub(super) random_access: bool,
+    /// The encoder marked it as the beginning of a segment.
+    pub(super) segment_boundary: bool,
     pub(super) time_base_changed: bool,
     /// When it was understood.
     pub(super) now: Wall,
+}
+
+/// An event that has found its place.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) cue: Cue,
+    /// Its time was over when it came.
+    pub(super) is_late: bool,
+    /// It is not cut at, because too many others wait.
+    pub(super) is_crowded_out: bool,
 }
 
 /// The cut that a unit brings.
@@ -59,6 +93,9 @@ impl OnAir {
             self.timeline = Timeline::start(unit.stamps);
             let begin = self.timeline.pts();
             self.random_access_pts = unit.random_access.then_some(begin);
+            self.boundaries = Boundaries::default();
+            self.note_boundary(unit, target);
+            self.tally.splices_missed += self.splice_points.clear();
             return Some(Cut {
                 reason: Reason::Jump,
                 end,
@@ -71,21 +108,95 @@ impl OnAir {
         {
             target.observe(begin - before);
         }
-        let reason = self
-            .segment
-            .reason(&self.cuttable(unit, circumstances), target)?;
+        let cuttable = self.cuttable(unit, circumstances, target);
+        let reason = self.segment.reason(&cuttable, target)?;
         let end = if reason.breaks_timeline() { end } else { begin };
         Some(Cut { reason, end, begin })
     }
 
+    /// Finds the place of `notice` on the timeline, and waits for it if it is still to come; `None`
+    /// when it lies too far away to be believed.
+    pub(super) fn place(&mut self, notice: &Notice, section: &Bytes) -> Option<Placed> {
+        let next = self.timeline.end();
+        let pts = match notice.time {
+            SpliceTime::Immediate => next,
+            SpliceTime::At(pts) => self.timeline.unwrap(pts),
+        };
+        if pts.abs_diff(next) > DISTANCE_MAX_90K {
+            return None;
+        }
+        let is_late = pts < next - self.timeline.frame_90k() / 2;
+        let mut is_crowded_out = false;
+        if notice.kind == CueKind::Cancel {
+            self.splice_points.cancel(notice.number);
+        } else if !is_late {
+            is_crowded_out = !self.splice_points.expect(notice, pts);
+        }
+        let returns = notice.planned.filter(|planned| planned.auto_return);
+        let end = returns.map(|planned| pts.saturating_add_unsigned(planned.duration_90k));
+        if let Some(end) = end.filter(|end| *end > next) {
+            is_crowded_out |= !self.splice_points.expect_return(notice, end);
+        }
+        let date_time = self.date_time.of(pts);
+        let as_sent = Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs());
+        let cue = Cue {
+            event: EventId::new(notice.number, notice.break_kind, (as_sent, date_time)),
+            kind: notice.kind,
+            date_time,
+            planned_90k: notice.planned.map(|planned| planned.duration_90k),
+            auto_return: returns.is_some(),
+            section: section.clone(),
+        };
+        Some(Placed {
+            cue,
+            is_late: is_late && notice.kind != CueKind::Cancel,
+            is_crowded_out,
+        })
+    }
+
     /// The last unit, as the rules of cutting see it.
-    fn cuttable(&self, unit: &Candidate, circumstances: Circumstances) -> Cuttable {
+    fn cuttable(
+        &mut self,
+        unit: &Candidate,
+        circumstances: Circumstances,
+        target: &mut TargetDuration,
+    ) -> Cuttable {
+        let random_access = unit.random_access && unit.mark.is_some();
         Cuttable {
             pts: self.timeline.pts(),
             pts_next_max: self.timeline.pts_next_max(),
-            random_access: unit.random_access && unit.mark.is_some(),
+            random_access,
+            wish: self.wish(unit, random_access, target),
             has_gap: self.timeline.has_gap(),
             circumstances,
+        }
+    }
+
+    fn wish(&mut self, unit: &Candidate, random_access: bool, target: &mut TargetDuration) -> Wish {
+        let (pts, frame_90k) = (self.timeline.pts(), self.timeline.frame_90k());
+        let reached = self.splice_points.pass(pts, frame_90k, random_access);
+        self.tally.splices_missed += reached.missed;
+        self.note_boundary(unit, target);
+        let interval_90k = target.boundary_interval_90k();
+        if !self.boundaries.are_expected(pts, interval_90k) && self.boundaries.give_up() {
+            target.forget_boundaries();
+            self.tally.boundaries_missed += 1;
+        }
+        let by_boundaries =
+            self.boundaries.are_expected(pts, interval_90k) && target.reaches_boundaries();
+        Wish {
+            is_splice_point: reached.is_due,
+            is_unmarked: by_boundaries && !unit.segment_boundary,
+            by_boundaries,
+        }
+    }
+
+    fn note_boundary(&mut self, unit: &Candidate, target: &mut TargetDuration) {
+        if unit.random_access
+            && unit.segment_boundary
+            && let Some(interval_90k) = self.boundaries.note(self.timeline.pts())
+        {
+            target.observe_boundary(interval_90k);
         }
     }
 }

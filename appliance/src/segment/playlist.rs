@@ -12,6 +12,7 @@
 //!   listed it: [`Removed::keep`].
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
 //! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
+//! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{
@@ -23,7 +24,12 @@ use std::{
 use jiff::Timestamp;
 use weir_hal::Wall;
 
-use crate::segment::{Segment, resume::resume};
+use crate::segment::{
+    Cue, CueOutcome, Markers, Segment,
+    cue_tag::CueTag,
+    date_ranges::{DateRanges, Place},
+    resume::{Resumed, resume},
+};
 
 /// Segments a live playlist lists at most beyond its window, while they are too short for it.
 pub(super) const EXTRA_SEGMENTS_MAX: usize = 50;
@@ -34,7 +40,9 @@ pub(super) const SECOND_90K: u64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     kind: Kind,
-    segments: VecDeque<Segment>,
+    markers: Markers,
+    listed: VecDeque<Listed>,
+    date_ranges: DateRanges,
     sequence_next: u64,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
@@ -45,6 +53,13 @@ pub struct MediaPlaylist {
 enum Kind {
     Live { window: usize },
     Vod,
+}
+
+/// A segment and what stands beside it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed {
+    pub(super) segment: Segment,
+    pub(super) cue_tag: Option<CueTag>,
 }
 
 /// A segment that left the playlist.
@@ -68,7 +83,7 @@ impl MediaPlaylist {
     /// Makes an empty playlist that will list all segments of a file.
     ///
     /// # Limits
-    /// Grows with the file: some 80 bytes a segment.
+    /// Grows with the file: some 120 bytes a segment.
     pub fn vod() -> Self {
         Self::new(Kind::Vod)
     }
@@ -80,22 +95,31 @@ impl MediaPlaylist {
         resume(text, window)
     }
 
-    /// A live list that already holds `segments`; `None` when they do not fit one another.
-    pub(super) fn of(
-        window: usize,
-        (target_duration_s, discontinuity_sequence): (u32, u64),
-        segments: Vec<Segment>,
-    ) -> Option<Self> {
-        let is_consecutive = segments.is_sorted_by(|one, next| one.sequence + 1 == next.sequence);
-        if segments.is_empty() || !is_consecutive {
+    /// A live list that already holds what was `resumed`; `None` when segments do not fit one
+    /// another.
+    pub(super) fn of(window: usize, resumed: Resumed) -> Option<Self> {
+        let Resumed {
+            target_duration_s,
+            discontinuity_sequence,
+            listed,
+            mut date_ranges,
+        } = resumed;
+        let is_next =
+            |one: &Listed, next: &Listed| one.segment.sequence + 1 == next.segment.sequence;
+        if !listed.is_sorted_by(is_next) {
             return None;
         }
-        let mut playlist = Self::live(window.max(segments.len()));
+        let last = *listed.last()?;
+        if let Some(tag) = last.cue_tag {
+            date_ranges.restore_break(&last.segment, tag);
+        }
+        let mut playlist = Self::live(window.max(listed.len()));
         playlist.target_duration_s = Some(target_duration_s);
         playlist.discontinuity_sequence = discontinuity_sequence;
-        for segment in segments {
-            playlist.push(segment);
+        for row in listed {
+            playlist.append(row);
         }
+        playlist.date_ranges = date_ranges;
         playlist.set_window(window);
         Some(playlist)
     }
@@ -103,7 +127,9 @@ impl MediaPlaylist {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
-            segments: VecDeque::new(),
+            markers: Markers::default(),
+            listed: VecDeque::new(),
+            date_ranges: DateRanges::default(),
             sequence_next: 0,
             target_duration_s: None,
             discontinuity_sequence: 0,
@@ -116,13 +142,38 @@ impl MediaPlaylist {
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
     pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
-        if let Some(last) = self.segments.back() {
+        if let Some(last) = self.listed.back() {
             assert_eq!(
                 segment.sequence,
-                last.sequence + 1,
+                last.segment.sequence + 1,
                 "segments come in sequence"
             );
         }
+        let cue_tag = self.date_ranges.tag(&segment, self.markers);
+        let removed = self.append(Listed { segment, cue_tag });
+        if let (Kind::Live { .. }, Some(first)) = (self.kind, self.listed.front()) {
+            self.date_ranges.shorten(first.segment.date_time);
+        }
+        removed
+    }
+
+    /// Takes an event that the stream announces before the next segment.
+    pub fn take_cue(&mut self, cue: &Cue) -> CueOutcome {
+        let place = Place {
+            sequence: self.sequence_next,
+            end: self.end(),
+            markers: self.markers,
+        };
+        self.date_ranges.take(cue, place)
+    }
+
+    /// Tells of events that come from now on in another way.
+    pub fn set_markers(&mut self, markers: Markers) {
+        self.markers = markers;
+    }
+
+    fn append(&mut self, row: Listed) -> Vec<Removed> {
+        let segment = row.segment;
         let target = rounded_s(segment.duration_90k).max(1);
         match (self.kind, &mut self.target_duration_s) {
             (Kind::Live { .. }, present) => {
@@ -130,7 +181,7 @@ impl MediaPlaylist {
             }
             (Kind::Vod, present) => *present = Some(present.unwrap_or(1).max(target)),
         }
-        self.segments.push_back(segment);
+        self.listed.push_back(row);
         self.sequence_next = segment.sequence + 1;
         let removed = self.shorten();
         self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
@@ -139,17 +190,17 @@ impl MediaPlaylist {
 
     /// Number of segments listed.
     pub fn len(&self) -> usize {
-        self.segments.len()
+        self.listed.len()
     }
 
     /// True before the first segment.
     pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.listed.is_empty()
     }
 
     /// The segments listed, oldest first.
-    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.segments.iter()
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
+        self.listed.iter().map(|row| &row.segment)
     }
 
     /// EXT-X-TARGETDURATION; `None` before the first segment.
@@ -174,17 +225,18 @@ impl MediaPlaylist {
 
     /// Wall time at which the last segment listed ends.
     pub fn end(&self) -> Option<Wall> {
-        self.segments.back().map(Segment::end)
+        self.segments().next_back().map(Segment::end)
     }
 
     /// Takes the oldest segment off a live list before its time; the last one stays. Tells whether
     /// one was taken.
     pub fn drop_first(&mut self) -> bool {
-        if self.segments.len() < 2 {
+        if self.listed.len() < 2 {
             return false;
         }
-        let first = self.segments.pop_front();
-        self.discontinuity_sequence += u64::from(first.is_some_and(|first| first.discontinuity));
+        let first = self.listed.pop_front();
+        let is_break = first.is_some_and(|first| first.segment.discontinuity);
+        self.discontinuity_sequence += u64::from(is_break);
         true
     }
 
@@ -218,7 +270,7 @@ impl MediaPlaylist {
             .count();
         self.discontinuity_sequence += discontinuities as u64 + unknown;
         self.sequence_next = self.sequence_next.saturating_add(unknown);
-        self.segments.clear();
+        self.listed.clear();
     }
 
     /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
@@ -239,16 +291,16 @@ impl MediaPlaylist {
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s.unwrap_or(0));
         let mut duration_90k = self.duration_90k();
         let mut removed = Vec::new();
-        while self.segments.len() > window {
-            let Some(first) = self.segments.front().copied() else {
+        while self.listed.len() > window {
+            let Some(first) = self.listed.front().map(|row| row.segment) else {
                 break;
             };
             duration_90k -= first.duration_90k;
-            let is_overlong = self.segments.len() > window + EXTRA_SEGMENTS_MAX;
+            let is_overlong = self.listed.len() > window + EXTRA_SEGMENTS_MAX;
             if duration_90k < least_90k && !is_overlong {
                 break;
             }
-            self.segments.pop_front();
+            self.listed.pop_front();
             self.discontinuity_sequence += u64::from(first.discontinuity);
             let keep_90k = first.duration_90k + self.duration_longest_90k;
             let keep = Duration::from_micros(micros(keep_90k));
@@ -269,9 +321,9 @@ struct Rendering<'a> {
 
 impl Display for Rendering<'_> {
     fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MediaPlaylist { kind, segments, .. } = self.playlist;
+        let MediaPlaylist { kind, listed, .. } = self.playlist;
         let target_duration_s = self.playlist.target_duration_s.unwrap_or(1);
-        let sequence = segments.front().map_or(0, |segment| segment.sequence);
+        let sequence = listed.front().map_or(0, |first| first.segment.sequence);
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
         writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
@@ -285,34 +337,68 @@ impl Display for Rendering<'_> {
             }
             Kind::Vod => {
                 writeln!(text, "#EXT-X-PLAYLIST-TYPE:VOD")?;
-                if segments.iter().all(|segment| segment.independent) {
+                if listed.iter().all(|row| row.segment.independent) {
                     writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
                 }
             }
         }
-        for (index, segment) in segments.iter().enumerate() {
-            // A file has no wall time.
-            let is_dated = *kind != Kind::Vod && (index == 0 || segment.discontinuity);
-            write_segment(text, self.directory, (segment, is_dated))?;
+        let mut before = None;
+        for row in listed {
+            self.write_date_ranges(text, before, row.segment.sequence)?;
+            self.write_row(text, before.is_none(), row)?;
+            before = Some(row.segment.sequence);
         }
         match kind {
             Kind::Live { .. } => Ok(()),
-            Kind::Vod => writeln!(text, "#EXT-X-ENDLIST"),
+            Kind::Vod => {
+                self.write_date_ranges(text, before, u64::MAX)?;
+                writeln!(text, "#EXT-X-ENDLIST")
+            }
         }
     }
 }
 
-/// Writes the tags and the URI of `segment`, with its date if it `is_dated`.
+impl Rendering<'_> {
+    /// Writes what was learned behind segment `after` and before segment `sequence`.
+    fn write_date_ranges(
+        &self,
+        text: &mut fmt::Formatter<'_>,
+        after: Option<u64>,
+        sequence: u64,
+    ) -> fmt::Result {
+        let mut lines = self.playlist.date_ranges.lines(after, sequence);
+        lines.try_for_each(|line| writeln!(text, "{line}"))
+    }
+
+    fn write_row(
+        &self,
+        text: &mut fmt::Formatter<'_>,
+        is_first: bool,
+        row: &Listed,
+    ) -> fmt::Result {
+        let Listed { segment, cue_tag } = row;
+        // A file has no wall time; its events are dated from its beginning.
+        let has_dates = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
+        let is_dated = has_dates && (is_first || segment.discontinuity);
+        write_segment(text, self.directory, (segment, is_dated, cue_tag.as_ref()))
+    }
+}
+
+/// Writes the tags and the URI of a segment, with its date if it is dated, and what it is of a
+/// break.
 pub(super) fn write_segment(
-    text: &mut impl fmt::Write,
+    text: &mut fmt::Formatter<'_>,
     directory: &str,
-    (segment, is_dated): (&Segment, bool),
+    (segment, is_dated, cue_tag): (&Segment, bool, Option<&CueTag>),
 ) -> fmt::Result {
     if segment.discontinuity {
         writeln!(text, "#EXT-X-DISCONTINUITY")?;
     }
     if is_dated {
         write_date_time(text, segment)?;
+    }
+    if let Some(tag) = cue_tag {
+        writeln!(text, "{tag}")?;
     }
     let micros = micros(segment.duration_90k);
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
@@ -338,6 +424,7 @@ fn rounded_s(duration_90k: u64) -> u32 {
     u32::try_from((duration_90k + SECOND_90K / 2) / SECOND_90K).unwrap_or(u32::MAX)
 }
 
-fn timestamp(wall: Wall) -> Timestamp {
+/// `wall` as it is written.
+pub(super) fn timestamp(wall: Wall) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(wall.as_nanos())).unwrap_or(Timestamp::MAX)
 }

@@ -5,10 +5,21 @@
 
 use weir_hal::Wall;
 
-use crate::segment::{MediaPlaylist, Segment};
+use crate::segment::{
+    MediaPlaylist, Segment, cue_tag::CueTag, date_ranges::DateRanges, playlist::Listed,
+};
 
 /// Numbers from here on are not believed: they leave no room to count on.
 const SEQUENCE_MAX: u64 = 1 << 62;
+
+/// What a list said.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) target_duration_s: u32,
+    pub(super) discontinuity_sequence: u64,
+    pub(super) listed: Vec<Listed>,
+    pub(super) date_ranges: DateRanges,
+}
 
 /// What the tags before the first segment say of the list.
 #[derive(Debug, Default)]
@@ -25,6 +36,7 @@ struct Tags {
     discontinuity: bool,
     gap: bool,
     date_time: Option<Wall>,
+    cue_tag: Option<CueTag>,
 }
 
 /// Reads `text` as the list of a live stream that goes on with `window` segments.
@@ -35,7 +47,8 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
     }
     let mut tags = Tags::default();
     let mut header = Header::default();
-    let mut segments: Vec<Segment> = Vec::new();
+    let mut listed: Vec<Listed> = Vec::new();
+    let mut date_ranges = DateRanges::default();
     for line in lines {
         if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
             header.target_duration_s = Some(value.parse().ok()?);
@@ -44,19 +57,28 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
         } else if let Some(value) = line.strip_prefix("#EXT-X-DISCONTINUITY-SEQUENCE:") {
             let number = value.parse().ok();
             header.discontinuity_sequence = number.filter(|first| *first < SEQUENCE_MAX);
+        } else if line.starts_with("#EXT-X-DATERANGE:") {
+            let sequence = header.sequence? + listed.len() as u64;
+            date_ranges.restore(line, sequence)?;
         } else if line.starts_with('#') {
             tags.read(line)?;
         } else {
-            let sequence = header.sequence? + segments.len() as u64;
-            segments.push(tags.segment(sequence, header.target_duration_s?, segments.last())?);
+            let sequence = header.sequence? + listed.len() as u64;
+            let last = listed.last().map(|row| &row.segment);
+            listed.push(Listed {
+                segment: tags.segment(sequence, header.target_duration_s?, last)?,
+                cue_tag: tags.cue_tag,
+            });
             tags = Tags::default();
         }
     }
-    MediaPlaylist::of(
-        window,
-        (header.target_duration_s?, header.discontinuity_sequence?),
-        segments,
-    )
+    let resumed = Resumed {
+        target_duration_s: header.target_duration_s?,
+        discontinuity_sequence: header.discontinuity_sequence?,
+        listed,
+        date_ranges,
+    };
+    MediaPlaylist::of(window, resumed)
 }
 
 impl Tags {
@@ -78,6 +100,9 @@ impl Tags {
             self.discontinuity = true;
         } else if line == "#EXT-X-GAP" {
             self.gap = true;
+        } else if line.starts_with("#EXT-X-CUE-") {
+            let follows = self.cue_tag == Some(CueTag::In);
+            self.cue_tag = Some(CueTag::read(line)?.behind(follows));
         }
         Some(())
     }

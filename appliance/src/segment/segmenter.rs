@@ -12,22 +12,25 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use weir_hal::Wall;
 
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Splice},
     segment::{
         Counters, MediaPlaylist, Output, Phase, Rules, Segment,
+        boundaries::Boundaries,
         coding::Coding,
+        cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
         date_time::DateTime,
         gap::Due,
         mux::Tables,
-        on_air::{Candidate, Cut, OnAir},
+        on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
         sequence::{Sequence, cut_from, line_after},
+        splice_points::SplicePoints,
         target_duration::TargetDuration,
         timeline::{Stamps, Timeline},
     },
@@ -130,6 +133,7 @@ impl Segmenter {
                 self.on_packet(event.packet, event.starts_unit, now, &mut each);
             }
             Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
+            Event::Splice(splice) => self.on_splice(&splice, &mut each),
         }
     }
 
@@ -195,7 +199,10 @@ impl Segmenter {
     }
 
     fn stop(&mut self) {
-        self.is_interrupted |= self.on_air.take().is_some();
+        if let Some(mut air) = self.on_air.take() {
+            self.is_interrupted = true;
+            self.counters.splices_missed += air.splice_points.clear();
+        }
         self.unit = None;
         self.pending.discard();
     }
@@ -348,15 +355,41 @@ impl Segmenter {
             mark,
             stamps,
             random_access: unit.random_access,
+            segment_boundary: unit.segment_boundary,
             time_base_changed: unit.time_base_changed,
             now,
         });
+        let is_lie = unit.segment_boundary && !unit.random_access;
+        self.counters.boundaries_refused += u64::from(is_lie);
         match candidate {
             Some(candidate) if self.on_air.is_some() => self.judge(candidate, each),
             Some(candidate) if candidate.random_access => self.start(&candidate, each),
             _ if self.on_air.is_none() => self.discard(),
             _ => {}
         }
+    }
+
+    /// Tells of the events that `splice` announces, and waits for those that are still to come.
+    fn on_splice(&mut self, splice: &Splice<'_>, each: Each<'_>) {
+        let Self {
+            on_air: Some(air),
+            counters,
+            ..
+        } = self
+        else {
+            self.counters.splices_unplaced += 1;
+            return;
+        };
+        let section = Bytes::copy_from_slice(splice.info.bytes());
+        Notice::all(&splice.info, |notice| match air.place(&notice, &section) {
+            Some(placed) => {
+                counters.cues += 1;
+                counters.splices_late += u64::from(placed.is_late);
+                counters.splices_missed += u64::from(placed.is_crowded_out);
+                each(Output::Cue(placed.cue));
+            }
+            None => counters.splices_implausible += 1,
+        });
     }
 
     /// Settles the unit before, if it was suspect, and then this one, unless it is suspect.
@@ -386,7 +419,13 @@ impl Segmenter {
             is_large: self.bytes_until(position) >= self.bytes_max() / 8 * 7,
         };
         let Some(air) = &mut self.on_air else { return };
-        let Some(cut) = air.advance(unit, circumstances, &mut self.target) else {
+        let cut = air.advance(unit, circumstances, &mut self.target);
+        let tally = std::mem::take(&mut air.tally);
+        self.counters.splices_missed += tally.splices_missed;
+        self.counters.boundaries_missed += tally.boundaries_missed;
+        let Some(cut) = cut else {
+            let is_early = unit.segment_boundary && unit.random_access;
+            self.counters.boundaries_passed_over += u64::from(is_early);
             return;
         };
         let now = unit.now;
@@ -424,6 +463,9 @@ impl Segmenter {
             suspect: None,
             random_access_pts: Some(pts),
             tables_pts: pts,
+            splice_points: SplicePoints::default(),
+            boundaries: Boundaries::starting(unit.segment_boundary.then_some(pts)),
+            tally: Tally::default(),
         });
         self.tables.begin_anew();
         self.begin_segment(each);
@@ -451,10 +493,21 @@ impl Segmenter {
         let sequence = self.sequence.number(cut.begin, mark.now);
         let Some(air) = &mut self.on_air else { return };
         let frame_90k = air.timeline.frame_90k();
-        let line_before = (!discontinuity).then_some(air.segment.line);
+        // Behind a break the grid holds again, whatever it did to the segment before.
+        let is_fresh = discontinuity || cut.reason == Reason::Splice;
+        let line_before = (!is_fresh).then_some(air.segment.line);
         let line = line_after(&self.rules, &self.target, cut.begin, line_before);
+        let is_live = self.rules.phase == Phase::Grid;
         if cut.reason.breaks_timeline() {
-            air.date_time = DateTime::anchor(cut.begin, mark.now);
+            // A file was never received: its pictures follow one another.
+            let now = if is_live {
+                mark.now
+            } else {
+                air.date_time.of(cut.end)
+            };
+            air.date_time = DateTime::anchor(cut.begin, now);
+        } else if is_live {
+            air.date_time.follow(cut.begin, mark.now);
         }
         air.segment = OpenSegment {
             sequence,
@@ -463,7 +516,7 @@ impl Segmenter {
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
             independent,
-            date_time: air.date_time.follow(cut.begin, mark.now),
+            date_time: air.date_time.of(cut.begin),
             bytes: 0,
         };
         self.begin_segment(each);
@@ -524,6 +577,8 @@ impl Segmenter {
             Reason::Early => self.counters.early_cuts += 1,
             Reason::Overrun => self.counters.target_overruns += 1,
             Reason::Size => self.counters.size_overruns += 1,
+            Reason::Splice => self.counters.splice_cuts += 1,
+            Reason::Unmarked => self.counters.boundaries_missed += 1,
             Reason::RandomAccess | Reason::Change | Reason::Hole | Reason::Jump => {}
         }
     }

@@ -8,7 +8,8 @@
 //! What is counted are cells of the grid at which [`Phase::Grid`] cuts. The
 //! distance between wall time and PTS is rounded to whole cells, and the cell of the PTS is added:
 //! reception may differ by almost half a target before two boxes disagree. They do when that
-//! distance happens to lie at the very middle of a cell, and after segments longer than the target.
+//! distance happens to lie at the very middle of a cell, after segments longer than the target, and
+//! after breaks, which begin and end with segments of their own.
 
 use std::time::Duration;
 

@@ -30,6 +30,8 @@ pub(super) struct TargetDuration {
     target_90k: i64,
     duration_max_90k: i64,
     intervals: HistoryBuf<i64, INTERVALS>,
+    /// Those of the boundaries that the encoder marks.
+    boundary_intervals: HistoryBuf<i64, INTERVALS>,
     fixed_s: Option<u32>,
 }
 
@@ -41,6 +43,7 @@ impl TargetDuration {
             target_90k,
             duration_max_90k: ticks(rules.duration_max).max(target_90k),
             intervals: HistoryBuf::new(),
+            boundary_intervals: HistoryBuf::new(),
             fixed_s: None,
         }
     }
@@ -52,10 +55,37 @@ impl TargetDuration {
         }
     }
 
+    /// Takes note of the distance between two successive boundaries that the encoder marked.
+    pub(super) fn observe_boundary(&mut self, interval_90k: i64) {
+        if interval_90k > 0 {
+            self.boundary_intervals.write(interval_90k);
+        }
+    }
+
+    /// Forgets the boundaries, because no more of them come.
+    pub(super) fn forget_boundaries(&mut self) {
+        self.boundary_intervals.clear();
+    }
+
+    /// The longest distance between boundaries to reckon with.
+    pub(super) fn boundary_interval_90k(&self) -> i64 {
+        let longest = self.boundary_intervals.iter().copied().max();
+        longest.unwrap_or(0).max(self.target_90k)
+    }
+
+    /// True when boundaries lie so close that a segment can reach from one to another.
+    pub(super) fn reaches_boundaries(&self) -> bool {
+        self.boundary_interval_90k() <= self.limit_90k()
+    }
+
     /// True when a random access point comes too soon to be cut at, but the one after it, by the
-    /// last intervals, would come too late.
-    pub(super) fn next_would_overrun(&self, elapsed_90k: i64) -> bool {
-        let interval = self.second_longest_90k();
+    /// last intervals, would come too late. `by_boundaries`: only boundaries count.
+    pub(super) fn next_would_overrun(&self, elapsed_90k: i64, by_boundaries: bool) -> bool {
+        let interval = if by_boundaries {
+            self.boundary_intervals.iter().copied().max().unwrap_or(0)
+        } else {
+            self.second_longest_90k()
+        };
         elapsed_90k > self.target_90k() / 2 && elapsed_90k + interval > self.limit_90k()
     }
 
@@ -117,8 +147,14 @@ impl TargetDuration {
 
     /// The longest a segment is expected to get.
     fn expected_90k(&self) -> i64 {
-        let longest = self.intervals.iter().max();
-        let shortest = self.intervals.iter().min();
+        let by_boundaries = !self.boundary_intervals.is_empty() && self.reaches_boundaries();
+        let intervals = if by_boundaries {
+            &self.boundary_intervals
+        } else {
+            &self.intervals
+        };
+        let longest = intervals.iter().max();
+        let shortest = intervals.iter().min();
         match (shortest, longest) {
             (Some(shortest), Some(longest)) if longest - shortest <= EVEN_90K => {
                 let intervals = (self.target_90k - EVEN_90K).max(1).div_euclid(*longest) + 1;

@@ -45,6 +45,7 @@ fn a_payload_unit_that_began_before_the_first_segment_is_dropped_to_its_end() {
         dts: None,
         random_access: true,
         time_base_changed: false,
+        segment_boundary: false,
     }));
     bench.packet(AUDIO, false, false);
     bench.packet(AUDIO, true, false);
@@ -637,7 +638,7 @@ fn dates_follow_the_media_and_not_the_jitter_of_reception() {
 
 #[test]
 fn dates_are_anchored_anew_after_a_jump() {
-    let mut bench = Bench::first();
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
     bench.pictures(0, SECOND, SECOND);
     bench.now = Wall::from_nanos(1_800_000_000_000_000_000);
     bench.pictures(5_000 * SECOND, SECOND, SECOND);
@@ -645,6 +646,20 @@ fn dates_are_anchored_anew_after_a_jump() {
     assert_eq!(
         bench.made[1].segment.date_time.as_nanos(),
         1_800_000_000_000_000_000
+    );
+}
+
+#[test]
+fn dates_of_a_file_go_on_across_a_jump() {
+    let mut bench = Bench::first();
+    let start = bench.now;
+    bench.pictures(0, SECOND, SECOND);
+    bench.now = Wall::from_nanos(0);
+    bench.pictures(5_000 * SECOND, SECOND, SECOND);
+    bench.finish();
+    assert_eq!(
+        bench.made[1].segment.date_time,
+        start + Duration::from_secs(1)
     );
 }
 

@@ -136,6 +136,11 @@ impl Timeline {
         self.pts
     }
 
+    /// The unwrapped PTS of what is sent as `pts`, taken as near to the last unit as it can be.
+    pub(super) fn unwrap(&self, pts: Pts) -> i64 {
+        self.pts + pts.ticks_since(self.last.pts)
+    }
+
     /// True when pictures are missing between the last unit and the one before.
     pub(super) fn has_gap(&self) -> bool {
         self.has_gap

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_hal::Wall;
 
-use crate::demux::Pts;
+use crate::{demux::Pts, segment::Cue};
 
 /// When to cut. All limits hold for every segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum Output {
     End(Segment),
     /// Media is missing: a segment without bytes, to be listed as a gap. None is open.
     Gap(Segment),
+    /// The stream announces an event. It stands between the segments, wherever it comes.
+    Cue(Cue),
 }
 
 /// One complete Media Segment.
@@ -81,4 +83,13 @@ impl Segment {
     pub fn end(&self) -> Wall {
         self.date_time + self.duration()
     }
+}
+
+/// How a playlist tells of breaks and other events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Markers {
+    /// By EXT-X-DATERANGE.
+    pub date_ranges: bool,
+    /// By EXT-X-CUE-OUT, EXT-X-CUE-OUT-CONT and EXT-X-CUE-IN.
+    pub cue_tags: bool,
 }

@@ -4,7 +4,8 @@
 //! bits of 90 kHz; a shift by whole ticks leaves the 27 MHz extension, marker and reserved bits
 //! as they are.
 //!
-//! Refuses: ESCR, `DTS_next_AU` and the splice times of SCTE 35, which no receiver of ours reads.
+//! Refuses: ESCR and `DTS_next_AU`, which no receiver of ours reads, and the splice times of
+//! SCTE 35: the breaks of a file that is sent in a loop are announced in its first round only.
 
 use crate::demux::{PACKET_BYTES, Packet, Pcr, Pts, has_optional_header};
 

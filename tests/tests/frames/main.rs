@@ -21,7 +21,10 @@ use std::{
 };
 
 use tempfile::TempDir;
-use weir::command::segment::{Error, Request, Summary, run};
+use weir::{
+    command::segment::{Error, Request, Summary, run},
+    segment::Markers,
+};
 use weir_hal::{
     Access, Disk, linux,
     sim::{self, Call, Fault},
@@ -125,6 +128,7 @@ fn a_disk_that_fails_leaves_no_playlist() {
         directory: PathBuf::from("/out"),
         target: Duration::from_secs(6),
         program: None,
+        markers: Markers::default(),
     };
     let failure = run(&disk, &request, |_, _| {})
         .err()
@@ -189,6 +193,7 @@ fn segment(source: &Path, program: Option<u16>) -> Result<Segmented, Error> {
         directory: directory.path().join("out"),
         target: Duration::from_secs(6),
         program,
+        markers: Markers::default(),
     };
     let summary = run(&disk(), &request, |_, _| {})?;
     let playlist = String::from_utf8(read(&summary.playlist)).expect("a playlist is text");

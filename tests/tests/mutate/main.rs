@@ -99,6 +99,7 @@ fn segment(bytes: &[u8]) {
         Output::Gap(segment) => {
             panic!("a file has no clock by which a segment is late: {segment:?}")
         }
+        Output::Cue(_) => {}
     };
     let now = Wall::from_nanos(1_700_000_000_000_000_000);
     sync.push(bytes, &mut counters, |packet| {

@@ -1,0 +1,319 @@
+//! Breaks announced by SCTE 35, from the stream to the playlist, as independent readers see them:
+//! threefive reads messages, hls-parser (strict) and m3u8-parser read playlists.
+
+use std::{fs, path::Path, process::Command};
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use weir::demux::{SpliceCommand, SpliceInfo, SpliceTime, crc_32};
+use weir_tests::{
+    npm::{HLS_PARSER, M3U8_PARSER},
+    process::{peer, weir_binary},
+    pypi::THREEFIVE,
+    stream::{Encoder, PICTURE_90K},
+};
+
+/// Decodes each line of hexadecimal digits and prints what it says as one JSON array.
+const READ: &str = "
+import json, sys
+import threefive
+told = []
+for line in open(sys.argv[1]):
+    cue = threefive.Cue('0x' + line.strip())
+    cue.decode()
+    command = cue.command
+    told.append({
+        'name': command.name,
+        'adjustment': round(cue.info_section.pts_adjustment * 90000),
+        'pts': None if getattr(command, 'pts_time', None) is None
+            else round(command.pts_time * 90000),
+        'event': getattr(command, 'splice_event_id', None),
+        'out': getattr(command, 'out_of_network_indicator', None),
+        'duration': None if getattr(command, 'break_duration', None) is None
+            else round(command.break_duration * 90000),
+        'segmentations': [
+            [int(it.segmentation_event_id, 16), it.segmentation_type_id]
+            for it in cue.descriptors if it.tag == 2
+        ],
+    })
+print(json.dumps(told))
+";
+
+const OUT_90K: u64 = 510 * PICTURE_90K;
+const IN_90K: u64 = 910 * PICTURE_90K;
+const START_90K: u64 = 900_000;
+
+fn low(number: u64) -> [u8; 4] {
+    u32::try_from(number & 0xFFFF_FFFF)
+        .expect("masked")
+        .to_be_bytes()
+}
+
+fn bit(number: u64) -> u8 {
+    u8::try_from(number >> 32 & 1).expect("one bit")
+}
+
+/// A `splice_info_section` without its `CRC_32`.
+fn section(adjustment: u64, command_type: u8, command: &[u8], descriptors: &[u8]) -> Vec<u8> {
+    let short = |length: usize| u8::try_from(length).expect("a short section");
+    let mut section = vec![0xFC, 0x30, short(command.len() + descriptors.len() + 17), 0];
+    section.push(bit(adjustment));
+    section.extend(low(adjustment));
+    section.extend([0, 0xFF, 0xF0, short(command.len()), command_type]);
+    section.extend(command);
+    section.extend([0, short(descriptors.len())]);
+    section.extend(descriptors);
+    section
+}
+
+/// The command of a `splice_insert`.
+fn insert(event: u32, out: bool, pts: Option<u64>, duration: Option<u64>) -> Vec<u8> {
+    let mut flags = 0x4F;
+    flags |= if out { 0x80 } else { 0 };
+    flags |= if duration.is_some() { 0x20 } else { 0 };
+    flags |= if pts.is_none() { 0x10 } else { 0 };
+    let mut command = event.to_be_bytes().to_vec();
+    command.extend([0x7F, flags]);
+    for (number, first) in [(pts, 0xFE), (duration, 0x7E)] {
+        if let Some(number) = number {
+            command.push(first | bit(number));
+            command.extend(low(number));
+        }
+    }
+    command.extend([0, 1, 0, 0]);
+    command
+}
+
+/// A `segmentation_descriptor` without a name for its content.
+fn segmentation(event: u32, type_id: u8, duration: Option<u64>) -> Vec<u8> {
+    let mut content = b"CUEI".to_vec();
+    content.extend(event.to_be_bytes());
+    content.extend([0x7F, if duration.is_some() { 0xFF } else { 0xBF }]);
+    if let Some(duration) = duration {
+        content.push(0);
+        content.extend(low(duration));
+    }
+    content.extend([0, 0, type_id, 1, 1]);
+    let length = u8::try_from(content.len()).expect("it is short");
+    [&[2, length][..], &content].concat()
+}
+
+/// A minute of pictures with a break from 20.4 s to 36.4 s. Each message is sent three times,
+/// from four seconds ahead.
+fn stream_with_break(folder: &TempDir) -> String {
+    let at = |ticks: u64| Some(START_90K + ticks);
+    let out = section(
+        0,
+        5,
+        &insert(7, true, at(OUT_90K), Some(IN_90K - OUT_90K)),
+        &[],
+    );
+    let back = section(0, 5, &insert(7, false, at(IN_90K), None), &[]);
+    let mut encoder = Encoder::new(START_90K, 2_000).with_splices();
+    let mut bytes = Vec::new();
+    for picture in 0..1_500 {
+        let ticks = picture * PICTURE_90K;
+        for (section, due) in [(&out, OUT_90K), (&back, IN_90K)] {
+            if [100, 75, 50]
+                .iter()
+                .any(|ahead| ticks + ahead * PICTURE_90K == due)
+            {
+                bytes.extend(encoder.splice(section));
+            }
+            if ticks == due {
+                encoder.ask_for_key_frame();
+            }
+        }
+        bytes.extend(encoder.picture());
+    }
+    let path = folder.path().join("break.ts");
+    fs::write(&path, bytes).expect("the temporary folder can be written");
+    path.display().to_string()
+}
+
+/// What `weir segment` makes of a stream with a break, read by both parsers.
+fn segmented(cues: &str) -> (String, Value) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let input = stream_with_break(&folder);
+    let directory = folder.path().join("hls");
+    peer(
+        Command::new(weir_binary())
+            .args(["segment", &input, "--cues", cues, "--out"])
+            .arg(&directory),
+    );
+    let playlist = directory.join("media.m3u8");
+    let text = fs::read_to_string(&playlist).expect("it was written");
+    (text, read(&playlist))
+}
+
+fn read(playlist: &Path) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/splices/parsers.js");
+    let told = peer(
+        Command::new("node")
+            .arg(script)
+            .args([HLS_PARSER.path(), M3U8_PARSER.path()])
+            .arg(playlist),
+    );
+    serde_json::from_str(&told).expect("the script prints JSON")
+}
+
+/// What threefive reads in each message.
+fn threefive(messages: &[String]) -> Vec<Value> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("messages");
+    fs::write(&path, messages.join("\n")).expect("the temporary folder can be written");
+    let told = THREEFIVE.run(READ, &path.display().to_string());
+    serde_json::from_str(&told).expect("the script prints JSON")
+}
+
+#[test]
+fn a_break_goes_from_the_stream_to_the_playlist() {
+    let (text, told) = segmented("both");
+    assert_eq!(told["warnings"], json!([]), "{text}");
+    let durations: Vec<f64> = told["segments"]
+        .as_array()
+        .expect("segments")
+        .iter()
+        .map(|segment| segment["duration"].as_f64().expect("a number"))
+        .collect();
+    let ends = durations.iter().scan(0.0, |end, duration| {
+        *end += duration;
+        Some(*end)
+    });
+    let ends: Vec<_> = ends.map(|end: f64| (end * 1_000.0).round()).collect();
+    assert!(
+        ends.contains(&20_400.0) && ends.contains(&36_400.0),
+        "{ends:?}"
+    );
+    let ranges = told["ranges"].as_array().expect("ranges");
+    assert_eq!(ranges.len(), 2, "{text}");
+    let (out, back) = (&ranges[0], &ranges[1]);
+    assert_eq!(out["planned"], 16);
+    assert_eq!(back["duration"], 16);
+    assert_eq!((&out["id"], &out["start"]), (&back["id"], &back["start"]));
+    assert_eq!(out["start"], "1970-01-01T00:00:20.400Z");
+    let merged = &told["merged"];
+    assert_eq!(
+        merged.as_array().map(Vec::len),
+        Some(1),
+        "one range of two lines: {merged}"
+    );
+    let messages = [&out["out"], &back["in"]].map(|it| it.as_str().expect("hex").to_owned());
+    let read = threefive(&messages);
+    assert_eq!(
+        (&read[0]["event"], &read[0]["out"]),
+        (&json!(7), &json!(true))
+    );
+    assert_eq!(read[0]["pts"], START_90K + OUT_90K);
+    assert_eq!(read[0]["duration"], IN_90K - OUT_90K);
+    assert_eq!(
+        (&read[1]["event"], &read[1]["out"]),
+        (&json!(7), &json!(false))
+    );
+    assert_eq!(read[1]["pts"], START_90K + IN_90K);
+}
+
+#[test]
+fn cue_tags_stand_at_the_segments_of_the_break() {
+    let (text, told) = segmented("cue");
+    assert_eq!(
+        (&told["warnings"], &told["ranges"]),
+        (&json!([]), &json!([])),
+        "{text}"
+    );
+    let markers: Vec<_> = told["segments"]
+        .as_array()
+        .expect("segments")
+        .iter()
+        .filter_map(|segment| segment["markers"][0].as_str())
+        .collect();
+    let due = ["OUT", "EXT-X-CUE-OUT-CONT", "EXT-X-CUE-OUT-CONT", "IN"];
+    assert_eq!(markers, due, "{text}");
+    assert!(text.contains("#EXT-X-CUE-OUT:16.000\n"), "{text}");
+    assert!(
+        text.contains("#EXT-X-CUE-OUT-CONT:6.600/16.000\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_break_that_is_not_to_be_told_of_is_cut_at_all_the_same() {
+    let (text, told) = segmented("off");
+    assert_eq!((&told["ranges"], text.contains("CUE")), (&json!([]), false));
+    assert!(text.contains("#EXTINF:2.400000,"), "18 s to 20.4 s: {text}");
+}
+
+#[test]
+fn the_reader_agrees_with_threefive() {
+    let number = || prop::option::of(0..1_u64 << 33);
+    let inserts = (any::<u32>(), any::<bool>(), number(), number());
+    let inserts = inserts
+        .prop_map(|(event, out, pts, duration)| (5, insert(event, out, pts, duration), Vec::new()));
+    let types = prop::collection::vec((any::<u32>(), 0x10..0x30_u8, number()), 0..4);
+    let signals = (0..1_u64 << 33, types).prop_map(|(pts, types)| {
+        let command = [&[0xFE | bit(pts)][..], &low(pts)].concat();
+        let of = |(event, type_id, duration): (u32, u8, Option<u64>)| {
+            segmentation(event, type_id, duration)
+        };
+        (6, command, types.into_iter().flat_map(of).collect())
+    });
+    let messages = (0..1_u64 << 33, prop_oneof![inserts, signals]);
+    let generator = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), generator);
+    let mut sections = Vec::new();
+    for _ in 0..400 {
+        let tree = messages.new_tree(&mut runner).expect("nothing is rejected");
+        let (adjustment, (command_type, command, descriptors)) = tree.current();
+        let mut message = section(adjustment, command_type, &command, &descriptors);
+        message.extend(crc_32(&message).to_be_bytes());
+        sections.push(message);
+    }
+    let digits = |section: &Vec<u8>| -> String {
+        section.iter().fold(String::new(), |digits, byte| {
+            digits + &format!("{byte:02X}")
+        })
+    };
+    let theirs = threefive(&sections.iter().map(digits).collect::<Vec<_>>());
+    assert_eq!(theirs.len(), sections.len());
+    for (section, theirs) in sections.iter().zip(&theirs) {
+        compare(&SpliceInfo::parse(section).unwrap(), theirs);
+    }
+}
+
+fn compare(ours: &SpliceInfo<'_>, theirs: &Value) {
+    let time = match ours.command {
+        SpliceCommand::TimeSignal(time) => {
+            assert_eq!(theirs["name"], "Time Signal");
+            time
+        }
+        SpliceCommand::Insert(insert) => {
+            let detail = insert.detail.expect("none is cancelled");
+            assert_eq!(theirs["event"], insert.event_id);
+            assert_eq!(theirs["out"], detail.out_of_network);
+            let duration = detail.break_duration.map(|it| it.duration_90k);
+            assert_eq!(theirs["duration"], json!(duration));
+            detail.time
+        }
+        other @ (SpliceCommand::Null
+        | SpliceCommand::Schedule
+        | SpliceCommand::BandwidthReservation
+        | SpliceCommand::Private
+        | SpliceCommand::Reserved(_)) => panic!("none is made of {other:?}"),
+    };
+    let ticks = |name: &str| theirs[name].as_u64();
+    let adjusted = ticks("pts").map(|pts| (pts + ticks("adjustment").unwrap_or(0)) % (1 << 33));
+    match time {
+        SpliceTime::Immediate => assert_eq!(adjusted, None),
+        SpliceTime::At(pts) => assert_eq!(adjusted, Some(pts.ticks())),
+    }
+    let segmentations: Vec<_> = ours
+        .segmentations()
+        .map(|it| json!([it.event_id, it.detail.expect("none is cancelled").type_id]))
+        .collect();
+    assert_eq!(theirs["segmentations"], json!(segmentations));
+}
