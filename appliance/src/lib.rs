@@ -10,6 +10,7 @@ pub mod counter;
 pub mod demo;
 pub mod demux;
 pub mod fetch;
+pub mod hash;
 pub mod health;
 pub mod live;
 pub mod measure;

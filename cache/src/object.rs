@@ -48,7 +48,18 @@ impl Object {
     /// A reader of an object that is being written follows the writer. The bytes are to be handed
     /// to the kernel, not looked at: see [`Chunk::bytes`].
     pub fn read(&self, range: Range<u64>) -> Reader {
-        self.reader(range, Form::View)
+        self.reader(range, Form::View { pieces_max: 1 })
+    }
+
+    /// The same, up to 2 MiB at a time where so much lies in memory: for who hands whole chunks to
+    /// the kernel, for each costs a call.
+    pub fn read_runs(&self, range: Range<u64>) -> Reader {
+        self.reader(
+            range,
+            Form::View {
+                pieces_max: RUN_PIECES,
+            },
+        )
     }
 
     /// The same in memory of this process, each piece compared with its sum as it is read: for
@@ -98,12 +109,19 @@ pub struct Reader {
 /// How a reader gives what is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    View,
+    /// As views of so many pieces.
+    View {
+        pieces_max: u64,
+    },
     Copy,
 }
 
+/// Pieces of a run: 2 MiB. A thread that serves many gives a millisecond to none of them.
+const RUN_PIECES: u64 = 8;
+
 impl Reader {
-    /// Waits for the next bytes: at most 2 MiB from disk, and from memory as they were appended.
+    /// Waits for the next bytes: from disk at most 256 KiB, or what [`Object::read_runs`] says;
+    /// from memory as they were appended.
     ///
     /// Returns `None` only at the end of the range or of a complete object. Must be called
     /// within a tokio runtime.
@@ -147,8 +165,9 @@ impl Reader {
         let index = within / PIECE_BYTES as u64;
         let wanted_end = within.saturating_add(self.range.end - self.range.start);
         let (piece, source) = match self.form {
-            Form::View => {
-                let pieces = index..wanted_end.div_ceil(PIECE_BYTES as u64);
+            Form::View { pieces_max } => {
+                let end = wanted_end.div_ceil(PIECE_BYTES as u64);
+                let pieces = index..end.min(index + pieces_max);
                 let piece = engine.read_stored(body, stored, pieces).await?;
                 (piece.bytes, piece.source)
             }

@@ -107,8 +107,25 @@ impl Store {
         Some(Object::new(Arc::clone(self.engine()), body))
     }
 
-    /// The same for a thread that may wait: reads up to 16 KiB of the disk, if the object was not
-    /// used lately.
+    /// A count to be read before a find: as long as [`Store::is_unchanged_since`] it, the same key
+    /// finds the same object, or nothing again.
+    pub fn changes(&self) -> u64 {
+        self.engine().changes()
+    }
+
+    /// Whether nothing that can be found may have changed since `changes` was read; counts then as
+    /// a find that was spared. It does not keep an object from being evicted, or from growing too
+    /// old for its class: ask for it itself every second or so.
+    pub fn is_unchanged_since(&self, changes: u64) -> bool {
+        let is_unchanged = self.engine().changes() == changes;
+        if is_unchanged {
+            self.engine().note_hit();
+        }
+        is_unchanged
+    }
+
+    /// As [`Store::find`], for a thread that may wait: reads up to 16 KiB of the disk, if the object
+    /// was not used lately.
     pub fn get(&self, key: &Key) -> Option<Object> {
         let body = self.engine().get(key)?;
         Some(Object::new(Arc::clone(self.engine()), body))

@@ -142,6 +142,11 @@ pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {
         Ok(())
     }
 
+    /// Has the connection end, when it is dropped, so that the peer cannot take its end for a
+    /// regular one: by a reset, and what has not been sent is lost (RFC 9293 §3.10.7). Where nobody
+    /// can do so, it ends as always.
+    fn break_off(&self) {}
+
     /// Bytes that were written and that the peer has not acknowledged; `None` if nobody can tell.
     ///
     /// What is acknowledged is with the peer's system, though not always with its program.

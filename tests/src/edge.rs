@@ -9,6 +9,18 @@ use crate::{
     wait,
 };
 
+/// The part of a configuration whose route `/` leads to these URLs, nearest first; with more keys
+/// of each origin and of the route.
+pub fn route_to(urls: &[String], origin_keys: &str, route_keys: &str) -> String {
+    let origins = urls.iter().enumerate().map(|(number, url)| {
+        format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n{origin_keys}\n")
+    });
+    let names = (0..urls.len()).map(|number| format!("\"o{number}\""));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let route = format!("[[route]]\npath = \"/\"\norigin = [{names}]\n{route_keys}\n");
+    origins.chain([route]).collect()
+}
+
 /// A daemon whose route `/` leads to some origins.
 #[derive(Debug)]
 pub struct Edge(Daemon);
@@ -21,15 +33,8 @@ impl Edge {
 
     /// The same with more keys of the route.
     pub fn with(origins: &[&Origin], keys: &str) -> Self {
-        let tables = origins.iter().enumerate().map(|(number, origin)| {
-            let url = origin.url();
-            format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n")
-        });
-        let names = (0..origins.len()).map(|number| format!("\"o{number}\""));
-        let names = names.collect::<Vec<_>>().join(", ");
-        let route = format!("[[route]]\npath = \"/\"\norigin = [{names}]\n{keys}\n");
-        let text = tables.chain([route]).collect::<String>();
-        Self(Daemon::start(&text))
+        let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
+        Self(Daemon::start(&route_to(&urls, "", keys)))
     }
 
     /// Host and port.

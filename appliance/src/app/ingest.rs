@@ -101,10 +101,11 @@ impl<M: Multicast> Ingest<M> {
                 renditions.push(Arc::clone(rendition.live()));
                 self.renditions.push(rendition);
             }
+            let former = self.live.channel(&channel.id);
+            let served = former.map(|former| Arc::clone(&former.served));
             faces.push(Arc::new(live::Channel {
-                id: channel.id,
-                name: channel.name,
-                renditions,
+                served: served.unwrap_or_default(),
+                ..live::Channel::new(channel.id, channel.name, renditions)
             }));
         }
         self.live.set(faces);

@@ -41,7 +41,7 @@ impl Pulling {
             node: config.node.name.clone(),
             object_bytes_max: config.cache.size.0 / OBJECT_SHARE,
         };
-        let routes = Routes::new(&config.routes, &tiers);
+        let routes = Routes::new(config, &tiers);
         let clock = Arc::clone(&board.clock);
         let pull = Pull::new(&settings, store.clone(), Arc::clone(&tiers), clock, routes);
         Ok(Self { pull, tiers })
@@ -51,7 +51,7 @@ impl Pulling {
     /// ones, and so does everything if certificates cannot be read.
     pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
         match self.tiers.reload(&config.origins, &*board.disk) {
-            Ok(()) => self.pull.reroute(Routes::new(&config.routes, &self.tiers)),
+            Ok(()) => self.pull.reroute(Routes::new(config, &self.tiers)),
             Err(error) => {
                 let error = with_causes(&error);
                 warn!(error, "origins and routes stay as they were");

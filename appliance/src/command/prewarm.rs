@@ -204,8 +204,7 @@ fn show(bar: &ProgressBar, progress: &Progress) {
 
 fn tell(progress: &Progress, is_json: bool, terminal: Terminal) -> Result<(), CommandError> {
     if is_json {
-        let text = serde_json::to_string_pretty(progress);
-        return terminal.print(&text.expect("numbers and texts can be written as JSON"));
+        return terminal.print_json(progress);
     }
     let header = [
         "FETCHED",

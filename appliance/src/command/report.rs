@@ -2,10 +2,9 @@
 //!
 //! Fits 100 columns. What is fine is quiet; what is wrong stands out and says what it means.
 
-use std::{collections::BTreeMap, io};
+use std::collections::BTreeMap;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
-use serde::Serialize;
 
 use super::{
     CommandError, Terminal,
@@ -40,7 +39,7 @@ const PTS_INTERVAL_MS_MAX: f64 = 700.0;
 /// [`CommandError::Output`] when nobody takes it.
 pub(super) fn print(report: &Report, json: bool, terminal: Terminal) -> Result<(), CommandError> {
     if json {
-        return print_json(report, terminal);
+        return terminal.print_json(report);
     }
     terminal.print(&render(report, terminal))
 }
@@ -55,18 +54,13 @@ pub(super) fn print_probe(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     if json {
-        return print_json(report, terminal);
+        return terminal.print_json(report);
     }
     let stream = render(&report.stream, terminal);
     terminal.print(&format!(
         "{}\n\n{stream}",
         reception(&report.receive, terminal)
     ))
-}
-
-fn print_json(report: &impl Serialize, terminal: Terminal) -> Result<(), CommandError> {
-    let text = serde_json::to_string_pretty(report).map_err(io::Error::from);
-    terminal.print(&text.map_err(CommandError::Output)?)
 }
 
 /// Writes the whole report as tables.

@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use clap::ValueEnum;
 use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use super::CommandError;
 
@@ -141,6 +142,15 @@ impl Terminal {
         written
             .and_then(|()| output.flush())
             .map_err(CommandError::Output)
+    }
+
+    /// Writes `report` as JSON, as [`Self::print`].
+    ///
+    /// # Errors
+    /// [`CommandError::Output`] when nobody takes it.
+    pub fn print_json(self, report: &impl Serialize) -> Result<(), CommandError> {
+        let text = serde_json::to_string_pretty(report).map_err(io::Error::from);
+        self.print(&text.map_err(CommandError::Output)?)
     }
 
     /// Standard output for much at once. It must be flushed, or what is left is lost.

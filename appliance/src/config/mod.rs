@@ -33,6 +33,7 @@ pub use address_prefix::AddressPrefix;
 pub use channel::parse_interface;
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
+pub use route::covers;
 pub use types::{
     AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Http, LogFormat, LogTarget,
     Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,

@@ -80,6 +80,13 @@ fn check_tiers(tiers: &[Found<String>], origins: &[Origin], ledger: &mut Ledger)
     }
 }
 
+/// Whether a route of the path `route` covers `path`: what lies below it, and what stands there if
+/// it does not end in a slash. `/vod` and `/vod/` cover `/vod/a.mp4`, neither covers `/vodka`.
+pub fn covers(route: &str, path: &str) -> bool {
+    path.strip_prefix(route)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || route.ends_with('/'))
+}
+
 fn route_path(text: &str) -> Result<String, String> {
     let is_fit = text.starts_with('/')
         && text.len() <= PATH_BYTES_MAX

@@ -161,6 +161,7 @@ struct ChannelHealth<'a> {
     name: &'a str,
     status: &'static str,
     renditions: Vec<RenditionHealth<'a>>,
+    counters: Rows,
 }
 
 impl<'a> ChannelHealth<'a> {
@@ -174,6 +175,7 @@ impl<'a> ChannelHealth<'a> {
                 .iter()
                 .map(|rendition| RenditionHealth::of(rendition, taken))
                 .collect(),
+            counters: rows(channel.served.values()),
         }
     }
 }
@@ -322,6 +324,7 @@ mod tests {
         assert_eq!(rendition["segment_age_seconds"], json!(4.3));
         assert_eq!(rendition["last_datagram_age_seconds"], json!(null));
         assert_eq!(rendition["counters"]["receive"]["datagrams"], json!(0));
+        assert_eq!(body["channels"][1]["counters"]["bytes_sent"], json!(0));
         assert_eq!(body["http"]["requests"], json!(0));
         assert_eq!(body["cache"]["objects"], json!(0));
     }

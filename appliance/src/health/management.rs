@@ -180,11 +180,11 @@ mod tests {
 
     fn health(state: State) -> Health {
         let live = Arc::new(Live::default());
-        live.set(vec![Arc::new(Channel {
-            id: "CH_0".to_owned(),
-            name: "Channel <0>".to_owned(),
-            renditions: vec![Arc::new(Rendition::new("R0".to_owned()))],
-        })]);
+        live.set(vec![Arc::new(Channel::new(
+            "CH_0".to_owned(),
+            "Channel <0>".to_owned(),
+            vec![Arc::new(Rendition::new("R0".to_owned()))],
+        ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
             data_port: 8_081,

@@ -13,7 +13,7 @@ use crate::{
         tiers::OriginReport,
     },
     health::json::timestamp,
-    live::{Channel, Report, State},
+    live::{Channel, Report, Served, State},
     serve::{self, access_log, coding},
 };
 
@@ -63,6 +63,8 @@ pub struct ChannelSnapshot {
     pub name: String,
     /// Its renditions, in the order of the configuration.
     pub renditions: Vec<RenditionSnapshot>,
+    /// What players were given of it.
+    pub served: Served,
 }
 
 /// One rendition at that moment.
@@ -175,6 +177,7 @@ impl ChannelSnapshot {
             id: channel.id.clone(),
             name: channel.name.clone(),
             renditions: renditions.collect(),
+            served: channel.served.read(),
         }
     }
 
@@ -222,6 +225,7 @@ pub(crate) mod tests {
             id: format!("CH_{index}"),
             name: format!("Channel <{index}>"),
             renditions: states.iter().enumerate().map(rendition).collect(),
+            served: Served::default(),
         };
         Snapshot {
             taken: Wall::from_nanos(1_700_000_004_250_000_000),

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::hash::fnv1a;
+
 /// A playlist in its final bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -14,17 +16,10 @@ pub struct Document {
 impl Document {
     /// Takes `text` as a document. Equal texts have equal tags, on every box.
     pub fn new(text: String) -> Self {
-        let etag = format!("\"{:016x}\"", fnv1a_64(text.as_bytes()));
+        let etag = format!("\"{:016x}\"", fnv1a(text.bytes()));
         Self {
             body: Bytes::from(text),
             etag,
         }
     }
-}
-
-/// FNV-1a: spreads short texts well, is not secret, and is the same everywhere.
-fn fnv1a_64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
 }

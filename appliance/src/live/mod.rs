@@ -6,6 +6,7 @@
 
 mod document;
 mod report;
+mod served;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use document::Document;
 pub use report::{Report, State};
+pub use served::{Served, ServedCells};
 
 use crate::segment::{Archive, Variant, render_master};
 
@@ -52,9 +54,21 @@ pub struct Channel {
     pub name: String,
     /// Its renditions, in the order of the configuration.
     pub renditions: Vec<Arc<Rendition>>,
+    /// What players were given of it.
+    pub served: Arc<ServedCells>,
 }
 
 impl Channel {
+    /// A channel of which nobody was given anything yet.
+    pub fn new(id: String, name: String, renditions: Vec<Arc<Rendition>>) -> Self {
+        Self {
+            id,
+            name,
+            renditions,
+            served: Arc::default(),
+        }
+    }
+
     /// The rendition called `name`.
     pub fn rendition(&self, name: &str) -> Option<&Arc<Rendition>> {
         self.renditions

@@ -11,6 +11,7 @@ use std::{
     mem,
     ops::Range,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,6 +21,8 @@ use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::timeout;
 use weir_cache::{Chunk, Object, Reader};
+
+use crate::serve::Account;
 
 /// Longest wait for the next bytes of an object: from the disk, or from a source that is still
 /// sending it. A source that falls silent leaves its segment open: who reads that is broken off.
@@ -52,7 +55,11 @@ pub enum BodyError {
 ///
 /// Taken as a [`hyper::body::Body`] its bytes are in memory of this process and may be looked at:
 /// encrypted, compressed, compared.
-pub struct Body(Content);
+pub struct Body {
+    content: Content,
+    /// Who counts what is handed on.
+    account: Option<Arc<dyn Account>>,
+}
 
 enum Content {
     Document(Bytes),
@@ -118,6 +125,8 @@ type Next = Result<Option<Chunk>, BodyError>;
 pub(crate) enum Form {
     /// To the kernel alone: as a view of the page cache, see [`Chunk::bytes`].
     View,
+    /// The same, as much of it at a time as lies there.
+    Runs,
     /// To anybody.
     Copy,
 }
@@ -125,17 +134,17 @@ pub(crate) enum Form {
 impl Body {
     /// No bytes at all.
     pub fn empty() -> Self {
-        Self(Content::Document(Bytes::new()))
+        Self::of(Content::Document(Bytes::new()))
     }
 
     /// All of `bytes`.
     pub fn document(bytes: Bytes) -> Self {
-        Self(Content::Document(bytes))
+        Self::of(Content::Document(bytes))
     }
 
     /// What lies in `range` of `object`, `bytes` in all; `None` if that is not known yet.
     pub fn stored(object: &Object, range: Range<u64>, bytes: Option<u64>) -> Self {
-        Self(Content::Stored(Stored {
+        Self::of(Content::Stored(Stored {
             reading: Reading::Ahead(object.clone(), range),
             bytes_left: bytes,
         }))
@@ -143,7 +152,7 @@ impl Body {
 
     /// What `chain` gives, one body after the other.
     pub(crate) fn chained(chain: impl Chain + 'static) -> Self {
-        Self(Content::Chained(Box::new(chain)))
+        Self::of(Content::Chained(Box::new(chain)))
     }
 
     /// What `body` gives, passed on as it comes. An error of it breaks the connection visibly.
@@ -155,13 +164,13 @@ impl Body {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let body = body.map_err(|error| BodyError::Relayed(error.into()));
-        Self(Content::Relayed(body.boxed_unsync()))
+        Self::of(Content::Relayed(body.boxed_unsync()))
     }
 
     /// The same, and tells `ended` once nothing more is wanted of it. Of an answer to HEAD, nothing
     /// ever is.
     pub(crate) fn watched(self, ended: impl FnOnce(Sent) + Send + 'static) -> Self {
-        Self(Content::Watched(Box::new(Watched {
+        Self::of(Content::Watched(Box::new(Watched {
             sent: Sent {
                 bytes: 0,
                 is_whole: self.is_end_stream(),
@@ -171,19 +180,44 @@ impl Body {
         })))
     }
 
+    /// The same, and has `account` count what is handed on.
+    pub(crate) fn charged(self, account: &Arc<dyn Account>) -> Self {
+        let account = Some(Arc::clone(account));
+        Self { account, ..self }
+    }
+
+    const fn of(content: Content) -> Self {
+        let account = None;
+        Self { content, account }
+    }
+
     /// The next bytes, in `form`.
     pub(crate) fn poll_chunk(
         &mut self,
         context: &mut Context<'_>,
         form: Form,
     ) -> Poll<Option<Result<Chunk, BodyError>>> {
-        let bytes = match &mut self.0 {
-            Content::Document(bytes) if bytes.is_empty() => None,
-            Content::Document(bytes) => Some(Ok(mem::take(bytes))),
-            Content::Stored(stored) => return stored.poll_chunk(context, form),
-            Content::Chained(chain) => return chain.poll_chunk(context, form),
-            Content::Relayed(relayed) => ready!(poll_data(relayed, context)),
-            Content::Watched(watched) => return watched.poll_chunk(context, form),
+        let chunk = ready!(self.content.poll_chunk(context, form));
+        if let (Some(account), Some(Ok(chunk))) = (&self.account, &chunk) {
+            account.sent(chunk.bytes.len() as u64);
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl Content {
+    fn poll_chunk(
+        &mut self,
+        context: &mut Context<'_>,
+        form: Form,
+    ) -> Poll<Option<Result<Chunk, BodyError>>> {
+        let bytes = match self {
+            Self::Document(bytes) if bytes.is_empty() => None,
+            Self::Document(bytes) => Some(Ok(mem::take(bytes))),
+            Self::Stored(stored) => return stored.poll_chunk(context, form),
+            Self::Chained(chain) => return chain.poll_chunk(context, form),
+            Self::Relayed(relayed) => ready!(poll_data(relayed, context)),
+            Self::Watched(watched) => return watched.poll_chunk(context, form),
         };
         Poll::Ready(bytes.map(|bytes| {
             Ok(Chunk {
@@ -241,6 +275,7 @@ impl Stored {
         let (reader, next) = match mem::replace(&mut self.reading, Reading::Over) {
             Reading::Ahead(object, range) => match form {
                 Form::View => ready!(self.poll_reader(context, object.read(range))),
+                Form::Runs => ready!(self.poll_reader(context, object.read_runs(range))),
                 Form::Copy => ready!(self.poll_reader(context, object.read_copy(range))),
             },
             Reading::Begun(reader) => ready!(self.poll_reader(context, reader)),
@@ -316,7 +351,7 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.content {
             Content::Document(bytes) => bytes.is_empty(),
             Content::Stored(stored) => stored.is_over(),
             Content::Chained(chain) => chain.bytes_left() == 0,
@@ -326,7 +361,7 @@ impl hyper::body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.content {
             Content::Document(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Stored(stored) => stored
                 .bytes_left
@@ -340,7 +375,7 @@ impl hyper::body::Body for Body {
 
 impl Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.content {
             Content::Document(bytes) => write!(formatter, "Document({} bytes)", bytes.len()),
             Content::Stored(stored) => write!(formatter, "Stored({:?})", stored.bytes_left),
             Content::Chained(chain) => write!(formatter, "Chained({:?})", chain.bytes_left()),

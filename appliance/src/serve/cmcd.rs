@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use hyper::{HeaderMap, Uri};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use crate::serve::percent::decode;
+
 /// Bytes of CMCD that are looked at, in each field and in the query: what players send is under
 /// 500.
 const BYTES_MAX: usize = 2_048;
@@ -211,23 +213,6 @@ fn unquote(text: &str) -> Option<String> {
         }
     }
     Some(unquoted)
-}
-
-/// Decodes the escapes of a query parameter; `None` if one is broken, or not UTF-8.
-fn decode(encoded: &str) -> Option<Cow<'_, str>> {
-    if !encoded.contains('%') {
-        return Some(Cow::Borrowed(encoded));
-    }
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut pieces = encoded.split('%');
-    decoded.extend_from_slice(pieces.next()?.as_bytes());
-    for piece in pieces {
-        let (escape, rest) = piece.split_at_checked(2)?;
-        let is_plain = escape.bytes().all(|byte| byte.is_ascii_hexdigit());
-        decoded.push(u8::from_str_radix(escape, 16).ok().filter(|_| is_plain)?);
-        decoded.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use crate::{
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
     serve::{
-        Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole, at_hand,
+        Account, Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
+        account::charge,
+        at_hand,
         coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path},
@@ -105,15 +107,16 @@ impl Content {
         }
     }
 
-    /// Answers what a configured route covers.
-    async fn pulled(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        if let Some(pull) = &self.pull
-            && pull.covers(request.uri().path())
-        {
-            return pull.answer(request, client).await;
+    /// Who counts what is answered by `route`, on which `path` lies.
+    fn account(&self, route: &Route, path: &str) -> Option<Arc<dyn Account>> {
+        match route {
+            Route::Live { channel, .. } => {
+                let channel = self.live.channel(channel)?;
+                Some(Arc::clone(&channel.served) as Arc<dyn Account>)
+            }
+            Route::Other => self.pull.as_ref()?.account(path),
+            Route::Alive | Route::Ready | Route::Malformed => None,
         }
-        let (request, _upload) = request.into_parts();
-        self.own(&request, &Route::Other).await
     }
 
     async fn live_content(&self, request: &Parts, id: &str, item: &Item) -> Response<Body> {
@@ -320,11 +323,11 @@ struct SegmentAgain {
 
 impl Again for SegmentAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
-        let object = at_hand(self.store.find(&self.key))??;
-        if *object.metadata() != self.etag {
-            return None;
-        }
-        self.on_air.hit(self.whole.body(&object)?)
+        let body = self.whole.again(&self.store, || {
+            let object = at_hand(self.store.find(&self.key))??;
+            (*object.metadata() == self.etag).then_some(object)
+        })?;
+        self.on_air.hit(body)
     }
 }
 
@@ -334,11 +337,15 @@ impl Handler for Content {
         let is_preflight = is_options && stamp::is_preflight(request.headers());
         let wish = Wish::take(&mut request);
         let route = route(request.uri().path());
-        let mut response = if route == Route::Other {
-            self.pulled(request, client).await
-        } else {
-            let (request, _upload) = request.into_parts();
-            self.own(&request, &route).await
+        let account = self.account(&route, request.uri().path());
+        let mut response = match &self.pull {
+            Some(pull) if route == Route::Other && account.is_some() => {
+                pull.answer(request, client).await
+            }
+            _ => {
+                let (request, _upload) = request.into_parts();
+                self.own(&request, &route).await
+            }
         };
         if let Some(wish) = wish {
             response = self.coder.code(wish, response).await;
@@ -355,7 +362,10 @@ impl Handler for Content {
                 *response.body_mut() = Body::empty();
             }
         }
-        response
+        match account {
+            Some(account) => charge(response, &account),
+            None => response,
+        }
     }
 
     fn counters(&self) -> &Arc<CounterCells> {

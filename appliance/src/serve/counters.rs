@@ -27,6 +27,8 @@ shared_counters! {
         answers_repeated,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
+        /// Bodies of requests cut off because they were longer than allowed, or not there in time.
+        uploads_cut,
         /// Requests refused with 429 because their client asks too often.
         requests_throttled,
         /// Clients whose requests are counted anew because others needed the room.

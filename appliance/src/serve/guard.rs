@@ -121,6 +121,10 @@ impl Connection for Guarded {
         let written = Pin::new(&mut *self.io).poll_write_more(context, slices);
         self.account(context, written)
     }
+
+    fn break_off(&self) {
+        self.io.break_off();
+    }
 }
 
 impl AsyncRead for Guarded {

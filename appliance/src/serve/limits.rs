@@ -43,12 +43,8 @@ impl Limits {
     /// For people and fleets.
     pub const MANAGEMENT: Self = Self {
         room: Room::of(256),
-        request_rate: None,
         request_wait: Duration::from_secs(30),
-        head_wait: Duration::from_secs(10),
-        pace: Pace::DEFAULT,
-        body_bytes_max: 1 << 20,
-        body_wait: Duration::from_secs(30),
+        ..Self::DATA
     };
 
     /// For players, as configured.

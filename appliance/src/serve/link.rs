@@ -69,6 +69,8 @@ pub(crate) struct End {
     searched: usize,
     /// What is left of the body of the present request.
     body: Framing,
+    /// Nothing more is read of it: who still does sees it break.
+    is_closing: bool,
     /// Its client waits for word before it sends that.
     is_go_on_due: bool,
     interim: Interim,
@@ -83,6 +85,7 @@ impl Link {
             inbox: ahead.to_vec(),
             searched: 0,
             body: Framing::NONE,
+            is_closing: false,
             is_go_on_due: false,
             interim: Interim::default(),
         })))
@@ -110,7 +113,7 @@ impl Link {
 
     /// Closes the connection, once the client has had a chance to read what it was sent.
     pub(crate) async fn close(self) {
-        self.lock().body = Framing::NONE;
+        self.lock().is_closing = true;
         let linger = async {
             poll_fn(|context| Pin::new(&mut *self.lock().io).poll_shutdown(context)).await?;
             let mut left = LINGER_BYTES_MAX;
@@ -216,6 +219,9 @@ impl End {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, LinkError>>> {
+        if self.is_closing && !self.body.is_over() {
+            return Poll::Ready(Some(Err(LinkError::Ended)));
+        }
         loop {
             match self.take_body() {
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
@@ -274,6 +280,11 @@ impl End {
         bytes: usize,
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.io).poll_send_file(context, file, offset, bytes)
+    }
+
+    /// Has the connection end so that nobody takes its end for that of an answer.
+    pub(crate) fn break_off(&self) {
+        self.io.break_off();
     }
 
     /// Sends what a layer below may still hold.

@@ -12,6 +12,7 @@
 //! Refuses: any answer that would look complete when it is not.
 
 pub mod access_log;
+mod account;
 mod admission;
 mod body;
 mod client;
@@ -30,6 +31,7 @@ mod limits;
 mod link;
 mod multipart;
 mod outbox;
+mod percent;
 pub(crate) mod precondition;
 mod protocol;
 pub(crate) mod range;
@@ -51,6 +53,7 @@ mod transfer;
 mod upload;
 mod wire;
 
+pub(crate) use account::{Account, of_class};
 pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
@@ -67,6 +70,7 @@ pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
 pub use route::{Item, Route, playlist_path, route, segment_path};
 pub use server::{Handler, Server};
 pub use stall::Pace;
+pub(crate) use stamp::Stamps;
 pub use thread::serve_on_thread;
 pub(crate) use upload::{NoJson, json};
 pub use upload::{Upload, UploadError};

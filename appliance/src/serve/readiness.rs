@@ -79,11 +79,8 @@ mod tests {
 
     fn live_with_two_channels() -> Arc<Live> {
         let channel = |id: &str| {
-            Arc::new(Channel {
-                id: id.to_owned(),
-                name: id.to_owned(),
-                renditions: vec![Arc::new(Rendition::new("HD".to_owned()))],
-            })
+            let renditions = vec![Arc::new(Rendition::new("HD".to_owned()))];
+            Arc::new(Channel::new(id.to_owned(), id.to_owned(), renditions))
         };
         let live = Arc::new(Live::default());
         live.set(vec![channel("one"), channel("two")]);

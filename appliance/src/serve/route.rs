@@ -4,7 +4,9 @@
 //! Every thing has exactly one path: what would only match after tidying up (`//`, `/./`, `%2F`,
 //! `segment-007.ts`) names nothing. Pure.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
+
+use crate::serve::percent;
 
 /// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
 const SEGMENTS_MAX: usize = 4;
@@ -106,7 +108,7 @@ fn segment(channel: &str, directory: &str, file: &str) -> Option<Item> {
     let digits = file.strip_prefix("segment-")?.strip_suffix(".ts")?;
     Some(Item::Segment {
         rendition: rendition_of(channel, directory)?.to_owned(),
-        sequence: sequence_number(digits)?,
+        sequence: canonical(digits)?,
     })
 }
 
@@ -116,8 +118,8 @@ fn rendition_of<'a>(channel: &str, stem: &'a str) -> Option<&'a str> {
     (!rendition.is_empty()).then_some(rendition)
 }
 
-/// Reads a Media Sequence Number in its one spelling: digits without leading zeros.
-fn sequence_number(digits: &str) -> Option<u64> {
+/// A number in its one spelling: digits without leading zeros.
+pub(crate) fn canonical<N: FromStr>(digits: &str) -> Option<N> {
     let is_canonical = digits == "0" || !digits.starts_with(['0', '+']);
     is_canonical.then(|| digits.parse().ok()).flatten()
 }
@@ -125,36 +127,8 @@ fn sequence_number(digits: &str) -> Option<u64> {
 /// Decodes one path segment, or value of a query; `None` if it holds anything a file name on this
 /// box could not.
 pub(super) fn decode(encoded: &str) -> Option<Cow<'_, str>> {
-    let decoded = if encoded.contains('%') {
-        Cow::Owned(decode_percent(encoded.as_bytes())?)
-    } else {
-        Cow::Borrowed(encoded)
-    };
+    let decoded = percent::decode(encoded)?;
     (!decoded.chars().any(char::is_control)).then_some(decoded)
-}
-
-fn decode_percent(encoded: &[u8]) -> Option<String> {
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        if *byte != b'%' {
-            decoded.push(*byte);
-            continue;
-        }
-        let [high, low, tail @ ..] = rest else {
-            return None;
-        };
-        rest = tail;
-        decoded.push(hexadecimal(*high)? << 4 | hexadecimal(*low)?);
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hexadecimal(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

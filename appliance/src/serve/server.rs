@@ -24,9 +24,10 @@ use weir_hal::{Accepted, Clock, Wall};
 
 use crate::serve::{
     Body, Client, CounterCells, Entrance, Limits, Upload,
+    account::of_class,
     admission::{Admission, Refused},
     guard::Guarded,
-    head::Refusal,
+    head::{FIELDS_MAX, Refusal},
     link::Link,
     outbox::Outbox,
     protocol::{self, Dialect, Opened},
@@ -217,20 +218,22 @@ impl<H: Handler> Server<H> {
         mut request: Request<Upload>,
         client: &Client,
     ) -> Response<Body> {
-        self.handler.counters().requests.add(1);
+        let counters = self.handler.counters();
+        counters.requests.add(1);
         let version = request.version();
-        let refusal = protocol::normalize(&mut request).err();
-        self.counted(if let Some(refusal) = refusal {
-            self.handler.counters().requests_malformed.add(1);
+        let response = if let Err(refusal) = protocol::normalize(&mut request) {
+            counters.requests_malformed.add(1);
             refused(version, refusal)
-        } else if request.headers().len() > protocol::FIELDS_MAX {
+        } else if request.headers().len() > FIELDS_MAX {
+            counters.requests_malformed.add(1);
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             reply::text(status, "the request has too many fields")
-        } else if request.body().is_too_long() {
+        } else if request.body_mut().is_too_long() {
             reply::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
         } else {
             self.handler.answer(request, client).await
-        })
+        };
+        self.counted(response)
     }
 
     /// How long a client must wait that asks too often. Asked once for each request.
@@ -257,17 +260,18 @@ impl<H: Handler> Server<H> {
 
     /// The body of a request that comes from `source`.
     pub(crate) fn upload(&self, source: Source) -> Upload {
-        Upload::new(source, self.limits.body_bytes_max, self.limits.body_wait)
+        Upload::new(source, &self.limits, self.handler.counters())
     }
 
     pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
-        match response.status().as_u16() {
-            ..300 => counters.responses_2xx.add(1),
-            300..400 => counters.responses_3xx.add(1),
-            400..500 => counters.responses_4xx.add(1),
-            500.. => counters.responses_5xx.add(1),
-        }
+        let classes = [
+            &counters.responses_2xx,
+            &counters.responses_3xx,
+            &counters.responses_4xx,
+            &counters.responses_5xx,
+        ];
+        of_class(response.status(), classes).add(1);
         response
     }
 

@@ -1,10 +1,8 @@
 //! Fields that tell players and operators where an answer came from, and let pages of any origin
 //! read it.
 //!
-//! Source: RFC 9211 (Cache-Status), RFC 8941 §3.3 (strings and tokens), the Fetch standard
-//! (cross-origin resource sharing), Resource Timing (Timing-Allow-Origin).
-
-use std::fmt::Write as _;
+//! Source: RFC 9211 (Cache-Status), the Fetch standard (cross-origin resource sharing), Resource
+//! Timing (Timing-Allow-Origin).
 
 use hyper::{
     HeaderMap,
@@ -14,6 +12,7 @@ use hyper::{
         HeaderName, HeaderValue, ORIGIN,
     },
 };
+use weir_cache::rules::{CacheStatus, Forward};
 
 use crate::serve::reply::{METHODS, visible};
 
@@ -29,61 +28,70 @@ const EXPOSED: &str =
 const ALLOWED: &str = "Range, If-Range, If-None-Match, \
      CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
-/// The two field values of one outcome.
-#[derive(Debug)]
-struct Outcome {
-    x_cache: HeaderValue,
-    cache_status: HeaderValue,
-}
-
-impl Outcome {
-    fn stamp(&self, headers: &mut HeaderMap) {
-        headers.insert(X_CACHE, self.x_cache.clone());
-        headers.insert(CACHE_STATUS, self.cache_status.clone());
-    }
-}
-
 /// The stamps of one node, made once.
 #[derive(Debug)]
 pub(crate) struct Stamps {
-    hit: Outcome,
-    miss: Outcome,
+    node: String,
+    /// `X-Cache`
+    hit: HeaderValue,
+    miss: HeaderValue,
+    /// `Cache-Status` of what is ours.
+    own_hit: HeaderValue,
+    own_miss: HeaderValue,
 }
 
 impl Stamps {
     /// The stamps of the node called `node`. What cannot stand in a field becomes `?`.
     pub(crate) fn new(node: &str) -> Self {
-        let node: String = node
-            .chars()
-            .map(|letter| {
-                if matches!(letter, ' '..='~') {
-                    letter
-                } else {
-                    '?'
-                }
-            })
-            .collect();
-        let name = structured(&node);
+        let is_fit = |letter: &char| matches!(letter, ' '..='~');
+        let letters = node.chars();
+        let fitting = letters.map(|letter| Some(letter).filter(is_fit).unwrap_or('?'));
+        let node: String = fitting.collect();
+        let own = |fwd: Option<Forward>| {
+            let status = CacheStatus {
+                node: &node,
+                is_hit: fwd.is_none(),
+                fwd,
+                ..CacheStatus::default()
+            };
+            visible(status.to_string())
+        };
         Self {
-            hit: Outcome {
-                x_cache: visible(format!("HIT from {node}")),
-                cache_status: visible(format!("{name}; hit")),
-            },
-            miss: Outcome {
-                x_cache: visible(format!("MISS from {node}")),
-                cache_status: visible(format!("{name}; fwd=uri-miss")),
-            },
+            hit: visible(format!("HIT from {node}")),
+            miss: visible(format!("MISS from {node}")),
+            own_hit: own(None),
+            own_miss: own(Some(Forward::UriMiss)),
+            node,
         }
     }
 
-    /// The content was here.
+    /// Something of ours was here.
     pub(crate) fn hit(&self, headers: &mut HeaderMap) {
-        self.hit.stamp(headers);
+        headers.insert(X_CACHE, self.hit.clone());
+        headers.insert(CACHE_STATUS, self.own_hit.clone());
     }
 
-    /// The content was not here.
+    /// Nothing of ours was here.
     pub(crate) fn miss(&self, headers: &mut HeaderMap) {
-        self.miss.stamp(headers);
+        headers.insert(X_CACHE, self.miss.clone());
+        headers.insert(CACHE_STATUS, self.own_miss.clone());
+    }
+
+    /// A pulled answer came about so; its bytes are from here, or not. What caches behind this one
+    /// said stays, before it (RFC 9211 §2).
+    pub(crate) fn pulled(
+        &self,
+        headers: &mut HeaderMap,
+        status: CacheStatus<'_>,
+        is_from_here: bool,
+    ) {
+        let node = &self.node;
+        let status = CacheStatus { node, ..status }.to_string();
+        if let Ok(value) = HeaderValue::try_from(status) {
+            headers.append(CACHE_STATUS, value);
+        }
+        let x_cache = if is_from_here { &self.hit } else { &self.miss };
+        headers.insert(X_CACHE, x_cache.clone());
     }
 }
 
@@ -113,32 +121,6 @@ pub(crate) fn answer_preflight(headers: &mut HeaderMap) {
         HeaderValue::from_static(ALLOWED),
     );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-}
-
-/// A Structured Field Token if `node` can be one, a String otherwise (RFC 9211 §2).
-fn structured(node: &str) -> String {
-    let is_token = node.starts_with(|first: char| first.is_ascii_alphabetic() || first == '*')
-        && node.chars().all(is_token_letter);
-    if is_token {
-        return node.to_owned();
-    }
-    let mut quoted = String::with_capacity(node.len() + 2);
-    quoted.push('"');
-    for letter in node.chars() {
-        let escape = if matches!(letter, '"' | '\\') {
-            "\\"
-        } else {
-            ""
-        };
-        write!(quoted, "{escape}{letter}").expect("a String takes every write");
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// `tchar / ":" / "/"` (RFC 8941 §3.3.4).
-fn is_token_letter(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(letter)
 }
 
 #[cfg(test)]

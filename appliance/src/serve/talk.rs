@@ -310,8 +310,10 @@ impl<H: Handler> Talk<'_, H> {
 
     /// Answers what is no request, and closes the connection.
     async fn refuse(&self, link: Link, refusal: Refusal) {
-        let counters = self.server.handler().counters();
-        counters.requests_malformed.add(1);
+        if refusal != Refusal::TIMED_OUT {
+            let counters = self.server.handler().counters();
+            counters.requests_malformed.add(1);
+        }
         let response = self
             .server
             .counted(reply::text(refusal.status, refusal.line));

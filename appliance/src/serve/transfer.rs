@@ -74,6 +74,15 @@ impl Transfer {
         end: &mut End,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Broken>> {
+        let sent = ready!(self.poll_parts(end, context));
+        if sent.is_err() && self.ending == Ending::WithConnection {
+            // Its client would take the end of the connection for that of the body.
+            end.break_off();
+        }
+        Poll::Ready(sent)
+    }
+
+    fn poll_parts(&mut self, end: &mut End, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         loop {
             let is_waiting = self.poll_chunk(context)?.is_pending();
             if self.chunk.is_none() && self.lead.is_empty() {
@@ -96,7 +105,7 @@ impl Transfer {
             let chunk = if self.body.is_end_stream() {
                 None
             } else {
-                match self.body.poll_chunk(context, Form::View) {
+                match self.body.poll_chunk(context, Form::Runs) {
                     Poll::Ready(chunk) => chunk.transpose()?,
                     Poll::Pending => return Ok(Poll::Pending),
                 }

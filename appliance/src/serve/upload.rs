@@ -24,7 +24,7 @@ use hyper::{
 };
 use tokio::time::{Sleep, sleep};
 
-use crate::serve::link::Link;
+use crate::serve::{CounterCells, Limits, link::Link};
 
 /// Why a client is not heard any more.
 type Broken = Box<dyn Error + Send + Sync>;
@@ -98,6 +98,8 @@ struct Sending {
     bytes_max: u64,
     bytes_left: u64,
     wait: Duration,
+    /// Where it counts that it is cut off; `None` once it has.
+    counters: Option<Arc<CounterCells>>,
     /// When all must have come; it runs from the first poll on.
     deadline: Option<Pin<Box<Sleep>>>,
     /// Who gets the rest when nobody else wants it.
@@ -130,17 +132,17 @@ impl Upload {
         Self(None)
     }
 
-    /// The body that comes from `source`: at most `bytes_max` bytes, which all come within `wait`
-    /// from when they are first asked for.
-    pub(crate) fn new(source: Source, bytes_max: u64, wait: Duration) -> Self {
+    /// The body that comes from `source`, within `limits`. One beyond them is counted.
+    pub(crate) fn new(source: Source, limits: &Limits, counters: &Arc<CounterCells>) -> Self {
         if source.bytes_left() == Some(0) {
             return Self::empty();
         }
         Self(Some(Box::new(Sending {
             source,
-            bytes_max,
-            bytes_left: bytes_max,
-            wait,
+            bytes_max: limits.body_bytes_max,
+            bytes_left: limits.body_bytes_max,
+            wait: limits.body_wait,
+            counters: Some(Arc::clone(counters)),
             deadline: None,
             leftover: None,
         })))
@@ -154,11 +156,16 @@ impl Upload {
         self
     }
 
-    /// True if the client announced more than is allowed: nothing of it need be read to tell.
-    pub(crate) fn is_too_long(&self) -> bool {
-        self.0.as_ref().is_some_and(|sending| {
+    /// True if the client announced more than is allowed: nothing of it need be read to tell. It is
+    /// counted as cut off.
+    pub(crate) fn is_too_long(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|sending| {
             let announced = sending.source.bytes_left();
-            announced.is_some_and(|bytes| bytes > sending.bytes_max)
+            let is_too_long = announced.is_some_and(|bytes| bytes > sending.bytes_max);
+            if is_too_long {
+                sending.count();
+            }
+            is_too_long
         })
     }
 }
@@ -209,18 +216,26 @@ impl Sending {
                 let wait = self.wait;
                 let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(wait)));
                 ready!(deadline.as_mut().poll(context));
+                self.count();
                 Poll::Ready(Some(Err(UploadError::TimedOut)))
             }
         }
     }
 
     fn charge(&mut self, bytes: Bytes) -> Result<Bytes, UploadError> {
-        let bytes_max = self.bytes_max;
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(bytes.len() as u64)
-            .ok_or(UploadError::TooLong { bytes_max })?;
+        let Some(left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+            self.count();
+            let bytes_max = self.bytes_max;
+            return Err(UploadError::TooLong { bytes_max });
+        };
+        self.bytes_left = left;
         Ok(bytes)
+    }
+
+    fn count(&mut self) {
+        if let Some(counters) = self.counters.take() {
+            counters.uploads_cut.add(1);
+        }
     }
 }
 

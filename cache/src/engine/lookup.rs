@@ -140,7 +140,7 @@ impl Engine {
         let record = Arc::new(Record::new(header, hash, at, !item.is_unverified));
         // A damaged body is met, and told, by whoever reads it.
         let body = body.and_then(|body| record.compare(body, 0).ok());
-        self.lock().hot.keep(candidate.hash, &record, body);
+        self.look().hot.keep(candidate.hash, &record, body);
         record
     }
 
@@ -160,7 +160,7 @@ impl Engine {
     /// What is known of the complete object of `key`; counts as a use.
     fn seek(&self, key: &Key) -> Sought {
         let hash = self.hash(key);
-        let mut state = self.lock();
+        let mut state = self.look();
         let candidate = state.candidate(hash);
         if let Some(body) = state.table.resident(key) {
             body.touch(state.recency.tick(), true);
@@ -237,21 +237,21 @@ impl Engine {
         let head = self.stored(candidate, head);
         let body = Arc::new(Body::found(Arc::new(head), parts));
         if is_long {
-            self.lock().assembled.note(hash, &body);
+            self.look().assembled.note(hash, &body);
         }
         Some(body)
     }
 
     /// The object of a head, if somebody reads it already and all of it is still there.
     fn join(&self, head: &Record, hash: Hash48) -> Option<Arc<Body>> {
-        let mut state = self.lock();
+        let mut state = self.look();
         let body = state.assembled.find(hash)?;
         let is_it = body.stored()?.record.is_same(head);
         (is_it && state.touch_all(&body.part_links())).then_some(body)
     }
 
     fn find_growing(&self, key: &Key) -> Option<Arc<Body>> {
-        let state = self.lock();
+        let state = self.look();
         let body = state.table.growing(key)?;
         body.touch(state.recency.tick(), true);
         Some(body)

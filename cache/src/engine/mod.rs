@@ -143,6 +143,7 @@ impl Running {
             cold: ColdReaders::new(),
             next_birth: AtomicU64::new(claim.told.boot << BOOT_SHIFT),
             state: Mutex::new(state),
+            changes: AtomicU64::new(0),
             offline: OnceLock::new(),
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -208,6 +209,8 @@ pub(crate) struct Engine {
     /// 40 bits it is the number of the start.
     next_birth: AtomicU64,
     state: Mutex<State>,
+    /// How often somebody may have changed what can be found.
+    changes: AtomicU64,
     /// Set once the device has failed too often: nothing is written until the next start.
     offline: OnceLock<Offline>,
     /// Wakes the thread.
@@ -396,8 +399,27 @@ impl Engine {
         }
     }
 
+    /// The state, for who may change what can be found.
     fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.look();
+        // Behind the lock: who read the new count finds what was changed under it.
+        self.changes.fetch_add(1, Ordering::Release);
+        state
+    }
+
+    /// The state, for who finds, and notes that it was used.
+    fn look(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A count that goes up before anything can be found no more, or something else in its place.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Counts a find that was spared, because nothing has changed.
+    pub(crate) fn note_hit(&self) {
+        self.ledger.hits.add_one();
     }
 }
 

@@ -26,10 +26,6 @@ use super::{
 };
 use crate::Error;
 
-/// Pieces that are given as one, if all of them are warm: 2 MiB. Each that is given costs a call to
-/// the kernel and packets cut short; and a thread that serves many gives a millisecond to none.
-const RUN_PIECES: u64 = 8;
-
 /// A piece of an object on disk, of 256 KiB at most, or a run of them.
 #[derive(Debug)]
 pub(crate) struct Piece {
@@ -114,14 +110,14 @@ impl Engine {
             return Ok(kept);
         }
         let body = self.copy(stored, 0).await?;
-        let mut state = self.lock();
+        let mut state = self.look();
         let hash = state.index.hash(stored.record.hash);
         state.hot.keep(hash, &stored.record, Some(body.clone()));
         Ok(body)
     }
 
     fn small_at_hand(&self, record: &Record) -> Option<Bytes> {
-        let mut state = self.lock();
+        let mut state = self.look();
         let hash = state.index.hash(record.hash);
         state.hot.body(hash, record)
     }
@@ -151,7 +147,7 @@ impl Engine {
     fn run(&self, stored: &Stored, pieces: Range<u64>) -> Range<u64> {
         let now = self.clock.monotonic();
         let Range { start, end } = pieces;
-        let mut others = start + 1..end.min(start + RUN_PIECES);
+        let mut others = start + 1..end;
         let run_end = others.find(|index| !stored.is_warm(*index, now));
         start..run_end.unwrap_or(others.end)
     }

@@ -59,20 +59,11 @@ const END_TO_END: [HeaderName; 19] = [
     VIA,
 ];
 
-/// The fields of a request that may be forwarded: without those that end with the connection.
-pub fn forwarded_request_headers(headers: &HeaderMap) -> HeaderMap {
-    end_to_end(headers)
-}
-
-/// The fields of a response that may be forwarded or stored: without those that end with the
+/// The fields of a message that may be forwarded or stored: without those that end with the
 /// connection.
 ///
-/// What is stored may have fewer: see [`Stored::new`](super::Stored::new).
-pub fn forwarded_response_headers(headers: &HeaderMap) -> HeaderMap {
-    end_to_end(headers)
-}
-
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+/// What is stored of a response may have fewer: see [`Stored::new`](super::Stored::new).
+pub fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     for name in nominated(headers) {
         kept.remove(name);
@@ -228,8 +219,7 @@ mod tests {
             ("transfer-encoding", "chunked"),
             ("upgrade", "h2c"),
         ]);
-        assert_eq!(forwarded_request_headers(&headers), map(&[("c", "3")]));
-        assert_eq!(forwarded_response_headers(&headers), map(&[("c", "3")]));
+        assert_eq!(end_to_end(&headers), map(&[("c", "3")]));
     }
 
     /// RFC 9111 §3.1: fields of proxy authentication are not to be stored.
@@ -240,7 +230,7 @@ mod tests {
             ("proxy-authentication-info", "x"),
             ("proxy-authorization", "y"),
         ]);
-        assert!(forwarded_response_headers(&headers).is_empty());
+        assert!(end_to_end(&headers).is_empty());
     }
 
     /// RFC 9110 §7.6.1: Cache-Control is never appropriate as a connection option.
@@ -254,7 +244,7 @@ mod tests {
             ("host", "h"),
             ("x", "1"),
         ]);
-        let kept = forwarded_response_headers(&headers);
+        let kept = end_to_end(&headers);
         assert_eq!(kept.len(), 4);
         assert!(!kept.contains_key("x"));
     }

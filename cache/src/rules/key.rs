@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use http::Uri;
 use sha2::{Digest, Sha256};
 
-use super::reference::{default_port, without_dots};
+use super::reference::{default_port, has_plain_port, without_dots};
 use crate::Key;
 
 /// The parameter of players' telemetry.
@@ -25,8 +25,11 @@ const CMCD: &str = "CMCD";
 const VARIANT_BYTES: usize = "#v=".len() + 32;
 /// What follows the beginning of a long name: a mark and 256 bits.
 const HASH_BYTES: usize = "#h=".len() + 64;
+/// What callers may write behind a name: two numbers in hexadecimal digits, and one in others, each
+/// behind a mark.
+const BEHIND_BYTES: usize = (1 + 16) + (1 + 16) + (1 + 20);
 /// Bytes of a name that is not hashed.
-const TEXT_BYTES_MAX: usize = Key::BYTES_MAX - VARIANT_BYTES;
+const TEXT_BYTES_MAX: usize = Key::BYTES_MAX - VARIANT_BYTES - BEHIND_BYTES;
 
 /// Which parts of a URI are in the key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,10 +62,10 @@ pub struct CacheKey {
 
 impl CacheKey {
     /// Names what `uri` names, by `rules`. Returns `None` if it lacks scheme or authority, or has
-    /// a user in it.
+    /// a user in it, or a port that is none.
     pub fn new(uri: &Uri, rules: &KeyRules) -> Option<Self> {
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-        if authority.as_str().contains('@') {
+        if authority.as_str().contains('@') || !has_plain_port(authority) {
             return None;
         }
         let mut text =

@@ -33,16 +33,16 @@ use http::{HeaderMap, Method, Uri};
 pub use cache_status::{CacheStatus, Forward};
 pub use date::{http_date, parse_http_date};
 pub use directives::Wishes;
-pub use fields::{forwarded_request_headers, forwarded_response_headers};
+pub use fields::end_to_end;
 pub use freshness::{age, lifetime};
 pub use invalidation::invalidated;
 pub use key::{CacheKey, KeyRules, QueryRule};
 pub use partial::{ContentRange, combinable};
-pub use reference::{is_same_origin, resolve};
+pub use reference::{has_plain_port, is_same_origin, resolve};
 pub use reuse::{Refusal, Reuse, StaleReason, reuse};
 pub use stored::{Stored, response_headers};
 pub use storing::{NotStored, Storing, storing};
-pub use validation::{HeadUpdate, conditional, freshened, head_update};
+pub use validation::{HeadUpdate, conditional, freshened, head_update, strip_conditions};
 pub use vary::{preferred_language, variant_key};
 
 /// What a route and a class of content add to the RFC. The default adds nothing.

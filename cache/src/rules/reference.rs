@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 
 /// The URI that `reference` names, seen from `base`, without a fragment and without the segments
 /// `.` and `..`. `None` if that is none, or has another scheme than http and https.
@@ -54,6 +54,20 @@ pub fn is_same_origin(one: &Uri, other: &Uri) -> bool {
         _ => false,
     };
     is_same_host && one.scheme_str() == other.scheme_str() && port(one) == port(other)
+}
+
+/// Whether the port in `authority` is one, or none is named. Others are passed over by who reads
+/// the port as a number, though the host that is named so is another one to who reads the text.
+pub fn has_plain_port(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let host_at = text.rfind('@').map_or(0, |at| at + 1);
+    let port = text.get(host_at + authority.host().len()..);
+    match port.and_then(|port| port.strip_prefix(':')) {
+        None | Some("") => true,
+        Some(port) => authority
+            .port_u16()
+            .is_some_and(|number| number.to_string() == port),
+    }
 }
 
 /// The port of a URI, or that of its scheme.

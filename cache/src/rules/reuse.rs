@@ -17,6 +17,10 @@ use super::{
     partial::is_enough,
 };
 
+/// How much later than now a response may have come: whoever asks may have waited for the disk
+/// since then.
+const AHEAD_MAX: Duration = Duration::from_secs(10);
+
 /// How a stored response may be used for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -87,7 +91,13 @@ pub fn reuse(policy: &Policy, asked: Asked<'_>, stored: &Stored, now: Wall) -> R
     let wishes = Wishes::of(asked.headers);
     let age = age(stored, now);
     let lifetime = lifetime(policy, stored).unwrap_or_default();
-    let ttl = lifetime.saturating_sub(age);
+    // The clock was put back: for how long it has been here nobody knows.
+    let is_ageless = stored.received_at().since(now) > AHEAD_MAX;
+    let ttl = if is_ageless {
+        Duration::ZERO
+    } else {
+        lifetime.saturating_sub(age)
+    };
     let reason = if facts.marks.has(Marks::NO_CACHE) {
         StaleReason::NoCache
     } else if ttl.is_zero() {

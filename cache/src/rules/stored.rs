@@ -16,7 +16,7 @@ use super::{
     Asked, ContentRange, codec,
     date::{http_date, seconds, wall},
     directives::Marks,
-    fields::{forwarded_response_headers, trim},
+    fields::{end_to_end, trim},
     freshness::{self, Facts},
     vary::{Selecting, prefers_language, vary},
 };
@@ -43,7 +43,7 @@ impl Stored {
     ///
     /// Left out are the fields that end with the connection, and those that `private="…"` and
     /// `no-cache="…"` name: the client whose request brought the response gets
-    /// [`forwarded_response_headers`] of the message itself. A Date that is missing or cannot be
+    /// [`end_to_end`] of the message itself. A Date that is missing or cannot be
     /// read becomes the time of receipt.
     ///
     /// Whether it may be stored is for [`storing`](super::storing) to say.
@@ -54,7 +54,7 @@ impl Stored {
         requested_at: Wall,
         received_at: Wall,
     ) -> Self {
-        let headers = forwarded_response_headers(headers);
+        let headers = end_to_end(headers);
         let selecting = vary(&headers)
             .unwrap_or_default()
             .into_iter()

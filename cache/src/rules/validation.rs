@@ -16,7 +16,7 @@ use weir_hal::Wall;
 
 use super::{
     Stored,
-    fields::{forwarded_response_headers, trim},
+    fields::{end_to_end, trim},
     stored::content_length,
     vary::vary,
 };
@@ -39,6 +39,21 @@ pub fn conditional(stored: &Stored, headers: &mut HeaderMap) -> bool {
     if !stored.has_validator() {
         return false;
     }
+    strip_conditions(headers);
+    if let Some(tag) = stored.etag() {
+        headers.insert(IF_NONE_MATCH, tag.clone());
+    }
+    if let Some(modified) = stored.headers().get(LAST_MODIFIED)
+        && stored.last_modified().is_some()
+    {
+        headers.insert(IF_MODIFIED_SINCE, modified.clone());
+    }
+    true
+}
+
+/// Takes out of a request what asks for less than the whole, on a condition or not: that is for the
+/// cache to answer.
+pub fn strip_conditions(headers: &mut HeaderMap) {
     for name in [
         IF_MATCH,
         IF_NONE_MATCH,
@@ -49,15 +64,6 @@ pub fn conditional(stored: &Stored, headers: &mut HeaderMap) -> bool {
     ] {
         headers.remove(name);
     }
-    if let Some(tag) = stored.etag() {
-        headers.insert(IF_NONE_MATCH, tag.clone());
-    }
-    if let Some(modified) = stored.headers().get(LAST_MODIFIED)
-        && stored.last_modified().is_some()
-    {
-        headers.insert(IF_MODIFIED_SINCE, modified.clone());
-    }
-    true
 }
 
 /// The stored response as the fields of a 304 to [`conditional`] make it (RFC 9111 §4.3.4).
@@ -125,7 +131,7 @@ fn updated(stored: &Stored, headers: &HeaderMap, times: [Wall; 2]) -> Option<Sto
     // They are of a message, not of what it brings.
     merged.remove(AGE);
     merged.remove(DATE);
-    let newer = forwarded_response_headers(headers);
+    let newer = end_to_end(headers);
     for name in newer.keys().filter(|name| !KEPT.contains(name)) {
         merged.remove(name);
         for value in newer.get_all(name) {

@@ -18,6 +18,7 @@ use std::{
     os::fd::AsRawFd,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use nix::{
@@ -279,6 +280,11 @@ impl crate::Connection for Connection {
 
     fn limit_unsent(&self, bytes: u32) -> io::Result<()> {
         SockRef::from(&self.0).set_tcp_notsent_lowat(bytes)
+    }
+
+    fn break_off(&self) {
+        // A socket that fails has broken off.
+        drop(SockRef::from(&self.0).set_linger(Some(Duration::ZERO)));
     }
 
     fn unacknowledged_bytes(&self) -> Option<u64> {

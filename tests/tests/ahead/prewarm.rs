@@ -79,6 +79,27 @@ fn a_film_is_there_to_its_last_segment() -> Result {
 }
 
 #[test]
+fn a_manifest_is_kept_and_that_it_is_not_followed_is_told() -> Result {
+    let fields = [
+        ("Content-Type", "application/dash+xml"),
+        ("Cache-Control", "max-age=60"),
+    ];
+    let origin = Origin::start(move |_| Reply::new(200, &fields, "<MPD type=\"static\"/>"));
+    let edge = Edge::before(&[&origin]);
+    let url = edge.url("/7/film.mpd");
+    order(&edge, &format!("{{\"urls\": [\"{url}\"]}}"))?;
+    let progress = ended(&edge);
+    assert_eq!(progress["objects_fetched"], 1, "{progress}");
+    assert_eq!(progress["lists_followed"], 0, "{progress}");
+    let reason = progress["misses"][0]["reason"].as_str();
+    assert!(
+        reason.is_some_and(|reason| reason.contains("DASH")),
+        "{progress}"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_command_tells_what_is_there_and_what_is_not() -> Result {
     let (origin, _) = station(100);
     let edge = Edge::before(&[&origin]);
@@ -163,6 +184,7 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
             format!(
                 "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{other}/a/1.ts\n\
                  #EXTINF:4,\n//{}/a/2.ts\n#EXTINF:4,\n../b/3.ts\n#EXTINF:4,\n4.ts\n\
+                 #EXTINF:4,\n%2e%2e/b/6.ts\n\
                  #EXT-X-ENDLIST\n",
                 other.trim_start_matches("http://")
             ),
@@ -183,7 +205,7 @@ fn nothing_is_fetched_from_anywhere_but_the_origins() -> Result {
         (progress["state"] == "done").then_some(progress)
     });
     assert_eq!(progress["objects_fetched"], 2, "{progress}");
-    assert_eq!(progress["objects_refused"], 4, "{progress}");
+    assert_eq!(progress["objects_refused"], 5, "{progress}");
     assert_eq!(elsewhere.seen().len(), 0);
     assert_eq!(origin.seen().len(), 2);
     Ok(())

@@ -35,6 +35,22 @@ fn each_variant_is_stored_beside_the_others() -> Result {
 }
 
 #[test]
+fn variants_of_a_long_uri_are_stored_too() -> Result {
+    let origin = varying(&["Foo"]);
+    let edge = Edge::before(&[&origin]);
+    for bytes in [900, 950, 970, 1_000, 3_000] {
+        let path = format!("/{}", "a".repeat(bytes));
+        for is_stored in [false, true] {
+            for value in ["1", "2"] {
+                let response = edge.ask("GET", &path, &[("Foo", value)])?;
+                assert_eq!(is_hit(&response), is_stored, "{bytes} {value}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn all_fields_have_to_match_however_they_are_listed() -> Result {
     for vary in [&["Foo, Bar"][..], &["Foo", "Bar"], &["bar ,foo"]] {
         let origin = varying(vary);

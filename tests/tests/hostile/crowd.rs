@@ -15,6 +15,9 @@ const ATTACKERS: usize = 1_000;
 const HONEST: usize = 50;
 const REQUESTS: usize = 10;
 
+/// What a connection may cost that has asked once and waits.
+const IDLE_BYTES_MAX: u64 = 8 << 10;
+
 /// What one attacker may cost beyond its socket.
 const ATTACKER_BYTES_MAX: u64 = 32 << 10;
 
@@ -86,6 +89,28 @@ fn a_thousand_slow_clients_cost_little_and_keep_nobody_from_being_served() {
         .unwrap();
     idle.read_exact(&mut room).unwrap();
     assert_eq!(&room, b"HTTP/1.1 200");
+}
+
+#[test]
+fn a_connection_that_waits_costs_eight_kib_at_most() {
+    let rig = Rig::start();
+    let ask = || {
+        let mut stream = rig.connect();
+        let mut room = [0; 12];
+        let asked = stream.write_all(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
+        asked.and_then(|()| stream.read_exact(&mut room)).unwrap();
+        assert_eq!(&room, b"HTTP/1.1 200");
+        stream
+    };
+    let process = rig.daemon.process().id();
+    // What the first ones bring with them is not of those that follow.
+    let first: Vec<TcpStream> = (0..100).map(|_| ask()).collect();
+    let before = anonymous_bytes(process);
+    let idle: Vec<TcpStream> = (0..2 * ATTACKERS).map(|_| ask()).collect();
+    let each = anonymous_bytes(process).saturating_sub(before) / idle.len() as u64;
+    println!("{} idle connections: {each} bytes each", idle.len());
+    assert!(each <= IDLE_BYTES_MAX, "{each} bytes");
+    drop(first);
 }
 
 #[test]

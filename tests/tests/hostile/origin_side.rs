@@ -1,8 +1,13 @@
 //! What of a client's words reaches an origin, and that no words lead anywhere else.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
 
-use weir_tests::{http, origin::Seen};
+use weir_tests::{daemon::Daemon, http, origin::Seen};
 
 use crate::rig::Rig;
 
@@ -71,6 +76,61 @@ fn connection_takes_away_no_field_that_guards_something() {
     for name in ["via", "cdn-loop"] {
         assert!(names(&seen).contains(&name), "{name} of ours: {seen:?}");
     }
+}
+
+#[test]
+fn a_length_that_is_announced_is_announced_to_the_origin() {
+    let rig = Rig::start();
+    let post = "POST /vod/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+    let long = format!("{post}Content-Length: 4\r\n\r\nbody");
+    assert_eq!(rig.say(long.as_bytes()).statuses(), [200]);
+    let announced = seen(&rig);
+    assert_eq!(announced.field("content-length"), Some("4"));
+    assert_eq!(announced.field("transfer-encoding"), None);
+    let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+    assert_eq!(rig.say(chunked.as_bytes()).statuses(), [200]);
+    assert_eq!(seen(&rig).field("transfer-encoding"), Some("chunked"));
+    assert_eq!(seen(&rig).field("content-length"), None);
+}
+
+#[test]
+fn a_body_cut_short_behind_an_early_answer_never_looks_whole() {
+    let origin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let daemon = Daemon::start(&format!(
+        "[[origin]]\nname = \"o\"\nurls = [\"http://{}\"]\n\
+         [[route]]\npath = \"/vod/\"\norigin = [\"o\"]\n",
+        origin.local_addr().unwrap()
+    ));
+    let heard = thread::spawn(move || {
+        let (mut stream, _) = origin.accept().unwrap();
+        let mut heard = Vec::new();
+        let mut room = [0; 4_096];
+        while !heard.ends_with(b"begun\r\n") {
+            let count = stream.read(&mut room).unwrap();
+            heard.extend_from_slice(&room[..count]);
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .unwrap();
+        // However that ends.
+        drop(stream.read_to_end(&mut heard));
+        heard
+    });
+    let mut client =
+        std::net::TcpStream::connect(daemon.data("").trim_start_matches("http://")).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(8)))
+        .unwrap();
+    let begun = "POST /vod/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 5\r\nbegun\r\n";
+    client.write_all(begun.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    drop(client);
+    let heard = heard.join().unwrap();
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(!heard.ends_with("0\r\n\r\n"), "{heard}");
 }
 
 #[test]

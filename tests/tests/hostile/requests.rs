@@ -255,12 +255,18 @@ fn hosts_and_targets() -> Vec<Case> {
         host("user in the host", "Host: me@h\r\n"),
         host("space in the host", "Host: h evil\r\n"),
         host("host of no letters", "Host: \"h\"\r\n"),
+        host("port beyond all ports", "Host: h:99999\r\n"),
+        host("port of letters", "Host: h:http\r\n"),
+        host("port with a sign", "Host: h:+80\r\n"),
+        host("port with a zero before it", "Host: h:080\r\n"),
+        host("port of no digits behind a number", "Host: [::1]:x\r\n"),
         at("no slash", "vod/a"),
         at("asterisk", "*"),
         at("authority", "h:80"),
         at("no scheme of ours", "ftp://h/vod/a"),
         at("user in the target", "http://me@h/vod/a"),
         at("no host in the target", "http:///vod/a"),
+        at("port in the target that is none", "http://h:99999/vod/a"),
         at("fragment", "/vod/a#b"),
     ]
 }
@@ -399,6 +405,11 @@ fn odd() -> Vec<Case> {
     vec![
         ("empty lines first", format!("\r\n\r\n{}", get("")), &[200]),
         (
+            "a later minor version",
+            "GET /vod/object HTTP/1.2\r\nHost: h\r\n\r\n".to_owned(),
+            &[200],
+        ),
+        (
             "a request within a body",
             post(&format!("Content-Length: {hidden}\r\n"), HIDDEN),
             &[200],
@@ -506,6 +517,32 @@ fn odd_paths() -> Vec<Case> {
             &[400, 404],
         ),
         ("up into a route", target("/x/../vod/secret"), &[400, 404]),
+        // What another reader takes for a slash leads up as well.
+        (
+            "up and out by an encoded slash",
+            target("/vod/..%2fsecret"),
+            &[400],
+        ),
+        (
+            "up and out by an encoded slash within",
+            target("/vod/x/%2e%2e%2F%2e./secret"),
+            &[400],
+        ),
+        (
+            "up and out by a backslash",
+            target("/vod/..\\secret"),
+            &[400],
+        ),
+        (
+            "up and out by an encoded backslash",
+            target("/vod/..%5Csecret"),
+            &[400],
+        ),
+        (
+            "up and out with a parameter",
+            target("/vod/..;a/secret"),
+            &[400],
+        ),
     ]
 }
 

@@ -73,8 +73,7 @@ impl Rig {
         stream
     }
 
-    /// Sends `bytes` on a connection of their own, says that nothing more comes, and reads all that
-    /// is answered.
+    /// Sends `bytes` on a connection of their own, and reads all that is answered.
     pub(super) fn say(&self, bytes: &[u8]) -> Said {
         let mut stream = self.connect();
         // Who is refused early may find the connection closed before all is said.

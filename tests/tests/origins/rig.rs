@@ -5,6 +5,7 @@ use std::{error::Error, time::Duration};
 use serde_json::Value;
 use weir_tests::{
     daemon::Daemon,
+    edge::route_to,
     http::{self, Response},
     origin::{Origin, Reply},
     wait,
@@ -23,13 +24,7 @@ pub(super) fn edge(urls: &[String]) -> Daemon {
 
 /// The same with more keys of each origin.
 pub(super) fn edge_with(urls: &[String], keys: &str) -> Daemon {
-    let origins = urls.iter().enumerate().map(|(number, url)| {
-        format!("[[origin]]\nname = \"o{number}\"\nurls = [\"{url}\"]\n{IMPATIENT}{keys}\n")
-    });
-    let names = (0..urls.len()).map(|number| format!("\"o{number}\""));
-    let names: Vec<String> = names.collect();
-    let route = format!("[[route]]\npath = \"/\"\norigin = [{}]\n", names.join(", "));
-    Daemon::start(&origins.chain([route]).collect::<String>())
+    Daemon::start(&route_to(urls, &format!("{IMPATIENT}{keys}"), ""))
 }
 
 pub(super) fn get(edge: &Daemon, path: &str) -> Result<Response> {

@@ -1,6 +1,10 @@
 //! Origins that break off, lie, or are gone.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use weir_tests::{
     edge::Edge,
@@ -63,6 +67,19 @@ fn the_rest_of_another_representation_is_not_put_behind_the_beginning_of_this_on
     edge.get("/a.bin")
         .expect_err("the body cannot be completed");
     assert_eq!(second.seen().len(), 1);
+}
+
+#[test]
+fn a_body_that_ends_with_its_connection_does_not_seem_to_end_where_it_breaks() -> Result {
+    let chunked = [("Transfer-Encoding", "chunked")];
+    let origin = Origin::start(move |_| Reply::head(200, &chunked).send("5\r\nhello\r\n").close());
+    let edge = Edge::before(&[&origin]);
+    let mut client = TcpStream::connect(edge.host())?;
+    client.set_read_timeout(Some(Duration::from_secs(20)))?;
+    client.write_all(b"GET /a.bin HTTP/1.0\r\nHost: h\r\n\r\n")?;
+    let end = client.read_to_end(&mut Vec::new());
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    Ok(())
 }
 
 #[test]

@@ -30,6 +30,20 @@ const CLIENTS: usize = if option_env!("WEIR_LONG").is_some() {
 const BYTES: usize = 400_000;
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// An origin that sends the second half of `body` when `rest` is open.
+fn in_halves(body: &[u8], rest: &Gate) -> Origin {
+    let (body, rest) = (body.to_vec(), rest.clone());
+    Origin::start(move |_| {
+        let length = BYTES.to_string();
+        let fields = [
+            ("Content-Length", length.as_str()),
+            ("Cache-Control", "max-age=60"),
+        ];
+        let (first, last) = body.split_at(BYTES / 2);
+        Reply::head(200, &fields).send(first).wait(&rest).send(last)
+    })
+}
+
 /// Reads until so many bytes have come.
 async fn read(stream: &mut TcpStream, bytes: usize) -> Result<Vec<u8>> {
     let mut read = Vec::new();
@@ -46,16 +60,7 @@ async fn read(stream: &mut TcpStream, bytes: usize) -> Result<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_request_reaches_the_origin_and_all_read_along_before_it_is_whole() -> Result {
     let (body, rest) = (content(BYTES), Gate::default());
-    let (sent, gate) = (body.clone(), rest.clone());
-    let origin = Origin::start(move |_| {
-        let length = BYTES.to_string();
-        let fields = [
-            ("Content-Length", length.as_str()),
-            ("Cache-Control", "max-age=60"),
-        ];
-        let (first, last) = sent.split_at(BYTES / 2);
-        Reply::head(200, &fields).send(first).wait(&gate).send(last)
-    });
+    let origin = in_halves(&body, &rest);
     let edge = Edge::before(&[&origin]);
     let url = edge.url("/new.bin");
     let address = url
@@ -127,16 +132,7 @@ fn an_answer_for_one_client_is_not_given_to_those_who_waited() -> Result {
 #[test]
 fn a_client_that_leaves_early_does_not_stop_the_fill() -> Result {
     let (body, rest) = (content(BYTES), Gate::default());
-    let (sent, gate) = (body.clone(), rest.clone());
-    let origin = Origin::start(move |_| {
-        let length = BYTES.to_string();
-        let fields = [
-            ("Content-Length", length.as_str()),
-            ("Cache-Control", "max-age=60"),
-        ];
-        let (first, last) = sent.split_at(BYTES / 2);
-        Reply::head(200, &fields).send(first).wait(&gate).send(last)
-    });
+    let origin = in_halves(&body, &rest);
     let edge = Edge::before(&[&origin]);
     leave_early(&edge.url(""))?;
     rest.open();

@@ -151,6 +151,28 @@ fn a_slice_that_is_not_the_one_asked_for_breaks_visibly_and_is_not_kept() -> Res
 }
 
 #[test]
+fn a_film_whose_origin_gives_no_parts_of_it_is_fetched_whole() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |_| {
+        let fields = [
+            ("ETag", "\"film\""),
+            ("Cache-Control", "max-age=60"),
+            ("Accept-Ranges", "bytes"),
+        ];
+        Reply::new(200, &fields, &sent)
+    });
+    let edge = Edge::with(&[&origin], KEYS);
+    edge.get("/film.mp4").expect_err("a slice came as a whole");
+    assert!(edge.get("/film.mp4")?.body == body);
+    let jump = [("Range", "bytes=600000-600099")];
+    let part = edge.ask("GET", "/film.mp4", &jump)?;
+    assert!(part.status == 206 && part.body == body[600_000..600_100]);
+    assert_eq!(part.field("x-cache"), Some("HIT from box"));
+    Ok(())
+}
+
+#[test]
 fn whoever_jumps_in_what_is_not_stored_gets_the_range_he_asked_for() -> Result {
     let body = content(BYTES);
     let sent = body.clone();

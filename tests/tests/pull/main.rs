@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
 mod broken;
+mod counted;
 mod crowd;
 mod long;
 mod outage;

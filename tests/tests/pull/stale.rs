@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
@@ -26,6 +26,26 @@ const fn stale(cache_control: &'static str) -> [(&'static str, &'static str); 3]
         ("Age", "100"),
         ("ETag", "\"one\""),
     ]
+}
+
+/// An origin whose first answer is old at once, and whose next ones come when `gate` is open.
+fn old_then_new(cache_control: &'static str, gate: &Gate) -> Origin {
+    let (is_first, gate) = (AtomicBool::new(true), gate.clone());
+    Origin::start(move |_| {
+        if is_first.swap(false, Ordering::SeqCst) {
+            return Reply::new(200, &stale(cache_control), "old");
+        }
+        let fields = [("Cache-Control", "max-age=60")];
+        let new = Reply::new(200, &fields, "new");
+        Reply::default().wait(&gate).then(new)
+    })
+}
+
+fn until_new(edge: &Edge) {
+    until("the new one", PATIENCE, || {
+        let response = edge.get("/a").ok()?;
+        (response.text() == "new").then_some(())
+    });
 }
 
 #[test]
@@ -150,18 +170,8 @@ fn a_304_freshens_and_the_body_is_fetched_once() -> Result {
 
 #[test]
 fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
-    let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
-    let (door, count) = (gate.clone(), Arc::clone(&asked));
-    let origin = Origin::start(move |_| {
-        if count.fetch_add(1, Ordering::SeqCst) == 0 {
-            let fields = stale("max-age=10, stale-while-revalidate=3600");
-            return Reply::new(200, &fields, "old");
-        }
-        let fields = [("Cache-Control", "max-age=60")];
-        Reply::default()
-            .wait(&door)
-            .then(Reply::new(200, &fields, "new"))
-    });
+    let gate = Gate::default();
+    let origin = old_then_new("max-age=10, stale-while-revalidate=3600", &gate);
     let edge = Edge::before(&[&origin]);
     edge.get("/a")?;
     // The origin does not answer yet, and nobody waits for it.
@@ -169,27 +179,15 @@ fn stale_while_revalidating_is_served_at_once_and_validated_once() -> Result {
         assert_eq!(edge.get("/a")?.text(), "old");
     }
     gate.open();
-    until("the new one", PATIENCE, || {
-        let response = edge.get("/a").ok()?;
-        (response.text() == "new").then_some(())
-    });
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    until_new(&edge);
+    assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
 
 #[test]
 fn who_may_have_something_stale_waits_two_seconds_for_a_late_origin() -> Result {
-    let (gate, asked) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
-    let (door, count) = (gate.clone(), Arc::clone(&asked));
-    let origin = Origin::start(move |_| {
-        if count.fetch_add(1, Ordering::SeqCst) == 0 {
-            return Reply::new(200, &stale("max-age=10, stale-if-error=3600"), "old");
-        }
-        let fields = [("Cache-Control", "max-age=60")];
-        Reply::default()
-            .wait(&door)
-            .then(Reply::new(200, &fields, "new"))
-    });
+    let gate = Gate::default();
+    let origin = old_then_new("max-age=10, stale-if-error=3600", &gate);
     let edge = Edge::before(&[&origin]);
     edge.get("/a")?;
     let clients = thread::scope(|scope| {
@@ -205,11 +203,8 @@ fn who_may_have_something_stale_waits_two_seconds_for_a_late_origin() -> Result 
     }
     // The answer comes in all the same.
     gate.open();
-    until("the new one", PATIENCE, || {
-        let response = edge.get("/a").ok()?;
-        (response.text() == "new").then_some(())
-    });
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    until_new(&edge);
+    assert_eq!(origin.seen().len(), 2);
     Ok(())
 }
 

@@ -52,13 +52,16 @@ fn reference(quoted: &str) -> Option<(&str, &str, &str)> {
     Some((place, file, test))
 }
 
-/// Whether a file of that name has a function of that name.
+/// Whether a file of that name, or the tests beside it, have a function of that name.
 fn is_there(files: &[File], (place, name, test): (&str, &str, &str)) -> bool {
     let places = PLACES.iter().filter(|(known, _)| *known == place);
     let declared = format!("fn {test}(");
     places.flat_map(|(_, folders)| *folders).any(|folder| {
-        let path = format!("{folder}{name}.rs");
-        let found = files.iter().find(|file| file.path == path);
-        found.is_some_and(|file| file.text.contains(&declared))
+        let paths = [
+            format!("{folder}{name}.rs"),
+            format!("{folder}{name}/tests.rs"),
+        ];
+        let mut found = files.iter().filter(|file| paths.contains(&file.path));
+        found.any(|file| file.text.contains(&declared))
     })
 }

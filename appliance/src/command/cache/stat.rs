@@ -1,7 +1,5 @@
 //! `weir cache stat`: what kind of cache it is and how full.
 
-use std::io;
-
 use clap::Args;
 use serde::Serialize;
 use weir_cache::{Condition, Inspection, Summary, Total};
@@ -31,9 +29,7 @@ pub(super) fn execute<M: Multicast>(
     let inspection = arguments.place.inspect(board, terminal)?;
     let summary = inspection.summary();
     if arguments.json {
-        let report = Report::new(&summary, &inspection);
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::from);
-        return terminal.print(&text.map_err(CommandError::Output)?);
+        return terminal.print_json(&Report::new(&summary, &inspection));
     }
     terminal.print(&told(&summary, &inspection, board.clock.wall()))?;
     terminal.print(&format!("\n{}", classes(&summary, terminal)))

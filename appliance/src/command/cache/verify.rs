@@ -1,7 +1,5 @@
 //! `weir cache verify`: reads everything and compares it with its checksums.
 
-use std::io;
-
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -44,13 +42,11 @@ pub(super) fn execute<M: Multicast>(
     });
     bar.finish_and_clear();
     outcome?;
-    let told = if arguments.json {
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::from);
-        text.map_err(CommandError::Output)?
+    if arguments.json {
+        terminal.print_json(&report)?;
     } else {
-        report.summary()
-    };
-    terminal.print(&told)?;
+        terminal.print(&report.summary())?;
+    }
     if report.dropped.is_empty() {
         return Ok(());
     }

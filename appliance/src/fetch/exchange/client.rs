@@ -115,6 +115,16 @@ impl Client {
         }
     }
 
+    /// Looks the name of `endpoint` up again, if that is due.
+    pub(crate) async fn look_up(&self, endpoint: &Endpoint) {
+        let place = (endpoint.host.as_str(), endpoint.port);
+        let network = self.network.as_ref();
+        let found = endpoint.names.addresses(network, place, &endpoint.counters);
+        if let Err(error) = found.await {
+            debug!(%error, endpoint = endpoint.url(), "its name cannot be looked up");
+        }
+    }
+
     /// As [`Client::send`]; gives back a body of which nothing was sent.
     pub(crate) async fn attempt(
         &self,
@@ -179,12 +189,12 @@ impl Client {
 
     /// A connection that was kept, or a new one.
     async fn lease(&self, endpoint: &Arc<Endpoint>) -> Result<Lease, ExchangeError> {
-        if let Some(lease) = endpoint.pool.reuse().await {
+        if let Some(lease) = endpoint.pool.reuse(&endpoint.names).await {
             endpoint.counters.connections_reused.add(1);
             return Ok(lease);
         }
         let deadline = Instant::now() + endpoint.settings.timeouts.connect;
-        match timeout_at(deadline, endpoint.pool.reuse_or_slot()).await {
+        match timeout_at(deadline, endpoint.pool.reuse_or_slot(&endpoint.names)).await {
             Ok(Ok(lease)) => {
                 endpoint.counters.connections_reused.add(1);
                 Ok(lease)
@@ -211,7 +221,7 @@ impl Client {
     ) -> Result<Lease, ExchangeError> {
         let connecting = connect::connect(&self.network, endpoint);
         let connected = timeout_at(deadline, connecting).await;
-        let stream = connected.unwrap_or_else(|_elapsed| {
+        let (stream, address) = connected.unwrap_or_else(|_elapsed| {
             let within = endpoint.settings.timeouts.connect;
             Err(ExchangeError::ConnectTimedOut { within })
         })?;
@@ -233,7 +243,7 @@ impl Client {
                 counters.connections_unasked.add(1);
             }
         });
-        Ok(Lease::new(sender, state, &task))
+        Ok(Lease::new(sender, address, state, &task))
     }
 
     fn prepare(

@@ -18,11 +18,11 @@ use crate::fetch::Endpoint;
 /// Source: RFC 8305 §5, Connection Attempt Delay.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to `endpoint`. The deadline is the caller's.
+/// Connects to `endpoint`: a stream, and the address it leads to. The deadline is the caller's.
 pub(super) async fn connect(
     network: &Arc<dyn Network>,
     endpoint: &Endpoint,
-) -> Result<Stream, ExchangeError> {
+) -> Result<(Stream, SocketAddr), ExchangeError> {
     let place = (endpoint.host.as_str(), endpoint.port);
     let names = &endpoint.names;
     let addresses = names.addresses(network.as_ref(), place, &endpoint.counters);
@@ -32,12 +32,12 @@ pub(super) async fn connect(
     names.prefer(dialled.address);
     endpoint.take_round_trip(dialled.round_trip);
     let Some((config, name)) = &endpoint.tls else {
-        return Ok(Stream::Plain(dialled.connection));
+        return Ok((Stream::Plain(dialled.connection), dialled.address));
     };
     let connector = TlsConnector::from(Arc::clone(config));
     let stream = connector.connect(name.clone(), dialled.connection).await;
     let stream = stream.map_err(ExchangeError::Tls)?;
-    Ok(Stream::Encrypted(Box::new(stream)))
+    Ok((Stream::Encrypted(Box::new(stream)), dialled.address))
 }
 
 /// A connection that stands.

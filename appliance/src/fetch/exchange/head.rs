@@ -15,7 +15,7 @@ use hyper::{
         IF_NONE_MATCH, RANGE, TRANSFER_ENCODING,
     },
 };
-use weir_cache::rules::forwarded_request_headers;
+use weir_cache::rules::end_to_end;
 
 use crate::fetch::exchange::Ambiguity;
 
@@ -129,7 +129,7 @@ fn is_chunked_alone(headers: &HeaderMap) -> bool {
 
 /// The fields of a request as they are sent on: the body is framed anew.
 pub(super) fn ready_request(method: &Method, has_body: bool, asked: &HeaderMap) -> HeaderMap {
-    let mut headers = forwarded_request_headers(asked);
+    let mut headers = end_to_end(asked);
     // 100 (Continue) is between us and the client, who has had it when its body is read.
     headers.remove(EXPECT);
     headers.remove(CONTENT_LENGTH);

@@ -103,6 +103,16 @@ impl Names {
         self.lock().addresses.clone()
     }
 
+    /// Whether `address` is one of those that were found last.
+    pub(super) fn has(&self, address: SocketAddr) -> bool {
+        self.lock().addresses.contains(&address)
+    }
+
+    /// Whether the addresses are too old to be used without asking again, and nobody does.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.lock().is_fresh(Instant::now()) && self.turn.try_lock().is_ok()
+    }
+
     /// Takes note that `address` worked, so that it is tried first.
     pub(super) fn prefer(&self, address: SocketAddr) {
         let addresses = &mut self.lock().addresses;

@@ -1,6 +1,7 @@
 //! The connections to one endpoint: those in use are counted, those that are idle are kept.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{outgoing::Watched, wire::WireState};
+use super::{Names, outgoing::Watched, wire::WireState};
 
 /// How long an idle connection is kept: below the 5 s after which Apache and Node.js close theirs,
 /// so that a request rarely meets a connection that is being closed.
@@ -26,21 +27,25 @@ const SETTLE_MAX: Duration = Duration::from_millis(20);
 pub(super) struct Lease {
     pub(super) sender: SendRequest<Watched>,
     pub(super) state: Arc<WireState>,
+    /// Where it leads.
+    address: SocketAddr,
     /// Whether something was asked on it before.
     pub(super) is_reused: bool,
     _driver: Driver,
 }
 
 impl Lease {
-    /// A new connection, driven by `task`.
+    /// A new connection to `address`, driven by `task`.
     pub(super) fn new(
         sender: SendRequest<Watched>,
+        address: SocketAddr,
         state: Arc<WireState>,
         task: &JoinHandle<()>,
     ) -> Self {
         Self {
             sender,
             state,
+            address,
             is_reused: false,
             _driver: Driver(task.abort_handle()),
         }
@@ -61,6 +66,15 @@ impl Drop for Driver {
 struct Idle {
     lease: Lease,
     since: Instant,
+}
+
+impl Idle {
+    /// Whether it may be asked: it is young, alive, and leads to where the host is now.
+    fn is_fit(&self, names: &Names) -> bool {
+        self.since.elapsed() < IDLE_MAX
+            && !self.lease.sender.is_closed()
+            && names.has(self.lease.address)
+    }
 }
 
 /// The connections to one endpoint.
@@ -95,13 +109,15 @@ impl Pool {
         2 * in_use >= self.connections_max
     }
 
-    /// The idle connection that was used last, if there is one that is fit for use.
-    pub(super) async fn reuse(&self) -> Option<Lease> {
+    /// The idle connection that was used last, if there is one that is fit for use and leads to an
+    /// address of `names`.
+    pub(super) async fn reuse(&self, names: &Names) -> Option<Lease> {
         loop {
-            let Idle { mut lease, since } = self.idle().pop()?;
-            if since.elapsed() >= IDLE_MAX || lease.sender.is_closed() {
+            let idle = self.idle().pop()?;
+            if !idle.is_fit(names) {
                 continue;
             }
+            let mut lease = idle.lease;
             let is_ready = lease.sender.is_ready()
                 || matches!(timeout(SETTLE_MAX, lease.sender.ready()).await, Ok(Ok(())));
             if is_ready {
@@ -113,9 +129,9 @@ impl Pool {
     }
 
     /// Waits for a connection to become idle, or for leave to open one more.
-    pub(super) async fn reuse_or_slot(&self) -> Result<Lease, OwnedSemaphorePermit> {
+    pub(super) async fn reuse_or_slot(&self, names: &Names) -> Result<Lease, OwnedSemaphorePermit> {
         loop {
-            if let Some(lease) = self.reuse().await {
+            if let Some(lease) = self.reuse(names).await {
                 return Ok(lease);
             }
             tokio::select! {
@@ -143,10 +159,9 @@ impl Pool {
         }
     }
 
-    /// Closes what was idle for too long.
-    pub(crate) fn sweep(&self) {
-        self.idle()
-            .retain(|idle| idle.since.elapsed() < IDLE_MAX && !idle.lease.sender.is_closed());
+    /// Closes what was idle for too long, or leads to no address of `names` any more.
+    pub(crate) fn sweep(&self, names: &Names) {
+        self.idle().retain(|idle| idle.is_fit(names));
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

@@ -10,7 +10,7 @@ use std::{
 
 use hyper::{Request, Response, body::Incoming, client::conn::TrySendError};
 use tokio::time::{Instant, sleep_until};
-use weir_cache::rules::forwarded_response_headers;
+use weir_cache::rules::end_to_end;
 
 use super::{
     Ambiguity, Download, ExchangeError, Framing, Interim, Outgoing, Unanswered,
@@ -155,7 +155,7 @@ fn believe(
     if matches!(framing, Framing::Length(bytes) if bytes > bytes_max) {
         return Err(ExchangeError::TooLong { bytes_max });
     }
-    head.headers = forwarded_response_headers(&head.headers);
+    head.headers = end_to_end(&head.headers);
     let body = Download::new(incoming, framing, Arc::clone(endpoint), lease);
     Ok(Response::from_parts(head, body))
 }

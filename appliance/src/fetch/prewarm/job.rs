@@ -4,6 +4,9 @@
 //! Playlists, those name segments, and a playlist within these is not followed. Segments are
 //! fetched several at a time. All of it waits while the store is short of memory.
 //!
+//! Refuses: to follow DASH manifests. What segments there are takes the arithmetic of a player
+//! (templates, timelines, periods); who orders can name them.
+//!
 //! # Limits
 //! [`OBJECTS_MAX`] objects, and the references of one playlist for each depth, of which there are
 //! [`DEPTH_MAX`]: 8 MiB each at most.
@@ -211,6 +214,13 @@ impl Job {
     /// Fetches what may be a playlist, and reads what it names.
     async fn fetch_list(&self, target: Target, segments_max: Option<usize>) -> Option<List> {
         let brought = self.fetch(&target.uri).await?;
+        if brought.class == Class::Manifest {
+            let reason =
+                "it is kept, but what a DASH manifest names is not followed: name that too";
+            self.lock()
+                .note_miss(target.uri.to_string(), reason.to_owned());
+            return None;
+        }
         let body = brought.list().await?;
         let form = Outline::of(&body)?.form;
         let mut references = references(&body, form, segments_max);

@@ -50,16 +50,14 @@ impl HitAgain {
 
 impl Again for HitAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
-        if !self.is_on_route() {
+        if !self.is_on_route() || self.core.is_banned(&self.question, &self.head) {
             return None;
         }
-        let place = at_hand(self.core.shelf.find(&self.question))?.ok()?;
-        let found = place.found.filter(|_| place.key == self.key)?;
-        let is_same = Arc::ptr_eq(&found.head, &self.head);
-        if !is_same || self.core.is_banned(&self.question, &found) {
-            return None;
-        }
-        let body = self.whole.body(&found.object)?;
+        let body = self.whole.again(self.core.shelf.store(), || {
+            let place = at_hand(self.core.shelf.find(&self.question))?.ok()?;
+            let found = place.found.filter(|_| place.key == self.key)?;
+            Arc::ptr_eq(&found.head, &self.head).then_some(found.object)
+        })?;
         self.question.counters().hits.add(1);
         Some(body)
     }

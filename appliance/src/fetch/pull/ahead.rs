@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, StatusCode, Uri,
     header::{HeaderValue, USER_AGENT},
@@ -23,7 +24,10 @@ use super::{
     shelf::Found,
     slices::Slices,
 };
-use crate::fetch::{Class, playlist};
+use crate::{
+    fetch::{Class, playlist},
+    serve::Body,
+};
 
 /// Why something is not in the store now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,12 +83,7 @@ impl Brought {
         if !self.class.is_list() {
             return None;
         }
-        let mut reader = self.object.read_copy(0..playlist::BYTES_MAX as u64 + 1);
-        let mut body = BytesMut::new();
-        while let Some(chunk) = reader.next().await.ok()? {
-            body.extend_from_slice(&chunk.bytes);
-        }
-        (body.len() <= playlist::BYTES_MAX).then(|| body.freeze())
+        list_text(&self.object).await
     }
 }
 
@@ -136,7 +135,7 @@ impl Core {
     ) -> Result<(Way, Found), NotBrought> {
         let place = self.shelf.find(question).await;
         let mut place = place.map_err(|_no_word| NotBrought::Disk)?;
-        let is_current = |found: &Found| !self.is_banned(question, found);
+        let is_current = |found: &Found| !self.is_banned(question, &found.head);
         place.found = place.found.filter(is_current);
         let verdict = place
             .found
@@ -184,6 +183,17 @@ impl Core {
             || self.shelf.store().is_short_of_memory()
             || question.route.tiers.is_crowded()
     }
+}
+
+/// All of a list; `None` if it is too long to be looked into, or does not come to its end.
+pub(super) async fn list_text(object: &Object) -> Option<Bytes> {
+    let bytes_max = playlist::BYTES_MAX as u64;
+    if object.bytes().is_some_and(|bytes| bytes > bytes_max) {
+        return None;
+    }
+    let body = Body::stored(object, 0..bytes_max + 1, None);
+    let text = body.collect().await.ok()?.to_bytes();
+    (text.len() as u64 <= bytes_max).then_some(text)
 }
 
 /// Waits until all is there that `fill` fetches.

@@ -5,10 +5,7 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use hyper::{
-    HeaderMap, Method, Response, StatusCode,
-    header::{HeaderName, HeaderValue, RETRY_AFTER},
-};
+use hyper::{HeaderMap, Method, Response, StatusCode, header::RETRY_AFTER};
 use weir_cache::{
     Object,
     rules::{self, CacheStatus, Forward},
@@ -17,10 +14,7 @@ use weir_cache::{
 use super::{
     Core, failure::Failure, fill::Arrival, question::Question, shelf::Found, slices::Slices,
 };
-use crate::serve::{Body, reply};
-
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+use crate::serve::{Body, Stamps, reply};
 
 /// How an answer came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,52 +98,29 @@ impl Told {
     }
 }
 
-/// The names of this box in answers.
+/// How this box tells of itself in answers.
 #[derive(Debug)]
-pub(super) struct Names {
-    node: String,
-    hit: HeaderValue,
-    miss: HeaderValue,
-}
+pub(super) struct Names(Stamps);
 
 impl Names {
-    /// Of the node called `node`. What cannot stand in a field becomes `?`.
+    /// Of the node called `node`.
     pub(super) fn new(node: &str) -> Self {
-        let is_fit = |letter: &char| matches!(letter, ' '..='~');
-        let fitting = node
-            .chars()
-            .map(|letter| Some(letter).filter(is_fit).unwrap_or('?'));
-        let node: String = fitting.collect();
-        Self {
-            hit: reply::visible(format!("HIT from {node}")),
-            miss: reply::visible(format!("MISS from {node}")),
-            node,
-        }
+        Self(Stamps::new(node))
     }
 
-    /// Says in `headers` how the answer came about. What caches behind this one said stays, before
-    /// it (RFC 9211 §2).
+    /// Says in `headers` how the answer came about.
     pub(super) fn stamp(&self, headers: &mut HeaderMap, told: &Told) {
         let status = CacheStatus {
-            node: &self.node,
             is_hit: told.fwd.is_none(),
             fwd: told.fwd,
             fwd_status: told.fwd_status.map(|status| status.as_u16()),
             ttl: told.ttl,
             is_stored: told.is_stored,
             is_collapsed: told.is_collapsed,
-            key: None,
             detail: told.detail.as_deref(),
+            ..CacheStatus::default()
         };
-        if let Ok(value) = HeaderValue::try_from(status.to_string()) {
-            headers.append(CACHE_STATUS, value);
-        }
-        let x_cache = if told.is_from_here {
-            &self.hit
-        } else {
-            &self.miss
-        };
-        headers.insert(X_CACHE, x_cache.clone());
+        self.0.pulled(headers, status, told.is_from_here);
     }
 
     /// No origin had an answer.

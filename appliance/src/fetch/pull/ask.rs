@@ -1,16 +1,10 @@
 //! What an origin is asked, out of what a client asked.
 //!
-//! Source: RFC 9110 §7.6 (message forwarding), §13 (conditional requests), §14.2 (Range).
+//! Source: RFC 9110 §7.6 (message forwarding).
 
 use std::sync::Arc;
 
-use hyper::{
-    HeaderMap, Method, Request, Response, Uri,
-    header::{
-        HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-        RANGE,
-    },
-};
+use hyper::{HeaderMap, Method, Request, Response, Uri, header::HeaderName};
 use tracing::debug;
 use weir_hal::Wall;
 
@@ -25,11 +19,17 @@ use crate::fetch::{
 /// Fields by which some origins answer for another resource than the one that is asked for. They
 /// are not in the name under which an answer is stored, so whoever sends them could have others
 /// given a wrong one.
-const UNKEYED: [HeaderName; 6] = [
+const UNKEYED: [HeaderName; 12] = [
+    HeaderName::from_static("forwarded"),
     HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-forwarded-server"),
     HeaderName::from_static("x-host"),
+    HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-host"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
@@ -51,8 +51,11 @@ impl Core {
         request: Request<Outgoing>,
     ) -> Result<Reply, Failure> {
         let interim = question.interim.clone().map(|interim| {
+            let route = Arc::clone(&question.route);
             InterimCallback(Arc::new(move |status, headers| {
-                interim.tell(status, headers);
+                if !interim.tell(status, headers) {
+                    route.counters.interims_dropped.add(1);
+                }
             }))
         });
         let ask = Ask {
@@ -120,18 +123,4 @@ pub(super) fn outgoing(
     // The exchange leaves out what ends with the connection.
     *request.headers_mut() = headers;
     request
-}
-
-/// Takes out what asks for less than the whole: that is for the cache to answer.
-pub(super) fn strip_conditions(headers: &mut HeaderMap) {
-    for name in [
-        IF_MATCH,
-        IF_NONE_MATCH,
-        IF_MODIFIED_SINCE,
-        IF_UNMODIFIED_SINCE,
-        IF_RANGE,
-        RANGE,
-    ] {
-        headers.remove(name);
-    }
 }

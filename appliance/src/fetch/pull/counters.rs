@@ -1,6 +1,11 @@
 //! What the pull path counts.
 
-use crate::counter::shared_counters;
+use hyper::StatusCode;
+
+use crate::{
+    counter::shared_counters,
+    serve::{Account, of_class},
+};
 
 shared_counters! {
     /// Requests that are pulled through the cache, and what became of them.
@@ -25,6 +30,8 @@ shared_counters! {
         passed,
         /// Of these, requests refused because too many bodies were on their way already.
         uploads_refused,
+        /// Interim responses dropped because too many waited for their client, or one was too long.
+        interims_dropped,
         /// Requests that no origin answered, and nothing stored either.
         failed,
         /// Bodies that came into the store whole.
@@ -47,5 +54,31 @@ shared_counters! {
         lookups_timed_out,
         /// Bytes of bodies that came from origins.
         bytes_received,
+        /// Answers to clients with a status of 2xx.
+        responses_2xx,
+        /// Answers to clients with a status of 3xx.
+        responses_3xx,
+        /// Answers to clients with a status of 4xx.
+        responses_4xx,
+        /// Answers to clients with a status of 5xx.
+        responses_5xx,
+        /// Bytes of bodies handed on to clients.
+        bytes_sent,
+    }
+}
+
+impl Account for PullCells {
+    fn answered(&self, status: StatusCode) {
+        let classes = [
+            &self.responses_2xx,
+            &self.responses_3xx,
+            &self.responses_4xx,
+            &self.responses_5xx,
+        ];
+        of_class(status, classes).add(1);
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.bytes_sent.add(bytes);
     }
 }

@@ -12,7 +12,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{
@@ -22,12 +21,13 @@ use hyper::{
 use tokio::sync::oneshot;
 use weir_cache::{
     Key, Object,
-    rules::{Stored, Storing, conditional, forwarded_response_headers, freshened, storing},
+    rules::{Stored, Storing, conditional, end_to_end, freshened, storing, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ahead::list_text,
+    ask::{Reply, outgoing},
     failure::Failure,
     flights::{State, Ticket},
     kept::{Kept, Sliced, Varies},
@@ -40,7 +40,6 @@ use super::{
 use crate::fetch::{
     Class,
     exchange::{Download, Framing},
-    playlist,
 };
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -307,7 +306,9 @@ impl Fill {
             return Taken::NotStored(Box::new(reply), "vary".to_owned());
         };
         let slice_bytes = self.question.route.slice_bytes;
-        if let Some(slice_bytes) = slice_bytes.filter(|bytes| is_sliced(&head, *bytes)) {
+        let is_sliced =
+            |bytes: &u32| is_sliced(&head, *bytes) && !self.core.undivided.contains(&key);
+        if let Some(slice_bytes) = slice_bytes.filter(is_sliced) {
             return self.begin_slices(reply, &key, head, slice_bytes);
         }
         if head
@@ -383,17 +384,12 @@ impl Fill {
     /// Reads what a list promises, so that its lifetime is known.
     async fn look_into(&self, object: &Object, head: &Stored) {
         let class = Class::of(self.question.uri.path(), Some(head.headers()));
-        let is_short = object
-            .bytes()
-            .is_some_and(|bytes| bytes <= playlist::BYTES_MAX as u64);
-        if !class.is_list() || !is_short || head.status() != StatusCode::OK {
+        if !class.is_list() || head.status() != StatusCode::OK {
             return;
         }
-        let mut reader = object.read_copy(0..u64::MAX);
-        let mut body = BytesMut::new();
-        while let Ok(Some(chunk)) = reader.next().await {
-            body.extend_from_slice(&chunk.bytes);
-        }
+        let Some(body) = list_text(object).await else {
+            return;
+        };
         let outline = self.core.outlines.note(&self.question.store_key, &body);
         self.core.follow_list(&self.question, outline, &body);
     }
@@ -450,7 +446,7 @@ fn own_fields(head: &Stored, headers: &HeaderMap) -> Option<Arc<HeaderMap>> {
     let is_withheld = headers
         .keys()
         .any(|name| !head.headers().contains_key(name));
-    is_withheld.then(|| Arc::new(forwarded_response_headers(headers)))
+    is_withheld.then(|| Arc::new(end_to_end(headers)))
 }
 
 /// Whether a response with the fields `headers` may allow less than `head` did.

@@ -65,7 +65,7 @@ impl Core {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        let is_current = |found: &Found| !self.is_banned(&question, found);
+        let is_current = |found: &Found| !self.is_banned(&question, &found.head);
         place.found = place.found.filter(is_current);
         // A hit is what most requests are: the state of all that may follow it otherwise is not
         // carried along with each of them.
@@ -316,7 +316,7 @@ impl Core {
         arrival: &Arrival,
         (fwd, is_early): (Forward, bool),
     ) -> Option<Told> {
-        if self.is_banned(question, &arrival.found) {
+        if self.is_banned(question, &arrival.found.head) {
             return None;
         }
         let ttl = match self.reuse(question, &arrival.found, self.clock.wall()) {

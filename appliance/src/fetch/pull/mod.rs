@@ -67,10 +67,11 @@ use self::{
     offers::Offers,
     question::{NoQuestion, Question},
     shelf::Shelf,
+    slices::Undivided,
 };
 use crate::{
     fetch::{Outlines, purge::Bans, tiers::Tiers},
-    serve::{Body, Client, Upload},
+    serve::{Account, Body, Client, Upload},
 };
 
 /// Requests that ask an origin for themselves, though they could be one with others, because too
@@ -104,6 +105,7 @@ pub struct Pull {
 struct Core {
     shelf: Shelf,
     flights: Flights,
+    undivided: Undivided,
     outlines: Outlines,
     offers: Offers,
     bans: Arc<Bans>,
@@ -133,6 +135,7 @@ impl Pull {
             core: Arc::new(Core {
                 shelf: Shelf::new(store),
                 flights: Flights::default(),
+                undivided: Undivided::default(),
                 outlines: Outlines::default(),
                 offers: Offers::default(),
                 bans: Arc::default(),
@@ -160,9 +163,11 @@ impl Pull {
         self.core.routes.load().report()
     }
 
-    /// Whether a route covers `path`.
-    pub fn covers(&self, path: &str) -> bool {
-        self.core.routes.load().find(path).is_some()
+    /// Who counts what clients are given of `path`; `None` if no route covers it.
+    pub(crate) fn account(&self, path: &str) -> Option<Arc<dyn Account>> {
+        let routes = self.core.routes.load();
+        let route = routes.find(path)?;
+        Some(Arc::clone(&route.counters) as Arc<dyn Account>)
     }
 
     /// Answers `request`, whose path a route covers.

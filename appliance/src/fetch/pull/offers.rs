@@ -330,7 +330,7 @@ mod tests {
         let network = Arc::new(sim::Network::new());
         let client = Client::new(network, Arc::new(Identity::new("edge")));
         let tiers = Tiers::new(client, &config.origins, &sim::Disk::new(1));
-        let routes = Routes::new(&config.routes, &tiers.expect("no certificates"));
+        let routes = Routes::new(&config, &tiers.expect("no certificates"));
         let uri = format!("http://tv/{number}.ts").parse().expect("a URI");
         let place = (&routes, Wall::from_nanos(0));
         Question::ahead(uri, HeaderMap::new(), place).expect("a route leads there")

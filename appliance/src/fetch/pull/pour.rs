@@ -21,12 +21,12 @@ use tokio::time::timeout;
 use tracing::debug;
 use weir_cache::{
     Object, Writer,
-    rules::{ContentRange, Stored, combinable},
+    rules::{ContentRange, Stored, combinable, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ask::{Reply, outgoing},
     flights::Ticket,
     question::Question,
 };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hyper::Uri;
-use weir_cache::rules::CacheKey;
+use weir_cache::rules::{CacheKey, Stored};
 
-use super::{Core, Pull, question::Question, shelf::Found};
+use super::{Core, Pull, question::Question};
 use crate::fetch::purge::{Bans, Name, Names, Subject, tags};
 
 impl Pull {
@@ -28,12 +28,12 @@ impl Names for Pull {
 }
 
 impl Core {
-    /// Whether `found`, which answers `question`, has been purged since it was asked for.
-    pub(super) fn is_banned(&self, question: &Question, found: &Found) -> bool {
+    /// Whether the answer to `question` with this head has been purged since it was asked for.
+    pub(super) fn is_banned(&self, question: &Question, head: &Stored) -> bool {
         let subject = Subject {
             key: question.key.as_str(),
-            requested_at: found.head.requested_at(),
-            tags: tags(found.head.headers()),
+            requested_at: head.requested_at(),
+            tags: tags(head.headers()),
         };
         self.bans.is_banned(subject, question.asked_at)
     }

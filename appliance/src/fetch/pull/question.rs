@@ -12,12 +12,11 @@ use hyper::{
 };
 use weir_cache::{
     Key,
-    rules::{Asked, CacheKey, Policy, Wishes},
+    rules::{Asked, CacheKey, Policy, Wishes, strip_conditions},
 };
 use weir_hal::Wall;
 
 use super::{
-    ask::strip_conditions,
     counters::PullCells,
     routes::{Route, Routes},
     wanted::Wanted,
@@ -72,18 +71,10 @@ impl Question {
         client: &Client,
         (routes, now): (&Routes, Wall),
     ) -> Result<Self, NoQuestion> {
-        let route = routes.find(request.uri.path()).ok_or(NoQuestion)?;
         let uri = target(&request, client).ok_or(NoQuestion)?;
-        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
-        // What an origin is asked for lies on the route as well: no `..` leads from one to another.
-        let is_covered = routes
-            .find(key.path())
-            .is_some_and(|found| Arc::ptr_eq(found, route));
-        if !is_covered {
-            return Err(NoQuestion);
-        }
+        let (route, key) = named(&uri, routes).ok_or(NoQuestion)?;
         Ok(Self {
-            route: Arc::clone(route),
+            route,
             asked_at: now,
             method: request.method,
             uri,
@@ -107,8 +98,7 @@ impl Question {
         mut headers: HeaderMap,
         (routes, now): (&Routes, Wall),
     ) -> Result<Self, NoQuestion> {
-        let route = routes.find(uri.path()).ok_or(NoQuestion)?;
-        let key = CacheKey::new(&uri, &route.key_rules).ok_or(NoQuestion)?;
+        let (route, key) = named(&uri, routes).ok_or(NoQuestion)?;
         let authority = uri.authority().ok_or(NoQuestion)?.as_str();
         let host = HeaderValue::from_str(authority).map_err(|_unfit| NoQuestion)?;
         headers.insert(HOST, host);
@@ -117,7 +107,7 @@ impl Question {
             headers.remove(name);
         }
         Ok(Self {
-            route: Arc::clone(route),
+            route,
             asked_at: now,
             method: Method::GET,
             uri,
@@ -163,6 +153,27 @@ impl Question {
             .flatten();
         let is_blocking = is_blocking_reload(self.uri.query());
         self.route.policy(class, is_blocking, outline)
+    }
+}
+
+/// Which route leads to `uri`, and under which name its response is stored. What an origin is asked
+/// for lies on that route as well: no `..` leads from one to another, whoever reads it.
+fn named(uri: &Uri, routes: &Routes) -> Option<(Arc<Route>, CacheKey)> {
+    let route = routes.find(uri.path())?;
+    let key = CacheKey::new(uri, &route.key_rules)?;
+    let found = routes.find(key.path())?;
+    let is_covered = Arc::ptr_eq(found, route) && !hides_dots(key.path());
+    is_covered.then(|| (Arc::clone(route), key))
+}
+
+/// Whether a normalised path has a segment that leads up for an origin which decodes `%2F`, takes
+/// `\` for a slash, or cuts parameters off.
+fn hides_dots(path: &str) -> bool {
+    let is_up = |segment: &str| segment.split(';').next() == Some("..");
+    // Nearly no path has two points in a row.
+    path.contains("..") && {
+        let slashed = path.replace("%2F", "/").replace("%5C", "/");
+        slashed.split(['/', '\\']).any(is_up)
     }
 }
 

@@ -3,17 +3,23 @@
 //! Source: RFC 9110 §7.6 (forwarding, Max-Forwards), §9.2 (methods), §9.3.3 (POST); RFC 9111
 //! §4.3.5 (freshening by HEAD), §4.4 (invalidation).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
 use hyper::{
     Method, Response, StatusCode, Uri,
-    body::Body as _,
+    body::{Body as HttpBody, Frame, SizeHint},
     header::{HeaderValue, MAX_FORWARDS},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use weir_cache::{
     Key,
-    rules::{CacheKey, Forward, HeadUpdate, forwarded_response_headers, head_update, invalidated},
+    rules::{CacheKey, Forward, HeadUpdate, end_to_end, head_update, invalidated},
 };
 
 use super::{
@@ -29,7 +35,7 @@ use super::{
 };
 use crate::{
     fetch::exchange::{Download, Outgoing},
-    serve::{Body, Upload, reply},
+    serve::{Body, Upload, UploadError, reply},
 };
 
 impl Core {
@@ -99,11 +105,10 @@ impl Core {
             return Some(Outgoing::Empty);
         }
         let place = Arc::clone(&self.uploads).try_acquire_owned().ok()?;
-        let upload = upload.map_frame(move |frame| {
-            let _until_the_end = &place;
-            frame
-        });
-        Some(Outgoing::streamed(upload))
+        Some(Outgoing::streamed(Placed {
+            upload,
+            _place: place,
+        }))
     }
 
     /// What `response` to an unsafe request says has changed.
@@ -167,9 +172,37 @@ impl Core {
         let (head, body) = response.into_parts();
         let mut response = Response::new(Body::relayed(body));
         *response.status_mut() = head.status;
-        *response.headers_mut() = forwarded_response_headers(&head.headers);
+        *response.headers_mut() = end_to_end(&head.headers);
         self.names.stamp(response.headers_mut(), told);
         response
+    }
+}
+
+/// The body of a request, and its place among those that are on their way.
+struct Placed {
+    upload: Upload,
+    _place: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Placed {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        Pin::new(&mut self.upload).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upload.is_end_stream()
+    }
+
+    /// What the client has announced is announced to the origin: not every one takes chunks, and
+    /// what is cut short is then told from what is whole.
+    fn size_hint(&self) -> SizeHint {
+        self.upload.size_hint()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Which route a path takes, and what goes for everything on it.
 //!
-//! A route covers what lies below its path, and what stands there if the path does not end in a
-//! slash: `/vod` and `/vod/` cover `/vod/a.mp4`, neither covers `/vodka`. The longest one wins.
+//! Of the routes that [cover](config::covers) a path the longest one wins.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +8,7 @@ use weir_cache::rules::{KeyRules, Policy, QueryRule};
 
 use super::counters::{PullCells, PullCounters};
 use crate::{
-    config::{self, Priority},
+    config::{self, Config, Priority},
     fetch::{
         Class, Knowledge, Outline,
         tiers::{TierList, Tiers},
@@ -41,12 +40,13 @@ pub struct Route {
 }
 
 impl Route {
-    /// The route that is configured so, to some of the origins of `tiers`.
-    pub fn new(route: &config::Route, tiers: &Tiers) -> Self {
-        let (class, ttl) = match route.priority {
-            Priority::High => (weir_cache::Class::High, Duration::from_hours(1)),
-            Priority::Medium => (weir_cache::Class::Medium, Duration::from_mins(30)),
-            Priority::Low => (weir_cache::Class::Low, Duration::from_mins(10)),
+    /// The route that is configured so, to some of the origins of `tiers`. `ttl` is how long what
+    /// they say nothing about is fresh.
+    fn new(route: &config::Route, ttl: config::Ttl, tiers: &Tiers) -> Self {
+        let class = match route.priority {
+            Priority::High => weir_cache::Class::High,
+            Priority::Medium => weir_cache::Class::Medium,
+            Priority::Low => weir_cache::Class::Low,
         };
         let query = match &route.query {
             Some(only) => QueryRule::Only(only.clone()),
@@ -65,7 +65,7 @@ impl Route {
             stale_while_revalidate: route.stale_while_revalidate,
             stale_if_error: route.stale_if_error,
             knowledge: Knowledge {
-                ttl: route.ttl_default.unwrap_or(ttl),
+                ttl: route.ttl_default.unwrap_or(ttl.of(route.priority)),
             },
         }
     }
@@ -91,13 +91,11 @@ impl Route {
         }
         policy
     }
+}
 
-    /// Whether `path` lies at or below the path of this route.
-    fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
-    }
+/// Whether `path` is one that the appliance answers out of its own channels, or by nothing.
+fn is_live(path: &str) -> bool {
+    config::covers("/live", path)
 }
 
 /// What was counted on one route.
@@ -114,11 +112,10 @@ pub struct RouteReport {
 pub struct Routes(Vec<Arc<Route>>);
 
 impl Routes {
-    /// The routes that are configured so, to the origins of `tiers`.
-    pub fn new(routes: &[config::Route], tiers: &Tiers) -> Self {
-        let routes = routes
-            .iter()
-            .map(|route| Arc::new(Route::new(route, tiers)));
+    /// The routes of `config`, to the origins of `tiers`.
+    pub fn new(config: &Config, tiers: &Tiers) -> Self {
+        let routes = config.routes.iter();
+        let routes = routes.map(|route| Arc::new(Route::new(route, config.ttl, tiers)));
         let mut routes: Vec<_> = routes.collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         Self(routes)
@@ -146,9 +143,11 @@ impl Routes {
         self.0.iter().map(report).collect()
     }
 
-    /// The route that `path` takes.
+    /// The route that `path` takes. Live paths take none, whatever routes there are: what is not on
+    /// air here is nowhere.
     pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
-        self.0.iter().find(|route| route.covers(path))
+        let mut routes = self.0.iter().filter(|_| !is_live(path));
+        routes.find(|route| config::covers(&route.path, path))
     }
 }
 
@@ -157,17 +156,14 @@ mod tests {
     use weir_hal::sim;
 
     use super::*;
-    use crate::{
-        config::Config,
-        fetch::{Identity, exchange::Client},
-    };
+    use crate::fetch::{Identity, exchange::Client};
 
     fn routes(paths: &[&str]) -> Routes {
         let route = |path: &&str| format!("[[route]]\npath = '{path}'\norigin = ['o']\n");
         let routes: String = paths.iter().map(route).collect();
         let text = format!("origin = [{{ name = 'o', urls = ['http://o'] }}]\n{routes}");
         let config = Config::parse(&text).expect("no mistakes").config;
-        Routes::new(&config.routes, &tiers(&config))
+        Routes::new(&config, &tiers(&config))
     }
 
     fn tiers(config: &Config) -> Tiers {
@@ -214,7 +210,7 @@ mod tests {
                  [[route]]\npath = '/'\norigin = ['o']\n{more}"
             );
             let config = Config::parse(&text).expect("no mistakes").config;
-            Route::new(&config.routes[0], &tiers(&config))
+            Route::new(&config.routes[0], config.ttl, &tiers(&config))
         };
         let ttl = |route: &Route, class| route.policy(class, false, None).ttl_default;
         let plain = route("");
@@ -227,5 +223,11 @@ mod tests {
         let told = route("ttl_default = '2min'");
         assert_eq!(ttl(&told, Class::Other), Some(Duration::from_mins(2)));
         assert_eq!(ttl(&told, Class::Segment), Some(Duration::from_mins(2)));
+        let of_priority = route("[ttl]\nmedium = '2h'\nhigh = '3h'");
+        assert_eq!(
+            ttl(&of_priority, Class::Segment),
+            Some(Duration::from_hours(2))
+        );
+        assert_eq!(ttl(&of_priority, Class::Other), None);
     }
 }

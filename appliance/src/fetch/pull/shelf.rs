@@ -73,30 +73,17 @@ impl Shelf {
     /// Finds the answer to `question`, or where it would be.
     pub(super) async fn find(&self, question: &Question) -> Result<Place, NoWord> {
         let primary = &question.store_key;
-        let varies = match self.look(primary).await? {
-            None => None,
-            Some((_, Kept::Varies(varies))) => Some(varies),
-            Some((object, kept)) => {
-                return Ok(Place {
-                    key: primary.clone(),
-                    found: Found::of(object, kept),
-                    varies: None,
-                });
-            }
+        let place = |found: Option<(Object, Kept)>, varies| Place {
+            key: primary.clone(),
+            found: found.and_then(|(object, kept)| Found::of(object, kept)),
+            varies,
         };
-        let Some(varies) = varies else {
-            return Ok(Place {
-                key: primary.clone(),
-                found: None,
-                varies: None,
-            });
+        let varies = match self.look(primary).await? {
+            Some((_, Kept::Varies(varies))) => varies,
+            found => return Ok(place(found, None)),
         };
         let Some(key) = varies.key(question) else {
-            return Ok(Place {
-                key: primary.clone(),
-                found: None,
-                varies: Some(varies),
-            });
+            return Ok(place(None, Some(varies)));
         };
         let found = match self.look_through(&key).await? {
             None => self.look_by_language(question, &varies).await?,
@@ -104,8 +91,7 @@ impl Shelf {
         };
         Ok(Place {
             key,
-            found: found.and_then(|(object, kept)| Found::of(object, kept)),
-            varies: Some(varies),
+            ..place(found, Some(varies))
         })
     }
 

@@ -5,34 +5,40 @@
 //! the representation it is of. A slice is fetched by Range and If-Range when somebody comes near
 //! it. What has changed at the origin meanwhile is noticed with the next slice: the answer under
 //! way breaks visibly and the head goes, so that the next request begins anew with what is there
-//! now. The slices of before are never named again.
+//! now. The slices of before are never named again. The same where an origin says that it gives
+//! parts, and gives the whole instead: that is remembered, and it is fetched whole from then on.
 //!
 //! Source: RFC 9110 §14 (ranges), §13.1.5 (If-Range), §15.3.7.3 (combining parts).
 //!
 //! # Limits
-//! Each reader has at most [`READ_AHEAD`] slices fetched beyond the one it reads.
+//! Each reader has at most [`READ_AHEAD`] slices fetched beyond the one it reads. What comes in no
+//! parts is remembered of [`UNDIVIDED_MAX`] keys; the least recently used is forgotten.
 
 use std::{
+    num::NonZeroUsize,
     ops::Range,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE},
 };
+use lru::LruCache;
 use tokio::time::timeout;
 use weir_cache::{
     Chunk, Key, Object,
-    rules::{ContentRange, Stored},
+    rules::{ContentRange, Stored, strip_conditions},
 };
 
 use super::{
     Core,
-    ask::{Reply, outgoing, strip_conditions},
+    ask::{Reply, outgoing},
     failure::Failure,
     fill::Arrival,
     flights::{Boarding, State, Ticket},
@@ -43,6 +49,7 @@ use super::{
 };
 use crate::{
     fetch::exchange::Download,
+    hash::fnv1a,
     serve::{Body, BodyError, Chain, Form},
 };
 
@@ -51,6 +58,10 @@ const READ_AHEAD: u64 = 2;
 
 /// Longest wait for a slice to begin.
 const SLICE_WAIT: Duration = Duration::from_secs(30);
+
+/// Keys remembered of what comes in no parts: 1 MiB at most, and an origin that gives none has
+/// fewer films that are in demand.
+const UNDIVIDED_MAX: usize = 1_024;
 
 /// Why the body of a sliced response broke off.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +92,32 @@ pub(super) fn is_sliced(head: &Stored, slice_bytes: u32) -> bool {
         .length()
         .is_some_and(|length| length / 2 > u64::from(slice_bytes));
     is_long && takes_ranges && strong_validator(head).is_some()
+}
+
+/// What has to be fetched whole, though its origin says that it gives parts of it.
+#[derive(Debug)]
+pub(super) struct Undivided(Mutex<LruCache<Key, ()>>);
+
+impl Default for Undivided {
+    fn default() -> Self {
+        let keys_max = NonZeroUsize::new(UNDIVIDED_MAX).expect("a constant above zero");
+        Self(Mutex::new(LruCache::new(keys_max)))
+    }
+}
+
+impl Undivided {
+    /// Whether what `key` names came whole where a part was asked for.
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.lock().get(key).is_some()
+    }
+
+    fn note(&self, key: &Key) {
+        self.lock().put(key.clone(), ());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<Key, ()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A response in slices, and how to come by them.
@@ -129,9 +166,9 @@ impl Slices {
                 continue;
             }
             let object = self.clone().slice(index).await.ok()?;
-            let mut reader = object.read(0..u64::MAX);
-            while let Some(chunk) = reader.next().await.ok()? {
-                bytes += chunk.bytes.len() as u64;
+            let mut body = Body::stored(&object, 0..u64::MAX, None);
+            while let Some(frame) = body.frame().await {
+                bytes += frame.ok()?.data_ref().map_or(0, Bytes::len) as u64;
             }
         }
         Some(bytes)
@@ -197,11 +234,7 @@ impl Slices {
         let validator = validator.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
         let numbers = [self.length, u64::from(self.sliced.slice_bytes)];
         let numbers = numbers.into_iter().flat_map(u64::to_le_bytes);
-        // FNV-1a: the same after every restart.
-        let bytes = validator.iter().copied().chain(numbers);
-        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        })
+        fnv1a(validator.iter().copied().chain(numbers))
     }
 
     /// The slice of this number, as it is or comes.
@@ -250,6 +283,9 @@ impl Slices {
             return ticket.tell(State::Failed(Failure::of_response(&reply.response)));
         }
         if !self.is_slice(&reply.response, &extent) {
+            if self.is_whole(&reply.response) {
+                self.core.undivided.note(&self.key);
+            }
             drop(reply);
             // Whoever asks from now on finds what is there now.
             self.question.counters().slices_changed.add(1);
@@ -281,12 +317,21 @@ impl Slices {
             last: extent.end - 1,
             complete: Some(self.length),
         };
+        response.status() == StatusCode::PARTIAL_CONTENT
+            && part.and_then(ContentRange::parse) == Some(expected)
+            && self.is_of_same(response)
+    }
+
+    /// Whether a response is all of this representation.
+    fn is_whole(&self, response: &Response<Download>) -> bool {
+        response.status() == StatusCode::OK && self.is_of_same(response)
+    }
+
+    fn is_of_same(&self, response: &Response<Download>) -> bool {
         let at = self.sliced.head.received_at();
         let (status, headers) = (response.status(), response.headers());
         let head = Stored::new(self.question.asked(), status, headers, at, at);
-        status == StatusCode::PARTIAL_CONTENT
-            && part.and_then(ContentRange::parse) == Some(expected)
-            && is_same(&self.sliced.head, &head)
+        is_same(&self.sliced.head, &head)
     }
 }
 

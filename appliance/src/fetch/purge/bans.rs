@@ -26,7 +26,7 @@ use arc_swap::ArcSwap;
 use weir_hal::Wall;
 
 use super::pattern::Pattern;
-use crate::counter::Shared;
+use crate::{counter::Shared, hash::fnv1a};
 
 /// Places of the table for URLs and tags: half a MiB. A thousand purges put 1.5 % of all older
 /// objects in the way.
@@ -294,7 +294,7 @@ enum Kind {
     Tag,
 }
 
-/// FNV-1a, folded to 16 bits. Kept on disk: it must stay what it is.
+/// A hash folded to 16 bits. Kept on disk: it must stay what it is.
 fn place(kind: Kind, text: &str) -> u16 {
     let salt = match kind {
         Kind::Url => b'u',
@@ -304,10 +304,7 @@ fn place(kind: Kind, text: &str) -> u16 {
         Kind::Url => byte,
         Kind::Tag => byte.to_ascii_lowercase(),
     });
-    let bytes = std::iter::once(salt).chain(letters);
-    let hash = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
+    let hash = fnv1a(std::iter::once(salt).chain(letters));
     let folded = hash ^ (hash >> 32);
     let [low, high, ..] = (folded ^ (folded >> 16)).to_le_bytes();
     u16::from_le_bytes([low, high])

@@ -37,11 +37,15 @@ impl TokenBucket {
         }
     }
 
-    /// Takes so many tokens, or none.
+    /// Tokens that it holds when it is full.
+    pub const fn burst(&self) -> u32 {
+        self.burst
+    }
+
+    /// Takes so many tokens, or none. There are never more than [`Self::burst`].
     ///
     /// # Errors
-    /// How long it takes until there are enough; no less than the whole bucket's time for more than
-    /// it holds, though they will never be there at once.
+    /// How long it takes until there are enough.
     pub fn take(&self, tokens: u32, now: Monotonic) -> Result<(), Duration> {
         let time = |tokens: u32| Duration::from_secs(tokens.into()) / self.rate_per_s;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use hyper::{
     http::request,
 };
 use serde::Serialize;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::{info, warn};
 use weir_cache::{Key, Store};
 use weir_hal::{Clock, Disk};
@@ -29,6 +29,9 @@ use crate::{
         reply::{self, Freshness},
     },
 };
+
+/// Longest wait for the disk to let go of what was purged by its URL.
+const EVICT_WAIT: Duration = Duration::from_secs(10);
 
 /// What a purger is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub struct Purger {
     clock: Arc<dyn Clock>,
     allowed: Vec<AddressPrefix>,
     bucket: TokenBucket,
-    counters: CounterCells,
+    counters: Arc<CounterCells>,
 }
 
 /// What became of an order.
@@ -87,6 +90,8 @@ enum Refusal {
     Forbidden(IpAddr),
     #[error("too much was purged of late: try again in {} s", seconds(*.0))]
     Throttled(Duration),
+    #[error("more than {0} things are named: send several orders, or raise `purge.burst`")]
+    TooMany(u32),
     #[error(transparent)]
     Unfit(#[from] Unfit),
     #[error("the body is not JSON: send it as application/json")]
@@ -111,7 +116,7 @@ impl Purger {
             store,
             names,
         } = parts;
-        let counters = CounterCells::default();
+        let counters = Arc::<CounterCells>::default();
         let loaded = Journal::load(&*disk, &settings.journal);
         let is_damaged = match loaded {
             Ok(Loaded::Bans(loaded)) => {
@@ -209,6 +214,10 @@ impl Purger {
     async fn obey(&self, order: Result<Order, Unfit>, by: IpAddr) -> Result<Done, Refusal> {
         let order = order?;
         let tokens = u32::try_from(order.targets.len()).unwrap_or(u32::MAX);
+        let burst = self.bucket.burst();
+        if tokens > burst {
+            return Err(Refusal::TooMany(burst));
+        }
         let taken = self.bucket.take(tokens, self.clock.monotonic());
         taken.map_err(|wait| {
             self.counters.orders_throttled.add(1);
@@ -251,14 +260,15 @@ impl Purger {
         if stored.is_empty() {
             return 0;
         }
-        let store = self.store.clone();
+        let (store, counters) = (self.store.clone(), Arc::clone(&self.counters));
         let evicting = spawn_blocking(move || {
-            let evicted = stored.iter().filter(|key| store.evict(key));
-            evicted.count()
+            let evicted = stored.iter().filter(|key| store.evict(key)).count();
+            counters.objects_evicted.add(evicted as u64);
+            evicted
         });
-        let evicted = evicting.await.unwrap_or(0);
-        self.counters.objects_evicted.add(evicted as u64);
-        evicted
+        // They are banned all the same.
+        let evicted = timeout(EVICT_WAIT, evicting).await;
+        evicted.map_or(0, Result::unwrap_or_default)
     }
 }
 
@@ -276,7 +286,7 @@ fn answer(outcome: Result<Done, Refusal>, by: IpAddr) -> Response<Body> {
         Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
         Refusal::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unfit(Unfit::NoRoute(_)) => StatusCode::NOT_FOUND,
-        Refusal::Unfit(_) | Refusal::NoBody => StatusCode::BAD_REQUEST,
+        Refusal::Unfit(_) | Refusal::TooMany(_) | Refusal::NoBody => StatusCode::BAD_REQUEST,
         Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Unsaved => StatusCode::INTERNAL_SERVER_ERROR,
     };

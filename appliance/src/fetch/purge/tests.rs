@@ -1,6 +1,6 @@
 //! Orders from the request to the answer, on a simulated machine.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -9,6 +9,7 @@ use hyper::{
     header::{HOST, RETRY_AFTER},
     http::request,
 };
+use tokio::time::advance;
 use weir_cache::{Class, Key, Store};
 use weir_hal::{
     Wall,
@@ -188,6 +189,47 @@ async fn orders_beyond_the_rate_are_put_off() {
     assert!(!rig.forbids("http://h/20", 1));
     rig.machine.clock.advance(Duration::from_millis(100));
     assert_eq!(rig.order("PURGE", "/20").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_order_of_more_than_fit_at_once_is_not_told_to_come_again() {
+    let rig = Rig::start();
+    let tags = vec!["tag"; 21].join(" ");
+    let mut request = request("BAN", "/");
+    let tags = tags.parse().expect("tags");
+    request.headers.insert("surrogate-key", tags);
+    let client = client("10.1.2.3");
+    let response = rig.purger.answer_method(&request, &client).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(!response.headers().contains_key(RETRY_AFTER));
+    assert!(text(response).await.contains("`purge.burst`"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_keeps_no_order_waiting() {
+    let rig = Rig::start();
+    rig.put("http://h/a");
+    assert!(rig.store.flush(Duration::from_mins(1)));
+    let machine = rig.machine.clone();
+    drop(rig);
+    let rig = Rig::on(machine);
+    rig.machine.disk.forget();
+    rig.machine.disk.hang();
+    let mut order = pin!(rig.order("PURGE", "/a"));
+    let mut answer = None;
+    for _ in 0..60 {
+        tokio::select! {
+            biased;
+            response = &mut order => {
+                answer = Some(response);
+                break;
+            }
+            () = advance(Duration::from_secs(1)) => {}
+        }
+    }
+    rig.machine.disk.resume();
+    assert!(answer.is_some());
+    assert!(rig.forbids("http://h/a", 1_000));
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use std::time::Duration;
 
 use heapless::Vec;
 
-use crate::config::{Config, Strategy};
+use crate::{
+    config::{Config, Strategy},
+    hash::fnv1a,
+};
 
 /// URLs of one origin, by number.
 pub type Order = Vec<usize, { Config::ORIGIN_URLS_MAX }>;
@@ -107,12 +110,9 @@ fn score(weight: u32, hash: u64) -> f64 {
     -f64::from(weight) / drawn.ln()
 }
 
-/// A hash that is the same on every box and in every version. FNV-1a, then mixed.
+/// A hash that is the same on every box and in every version, with all bits alike.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    mix(hash)
+    mix(fnv1a(bytes.iter().copied()))
 }
 
 /// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014).

@@ -1,5 +1,5 @@
 //! What is done for origins while nobody asks them: probes, round trips, and an end to connections
-//! that were idle for too long.
+//! that were idle for too long, or lead to where a host was before it moved.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ impl Tiers {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = pin!(shutdown);
-        // At most one probe and one measurement of each endpoint.
+        // At most one probe, one measurement and one look-up of each endpoint.
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
@@ -50,7 +50,12 @@ impl Tiers {
         let is_measured = origin.config.strategy == Strategy::Nearest && origin.members.len() > 1;
         for member in &origin.members {
             let endpoint = &member.endpoint;
-            endpoint.pool.sweep();
+            endpoint.pool.sweep(&endpoint.names);
+            // Connections that are never idle need no address, so nobody else would ask.
+            if endpoint.connections() > 0 && endpoint.names.is_due() {
+                let (tiers, endpoint) = (Arc::clone(self), Arc::clone(endpoint));
+                tasks.spawn(async move { tiers.client.look_up(&endpoint).await });
+            }
             let probe = origin.config.probe.as_ref();
             if probe.is_some_and(|probe| member.begin_probe(now, probe.interval)) {
                 tasks.spawn(Arc::clone(self).probe(Arc::clone(origin), Arc::clone(member)));

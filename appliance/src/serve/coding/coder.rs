@@ -217,6 +217,7 @@ impl Coder {
                 break;
             };
             state.bytes -= oldest.bytes;
+            self.counters.lists_forgotten.add(1);
         }
         entry
     }
@@ -483,6 +484,9 @@ mod tests {
         assert!(state.bytes <= KEPT_BYTES_MAX);
         let charged: usize = state.kept.iter().map(|(_, entry)| entry.bytes).sum();
         assert_eq!(charged, state.bytes);
+        let counters = coder.counters();
+        let kept = state.kept.len() as u64;
+        assert_eq!(counters.lists_coded, counters.lists_forgotten + kept);
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@ shared_counters! {
         lists_coded,
         /// Answers with a compressed list.
         answers_coded,
+        /// Compressed lists that had to go for others.
+        lists_forgotten,
         /// Lists sent plain because too many were being compressed.
         lists_uncoded,
     }

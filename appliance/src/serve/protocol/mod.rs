@@ -22,7 +22,7 @@ use tokio::{
 };
 use weir_hal::Connection;
 
-pub(crate) use target::{FIELDS_MAX, normalize};
+pub(crate) use target::normalize;
 
 use crate::serve::{CounterCells, guard::Guarded, outbox::Taker, tls::Tls};
 

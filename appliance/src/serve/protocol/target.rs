@@ -2,7 +2,7 @@
 //! one `Host` field.
 //!
 //! Source: RFC 9112 §3.2 (Host, absolute-form), RFC 9113 §8.3.1 (`:authority`), RFC 9110 §4.2.4 (no
-//! user names), §7.2.
+//! user names), §7.2; RFC 3986 §3.2.3 (port).
 //! Refuses: requests that name two hosts, or something that is none. Whoever stands before or
 //! behind this box might choose the other one.
 
@@ -11,9 +11,7 @@ use hyper::{
     header::{HOST, HeaderMap, HeaderValue},
     http::uri::Authority,
 };
-
-/// Fields a request may have, of any version.
-pub(crate) const FIELDS_MAX: usize = 100;
+use weir_cache::rules::has_plain_port;
 
 /// Why the target of a request is refused; the text is for the client.
 pub(crate) type Refusal = &'static str;
@@ -35,6 +33,9 @@ pub(crate) fn normalize<B>(request: &mut Request<B>) -> Result<(), Refusal> {
         (Some(asked), _) if is_user_named(asked.as_str()) => {
             return Err("user names have no place in a request");
         }
+        (Some(asked), _) if !has_plain_port(&asked) => {
+            return Err("the port of the request target is none");
+        }
         // Only HTTP/2 wants them to agree; in HTTP/1.1 the target alone counts.
         (Some(asked), Some(named)) if is_http2 && !is_same(&asked, named.as_ref()) => {
             return Err("the Host field and :authority differ");
@@ -55,7 +56,8 @@ fn host_of(value: &HeaderValue) -> Result<Option<Authority>, Refusal> {
         return Ok(None);
     }
     let authority = Authority::try_from(value.as_bytes()).map_err(|_unhelpful| REFUSAL)?;
-    if is_user_named(authority.as_str()) || authority.host().is_empty() {
+    let is_named = !is_user_named(authority.as_str()) && !authority.host().is_empty();
+    if !is_named || !has_plain_port(&authority) {
         return Err(REFUSAL);
     }
     Ok(Some(authority))
@@ -131,6 +133,11 @@ mod tests {
             (one, "/a", &["box/evil"]),
             (one, "/a", &["me@box"]),
             (one, "/a", &["box evil"]),
+            (one, "/a", &["box:65536"]),
+            (one, "/a", &["box:x"]),
+            (one, "/a", &["box:080"]),
+            (one, "http://box:65536/a", &["box"]),
+            (two, "https://box:+1/a", &[]),
             (one, "http://me@box/a", &["box"]),
             (two, "/a", &[]),
             (two, "https://box/a", &["other"]),

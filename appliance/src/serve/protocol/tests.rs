@@ -1,13 +1,6 @@
 //! A listener as clients of several versions meet it, over in-memory connections.
 
-use std::{
-    future::pending,
-    io::IoSlice,
-    net::{Ipv4Addr, SocketAddr},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::pending, io::IoSlice, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, Bytes};
 use http_body_util::{BodyExt as _, Full};
@@ -20,27 +13,23 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
-    sync::oneshot,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 use weir_cache::{Chunk, Class, Config, Key, Store};
-use weir_hal::{
-    Network as _,
-    sim::{self, Call, Fault},
-};
+use weir_hal::sim::{self, Call, Fault};
 
 use super::{
     PREFACE,
     parcel::{Parcel, Progress},
 };
 use crate::serve::{
-    Body, Client, CounterCells, Counters, Handler, Limits, Server, Upload,
+    Body, Client, CounterCells, Counters, Handler, Limits, Upload,
     outbox::{Outbox, Taker},
     reply,
+    tests::Listening,
 };
 
-const DRAIN: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What a client of these tests takes of an answer that nobody reads.
 const WINDOW_BYTES: u32 = 64 << 10;
@@ -98,13 +87,7 @@ impl Handler for Sample {
     }
 }
 
-struct Rig {
-    server: Arc<Server<Sample>>,
-    network: sim::Network,
-    address: SocketAddr,
-    shutdown: oneshot::Sender<()>,
-    running: JoinHandle<()>,
-}
+struct Rig(Listening<Sample>);
 
 fn store(disk: &sim::Disk) -> Store {
     let config = Config {
@@ -131,33 +114,15 @@ impl Rig {
             store: store(&sim::Disk::new(5)),
             counters: Arc::default(),
         };
-        let server = Arc::new(Server::new(
-            sample,
-            Limits::DATA,
-            Arc::new(sim::Clock::manual()),
-        ));
-        let network = sim::Network::new();
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = network.listen(any_port).unwrap();
-        let address = listener.local_address();
-        let (shutdown, told) = oneshot::channel();
-        let told = async { drop(told.await) };
-        let running = tokio::spawn(Arc::clone(&server).run(listener.into(), told, DRAIN));
-        Self {
-            server,
-            network,
-            address,
-            shutdown,
-            running,
-        }
+        Self(Listening::start(sample, Limits::DATA))
     }
 
     fn counters(&self) -> Counters {
-        self.server.handler().counters().read()
+        self.0.counters()
     }
 
     fn pipe(&self) -> DuplexStream {
-        self.network.connect(self.address).unwrap()
+        self.0.connect()
     }
 
     async fn client(&self) -> (Asking, JoinHandle<hyper::Result<()>>) {
@@ -283,6 +248,20 @@ async fn a_host_that_differs_from_the_authority_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_with_too_many_fields_is_refused_and_counted() {
+    let rig = Rig::start();
+    let (mut client, _connection) = rig.client().await;
+    let mut asked = request(Method::GET, "/target");
+    for _ in 0..101 {
+        let value = HeaderValue::from_static("a");
+        asked.headers_mut().append("field", value);
+    }
+    let status = client.send(asked).await.status();
+    assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(rig.counters().requests_malformed, 1);
+}
+
+#[tokio::test]
 async fn a_body_is_taken_through_the_window_and_one_too_long_is_refused() {
     let rig = Rig::start();
     let (mut client, _connection) = rig.client().await;
@@ -297,6 +276,7 @@ async fn a_body_is_taken_through_the_window_and_one_too_long_is_refused() {
     );
     let answer = client.send(upload((1 << 20) + 1)).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(rig.counters().uploads_cut, 1);
     assert_eq!(client.get("/short").await, bytes(SHORT));
 }
 
@@ -384,11 +364,11 @@ async fn a_viewer_who_takes_back_ten_requests_a_second_is_left_alone() {
 
 #[tokio::test]
 async fn a_drain_lets_answers_go_out_and_takes_no_requests() {
-    let rig = Rig::start();
+    let mut rig = Rig::start();
     let (mut client, connection) = rig.client().await;
     let (idle, idle_connection) = rig.client().await;
     let answer = client.ask(Method::GET, "/long").await;
-    rig.shutdown.send(()).unwrap();
+    rig.0.shut_down();
     idle_connection.await.unwrap().unwrap();
     assert!(idle.0.is_closed());
     assert_eq!(
@@ -396,8 +376,7 @@ async fn a_drain_lets_answers_go_out_and_takes_no_requests() {
         bytes(LONG)
     );
     connection.await.unwrap().unwrap();
-    rig.running.await.unwrap();
-    assert_eq!(rig.server.handler().counters().read().connections_cut, 0);
+    assert_eq!(rig.0.ended().await.connections_cut, 0);
 }
 
 /// A chunk of `/long` that lies on disk.

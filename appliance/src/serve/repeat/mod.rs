@@ -20,13 +20,16 @@ use std::{
     collections::HashMap,
     fmt::Debug,
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use hyper::{Response, StatusCode, body::Body as _, header::HeaderValue};
-use weir_cache::{Object, rules::http_date};
+use weir_cache::{Object, Store, rules::http_date};
 use weir_hal::Wall;
 
 use crate::serve::{
@@ -79,13 +82,45 @@ impl Repeat {
 }
 
 /// The whole of an object, again and again.
-#[derive(Debug, Default)]
-pub(crate) struct Whole(OnceLock<Bytes>);
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// All of it, if it is short.
+    kept: OnceLock<Bytes>,
+    /// The changes of the store before it was last found.
+    changes: AtomicU64,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self {
+            kept: OnceLock::new(),
+            changes: AtomicU64::new(u64::MAX),
+        }
+    }
+}
 
 impl Whole {
-    /// The body that `object` has, which is always the same one, and complete.
-    pub(crate) fn body(&self, object: &Object) -> Option<Body> {
-        if let Some(kept) = self.0.get() {
+    /// The body of the object that `find` finds in `store`, always the same one: looked for only if
+    /// the store has changed since, or it is long.
+    pub(crate) fn again(
+        &self,
+        store: &Store,
+        find: impl FnOnce() -> Option<Object>,
+    ) -> Option<Body> {
+        if let Some(kept) = self.kept.get()
+            && store.is_unchanged_since(self.changes.load(Ordering::Relaxed))
+        {
+            return Some(Body::document(kept.clone()));
+        }
+        let changes = store.changes();
+        let body = self.body(&find()?)?;
+        self.changes.store(changes, Ordering::Relaxed);
+        Some(body)
+    }
+
+    /// The body of `object`, if it is complete.
+    fn body(&self, object: &Object) -> Option<Body> {
+        if let Some(kept) = self.kept.get() {
             return Some(Body::document(kept.clone()));
         }
         let bytes = object.bytes()?;
@@ -94,7 +129,7 @@ impl Whole {
             && chunk.stored.is_none()
             && chunk.bytes.len() as u64 == bytes
         {
-            let kept = self.0.get_or_init(|| chunk.bytes);
+            let kept = self.kept.get_or_init(|| chunk.bytes);
             return Some(Body::document(kept.clone()));
         }
         Some(Body::stored(object, 0..bytes, Some(bytes)))

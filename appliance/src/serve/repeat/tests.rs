@@ -176,7 +176,7 @@ impl Rig {
             node: "edge".to_owned(),
             object_bytes_max: 1 << 20,
         };
-        let routes = Routes::new(&config.routes, &tiers);
+        let routes = Routes::new(&config, &tiers);
         let clock = Arc::clone(&board.clock);
         let pull = Pull::new(&settings, store.clone(), Arc::clone(&tiers), clock, routes);
         let (live, channels) = live();
@@ -264,7 +264,7 @@ impl Rig {
             Event::Reload => {
                 let (gate, _) = self.gate.load().reopen(&self.config, &self.machine.disk);
                 self.gate.store(Arc::new(gate));
-                let routes = Routes::new(&self.config.routes, &self.tiers);
+                let routes = Routes::new(&self.config, &self.tiers);
                 self.pull.reroute(routes);
             }
             Event::Channel(true) => self.live.set(self.channels.clone()),
@@ -298,7 +298,8 @@ impl Rig {
             answers_repeated: 0,
             ..self.server.handler().counters().read()
         };
-        (counters, format!("{:?}", self.pull.report()))
+        let served = self.channels[0].served.read();
+        (counters, format!("{:?} {served:?}", self.pull.report()))
     }
 
     fn repeated(&self) -> u64 {
@@ -320,11 +321,11 @@ impl Rig {
 /// One channel of one rendition, on air.
 fn live() -> (Arc<Live>, Vec<Arc<Channel>>) {
     let live = Arc::new(Live::default());
-    let channels = vec![Arc::new(Channel {
-        id: "c".to_owned(),
-        name: "c".to_owned(),
-        renditions: vec![Arc::new(Rendition::new("r".to_owned()))],
-    })];
+    let channels = vec![Arc::new(Channel::new(
+        "c".to_owned(),
+        "c".to_owned(),
+        vec![Arc::new(Rendition::new("r".to_owned()))],
+    ))];
     live.set(channels.clone());
     (live, channels)
 }

@@ -10,7 +10,10 @@ use std::{
 use weir_hal::{Access, Disk, Wall};
 
 use super::keys::{Denied, KeyFileError, Keys};
-use crate::config::Config;
+use crate::{
+    config::{self, Config},
+    serve::percent,
+};
 
 /// Bytes of a file of keys: 16 keys with a page of comments.
 const FILE_BYTES_MAX: u64 = 16 << 10;
@@ -54,6 +57,8 @@ pub struct Gate {
 #[derive(Debug)]
 struct Door {
     path: String,
+    /// What an origin may read in it that is less exact than we are.
+    folders: Vec<String>,
     keys: Option<Arc<Keys>>,
 }
 
@@ -66,8 +71,7 @@ impl Gate {
         let mut doors = Vec::new();
         for (path, file) in guarded(config) {
             let keys = file.map(|file| Keys::read(disk, file)).transpose()?;
-            let keys = keys.map(Arc::new);
-            doors.push(Door { path, keys });
+            doors.push(Door::new(path, keys.map(Arc::new)));
         }
         Ok(Self::new(doors))
     }
@@ -86,7 +90,7 @@ impl Gate {
                     self.keys_of(&path).unwrap_or_default()
                 }
             });
-            Door { path, keys }
+            Door::new(path, keys)
         });
         let gate = Self::new(doors.collect());
         (gate, errors)
@@ -120,21 +124,48 @@ impl Gate {
             return Ok(());
         }
         let plain = simplest(path).ok_or(Denied::Ambiguous)?;
-        let door = self.doors.iter().find(|door| door.covers(&plain));
+        let mut doors = self.doors.iter();
+        let door = doors.find(|door| config::covers(&door.path, &plain));
         let Some(keys) = door.and_then(|door| door.keys.as_ref()) else {
-            return Ok(());
+            return self.check_folders(path, door);
         };
         let token = token.ok_or(Denied::Unsigned)?;
         keys.verify(token, &plain, client, now)
     }
+
+    /// Whether `path`, which leads to an open `door` or to none, may be taken for one that has keys
+    /// by an origin that both lead to.
+    fn check_folders(&self, path: &str, door: Option<&Door>) -> Result<(), Denied> {
+        let folders = folders(path);
+        let depth = door.map_or(0, Door::depth);
+        let is_taken = |other: &Door| other.depth() > depth && other.may_cover(&folders);
+        let mut guarded = self.doors.iter().filter(|door| door.keys.is_some());
+        if guarded.any(is_taken) {
+            return Err(Denied::Ambiguous);
+        }
+        Ok(())
+    }
 }
 
 impl Door {
-    /// Whether `path` lies at or below the path of this door; `/vod` does not cover `/vodka`.
-    fn covers(&self, path: &str) -> bool {
-        path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
+    fn new(path: String, keys: Option<Arc<Keys>>) -> Self {
+        let folders = folders(&path);
+        Self {
+            path,
+            folders,
+            keys,
+        }
+    }
+
+    /// Folders of its path.
+    fn depth(&self) -> usize {
+        self.folders.len() - usize::from(self.path.ends_with('/'))
+    }
+
+    /// As [`config::covers`], for an origin that is less exact.
+    fn may_cover(&self, folders: &[String]) -> bool {
+        let own = self.folders.get(..self.depth()).unwrap_or_default();
+        folders.starts_with(own) && (folders.len() > own.len() || !self.path.ends_with('/'))
     }
 }
 
@@ -186,8 +217,27 @@ fn simplest(path: &str) -> Option<Cow<'_, str>> {
     let plain = decode(path, is_unreserved)?;
     let separated = decode(path, |byte| is_unreserved(byte) || b"/\\".contains(&byte))?;
     let mut segments = separated.split(['/', '\\']);
-    let is_simple = !segments.any(|segment| segment == "." || segment == "..");
+    // Some read no further than the parameters of a segment.
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+    let is_simple = !segments.any(is_dots);
     is_simple.then_some(plain)
+}
+
+/// The folders of a path and what stands behind them, as an origin may read them that decodes
+/// everything, takes `\` for a slash and many slashes for one, cuts parameters off, and knows no
+/// case.
+fn folders(path: &str) -> Vec<String> {
+    let decoded = decode(path, |_| true).unwrap_or(Cow::Borrowed(path));
+    let path = decoded.strip_prefix(['/', '\\']).unwrap_or(&decoded);
+    let mut folders: Vec<String> = Vec::new();
+    for segment in path.split(['/', '\\']) {
+        if folders.last().is_some_and(String::is_empty) {
+            folders.pop();
+        }
+        let name = segment.split(';').next().unwrap_or_default();
+        folders.push(name.to_lowercase());
+    }
+    folders
 }
 
 /// Decodes those escapes whose byte `is_plain`; `None` if one is broken.
@@ -198,18 +248,14 @@ fn decode(path: &str, is_plain: fn(u8) -> bool) -> Option<Cow<'_, str>> {
     let mut pieces = path.split('%');
     let mut decoded = pieces.next()?.to_owned();
     for piece in pieces {
-        let (escape, rest) = piece.split_at_checked(2)?;
-        let byte = u8::from_str_radix(escape, 16).ok()?;
-        if escape.starts_with('+') {
-            return None;
-        }
+        let (byte, rest) = percent::escape(piece)?;
         if is_plain(byte) {
             decoded.push(byte.into());
+            decoded.push_str(rest);
         } else {
             decoded.push('%');
-            decoded.push_str(escape);
+            decoded.push_str(piece);
         }
-        decoded.push_str(rest);
     }
     Some(Cow::Owned(decoded))
 }
@@ -235,10 +281,7 @@ mod tests {
 
     fn gate() -> Gate {
         let keys = Arc::new(Keys::parse(FILE).expect("a key"));
-        let door = |path: &str, keys| Door {
-            path: path.to_owned(),
-            keys,
-        };
+        let door = |path: &str, keys| Door::new(path.to_owned(), keys);
         Gate::new(vec![
             door("/", None),
             door("/vod/", Some(Arc::clone(&keys))),
@@ -294,8 +337,29 @@ mod tests {
             "/vod/free/%",
             "/vod/free/%+1",
             "/vod/free/%zz",
+            "/vod/free/..;/a",
+            "//vod/a",
+            "/%2Fvod/a",
+            "/vod%2Fa",
+            "/vod%5ca",
+            "/vod\\a",
+            "/VOD/a",
+            "/%56od/",
+            "/vod;b=c/a",
+            "/live/a/master.m3u8",
+            "/live//A/master.m3u8",
         ] {
             assert_eq!(check(path, None), Err(Denied::Ambiguous), "{path}");
+        }
+        for path in [
+            "/vod",
+            "/vodka/a",
+            "//epg",
+            "/VOD;b",
+            "/a//vod/a",
+            "/live/AB/a",
+        ] {
+            assert_eq!(check(path, None), Ok(()), "{path}");
         }
     }
 
@@ -357,13 +421,13 @@ mod tests {
     proptest! {
         #[test]
         fn never_lets_a_spelling_of_what_has_keys_through(
-            spelling in "(/|%2f|\\\\|\\.|%2e|v|%76|o|d|f|r|e|%6f|%64|a){1,24}",
+            spelling in "(/|%2f|\\\\|\\.|%2e|v|%76|V|o|d|;|f|r|e|%6f|%64|a){1,24}",
         ) {
             let path = format!("/{spelling}");
             let decoded = decode(&path, |_| true).expect("no broken escape");
             let is_plain = decoded.split(['/', '\\']).all(|part| part != "." && part != "..");
-            if decoded.starts_with("/vod/") && !path.to_lowercase().contains("%2f")
-                && !(is_plain && decoded.starts_with("/vod/free/"))
+            let read = decoded.replace('\\', "/").replace("//", "/").to_lowercase();
+            if read.starts_with("/vod/") && !(is_plain && decoded.starts_with("/vod/free/"))
             {
                 prop_assert!(check(&path, None).is_err(), "{}", path);
             }

@@ -33,8 +33,10 @@
 //! cache key, an origin or a log. `keys` holds the keys, `token` reads and writes tokens, `gate`
 //! knows which paths need one.
 //!
-//! Source: RFC 2104, FIPS 180-4 (HMAC-SHA256). Refuses: paths with `.` or `..` in them where keys
-//! are in use, as what they name depends on who reads them.
+//! Source: RFC 2104, FIPS 180-4 (HMAC-SHA256). Refuses, where keys are in use, paths of which it
+//! depends on who reads them what they name: those with `.` or `..` in them, and those that lead to
+//! what is open here, and to what has keys for an origin that decodes `%2F`, merges slashes or
+//! knows no case.
 
 mod gate;
 mod keys;

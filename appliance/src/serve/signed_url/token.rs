@@ -11,6 +11,7 @@ use hyper::{
 };
 
 use super::keys::{Denied, Scope};
+use crate::serve::route::canonical;
 
 /// The name of a token, in the query or in the path.
 pub(super) const NAME: &str = "weir_token";
@@ -48,10 +49,10 @@ impl FromStr for Token {
                 .filter(|id| is_key_id(id))
                 .ok_or(Denied::Malformed)?
                 .to_owned(),
-            end_s: number(end).ok_or(Denied::Malformed)?,
+            end_s: canonical(end).ok_or(Denied::Malformed)?,
             scope: match scope {
                 "file" => Scope::File,
-                folders => Scope::Folders(number(folders).ok_or(Denied::Malformed)?),
+                folders => Scope::Folders(canonical(folders).ok_or(Denied::Malformed)?),
             },
             is_bound,
             signature: bytes(signature).ok_or(Denied::Malformed)?,
@@ -139,12 +140,6 @@ pub fn separate(uri: &Uri) -> Result<(Uri, Option<String>), InvalidUri> {
 pub(super) fn is_key_id(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=KEY_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
-}
-
-/// A number in its one spelling.
-fn number<N: FromStr>(text: &str) -> Option<N> {
-    let is_canonical = text == "0" || !text.starts_with(['0', '+']);
-    is_canonical.then(|| text.parse().ok()).flatten()
 }
 
 /// Bytes in lower-case hexadecimal digits.

@@ -106,6 +106,10 @@ impl<C: Connection> Connection for Encrypted<C> {
         }
         Poll::Ready(Ok(count))
     }
+
+    fn break_off(&self) {
+        self.io.get_ref().0.break_off();
+    }
 }
 
 impl<C: Connection> AsyncRead for Encrypted<C> {

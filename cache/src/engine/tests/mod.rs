@@ -178,7 +178,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 async fn rest(reader: &mut Reader) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = reader.next().await? {
-        assert!((1..=2 << 20).contains(&chunk.bytes.len()));
+        assert!((1..=256 * 1024).contains(&chunk.bytes.len()));
         body.extend_from_slice(&chunk.bytes);
     }
     Ok(body)

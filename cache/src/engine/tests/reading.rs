@@ -92,7 +92,7 @@ fn warm_pieces_are_given_as_one_up_to_a_cold_one() {
     let begin = body_offset(&store, "/a");
     let object = store.get(&key("/a")).unwrap();
     let chunks = |from: u64| {
-        let mut reader = object.read(from..u64::MAX);
+        let mut reader = object.read_runs(from..u64::MAX);
         let chunks = std::iter::from_fn(|| run(reader.next()).unwrap());
         let bytes: Vec<usize> = chunks.map(|chunk| chunk.bytes.len()).collect();
         bytes
@@ -191,6 +191,34 @@ fn nothing_is_read_ahead_beyond_the_range() {
     run(rest(&mut object.read(0..PIECE as u64))).unwrap();
     assert_eq!(disk.bytes_read() - before, PIECE as u64);
     assert_eq!(store.counters().pieces_ahead, 0);
+}
+
+#[test]
+fn whatever_changes_what_is_found_is_told() {
+    let disk = sim::Disk::new(1);
+    let mut config = config();
+    config.classes.low.ttl = Some(Duration::from_mins(1));
+    let (clock, store) = open_timed(&disk, &config);
+    let mut changes = store.changes();
+    let mut is_told = |what| {
+        assert!(!store.is_unchanged_since(changes), "{what}");
+        changes = store.changes();
+    };
+    drop(put(&store, "/a", Class::Low, &body(1, 5_000)));
+    is_told("a new object");
+    drop(put(&store, "/a", Class::Low, &body(2, 5_000)));
+    is_told("another in its place");
+    assert!(store.evict(&key("/a")));
+    is_told("none in its place");
+    let writer = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
+    is_told("one that grows");
+    drop(writer);
+    is_told("one that was given up");
+    settle(&store, "/c", Class::Low, &body(1, 5_000));
+    is_told("one on disk");
+    clock.advance(Duration::from_secs(62));
+    assert!(store.get(&key("/c")).is_none());
+    is_told("one too old");
 }
 
 #[test]

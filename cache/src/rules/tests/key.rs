@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use http::Uri;
+use http::{HeaderMap, Uri, header::ACCEPT_ENCODING};
 use proptest::prelude::*;
 
 use crate::{
     Key,
-    rules::{CacheKey, KeyRules, QueryRule},
+    rules::{CacheKey, KeyRules, QueryRule, variant_key},
 };
 
 fn named(uri: &str, query: QueryRule) -> String {
@@ -134,6 +134,20 @@ fn a_target_without_an_origin_has_no_name() {
     }
 }
 
+/// RFC 3986 §3.2.3: else whoever asks at `:99999` could have all others given what an origin says
+/// there.
+#[test]
+fn what_has_a_port_that_is_none_has_no_name() {
+    for port in ["99999", "65616", "x", "-1", "+80", "080", "8 0"] {
+        for host in ["edge.example", "[2001:db8::1]"] {
+            let Ok(uri) = format!("http://{host}:{port}/a").parse::<Uri>() else {
+                continue;
+            };
+            assert_eq!(CacheKey::new(&uri, &KeyRules::default()), None, "{uri}");
+        }
+    }
+}
+
 #[test]
 fn long_names_are_hashed() {
     let store_key = |last: &str| {
@@ -149,6 +163,20 @@ fn long_names_are_hashed() {
     assert!(start.starts_with("http://edge.example/aaaa"));
     assert_eq!(hash.len(), 64);
     assert!(other.as_str().len() <= Key::BYTES_MAX);
+}
+
+/// A generation of variants, a representation, and a slice of it.
+#[test]
+fn whatever_the_length_of_a_name_numbers_have_room_behind_it() {
+    let behind = format!(" {:x} {:x}.{}", u64::MAX, u64::MAX, u64::MAX);
+    for bytes in 800..1_100 {
+        let uri = format!("http://edge.example/{}", "a".repeat(bytes));
+        let key = CacheKey::new(&uri.parse().unwrap(), &KeyRules::default()).unwrap();
+        let variant = variant_key(&key, [&ACCEPT_ENCODING], &HeaderMap::new());
+        for name in [variant, key.store_key()] {
+            assert!(Key::new(&format!("{name}{behind}")).is_some(), "{bytes}");
+        }
+    }
 }
 
 proptest! {

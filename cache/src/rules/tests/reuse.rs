@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use weir_hal::Wall;
 
 use super::{Message, after, fields};
 use crate::rules::{Asked, Policy, Refusal, Reuse, StaleReason, reuse};
@@ -53,6 +54,35 @@ fn only_get_and_head_are_answered() {
     assert!(matches!(decide(&Method::HEAD), Reuse::Fresh { .. }));
     assert_eq!(decide(&Method::POST), Reuse::Refused(Refusal::Method));
     assert_eq!(decide(&Method::OPTIONS), Reuse::Refused(Refusal::Method));
+}
+
+/// §4.2.3: where the clock was put back, what came before has no age that could be told, and is
+/// validated: else a live playlist would stand still until the clock is there again.
+#[test]
+fn what_came_later_than_now_is_validated() {
+    let message = Message::cc("max-age=2, stale-if-error=60, stale-while-revalidate=9");
+    let stored = message.stored();
+    let none = fields(&[]);
+    let decide = |back_s: u64| {
+        let asked = Asked {
+            method: &Method::GET,
+            uri: &message.uri,
+            headers: &none,
+        };
+        let at = Wall::from_nanos(after(0).as_nanos() - back_s * 1_000_000_000);
+        reuse(&message.policy, asked, &stored, at)
+    };
+    assert!(matches!(decide(9), Reuse::Fresh { .. }));
+    for back_s in [11, 3_600, 1_576_800_000] {
+        let expected = Reuse::Stale {
+            since: Duration::ZERO,
+            while_revalidating: true,
+            if_error: true,
+            must_revalidate: false,
+            reason: StaleReason::Expired,
+        };
+        assert_eq!(decide(back_s), expected, "{back_s}");
+    }
 }
 
 /// §5.2.2.4: no-cache MUST NOT be used without validation, even when fresh or when the origin

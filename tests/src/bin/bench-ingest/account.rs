@@ -22,7 +22,8 @@ const LOSSES: [(&str, &str); 4] = [
 #[derive(Debug)]
 pub(crate) struct Account {
     taken: Instant,
-    datagrams: u64,
+    /// Of each channel.
+    datagrams: Vec<u64>,
     bytes: u64,
     losses: [u64; LOSSES.len()],
     /// Datagrams dropped in this network, by the kernel's own count.
@@ -36,6 +37,8 @@ pub(crate) struct Account {
 pub(crate) struct Difference {
     pub(crate) seconds: f64,
     datagrams: u64,
+    /// Channels of which nothing came.
+    silent: usize,
     bytes: u64,
     losses: [u64; LOSSES.len()],
     udp_errors: u64,
@@ -50,23 +53,21 @@ impl Account {
             .iter()
             .map(|channel| &channel["renditions"][0]["counters"])
             .collect();
-        let sum = |stage: &str, name: &str| {
+        let each = |(stage, name): (&str, &str)| {
             let counts = counters
                 .iter()
                 .map(|counters| counters[stage][name].as_u64());
             let counts: Option<Vec<u64>> = counts.collect();
-            counts.map(|counts| counts.iter().sum::<u64>())
+            counts.ok_or_else(|| format!("no counter {stage}.{name}"))
         };
-        let sum = |(stage, name): (&str, &str)| {
-            sum(stage, name).ok_or_else(|| format!("no counter {stage}.{name}"))
-        };
+        let sum = |counter| Outcome::Ok(each(counter)?.iter().sum::<u64>());
         let mut losses = [0; LOSSES.len()];
         for (loss, counter) in losses.iter_mut().zip(LOSSES) {
             *loss = sum(counter)?;
         }
         Ok(Self {
             taken: Instant::now(),
-            datagrams: sum(("receive", "datagrams"))?,
+            datagrams: each(("receive", "datagrams"))?,
             bytes: sum(("receive", "bytes"))?,
             losses,
             udp_errors: udp_errors()?,
@@ -80,10 +81,13 @@ impl Account {
         for (loss, before) in losses.iter_mut().zip(earlier.losses) {
             *loss -= before;
         }
+        let came = self.datagrams.iter().zip(&earlier.datagrams);
+        let came: Vec<u64> = came.map(|(now, before)| now - before).collect();
         let before = |name: &str| earlier.cpu_seconds.get(name).copied().unwrap_or_default();
         Difference {
             seconds: (self.taken - earlier.taken).as_secs_f64(),
-            datagrams: self.datagrams - earlier.datagrams,
+            datagrams: came.iter().sum(),
+            silent: came.iter().filter(|count| **count == 0).count(),
             bytes: self.bytes - earlier.bytes,
             losses,
             udp_errors: self.udp_errors - earlier.udp_errors,
@@ -97,10 +101,13 @@ impl Account {
 }
 
 impl Difference {
-    /// Fails if anything was lost.
+    /// Fails if anything was lost, or a channel has not come at all.
     pub(crate) fn assert(&self) -> Outcome {
+        if self.silent > 0 || self.datagrams == 0 {
+            return Err(format!("nothing came of {} channels", self.silent).into());
+        }
         let is_lost = self.udp_errors > 0 || self.losses.iter().any(|count| *count > 0);
-        if is_lost || self.datagrams == 0 {
+        if is_lost {
             return Err("something was lost".into());
         }
         Ok(())

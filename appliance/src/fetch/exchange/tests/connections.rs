@@ -31,7 +31,7 @@ async fn an_idle_connection_is_not_used_after_four_seconds_and_closed() {
     pair.fetch().await.unwrap();
     assert_eq!(pair.origin.connections(), 1);
     advance(Duration::from_millis(4_100)).await;
-    pair.endpoint.pool.sweep();
+    pair.endpoint.pool.sweep(&pair.endpoint.names);
     pair.settle().await;
     assert_eq!(pair.endpoint.connections(), 0);
     pair.fetch().await.unwrap();

@@ -82,6 +82,40 @@ async fn idle_connections_are_closed_though_nobody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_moves_is_followed_though_its_connections_are_never_idle() {
+    let rig = Rig::chain(&[1]);
+    let (_old, _new) = (
+        rig.host(1, answers(200, "old")),
+        rig.host(2, answers(200, "new")),
+    );
+    let _upkeep = Upkeep::of(&rig);
+    assert_eq!(rig.fetch().await.unwrap().1, "old");
+    rig.network.set_host("h1", &[IpAddr::from([192, 0, 2, 2])]);
+    let mut last = String::new();
+    for _ in 0..32 {
+        sleep(Duration::from_secs(1)).await;
+        last = rig.fetch().await.unwrap().1;
+    }
+    assert_eq!(last, "new");
+    assert_eq!(rig.endpoint(1).connections, 1);
+    assert_eq!(rig.counters(1).lookups, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_outlive_name_servers() {
+    let rig = Rig::chain(&[1]);
+    let old = rig.host(1, answers(200, "old"));
+    let _upkeep = Upkeep::of(&rig);
+    rig.fetch().await.unwrap();
+    rig.network.set_host("h1", &[]);
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(rig.fetch().await.unwrap().1, "old");
+    }
+    assert_eq!(old.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_keeps_what_has_not_changed() {
     let rig = Rig::chain(&[1, 2]);
     let (near, _far) = (

@@ -1,0 +1,23 @@
+//! What players were given of one channel.
+
+use crate::counter::shared_counters;
+
+shared_counters! {
+    /// Requests of players for one channel, and what became of them.
+    pub struct Served, shared as ServedCells {
+        /// Requests for its playlists and segments that were answered from this box.
+        hits,
+        /// Requests for playlists and segments that it does not have.
+        misses,
+        /// Answers with a status of 2xx.
+        responses_2xx,
+        /// Answers with a status of 3xx.
+        responses_3xx,
+        /// Answers with a status of 4xx.
+        responses_4xx,
+        /// Answers with a status of 5xx.
+        responses_5xx,
+        /// Bytes of bodies handed on to players.
+        bytes_sent,
+    }
+}
