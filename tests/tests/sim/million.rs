@@ -16,7 +16,7 @@ use weir_tests::{
     stream::{Encoder, Format},
 };
 
-use crate::{Life, media::Media, send, sender};
+use crate::{BOOT, Life, media::Media, send, sender};
 
 /// Five pictures a second.
 const PICTURE_90K: u64 = 18_000;
@@ -281,16 +281,23 @@ impl Run {
         self.trouble.power.get_or_insert(pictures);
     }
 
-    /// A power cut, and a start some time later.
+    /// A power cut and a start as late as that takes, or a kill, which loses nothing that is
+    /// finished, and a start at once.
     async fn restart(&mut self) {
         self.tally.restarts += 1;
         self.trouble.power = None;
+        let boot = if self.chance.below(2) == 0 {
+            BOOT
+        } else {
+            let is_written = self.life.store.flush(Duration::from_mins(1));
+            assert!(is_written, "the disk is flawless");
+            Duration::from_millis(200 * (1 + self.chance.below(30)))
+        };
         let disk = self.simulation.disk.power_cut();
         self.simulation = Simulation {
             disk,
             ..self.simulation.clone()
         };
-        let boot = Duration::from_millis(200 * (1 + self.chance.below(30)));
         self.simulation.clock.advance(boot);
         self.encoder.pts_90k += boot.as_secs() * 90_000;
         self.life = Life::begin(&self.simulation, CONFIGURATION).await;
