@@ -356,7 +356,7 @@ impl Seen {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::AccessUnit(unit) => self.unit(unit),
-            Event::Program(_) | Event::Packet(_) | Event::Parameters(..) => {}
+            Event::Program(_) | Event::Packet(_) | Event::Parameters(..) | Event::Splice(_) => {}
         }
     }
 
