@@ -124,8 +124,8 @@ impl Store {
         is_unchanged
     }
 
-    /// As [`Store::find`], for a thread that may wait: reads up to 16 KiB of the disk, if the object
-    /// was not used lately.
+    /// As [`Store::find`], for a thread that may wait: reads up to 16 KiB of the disk, if the
+    /// object was not used lately.
     pub fn get(&self, key: &Key) -> Option<Object> {
         let body = self.engine().get(key)?;
         Some(Object::new(Arc::clone(self.engine()), body))
