@@ -20,9 +20,7 @@ use crate::{
     demux::Event,
     ladder::Line,
     live::{self, Document},
-    segment::{
-        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment,
-    },
+    segment::{Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment},
     serve::{playlist_path, segment_path},
 };
 
