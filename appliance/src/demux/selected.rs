@@ -1,14 +1,18 @@
 //! The selected program: passes its packets on and tells where its access units begin.
 //!
 //! Packets pass as they came, duplicates and damaged ones among them, so that a decoder reads
-//! behind the appliance what it would have read before it.
+//! behind the appliance what it would have read before it. Scrambled ones alone do not: to who has
+//! no key they are noise. If the primary stream is scrambled nothing begins or ends any more, and
+//! so nothing is served; if another one is, what is left of the program goes on without it, under
+//! the tables as they came.
 
 use crate::demux::continuity::Order;
 use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
-    AccessUnit, Counters, Event, Packet, Pid, Program, ProgramPacket, StreamKind, StreamParameters,
+    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, StreamKind,
+    StreamParameters,
 };
 
 /// The program whose packets are passed on.
@@ -95,6 +99,10 @@ impl Selected {
         if announced && self.pcr_pid == Some(packet.pid()) {
             self.time_base_changed = true;
         }
+        if packet.scrambled() {
+            self.withhold(packet, order, counters, each);
+            return;
+        }
         match packet.payload() {
             Some(payload) if self.primary == Some(packet.pid()) => {
                 // A duplicate counts as one only where it repeats what stood at the start of a
@@ -122,6 +130,28 @@ impl Selected {
         each: &mut impl FnMut(Event<'_>),
     ) {
         self.tell(true, counters, each);
+    }
+
+    /// Takes a scrambled packet, and passes on its clock alone, if it carries one.
+    fn withhold(
+        &mut self,
+        packet: Packet<'_>,
+        order: Order,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        counters.packets_withheld += 1;
+        let is_primary = self.primary == Some(packet.pid());
+        if is_primary && packet.payload_unit_start() && order != Order::Duplicate {
+            self.finish_unit(counters, each);
+            counters.access_units_scrambled += 1;
+        }
+        if self.pcr_pid == Some(packet.pid())
+            && let Some(bytes) = without_payload(packet)
+            && let Some(packet) = Packet::new(&bytes)
+        {
+            Self::pass(packet, each);
+        }
     }
 
     fn push_primary(
@@ -188,4 +218,16 @@ impl Selected {
             each(Event::Parameters(packet.pid(), parameters));
         }
     }
+}
+
+/// The packet with its adaptation field alone, which is never scrambled; `None` if that has no PCR.
+fn without_payload(packet: Packet<'_>) -> Option<[u8; PACKET_BYTES]> {
+    packet.adaptation_field()?.pcr()?;
+    let mut bytes = *packet.bytes();
+    let end = 5 + usize::from(bytes[4]);
+    bytes[1] &= 0xBF; // payload_unit_start_indicator
+    bytes[3] = 0x20 | bytes[3] & 0x0F;
+    bytes[4] = 183;
+    bytes.get_mut(end..)?.fill(0xFF);
+    Some(bytes)
 }

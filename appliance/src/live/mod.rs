@@ -123,7 +123,10 @@ impl Channel {
             return;
         }
         let present = self.master.load();
-        if present.as_ref().is_none_or(|present| present.variants != variants) {
+        if present
+            .as_ref()
+            .is_none_or(|present| present.variants != variants)
+        {
             self.master.store(Some(Arc::new(Master {
                 variants: variants.to_vec(),
                 document: Arc::new(Document::new(render_master(variants))),

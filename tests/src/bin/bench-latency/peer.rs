@@ -29,11 +29,7 @@ pub(crate) struct Ffmpeg {
 impl Ffmpeg {
     /// Receives `group` and writes to `folder`: segments of a second, time stamps as they come, and
     /// each version of the list at once.
-    pub(crate) fn start(
-        group: &str,
-        folder: &Path,
-        notices: Receiver<Notice>,
-    ) -> Outcome<Self> {
+    pub(crate) fn start(group: &str, folder: &Path, notices: Receiver<Notice>) -> Outcome<Self> {
         fs::create_dir(folder)?;
         let line = format!(
             "-hide_banner -nostdin -loglevel error -i udp://{group}?localaddr=127.0.0.1 -c copy \
