@@ -372,7 +372,10 @@ impl Publisher {
         };
         let mut released = Vec::new();
         while !released.iter().any(Option::is_some) && past.archive().len() > self.playlist.len() {
-            released.extend(past.drop_first());
+            let Some(first) = past.drop_first() else {
+                break;
+            };
+            released.push(first);
         }
         // Off the archive before the pins go.
         self.publish_archive();

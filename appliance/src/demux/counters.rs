@@ -43,6 +43,8 @@ counters! {
         access_units,
         /// Access units of the primary stream where decoding can begin.
         random_access_points,
+        /// Times that the primary stream went on for a second and no PCR came.
+        pcr_missing,
         /// Access units whose head ended before it told whether decoding can begin there.
         heads_undecided,
         /// Packets that claim to start a PES packet and do not.

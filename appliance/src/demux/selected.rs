@@ -11,8 +11,8 @@ use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
-    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, StreamKind,
-    StreamParameters,
+    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, Pts,
+    StreamKind, StreamParameters,
 };
 
 /// The program whose packets are passed on.
@@ -26,9 +26,16 @@ pub(super) struct Selected {
     unit_time_base_changed: bool,
     /// `discontinuity_indicator` was seen on the PCR PID since.
     time_base_changed: bool,
+    /// When the last PCR came, on the timeline of the primary stream.
+    clock_heard: Option<Pts>,
+    /// A PCR has come since the last access unit.
+    has_clock: bool,
     parameters: ParameterTable,
     splices: SpliceReader,
 }
+
+/// Media without a PCR that is counted: ten times what TR 101 290 (2.3.a) allows.
+const CLOCK_PATIENCE_90K: i64 = 90_000;
 
 impl Selected {
     pub(super) fn new(program: &Program, counters: &mut Counters) -> Self {
@@ -44,6 +51,8 @@ impl Selected {
             unit: UnitHead::new(primary.map_or(StreamKind::Other, |stream| stream.kind)),
             unit_time_base_changed: false,
             time_base_changed: false,
+            clock_heard: None,
+            has_clock: false,
             parameters,
             splices,
         }
@@ -93,11 +102,11 @@ impl Selected {
         counters: &mut Counters,
         each: &mut impl FnMut(Event<'_>),
     ) {
-        let announced = packet
-            .adaptation_field()
-            .is_some_and(super::packet::AdaptationField::discontinuity);
-        if announced && self.pcr_pid == Some(packet.pid()) {
-            self.time_base_changed = true;
+        if self.pcr_pid == Some(packet.pid())
+            && let Some(field) = packet.adaptation_field()
+        {
+            self.time_base_changed |= field.discontinuity();
+            self.has_clock |= field.pcr().is_some();
         }
         if packet.scrambled() {
             self.withhold(packet, order, counters, each);
@@ -208,7 +217,22 @@ impl Selected {
             segment_boundary: self.unit.is_segment_boundary(),
         };
         self.unit.close();
+        self.watch_clock(unit.dts, counters);
         each(Event::AccessUnit(unit));
+    }
+
+    /// Counts a PCR that does not come, by the time stamps of access units.
+    fn watch_clock(&mut self, dts: Option<Pts>, counters: &mut Counters) {
+        let Some(dts) = dts.filter(|_| self.pcr_pid.is_some()) else {
+            return;
+        };
+        let heard = self.clock_heard.get_or_insert(dts);
+        let since = dts.ticks_since(*heard);
+        let has_clock = std::mem::take(&mut self.has_clock);
+        if has_clock || !(0..CLOCK_PATIENCE_90K).contains(&since) {
+            counters.pcr_missing += u64::from(!has_clock && since > 0);
+            *heard = dts;
+        }
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {

@@ -4,7 +4,7 @@ use crate::demux::fixtures::{
     DISCONTINUITY, Mux, RANDOM_ACCESS, Told, adts, byte_stream, h264_idr, h264_p, numbered_section,
     pat, pat_body, pes, pmt, programs, told, units,
 };
-use crate::demux::{AccessUnit, Demux, Packet, Pts, Selection, StreamKind};
+use crate::demux::{AccessUnit, Demux, Event, Packet, Pts, Selection, StreamKind};
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;

@@ -498,4 +498,119 @@ mod tests {
         assert_eq!(text.matches("#EXTINF").count(), Archive::SEGMENTS_MAX);
         assert!(text.len() < 2 << 20, "{}", text.len());
     }
+
+    #[test]
+    fn what_is_missing_between_two_segments_stands_there_as_gaps() {
+        let mut archive = archive(3_600, 3);
+        let next = Segment {
+            discontinuity: true,
+            date_time: at(18 + 30),
+            ..segment(9)
+        };
+        let gaps: Vec<_> = archive
+            .gaps_until(next.sequence, next.date_time, 0)
+            .collect();
+        let numbers: Vec<_> = gaps.iter().map(|gap| gap.sequence).collect();
+        assert_eq!(numbers, [1_003, 1_004, 1_005, 1_006, 1_007, 1_008]);
+        assert!(
+            gaps.iter()
+                .all(|gap| gap.gap && gap.duration_90k == 5 * 90_000)
+        );
+        assert_eq!(gaps[0].date_time, at(18));
+        for gap in gaps {
+            archive.push(gap);
+        }
+        archive.push(next);
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("all").text;
+        assert_eq!(text.matches("#EXT-X-GAP").count(), 6, "{text}");
+        assert_eq!(archive.sequences(), 1_000..1_010);
+    }
+
+    #[test]
+    fn gaps_are_no_longer_than_the_target_duration_and_have_some_length() {
+        let archive = archive(3_600, 3);
+        for (seconds, expected_90k) in [(1_000, 540_000), (18, GAP_MIN_90K), (0, GAP_MIN_90K)] {
+            let mut gaps = archive.gaps_until(1_005, at(seconds), 0);
+            assert!(
+                gaps.all(|gap| gap.duration_90k == expected_90k),
+                "{seconds}"
+            );
+        }
+        assert_eq!(archive.gaps_until(1_003, at(100), 0).count(), 0);
+        let beyond = 1_004 + Archive::SEGMENTS_MAX as u64;
+        assert_eq!(archive.gaps_until(beyond, at(100), 0).count(), 0);
+    }
+
+    #[test]
+    fn gaps_make_up_for_discontinuities_that_nobody_knows_any_more() {
+        let mut archive = archive(3_600, 3);
+        for gap in archive.gaps_until(1_010, at(60), 9) {
+            archive.push(gap);
+        }
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("all").text;
+        assert_eq!(
+            text.matches("#EXT-X-DISCONTINUITY\n").count(),
+            2,
+            "seven before: {text}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_next_segment_begins_anew() {
+        let mut archive = archive(3_600, 5);
+        assert_eq!(archive.push(segment(9)), 5);
+        let longer = Segment {
+            target_duration_s: 7,
+            ..segment(10)
+        };
+        assert_eq!(archive.push(longer), 1);
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("one").text;
+        assert!(
+            text.contains("TARGETDURATION:7\n#EXT-X-MEDIA-SEQUENCE:1010\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("DISCONTINUITY-SEQUENCE:8\n"),
+            "one of five had left: {text}"
+        );
+    }
+
+    #[test]
+    fn blocks_read_back_are_what_was_archived() {
+        let archive = archive(3_600, 200);
+        let mut read = Vec::new();
+        for number in 0..32 {
+            let Some(text) = archive.block(number) else {
+                continue;
+            };
+            assert!(text.len() < 16 * 1024);
+            let list = MediaPlaylist::resume(&text, 64).expect("a list");
+            assert_eq!(
+                list.segments().next().map(|it| it.sequence / 64),
+                Some(number)
+            );
+            read.extend(list.segments().copied());
+        }
+        let due = (0..200).map(|index| Segment {
+            bytes: 0,
+            independent: false,
+            ..segment(index)
+        });
+        assert_eq!(read, due.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_block_of_gaps_alone_is_none() {
+        let mut archive = archive(36_000, 8);
+        for gap in archive.gaps_until(1_200, at(1_200), 0) {
+            archive.push(gap);
+        }
+        assert!(
+            archive
+                .block(15)
+                .is_some_and(|text| text.contains("segment-1007.ts"))
+        );
+        assert_eq!(archive.block(17), None);
+        assert_eq!(archive.block(100), None, "it has not come");
+    }
 }
