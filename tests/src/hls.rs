@@ -196,12 +196,18 @@ impl Version {
         Ok(())
     }
 
-    /// R11: a date range stays as long as it reaches into the window.
+    /// R11: a date range stays as long as it reaches into the window; one that lies behind it, and
+    /// so has not come, may be taken back.
     fn check_ranges(&self, last: &Self) -> Result<(), Breach> {
-        let begin_ms = self.dates_ms().first().copied().unwrap_or_default();
+        let dates = self.dates_ms();
+        let begin_ms = dates.first().copied().unwrap_or_default();
+        let last_ms = dates.last().copied().unwrap_or_default();
         let is_gone = |range: &&Range| self.ranges.iter().all(|it| it.id != range.id);
         let mut gone = last.ranges.iter().filter(is_gone);
-        match gone.find(|range| range.end_ms > begin_ms + DATE_TOLERANCE_MS) {
+        let reaches_in = |range: &&Range| {
+            range.start_ms < last_ms && range.end_ms > begin_ms + DATE_TOLERANCE_MS
+        };
+        match gone.find(reaches_in) {
             Some(range) => Err(format!("R11: {range:?} is gone at {begin_ms}")),
             None => Ok(()),
         }
@@ -415,6 +421,11 @@ impl Watch {
         let is_due = |departed: &Departed| departed.until_ms <= now_ms;
         let front = self.departed.front().is_some_and(is_due);
         front.then(|| self.departed.pop_front()).flatten()
+    }
+
+    /// Date ranges that were ever told of.
+    pub fn ranges(&self) -> usize {
+        self.ranges.len()
     }
 
     /// The last version.

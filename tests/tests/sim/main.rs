@@ -347,7 +347,7 @@ fn a_million_versions_of_a_playlist_break_no_rule() {
             run.tally
         });
         assert!(
-            tally.gaps > 0 && tally.restarts > 0,
+            tally.gaps > 0 && tally.restarts > 0 && tally.ranges > 0 && tally.past > 10,
             "seed {seed}: {tally:?}"
         );
         all = all.plus(tally);

@@ -83,7 +83,7 @@ pub(crate) struct Tally {
     pub(crate) discontinuities: u64,
     pub(crate) restarts: u64,
     pub(crate) faults: u64,
-    /// Breaks announced.
+    /// Breaks that were listed.
     pub(crate) ranges: u64,
     /// Most segments to start over in after a restart.
     pub(crate) past: u64,
@@ -212,7 +212,7 @@ impl Run {
     }
 
     fn count(&mut self, entry: &Entry) {
-        self.tally.ranges = self.breaks.0.into();
+        self.tally.ranges = self.watch.ranges() as u64;
         self.tally.segments += u64::from(!entry.is_gap);
         self.tally.gaps += u64::from(entry.is_gap);
         self.tally.discontinuities += u64::from(entry.is_discontinuity);

@@ -39,11 +39,9 @@ impl Play {
         Ok(Self { sender, listeners })
     }
 
-    /// A listener that has given up has told why, or will.
-    fn tell(&self, notice: Notice) {
-        for listener in &self.listeners {
-            drop(listener.try_send(notice));
-        }
+    /// Who has given up has told why, or will, and hears no more.
+    fn tell(&mut self, notice: Notice) {
+        self.listeners.retain(|listener| listener.try_send(notice).is_ok());
     }
 }
 
