@@ -11,7 +11,7 @@ use weir_tests::{bench::Outcome, process::peer, stream::PACKET_BYTES};
 const DATAGRAM_BYTES: usize = 7 * PACKET_BYTES;
 
 /// Bits a second of the multiplex, null packets and all.
-const MUX_RATE: u64 = 2_000_000;
+const MUX_RATE: u64 = 4_000_000;
 
 /// The PIDs that ffmpeg gives to pictures and to sound.
 const VIDEO_PID: u16 = 0x100;
@@ -44,8 +44,8 @@ impl Clip {
             "-hide_banner -nostdin -loglevel error -f lavfi \
              -i testsrc2=size=640x360:rate=25:duration={seconds} -f lavfi \
              -i sine=frequency=440:sample_rate=48000:duration={seconds} -c:v libx264 \
-             -preset ultrafast -bf 2 -g 25 -keyint_min 25 -sc_threshold 0 -b:v 1400k \
-             -maxrate 1400k -bufsize 350k -pix_fmt yuv420p -c:a aac -b:a 64k \
+             -preset ultrafast -bf 2 -g 25 -keyint_min 25 -sc_threshold 0 -b:v 3000k \
+             -maxrate 3000k -bufsize 750k -pix_fmt yuv420p -c:a aac -b:a 64k \
              -muxrate {MUX_RATE} -f mpegts",
             seconds = span.as_secs()
         );

@@ -4,7 +4,7 @@
 //! bench-latency [--channels N] [--seconds S] [--peers N]
 //! ```
 //!
-//! In a network of their own, channels of 2 Mb/s with a key frame a second are sent at an even
+//! In a network of their own, channels of 4 Mb/s with a key frame a second are sent at an even
 //! pace, out of step with one another, and received by one `weir run` that cuts segments of 1 s.
 //! Some of them are received by `ffmpeg -c copy -f hls` as well, each by one of its own. Whoever
 //! waits for a segment looks at the list a thousand times a second, Weir's on one connection that

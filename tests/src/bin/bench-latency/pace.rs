@@ -41,7 +41,8 @@ impl Play {
 
     /// Who has given up has told why, or will, and hears no more.
     fn tell(&mut self, notice: Notice) {
-        self.listeners.retain(|listener| listener.try_send(notice).is_ok());
+        self.listeners
+            .retain(|listener| listener.try_send(notice).is_ok());
     }
 }
 

@@ -94,11 +94,11 @@ impl Weir {
                 if newest != seen {
                     let segment = connection.get(&format!("{folder}/{newest}"))?;
                     let had = Instant::now();
-                    let is_first = seen.is_empty();
                     seen = newest;
                     match (segment.status, first_pts_90k(&segment.body)) {
                         (200, Some(begins)) if begins == cut.begins_90k => return Ok(Some(had)),
-                        (200, Some(_)) if is_first => return Ok(None),
+                        // One from before it was on air.
+                        (200, Some(begins)) if begins < cut.begins_90k => {}
                         (status, begins) => {
                             return Err(format!("{seen}: {status}, {begins:?} for {cut:?}"));
                         }
