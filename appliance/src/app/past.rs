@@ -99,16 +99,21 @@ impl Past {
         self.pins.drain(..leaving).flatten().collect()
     }
 
-    /// Takes out the oldest segment, unless it is the only one, and returns the hold on it.
-    pub(super) fn drop_first(&mut self) -> Option<Option<Pin>> {
+    /// Takes out the oldest segment, unless it is the only one, and puts the hold on it, or none of
+    /// a gap, behind those that have `left`. Tells whether one was taken.
+    pub(super) fn drop_first(&mut self, left: &mut Vec<Option<Pin>>) -> bool {
         let is_dropped = self.archive.drop_first();
-        is_dropped.then(|| self.pins.pop_front()).flatten()
+        if is_dropped {
+            left.extend(self.pins.pop_front());
+        }
+        is_dropped
     }
 
     /// Takes out what ended before `since`, but for the last segment.
     pub(super) fn drop_before(&mut self, since: Wall) {
+        let mut left = Vec::new();
         while self.archive.first_end().is_some_and(|end| end <= since) {
-            if self.drop_first().is_none() {
+            if !self.drop_first(&mut left) {
                 return;
             }
         }

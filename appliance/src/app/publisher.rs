@@ -352,7 +352,9 @@ impl Publisher {
             let mut pins = Vec::new();
             while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
                 pins.extend(self.listed.pop_front());
-                pins.extend(self.past.as_mut().and_then(Past::drop_first));
+                if let Some(past) = &mut self.past {
+                    past.drop_first(&mut pins);
+                }
             }
             if pins.is_empty() {
                 return;
@@ -372,10 +374,9 @@ impl Publisher {
         };
         let mut released = Vec::new();
         while !released.iter().any(Option::is_some) && past.archive().len() > self.playlist.len() {
-            let Some(first) = past.drop_first() else {
+            if !past.drop_first(&mut released) {
                 break;
-            };
-            released.push(first);
+            }
         }
         // Off the archive before the pins go.
         self.publish_archive();

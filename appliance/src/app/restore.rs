@@ -198,22 +198,20 @@ async fn read_blocks(
         let Some((text, pin)) = read(store, &block_key(stem, number)).await else {
             continue;
         };
-        let list = MediaPlaylist::resume(&text, CAPACITY);
-        let Some(list) = list.filter(|list| is_block(list, number, playlist)) else {
+        let block = MediaPlaylist::resume(&text, CAPACITY);
+        let Some(block) = block.filter(|block| is_block(block, number, playlist)) else {
             continue;
         };
-        let Some(first) = list.segments().next() else {
+        let Some(first) = block.segments().next() else {
             continue;
         };
-        let discontinuities = list.discontinuity_sequence();
-        blocks
-            .discontinuities
-            .insert(first.sequence, discontinuities);
-        let segments = list.segments();
+        let before = block.discontinuity_sequence();
+        blocks.discontinuities.insert(first.sequence, before);
+        let segments = block.segments();
         blocks
             .segments
             .extend(segments.map(|segment| (segment.sequence, *segment)));
-        blocks.stored_until = blocks.stored_until.max(list.sequence_next());
+        blocks.stored_until = blocks.stored_until.max(block.sequence_next());
         blocks.pins.push_front((number, pin));
         if first.date_time < since {
             break;
