@@ -554,9 +554,9 @@ mod tests {
             assert!(breach.starts_with("R11"), "{from} to {to}: {breach}");
         }
         let left = grown.replace("SEQUENCE:7", "SEQUENCE:8");
-        let begin = left.find("#EXT-X-PROGRAM").expect("a date");
-        let end = left.find("#EXT-X-DISCONTINUITY\n").expect("one");
-        let left = [&left[..begin], &left[end..]].concat();
+        let (head, rest) = left.split_once("#EXT-X-PROGRAM").expect("a date");
+        let (_, tail) = rest.split_once("#EXT-X-DISCONTINUITY\n").expect("one");
+        let left = format!("{head}#EXT-X-DISCONTINUITY\n{tail}");
         let breach = after(&first, &left).expect_err("it reaches to 15:05");
         assert!(breach.starts_with("R11"), "{breach}");
     }
