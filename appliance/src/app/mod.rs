@@ -12,6 +12,7 @@ mod error;
 mod guarding;
 mod ingest;
 mod lapse;
+mod past;
 mod publisher;
 mod pulling;
 mod rendition;

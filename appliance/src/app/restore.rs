@@ -6,17 +6,29 @@
 //! since; otherwise it begins anew, and Media Sequence Numbers leap over any that players may have
 //! seen.
 //!
+//! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
+//! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything
+//! is on air, because a list that grew at its front later would break what players were told.
+//!
 //! Refuses: to tell a wall clock that was set back meanwhile from a quick restart.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
+use tokio::task::{JoinError, JoinSet};
 use tracing::info;
-use weir_cache::{Pin, Store};
+use weir_cache::{Key, Pin, Store};
 use weir_hal::Wall;
 
 use crate::{
-    app::{publisher::key, rendition::Plan},
-    segment::{MediaPlaylist, Segment},
+    app::{
+        past::{Past, block_key},
+        publisher::key,
+        rendition::Plan,
+    },
+    segment::{Archive, MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
 
@@ -28,6 +40,9 @@ const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 
+/// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
+const LOOKUPS: usize = 64;
+
 /// What was on air before.
 #[derive(Debug)]
 pub(super) struct Restored {
@@ -35,6 +50,8 @@ pub(super) struct Restored {
     pub(super) playlist: MediaPlaylist,
     /// One for each segment listed, oldest first; none for a gap.
     pub(super) listed: VecDeque<Option<Pin>>,
+    /// What players may start over in; `None` when nothing is known of it.
+    pub(super) past: Option<Past>,
     /// Since when it has not grown.
     pub(super) age: Duration,
 }
@@ -45,10 +62,11 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     let nothing = || Restored {
         playlist: MediaPlaylist::live(plan.window),
         listed: VecDeque::new(),
+        past: None,
         age: Duration::ZERO,
     };
-    let path = playlist_path(channel, rendition);
-    let Some(text) = read(store, &path).await else {
+    let path = key(&playlist_path(channel, rendition));
+    let Some((text, _)) = read(store, &path).await else {
         return nothing();
     };
     let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
@@ -60,6 +78,7 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
+    let past = restore_past(store, plan, &playlist, now).await;
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
@@ -76,6 +95,7 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
             Restored {
                 playlist,
                 listed,
+                past,
                 age: since_end,
             }
         }
@@ -86,13 +106,170 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
                 channel,
                 rendition, "the playlist begins anew, its numbers go on"
             );
+            // Players may have been told of those numbers: the list must not end before them.
+            let past = past.map(|mut past| {
+                past.fill(playlist.sequence_next(), now, 0);
+                past
+            });
             Restored {
                 playlist,
                 listed: VecDeque::new(),
+                past,
                 age: Duration::ZERO,
             }
         }
     }
+}
+
+/// Puts together what players may start over in: what the blocks in the store tell of it, and
+/// `playlist`, which was on air last.
+async fn restore_past(
+    store: &Store,
+    plan: &Plan,
+    playlist: &MediaPlaylist,
+    now: Wall,
+) -> Option<Past> {
+    let depth = plan.dvr?;
+    let first = *playlist.segments().next()?;
+    let since = earlier(now, depth);
+    let stem = format!("{}_{}", plan.channel, plan.rendition.name);
+    let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
+    // What the playlist tells is newer.
+    blocks.segments.retain(|number, _| *number < first.sequence);
+    let numbers_from = blocks.discontinuities.first_key_value();
+    let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
+    let listed = playlist
+        .segments()
+        .map(|segment| (segment.sequence, *segment));
+    blocks.segments.extend(listed);
+    let path = |segment: &Segment| {
+        let path = || segment_path(&plan.channel, &plan.rendition.name, segment.sequence);
+        (!segment.gap && segment.end() > since).then(path)
+    };
+    let paths = blocks.segments.values().map(path);
+    let pins = pin_present(store, paths).await;
+    let mut past = Past::new(depth, &stem, numbers_from);
+    for (segment, pin) in blocks.segments.into_values().zip(pins) {
+        let known = blocks.discontinuities.get(&segment.sequence);
+        past.fill(
+            segment.sequence,
+            segment.date_time,
+            known.copied().unwrap_or(0),
+        );
+        let gap = pin.is_none();
+        past.push(Segment { gap, ..segment }, pin);
+    }
+    past.drop_before(since);
+    past.set_stored(blocks.pins, blocks.stored_until);
+    info!(
+        channel = plan.channel,
+        rendition = plan.rendition.name,
+        segments = past.archive().len(),
+        "players may start over in what was on air before"
+    );
+    Some(past)
+}
+
+/// What blocks tell.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// By their numbers.
+    segments: BTreeMap<u64, Segment>,
+    /// Discontinuities before the first segment of a block, by its number.
+    discontinuities: BTreeMap<u64, u64>,
+    /// The hold on each, and its number, oldest first.
+    pins: VecDeque<(u64, Pin)>,
+    /// The number after the last segment.
+    stored_until: u64,
+}
+
+/// Reads the blocks of segments before the end of `playlist` and not all before `since`.
+async fn read_blocks(
+    store: &Store,
+    stem: &str,
+    (playlist, since): (&MediaPlaylist, Wall),
+) -> Blocks {
+    let mut blocks = Blocks::default();
+    let last = playlist.sequence_next().saturating_sub(1);
+    let oldest = last.saturating_sub(Archive::SEGMENTS_MAX as u64) / Archive::BLOCK_SEGMENTS;
+    let newest = last / Archive::BLOCK_SEGMENTS;
+    for number in (oldest..=newest).rev() {
+        // None is stored of what is gaps alone.
+        let Some((text, pin)) = read(store, &block_key(stem, number)).await else {
+            continue;
+        };
+        let block = MediaPlaylist::resume(&text, CAPACITY);
+        let Some(block) = block.filter(|block| is_block(block, number, playlist)) else {
+            continue;
+        };
+        let Some(first) = block.segments().next() else {
+            continue;
+        };
+        let before = block.discontinuity_sequence();
+        blocks.discontinuities.insert(first.sequence, before);
+        let segments = block.segments();
+        blocks
+            .segments
+            .extend(segments.map(|segment| (segment.sequence, *segment)));
+        blocks.stored_until = blocks.stored_until.max(block.sequence_next());
+        blocks.pins.push_front((number, pin));
+        if first.date_time < since {
+            break;
+        }
+    }
+    blocks
+}
+
+/// Segments of a block, for the list that is read back.
+const CAPACITY: usize = 64;
+
+const _: () = assert!(CAPACITY as u64 == Archive::BLOCK_SEGMENTS);
+
+/// Whether `list` is block `number` of the archive whose last segments `playlist` lists.
+fn is_block(list: &MediaPlaylist, number: u64, playlist: &MediaPlaylist) -> bool {
+    let is_of = |segment: &Segment| segment.sequence / Archive::BLOCK_SEGMENTS == number;
+    list.target_duration_s() == playlist.target_duration_s() && list.segments().all(is_of)
+}
+
+/// Keeps those of these objects that are there and whole.
+async fn pin_present(
+    store: &Store,
+    paths: impl Iterator<Item = Option<String>>,
+) -> Vec<Option<Pin>> {
+    let (mut pins, mut lookups) = (Vec::new(), JoinSet::new());
+    for (place, path) in paths.enumerate() {
+        pins.push(None);
+        let Some(path) = path else { continue };
+        if lookups.len() == LOOKUPS {
+            take(&mut pins, lookups.join_next().await);
+        }
+        let store = store.clone();
+        lookups.spawn(async move {
+            let object = store.find(&key(&path)).await;
+            (place, object.and_then(|object| object.pin()))
+        });
+    }
+    while !lookups.is_empty() {
+        take(&mut pins, lookups.join_next().await);
+    }
+    pins
+}
+
+/// What a lookup has found, and for which place.
+type Found = Result<(usize, Option<Pin>), JoinError>;
+
+fn take(pins: &mut [Option<Pin>], found: Option<Found>) {
+    let found = found.map(|found| found.expect("a lookup does not panic"));
+    if let Some((place, pin)) = found
+        && let Some(slot) = pins.get_mut(place)
+    {
+        *slot = pin;
+    }
+}
+
+fn earlier(wall: Wall, span: Duration) -> Wall {
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Wall::from_nanos(wall.as_nanos().saturating_sub(nanos))
 }
 
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
@@ -115,8 +292,10 @@ async fn pin_all(
     Some(pins)
 }
 
-async fn read(store: &Store, path: &str) -> Option<String> {
-    let object = store.find(&key(path)).await?;
+/// Reads a list, and keeps it.
+async fn read(store: &Store, key: &Key) -> Option<(String, Pin)> {
+    let object = store.find(key).await?;
+    let pin = object.pin()?;
     object
         .bytes()
         .filter(|bytes| *bytes <= PLAYLIST_BYTES_MAX)?;
@@ -126,5 +305,5 @@ async fn read(store: &Store, path: &str) -> Option<String> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    String::from_utf8(bytes).ok()
+    Some((String::from_utf8(bytes).ok()?, pin))
 }

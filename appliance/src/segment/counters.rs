@@ -25,6 +25,8 @@ counters! {
         size_overruns,
         /// Access units whose time stamps contradict their neighbours; they are passed on untimed.
         timestamps_ignored,
+        /// Access units without PTS; they are passed on, and no segment begins or ends at them.
+        units_untimed,
         /// Access units too large to be held back until understood; they are passed on uncut.
         hold_back_overflows,
         /// Changes of PIDs, stream types or coding parameters.

@@ -350,6 +350,7 @@ impl Segmenter {
     fn on_unit(&mut self, unit: AccessUnit, now: Wall, each: Each<'_>) {
         let mark = self.unit.take();
         let stamps = Stamps::of(&unit);
+        self.counters.units_untimed += u64::from(unit.pts.is_none());
         self.counters.timestamps_ignored += u64::from(stamps.is_none() && unit.pts.is_some());
         let candidate = stamps.map(|stamps| Candidate {
             mark,

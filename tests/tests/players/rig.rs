@@ -62,13 +62,18 @@ pub(crate) struct Rig {
 impl Rig {
     /// Without the channel on air.
     pub(crate) fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, "", &|_file| {})
     }
 
     /// With the channel on air, and segments of it to play.
     pub(crate) fn start_on_air() -> Self {
+        Self::start_on_air_with("", &|_file| {})
+    }
+
+    /// The same with further keys of the channel, and with what `edit` makes of its file.
+    pub(crate) fn start_on_air_with(keys: &str, edit: &dyn Fn(&Path)) -> Self {
         let group = format!("239.255.86.1:{}", free_port());
-        let mut rig = Self::start_with(Some(&group));
+        let mut rig = Self::start_with(Some(&group), keys, edit);
         until("the channel", Duration::from_secs(30), || {
             let list = http::get(&rig.url(Protocol::Plain, "/live/CH/CH_HD.m3u8")).ok()?;
             (list.text().matches("#EXTINF").count() >= 3).then_some(())
@@ -78,7 +83,7 @@ impl Rig {
         rig
     }
 
-    fn start_with(group: Option<&str>) -> Self {
+    fn start_with(group: Option<&str>, keys: &str, edit: &dyn Fn(&Path)) -> Self {
         let (scratch, folder) = (folder(), folder());
         present(scratch.path());
         let files = scratch.path().to_owned();
@@ -94,7 +99,7 @@ impl Rig {
         );
         let group_or_none = group.unwrap_or("239.255.86.2:9");
         let text = format!(
-            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n\
+            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n{keys}\
              [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://{group_or_none}\"]\n\
              interface = \"lo\"\n[[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
              [[route]]\npath = \"/\"\norigin = [\"o\"]\n",
@@ -104,6 +109,7 @@ impl Rig {
         let file = scratch.path().join("channel.ts");
         let sender = group.map(|group| {
             ffmpeg::make(Streams::H264Aac, LIVE_SECONDS, &file);
+            edit(&file);
             send(&file, group)
         });
         Self {
@@ -126,6 +132,15 @@ impl Rig {
     /// Has the source come back, from its beginning.
     pub(crate) fn send_again(&mut self) {
         let file = self.scratch.path().join("channel.ts");
+        let group = self.group.as_deref();
+        self.sender = group.map(|group| send(&file, group));
+    }
+
+    /// Has another source take its place on the same group: the file that `make` writes.
+    pub(crate) fn switch(&mut self, make: impl Fn(&Path)) {
+        let file = self.scratch.path().join("other.ts");
+        make(&file);
+        self.sender = None;
         let group = self.group.as_deref();
         self.sender = group.map(|group| send(&file, group));
     }
