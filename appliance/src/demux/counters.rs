@@ -51,8 +51,6 @@ counters! {
         pes_start_errors,
         /// Splice information sections received (SCTE 35), repetitions and all.
         splice_sections,
-        /// Splice messages that repeat the last one of their event.
-        splice_repetitions,
         /// Splice information sections whose CRC is wrong.
         splice_crc_errors,
         /// Splice information sections that are cut short or whose lengths contradict each other.
