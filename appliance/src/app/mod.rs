@@ -12,6 +12,7 @@ mod error;
 mod guarding;
 mod ingest;
 mod lapse;
+mod lists;
 mod publisher;
 mod pulling;
 mod rendition;
@@ -38,10 +39,9 @@ use crate::{
     app::{
         guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
-        publisher::Publisher,
+        lists::Lists,
         pulling::Pulling,
         rendition::Plan,
-        restore::restore,
     },
     config::{self, Config},
     fetch::{
@@ -49,7 +49,7 @@ use crate::{
         tiers::Tiers,
     },
     health::{self, Health, Sampler, Watched},
-    live::{self, Live},
+    live::Live,
     serve::{
         self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
         tls::Tls,
@@ -122,10 +122,8 @@ pub async fn orders<M: Multicast>(
                 renditions.push(RenditionOrder::Keep(plan));
                 continue;
             }
-            let restored = restore(store, &plan, board.clock.wall()).await;
-            let face = Arc::new(live::Rendition::new(plan.rendition.name.clone()));
-            let publisher = Publisher::new(store.clone(), &plan, face, restored);
-            renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
+            let lists = Lists::restore(store, &plan, board.clock.wall()).await;
+            renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {
             id: channel.id.clone(),

@@ -16,8 +16,8 @@ use weir_hal::Wall;
 
 use crate::{
     app::{publisher::key, rendition::Plan},
-    segment::{MediaPlaylist, Segment},
-    serve::{playlist_path, segment_path},
+    segment::{Format, MediaPlaylist, Segment},
+    serve::{playlist_path, segment_path_of},
 };
 
 /// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
@@ -39,14 +39,27 @@ pub(super) struct Restored {
     pub(super) age: Duration,
 }
 
-/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
-pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
-    let (channel, rendition) = (plan.channel.as_str(), plan.rendition.name.as_str());
-    let nothing = || Restored {
-        playlist: MediaPlaylist::live(plan.window),
-        listed: VecDeque::new(),
-        age: Duration::ZERO,
-    };
+impl Restored {
+    /// An empty list of `window` segments.
+    pub(super) fn nothing(window: usize) -> Self {
+        Self {
+            playlist: MediaPlaylist::live(window),
+            listed: VecDeque::new(),
+            age: Duration::ZERO,
+        }
+    }
+}
+
+/// Reads back the last playlist of the rendition of `plan`, or of a track of it, that is called
+/// `rendition`, and keeps the segments of `format` that it lists.
+pub(super) async fn restore(
+    store: &Store,
+    plan: &Plan,
+    (rendition, format): (&str, Format),
+    now: Wall,
+) -> Restored {
+    let channel = plan.channel.as_str();
+    let nothing = || Restored::nothing(plan.window);
     let path = playlist_path(channel, rendition);
     let Some(text) = read(store, &path).await else {
         return nothing();
@@ -62,7 +75,8 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
+    let path =
+        |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {

@@ -34,6 +34,7 @@ mod selected;
 mod splice;
 mod sync;
 mod tables;
+mod teletext_descriptor;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -54,6 +55,7 @@ pub use splice::{
     SpliceCommand, SpliceFault, SpliceInfo, SpliceInsert, SpliceTime,
 };
 pub use sync::PacketSync;
+pub use teletext_descriptor::{TeletextKind, TeletextPage};
 pub use types::{Pcr, Pid, Pts};
 
 pub(crate) use pes::has_optional_header;
