@@ -110,7 +110,10 @@ impl Climbing {
             sounds.extend(lists.sound().map(with_group));
         }
         list.variants.extend(sounds);
-        let first = list.subtitles.first().map(|rendition| rendition.group.clone());
+        let first = list
+            .subtitles
+            .first()
+            .map(|rendition| rendition.group.clone());
         for variant in &mut list.variants {
             variant.subtitles = variant.subtitles.take().or_else(|| first.clone());
         }

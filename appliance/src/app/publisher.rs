@@ -21,8 +21,7 @@ use crate::{
     ladder::Line,
     live::{self, Document},
     segment::{
-        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment,
-        Variant,
+        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment, Variant,
     },
     serve::{playlist_path, segment_path_of},
 };
@@ -134,7 +133,12 @@ impl Publisher {
 
     /// One for `live`, a further list out of this rendition that begins now.
     pub(super) fn beside(&self, plan: &Plan, live: Arc<live::Rendition>) -> Self {
-        Self::new(self.store.clone(), plan, live, Restored::nothing(plan.window))
+        Self::new(
+            self.store.clone(),
+            plan,
+            live,
+            Restored::nothing(plan.window),
+        )
     }
 
     /// Gives segments that begin from now on another class.

@@ -186,7 +186,10 @@ impl<M: Multicast> Rendition<M> {
         self.plan.class = plan.class;
         self.plan.markers = plan.markers;
         self.plan.rendition.is_audio_alone = plan.rendition.is_audio_alone;
-        self.plan.rendition.teletext.clone_from(&plan.rendition.teletext);
+        self.plan
+            .rendition
+            .teletext
+            .clone_from(&plan.rendition.teletext);
         if self.plan == plan {
             self.lists.follow(&plan);
             return self;

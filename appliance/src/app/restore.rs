@@ -75,8 +75,7 @@ pub(super) async fn restore(
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let path =
-        |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
+    let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {

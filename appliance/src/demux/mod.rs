@@ -21,7 +21,7 @@ mod demultiplexer;
 mod encoder_boundary_point;
 mod event;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod packet;
 mod parameters;
 mod pes;

@@ -119,7 +119,9 @@ pub(super) fn shortened(
         for row in rows.filter(|row| keeps(row.pid)) {
             written.extend_from_slice(row.bytes).ok()?;
         }
-        let [high, low] = u16::try_from(written.len() + CRC_BYTES - 3).ok()?.to_be_bytes();
+        let [high, low] = u16::try_from(written.len() + CRC_BYTES - 3)
+            .ok()?
+            .to_be_bytes();
         let flags = written.get(1)? & 0xF0;
         *written.get_mut(1)? = flags | high;
         *written.get_mut(2)? = low;
@@ -135,12 +137,13 @@ pub(super) fn teletext_pages(section: &[u8]) -> impl Iterator<Item = TeletextPag
     let rows = split_pmt(section).map_or(PmtRows(&[]), |(_, rows)| rows);
     rows.flat_map(|row| {
         let descriptors = row.descriptors.iter();
-        let of_teletext = descriptors.filter(|(tag, _)| {
-            matches!(*tag, Descriptors::TELETEXT | Descriptors::VBI_TELETEXT)
-        });
+        let of_teletext = descriptors
+            .filter(|(tag, _)| matches!(*tag, Descriptors::TELETEXT | Descriptors::VBI_TELETEXT));
         of_teletext.flat_map(move |(_, content)| {
             let (pages, _) = content.as_chunks();
-            pages.iter().map(move |page| TeletextPage::read(row.pid, *page))
+            pages
+                .iter()
+                .map(move |page| TeletextPage::read(row.pid, *page))
         })
     })
 }

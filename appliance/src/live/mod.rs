@@ -101,8 +101,7 @@ impl Channel {
     /// The rendition or track called `name`.
     pub fn rendition(&self, name: &str) -> Option<&Arc<Rendition>> {
         let all = self.renditions.iter().chain(&self.tracks);
-        all.into_iter()
-            .find(|rendition| rendition.name == name)
+        all.into_iter().find(|rendition| rendition.name == name)
     }
 
     /// The present Master Playlist; `None` until a rendition has listed a segment.

@@ -181,15 +181,14 @@ mod tests {
 
     #[test]
     fn subtitles_stand_before_the_variants_that_have_them() {
-        let rendition = |name: &str, language: Option<&str>, is_for_hard_of_hearing| {
-            SubtitleRendition {
+        let rendition =
+            |name: &str, language: Option<&str>, is_for_hard_of_hearing| SubtitleRendition {
                 uri: format!("demo_HD_{name}.m3u8"),
                 group: "HD".to_owned(),
                 name: name.to_owned(),
                 language: language.map(str::to_owned),
                 is_for_hard_of_hearing,
-            }
-        };
+            };
         let list = MasterPlaylist {
             variants: vec![Variant {
                 uri: "demo_HD.m3u8".to_owned(),

@@ -216,11 +216,7 @@ impl Content {
         }
     }
 
-    async fn segment(
-        &self,
-        request: &Parts,
-        (path, format): (&str, Format),
-    ) -> Response<Body> {
+    async fn segment(&self, request: &Parts, (path, format): (&str, Format)) -> Response<Body> {
         let Some(key) = Key::new(path) else {
             return self.not_there("there is no such segment");
         };

@@ -81,8 +81,7 @@ impl ProgramReader {
             kind = Kind::Pmt { is_changed: false };
             let is_known = program.as_ref().is_some_and(|known| {
                 let identity = (known.pmt_pid, known.transport_stream_id);
-                identity == (pid, transport_stream_id)
-                    && known.pmt_section == *section.bytes()
+                identity == (pid, transport_stream_id) && known.pmt_section == *section.bytes()
             });
             if is_known {
                 return;

@@ -208,9 +208,11 @@ impl PcrPackets {
         let (since_newest, since_written) = (since(self.newest), since(self.written));
         self.newest = Some(pcr);
         // The next one may come as late as this one did.
-        let is_early = since_newest.zip(since_written).is_some_and(|(newest, written)| {
-            newest > 0 && written > 0 && newest + written <= PCR_INTERVAL_27M
-        });
+        let is_early = since_newest
+            .zip(since_written)
+            .is_some_and(|(newest, written)| {
+                newest > 0 && written > 0 && newest + written <= PCR_INTERVAL_27M
+            });
         if is_early && !field.discontinuity() {
             return None;
         }
