@@ -13,16 +13,18 @@ use weir_hal::{Monotonic, Wall};
 use crate::{
     app::{
         PublishCounters,
+        language::Language,
         publisher::{Moment, Publisher},
         rendition::Plan,
         restore::restore,
     },
-    demux::Event,
+    config::TeletextChoice,
+    demux::{Event, TeletextKind},
     ladder::Line,
     live,
     segment::{
         Format, Output, Segment, SubtitleRendition, Variant,
-        track::{self, Track},
+        track::{self, PageChoice, Subtitles, Track},
     },
 };
 
@@ -30,24 +32,40 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Choice {
     Sound,
+    Subtitles(TeletextChoice),
 }
 
 impl Choice {
     /// Those of `plan`, each with its name in URLs.
     fn all(plan: &Plan) -> Vec<(Self, String)> {
         let audio = plan.rendition.audio_name();
-        audio.into_iter().map(|name| (Self::Sound, name)).collect()
+        let audio = audio.into_iter().map(|name| (Self::Sound, name));
+        let pages = plan.rendition.teletext_names();
+        let pages = pages.map(|(page, name)| (Self::Subtitles(page), name));
+        audio.chain(pages).collect()
     }
 
     const fn format(self) -> Format {
         match self {
             Self::Sound => Format::TransportStream,
+            Self::Subtitles(_) => Format::WebVtt,
         }
     }
 
     fn track(self) -> Track {
         match self {
             Self::Sound => Track::Sound(Box::default()),
+            Self::Subtitles(page) => Track::Subtitles(Box::new(Subtitles::new(page.into()))),
+        }
+    }
+}
+
+impl From<TeletextChoice> for PageChoice {
+    fn from(choice: TeletextChoice) -> Self {
+        match choice {
+            TeletextChoice::First => Self::First,
+            TeletextChoice::Page(number) => Self::Number(number),
+            TeletextChoice::Language(code) => Self::Language(code),
         }
     }
 }
@@ -135,8 +153,19 @@ impl Lists {
     }
 
     /// The lines of its subtitles in the Master Playlist, for the variants of `group`.
-    pub(super) fn subtitles(&self, _group: &str) -> Vec<SubtitleRendition> {
-        Vec::new()
+    pub(super) fn subtitles(&self, group: &str) -> Vec<SubtitleRendition> {
+        let mut lines: Vec<SubtitleRendition> = Vec::new();
+        for line in self.sides.iter().filter_map(|side| side.subtitles(group)) {
+            // Two pages of one language, or one page by two names.
+            let is_taken = lines.iter().any(|other| other.name == line.name);
+            let name = if is_taken {
+                format!("{} {}", line.name, lines.len() + 1)
+            } else {
+                line.name
+            };
+            lines.push(SubtitleRendition { name, ..line });
+        }
+        lines
     }
 
     /// What was counted of the tracks.
@@ -146,7 +175,7 @@ impl Lists {
                 track_gaps: side.gaps,
                 ..track::Counters::default()
             };
-            sum.plus(side.track.counters()).plus(&refused)
+            sum.plus(&side.track.counters()).plus(&refused)
         };
         self.sides.iter().fold(track::Counters::default(), sum)
     }
@@ -214,6 +243,34 @@ impl Side {
             publisher,
             gaps: 0,
         }
+    }
+
+    /// Its line in the Master Playlist for the variants of `group`, if it is one of subtitles that
+    /// has listed something.
+    fn subtitles(&self, group: &str) -> Option<SubtitleRendition> {
+        let (Choice::Subtitles(choice), Track::Subtitles(track)) = (self.choice, &self.track)
+        else {
+            return None;
+        };
+        let language = match (track.page(), choice) {
+            (Some(page), _) => Language::of(page.language),
+            (None, TeletextChoice::Language(code)) => Language::of(code),
+            (None, _) => None,
+        };
+        let kind = track.page().map(|page| page.kind);
+        let is_for_hard_of_hearing = kind == Some(TeletextKind::HardOfHearing);
+        let name = language
+            .as_ref()
+            .map_or("Teletext", |language| &language.name);
+        let behind = if is_for_hard_of_hearing { " (SDH)" } else { "" };
+        let line = SubtitleRendition {
+            uri: format!("{}.m3u8", self.publisher.stem()),
+            group: group.to_owned(),
+            name: format!("{name}{behind}"),
+            language: language.map(|language| language.tag),
+            is_for_hard_of_hearing,
+        };
+        (!self.publisher.playlist().is_empty()).then_some(line)
     }
 
     fn take(&mut self, output: &Output, main: &Publisher, moment: Moment) {

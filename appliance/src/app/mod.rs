@@ -11,6 +11,7 @@ mod description;
 mod error;
 mod guarding;
 mod ingest;
+mod language;
 mod lapse;
 mod lists;
 mod publisher;

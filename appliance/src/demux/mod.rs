@@ -45,6 +45,7 @@ pub use crc::crc_32;
 pub use demultiplexer::{Demux, Selection};
 pub use event::{AccessUnit, Event, ProgramPacket};
 pub use packet::{AdaptationField, PACKET_BYTES, Packet, SYNC_BYTE};
+pub use pes::PesPayload;
 pub use program::{
     AudioCodec, ElementaryStream, PMT_SECTION_BYTES_MAX, Program, STREAMS_MAX, StreamKind,
     StreamParameters, VideoCodec,

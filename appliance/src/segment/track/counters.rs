@@ -15,8 +15,8 @@ counters! {
         teletext_pages,
         /// Teletext pages of the chosen number that are not marked as subtitles; they are not shown.
         teletext_pages_unmarked,
-        /// Teletext pages whose time stamp is far from the clock; they are shown when they come.
-        teletext_pages_untimed,
+        /// PES packets of teletext with no time stamp near the clock; they are shown when they come.
+        teletext_packets_untimed,
         /// Teletext packets with more bit errors than can be mended; they are dropped.
         teletext_packets_damaged,
         /// Teletext letters with a bit error; they are shown as blanks.

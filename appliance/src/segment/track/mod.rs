@@ -14,12 +14,17 @@
 mod counters;
 mod program_reader;
 mod sound;
+mod subtitles;
+#[cfg(test)]
+mod subtitles_tests;
+mod web_vtt;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::Counters;
 pub use sound::Sound;
+pub use subtitles::{PageChoice, Subtitles};
 
 use crate::segment::Output;
 
@@ -28,6 +33,8 @@ use crate::segment::Output;
 pub enum Track {
     /// Its sound.
     Sound(Box<Sound>),
+    /// A teletext page of subtitles.
+    Subtitles(Box<Subtitles>),
 }
 
 impl Track {
@@ -36,20 +43,23 @@ impl Track {
     pub fn push(&mut self, output: &Output, each: impl FnMut(Output)) {
         match self {
             Self::Sound(sound) => sound.push(output, each),
+            Self::Subtitles(subtitles) => subtitles.push(output, each),
         }
     }
 
     /// The open segment was given up: its number comes again.
-    pub fn abandon(&mut self, _each: impl FnMut(Output)) {
+    pub fn abandon(&mut self, each: impl FnMut(Output)) {
         match self {
             Self::Sound(sound) => sound.abandon(),
+            Self::Subtitles(subtitles) => subtitles.abandon(each),
         }
     }
 
     /// What was counted so far.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> Counters {
         match self {
-            Self::Sound(sound) => sound.counters(),
+            Self::Sound(sound) => *sound.counters(),
+            Self::Subtitles(subtitles) => subtitles.counters(),
         }
     }
 }
