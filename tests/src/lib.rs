@@ -27,6 +27,7 @@ pub mod process;
 pub mod pypi;
 pub mod scribe;
 pub mod stream;
+pub mod teletext;
 pub mod traffic;
 pub mod wait;
 

@@ -6,10 +6,11 @@ use weir_hal::Wall;
 
 use crate::{
     demux::{
-        Demux, Event, PACKET_BYTES, Packet, Pid, Pts, Selection, StreamKind,
+        AudioCodec, Demux, Event, PACKET_BYTES, Packet, Pid, Pts, Selection, StreamKind,
+        VideoCodec,
         fixtures::{Mux, adts, h264_idr, h264_p, pat, pes, pmt},
     },
-    segment::{Output, Segment, track::Track},
+    segment::{Output, Phase, Segment, Segmenter, fixture::rules, track::Track},
 };
 
 const PMT: u16 = 0x100;
@@ -188,6 +189,71 @@ fn sound_is_passed_on_as_it_came_under_tables_that_name_nothing_else() {
     assert_eq!(read.streams[1].language, Some(*b"eng"));
     assert_eq!(read.pcr_pid, Some(Pid::from_bits(VIDEO)));
     assert_eq!(demux.counters().crc_error, 0);
+}
+
+#[test]
+fn every_language_codec_and_subtitle_stays_in_the_segments_of_the_rendition() {
+    let mut mux = Mux::new();
+    let teletext = [0x56, 5, b'd', b'e', b'u', 0x10, 0x88];
+    let subtitles = [0x59, 8, b'f', b'r', b'a', 0x10, 0, 1, 0, 1];
+    let streams: [(u8, u16, &[u8]); 5] = [
+        (0x1B, VIDEO, &[]),
+        (0x0F, AUDIO, &[0x0A, 4, b'd', b'e', b'u', 0]),
+        (0x81, OTHER_AUDIO, &[0x0A, 4, b'e', b'n', b'g', 0]),
+        (0x06, 0x104, &teletext),
+        (0x06, 0x105, &subtitles),
+    ];
+    mux.section(0, &pat(0, &[(1, PMT)]))
+        .section(PMT, &pmt(1, 0, VIDEO, &streams));
+    let tables = mux.packets.len();
+    for picture in 0..50 {
+        let pts = 900_000 + picture * 3_600;
+        let unit = if picture % 25 == 0 {
+            h264_idr()
+        } else {
+            h264_p()
+        };
+        mux.payload(VIDEO, 0, &pes(0xE0, pts, &unit));
+        for pid in [AUDIO, OTHER_AUDIO, 0x104, 0x105] {
+            mux.payload(pid, 0, &pes(0xBD, pts, &picture.to_be_bytes()));
+        }
+    }
+    let (mut demux, rules) = (Demux::new(Selection::First), rules(Phase::First));
+    let mut segmenter = Segmenter::new(rules, 0);
+    let mut out = Vec::new();
+    let mut take = |output| {
+        if let Output::Bytes(bytes) = output {
+            out.extend_from_slice(&bytes);
+        }
+    };
+    for packet in mux.packets.iter().filter_map(Packet::new) {
+        demux.push(packet, |event| {
+            segmenter.push(event, Wall::default(), &mut take)
+        });
+    }
+    demux.finish(|event| segmenter.push(event, Wall::default(), &mut take));
+    segmenter.finish(&mut take);
+    let passed: Vec<_> = packets(&out)
+        .into_iter()
+        .filter(|packet| ![0, PMT].contains(&packet.pid().value()))
+        .map(|packet| *packet.bytes())
+        .collect();
+    assert!(passed == mux.packets[tables..]);
+    let languages: Vec<_> = demux
+        .program()
+        .expect("there is one")
+        .streams
+        .iter()
+        .map(|it| (it.kind, it.language))
+        .collect();
+    let due = [
+        (StreamKind::Video(VideoCodec::H264), None),
+        (StreamKind::Audio(AudioCodec::AacAdts), Some(*b"deu")),
+        (StreamKind::Audio(AudioCodec::Ac3), Some(*b"eng")),
+        (StreamKind::Teletext, Some(*b"deu")),
+        (StreamKind::DvbSubtitle, Some(*b"fra")),
+    ];
+    assert_eq!(languages, due);
 }
 
 #[test]
