@@ -57,17 +57,20 @@ pub fn stream(screens: &[Screen], seconds: u64) -> Vec<u8> {
 }
 
 /// Has ffmpeg put pictures, and sound in German and English, beside the teletext in the file `text`.
-pub fn make_program(text: &Path, whole: &Path, seconds: u64) {
+/// The English one is of the codec `second`.
+pub fn make_program(text: &Path, whole: &Path, second: &str, seconds: u64) {
     let line = format!(
         "-hide_banner -nostdin -loglevel error -y -f lavfi \
          -i testsrc2=size=320x180:rate=25:duration={seconds} -f lavfi \
          -i sine=frequency=440:sample_rate=48000:duration={seconds} -f lavfi \
          -i sine=frequency=880:sample_rate=48000:duration={seconds}"
     );
-    let codecs = "-map 0 -map 1 -map 2 -map 3:s -c:v libx264 -preset veryfast -bf 2 -g 25 \
-                  -keyint_min 25 -sc_threshold 0 -b:v 300k -pix_fmt yuv420p -c:a:0 aac -b:a:0 64k \
-                  -c:a:1 ac3 -b:a:1 96k -c:s copy -metadata:s:a:0 language=deu \
-                  -metadata:s:a:1 language=eng -metadata:s:s:0 language=deu -f mpegts";
+    let codecs = format!(
+        "-map 0 -map 1 -map 2 -map 3:s -c:v libx264 -preset veryfast -bf 2 -g 25 -keyint_min 25 \
+         -sc_threshold 0 -b:v 300k -pix_fmt yuv420p -c:a:0 aac -b:a:0 64k -c:a:1 {second} \
+         -b:a:1 96k -c:s copy -metadata:s:a:0 language=deu -metadata:s:a:1 language=eng \
+         -metadata:s:s:0 language=deu -f mpegts"
+    );
     peer(
         Command::new("ffmpeg")
             .args(line.split_whitespace())

@@ -162,7 +162,7 @@ fn with_teletext(folder: &Path) -> PathBuf {
     });
     let screens: Vec<Screen> = screens.collect();
     fs::write(&text, teletext::stream(&screens, 3)).expect("a temporary folder");
-    teletext::make_program(&text, &whole, 3);
+    teletext::make_program(&text, &whole, "ac3", 3);
     whole
 }
 

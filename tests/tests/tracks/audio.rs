@@ -32,7 +32,7 @@ fn program(folder: &Path) -> String {
         ..Screen::default()
     };
     fs::write(&text, stream(&[screen], 12)).expect("the folder can be written");
-    make_program(&text, &whole, 12);
+    make_program(&text, &whole, "ac3", 12);
     whole.to_str().expect("a plain path").to_owned()
 }
 

@@ -69,7 +69,7 @@ fn screens() -> Vec<(Screen, &'static str)> {
             "\"a va, Noïl étâ être garçon",
         ),
         plain(5, &[b"El ni|o [ma_ana]"], "El niño ámaúanaí"),
-        plain(6, &[b"P@eklad je tady }"], "Pčeklad je tady ú"),
+        of_region(0, 6, b"P@eklad je tady }", "Pčeklad je tady ú"),
         of_region(3, 5, b"\\or|e [panija ~ ]", "Žorže Ćpanija š Đ"),
         of_region(6, 7, b"Jakgl\x65qa Ekk\x61da", "Καλημερα Ελλαδα"),
         of_region(4, 4, b"PRIWET, MOSKWA", "ПРИВЕТ, МОСКВА"),
@@ -106,7 +106,7 @@ fn program(folder: &Path) -> (String, Vec<&'static str>) {
     let seconds = 2 * shown.len() as u64;
     let (text, whole) = (folder.join("teletext.ts"), folder.join("program.ts"));
     fs::write(&text, stream(&shown, seconds)).expect("the folder can be written");
-    make_program(&text, &whole, seconds);
+    make_program(&text, &whole, "ac3", seconds);
     (whole.to_str().expect("a plain path").to_owned(), texts)
 }
 
@@ -114,6 +114,8 @@ fn program(folder: &Path) -> (String, Vec<&'static str>) {
 fn by_libzvbi(file: &str) -> Vec<Cue> {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "error", "-copyts"]);
+    // ffmpeg would believe the clock more than the time stamps.
+    command.args(["-fix_teletext_pts", "0"]);
     command.args(["-txt_format", "text", "-txt_page", "888", "-i", file]);
     let text = peer(command.args(["-map", "0:s:0", "-f", "srt", "-"]));
     let mut cues = Vec::new();
@@ -144,11 +146,12 @@ pub(crate) fn words<'a>(lines: impl Iterator<Item = &'a str>) -> String {
         for (index, part) in line.split('<').enumerate() {
             let (tag, text) = part.split_once('>').unwrap_or(("", part));
             let is_tag = tag.starts_with("c.") || tag == "/c" || tag.contains("font");
-            plain.push_str(if index > 0 && !is_tag && !part.is_empty() {
-                part
+            if index > 0 && !is_tag {
+                plain.push('<');
+                plain.push_str(part);
             } else {
-                text
-            });
+                plain.push_str(text);
+            }
         }
         let plain = plain
             .replace("&lt;", "<")
