@@ -19,4 +19,5 @@ pub mod receive;
 pub mod segment;
 pub mod send;
 pub mod serve;
+pub mod teletext;
 pub mod validate;

@@ -11,7 +11,9 @@ mod description;
 mod error;
 mod guarding;
 mod ingest;
+mod language;
 mod lapse;
+mod lists;
 mod past;
 mod publisher;
 mod pulling;
@@ -39,10 +41,9 @@ use crate::{
     app::{
         guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
-        publisher::Publisher,
+        lists::Lists,
         pulling::Pulling,
         rendition::Plan,
-        restore::restore,
     },
     config::{self, Config},
     fetch::{
@@ -50,7 +51,7 @@ use crate::{
         tiers::Tiers,
     },
     health::{self, Health, Sampler, Watched},
-    live::{self, Live},
+    live::Live,
     serve::{
         self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
         tls::Tls,
@@ -123,10 +124,8 @@ pub async fn orders<M: Multicast>(
                 renditions.push(RenditionOrder::Keep(plan));
                 continue;
             }
-            let restored = restore(store, &plan, board.clock.wall()).await;
-            let face = Arc::new(live::Rendition::new(plan.rendition.name.clone()));
-            let publisher = Publisher::new(store.clone(), &plan, face, restored);
-            renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
+            let lists = Lists::restore(store, &plan, board.clock.wall()).await;
+            renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {
             id: channel.id.clone(),

@@ -22,7 +22,7 @@ use weir_hal::Wall;
 
 use crate::{
     app::publisher::key,
-    segment::{Archive, Segment},
+    segment::{Archive, Format, Segment},
 };
 
 /// The archive of one rendition, and what keeps it.
@@ -47,14 +47,23 @@ pub(super) fn block_key(stem: &str, number: u64) -> Key {
 impl Past {
     /// An empty one of `depth`, of the rendition whose paths begin with `stem`; the next segment
     /// has so many discontinuities before it.
-    pub(super) fn new(depth: Duration, stem: &str, discontinuities: u64) -> Self {
+    pub(super) fn new(depth: Duration, stem: &str, format: Format, discontinuities: u64) -> Self {
+        let archive = Archive::new(depth, &format!("{stem}/"), discontinuities);
         Self {
-            archive: Archive::new(depth, &format!("{stem}/"), discontinuities),
+            archive: archive.of_format(format),
             stem: stem.to_owned(),
             pins: VecDeque::new(),
             blocks: VecDeque::new(),
             stored_until: 0,
         }
+    }
+
+    /// Empties it, for a list whose first segment has that Discontinuity Sequence Number.
+    pub(super) fn begin_anew(&mut self, discontinuity_sequence: u64) {
+        self.archive.begin_anew(discontinuity_sequence);
+        self.pins.clear();
+        self.blocks.clear();
+        self.stored_until = 0;
     }
 
     /// Knows that these blocks, oldest first, are stored, up to the number before `stored_until`.

@@ -21,8 +21,10 @@ use crate::{
     demux::Event,
     ladder::Line,
     live::{self, Document},
-    segment::{Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment},
-    serve::{playlist_path, segment_path},
+    segment::{
+        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment, Variant,
+    },
+    serve::{playlist_path, segment_path_of},
 };
 
 counters! {
@@ -123,11 +125,22 @@ impl Publisher {
             counters: PublishCounters::default(),
         };
         publisher.playlist.set_markers(plan.markers);
+        publisher.playlist.set_format(publisher.live.format);
         publisher.set_dvr(plan.dvr);
         if !publisher.playlist.is_empty() {
             publisher.live.publish_playlist(publisher.document());
         }
         publisher
+    }
+
+    /// One for `live`, a further list out of this rendition that begins now.
+    pub(super) fn beside(&self, plan: &Plan, live: Arc<live::Rendition>) -> Self {
+        Self::new(
+            self.store.clone(),
+            plan,
+            live,
+            Restored::nothing(plan.window),
+        )
     }
 
     /// Gives segments that begin from now on another class.
@@ -192,6 +205,41 @@ impl Publisher {
         self.told.pop_front()
     }
 
+    /// The line in the Master Playlist of `track`, this rendition's sound; `None` until that has
+    /// listed some.
+    pub(super) fn sound(&self, track: &Self) -> Option<Variant> {
+        let bandwidth = track.bandwidth.declared();
+        let uri = format!("{}.m3u8", track.stem());
+        let sound = self.description.sound(uri, bandwidth);
+        sound.filter(|_| bandwidth.peak_bps > 0 && !track.playlist.is_empty())
+    }
+
+    /// Goes on beside `other`, the list of the rendition that this is a track of, where segment
+    /// `sequence` comes next: what is lacking before it are gaps.
+    pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64, now: Monotonic) {
+        let lacking = self.playlist.line_up(other, sequence);
+        if self.playlist.is_empty() {
+            self.listed.clear();
+            if let Some(past) = &mut self.past {
+                past.begin_anew(self.playlist.discontinuity_sequence());
+            }
+        }
+        for gap in lacking {
+            self.list(gap, None, now);
+        }
+    }
+
+    /// Gives the open segment up: its number comes again.
+    pub(super) fn abandon(&mut self) {
+        self.writer = None;
+        self.has_lost_segment = false;
+    }
+
+    /// True while bytes are lost and nobody has asked.
+    pub(super) const fn has_lost(&self) -> bool {
+        self.has_lost_segment
+    }
+
     /// True once after the store has refused bytes of the open segment.
     pub(super) fn take_loss(&mut self) -> bool {
         std::mem::take(&mut self.has_lost_segment)
@@ -217,6 +265,7 @@ impl Publisher {
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
             Output::Gap(segment) => {
+                self.writer = None;
                 self.list(segment, None, moment.now);
                 Ok(())
             }
@@ -255,7 +304,8 @@ impl Publisher {
     }
 
     fn begin(&mut self, sequence: u64, received: Wall) -> Result<(), Error> {
-        let key = key(&segment_path(&self.channel, &self.live.name, sequence));
+        let file = (sequence, self.live.format);
+        let key = key(&segment_path_of(&self.channel, &self.live.name, file));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
         let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
         self.writer = Some(self.store.begin(&key, self.class, Bytes::from(etag))?);
@@ -300,7 +350,8 @@ impl Publisher {
             (Some(depth), Some(past)) => past.set_depth(depth),
             (Some(depth), None) => {
                 let numbers_from = self.playlist.discontinuity_sequence();
-                let mut past = Past::new(depth, &self.stem(), numbers_from);
+                let stem = self.stem();
+                let mut past = Past::new(depth, &stem, self.live.format, numbers_from);
                 for (segment, pin) in self.playlist.segments().zip(&self.listed) {
                     past.push(*segment, pin.clone());
                 }
@@ -384,7 +435,7 @@ impl Publisher {
     }
 
     /// The stem of the rendition's paths.
-    fn stem(&self) -> String {
+    pub(super) fn stem(&self) -> String {
         format!("{}_{}", self.channel, self.live.name)
     }
 

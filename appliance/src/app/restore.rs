@@ -28,8 +28,8 @@ use crate::{
         publisher::key,
         rendition::Plan,
     },
-    segment::{Archive, MediaPlaylist, Segment},
-    serve::{playlist_path, segment_path},
+    segment::{Archive, Format, MediaPlaylist, Segment},
+    serve::{playlist_path, segment_path_of},
 };
 
 /// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
@@ -56,15 +56,28 @@ pub(super) struct Restored {
     pub(super) age: Duration,
 }
 
-/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
-pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
-    let (channel, rendition) = (plan.channel.as_str(), plan.rendition.name.as_str());
-    let nothing = || Restored {
-        playlist: MediaPlaylist::live(plan.window),
-        listed: VecDeque::new(),
-        past: None,
-        age: Duration::ZERO,
-    };
+impl Restored {
+    /// An empty list of `window` segments.
+    pub(super) fn nothing(window: usize) -> Self {
+        Self {
+            playlist: MediaPlaylist::live(window),
+            listed: VecDeque::new(),
+            past: None,
+            age: Duration::ZERO,
+        }
+    }
+}
+
+/// Reads back the last playlist of the rendition of `plan`, or of a track of it, that is called
+/// `rendition`, and keeps the segments of `format` that it lists.
+pub(super) async fn restore(
+    store: &Store,
+    plan: &Plan,
+    (rendition, format): (&str, Format),
+    now: Wall,
+) -> Restored {
+    let channel = plan.channel.as_str();
+    let nothing = || Restored::nothing(plan.window);
     let path = key(&playlist_path(channel, rendition));
     let Some((text, _)) = read(store, &path).await else {
         return nothing();
@@ -78,10 +91,10 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
-    let past = restore_past(store, plan, &playlist, now).await;
+    let past = restore_past(store, plan, (rendition, format), (&playlist, now)).await;
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
+    let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
@@ -126,13 +139,13 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
 async fn restore_past(
     store: &Store,
     plan: &Plan,
-    playlist: &MediaPlaylist,
-    now: Wall,
+    (rendition, format): (&str, Format),
+    (playlist, now): (&MediaPlaylist, Wall),
 ) -> Option<Past> {
     let depth = plan.dvr?;
     let first = *playlist.segments().next()?;
     let since = earlier(now, depth);
-    let stem = format!("{}_{}", plan.channel, plan.rendition.name);
+    let stem = format!("{}_{rendition}", plan.channel);
     let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
     // What the playlist tells is newer.
     blocks.segments.retain(|number, _| *number < first.sequence);
@@ -143,12 +156,12 @@ async fn restore_past(
         .map(|segment| (segment.sequence, *segment));
     blocks.segments.extend(listed);
     let path = |segment: &Segment| {
-        let path = || segment_path(&plan.channel, &plan.rendition.name, segment.sequence);
+        let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));
         (!segment.gap && segment.end() > since).then(path)
     };
     let paths = blocks.segments.values().map(path);
     let pins = pin_present(store, paths).await;
-    let mut past = Past::new(depth, &stem, numbers_from);
+    let mut past = Past::new(depth, &stem, format, numbers_from);
     for (segment, pin) in blocks.segments.into_values().zip(pins) {
         let known = blocks.discontinuities.get(&segment.sequence);
         past.fill(
@@ -163,7 +176,7 @@ async fn restore_past(
     past.set_stored(blocks.pins, blocks.stored_until);
     info!(
         channel = plan.channel,
-        rendition = plan.rendition.name,
+        rendition,
         segments = past.archive().len(),
         "players may start over in what was on air before"
     );

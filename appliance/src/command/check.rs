@@ -131,10 +131,13 @@ fn face(channel: &Channel) -> [&str; 3] {
 
 fn row(rendition: &Rendition) -> [String; 4] {
     let sources = rendition.sources.iter().map(ToString::to_string);
+    let tracks = rendition.teletext_names().map(|(_, name)| name);
+    let tracks = rendition.audio_name().into_iter().chain(tracks);
+    let names: Vec<String> = [rendition.name.clone()].into_iter().chain(tracks).collect();
     let program = rendition.program.map(|number| number.to_string());
     let interface = rendition.interface.as_ref().map(ToString::to_string);
     [
-        rendition.name.clone(),
+        names.join("\n"),
         program.unwrap_or_else(|| "first".to_owned()),
         sources.collect::<Vec<_>>().join("\n"),
         interface.unwrap_or_else(|| "by route".to_owned()),

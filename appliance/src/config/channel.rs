@@ -14,6 +14,7 @@ use super::{
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
     section::{Found, Section},
+    track::read_tracks,
     unit::parse_duration,
 };
 
@@ -124,6 +125,7 @@ fn read_rendition(
         .map(|found| found.value);
     let program = section.integer("program", (1, u64::from(u16::MAX)), ledger);
     let program = program.and_then(|number| u16::try_from(number).ok());
+    let (is_audio_alone, teletext) = read_tracks(&mut section, &name, names, ledger);
     for found in &sources {
         check_feed(found, interface.as_ref(), program, (met, ledger));
     }
@@ -140,6 +142,8 @@ fn read_rendition(
         sources: sources.into_iter().map(|found| found.value).collect(),
         interface,
         program,
+        is_audio_alone,
+        teletext,
     }
 }
 

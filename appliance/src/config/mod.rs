@@ -23,6 +23,7 @@ mod route;
 mod section;
 mod source;
 mod terms;
+mod track;
 mod ttl;
 mod types;
 mod unit;
@@ -34,6 +35,7 @@ pub use channel::{parse_cues, parse_interface};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
+pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
     AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat, LogTarget,
     Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,

@@ -203,6 +203,8 @@ fn rendition(clip: &Clip, addresses: Addresses) -> Rendition {
         }],
         interface: loopback(),
         program: None,
+        is_audio_alone: false,
+        teletext: Vec::new(),
     }
 }
 

@@ -250,6 +250,7 @@ impl<'a> RenditionHealth<'a> {
                 demux: rows(report.demux.values()),
                 segment: rows(report.segment.values()),
                 publish: rows(report.publish.values()),
+                tracks: rows(report.tracks.values()),
             },
         }
     }
@@ -261,6 +262,7 @@ struct StageCounters {
     demux: Rows,
     segment: Rows,
     publish: Rows,
+    tracks: Rows,
 }
 
 #[derive(Serialize)]

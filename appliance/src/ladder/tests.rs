@@ -68,6 +68,7 @@ fn line(name: &str, rung: usize) -> Line {
             frame_rate_millihertz: None,
             bandwidth_bps,
             bandwidth_average_bps: bandwidth_bps,
+            subtitles: None,
         },
         has_video: true,
         tracks: Tracks::new(),

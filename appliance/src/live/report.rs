@@ -28,8 +28,10 @@ pub struct Report {
     pub demux: crate::demux::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
-    /// Counters of the way into the store.
+    /// Counters of the way into the store, tracks included.
     pub publish: crate::app::PublishCounters,
+    /// Counters of its tracks.
+    pub tracks: crate::segment::track::Counters,
 }
 
 /// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.

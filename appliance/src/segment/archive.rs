@@ -24,7 +24,7 @@ use std::{
 use weir_hal::Wall;
 
 use crate::segment::{
-    Segment,
+    Format, Segment,
     playlist::{SECOND_90K, write_date_time, write_segment},
 };
 
@@ -38,6 +38,7 @@ const GAP_MIN_90K: u64 = 90;
 #[derive(Debug, Clone)]
 pub struct Archive {
     directory: Arc<str>,
+    format: Format,
     depth_90k: u64,
     target_duration_s: u32,
     chunks: VecDeque<Arc<Chunk>>,
@@ -93,11 +94,13 @@ impl Archive {
     pub const BLOCK_SEGMENTS: u64 = 64;
 
     /// An empty archive of `depth` for a list whose first segment has the Discontinuity Sequence
-    /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`.
+    /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`,
+    /// unless [`Self::of_format`] says otherwise.
     pub fn new(depth: Duration, directory: &str, discontinuity_sequence: u64) -> Self {
         let depth_90k = depth.as_micros() * 9 / 100;
         Self {
             directory: directory.into(),
+            format: Format::default(),
             depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
             target_duration_s: 1,
             chunks: VecDeque::new(),
@@ -106,6 +109,18 @@ impl Archive {
             duration_90k: 0,
             discontinuities: discontinuity_sequence,
         }
+    }
+
+    /// The same of segments of `format`.
+    #[must_use]
+    pub fn of_format(self, format: Format) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Empties it, for a list whose first segment has that Discontinuity Sequence Number.
+    pub fn begin_anew(&mut self, discontinuity_sequence: u64) {
+        self.clear();
+        self.discontinuities = discontinuity_sequence;
     }
 
     /// Appends `segment` and tells how many of the oldest leave: all, if it is not the next one or
@@ -130,7 +145,8 @@ impl Archive {
             text_start: chunk.text.len(),
         });
         let dated = (&segment, segment.discontinuity, None);
-        let text = fmt::from_fn(|text| write_segment(text, &self.directory, dated));
+        let place = (&*self.directory, self.format);
+        let text = fmt::from_fn(|text| write_segment(text, place, dated));
         chunk.text.push_str(&text.to_string());
         self.chunks.push_back(last);
         self.target_duration_s = segment.target_duration_s;

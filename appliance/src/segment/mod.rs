@@ -32,6 +32,7 @@ mod sequence;
 mod splice_points;
 mod target_duration;
 mod timeline;
+pub mod track;
 mod types;
 
 #[cfg(test)]
@@ -50,7 +51,7 @@ pub use bandwidth::{Bandwidth, BandwidthMeter};
 pub use counters::Counters;
 pub use cue::{Cue, CueKind, EventId};
 pub use date_ranges::CueOutcome;
-pub use master::{Variant, render_master};
+pub use master::{MasterPlaylist, SubtitleRendition, Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};
 pub use segmenter::Segmenter;
-pub use types::{Markers, Output, Phase, Rules, Segment};
+pub use types::{Format, Markers, Output, Phase, Rules, Segment};

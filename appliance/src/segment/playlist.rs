@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueOutcome, Markers, Segment,
+    Cue, CueOutcome, Format, Markers, Segment,
     cue_tag::CueTag,
     date_ranges::{DateRanges, Place},
     resume::{Resumed, resume},
@@ -40,6 +40,7 @@ pub(super) const SECOND_90K: u64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     kind: Kind,
+    format: Format,
     markers: Markers,
     listed: VecDeque<Listed>,
     date_ranges: DateRanges,
@@ -127,6 +128,7 @@ impl MediaPlaylist {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
+            format: Format::default(),
             markers: Markers::default(),
             listed: VecDeque::new(),
             date_ranges: DateRanges::default(),
@@ -165,6 +167,11 @@ impl MediaPlaylist {
             markers: self.markers,
         };
         self.date_ranges.take(cue, place)
+    }
+
+    /// Says what its segments are; transport streams, unless told otherwise.
+    pub fn set_format(&mut self, format: Format) {
+        self.format = format;
     }
 
     /// Tells of events that come from now on in another way.
@@ -273,7 +280,44 @@ impl MediaPlaylist {
         self.listed.clear();
     }
 
-    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
+    /// Goes on beside `other`, the list of another rendition of the same content that has segment
+    /// `sequence`, which comes next here: returns what this one lacks before it, as gaps. A list that
+    /// cannot go on begins anew, with the numbers that `other` has.
+    pub fn line_up(&mut self, other: &Self, sequence: u64) -> Vec<Segment> {
+        let is_lacking =
+            |segment: &&Segment| (self.sequence_next..sequence).contains(&segment.sequence);
+        if self.fits(other, sequence) {
+            let lacking = other.segments().filter(is_lacking);
+            return lacking.map(Segment::as_gap).collect();
+        }
+        self.forget(0);
+        self.target_duration_s = None;
+        self.discontinuity_sequence = other.discontinuities_before(sequence);
+        Vec::new()
+    }
+
+    /// True when the segments listed are those of `other`, as far as both have them, and `other`
+    /// has all from there to `sequence`.
+    fn fits(&self, other: &Self, sequence: u64) -> bool {
+        let (Some(first), Some(begin)) = (self.listed.front(), other.listed.front()) else {
+            return false;
+        };
+        let both = first.segment.sequence.max(begin.segment.sequence);
+        (both..=sequence).contains(&self.sequence_next)
+            && self.target_duration_s == other.target_duration_s
+            && self.discontinuities_before(both) == other.discontinuities_before(both)
+    }
+
+    /// The Discontinuity Sequence Number of a list that begins with segment `sequence`, of those
+    /// listed or the next.
+    fn discontinuities_before(&self, sequence: u64) -> u64 {
+        let before = self.segments().take_while(|it| it.sequence < sequence);
+        let breaks = before.filter(|segment| segment.discontinuity).count();
+        self.discontinuity_sequence + breaks as u64
+    }
+
+    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`, or what
+    /// else their [`Format`] is.
     pub fn render(&self, directory: &str) -> String {
         let playlist = self;
         Rendering {
@@ -380,7 +424,8 @@ impl Rendering<'_> {
         // A file has no wall time; its events are dated from its beginning.
         let has_dates = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
         let is_dated = has_dates && (is_first || segment.discontinuity);
-        write_segment(text, self.directory, (segment, is_dated, cue_tag.as_ref()))
+        let place = (self.directory, self.playlist.format);
+        write_segment(text, place, (segment, is_dated, cue_tag.as_ref()))
     }
 }
 
@@ -388,7 +433,7 @@ impl Rendering<'_> {
 /// break.
 pub(super) fn write_segment(
     text: &mut fmt::Formatter<'_>,
-    directory: &str,
+    (directory, format): (&str, Format),
     (segment, is_dated, cue_tag): (&Segment, bool, Option<&CueTag>),
 ) -> fmt::Result {
     if segment.discontinuity {
@@ -406,7 +451,8 @@ pub(super) fn write_segment(
     if segment.gap {
         writeln!(text, "#EXT-X-GAP")?;
     }
-    writeln!(text, "{directory}segment-{}.ts", segment.sequence)
+    let (sequence, suffix) = (segment.sequence, format.suffix());
+    writeln!(text, "{directory}segment-{sequence}{suffix}")
 }
 
 /// Writes the EXT-X-PROGRAM-DATE-TIME of `segment`.

@@ -17,13 +17,14 @@ use weir_cache::{Key, Store};
 use crate::{
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
+    segment::Format,
     serve::{
         Account, Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
         account::charge,
         at_hand,
         coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
-        route::{Item, Route, route, segment_path},
+        route::{Item, Route, route, segment_path_of},
         stamp::{self, Stamps},
         start_over::StartOver,
     },
@@ -147,9 +148,10 @@ impl Content {
             Item::Segment {
                 rendition: name,
                 sequence,
-            } if rendition(name).is_some() => {
-                let path = segment_path(id, name, *sequence);
-                self.segment(request, &path).await
+                format,
+            } if rendition(name).is_some_and(|rendition| rendition.format == *format) => {
+                let path = segment_path_of(id, name, (*sequence, *format));
+                self.segment(request, (&path, *format)).await
             }
             Item::Segment { .. } => self.unknown(),
         }
@@ -214,7 +216,7 @@ impl Content {
         }
     }
 
-    async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
+    async fn segment(&self, request: &Parts, (path, format): (&str, Format)) -> Response<Body> {
         let Some(key) = Key::new(path) else {
             return self.not_there("there is no such segment");
         };
@@ -230,7 +232,10 @@ impl Content {
             return self.not_there("there is no such segment");
         };
         let selected = Selected {
-            media_type: reply::SEGMENT,
+            media_type: match format {
+                Format::TransportStream => reply::SEGMENT,
+                Format::WebVtt => reply::WEB_VTT,
+            },
             etag: std::str::from_utf8(object.metadata()).ok(),
             freshness: SEGMENT_FRESHNESS,
             source: Source::Object(&object),

@@ -30,6 +30,8 @@ pub(crate) use crate::serve::precondition::Role;
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// Media Segments of MPEG-2 transport streams.
 pub(crate) const SEGMENT: &str = "video/mp2t";
+/// Media Segments of WebVTT.
+pub(crate) const WEB_VTT: &str = "text/vtt";
 /// Plain answers for people and probes.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 

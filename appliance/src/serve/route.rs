@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use crate::serve::percent;
+use crate::{segment::Format, serve::percent};
 
 /// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
 const SEGMENTS_MAX: usize = 4;
@@ -41,12 +41,14 @@ pub enum Item {
         /// Name of the rendition.
         rendition: String,
     },
-    /// `{channel}_{rendition}/segment-{sequence}.ts`
+    /// `{channel}_{rendition}/segment-{sequence}.ts`, or `.vtt`
     Segment {
         /// Name of the rendition.
         rendition: String,
         /// Media Sequence Number.
         sequence: u64,
+        /// What it is.
+        format: Format,
     },
 }
 
@@ -55,9 +57,19 @@ pub fn playlist_path(channel: &str, rendition: &str) -> String {
     format!("/live/{channel}/{channel}_{rendition}.m3u8")
 }
 
-/// The path of a segment, which is also its key in the store.
+/// The path of a segment of a transport stream, which is also its key in the store.
 pub fn segment_path(channel: &str, rendition: &str, sequence: u64) -> String {
-    format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}.ts")
+    segment_path_of(channel, rendition, (sequence, Format::TransportStream))
+}
+
+/// The same of a segment of any format.
+pub fn segment_path_of(
+    channel: &str,
+    rendition: &str,
+    (sequence, format): (u64, Format),
+) -> String {
+    let suffix = format.suffix();
+    format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}{suffix}")
 }
 
 /// Tells what `path`, as it stood in the request, names.
@@ -105,10 +117,14 @@ fn playlist(channel: &str, file: &str) -> Option<Item> {
 }
 
 fn segment(channel: &str, directory: &str, file: &str) -> Option<Item> {
-    let digits = file.strip_prefix("segment-")?.strip_suffix(".ts")?;
+    let name = file.strip_prefix("segment-")?;
+    let (digits, format) = [Format::TransportStream, Format::WebVtt]
+        .into_iter()
+        .find_map(|format| Some((name.strip_suffix(format.suffix())?, format)))?;
     Some(Item::Segment {
         rendition: rendition_of(channel, directory)?.to_owned(),
         sequence: canonical(digits)?,
+        format,
     })
 }
 
@@ -151,6 +167,7 @@ mod tests {
             Item::Segment {
                 rendition,
                 sequence,
+                format: Format::TransportStream,
             },
         )
     }
@@ -169,6 +186,26 @@ mod tests {
         assert_eq!(
             route("/live/CH_001/CH_001_HD_5M/segment-12.ts"),
             segment_route("CH_001", "HD_5M", 12)
+        );
+    }
+
+    #[test]
+    fn tells_subtitles_by_their_suffix() {
+        let rendition = "HD_888".to_owned();
+        assert_eq!(
+            route("/live/CH/CH_HD_888/segment-12.vtt"),
+            live(
+                "CH",
+                Item::Segment {
+                    rendition,
+                    sequence: 12,
+                    format: Format::WebVtt,
+                }
+            )
+        );
+        assert_eq!(
+            segment_path_of("CH", "HD_888", (12, Format::WebVtt)),
+            "/live/CH/CH_HD_888/segment-12.vtt"
         );
     }
 
