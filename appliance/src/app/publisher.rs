@@ -10,18 +10,24 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use heapless::Deque;
 use tracing::warn;
-use weir_cache::{Class, Error, Key, Pin, Store, Writer};
+use weir_cache::{Class, Error, Key, Pin, Store};
 use weir_hal::{Monotonic, Wall};
 
 use crate::{
-    app::{description::Description, rendition::Plan, restore::Restored},
+    app::{
+        description::Description,
+        rendition::Plan,
+        restore::Restored,
+        sealed_writer::{Sealed, SealedWriter},
+    },
     config::Config,
     counter::counters,
     demux::Event,
+    encryption::{NoKey, Vault},
     ladder::Line,
     live::{self, Document},
     segment::{
-        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment,
+        Archive, BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment,
     },
     serve::{playlist_path, segment_path},
 };
@@ -31,6 +37,8 @@ counters! {
     pub struct PublishCounters {
         /// Segments the store refused for want of memory; they are not listed.
         segments_refused,
+        /// Segments held back for want of a key; gaps are listed for them.
+        segments_withheld,
         /// Playlists the store refused; a restart would go on from an older one.
         playlists_refused,
         /// Segments given up before their time, for want of room or because too many left at once.
@@ -69,6 +77,7 @@ const OPEN: &str = "a segment that was begun and not lost is open";
 #[derive(Debug)]
 pub(super) struct Publisher {
     store: Store,
+    vault: Arc<Vault>,
     live: Arc<live::Rendition>,
     channel: String,
     class: Class,
@@ -84,7 +93,9 @@ pub(super) struct Publisher {
     archive: Option<(Archive, VecDeque<Option<Pin>>)>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
-    writer: Option<Writer>,
+    writer: Option<SealedWriter>,
+    /// Why the last segment could not be encrypted, if so.
+    no_key: Option<NoKey>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
     /// When the list last grew; known from the first turn on.
@@ -96,15 +107,17 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Goes on from what `restored` found of the rendition `live` of `plan`: a list that is found
-    /// is on air again at once.
+    /// is on air again at once. Segments are encrypted by what `vault` has.
     pub(super) fn new(
         store: Store,
+        vault: Arc<Vault>,
         plan: &Plan,
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
         let mut publisher = Self {
             store,
+            vault,
             live,
             channel: plan.channel.clone(),
             class: plan.class,
@@ -116,6 +129,7 @@ impl Publisher {
             archive: None,
             retained: VecDeque::new(),
             writer: None,
+            no_key: None,
             has_lost_segment: false,
             last_segment: None,
             updated: None,
@@ -181,6 +195,11 @@ impl Publisher {
         self.updated.filter(|_| !self.playlist.is_empty())
     }
 
+    /// Why the last segment was held back, if it was.
+    pub(super) fn no_key(&self) -> Option<&NoKey> {
+        self.no_key.as_ref()
+    }
+
     /// True while the list ends with a gap.
     pub(super) fn ends_with_gap(&self) -> bool {
         let last = self.playlist.segments().last();
@@ -217,7 +236,7 @@ impl Publisher {
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
             Output::Gap(segment) => {
-                self.list(segment, None, moment.now);
+                self.list(segment, (None, None), moment.now);
                 Ok(())
             }
         };
@@ -258,7 +277,10 @@ impl Publisher {
         let key = key(&segment_path(&self.channel, &self.live.name, sequence));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
         let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
-        self.writer = Some(self.store.begin(&key, self.class, Bytes::from(etag))?);
+        let seal = self.vault.seal(sequence);
+        self.no_key = seal.as_ref().err().cloned();
+        let begin = || self.store.begin(&key, self.class, Bytes::from(etag));
+        self.writer = Some(SealedWriter::begin(seal, begin)?);
         Ok(())
     }
 
@@ -269,25 +291,40 @@ impl Publisher {
 
     fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
-        let pin = writer.commit()?;
-        self.bandwidth.push(&segment);
-        self.description.end_segment(&segment);
-        self.last_segment = Some(moment);
-        self.tell(segment);
-        self.list(segment, Some(pin), moment.now);
+        match writer.end(segment)? {
+            Sealed::Kept(segment, key, pin) => {
+                self.bandwidth.push(&segment);
+                self.description.end_segment(&segment);
+                self.last_segment = Some(moment);
+                self.tell(segment);
+                self.list(segment, (key, Some(pin)), moment.now);
+            }
+            Sealed::Withheld(gap) => {
+                self.counters.segments_withheld += 1;
+                // Before the first segment there is no list, and nobody who waits.
+                if !self.playlist.is_empty() {
+                    self.list(gap, (None, None), moment.now);
+                }
+            }
+        }
         Ok(())
     }
 
-    /// Appends `segment` to the list; a gap has no `pin`.
-    fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    /// Appends `segment` to the list; a gap has neither key nor pin.
+    fn list(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+        now: Monotonic,
+    ) {
         self.listed.push_back(pin.clone());
-        for removed in self.playlist.push(segment) {
+        for removed in self.playlist.push_encrypted(segment, key.clone()) {
             let pin = self.listed.pop_front();
             if let Some(pin) = pin.expect("one entry for each segment listed") {
                 self.retain(now + removed.keep, pin);
             }
         }
-        self.archive(segment, pin, now);
+        self.archive(segment, (key, pin), now);
         self.updated = Some(now);
         self.publish();
     }
@@ -302,8 +339,8 @@ impl Publisher {
                 let directory = format!("{}/", self.stem());
                 let numbers_from = self.playlist.discontinuity_sequence();
                 let mut archive = Archive::new(depth, &directory, numbers_from);
-                for segment in self.playlist.segments() {
-                    archive.push(*segment);
+                for (segment, key) in self.playlist.encrypted_segments() {
+                    archive.push_encrypted(*segment, key.cloned());
                 }
                 let left = self.listed.len() - archive.len();
                 let pins = self.listed.iter().skip(left).cloned();
@@ -315,12 +352,17 @@ impl Publisher {
 
     /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
     /// longest list that had it: that of the whole archive.
-    fn archive(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    fn archive(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+        now: Monotonic,
+    ) {
         let Some((archive, pins)) = &mut self.archive else {
             return;
         };
         pins.push_back(pin);
-        let leaving = archive.push(segment);
+        let leaving = archive.push_encrypted(segment, key);
         let keep = archive.duration() + segment.duration();
         let leaving: Vec<Pin> = pins.drain(..leaving).flatten().collect();
         for pin in leaving {

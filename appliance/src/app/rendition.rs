@@ -327,6 +327,7 @@ impl<M: Multicast> Rendition<M> {
                 | State::NotTransportStream
                 | State::NoTables
                 | State::NoProgram { .. }
+                | State::NoKey { .. }
                 | State::Scrambled => warn!(channel, rendition, "{}", report.state),
             }
         }
@@ -387,6 +388,9 @@ impl<M: Multicast> Rendition<M> {
         }
         if is_scrambled {
             State::Scrambled
+        } else if let Some(no_key) = self.publisher.no_key() {
+            let reason = no_key.to_string();
+            State::NoKey { reason }
         } else if let Some(last) = self.publisher.last_segment() {
             let is_fresh = now.since(last.now) <= 2 * self.plan.rules.duration_max;
             if is_fresh && !self.publisher.ends_with_gap() {

@@ -16,14 +16,15 @@ use weir_hal::Wall;
 
 use crate::{
     app::{publisher::key, rendition::Plan},
+    encryption::Vault,
     segment::{MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
 
-/// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
-/// discontinuity and a cue tag each, and 32 date ranges of 2.4 KiB. A longer one is none of ours,
-/// and half of one would give numbers twice.
-const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
+/// Longest playlist read back: 1,050 segments of 712 bytes, with names of 64 letters, a
+/// discontinuity, a cue tag and a key each, and 32 date ranges of 2.4 KiB. A longer one is none of
+/// ours, and half of one would give numbers twice.
+const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
@@ -39,8 +40,9 @@ pub(super) struct Restored {
     pub(super) age: Duration,
 }
 
-/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
-pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
+/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists. A list
+/// begins anew whose keys `vault` cannot give to players any more.
+pub(super) async fn restore(store: &Store, vault: &Vault, plan: &Plan, now: Wall) -> Restored {
     let (channel, rendition) = (plan.channel.as_str(), plan.rendition.name.as_str());
     let nothing = || Restored {
         playlist: MediaPlaylist::live(plan.window),
@@ -63,10 +65,14 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
+    let has_keys = playlist.encrypted_segments().all(|(segment, key)| {
+        let is_sealed = key.filter(|_| !segment.gap);
+        is_sealed.is_none_or(|tag| vault.recall(tag, segment.sequence))
+    });
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
-        Some(listed) if since_end < last.unwrap_or_default() => {
+        Some(listed) if has_keys && since_end < last.unwrap_or_default() => {
             info!(
                 channel,
                 rendition,

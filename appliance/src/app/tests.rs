@@ -16,6 +16,7 @@ const GROUP: &str = "239.255.0.1:5000";
 struct Rig {
     simulation: sim::Simulation,
     store: Store,
+    vaults: Vaults,
     live: Arc<Live>,
     ingest: Ingest<sim::Multicast>,
     config: Config,
@@ -38,12 +39,14 @@ impl Rig {
         let store =
             Store::open(disk, clock, &store_config(&config.cache)).expect("the disk is flawless");
         let live = Arc::new(Live::default());
-        let begin = orders(&board, &store, &config, None).await;
+        let vaults = Vaults::open(&config, &board).expect("there are no keys to read");
+        let begin = orders(&board, (&store, &vaults), &config, None).await;
         let mut ingest = Ingest::new(board, Arc::clone(&live));
         ingest.carry(begin);
         Self {
             simulation,
             store,
+            vaults,
             live,
             ingest,
             config,
@@ -78,7 +81,13 @@ impl Rig {
 
     async fn reload(&mut self, next: Config) {
         let board = self.simulation.board();
-        let orders = orders(&board, &self.store, &next, Some(&self.config)).await;
+        let orders = orders(
+            &board,
+            (&self.store, &self.vaults),
+            &next,
+            Some(&self.config),
+        )
+        .await;
         self.ingest.carry(orders);
         self.config = next;
     }

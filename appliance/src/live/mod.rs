@@ -20,6 +20,7 @@ pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
 use crate::{
+    encryption::Vault,
     ladder,
     segment::{Archive, Variant, render_master},
 };
@@ -62,6 +63,8 @@ pub struct Channel {
     pub renditions: Vec<Arc<Rendition>>,
     /// What players were given of it.
     pub served: Arc<ServedCells>,
+    /// Its keys.
+    pub vault: Arc<Vault>,
     master: ArcSwapOption<Master>,
     ladder: ArcSwap<ladder::Report>,
 }
@@ -74,9 +77,16 @@ impl Channel {
             name,
             renditions,
             served: Arc::default(),
+            vault: Arc::default(),
             master: ArcSwapOption::empty(),
             ladder: ArcSwap::default(),
         }
+    }
+
+    /// Has its keys in `vault`.
+    #[must_use]
+    pub fn sealed_by(self, vault: Arc<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Goes on from `former`, the same channel before a reload: what was counted stays, and so does
@@ -123,7 +133,10 @@ impl Channel {
             return;
         }
         let present = self.master.load();
-        if present.as_ref().is_none_or(|present| present.variants != variants) {
+        if present
+            .as_ref()
+            .is_none_or(|present| present.variants != variants)
+        {
             self.master.store(Some(Arc::new(Master {
                 variants: variants.to_vec(),
                 document: Arc::new(Document::new(render_master(variants))),

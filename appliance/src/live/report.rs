@@ -58,6 +58,11 @@ pub enum State {
     },
     /// The pictures are scrambled.
     Scrambled,
+    /// Segments are to be encrypted, and there is no key.
+    NoKey {
+        /// Why not.
+        reason: String,
+    },
     /// No random access point yet, so no segment can begin.
     NoRandomAccess,
     /// Segments came out, but none has been finished for long.
@@ -79,6 +84,7 @@ impl State {
             Self::NoTables => "no_tables",
             Self::NoProgram { .. } => "no_program",
             Self::Scrambled => "scrambled",
+            Self::NoKey { .. } => "no_key",
             Self::NoRandomAccess => "no_random_access",
             Self::Stalled => "stalled",
             Self::Filling => "filling",
@@ -111,6 +117,10 @@ impl Display for State {
             ),
             Self::Scrambled => formatter.write_str(
                 "the program is scrambled: send it in the clear, Weir does not descramble",
+            ),
+            Self::NoKey { reason } => write!(
+                formatter,
+                "segments are held back, for they are to be encrypted: {reason}"
             ),
             Self::NoRandomAccess => formatter.write_str(
                 "no random access point has come yet: check the encoder's key-frame interval",

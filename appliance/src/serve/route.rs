@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use crate::serve::percent;
+use crate::{encryption::Fingerprint, serve::percent};
 
 /// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
 const SEGMENTS_MAX: usize = 4;
@@ -48,6 +48,8 @@ pub enum Item {
         /// Media Sequence Number.
         sequence: u64,
     },
+    /// `{fingerprint}.key`
+    Key(Fingerprint),
 }
 
 /// The path of a Media Playlist, which is also its key in the store.
@@ -79,7 +81,7 @@ pub fn route(path: &str) -> Route {
         is_short &= segments.push(segment).is_ok();
     }
     let item = match segments.as_slice() {
-        [live, channel, file] if is_short && live == "live" => playlist(channel, file),
+        [live, channel, file] if is_short && live == "live" => list_or_key(channel, file),
         [live, channel, directory, file] if is_short && live == "live" => {
             segment(channel, directory, file)
         }
@@ -94,9 +96,12 @@ pub fn route(path: &str) -> Route {
     }
 }
 
-fn playlist(channel: &str, file: &str) -> Option<Item> {
+fn list_or_key(channel: &str, file: &str) -> Option<Item> {
     if file == "master.m3u8" {
         return Some(Item::Master);
+    }
+    if let Some(fingerprint) = file.strip_suffix(".key") {
+        return fingerprint.parse().ok().map(Item::Key);
     }
     let rendition = rendition_of(channel, file.strip_suffix(".m3u8")?)?;
     Some(Item::Media {
@@ -170,6 +175,23 @@ mod tests {
             route("/live/CH_001/CH_001_HD_5M/segment-12.ts"),
             segment_route("CH_001", "HD_5M", 12)
         );
+    }
+
+    #[test]
+    fn names_a_key_by_its_one_spelling() {
+        let fingerprint = "10ad8a4ba304e7a4".parse().expect("16 digits");
+        assert_eq!(
+            route("/live/CH/10ad8a4ba304e7a4.key"),
+            live("CH", Item::Key(fingerprint))
+        );
+        for path in [
+            "/live/CH/10AD8A4BA304E7A4.key",
+            "/live/CH/10ad8a4ba304e7a.key",
+            "/live/CH/10ad8a4ba304e7a4",
+            "/live/CH/CH_HD/10ad8a4ba304e7a4.key",
+        ] {
+            assert_eq!(route(path), Route::Other, "{path}");
+        }
     }
 
     #[test]
