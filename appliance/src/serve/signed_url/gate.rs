@@ -259,7 +259,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use proptest::prelude::*;
-    use weir_hal::sim;
+    use weir_hal::{Access, sim};
 
     use super::*;
     use crate::serve::signed_url::{Grant, Scope};
