@@ -245,10 +245,11 @@ impl Bench {
         let Self {
             segmenter,
             made,
+            cues,
             open,
             ..
         } = self;
-        segmenter.lapse(|output| record(output, open, made));
+        segmenter.lapse(|output| record(output, open, (made, cues)));
     }
 
     /// Forgets the open segment, as its store did.

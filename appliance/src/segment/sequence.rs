@@ -121,7 +121,6 @@ mod tests {
 
     const TARGET: Duration = Duration::from_secs(6);
     const SECOND: u64 = 90_000;
-    const CELL: i64 = 540_000;
 
     #[test]
     fn boxes_that_join_at_different_moments_agree() {
