@@ -20,6 +20,8 @@ pub struct Entry {
     pub is_discontinuity: bool,
     /// EXT-X-GAP stands before it.
     pub is_gap: bool,
+    /// URI of the EXT-X-KEY that holds for it, of AES-128 and without IV; none in the clear.
+    pub key: Option<String>,
     /// EXT-X-PROGRAM-DATE-TIME, in milliseconds since 1970, if it has one of its own.
     pub date_ms: Option<i64>,
 }
@@ -52,6 +54,7 @@ impl Version {
     pub fn read(text: &str) -> Result<Self, Breach> {
         let mut version = Self::default();
         let mut next = Entry::none();
+        let mut key = None;
         let body = text.strip_prefix("#EXTM3U\n").ok_or("no EXTM3U at first")?;
         for line in body.lines() {
             let (tag, value) = line.split_once(':').unwrap_or((line, ""));
@@ -73,12 +76,14 @@ impl Version {
                     next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
                 }
                 "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
+                "#EXT-X-KEY" => key = key_uri(value).ok_or(line)?,
                 "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
                 _ if line.starts_with('#') || line.is_empty() => {
                     return Err(format!("an unknown tag: {line}"));
                 }
                 _ => {
                     line.clone_into(&mut next.uri);
+                    next.key.clone_from(&key);
                     version
                         .entries
                         .push(std::mem::replace(&mut next, Entry::none()));
@@ -203,6 +208,7 @@ impl Entry {
             duration_us: 0,
             is_discontinuity: false,
             is_gap: false,
+            key: None,
             date_ms: None,
         }
     }
@@ -315,6 +321,16 @@ impl Watch {
     }
 }
 
+/// Reads `METHOD=AES-128,URI="…"` or `METHOD=NONE`, and no other form.
+fn key_uri(value: &str) -> Option<Option<String>> {
+    if value == "METHOD=NONE" {
+        return Some(None);
+    }
+    let uri = value.strip_prefix("METHOD=AES-128,URI=\"")?;
+    let uri = uri.strip_suffix('"').filter(|uri| !uri.contains('"'))?;
+    Some(Some(uri.to_owned()))
+}
+
 fn extinf_us(value: &str) -> Option<u64> {
     let (seconds, micros) = value.strip_suffix(',')?.split_once('.')?;
     let micros: u64 = (micros.len() == 6).then(|| micros.parse().ok())??;
@@ -380,6 +396,11 @@ mod tests {
             ("R1", "2.400000", "2.500000"),
             ("R2", "a-8.ts", "b-8.ts"),
             ("R2", "#EXT-X-GAP\n", ""),
+            (
+                "R2",
+                "#EXTINF:2.000000,\na-10",
+                "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2.000000,\na-10",
+            ),
             ("R3", "MEDIA-SEQUENCE:7", "MEDIA-SEQUENCE:6"),
             ("R4", "DISCONTINUITY-SEQUENCE:1", "DISCONTINUITY-SEQUENCE:2"),
             (

@@ -8,6 +8,8 @@
 
 mod climbing;
 mod description;
+#[cfg(test)]
+mod encryption_tests;
 mod error;
 mod guarding;
 mod ingest;

@@ -10,14 +10,14 @@ use crate::{config::Priority, demux::PACKET_BYTES};
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
 const CLIP: &[u8] = include_bytes!("../demo/clip/144p.ts");
 
-const GROUP: &str = "239.255.0.1:5000";
+pub(super) const GROUP: &str = "239.255.0.1:5000";
 
 /// One appliance and the encoder that feeds it.
-struct Rig {
-    simulation: sim::Simulation,
-    store: Store,
+pub(super) struct Rig {
+    pub(super) simulation: sim::Simulation,
+    pub(super) store: Store,
     vaults: Vaults,
-    live: Arc<Live>,
+    pub(super) live: Arc<Live>,
     ingest: Ingest<sim::Multicast>,
     config: Config,
 }
@@ -33,7 +33,10 @@ fn config(segment: &str) -> Config {
 
 impl Rig {
     async fn start(simulation: sim::Simulation) -> Self {
-        let config = config("target = \"1s\"");
+        Self::start_with(simulation, config("target = \"1s\"")).await
+    }
+
+    pub(super) async fn start_with(simulation: sim::Simulation, config: Config) -> Self {
         let board = simulation.board();
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store =
@@ -54,12 +57,12 @@ impl Rig {
     }
 
     /// Sends the clip once.
-    fn play(&mut self) {
+    pub(super) fn play(&mut self) {
         self.play_half_seconds(8);
     }
 
     /// Sends the beginning of the clip, in the simulation's own time.
-    fn play_half_seconds(&mut self, count: usize) {
+    pub(super) fn play_half_seconds(&mut self, count: usize) {
         let destination = Destination {
             group: GROUP.parse().expect("an address"),
             interface: None,
@@ -79,8 +82,9 @@ impl Rig {
         }
     }
 
-    async fn reload(&mut self, next: Config) {
+    pub(super) async fn reload(&mut self, next: Config) {
         let board = self.simulation.board();
+        self.vaults.reload(&next, &board);
         let orders = orders(
             &board,
             (&self.store, &self.vaults),
@@ -110,7 +114,7 @@ impl Rig {
         }
     }
 
-    fn playlist(&self) -> Option<String> {
+    pub(super) fn playlist(&self) -> Option<String> {
         let document = self.live.channel("ch")?.rendition("r")?.playlist()?;
         Some(String::from_utf8_lossy(&document.body).into_owned())
     }

@@ -178,6 +178,7 @@ fn read_rotate(
     if rotate < target {
         let text = format!("{rotate:?} is shorter than segment.target ({target:?}): raise it");
         ledger.mistake(&place, text);
+        return Some(rotate);
     }
     // What leaves an archive is kept for as long again.
     let kept = around.dvr.unwrap_or_default().saturating_mul(2);
@@ -251,5 +252,139 @@ fn check_names_keys(
     if rotate.is_some() && !url.tells_keys_apart() {
         let text = format!("does not tell keys apart: put {KEY} in it, or write rotate = \"off\"");
         ledger.mistake(place, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn read(keys: &str) -> Result<(Encryption, Vec<String>), Vec<String>> {
+        let text = format!(
+            "[http]\ntls_listen = [\"0.0.0.0:443\"]\n[[channel]]\nid = \"A\"\ndvr = \"24h\"\n\
+             [channel.encryption]\n{keys}\n[[channel.rendition]]\nname = \"HD\"\n\
+             sources = [\"udp://239.1.1.1:1234\"]\n"
+        );
+        let parsed = Config::parse(&text).map_err(|mistakes| {
+            mistakes
+                .iter()
+                .map(|it| it.text.clone())
+                .collect::<Vec<_>>()
+        })?;
+        let warnings = parsed.warnings.iter().map(|it| it.text.clone()).collect();
+        let mut channels = parsed.config.channels;
+        let encryption = channels.remove(0).encryption;
+        Ok((encryption.expect("it is told"), warnings))
+    }
+
+    fn refusal(keys: &str) -> String {
+        let mistakes = read(keys).expect_err(keys);
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        mistakes.concat()
+    }
+
+    #[test]
+    fn keys_alone_are_enough() {
+        let (encryption, warnings) = read("keys = \"/etc/keys\"").expect("it is sound");
+        assert_eq!(encryption.keys, KeySource::Path("/etc/keys".into()));
+        assert_eq!(
+            (encryption.uri, encryption.rotate),
+            (None, Some(Encryption::ROTATE))
+        );
+        assert!(
+            warnings.iter().all(|warning| !warning.contains("keys")),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn a_key_server_is_what_it_says() {
+        let (encryption, _) = read(
+            "keys = \"https://keys.example:8443/{channel}/k?n={key}\"\nrotate = \"10min\"\n\
+             token = \"/etc/token\"\nca = \"/etc/ca\"\nuri = \"https://k/{key}\"",
+        )
+        .expect("it is sound");
+        let KeySource::Server(server) = encryption.keys else {
+            panic!("{:?}", encryption.keys);
+        };
+        assert_eq!(server.url.origin(), "https://keys.example:8443");
+        assert_eq!(
+            server.url.fill("A", "7"),
+            "https://keys.example:8443/A/k?n=7"
+        );
+        assert_eq!(server.token, Some("/etc/token".into()));
+        assert_eq!(encryption.rotate, Some(Duration::from_mins(10)));
+        assert_eq!(
+            encryption.uri.map(|uri| uri.fill("A", "7")),
+            Some("https://k/7".to_owned())
+        );
+    }
+
+    #[test]
+    fn each_mistake_is_told_of_in_a_sentence() {
+        for (keys, told) in [
+            ("", "is missing: add keys"),
+            (
+                "keys = \"keys\"",
+                "or the absolute path of a file with a secret",
+            ),
+            ("keys = \"http://k/{key}\"", "write https://"),
+            (
+                "keys = \"https://k/{key}/{kind}\"",
+                "{channel} and {key} can stand there",
+            ),
+            ("keys = \"https://{key}/\"", "is no URL for keys"),
+            ("keys = \"https://me@k/{key}\"", "is no URL for keys"),
+            (
+                "keys = \"https://k/\"",
+                "does not tell keys apart: put {key} in it",
+            ),
+            (
+                "keys = \"/k\"\nuri = \"https://k/1\"",
+                "does not tell keys apart",
+            ),
+            (
+                "keys = \"/k\"\nuri = \"https://k/\\\"{key}\"",
+                "is no URL for keys",
+            ),
+            ("keys = \"/k\"\nuri = \"skd://{key}\"", "is no URL for keys"),
+            (
+                "keys = \"/k\"\nrotate = \"5s\"",
+                "is shorter than segment.target (6s)",
+            ),
+            (
+                "keys = \"/k\"\nrotate = \"12s\"",
+                "more keys of `dvr` than can be kept",
+            ),
+            ("keys = \"/k\"\nrotate = \"9000h\"", "to a year"),
+            ("keys = \"/k\"\nrotate = \"often\"", "often"),
+            ("keys = \"/k\"\ntoken = \"/t\"", "is for a key server"),
+            ("keys = \"/k\"\nca = \"/t\"", "is for a key server"),
+            ("keys = \"/k\"\nkey = \"/t\"", "did you mean `keys`?"),
+        ] {
+            let refusal = refusal(keys);
+            assert!(refusal.contains(told), "{keys}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn one_key_for_ever_needs_no_name() {
+        let keys = "keys = \"https://k/\"\nuri = \"https://k/\"\nrotate = \"off\"";
+        assert_eq!(read(keys).expect("it is sound").0.rotate, None);
+    }
+
+    #[test]
+    fn keys_in_the_clear_are_warned_of() {
+        let warnings = |keys: &str| read(keys).expect("it is sound").1.concat();
+        assert!(warnings("keys = \"/k\"\nuri = \"http://k/{key}\"").contains("in the clear"));
+        let text = "[[channel]]\nid = \"A\"\nencryption = { keys = \"/k\" }\n\
+                    [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://239.1.1.1:1\"]\n";
+        let warnings = Config::parse(text).expect("it is sound").warnings;
+        assert_eq!(warnings[0].path, "channel[0].encryption");
+        assert!(
+            warnings[0].text.contains("add http.tls_listen"),
+            "{warnings:?}"
+        );
     }
 }

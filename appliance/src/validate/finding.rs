@@ -79,6 +79,7 @@ checks! {
     2 Violation HeaderChanged "header_changed" "RFC 8216 §6.2.1"
     2 Violation SegmentChanged "segment_changed" "RFC 8216 §6.2.1"
     2 Violation SegmentsTakenBack "segments_taken_back" "RFC 8216 §6.2.1"
+    2 Violation KeyMalformed "key_malformed" "RFC 8216 §4.3.2.4"
     2 Violation ChangedAfterEnd "changed_after_end" "RFC 8216 §4.3.3.4"
     2 Warning TooLong "too_long" "this tool reads 50,000 segments and 4 MiB"
 
