@@ -28,7 +28,7 @@ fn sealed(file: &str) -> String {
 fn config(encryption: &str) -> Config {
     let text = format!(
         "[cache]\nsize = \"256MiB\"\nmemory = \"8MiB\"\n[segment]\ntarget = \"1s\"\nwindow = 12\n\
-         [[channel]]\nid = \"ch\"\ndvr = \"1h\"\n{encryption}\n[[channel.rendition]]\n\
+         [[channel]]\nid = \"ch\"\ndvr = \"30min\"\n{encryption}\n[[channel.rendition]]\n\
          name = \"r\"\nsources = [\"udp://{GROUP}\"]\n"
     );
     Config::parse(&text).expect("it is sound").config

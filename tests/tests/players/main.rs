@@ -4,6 +4,7 @@
 //! hls.js over HTTP/1.1 is in `demo`, curl and h2load by all protocols are in `tls`.
 
 mod browsers;
+mod encrypted;
 mod gaps;
 mod ladder;
 mod programs;

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -62,13 +63,22 @@ pub(crate) struct Rig {
 impl Rig {
     /// Without the channel on air.
     pub(crate) fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, false)
     }
 
     /// With the channel on air, and segments of it to play.
     pub(crate) fn start_on_air() -> Self {
+        Self::start_on_air_with(false)
+    }
+
+    /// The same, encrypted: each key is for two segments.
+    pub(crate) fn start_encrypted() -> Self {
+        Self::start_on_air_with(true)
+    }
+
+    fn start_on_air_with(is_encrypted: bool) -> Self {
         let group = format!("239.255.86.1:{}", free_port());
-        let mut rig = Self::start_with(Some(&group));
+        let mut rig = Self::start_with(Some(&group), is_encrypted);
         until("the channel", Duration::from_secs(30), || {
             let list = http::get(&rig.url(Protocol::Plain, "/live/CH/CH_HD.m3u8")).ok()?;
             (list.text().matches("#EXTINF").count() >= 3).then_some(())
@@ -78,7 +88,7 @@ impl Rig {
         rig
     }
 
-    fn start_with(group: Option<&str>) -> Self {
+    fn start_with(group: Option<&str>, is_encrypted: bool) -> Self {
         let (scratch, folder) = (folder(), folder());
         present(scratch.path());
         let files = scratch.path().to_owned();
@@ -92,9 +102,14 @@ impl Rig {
             "tls_listen = [\"127.0.0.1:{secure_port}\"]\ncertificates = \"{}\"",
             certificates.display()
         );
+        let encryption = if is_encrypted {
+            encryption(scratch.path())
+        } else {
+            String::new()
+        };
         let group_or_none = group.unwrap_or("239.255.86.2:9");
         let text = format!(
-            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n\
+            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n{encryption}\
              [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://{group_or_none}\"]\n\
              interface = \"lo\"\n[[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
              [[route]]\npath = \"/\"\norigin = [\"o\"]\n",
@@ -175,6 +190,16 @@ impl Rig {
         files.dedup();
         assert_eq!(asked, files.len(), "a file was fetched twice: {files:?}");
     }
+}
+
+/// What encrypts the channel, by a secret in `folder`.
+fn encryption(folder: &Path) -> String {
+    let file = folder.join("secret");
+    fs::write(&file, "00112233445566778899aabbccddeeff").expect("the folder can be written");
+    let owner = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&file, owner).expect("it is ours");
+    let path = file.display();
+    format!("[channel.encryption]\nkeys = \"{path}\"\nrotate = \"2s\"\n")
 }
 
 /// Sends a channel to `group`, out of `file`.
