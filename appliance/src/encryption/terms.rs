@@ -1,6 +1,6 @@
 //! How one channel is encrypted by its present configuration.
 
-use std::{num::NonZeroU64, sync::Arc, time::Duration};
+use std::{num::NonZeroU64, path::Path, sync::Arc, time::Duration};
 
 use weir_hal::{Disk, Wall};
 
@@ -33,6 +33,24 @@ pub enum KeyError {
         #[source]
         source: ServerError,
     },
+}
+
+/// Whether the keys of `channel` can be read, if they lie on this box. Blocks.
+///
+/// # Errors
+/// [`KeyError`] when they cannot.
+pub fn check_stock(channel: &str, keys: &KeySource, disk: &dyn Disk) -> Result<(), KeyError> {
+    match keys {
+        KeySource::Path(path) => read_stock(channel, path, disk).map(drop),
+        KeySource::Server(_) => Ok(()),
+    }
+}
+
+fn read_stock(channel: &str, path: &Path, disk: &dyn Disk) -> Result<Stock, KeyError> {
+    Stock::read(disk, path).map_err(|source| KeyError::Stock {
+        channel: channel.to_owned(),
+        source,
+    })
 }
 
 /// What keys are read by, and when.
@@ -73,15 +91,14 @@ impl Terms {
         around: Surroundings<'_>,
     ) -> Result<Self, KeyError> {
         let rotation = Rotation::of(encryption.rotate, target);
-        let channel = channel.to_owned();
         let keys = match &encryption.keys {
-            KeySource::Path(path) => match Stock::read(around.disk, path) {
-                Ok(stock) => Keys::Stock(stock),
-                Err(source) => return Err(KeyError::Stock { channel, source }),
-            },
+            KeySource::Path(path) => Keys::Stock(read_stock(channel, path, around.disk)?),
             KeySource::Server(source) => {
-                let server = KeyServer::open(&channel, source, counters, around);
-                let server = server.map_err(|source| KeyError::Server { channel, source })?;
+                let server = KeyServer::open(channel, source, counters, around);
+                let server = server.map_err(|source| KeyError::Server {
+                    channel: channel.to_owned(),
+                    source,
+                })?;
                 server.begin(rotation.number_at(around.now), rotation.is_endless());
                 Keys::Server(server)
             }

@@ -51,7 +51,7 @@ struct Shared {
 
 /// The key that it gives for `path`.
 pub(crate) fn key_of(path: &str) -> [u8; 16] {
-    let mut key = [0x5A; 16];
+    let mut key = [0x5A_u8; 16];
     for (index, byte) in path.bytes().enumerate() {
         key[index % 16] = key[index % 16].rotate_left(3) ^ byte;
     }
