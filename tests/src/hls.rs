@@ -76,7 +76,7 @@ impl Version {
                     next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
                 }
                 "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
-                "#EXT-X-KEY" => key = key_uri(value).ok_or(line)?,
+                "#EXT-X-KEY" => key = key_uri(value)?,
                 "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
                 _ if line.starts_with('#') || line.is_empty() => {
                     return Err(format!("an unknown tag: {line}"));
@@ -322,13 +322,15 @@ impl Watch {
 }
 
 /// Reads `METHOD=AES-128,URI="…"` or `METHOD=NONE`, and no other form.
-fn key_uri(value: &str) -> Option<Option<String>> {
+fn key_uri(value: &str) -> Result<Option<String>, Breach> {
     if value == "METHOD=NONE" {
-        return Some(None);
+        return Ok(None);
     }
-    let uri = value.strip_prefix("METHOD=AES-128,URI=\"")?;
-    let uri = uri.strip_suffix('"').filter(|uri| !uri.contains('"'))?;
-    Some(Some(uri.to_owned()))
+    let uri = value.strip_prefix("METHOD=AES-128,URI=\"");
+    let uri = uri.and_then(|uri| uri.strip_suffix('"'));
+    let uri = uri.filter(|uri| !uri.is_empty() && !uri.contains('"'));
+    uri.map(|uri| Some(uri.to_owned()))
+        .ok_or_else(|| format!("no key: {value}"))
 }
 
 fn extinf_us(value: &str) -> Option<u64> {

@@ -21,14 +21,14 @@ use cbc::{
 use super::SegmentKey;
 
 /// Bytes of a block of AES.
-const BLOCK_BYTES: usize = 16;
+const BLOCK_BYTES: u8 = 16;
 
 /// One segment on its way through the cipher.
 pub struct Cipher {
     encryptor: Encryptor<Aes128>,
     /// What does not fill a block yet: its first `rest_bytes` bytes.
-    rest: [u8; BLOCK_BYTES],
-    rest_bytes: usize,
+    rest: [u8; BLOCK_BYTES as usize],
+    rest_bytes: u8,
 }
 
 impl Cipher {
@@ -38,10 +38,10 @@ impl Cipher {
         Self::with_vector(key, vector)
     }
 
-    fn with_vector(key: &SegmentKey, vector: [u8; BLOCK_BYTES]) -> Self {
+    fn with_vector(key: &SegmentKey, vector: [u8; BLOCK_BYTES as usize]) -> Self {
         Self {
             encryptor: Encryptor::new(key.bytes().into(), &vector.into()),
-            rest: [0; BLOCK_BYTES],
+            rest: [0; BLOCK_BYTES as usize],
             rest_bytes: 0,
         }
     }
@@ -55,24 +55,26 @@ impl Cipher {
     /// The next bytes of the segment, encrypted as far as they fill blocks. Allocates once, for
     /// what it returns.
     pub fn encrypt(&mut self, plain: &[u8]) -> Bytes {
-        let mut bytes = Vec::with_capacity(self.rest_bytes + plain.len());
-        bytes.extend_from_slice(self.rest.get(..self.rest_bytes).unwrap_or_default());
+        let rest = self.rest.get(..self.rest_bytes.into()).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(rest.len() + plain.len());
+        bytes.extend_from_slice(rest);
         bytes.extend_from_slice(plain);
         let (blocks, rest) = Block::<Aes128>::slice_as_chunks_mut(&mut bytes);
         self.encryptor.encrypt_blocks(blocks);
-        self.rest_bytes = rest.len();
+        self.rest_bytes = 0;
         for (kept, byte) in self.rest.iter_mut().zip(rest) {
             *kept = *byte;
+            self.rest_bytes += 1;
         }
-        bytes.truncate(bytes.len() - self.rest_bytes);
+        bytes.truncate(bytes.len() - usize::from(self.rest_bytes));
         bytes.into()
     }
 
     /// The last block of the segment: what is left, and the padding.
     pub fn finish(mut self) -> Bytes {
         let padding = BLOCK_BYTES - self.rest_bytes;
-        let padded = self.rest.iter_mut().skip(self.rest_bytes);
-        padded.for_each(|byte| *byte = u8::try_from(padding).expect("1 to 16"));
+        let padded = self.rest.iter_mut().skip(self.rest_bytes.into());
+        padded.for_each(|byte| *byte = padding);
         let mut block = self.rest.into();
         self.encryptor.encrypt_block(&mut block);
         Bytes::copy_from_slice(&block)

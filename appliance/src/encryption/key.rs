@@ -41,8 +41,8 @@ impl SegmentKey {
             context.update(part);
         }
         let hash = context.finish();
-        let head = hash.as_ref().first_chunk();
-        Fingerprint(u64::from_be_bytes(*head.expect("SHA-256 has 32 bytes")))
+        let head = hash.as_ref().iter().take(8);
+        Fingerprint(head.fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    fn hex(bytes: &[u8; 16]) -> String {
+        format!("{:032x}", u128::from_be_bytes(*bytes))
     }
 }

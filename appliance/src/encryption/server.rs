@@ -220,7 +220,8 @@ impl Debug for KeyServer {
 }
 
 impl Asking {
-    /// Fetches keys for ever.
+    /// Fetches keys.
+    #[expect(clippy::infinite_loop, reason = "the task ends with its key server")]
     async fn run(&self) {
         let mut pause = *PAUSES.start();
         loop {

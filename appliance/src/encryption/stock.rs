@@ -283,7 +283,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics_on_any_file(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            drop(secret(&text));
+            prop_assert!(secret(&text).is_none() || text.len() >= 32);
         }
     }
 }

@@ -119,6 +119,9 @@ impl Vault {
     ///
     /// # Errors
     /// [`NoKey`]: it must not be passed on.
+    ///
+    /// # Panics
+    /// Never: the URLs of keys were checked when the configuration was read.
     pub fn seal(&self, sequence: u64) -> Result<Option<Seal>, NoKey> {
         let Some(terms) = &*self.terms.load() else {
             return Ok(None);

@@ -336,7 +336,6 @@ mod tests {
     #[test]
     fn a_list_that_begins_anywhere_says_under_which_key() {
         let tag = |index: u64| match index {
-            0..70 => None,
             70..140 => KeyTag::new("one"),
             140..190 => KeyTag::new("two"),
             _ => None,

@@ -33,13 +33,17 @@ impl KeyTag {
         &self.0
     }
 
-    /// Reads one line back that was written of a key, or of none; `None` when it is something else.
-    pub(super) fn read(line: &str) -> Option<Option<Self>> {
+    /// Reads one line back that was written of a key, or of none.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn read(line: &str) -> Result<Option<Self>, ()> {
         if line == NONE {
-            return Some(None);
+            return Ok(None);
         }
-        let rest = line.strip_prefix("#EXT-X-KEY:METHOD=AES-128,URI=\"")?;
-        Self::new(rest.strip_suffix('"')?).map(Some)
+        let rest = line.strip_prefix("#EXT-X-KEY:METHOD=AES-128,URI=\"");
+        let uri = rest.and_then(|rest| rest.strip_suffix('"'));
+        uri.and_then(Self::new).map(Some).ok_or(())
     }
 }
 
@@ -75,8 +79,8 @@ mod tests {
             line,
             "#EXT-X-KEY:METHOD=AES-128,URI=\"https://keys.example/CH/7?a=b\""
         );
-        assert_eq!(KeyTag::read(&line), Some(Some(tag)));
-        assert_eq!(KeyTag::read("#EXT-X-KEY:METHOD=NONE"), Some(None));
+        assert_eq!(KeyTag::read(&line), Ok(Some(tag)));
+        assert_eq!(KeyTag::read("#EXT-X-KEY:METHOD=NONE"), Ok(None));
     }
 
     #[test]
@@ -89,7 +93,7 @@ mod tests {
             "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"a\"",
             "#EXT-X-KEY:METHOD=NONE,URI=\"a\"",
         ] {
-            assert_eq!(KeyTag::read(line), None, "{line}");
+            assert_eq!(KeyTag::read(line), Err(()), "{line}");
         }
         assert_eq!(KeyTag::new("a\nb"), None);
         assert_eq!(KeyTag::new(&"a".repeat(513)), None);

@@ -62,7 +62,7 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
             let sequence = header.sequence? + listed.len() as u64;
             date_ranges.restore(line, sequence)?;
         } else if line.starts_with("#EXT-X-KEY:") {
-            key = KeyTag::read(line)?;
+            key = KeyTag::read(line).ok()?;
         } else if line.starts_with('#') {
             tags.read(line)?;
         } else {

@@ -93,6 +93,7 @@ impl KeyServer {
     }
 }
 
+#[expect(clippy::infinite_loop, reason = "it ends with the process")]
 async fn serve(listener: TcpListener, certificate: Certificate, shared: Arc<Shared>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime");
     let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes());

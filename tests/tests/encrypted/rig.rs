@@ -135,12 +135,18 @@ pub(crate) fn sequence(entry: &Entry) -> u64 {
         .expect("a number")
 }
 
+/// A key as `openssl` wants it.
+pub(crate) fn hex(key: &[u8]) -> String {
+    let key: [u8; 16] = key.try_into().expect("16 bytes");
+    format!("{:032x}", u128::from_be_bytes(key))
+}
+
 /// What `openssl` makes of a segment; it must be a transport stream.
 pub(crate) fn decrypt(encrypted: &[u8], key: &[u8], sequence: u64) -> Vec<u8> {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("segment");
     fs::write(&file, encrypted).expect("the folder can be written");
-    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = hex(key);
     let output = Command::new("openssl")
         .args(["enc", "-d", "-aes-128-cbc", "-K", &key])
         .args(["-iv", &format!("{sequence:032x}"), "-in"])
