@@ -79,6 +79,12 @@ fn validate_forbids_none_of_it() {
         serde_json::from_slice(&output.stdout).expect("validate writes JSON");
     assert_eq!(report["violations"], 0, "{report:#}");
     assert_eq!(output.status.code(), Some(0));
+    let playlist = &report["playlists"][0];
+    assert!(
+        playlist["segments_inspected"].as_u64() >= Some(6),
+        "{report:#}"
+    );
+    assert_eq!(playlist["segments_not_inspected"], 0, "{report:#}");
 }
 
 #[test]
