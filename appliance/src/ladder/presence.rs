@@ -1,10 +1,10 @@
 //! Which rungs stand in the Master Playlist: those that list segments, and have done so for long
 //! enough.
 //!
-//! A rung is withdrawn when it has listed nothing for 1.5 Target Durations, the longest that
-//! RFC 8216 §6.2.2 lets a live list stand still, while another one went on past its due time. So a
-//! loss of the whole channel, or its return, withdraws nobody. It comes back after it has listed for
-//! as long as a player holds back (three Target Durations, §6.3.3), or at once when it would be the
+//! A rung is withdrawn when it has listed nothing for 1.5 Target Durations, the longest that RFC
+//! 8216 §6.2.2 lets a live list stand still, while another one went on past its due time. So a loss
+//! of the whole channel, or its return, withdraws nobody. It comes back after it has listed for as
+//! long as a player holds back (three Target Durations, §6.3.3), or at once when it would be the
 //! only one.
 
 use std::time::Duration;
