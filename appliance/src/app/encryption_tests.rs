@@ -1,5 +1,5 @@
-//! Claims about encrypted channels on a simulated machine: no segment in the clear, no line of a key
-//! that is not true.
+//! Claims about encrypted channels on a simulated machine: no segment in the clear, no line of a
+//! key that is not true.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 

@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(encrypted, bytes("69c4e0d86a7b0430d8cdb78070b4c55a"));
     }
 
-    /// `printf 'Media Segment 298'`, by `openssl enc -aes-128-cbc -iv 00000000000000000000000011c8b1e3`.
+    /// `printf 'Media Segment 298'`, by `openssl enc -aes-128-cbc` with 298365411 as vector.
     #[test]
     fn the_vector_is_the_media_sequence_number_and_the_padding_is_pkcs_7() {
         let cipher = Cipher::new(&key(), 298_365_411);

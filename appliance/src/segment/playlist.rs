@@ -13,7 +13,7 @@
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
 //! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
 //! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
-//! - EXT-X-KEY stands before the first segment of each key; a gap is under that of what is before it.
+//! - EXT-X-KEY stands before the first segment of each key; a gap is under the key before it.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{

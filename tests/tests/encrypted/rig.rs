@@ -58,7 +58,8 @@ impl Stream {
         let group = &self.group;
         format!(
             "[segment]\ntarget = \"1s\"\nwindow = 10\n[[channel]]\nid = \"ch\"\n{keys}\n\
-             [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://{group}\"]\ninterface = \"lo\"\n"
+             [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://{group}\"]\n\
+             interface = \"lo\"\n"
         )
     }
 
