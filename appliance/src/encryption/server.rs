@@ -105,7 +105,7 @@ struct Asking {
 struct Given {
     /// By number; at most [`Encryption::KEYS_MAX`].
     keys: BTreeMap<u64, (Fingerprint, SegmentKey)>,
-    /// Numbers of keys that were needed and are not there yet; as many at most.
+    /// Numbers before the present one whose keys are needed and not there yet; as many at most.
     needed: BTreeSet<u64>,
     /// The number in use, and the last that may ever be.
     present: u64,
@@ -177,7 +177,8 @@ impl KeyServer {
         given.present = given.present.max(number);
         let key = given.keys.get(&number).map(|(_, key)| key.clone());
         let answer = key.ok_or_else(|| {
-            if given.needed.len() < Encryption::KEYS_MAX {
+            // The present one is asked for anyway.
+            if number < given.present && given.needed.len() < Encryption::KEYS_MAX {
                 given.needed.insert(number);
             }
             let reason = given.failure.clone();
@@ -203,7 +204,8 @@ impl KeyServer {
 
     /// Whether a key is needed that is not there yet.
     pub(super) fn is_awaited(&self) -> bool {
-        !self.asking.lock().needed.is_empty()
+        let given = self.asking.lock();
+        !given.needed.is_empty() || !given.keys.contains_key(&given.present)
     }
 }
 
@@ -343,4 +345,66 @@ fn bearer(token: &[u8]) -> Result<HeaderValue, ServerError> {
     let mut value = HeaderValue::from_bytes(&value).map_err(|_unusable| ServerError::Token)?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(numbers: impl IntoIterator<Item = u64>) -> Given {
+        let key = |number: u64| {
+            let key = SegmentKey::new(&[7; KEY_BYTES]).expect("16 bytes");
+            (number, (key.fingerprint("ch"), key))
+        };
+        Given {
+            keys: numbers.into_iter().map(key).collect(),
+            needed: BTreeSet::from([3, 5]),
+            present: 10,
+            last: u64::MAX,
+            ..Given::default()
+        }
+    }
+
+    #[test]
+    fn the_present_key_comes_first_then_those_to_come_then_those_of_before() {
+        for (there, next) in [
+            (vec![], Some(10)),
+            (vec![10], Some(11)),
+            (vec![10, 11, 13], Some(12)),
+            (vec![10, 11, 12, 13], Some(5)),
+            (vec![3, 5, 10, 11, 12, 13], None),
+        ] {
+            assert_eq!(given(there.clone()).missing(), next, "{there:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_does_not_keep_the_others_waiting() {
+        let mut given = given([10, 11]);
+        let mut asked = Vec::new();
+        for failures in 0..5 {
+            given.failures = failures;
+            asked.extend(given.missing());
+        }
+        assert_eq!(asked, [12, 13, 5, 3, 12]);
+    }
+
+    #[test]
+    fn one_key_for_ever_is_asked_for_alone() {
+        let mut given = given([]);
+        (given.present, given.last) = (0, 0);
+        given.needed.clear();
+        given.failures = 3;
+        assert_eq!(given.missing(), Some(0));
+    }
+
+    #[test]
+    fn a_token_is_one_visible_line_and_never_shown() {
+        let field = bearer(b"open-sesame\n").expect("a token");
+        assert_eq!(field, "Bearer open-sesame");
+        assert!(!format!("{field:?}").contains("sesame"));
+        for text in [&b""[..], b"\n", b"two words", b"two\nlines", b"caf\xE9"] {
+            assert!(bearer(text).is_err(), "{text:?}");
+        }
+    }
 }
