@@ -3,7 +3,10 @@
 //! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, in the order of
 //! the rules R1 to R13 by which they are known here. Shares no code with the product.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// How far the date of a segment may move between two versions, and stand from its neighbours: the
 /// correction of a clock, and the milliseconds to which dates are rounded.
@@ -41,6 +44,21 @@ pub struct Version {
     pub is_ended: bool,
     /// Its segments.
     pub entries: Vec<Entry>,
+    /// Its date ranges, one for each line.
+    pub ranges: Vec<Range>,
+}
+
+/// What one line says of a date range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// ID.
+    pub id: String,
+    /// All attributes, as they stand there.
+    pub attributes: BTreeMap<String, String>,
+    /// START-DATE, in milliseconds since 1970.
+    pub start_ms: i64,
+    /// When it ends, as far as DURATION tells.
+    pub end_ms: i64,
 }
 
 /// A rule that two versions, or one, break.
@@ -75,6 +93,8 @@ impl Version {
                 "#EXT-X-PROGRAM-DATE-TIME" => {
                     next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
                 }
+                "#EXT-X-DATERANGE" => version.ranges.push(Range::read(value)?),
+                "#EXT-X-CUE-OUT" | "#EXT-X-CUE-OUT-CONT" | "#EXT-X-CUE-IN" => {}
                 "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
                 "#EXT-X-KEY" => key = key_uri(value)?,
                 "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
@@ -172,12 +192,30 @@ impl Version {
             ));
         }
         self.check_kept(last, (left.len(), kept))?;
+        self.check_ranges(last)?;
         let rest_us: u64 = self.duration_us();
         let is_short = rest_us < 3 * 1_000_000 * self.target_s;
         if !left.is_empty() && is_short {
             return Err(format!("R5: {rest_us} us are left"));
         }
         Ok(())
+    }
+
+    /// R11: a date range stays as long as it reaches into the window; one that lies behind it, and
+    /// so has not come, may be taken back.
+    fn check_ranges(&self, last: &Self) -> Result<(), Breach> {
+        let dates = self.dates_ms();
+        let begin_ms = dates.first().copied().unwrap_or_default();
+        let last_ms = dates.last().copied().unwrap_or_default();
+        let is_gone = |range: &&Range| self.ranges.iter().all(|it| it.id != range.id);
+        let mut gone = last.ranges.iter().filter(is_gone);
+        let reaches_in = |range: &&Range| {
+            range.start_ms < last_ms && range.end_ms > begin_ms + DATE_TOLERANCE_MS
+        };
+        match gone.find(reaches_in) {
+            Some(range) => Err(format!("R11: {range:?} is gone at {begin_ms}")),
+            None => Ok(()),
+        }
     }
 
     /// Nothing that stays has changed; dates by as little as a clock is corrected.
@@ -198,6 +236,53 @@ impl Version {
             }
         }
         Ok(())
+    }
+}
+
+impl Range {
+    /// Reads the attributes of one line.
+    fn read(value: &str) -> Result<Self, Breach> {
+        let mut attributes = BTreeMap::new();
+        let mut rest = value;
+        while let Some((name, behind)) = rest.split_once('=') {
+            let (value, next) = match behind.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"').ok_or("R11: no end of a string")?,
+                None => behind
+                    .find(',')
+                    .map_or((behind, ""), |end| behind.split_at(end)),
+            };
+            if attributes
+                .insert(name.to_owned(), value.to_owned())
+                .is_some()
+            {
+                return Err(format!("R11: {name} stands twice in {value}"));
+            }
+            rest = next.strip_prefix(',').unwrap_or(next);
+        }
+        let text = |name: &str| attributes.get(name).map(String::as_str);
+        let (id, start) = (text("ID"), text("START-DATE").and_then(date_ms));
+        let (Some(id), Some(start_ms), "") = (id, start, rest) else {
+            return Err(format!("R11: {value}"));
+        };
+        let seconds = |name: &str| match text(name).map(str::parse::<f64>) {
+            None => Ok(0.0),
+            Some(Ok(seconds)) if seconds >= 0.0 => Ok(seconds),
+            Some(_) => Err(format!("R11: {name} of {value}")),
+        };
+        seconds("PLANNED-DURATION")?;
+        let length = Duration::try_from_secs_f64(seconds("DURATION")?);
+        let length = length.map_err(|error| format!("R11: {error}"))?;
+        for message in ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"] {
+            if text(message).is_some_and(|message| !message.starts_with("0xFC")) {
+                return Err(format!("R11: {message} of {value}"));
+            }
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            start_ms,
+            end_ms: start_ms + i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 2),
+            attributes,
+        })
     }
 }
 
@@ -230,6 +315,8 @@ pub struct Watch {
     text: String,
     longest_us: u64,
     departed: VecDeque<Departed>,
+    /// What was ever said under an ID.
+    ranges: BTreeMap<String, BTreeMap<String, String>>,
     /// Versions seen.
     pub versions: u64,
 }
@@ -257,6 +344,7 @@ impl Watch {
                 });
             }
         }
+        self.compare_ranges(&version)?;
         self.longest_us = self.longest_us.max(version.duration_us());
         let new = usize::try_from(known - version.sequence).unwrap_or(usize::MAX);
         let new = version.entries.get(new..).unwrap_or_default().to_vec();
@@ -297,11 +385,53 @@ impl Watch {
         self.see(text, now_ms)
     }
 
+    /// The same for a list that goes further back than a power cut reaches: what it took is a gap
+    /// from now on, and may be told of in another way.
+    ///
+    /// # Errors
+    /// The rule that is broken, but for that.
+    pub fn see_after_loss(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
+        let version = Version::read(text)?;
+        let Some((last, _)) = &mut self.last else {
+            return self.see(text, now_ms);
+        };
+        if version.sequence >= last.end() {
+            return self.see_after_restart(text, now_ms);
+        }
+        let is_at = |number: u64| usize::try_from(number.checked_sub(version.sequence)?).ok();
+        for (number, was) in (last.sequence..).zip(&mut last.entries) {
+            let is = is_at(number).and_then(|place| version.entries.get(place));
+            if let Some(gap) = is.filter(|is| is.is_gap) {
+                was.clone_from(gap);
+            }
+        }
+        self.see(text, now_ms)
+    }
+
+    /// R11: what is once said of a date range is never said otherwise.
+    fn compare_ranges(&mut self, version: &Version) -> Result<(), Breach> {
+        for range in &version.ranges {
+            let known = self.ranges.entry(range.id.clone()).or_default();
+            for (name, value) in &range.attributes {
+                let old = known.entry(name.clone()).or_insert_with(|| value.clone());
+                if old != value {
+                    return Err(format!("R11: {name} was {old}: {range:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Segments that may go now: until now they had to be there.
     pub fn due(&mut self, now_ms: u64) -> Option<Departed> {
         let is_due = |departed: &Departed| departed.until_ms <= now_ms;
         let front = self.departed.front().is_some_and(is_due);
         front.then(|| self.departed.pop_front()).flatten()
+    }
+
+    /// Date ranges that were ever told of.
+    pub fn ranges(&self) -> usize {
+        self.ranges.len()
     }
 
     /// The last version.
@@ -427,6 +557,31 @@ mod tests {
             #EXTINF:2.000000,\n#EXT-X-GAP\na-9.ts\n#EXTINF:2.000000,\na-10.ts\n";
         let breach = after(FIRST, short).expect_err("four seconds");
         assert!(breach.starts_with("R5"), "{breach}");
+    }
+
+    #[test]
+    fn a_date_range_stays_and_never_changes() {
+        let line = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-31T20:15:01.000Z\",\
+            DURATION=4.000,SCTE35-OUT=0xFC30\n#EXTINF:2.4";
+        let first = FIRST.replacen("#EXTINF:2.0", line.replace("2.4", "2.0").as_str(), 1);
+        let grown = format!("{first}{NEXT}");
+        assert_eq!(after(&first, &grown), Ok(()));
+        for (from, to) in [
+            ("DURATION=4.000", "DURATION=4.001"),
+            ("DURATION=4.000", "DURATION=-4.000"),
+            ("OUT=0xFC30", "OUT=0xAC30"),
+            ("ID=\"a\"", "ID=\"b\""),
+            ("\",DURATION", "\",ID=\"a\",DURATION"),
+        ] {
+            let breach = after(&first, &grown.replace(from, to)).expect_err(from);
+            assert!(breach.starts_with("R11"), "{from} to {to}: {breach}");
+        }
+        let left = grown.replace("SEQUENCE:7", "SEQUENCE:8");
+        let (head, rest) = left.split_once("#EXT-X-PROGRAM").expect("a date");
+        let (_, tail) = rest.split_once("#EXT-X-DISCONTINUITY\n").expect("one");
+        let left = format!("{head}#EXT-X-DISCONTINUITY\n{tail}");
+        let breach = after(&first, &left).expect_err("it reaches to 15:05");
+        assert!(breach.starts_with("R11"), "{breach}");
     }
 
     #[test]

@@ -13,6 +13,8 @@ const KEY_FRAME_INTERVAL: u64 = 25;
 
 const PMT_PID: u16 = 0x100;
 const SPLICE_PID: u16 = 0x102;
+const AUDIO_PID: u16 = 0x110;
+const CLOCK_PID: u16 = 0x111;
 
 /// x264's parameter sets for 320x180 at 25 Hz, baseline.
 const SPS: &[u8] = &[
@@ -37,9 +39,10 @@ pub struct Encoder {
     /// What it makes.
     pub format: Format,
     picture: u64,
-    continuity: [u8; 4],
+    continuity: [u8; 6],
     payload_bytes: usize,
     has_splices: bool,
+    has_sound: bool,
     key_is_due: bool,
 }
 
@@ -58,6 +61,23 @@ pub struct Format {
     pub key_frame_interval: u64,
     /// Pictures are without time stamps.
     pub is_untimed: bool,
+    /// Pictures are marked as scrambled.
+    pub is_scrambled: bool,
+    /// Pictures from one Encoder Boundary Point to the next, whatever they are; 0: there are none.
+    pub boundary_interval: u64,
+    /// Where the clock is.
+    pub clock: Clock,
+}
+
+/// Where the clock of a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// With the pictures.
+    Pictures,
+    /// On a PID of its own.
+    Apart,
+    /// On a PID of its own, according to the tables, and not there.
+    Missing,
 }
 
 impl Default for Format {
@@ -69,6 +89,9 @@ impl Default for Format {
             picture_90k: PICTURE_90K,
             key_frame_interval: KEY_FRAME_INTERVAL,
             is_untimed: false,
+            is_scrambled: false,
+            boundary_interval: 0,
+            clock: Clock::Pictures,
         }
     }
 }
@@ -80,9 +103,10 @@ impl Encoder {
             pts_90k,
             format: Format::default(),
             picture: 0,
-            continuity: [0; 4],
+            continuity: [0; 6],
             payload_bytes,
             has_splices: false,
+            has_sound: false,
             key_is_due: false,
         }
     }
@@ -94,6 +118,25 @@ impl Encoder {
             has_splices: true,
             ..self
         }
+    }
+
+    /// The same program with sound beside the pictures.
+    #[must_use]
+    pub fn with_sound(self) -> Self {
+        Self {
+            has_sound: true,
+            ..self
+        }
+    }
+
+    /// The packet of some sound at the time of the next picture: MPEG-1 layer II, as it says.
+    pub fn sound(&mut self) -> Vec<u8> {
+        let mut packet = self.header(AUDIO_PID, true, 0x10, 4);
+        packet.extend_from_slice(&[0, 0, 1, 0xC0, 0, 178, 0x80, 0x80, 5]);
+        packet.extend_from_slice(&pts_field(self.pts_90k % (1 << 33)));
+        packet.extend_from_slice(&[0xFF, 0xFD, 0x80, 0x00]);
+        packet.resize(PACKET_BYTES, 0x11);
+        packet
     }
 
     /// Makes the next picture a key frame, as an encoder does at a splice point.
@@ -121,8 +164,18 @@ impl Encoder {
         if is_key {
             self.tables(&mut packets);
         }
+        if self.format.clock == Clock::Apart {
+            packets.extend(self.clock());
+        }
         let pes = self.pes(is_key);
+        let begin = packets.len();
         self.packetise(&pes, is_key, &mut packets);
+        if self.format.is_scrambled {
+            let pictures = packets.get_mut(begin..).unwrap_or_default();
+            for packet in pictures.chunks_mut(PACKET_BYTES) {
+                packet[3] |= 0x80;
+            }
+        }
         self.picture += 1;
         self.pts_90k += self.format.picture_90k;
         packets
@@ -139,6 +192,10 @@ impl Encoder {
     fn tables(&mut self, packets: &mut Vec<u8>) {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
         let [video_high, video_low] = (self.format.video_pid | 0xE000).to_be_bytes();
+        let [clock_high, clock_low] = match self.format.clock {
+            Clock::Pictures => [video_high, video_low],
+            Clock::Apart | Clock::Missing => (CLOCK_PID | 0xE000).to_be_bytes(),
+        };
         let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
         let mut pmt = vec![
             2,
@@ -149,8 +206,8 @@ impl Encoder {
             0xC1 | (self.format.pmt_version & 0x1F) << 1,
             0,
             0,
-            video_high,
-            video_low,
+            clock_high,
+            clock_low,
             0xF0,
             0,
             0x1B,
@@ -164,6 +221,11 @@ impl Encoder {
             pmt.extend_from_slice(&[0x86, high, low, 0xF0, 0]);
             pmt[2] += 5;
         }
+        if self.has_sound {
+            let [high, low] = (AUDIO_PID | 0xE000).to_be_bytes();
+            pmt.extend_from_slice(&[0x03, high, low, 0xF0, 0]);
+            pmt[2] += 5;
+        }
         for (index, pid, section) in [(0, 0, &pat[..]), (1, PMT_PID, &pmt[..])] {
             let mut packet = self.header(pid, true, 0x10, index);
             packet.push(0);
@@ -172,6 +234,38 @@ impl Encoder {
             packet.resize(PACKET_BYTES, 0xFF);
             packets.extend_from_slice(&packet);
         }
+    }
+
+    /// A packet with a PCR and nothing else.
+    fn clock(&self) -> Vec<u8> {
+        let [high, low] = CLOCK_PID.to_be_bytes();
+        let mut packet = vec![0x47, high, low, 0x20, 183, 0x10];
+        packet.extend_from_slice(&self.pcr());
+        packet.resize(PACKET_BYTES, 0xFF);
+        packet
+    }
+
+    /// The PCR runs 100 ms before the PTS.
+    fn pcr(&self) -> [u8; 6] {
+        pcr_field((self.pts_90k + (1 << 33) - 9_000) % (1 << 33))
+    }
+
+    /// What stands in the adaptation field of the first packet of a picture.
+    fn adaptation_field(&self, is_key: bool) -> Vec<u8> {
+        let has_clock = self.format.clock == Clock::Pictures;
+        // Never a multiple of no pictures, but for the first.
+        let is_boundary = self.format.boundary_interval > 0
+            && self.picture.is_multiple_of(self.format.boundary_interval);
+        let flags = [(is_key, 0x40), (has_clock, 0x10), (is_boundary, 0x02)];
+        let flags = flags.iter().filter(|(is_set, _)| *is_set);
+        let mut field = vec![flags.map(|(_, flag)| flag).sum()];
+        if has_clock {
+            field.extend_from_slice(&self.pcr());
+        }
+        if is_boundary {
+            field.extend_from_slice(&[7, 0xDF, 5, b'E', b'B', b'P', b'0', 0x40]);
+        }
+        field
     }
 
     fn pes(&self, is_key: bool) -> Vec<u8> {
@@ -206,9 +300,7 @@ impl Encoder {
         while !rest.is_empty() {
             let mut field = Vec::new();
             if is_first {
-                field.push(if is_key { 0x50 } else { 0x10 });
-                // The PCR runs 100 ms before the PTS.
-                field.extend_from_slice(&pcr_field((self.pts_90k + (1 << 33) - 9_000) % (1 << 33)));
+                field = self.adaptation_field(is_key);
             }
             let room = PACKET_BYTES - 4 - if is_first { 1 + field.len() } else { 0 };
             let taken = rest.len().min(room);
@@ -257,7 +349,7 @@ fn pcr_field(base: u64) -> [u8; 6] {
     [byte(25), byte(17), byte(9), byte(1), last, 0]
 }
 
-fn crc_32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc_32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
             crc << 1

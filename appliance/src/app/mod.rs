@@ -14,6 +14,7 @@ mod error;
 mod guarding;
 mod ingest;
 mod lapse;
+mod past;
 mod publisher;
 mod pulling;
 mod rendition;

@@ -3,7 +3,8 @@
 //! Source: RFC 8216 §6.2.1 (a listed segment is available), §6.2.2 (and stays so for its own
 //! duration plus that of the longest playlist that listed it). A segment is listed only after it
 //! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
-//! after a restart the list goes on from there ([`crate::app::restore`]).
+//! after a restart the list goes on from there ([`crate::app::restore`]), and so does what players
+//! may start over in ([`crate::app::past`]).
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use weir_hal::{Monotonic, Wall};
 use crate::{
     app::{
         description::Description,
+        past::Past,
         rendition::Plan,
         restore::Restored,
         sealed_writer::{Sealed, SealedWriter},
@@ -41,6 +43,8 @@ counters! {
         segments_withheld,
         /// Playlists the store refused; a restart would go on from an older one.
         playlists_refused,
+        /// Parts of an archive the store refused; a restart would have gaps there.
+        archives_refused,
         /// Segments given up before their time, for want of room or because too many left at once.
         segments_released_early,
         /// Splice messages that are not listed: too long, or against what players were told before.
@@ -88,9 +92,8 @@ pub(super) struct Publisher {
     playlist: MediaPlaylist,
     /// One for each segment listed, oldest first; none for a gap.
     listed: VecDeque<Option<Pin>>,
-    /// What players may start over in, and the hold on each of its segments; those listed are the
-    /// newest of them.
-    archive: Option<(Archive, VecDeque<Option<Pin>>)>,
+    /// What players may start over in; those listed are the newest of it.
+    past: Option<Past>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
     writer: Option<SealedWriter>,
@@ -126,7 +129,7 @@ impl Publisher {
             told: Deque::new(),
             playlist: restored.playlist,
             listed: restored.listed,
-            archive: None,
+            past: restored.past,
             retained: VecDeque::new(),
             writer: None,
             no_key: None,
@@ -160,7 +163,7 @@ impl Publisher {
         self.playlist.set_window(plan.window);
         if self.playlist.outgrow(plan.rules.target.as_secs()) {
             self.listed.clear();
-            self.archive = None;
+            self.past = None;
         }
         self.set_dvr(plan.dvr);
         Self {
@@ -332,19 +335,17 @@ impl Publisher {
     /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends
     /// it.
     fn set_dvr(&mut self, depth: Option<Duration>) {
-        match (depth, &mut self.archive) {
-            (None, archive) => *archive = None,
-            (Some(depth), Some((archive, _))) => archive.set_depth(depth),
+        match (depth, &mut self.past) {
+            (None, past) => *past = None,
+            (Some(depth), Some(past)) => past.set_depth(depth),
             (Some(depth), None) => {
-                let directory = format!("{}/", self.stem());
                 let numbers_from = self.playlist.discontinuity_sequence();
-                let mut archive = Archive::new(depth, &directory, numbers_from);
-                for (segment, key) in self.playlist.encrypted_segments() {
-                    archive.push_encrypted(*segment, key.cloned());
+                let mut past = Past::new(depth, &self.stem(), numbers_from);
+                let segments = self.playlist.encrypted_segments().zip(&self.listed);
+                for ((segment, key), pin) in segments {
+                    past.push(*segment, (key.cloned(), pin.clone()));
                 }
-                let left = self.listed.len() - archive.len();
-                let pins = self.listed.iter().skip(left).cloned();
-                self.archive = Some((archive, pins.collect()));
+                self.past = Some(past);
             }
         }
         self.publish_archive();
@@ -352,31 +353,29 @@ impl Publisher {
 
     /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
     /// longest list that had it: that of the whole archive.
-    fn archive(
-        &mut self,
-        segment: Segment,
-        (key, pin): (Option<KeyTag>, Option<Pin>),
-        now: Monotonic,
-    ) {
-        let Some((archive, pins)) = &mut self.archive else {
+    fn archive(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
+        let Some(past) = &mut self.past else {
             return;
         };
-        pins.push_back(pin);
-        let leaving = archive.push_encrypted(segment, key);
-        let keep = archive.duration() + segment.duration();
-        let leaving: Vec<Pin> = pins.drain(..leaving).flatten().collect();
+        let longest = past.archive().duration();
+        let leaving = past.append(segment, held);
+        let keep = longest.max(past.archive().duration()) + segment.duration();
+        if let Err(error) = past.keep(&self.store, self.class, self.playlist.len()) {
+            self.counters.archives_refused += 1;
+            warn!(channel = self.channel, rendition = self.live.name, %error, "archive not stored");
+        }
         for pin in leaving {
             self.retain(now + keep, pin);
         }
     }
 
     fn publish_archive(&self) {
-        let archive = self.archive.as_ref().map(|(archive, _)| archive.clone());
+        let archive = self.past.as_ref().map(|past| past.archive().clone());
         self.live.publish_archive(archive);
     }
 
     fn retain(&mut self, until: Monotonic, pin: Pin) {
-        let most = match &self.archive {
+        let most = match &self.past {
             None => RETAINED_MAX,
             Some(_) => RETAINED_MAX + Archive::SEGMENTS_MAX,
         };
@@ -394,9 +393,8 @@ impl Publisher {
             let mut pins = Vec::new();
             while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
                 pins.extend(self.listed.pop_front());
-                if let Some((archive, archived)) = &mut self.archive {
-                    archive.drop_first();
-                    pins.extend(archived.pop_front());
+                if let Some(past) = &mut self.past {
+                    past.drop_first(&mut pins);
                 }
             }
             if pins.is_empty() {
@@ -412,13 +410,14 @@ impl Publisher {
     /// Gives up the oldest segment of the archive, if that goes back further than the list. Tells
     /// whether there was one.
     fn shorten_archive(&mut self) -> bool {
-        let Some((archive, pins)) = &mut self.archive else {
+        let Some(past) = &mut self.past else {
             return false;
         };
         let mut released = Vec::new();
-        while !released.iter().any(Option::is_some) && archive.len() > self.playlist.len() {
-            archive.drop_first();
-            released.extend(pins.pop_front());
+        while !released.iter().any(Option::is_some) && past.archive().len() > self.playlist.len() {
+            if !past.drop_first(&mut released) {
+                break;
+            }
         }
         // Off the archive before the pins go.
         self.publish_archive();

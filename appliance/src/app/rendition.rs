@@ -148,6 +148,8 @@ pub(super) struct Rendition<M: Multicast> {
     /// When a turn last found datagrams. The wall clock may step; silence must not.
     heard: Option<Monotonic>,
     lapse: Lapse,
+    /// When a report last found that random access points had come.
+    random_access: Option<Monotonic>,
     /// As of the last report.
     last_bytes: u64,
     last_demux: demux::Counters,
@@ -174,6 +176,7 @@ impl<M: Multicast> Rendition<M> {
             publisher,
             heard: None,
             lapse: Lapse::default(),
+            random_access: None,
             last_bytes: 0,
             last_demux: demux::Counters::default(),
         }
@@ -341,10 +344,14 @@ impl<M: Multicast> Rendition<M> {
             .map(|source| *source.counters())
             .unwrap_or_default();
         let demux = self.demux.counters().plus(&self.sync_counters);
-        let scrambled = demux.scrambled_packets - self.last_demux.scrambled_packets;
-        let packets = demux.packets - self.last_demux.packets;
+        let last = &self.last_demux;
+        let scrambled = demux.access_units_scrambled - last.access_units_scrambled;
+        let clear = demux.access_units - last.access_units;
+        if demux.random_access_points > last.random_access_points {
+            self.random_access = Some(now);
+        }
         // Most of them: a few are damage.
-        let state = self.state(now, scrambled > packets / 2);
+        let state = self.state(now, scrambled > clear);
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
         let interval_ms = u64::try_from(interval.as_millis())
             .unwrap_or(u64::MAX)
@@ -392,11 +399,17 @@ impl<M: Multicast> Rendition<M> {
             let reason = no_key.to_string();
             State::NoKey { reason }
         } else if let Some(last) = self.publisher.last_segment() {
-            let is_fresh = now.since(last.now) <= 2 * self.plan.rules.duration_max;
-            if is_fresh && !self.publisher.ends_with_gap() {
-                State::OnAir
-            } else {
+            let patience = 2 * self.plan.rules.duration_max;
+            let is_fresh = now.since(last.now) <= patience;
+            let random_access = self
+                .random_access
+                .map(|random_access| now.since(random_access));
+            if !is_fresh || self.publisher.ends_with_gap() {
                 State::Stalled
+            } else if random_access.is_some_and(|since| since > patience) {
+                State::NoRandomAccess
+            } else {
+                State::OnAir
             }
         } else if self.segmenter.is_filling() {
             State::Filling

@@ -6,18 +6,30 @@
 //! since; otherwise it begins anew, and Media Sequence Numbers leap over any that players may have
 //! seen.
 //!
+//! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
+//! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything
+//! is on air, because a list that grew at its front later would break what players were told.
+//!
 //! Refuses: to tell a wall clock that was set back meanwhile from a quick restart.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
+use tokio::task::{JoinError, JoinSet};
 use tracing::info;
-use weir_cache::{Pin, Store};
+use weir_cache::{Key, Pin, Store};
 use weir_hal::Wall;
 
 use crate::{
-    app::{publisher::key, rendition::Plan},
+    app::{
+        past::{Past, block_key},
+        publisher::key,
+        rendition::Plan,
+    },
     encryption::Vault,
-    segment::{MediaPlaylist, Segment},
+    segment::{Archive, KeyTag, MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
 
@@ -29,6 +41,9 @@ const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 
+/// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
+const LOOKUPS: usize = 64;
+
 /// What was on air before.
 #[derive(Debug)]
 pub(super) struct Restored {
@@ -36,6 +51,8 @@ pub(super) struct Restored {
     pub(super) playlist: MediaPlaylist,
     /// One for each segment listed, oldest first; none for a gap.
     pub(super) listed: VecDeque<Option<Pin>>,
+    /// What players may start over in; `None` when nothing is known of it.
+    pub(super) past: Option<Past>,
     /// Since when it has not grown.
     pub(super) age: Duration,
 }
@@ -47,10 +64,11 @@ pub(super) async fn restore(store: &Store, vault: &Vault, plan: &Plan, now: Wall
     let nothing = || Restored {
         playlist: MediaPlaylist::live(plan.window),
         listed: VecDeque::new(),
+        past: None,
         age: Duration::ZERO,
     };
-    let path = playlist_path(channel, rendition);
-    let Some(text) = read(store, &path).await else {
+    let path = key(&playlist_path(channel, rendition));
+    let Some((text, _)) = read(store, &path).await else {
         return nothing();
     };
     let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
@@ -62,13 +80,13 @@ pub(super) async fn restore(store: &Store, vault: &Vault, plan: &Plan, now: Wall
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
+    let past = restore_past((store, vault), plan, &playlist, now).await;
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
-    let has_keys = playlist.encrypted_segments().all(|(segment, key)| {
-        let is_sealed = key.filter(|_| !segment.gap);
-        is_sealed.is_none_or(|tag| vault.recall(tag, segment.sequence))
-    });
+    let has_keys = playlist
+        .encrypted_segments()
+        .all(|(segment, key)| has_key(vault, segment, key));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
@@ -82,6 +100,7 @@ pub(super) async fn restore(store: &Store, vault: &Vault, plan: &Plan, now: Wall
             Restored {
                 playlist,
                 listed,
+                past,
                 age: since_end,
             }
         }
@@ -92,13 +111,180 @@ pub(super) async fn restore(store: &Store, vault: &Vault, plan: &Plan, now: Wall
                 channel,
                 rendition, "the playlist begins anew, its numbers go on"
             );
+            // Players may have been told of those numbers: the list must not end before them.
+            let past = past.map(|mut past| {
+                past.fill(playlist.sequence_next(), now, 0);
+                past
+            });
             Restored {
                 playlist,
                 listed: VecDeque::new(),
+                past,
                 age: Duration::ZERO,
             }
         }
     }
+}
+
+/// Puts together what players may start over in: what the blocks in the store tell of it, and
+/// `playlist`, which was on air last. Segments whose keys `vault` cannot give any more are gaps.
+async fn restore_past(
+    (store, vault): (&Store, &Vault),
+    plan: &Plan,
+    playlist: &MediaPlaylist,
+    now: Wall,
+) -> Option<Past> {
+    let depth = plan.dvr?;
+    let first = *playlist.segments().next()?;
+    let since = earlier(now, depth);
+    let stem = format!("{}_{}", plan.channel, plan.rendition.name);
+    let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
+    // What the playlist tells is newer.
+    blocks.segments.retain(|number, _| *number < first.sequence);
+    let numbers_from = blocks.discontinuities.first_key_value();
+    let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
+    blocks.take(playlist);
+    let path = |(segment, key): &(Segment, Option<KeyTag>)| {
+        let path = || segment_path(&plan.channel, &plan.rendition.name, segment.sequence);
+        let is_wanted = !segment.gap && segment.end() > since;
+        (is_wanted && has_key(vault, segment, key.as_ref())).then(path)
+    };
+    let paths = blocks.segments.values().map(path);
+    let pins = pin_present(store, paths).await;
+    let mut past = Past::new(depth, &stem, numbers_from);
+    for ((segment, key), pin) in blocks.segments.into_values().zip(pins) {
+        let known = blocks.discontinuities.get(&segment.sequence);
+        past.fill(
+            segment.sequence,
+            segment.date_time,
+            known.copied().unwrap_or(0),
+        );
+        let gap = pin.is_none();
+        past.push(Segment { gap, ..segment }, (key, pin));
+    }
+    past.drop_before(since);
+    past.set_stored(blocks.pins, blocks.stored_until);
+    info!(
+        channel = plan.channel,
+        rendition = plan.rendition.name,
+        segments = past.archive().len(),
+        "players may start over in what was on air before"
+    );
+    Some(past)
+}
+
+/// What blocks tell.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// By their numbers, each with its key.
+    segments: BTreeMap<u64, (Segment, Option<KeyTag>)>,
+    /// Discontinuities before the first segment of a block, by its number.
+    discontinuities: BTreeMap<u64, u64>,
+    /// The hold on each, and its number, oldest first.
+    pins: VecDeque<(u64, Pin)>,
+    /// The number after the last segment.
+    stored_until: u64,
+}
+
+impl Blocks {
+    /// Takes the segments of `list`.
+    fn take(&mut self, list: &MediaPlaylist) {
+        let rows = list.encrypted_segments();
+        let rows = rows.map(|(segment, key)| (segment.sequence, (*segment, key.cloned())));
+        self.segments.extend(rows);
+    }
+}
+
+/// Whether players can have the key of `segment`, if it is encrypted.
+fn has_key(vault: &Vault, segment: &Segment, key: Option<&KeyTag>) -> bool {
+    let sealed = key.filter(|_| !segment.gap);
+    sealed.is_none_or(|tag| vault.recall(tag, segment.sequence))
+}
+
+/// Reads the blocks of segments before the end of `playlist` and not all before `since`.
+async fn read_blocks(
+    store: &Store,
+    stem: &str,
+    (playlist, since): (&MediaPlaylist, Wall),
+) -> Blocks {
+    let mut blocks = Blocks::default();
+    let last = playlist.sequence_next().saturating_sub(1);
+    let oldest = last.saturating_sub(Archive::SEGMENTS_MAX as u64) / Archive::BLOCK_SEGMENTS;
+    let newest = last / Archive::BLOCK_SEGMENTS;
+    for number in (oldest..=newest).rev() {
+        // None is stored of what is gaps alone.
+        let Some((text, pin)) = read(store, &block_key(stem, number)).await else {
+            continue;
+        };
+        let block = MediaPlaylist::resume(&text, CAPACITY);
+        let Some(block) = block.filter(|block| is_block(block, number, playlist)) else {
+            continue;
+        };
+        let Some(first) = block.segments().next() else {
+            continue;
+        };
+        let before = block.discontinuity_sequence();
+        blocks.discontinuities.insert(first.sequence, before);
+        blocks.take(&block);
+        blocks.stored_until = blocks.stored_until.max(block.sequence_next());
+        blocks.pins.push_front((number, pin));
+        if first.date_time < since {
+            break;
+        }
+    }
+    blocks
+}
+
+/// Segments of a block, for the list that is read back.
+const CAPACITY: usize = 64;
+
+const _: () = assert!(CAPACITY as u64 == Archive::BLOCK_SEGMENTS);
+
+/// Whether `list` is block `number` of the archive whose last segments `playlist` lists.
+fn is_block(list: &MediaPlaylist, number: u64, playlist: &MediaPlaylist) -> bool {
+    let is_of = |segment: &Segment| segment.sequence / Archive::BLOCK_SEGMENTS == number;
+    list.target_duration_s() == playlist.target_duration_s() && list.segments().all(is_of)
+}
+
+/// Keeps those of these objects that are there and whole.
+async fn pin_present(
+    store: &Store,
+    paths: impl Iterator<Item = Option<String>>,
+) -> Vec<Option<Pin>> {
+    let (mut pins, mut lookups) = (Vec::new(), JoinSet::new());
+    for (place, path) in paths.enumerate() {
+        pins.push(None);
+        let Some(path) = path else { continue };
+        if lookups.len() == LOOKUPS {
+            take(&mut pins, lookups.join_next().await);
+        }
+        let store = store.clone();
+        lookups.spawn(async move {
+            let object = store.find(&key(&path)).await;
+            (place, object.and_then(|object| object.pin()))
+        });
+    }
+    while !lookups.is_empty() {
+        take(&mut pins, lookups.join_next().await);
+    }
+    pins
+}
+
+/// What a lookup has found, and for which place.
+type Found = Result<(usize, Option<Pin>), JoinError>;
+
+fn take(pins: &mut [Option<Pin>], found: Option<Found>) {
+    let found = found.map(|found| found.expect("a lookup does not panic"));
+    if let Some((place, pin)) = found
+        && let Some(slot) = pins.get_mut(place)
+    {
+        *slot = pin;
+    }
+}
+
+fn earlier(wall: Wall, span: Duration) -> Wall {
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Wall::from_nanos(wall.as_nanos().saturating_sub(nanos))
 }
 
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
@@ -121,8 +307,10 @@ async fn pin_all(
     Some(pins)
 }
 
-async fn read(store: &Store, path: &str) -> Option<String> {
-    let object = store.find(&key(path)).await?;
+/// Reads a list, and keeps it.
+async fn read(store: &Store, key: &Key) -> Option<(String, Pin)> {
+    let object = store.find(key).await?;
+    let pin = object.pin()?;
     object
         .bytes()
         .filter(|bytes| *bytes <= PLAYLIST_BYTES_MAX)?;
@@ -132,5 +320,5 @@ async fn read(store: &Store, path: &str) -> Option<String> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    String::from_utf8(bytes).ok()
+    Some((String::from_utf8(bytes).ok()?, pin))
 }

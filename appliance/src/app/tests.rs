@@ -2,10 +2,15 @@
 
 use bytes::Bytes;
 use weir_cache::{Class, Key, Writer};
-use weir_hal::{Destination, MulticastSender, sim};
+use weir_hal::{Destination, MulticastSender, Wall, sim};
 
-use super::*;
-use crate::{config::Priority, demux::PACKET_BYTES};
+use super::{publisher::key, *};
+use crate::{
+    config::Priority,
+    demux::PACKET_BYTES,
+    segment::{MediaPlaylist, Moment, Segment},
+    serve::segment_path,
+};
 
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
 const CLIP: &[u8] = include_bytes!("../demo/clip/144p.ts");
@@ -223,6 +228,125 @@ async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbe
         first > last + 3,
         "three more may have been listed: {last} then {first}"
     );
+}
+
+/// The configuration of a box that keeps the last ten minutes.
+fn config_with_past() -> Config {
+    let mut config = config("target = \"1s\"\nwindow = 3");
+    config.channels[0].dvr = Some(Duration::from_mins(10));
+    config
+}
+
+/// All that players may start over in.
+fn past(rig: &Rig) -> Vec<Segment> {
+    let archive = rig.live.channels()[0].renditions[0].archive();
+    let all = archive
+        .expect("an archive")
+        .excerpt(Moment::At(Wall::from_nanos(0)), None);
+    let list = MediaPlaylist::resume(&all.expect("something").text, 1_000).expect("a list");
+    let segments: Vec<_> = list.segments().copied().collect();
+    let is_next = |one: &Segment, next: &Segment| one.sequence + 1 == next.sequence;
+    assert!(segments.is_sorted_by(is_next), "{segments:?}");
+    for segment in segments.iter().filter(|segment| !segment.gap) {
+        let path = segment_path("ch", "r", segment.sequence);
+        let object = rig.store.get(&key(&path)).expect("what is listed is there");
+        assert!(object.bytes() > Some(0), "{path}");
+    }
+    segments
+}
+
+/// Ends the life of a box, so long, and begins another.
+async fn restart(rig: Rig, pause: Duration) -> Rig {
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
+    drop(rig);
+    simulation.clock.advance(pause);
+    Rig::start_with(simulation, config).await
+}
+
+#[tokio::test]
+async fn what_players_may_start_over_in_outlives_a_restart_and_then_another() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    for _ in 0..20 {
+        rig.play();
+        assert!(rig.store.flush(Duration::from_secs(10)), "memory is short");
+    }
+    let first = past(&rig);
+    assert!(first.len() > 64, "more than a block: {}", first.len());
+    let mut rig = restart(rig, Duration::ZERO).await;
+    assert_eq!(past(&rig), first, "before the first datagram");
+    rig.play();
+    rig.play();
+    let second = past(&rig);
+    assert!(second.starts_with(&first) && second.len() > first.len() + 4);
+    let rig = restart(rig, Duration::from_secs(20)).await;
+    let third = past(&rig);
+    assert!(third.starts_with(&second), "{second:?} then {third:?}");
+    let numbers = rig.live.channels()[0].renditions[0].report();
+    assert_eq!(numbers.publish.archives_refused, 0);
+}
+
+#[tokio::test]
+async fn the_time_for_which_a_box_was_down_is_gaps() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let mut rig = restart(rig, Duration::from_secs(30)).await;
+    rig.play();
+    rig.play();
+    let after = past(&rig);
+    assert!(after.starts_with(&before), "{before:?} then {after:?}");
+    let down: Vec<_> = after[before.len()..]
+        .iter()
+        .take_while(|segment| segment.gap)
+        .collect();
+    let seconds: f64 = down.iter().map(|gap| gap.duration().as_secs_f64()).sum();
+    assert!((29.0..34.0).contains(&seconds), "{seconds} of {down:?}");
+    let back = after[before.len() + down.len()];
+    assert!(back.discontinuity && !back.gap, "{back:?}");
+    let late = back.date_time.since(down[down.len() - 1].end());
+    assert!(late < Duration::from_millis(20), "{late:?}");
+    let listed = rig.sequences();
+    assert_eq!(listed.last(), after.last().map(|last| &last.sequence));
+}
+
+#[tokio::test]
+async fn what_the_store_has_lost_is_a_gap_and_all_else_is_there() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    for _ in 0..5 {
+        rig.play();
+    }
+    let before = past(&rig);
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
+    drop(rig);
+    let board = simulation.board();
+    let store = Store::open(board.disk, board.clock, &store_config(&config.cache));
+    let store = store.expect("the disk is flawless");
+    assert!(store.evict(&key(&segment_path("ch", "r", before[4].sequence))));
+    assert!(store.flush(Duration::from_secs(10)));
+    drop(store);
+    let rig = Rig::start_with(simulation, config).await;
+    let mut due = before;
+    due[4].gap = true;
+    let found = past(&rig);
+    assert!(found.starts_with(&due), "{due:?} then {found:?}");
+}
+
+#[tokio::test]
+async fn what_is_older_than_an_archive_is_deep_does_not_come_back() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let mut rig = restart(rig, Duration::from_hours(1)).await;
+    rig.play();
+    rig.play();
+    let after = past(&rig);
+    assert!(after[0].sequence > before[before.len() - 1].sequence);
+    let length: Duration = after.iter().map(Segment::duration).sum();
+    assert!(length < Duration::from_secs(602), "{length:?}");
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ counters! {
         duplicate_packets,
         /// Packets whose payload is scrambled.
         scrambled_packets,
+        /// Packets of the selected program that are scrambled, and so not passed on.
+        packets_withheld,
+        /// Access units of the primary stream that begin scrambled, and so are not passed on.
+        access_units_scrambled,
         /// Sections of the PAT and PMT whose CRC is wrong (2.2).
         crc_error,
         /// Sections whose lengths contradict each other.
@@ -35,18 +39,18 @@ counters! {
         programs_dropped,
         /// Elementary streams of a PMT beyond the number that is kept.
         streams_dropped,
-        /// Access units of the primary stream.
+        /// Access units of the primary stream, without those that are scrambled.
         access_units,
         /// Access units of the primary stream where decoding can begin.
         random_access_points,
+        /// Times that the primary stream went on for a second and no PCR came.
+        pcr_missing,
         /// Access units whose head ended before it told whether decoding can begin there.
         heads_undecided,
         /// Packets that claim to start a PES packet and do not.
         pes_start_errors,
         /// Splice information sections received (SCTE 35), repetitions and all.
         splice_sections,
-        /// Splice messages that repeat the last one of their event.
-        splice_repetitions,
         /// Splice information sections whose CRC is wrong.
         splice_crc_errors,
         /// Splice information sections that are cut short or whose lengths contradict each other.

@@ -3,7 +3,7 @@
 //! Source: ISO/IEC 13818-1 §2.4; TR 101 290 §5.2 for what is counted.
 //!
 //! Passes on: every packet of the program's elementary streams and of its PCR PID. Keeps back:
-//! PSI, SI, ECM, EMM, null packets and other programs.
+//! PSI, SI, ECM, EMM, null packets, other programs, and what is scrambled: nobody behind has keys.
 
 use crate::demux::catalogue::Catalogue;
 use crate::demux::continuity::{Continuity, Order};
@@ -125,7 +125,9 @@ impl Demux {
         let role = *self.roles.at(pid);
         if packet.transport_error() {
             self.counters.transport_error += 1;
-            if role == Role::Stream {
+            if role == Role::Stream && packet.scrambled() {
+                self.counters.packets_withheld += 1;
+            } else if role == Role::Stream {
                 Selected::pass(packet, &mut each);
             }
             return;

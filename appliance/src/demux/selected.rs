@@ -1,14 +1,18 @@
 //! The selected program: passes its packets on and tells where its access units begin.
 //!
 //! Packets pass as they came, duplicates and damaged ones among them, so that a decoder reads
-//! behind the appliance what it would have read before it.
+//! behind the appliance what it would have read before it. Scrambled ones alone do not: to who has
+//! no key they are noise. If the primary stream is scrambled nothing begins or ends any more, and
+//! so nothing is served; if another one is, what is left of the program goes on without it, under
+//! the tables as they came.
 
 use crate::demux::continuity::Order;
 use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
-    AccessUnit, Counters, Event, Packet, Pid, Program, ProgramPacket, StreamKind, StreamParameters,
+    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, Pts,
+    StreamKind, StreamParameters,
 };
 
 /// The program whose packets are passed on.
@@ -22,9 +26,16 @@ pub(super) struct Selected {
     unit_time_base_changed: bool,
     /// `discontinuity_indicator` was seen on the PCR PID since.
     time_base_changed: bool,
+    /// When the last PCR came, on the timeline of the primary stream.
+    clock_heard: Option<Pts>,
+    /// A PCR has come since the last access unit.
+    has_clock: bool,
     parameters: ParameterTable,
     splices: SpliceReader,
 }
+
+/// Media without a PCR that is counted: ten times what TR 101 290 (2.3.a) allows.
+const CLOCK_PATIENCE_90K: i64 = 90_000;
 
 impl Selected {
     pub(super) fn new(program: &Program, counters: &mut Counters) -> Self {
@@ -40,6 +51,8 @@ impl Selected {
             unit: UnitHead::new(primary.map_or(StreamKind::Other, |stream| stream.kind)),
             unit_time_base_changed: false,
             time_base_changed: false,
+            clock_heard: None,
+            has_clock: false,
             parameters,
             splices,
         }
@@ -89,11 +102,15 @@ impl Selected {
         counters: &mut Counters,
         each: &mut impl FnMut(Event<'_>),
     ) {
-        let announced = packet
-            .adaptation_field()
-            .is_some_and(super::packet::AdaptationField::discontinuity);
-        if announced && self.pcr_pid == Some(packet.pid()) {
-            self.time_base_changed = true;
+        if self.pcr_pid == Some(packet.pid())
+            && let Some(field) = packet.adaptation_field()
+        {
+            self.time_base_changed |= field.discontinuity();
+            self.has_clock |= field.pcr().is_some();
+        }
+        if packet.scrambled() {
+            self.withhold(packet, order, counters, each);
+            return;
         }
         match packet.payload() {
             Some(payload) if self.primary == Some(packet.pid()) => {
@@ -122,6 +139,28 @@ impl Selected {
         each: &mut impl FnMut(Event<'_>),
     ) {
         self.tell(true, counters, each);
+    }
+
+    /// Takes a scrambled packet, and passes on its clock alone, if it carries one.
+    fn withhold(
+        &mut self,
+        packet: Packet<'_>,
+        order: Order,
+        counters: &mut Counters,
+        each: &mut impl FnMut(Event<'_>),
+    ) {
+        counters.packets_withheld += 1;
+        let is_primary = self.primary == Some(packet.pid());
+        if is_primary && packet.payload_unit_start() && order != Order::Duplicate {
+            self.finish_unit(counters, each);
+            counters.access_units_scrambled += 1;
+        }
+        if self.pcr_pid == Some(packet.pid())
+            && let Some(bytes) = without_payload(packet)
+            && let Some(packet) = Packet::new(&bytes)
+        {
+            Self::pass(packet, each);
+        }
     }
 
     fn push_primary(
@@ -178,7 +217,22 @@ impl Selected {
             segment_boundary: self.unit.is_segment_boundary(),
         };
         self.unit.close();
+        self.watch_clock(unit.dts, counters);
         each(Event::AccessUnit(unit));
+    }
+
+    /// Counts a PCR that does not come, by the time stamps of access units.
+    fn watch_clock(&mut self, dts: Option<Pts>, counters: &mut Counters) {
+        let Some(dts) = dts.filter(|_| self.pcr_pid.is_some()) else {
+            return;
+        };
+        let heard = self.clock_heard.get_or_insert(dts);
+        let since = dts.ticks_since(*heard);
+        let has_clock = std::mem::take(&mut self.has_clock);
+        if has_clock || !(0..CLOCK_PATIENCE_90K).contains(&since) {
+            counters.pcr_missing += u64::from(!has_clock && since > 0);
+            *heard = dts;
+        }
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
@@ -188,4 +242,16 @@ impl Selected {
             each(Event::Parameters(packet.pid(), parameters));
         }
     }
+}
+
+/// The packet with its adaptation field alone, which is never scrambled; `None` if that has no PCR.
+fn without_payload(packet: Packet<'_>) -> Option<[u8; PACKET_BYTES]> {
+    packet.adaptation_field()?.pcr()?;
+    let mut bytes = *packet.bytes();
+    let end = 5 + usize::from(bytes[4]);
+    bytes[1] &= 0xBF; // payload_unit_start_indicator
+    bytes[3] = 0x20 | bytes[3] & 0x0F;
+    bytes[4] = 183;
+    bytes.get_mut(end..)?.fill(0xFF);
+    Some(bytes)
 }

@@ -4,7 +4,7 @@ use crate::demux::fixtures::{
     DISCONTINUITY, Mux, RANDOM_ACCESS, Told, adts, byte_stream, h264_idr, h264_p, numbered_section,
     pat, pat_body, pes, pmt, programs, told, units,
 };
-use crate::demux::{AccessUnit, Demux, Packet, Pts, Selection, StreamKind};
+use crate::demux::{AccessUnit, Demux, Event, Packet, Pts, Selection, StreamKind};
 
 const PMT: u16 = 0x1000;
 const VIDEO: u16 = 0x100;
@@ -354,23 +354,49 @@ fn does_not_believe_random_access_indicator_alone() {
 }
 
 #[test]
-fn believes_random_access_indicator_of_scrambled_units() {
+fn passes_nothing_on_that_is_scrambled() {
     let mut mux = tables();
-    for flags in [RANDOM_ACCESS, 0] {
-        mux.packet(VIDEO, true, flags, &[0x5A; 180])
-            .spoil(|packet| packet[3] |= 0x80);
+    mux.payload(VIDEO, 0, &pes(VIDEO_ID, 1, &h264_p()));
+    for damage in [0, 0x80] {
+        mux.packet(VIDEO, true, RANDOM_ACCESS, &[0x5A; 180])
+            .spoil(|packet| {
+                packet[1] |= damage;
+                packet[3] |= 0x80;
+            });
     }
+    mux.payload(VIDEO, 0, &pes(VIDEO_ID, 2, &h264_p()));
     let mut demux = first();
-    let found = units(&told(&mut demux, &mux.packets));
-    let due = |random_access| AccessUnit {
-        pts: None,
-        dts: None,
-        random_access,
-        time_base_changed: false,
-        segment_boundary: false,
-    };
-    assert_eq!(found, [due(true), due(false)]);
-    assert_eq!(demux.counters().scrambled_packets, 2);
+    let told = told(&mut demux, &mux.packets);
+    assert_eq!(passed_pids(&told), [VIDEO, VIDEO]);
+    assert_eq!(units(&told), [unit(1, false), unit(2, false)]);
+    let counters = demux.counters();
+    assert_eq!((counters.packets_withheld, counters.access_units), (2, 2));
+    assert_eq!(
+        counters.access_units_scrambled, 1,
+        "of the other nothing is derived"
+    );
+}
+
+#[test]
+fn passes_the_clock_of_a_scrambled_packet_on() {
+    let mut mux = tables();
+    mux.payload(VIDEO, 0, &pes(VIDEO_ID, 1, &h264_p()));
+    mux.packet(VIDEO, true, 0x10, &[0x5A; 170])
+        .spoil(|packet| packet[3] |= 0xC0);
+    let mut passed = Vec::new();
+    let mut demux = first();
+    for bytes in &mux.packets {
+        let packet = Packet::new(bytes).expect("a sync byte");
+        demux.push(packet, |event| {
+            if let Event::Packet(event) = event {
+                passed.push(*event.packet.bytes());
+            }
+        });
+    }
+    let bare = Packet::new(&passed[1]).expect("a sync byte");
+    let field = bare.adaptation_field().expect("the whole packet");
+    assert!(!bare.scrambled() && !bare.has_payload() && !bare.payload_unit_start());
+    assert!(field.pcr().is_some() && passed[1][13..].iter().all(|byte| *byte == 0xFF));
 }
 
 #[test]

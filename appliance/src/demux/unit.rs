@@ -4,8 +4,8 @@
 //! Source: ISO/IEC 13818-1 §2.4.3.5 (`random_access_indicator`), §2.4.3.6 (PES packet).
 //!
 //! `random_access_indicator` alone is not believed: streams exist that set it on every picture. It
-//! decides where the bytes cannot be read: in scrambled packets, and where parameter sets are
-//! there but the first slice lies beyond the head.
+//! decides where the bytes do not tell: where parameter sets are there but the first slice lies
+//! beyond the head.
 //!
 //! Refuses: to look for an access unit that begins within a PES packet.
 
@@ -34,16 +34,14 @@ pub(super) struct UnitHead {
 enum State {
     /// No unit has begun, or the present one is understood.
     Closed,
-    /// Clear bytes are being collected.
+    /// Bytes are being collected.
     Open,
-    /// The unit began scrambled.
-    Scrambled,
 }
 
 /// What the head tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Finding<'a> {
-    /// The time stamps; `None` when the unit is scrambled or has no sound header.
+    /// The time stamps; `None` when the unit has no sound header.
     pub header: Option<PesHeader>,
     /// Whether decoding can begin here.
     pub random_access: bool,
@@ -89,11 +87,7 @@ impl UnitHead {
 
     /// Begins a unit with `packet`.
     pub(super) fn begin(&mut self, packet: Packet<'_>) {
-        self.state = if packet.scrambled() {
-            State::Scrambled
-        } else {
-            State::Open
-        };
+        self.state = State::Open;
         let field = packet.adaptation_field();
         self.random_access_indicator = field.is_some_and(AdaptationField::random_access);
         self.segment_boundary = field.is_some_and(begins_segment);
@@ -112,12 +106,6 @@ impl UnitHead {
     pub(super) fn finding(&self) -> Option<Finding<'_>> {
         match self.state {
             State::Closed => None,
-            State::Scrambled => Some(Finding {
-                header: None,
-                random_access: self.random_access_indicator,
-                is_decided: true,
-                parameter_sets: None,
-            }),
             State::Open if self.bytes.is_full() => self.last_finding(),
             State::Open => Some(self.read()).filter(|finding| finding.is_decided),
         }
@@ -126,7 +114,7 @@ impl UnitHead {
     /// What the head tells when no more of it will come.
     pub(super) fn last_finding(&self) -> Option<Finding<'_>> {
         match self.state {
-            State::Closed | State::Scrambled => self.finding(),
+            State::Closed => None,
             State::Open => Some(self.read()),
         }
     }

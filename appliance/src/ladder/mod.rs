@@ -129,6 +129,11 @@ impl Ladder {
         let changes = self.presence.look(now, wall);
         self.counters.rungs_withdrawn += changes.withdrawn;
         self.counters.rungs_returned += changes.returned;
+        for rung in 0..self.rungs.len() {
+            if self.is_withdrawn(rung) {
+                self.monitor.forgive(rung);
+            }
+        }
         let Self {
             rungs,
             presence,

@@ -102,6 +102,18 @@ fn a_drift_is_told_with_its_rendition_and_since_when() {
 }
 
 #[test]
+fn a_rung_that_died_while_it_drifted_is_told_as_missing_and_not_as_drifting() {
+    let mut bench = Bench::new(&["HD", "SD", "LD"]);
+    bench.run(60, &[(0, 0), (1, 0), (2, 0)]);
+    bench.run(60, &[(0, 0), (1, 480), (2, 0)]);
+    assert_ne!(bench.ladder.report().alignment.to_string(), "aligned");
+    bench.run(60, &[(0, 0), (2, 0)]);
+    let report = bench.ladder.report();
+    assert_eq!(report.alignment.to_string(), "aligned");
+    assert_eq!(report.findings[0].check, Check::RungMissing);
+}
+
+#[test]
 fn a_withdrawn_rung_is_a_finding_until_it_is_back() {
     let mut bench = Bench::new(&["HD", "SD"]);
     bench.run(60, &[(0, 0), (1, 0)]);

@@ -56,14 +56,14 @@ pub enum State {
         /// The programs there are.
         available: Vec<u16>,
     },
-    /// The pictures are scrambled.
+    /// The pictures are scrambled; without pictures, the first audio stream is.
     Scrambled,
     /// Segments are to be encrypted, and there is no key.
     NoKey {
         /// Why not.
         reason: String,
     },
-    /// No random access point yet, so no segment can begin.
+    /// No random access point yet, or none for so long that no player could begin.
     NoRandomAccess,
     /// Segments came out, but none has been finished for long.
     Stalled,
@@ -122,12 +122,11 @@ impl Display for State {
                 formatter,
                 "segments are held back, for they are to be encrypted: {reason}"
             ),
-            Self::NoRandomAccess => formatter.write_str(
-                "no random access point has come yet: check the encoder's key-frame interval",
-            ),
+            Self::NoRandomAccess => formatter
+                .write_str("no random access point comes: check the encoder's key-frame interval"),
             Self::Stalled => formatter.write_str(
                 "packets come, but no segment has been finished for long: \
-                 check that the encoder still sends pictures",
+                 check that the encoder still sends pictures, and time stamps with them",
             ),
             Self::Filling => formatter.write_str("the first segment is being filled"),
             Self::OnAir => formatter.write_str("on air"),

@@ -9,10 +9,14 @@
 //! An archive of hours has thousands of segments, and each publication is a copy that shares all
 //! but its last chunk: a segment costs the copy of [`CHUNK_SEGMENTS`] of them, however many there
 //! are. A list is put together when it is asked for, out of text that was written once.
+//!
+//! Numbers never have a hole: what is missing between two segments stands there as gaps. For the
+//! next life of the box an archive is told in blocks, each a list of its own.
 
 use std::{
     collections::VecDeque,
     fmt::{self, Write as _},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
@@ -27,6 +31,9 @@ use crate::segment::{
 
 /// Segments whose text is kept together: some 8 KiB.
 const CHUNK_SEGMENTS: usize = 64;
+
+/// The shortest gap that is listed, in ticks of 90 kHz: a millisecond. None has no length at all.
+const GAP_MIN_90K: u64 = 90;
 
 /// The segments of a time that has passed, oldest first.
 #[derive(Debug, Clone)]
@@ -87,6 +94,9 @@ impl Archive {
     /// Some 250 bytes each, and what the store needs to keep it; a list of all has some 1.5 MB.
     pub const SEGMENTS_MAX: usize = 14_400;
 
+    /// Segments of a block: those whose Media Sequence Numbers, divided by it, are its number.
+    pub const BLOCK_SEGMENTS: u64 = 64;
+
     /// An empty archive of `depth` for a list whose first segment has the Discontinuity Sequence
     /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`.
     pub fn new(depth: Duration, directory: &str, discontinuity_sequence: u64) -> Self {
@@ -104,7 +114,8 @@ impl Archive {
         }
     }
 
-    /// Appends `segment`, which is in the clear, and tells how many leave.
+    /// Appends `segment`, which is in the clear, and tells how many of the oldest leave: all, if it
+    /// is not the next one or has another Target Duration, which no list may change.
     pub fn push(&mut self, segment: Segment) -> usize {
         self.push_encrypted(segment, None)
     }
@@ -112,6 +123,13 @@ impl Archive {
     /// The same for a segment that is encrypted, if it has a `key`. A gap is under that of the
     /// segment before it.
     pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> usize {
+        let is_next = |last: &Entry| last.segment.sequence + 1 == segment.sequence;
+        let goes_on = self.entries().next_back().is_some_and(is_next)
+            && self.target_duration_s == segment.target_duration_s;
+        let len_before = self.len + 1;
+        if !goes_on {
+            self.clear();
+        }
         let before = self.key.take();
         let key = if segment.gap || before == key {
             before.clone()
@@ -142,11 +160,49 @@ impl Archive {
         self.discontinuities += u64::from(segment.discontinuity);
         self.duration_90k += segment.duration_90k;
         self.len += 1;
-        let before = self.len;
         while self.is_overlong() {
             self.drop_first();
         }
-        before - self.len
+        len_before - self.len
+    }
+
+    /// Gaps that stand for what lies between the last segment and the one with the number
+    /// `sequence` that begins at `date_time`: they have the numbers left out, and as long together
+    /// as the time that passed, as far as the Target Duration lets so many be. The first of them
+    /// begin with a discontinuity until there were `discontinuities` in all.
+    ///
+    /// None if an archive could not hold as many.
+    pub fn gaps_until(
+        &self,
+        sequence: u64,
+        date_time: Wall,
+        discontinuities: u64,
+    ) -> impl Iterator<Item = Segment> + use<> {
+        let end = self.sequences().end;
+        let count = sequence.saturating_sub(end);
+        let last = self.entries().next_back().map(|entry| entry.segment);
+        let last = last.filter(|_| count <= Self::SEGMENTS_MAX as u64);
+        let mut begin = last.as_ref().map_or(date_time, Segment::end);
+        let hole_90k = u64::try_from(date_time.since(begin).as_micros() * 9 / 100);
+        let longest_90k = SECOND_90K * u64::from(self.target_duration_s);
+        let duration_90k = hole_90k.unwrap_or(u64::MAX) / count.max(1);
+        let breaks = discontinuities.saturating_sub(self.discontinuities);
+        let gap = move |(index, last): (u64, Segment)| {
+            let gap = Segment {
+                sequence: end + index,
+                duration_90k: duration_90k.clamp(GAP_MIN_90K, longest_90k),
+                bytes: 0,
+                discontinuity: index < breaks,
+                independent: false,
+                gap: true,
+                date_time: begin,
+                begin: None,
+                ..last
+            };
+            begin = gap.end();
+            gap
+        };
+        (0..count).zip(last.into_iter().cycle()).map(gap)
     }
 
     /// Takes out the oldest segment; the last one stays. Tells whether one was taken.
@@ -164,6 +220,33 @@ impl Archive {
             self.left = 0;
         }
         true
+    }
+
+    /// The Media Sequence Numbers of its segments.
+    pub fn sequences(&self) -> Range<u64> {
+        let first = self
+            .entries()
+            .next()
+            .map_or(0, |entry| entry.segment.sequence);
+        first..first + self.len as u64
+    }
+
+    /// Wall time at which its first segment ends.
+    pub fn first_end(&self) -> Option<Wall> {
+        self.entries().next().map(|entry| entry.segment.end())
+    }
+
+    /// The list of those segments that belong to a block; `None` when there is no media in it.
+    /// [`crate::segment::MediaPlaylist::resume`] reads it back.
+    pub fn block(&self, number: u64) -> Option<String> {
+        let Range { start, end } = self.sequences();
+        let from = number.saturating_mul(Self::BLOCK_SEGMENTS).max(start);
+        let until = (number + 1).saturating_mul(Self::BLOCK_SEGMENTS).min(end);
+        let first = usize::try_from(from - start).unwrap_or(usize::MAX);
+        let count = usize::try_from(until.saturating_sub(from)).unwrap_or(0);
+        let mut entries = self.entries().skip(first).take(count);
+        let has_media = entries.any(|entry| !entry.segment.gap);
+        has_media.then(|| self.text(first, count, false))
     }
 
     /// Makes it one of `depth`, from the next push on.
@@ -252,6 +335,14 @@ impl Archive {
             let start = if index == 0 { skipped } else { 0 };
             chunk.entries.get(start..).unwrap_or_default()
         })
+    }
+
+    /// Everything leaves; discontinuities are counted on.
+    fn clear(&mut self) {
+        self.chunks.clear();
+        self.left = 0;
+        self.len = 0;
+        self.duration_90k = 0;
     }
 
     fn is_overlong(&self) -> bool {
@@ -460,5 +551,120 @@ mod tests {
             .text;
         assert_eq!(text.matches("#EXTINF").count(), Archive::SEGMENTS_MAX);
         assert!(text.len() < 2 << 20, "{}", text.len());
+    }
+
+    #[test]
+    fn what_is_missing_between_two_segments_stands_there_as_gaps() {
+        let mut archive = archive(3_600, 3);
+        let next = Segment {
+            discontinuity: true,
+            date_time: at(18 + 30),
+            ..segment(9)
+        };
+        let gaps: Vec<_> = archive
+            .gaps_until(next.sequence, next.date_time, 0)
+            .collect();
+        let numbers: Vec<_> = gaps.iter().map(|gap| gap.sequence).collect();
+        assert_eq!(numbers, [1_003, 1_004, 1_005, 1_006, 1_007, 1_008]);
+        assert!(
+            gaps.iter()
+                .all(|gap| gap.gap && gap.duration_90k == 5 * 90_000)
+        );
+        assert_eq!(gaps[0].date_time, at(18));
+        for gap in gaps {
+            archive.push(gap);
+        }
+        archive.push(next);
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("all").text;
+        assert_eq!(text.matches("#EXT-X-GAP").count(), 6, "{text}");
+        assert_eq!(archive.sequences(), 1_000..1_010);
+    }
+
+    #[test]
+    fn gaps_are_no_longer_than_the_target_duration_and_have_some_length() {
+        let archive = archive(3_600, 3);
+        for (seconds, expected_90k) in [(1_000, 540_000), (18, GAP_MIN_90K), (0, GAP_MIN_90K)] {
+            let mut gaps = archive.gaps_until(1_005, at(seconds), 0);
+            assert!(
+                gaps.all(|gap| gap.duration_90k == expected_90k),
+                "{seconds}"
+            );
+        }
+        assert_eq!(archive.gaps_until(1_003, at(100), 0).count(), 0);
+        let beyond = 1_004 + Archive::SEGMENTS_MAX as u64;
+        assert_eq!(archive.gaps_until(beyond, at(100), 0).count(), 0);
+    }
+
+    #[test]
+    fn gaps_make_up_for_discontinuities_that_nobody_knows_any_more() {
+        let mut archive = archive(3_600, 3);
+        for gap in archive.gaps_until(1_010, at(60), 9) {
+            archive.push(gap);
+        }
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("all").text;
+        assert_eq!(
+            text.matches("#EXT-X-DISCONTINUITY\n").count(),
+            2,
+            "seven before: {text}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_next_segment_begins_anew() {
+        let mut archive = archive(3_600, 5);
+        assert_eq!(archive.push(segment(9)), 5);
+        let longer = Segment {
+            target_duration_s: 7,
+            ..segment(10)
+        };
+        assert_eq!(archive.push(longer), 1);
+        let text = archive.excerpt(Moment::At(at(0)), None).expect("one").text;
+        assert!(
+            text.contains("TARGETDURATION:7\n#EXT-X-MEDIA-SEQUENCE:1010\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("DISCONTINUITY-SEQUENCE:8\n"),
+            "one of five had left: {text}"
+        );
+    }
+
+    #[test]
+    fn blocks_read_back_are_what_was_archived() {
+        let archive = archive(3_600, 200);
+        let mut read = Vec::new();
+        for number in 0..32 {
+            let Some(text) = archive.block(number) else {
+                continue;
+            };
+            assert!(text.len() < 16 * 1024);
+            let list = MediaPlaylist::resume(&text, 64).expect("a list");
+            assert_eq!(
+                list.segments().next().map(|it| it.sequence / 64),
+                Some(number)
+            );
+            read.extend(list.segments().copied());
+        }
+        let due = (0..200).map(|index| Segment {
+            bytes: 0,
+            independent: false,
+            ..segment(index)
+        });
+        assert_eq!(read, due.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_block_of_gaps_alone_is_none() {
+        let mut archive = archive(36_000, 8);
+        for gap in archive.gaps_until(1_200, at(1_200), 0) {
+            archive.push(gap);
+        }
+        assert!(
+            archive
+                .block(15)
+                .is_some_and(|text| text.contains("segment-1007.ts"))
+        );
+        assert_eq!(archive.block(17), None);
+        assert_eq!(archive.block(100), None, "it has not come");
     }
 }

@@ -25,6 +25,8 @@ counters! {
         size_overruns,
         /// Access units whose time stamps contradict their neighbours; they are passed on untimed.
         timestamps_ignored,
+        /// Access units without PTS; they are passed on, and no segment begins or ends at them.
+        units_untimed,
         /// Access units too large to be held back until understood; they are passed on uncut.
         hold_back_overflows,
         /// Changes of PIDs, stream types or coding parameters.
@@ -33,6 +35,8 @@ counters! {
         segments_abandoned,
         /// Events that splice messages announced or cancelled, breaks above all.
         cues,
+        /// Splice messages that repeat the last one of their event; they are told of once.
+        splice_repetitions,
         /// Segments cut at a splice point before their time.
         splice_cuts,
         /// Splice messages that came after the time they name; they are listed, not cut at.

@@ -18,6 +18,7 @@ mod date_range;
 mod date_ranges;
 mod date_time;
 mod gap;
+mod heard;
 mod key_tag;
 mod master;
 mod mux;

@@ -4,6 +4,7 @@
 
 mod bad_cache;
 mod mistakes;
+mod scrambled;
 mod signals;
 mod sources;
 mod stalled;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_tests::{
     daemon::{Daemon, free_port},
     ffmpeg::{self, Streams},
-    hls::Version,
+    hls::{Version, Watch},
     http::{self, Response},
     wait::until,
 };
@@ -107,4 +107,67 @@ fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
         get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status,
         404
     );
+}
+
+/// Segments that had been listed and were not on disk when the box was killed: what comes in a
+/// moment.
+const LOST_MAX: usize = 2;
+
+#[test]
+fn what_can_be_started_over_outlives_kills_and_shows_for_how_long_the_box_was_down() {
+    let group = format!("239.255.83.11:{}", free_port());
+    let mut daemon = Daemon::start(&format!(
+        "[segment]\ntarget = \"1s\"\nwindow = 4\n[[channel]]\nid = \"ch\"\ndvr = \"1h\"\n\
+         [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://{group}\"]\n\
+         interface = \"lo\"\n"
+    ));
+    let _sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 120);
+    let first = until("the first list", Duration::from_secs(30), || {
+        Some(get(&daemon, LIST)).filter(|answer| answer.status == 200)
+    });
+    let path = format!("{LIST}?start={}", date(&first));
+    let mut watch = Watch::default();
+    let mut see = |daemon: &Daemon, is_after_kill: bool| {
+        let answer = get(daemon, &path);
+        let list = read(&answer);
+        // Its pace is that of the live list, and told elsewhere.
+        let seen = if is_after_kill {
+            watch.see_after_loss(&answer.text(), 0)
+        } else {
+            watch.see(&answer.text(), 0)
+        };
+        seen.unwrap_or_else(|breach| panic!("{breach}: {}", answer.text()));
+        list
+    };
+    for kill in 0..3 {
+        let length = 10 + kill * 8;
+        let before = until("a longer list", Duration::from_mins(1), || {
+            Some(see(&daemon, false)).filter(|list| list.entries.len() >= length)
+        });
+        daemon.kill();
+        // Once it comes back while its list can go on, otherwise later.
+        std::thread::sleep(Duration::from_secs(kill as u64 * 2));
+        daemon.restart();
+        let after = see(&daemon, true);
+        assert_eq!(after.sequence, before.sequence);
+        let media = before.entries.iter().take(before.entries.len() - LOST_MAX);
+        for (was, is) in media.zip(&after.entries) {
+            assert_eq!(was, is, "kill {kill}");
+        }
+        assert_all_there(&daemon, &after);
+        let back = until("media behind it", Duration::from_secs(30), || {
+            let list = see(&daemon, false);
+            let last = list.entries.last().is_some_and(|last| !last.is_gap);
+            (list.end() > after.end() && last).then_some(list)
+        });
+        assert_all_there(&daemon, &back);
+        let dates = back.dates_ms();
+        let down = back.entries.iter().zip(&dates).skip(before.entries.len());
+        let behind = down
+            .filter(|(entry, _)| !entry.is_gap)
+            .map(|(_, date)| *date);
+        let late_ms = behind.min().expect("media") - dates[before.entries.len() - 1];
+        let killed_ms = i64::try_from(kill).expect("few") * 2_000;
+        assert!(late_ms >= killed_ms, "{late_ms}: {back:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //!
 //! hls.js over HTTP/1.1 is in `demo`, curl and h2load by all protocols are in `tls`.
 
+mod breaks;
 mod browsers;
 mod encrypted;
 mod gaps;

@@ -63,22 +63,27 @@ pub(crate) struct Rig {
 impl Rig {
     /// Without the channel on air.
     pub(crate) fn start() -> Self {
-        Self::start_with(None, false)
+        Self::start_with(None, &|_scratch| String::new(), &|_file| {})
     }
 
     /// With the channel on air, and segments of it to play.
     pub(crate) fn start_on_air() -> Self {
-        Self::start_on_air_with(false)
+        Self::start_on_air_with("", &|_file| {})
     }
 
     /// The same, encrypted: each key is for two segments.
     pub(crate) fn start_encrypted() -> Self {
-        Self::start_on_air_with(true)
+        Self::on_air(&encryption, &|_file| {})
     }
 
-    fn start_on_air_with(is_encrypted: bool) -> Self {
+    /// The same with further keys of the channel, and with what `edit` makes of its file.
+    pub(crate) fn start_on_air_with(keys: &str, edit: &dyn Fn(&Path)) -> Self {
+        Self::on_air(&|_scratch| keys.to_owned(), edit)
+    }
+
+    fn on_air(keys: &dyn Fn(&Path) -> String, edit: &dyn Fn(&Path)) -> Self {
         let group = format!("239.255.86.1:{}", free_port());
-        let mut rig = Self::start_with(Some(&group), is_encrypted);
+        let mut rig = Self::start_with(Some(&group), keys, edit);
         until("the channel", Duration::from_secs(30), || {
             let list = http::get(&rig.url(Protocol::Plain, "/live/CH/CH_HD.m3u8")).ok()?;
             (list.text().matches("#EXTINF").count() >= 3).then_some(())
@@ -88,7 +93,11 @@ impl Rig {
         rig
     }
 
-    fn start_with(group: Option<&str>, is_encrypted: bool) -> Self {
+    fn start_with(
+        group: Option<&str>,
+        keys: &dyn Fn(&Path) -> String,
+        edit: &dyn Fn(&Path),
+    ) -> Self {
         let (scratch, folder) = (folder(), folder());
         present(scratch.path());
         let files = scratch.path().to_owned();
@@ -102,14 +111,10 @@ impl Rig {
             "tls_listen = [\"127.0.0.1:{secure_port}\"]\ncertificates = \"{}\"",
             certificates.display()
         );
-        let encryption = if is_encrypted {
-            encryption(scratch.path())
-        } else {
-            String::new()
-        };
+        let keys = keys(scratch.path());
         let group_or_none = group.unwrap_or("239.255.86.2:9");
         let text = format!(
-            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n{encryption}\
+            "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n{keys}\
              [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://{group_or_none}\"]\n\
              interface = \"lo\"\n[[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
              [[route]]\npath = \"/\"\norigin = [\"o\"]\n",
@@ -119,6 +124,7 @@ impl Rig {
         let file = scratch.path().join("channel.ts");
         let sender = group.map(|group| {
             ffmpeg::make(Streams::H264Aac, LIVE_SECONDS, &file);
+            edit(&file);
             send(&file, group)
         });
         Self {
@@ -141,6 +147,15 @@ impl Rig {
     /// Has the source come back, from its beginning.
     pub(crate) fn send_again(&mut self) {
         let file = self.scratch.path().join("channel.ts");
+        let group = self.group.as_deref();
+        self.sender = group.map(|group| send(&file, group));
+    }
+
+    /// Has another source take its place on the same group: the file that `make` writes.
+    pub(crate) fn switch(&mut self, make: impl Fn(&Path)) {
+        let file = self.scratch.path().join("other.ts");
+        make(&file);
+        self.sender = None;
         let group = self.group.as_deref();
         self.sender = group.map(|group| send(&file, group));
     }

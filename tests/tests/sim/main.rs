@@ -7,8 +7,10 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
+mod bad_input;
 mod checker;
 mod day;
+mod ladder;
 mod media;
 mod million;
 
@@ -18,11 +20,12 @@ use bytes::Bytes;
 use weir::{
     app::{Ingest, Vaults, orders, store_config},
     config::Config,
-    live::Live,
+    live::{Live, Report},
+    segment::Moment,
 };
 use weir_cache::{Class, Key, Store, Writer};
 use weir_hal::{
-    Destination, Multicast, MulticastSender,
+    Destination, Multicast, MulticastSender, Wall,
     sim::{Generator, Simulation, WireFaults},
 };
 use weir_tests::stream::{Encoder, PACKET_BYTES};
@@ -83,8 +86,24 @@ impl Life {
     }
 
     fn playlist(&self) -> Option<String> {
-        let document = self.live.channel("ch")?.rendition("r")?.playlist()?;
+        self.playlist_of("r")
+    }
+
+    fn playlist_of(&self, rendition: &str) -> Option<String> {
+        let document = self.live.channel("ch")?.rendition(rendition)?.playlist()?;
         Some(String::from_utf8_lossy(&document.body).into_owned())
+    }
+
+    /// All that players may start over in.
+    fn past(&self) -> Option<String> {
+        let archive = self.live.channel("ch")?.rendition("r")?.archive()?;
+        let all = archive.excerpt(Moment::At(Wall::from_nanos(0)), None)?;
+        Some(all.text)
+    }
+
+    fn report(&self) -> Arc<Report> {
+        let channel = self.live.channel("ch").expect("it is configured");
+        channel.renditions[0].report()
     }
 }
 
@@ -236,7 +255,11 @@ async fn hour(seed: u64) -> Checker {
 }
 
 fn sender(simulation: &Simulation) -> weir_hal::sim::Sender {
-    let group = SocketAddr::from(([239, 255, 0, 1], 5_000));
+    sender_to(simulation, 1)
+}
+
+fn sender_to(simulation: &Simulation, group: u8) -> weir_hal::sim::Sender {
+    let group = SocketAddr::from(([239, 255, 0, group], 5_000));
     let destination = Destination {
         group,
         interface: None,
@@ -324,12 +347,30 @@ fn a_million_versions_of_a_playlist_break_no_rule() {
             run.tally
         });
         assert!(
-            tally.gaps > 0 && tally.restarts > 0,
+            tally.gaps > 0 && tally.restarts > 0 && tally.ranges > 0 && tally.past > 10,
             "seed {seed}: {tally:?}"
         );
         all = all.plus(tally);
     }
     println!("seeds {first} to {last}: no rule is broken in {all:?}");
+}
+
+#[test]
+fn the_renditions_of_a_channel_say_the_same_of_what_their_stream_does() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("the machine has room for a thread");
+    let runs = if std::env::var_os("WEIR_LONG").is_some() {
+        RUNS_LONG
+    } else {
+        RUNS
+    };
+    for seed in 1..=runs {
+        let tally = runtime.block_on(ladder::run(seed, VERSIONS));
+        println!("seed {seed}: {tally:?}");
+        assert!(tally.gaps > 0 && tally.restarts > 0 && tally.discontinuities > 0);
+    }
 }
 
 #[test]

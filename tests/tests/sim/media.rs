@@ -34,6 +34,9 @@ impl Media {
                 (0 | 1, _) => return Err(format!("R14: packet {index} is of PID {pid}")),
                 _ => {}
             }
+            if pid > 0x100 && packet[3] & 0xC0 != 0 {
+                return Err(format!("packet {index} is scrambled"));
+            }
             if pid == 0 {
                 pat_counters.push(packet[3] & 0xF);
             } else if pid == 0x100 && media.coding.0 == 0 {

@@ -12,7 +12,8 @@ use weir_hal::{
     sim::{Generator, Sender, Simulation, WireFaults},
 };
 use weir_tests::{
-    hls::{Entry, Watch},
+    hls::{Entry, Version, Watch},
+    splice::{insert, section},
     stream::{Encoder, Format},
 };
 
@@ -34,6 +35,7 @@ size = "16MiB"
 memory = "4MiB"
 [[channel]]
 id = "ch"
+dvr = "1m"
   [[channel.rendition]]
   name = "r"
   sources = ["udp://239.255.0.1:5000"]
@@ -62,8 +64,12 @@ pub(crate) struct Run {
     sender: Sender,
     trouble: Trouble,
     watch: Watch,
+    /// Over what players may start over in.
+    past: Watch,
     last: Option<(Entry, Media)>,
     has_restarted: bool,
+    /// The number of the next break, and when one ends that has been announced.
+    breaks: (u32, Option<u64>),
     /// What was met, for whoever reads the output.
     pub(crate) tally: Tally,
 }
@@ -77,6 +83,10 @@ pub(crate) struct Tally {
     pub(crate) discontinuities: u64,
     pub(crate) restarts: u64,
     pub(crate) faults: u64,
+    /// Breaks that were listed.
+    pub(crate) ranges: u64,
+    /// Most segments to start over in after a restart.
+    pub(crate) past: u64,
 }
 
 impl Tally {
@@ -88,6 +98,8 @@ impl Tally {
             discontinuities: self.discontinuities + other.discontinuities,
             restarts: self.restarts + other.restarts,
             faults: self.faults + other.faults,
+            ranges: self.ranges + other.ranges,
+            past: self.past.max(other.past),
         }
     }
 }
@@ -96,7 +108,7 @@ impl Run {
     pub(crate) async fn begin(seed: u64) -> Self {
         let simulation = Simulation::new(seed);
         let mut chance = Generator::new(seed);
-        let mut encoder = Encoder::new(chance.below(1 << 33), 400);
+        let mut encoder = Encoder::new(chance.below(1 << 33), 400).with_splices();
         encoder.format = Format {
             picture_90k: PICTURE_90K,
             key_frame_interval: 5,
@@ -111,8 +123,10 @@ impl Run {
             encoder,
             trouble: Trouble::default(),
             watch: Watch::default(),
+            past: Watch::default(),
             last: None,
             has_restarted: false,
+            breaks: (0, None),
             tally: Tally::default(),
         }
     }
@@ -148,6 +162,7 @@ impl Run {
         self.trouble.wire = self.trouble.wire.saturating_sub(1);
         if self.trouble.format == 1 {
             self.encoder.format.is_untimed = false;
+            self.encoder.format.is_scrambled = false;
             self.encoder.format.key_frame_interval = 5;
         }
         self.trouble.format = self.trouble.format.saturating_sub(1);
@@ -159,13 +174,17 @@ impl Run {
             return;
         };
         let now_ms = self.now_ms();
-        let seen = if self.has_restarted {
+        let past = self.life.past().unwrap_or_default();
+        // It grows with the list, whose pace is watched.
+        let seen = if std::mem::take(&mut self.has_restarted) {
             self.last = None;
-            self.watch.see_after_restart(&text, now_ms)
+            self.check_past(&past);
+            let past = self.past.see_after_loss(&past, 0);
+            past.and_then(|_new| self.watch.see_after_restart(&text, now_ms))
         } else {
-            self.watch.see(&text, now_ms)
+            let past = self.past.see(&past, 0);
+            past.and_then(|_new| self.watch.see(&text, now_ms))
         };
-        self.has_restarted = false;
         let new = seen.unwrap_or_else(|breach| self.fail(&breach, &text));
         for entry in new {
             self.count(&entry);
@@ -180,7 +199,20 @@ impl Run {
         }
     }
 
+    /// All that is listed of the past is there after a restart.
+    fn check_past(&mut self, text: &str) {
+        let past = Version::read(text).unwrap_or_else(|breach| self.fail(&breach, text));
+        for entry in past.entries.iter().filter(|entry| !entry.is_gap) {
+            let object = self.life.store.get(&key(&entry.uri));
+            if object.and_then(|object| object.bytes()).is_none() {
+                self.fail(&format!("R15: {} is gone", entry.uri), text);
+            }
+        }
+        self.tally.past = self.tally.past.max(past.entries.len() as u64);
+    }
+
     fn count(&mut self, entry: &Entry) {
+        self.tally.ranges = self.watch.ranges() as u64;
         self.tally.segments += u64::from(!entry.is_gap);
         self.tally.gaps += u64::from(entry.is_gap);
         self.tally.discontinuities += u64::from(entry.is_discontinuity);
@@ -228,7 +260,7 @@ impl Run {
         self.tally.faults += 1;
         let format = &mut self.encoder.format;
         let pictures = 1 + self.chance.below(30);
-        match self.chance.below(20) {
+        match self.chance.below(26) {
             0 => self.encoder.pts_90k += 90_000 * (1 + self.chance.below(100_000)),
             1 => {
                 let back = 1 + self.chance.below(90_000 * 50_000);
@@ -250,7 +282,8 @@ impl Run {
                     pmt_version: (format.pmt_version + 1) % 32,
                     ..*format
                 };
-                self.encoder = Encoder::new(pts_90k, 300 + pictures_usize(pictures));
+                let bytes = 300 + pictures_usize(pictures);
+                self.encoder = Encoder::new(pts_90k, bytes).with_splices();
                 self.encoder.format = format;
             }
             7 => self.trouble.pictures = pictures,
@@ -259,8 +292,63 @@ impl Run {
             10..14 => self.break_wire(pictures, true),
             14 => self.break_wire(pictures * 5, true),
             15..19 => self.break_wire(pictures, false),
+            19..22 => self.announce_break(pictures),
+            22 => self.end_break(),
+            23 => self.send_nonsense(),
+            24 => self.trouble_with_scrambling(pictures),
             _ => self.announce_restart(),
         }
+    }
+
+    /// A break that begins soon, or has begun, and is planned to last some time, or not.
+    fn announce_break(&mut self, pictures: u64) {
+        let event = self.breaks.0 % 8;
+        let now = self.encoder.pts_90k % (1 << 33);
+        let from = match self.chance.below(4) {
+            0 => None,
+            1 => Some(now.saturating_sub(90_000 * 3)),
+            _ => Some((now + pictures * PICTURE_90K) % (1 << 33)),
+        };
+        let length = PICTURE_90K * (5 + self.chance.below(100));
+        let planned = (self.chance.below(3) > 0).then_some(length);
+        let message = section(0, 5, &insert(event, true, from, planned), &[]);
+        self.splice(&message);
+        self.breaks = (self.breaks.0 + 1, Some(from.unwrap_or(now) + length));
+    }
+
+    /// The end of the last break, when it comes as it was planned or otherwise.
+    fn end_break(&mut self) {
+        let (next, Some(end)) = self.breaks else {
+            return;
+        };
+        let event = next.wrapping_sub(1) % 8;
+        let at = (self.chance.below(2) == 0).then_some(end % (1 << 33));
+        let message = section(0, 5, &insert(event, false, at, None), &[]);
+        self.splice(&message);
+    }
+
+    /// A message that is encrypted, cut short, or made of chance.
+    fn send_nonsense(&mut self) {
+        let mut message = section(0, 5, &insert(3, true, None, None), &[]);
+        match self.chance.below(3) {
+            0 => message[4] |= 0x80,
+            1 => message[2] -= 4,
+            _ => {
+                let place = pictures_usize(self.chance.below(message.len() as u64 - 4)) + 4;
+                message[place] ^= 0xFF;
+            }
+        }
+        self.splice(&message);
+    }
+
+    fn splice(&mut self, message: &[u8]) {
+        let packet = self.encoder.splice(message);
+        send(&mut self.sender, &packet);
+    }
+
+    fn trouble_with_scrambling(&mut self, pictures: u64) {
+        self.encoder.format.is_scrambled = true;
+        self.trouble.format = pictures;
     }
 
     fn break_wire(&mut self, pictures: u64, is_silent: bool) {

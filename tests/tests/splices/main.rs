@@ -15,6 +15,7 @@ use weir_tests::{
     npm::{HLS_PARSER, M3U8_PARSER},
     process::{peer, weir_binary},
     pypi::THREEFIVE,
+    splice::{bit, insert, low, section, segmentation},
     stream::{Encoder, PICTURE_90K},
 };
 
@@ -47,61 +48,6 @@ print(json.dumps(told))
 const OUT_90K: u64 = 510 * PICTURE_90K;
 const IN_90K: u64 = 910 * PICTURE_90K;
 const START_90K: u64 = 900_000;
-
-fn low(number: u64) -> [u8; 4] {
-    u32::try_from(number & 0xFFFF_FFFF)
-        .expect("masked")
-        .to_be_bytes()
-}
-
-fn bit(number: u64) -> u8 {
-    u8::try_from(number >> 32 & 1).expect("one bit")
-}
-
-/// A `splice_info_section` without its `CRC_32`.
-fn section(adjustment: u64, command_type: u8, command: &[u8], descriptors: &[u8]) -> Vec<u8> {
-    let short = |length: usize| u8::try_from(length).expect("a short section");
-    let mut section = vec![0xFC, 0x30, short(command.len() + descriptors.len() + 17), 0];
-    section.push(bit(adjustment));
-    section.extend(low(adjustment));
-    section.extend([0, 0xFF, 0xF0, short(command.len()), command_type]);
-    section.extend(command);
-    section.extend([0, short(descriptors.len())]);
-    section.extend(descriptors);
-    section
-}
-
-/// The command of a `splice_insert`.
-fn insert(event: u32, out: bool, pts: Option<u64>, duration: Option<u64>) -> Vec<u8> {
-    let mut flags = 0x4F;
-    flags |= if out { 0x80 } else { 0 };
-    flags |= if duration.is_some() { 0x20 } else { 0 };
-    flags |= if pts.is_none() { 0x10 } else { 0 };
-    let mut command = event.to_be_bytes().to_vec();
-    command.extend([0x7F, flags]);
-    for (number, first) in [(pts, 0xFE), (duration, 0x7E)] {
-        if let Some(number) = number {
-            command.push(first | bit(number));
-            command.extend(low(number));
-        }
-    }
-    command.extend([0, 1, 0, 0]);
-    command
-}
-
-/// A `segmentation_descriptor` without a name for its content.
-fn segmentation(event: u32, type_id: u8, duration: Option<u64>) -> Vec<u8> {
-    let mut content = b"CUEI".to_vec();
-    content.extend(event.to_be_bytes());
-    content.extend([0x7F, if duration.is_some() { 0xFF } else { 0xBF }]);
-    if let Some(duration) = duration {
-        content.push(0);
-        content.extend(low(duration));
-    }
-    content.extend([0, 0, type_id, 1, 1]);
-    let length = u8::try_from(content.len()).expect("it is short");
-    [&[2, length][..], &content].concat()
-}
 
 /// A minute of pictures with a break from 20.4 s to 36.4 s. Each message is sent three times,
 /// from four seconds ahead.

@@ -70,7 +70,8 @@ impl DateRanges {
 
 pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
     let Pair { before, after, .. } = pair;
-    let Some(Some(window)) = after.list.dates().first().copied() else {
+    let dates = after.list.dates();
+    let (Some(Some(window)), Some(Some(last))) = (dates.first(), dates.last()) else {
         return;
     };
     for range in &before.list.date_ranges {
@@ -79,14 +80,19 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
             .date_ranges
             .iter()
             .any(|it| it.id() == range.id());
-        let Some(end) = end(range).filter(|end| !is_there && *end > window) else {
+        // What has not come yet may be taken back: a break that is cancelled, or put off.
+        let has_come = range
+            .date("START-DATE")
+            .is_some_and(|start| start.micros <= *last);
+        let is_lost = |end: &i64| has_come && !is_there && end > window;
+        let Some(end) = end(range).filter(is_lost) else {
             continue;
         };
         findings.tell(Check::DateRangeLost, None, || Words {
             message: format!(
                 "the date range {:?} is gone, though it reaches {} into the window",
                 range.id(),
-                super::signed_seconds(end.saturating_sub(window))
+                super::signed_seconds(end.saturating_sub(*window))
             ),
             evidence: [
                 vec![before.evidence(range.line)],

@@ -300,6 +300,8 @@ fn r11_a_date_range_stays_and_stays_the_same() {
     );
     let lost = list(0, &[DATE, "", ""]);
     assert_eq!(violations(&[&planned, &lost]), [Check::DateRangeLost]);
+    let cancelled = planned.replace("00:00:03Z", "00:30:00Z");
+    assert_eq!(violations(&[&cancelled, &lost]), [], "it has not come");
     let dateless = planned.replace(DATE, "");
     assert_eq!(violations(&[&dateless]), [Check::DateRangeWithoutDateTime]);
 }
