@@ -26,6 +26,7 @@ use crate::{
         publisher::Moment,
         rendition::{Plan, Rendition},
     },
+    encryption::Vault,
     live::{self, Live},
 };
 
@@ -40,6 +41,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub struct ChannelOrder {
     pub(super) id: String,
     pub(super) name: String,
+    pub(super) vault: Arc<Vault>,
     pub(super) renditions: Vec<RenditionOrder>,
 }
 
@@ -116,7 +118,7 @@ impl<M: Multicast> Ingest<M> {
                 .position(|it| it.is_called(&channel.id));
             let before = place.map(|place| channels_before.swap_remove(place));
             let face = live::Channel::new(channel.id, channel.name, renditions);
-            let face = face.with_tracks(tracks);
+            let face = face.with_tracks(tracks).sealed_by(channel.vault);
             let face = Arc::new(match former {
                 Some(former) => face.following(&former),
                 None => face,

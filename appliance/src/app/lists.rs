@@ -20,6 +20,7 @@ use crate::{
     },
     config::TeletextChoice,
     demux::{Event, TeletextKind},
+    encryption::Vault,
     ladder::Line,
     live,
     segment::{
@@ -88,13 +89,14 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Goes on from what `store` knows of the rendition of `plan` and its tracks.
-    pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Self {
+    /// Goes on from what the store knows of the rendition of `plan` and its tracks, which are
+    /// encrypted with the keys of the vault.
+    pub(super) async fn restore(keeping: (&Store, &Arc<Vault>), plan: &Plan, now: Wall) -> Self {
         let name = plan.rendition.name.clone();
-        let main = publisher(store, plan, (name, Format::TransportStream), now).await;
+        let main = publisher(keeping, plan, (name, Format::TransportStream), now).await;
         let mut sides = Vec::new();
         for (choice, name) in Choice::all(plan) {
-            let publisher = publisher(store, plan, (name, choice.format()), now).await;
+            let publisher = publisher(keeping, plan, (name, choice.format()), now).await;
             sides.push(Side::new(choice, publisher));
         }
         Self { main, sides }
@@ -317,12 +319,12 @@ fn publish(publisher: &mut Publisher, output: Output, main: &Publisher, moment: 
 }
 
 async fn publisher(
-    store: &Store,
+    (store, vault): (&Store, &Arc<Vault>),
     plan: &Plan,
     (name, format): (String, Format),
     now: Wall,
 ) -> Publisher {
-    let restored = restore(store, plan, (&name, format), now).await;
+    let restored = restore((store, vault), plan, (&name, format), now).await;
     let face = Arc::new(live::Rendition::of_format(name, format));
-    Publisher::new(store.clone(), plan, face, restored)
+    Publisher::new(store.clone(), Arc::clone(vault), plan, face, restored)
 }

@@ -22,7 +22,7 @@ use weir_hal::Wall;
 
 use crate::{
     app::publisher::key,
-    segment::{Archive, Format, Segment},
+    segment::{Archive, Format, KeyTag, Segment},
 };
 
 /// The archive of one rendition, and what keeps it.
@@ -82,9 +82,13 @@ impl Past {
 
     /// Appends `segment`, behind gaps for the numbers that are missing before it. Returns the hold
     /// on what leaves.
-    pub(super) fn append(&mut self, segment: Segment, pin: Option<Pin>) -> Vec<Pin> {
+    pub(super) fn append(
+        &mut self,
+        segment: Segment,
+        held: (Option<KeyTag>, Option<Pin>),
+    ) -> Vec<Pin> {
         let mut leaving = self.fill(segment.sequence, segment.date_time, 0);
-        leaving.extend(self.push(segment, pin));
+        leaving.extend(self.push(segment, held));
         leaving
     }
 
@@ -98,13 +102,18 @@ impl Past {
         let gaps = self
             .archive
             .gaps_until(sequence, date_time, discontinuities);
-        gaps.flat_map(|gap| self.push(gap, None)).collect()
+        gaps.flat_map(|gap| self.push(gap, (None, None))).collect()
     }
 
-    /// Appends `segment`. Returns the hold on what leaves.
-    pub(super) fn push(&mut self, segment: Segment, pin: Option<Pin>) -> Vec<Pin> {
+    /// Appends `segment` with its key, if it is encrypted, and the hold on it. Returns the hold on
+    /// what leaves.
+    pub(super) fn push(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+    ) -> Vec<Pin> {
         self.pins.push_back(pin);
-        let leaving = self.archive.push(segment);
+        let leaving = self.archive.push_encrypted(segment, key);
         self.pins.drain(..leaving).flatten().collect()
     }
 

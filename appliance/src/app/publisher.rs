@@ -11,18 +11,26 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use heapless::Deque;
 use tracing::warn;
-use weir_cache::{Class, Error, Key, Pin, Store, Writer};
+use weir_cache::{Class, Error, Key, Pin, Store};
 use weir_hal::{Monotonic, Wall};
 
 use crate::{
-    app::{description::Description, past::Past, rendition::Plan, restore::Restored},
+    app::{
+        description::Description,
+        past::Past,
+        rendition::Plan,
+        restore::Restored,
+        sealed_writer::{Sealed, SealedWriter},
+    },
     config::Config,
     counter::counters,
     demux::Event,
+    encryption::{NoKey, Vault},
     ladder::Line,
     live::{self, Document},
     segment::{
-        Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment, Variant,
+        Archive, BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment,
+        Variant,
     },
     serve::{playlist_path, segment_path_of},
 };
@@ -32,6 +40,8 @@ counters! {
     pub struct PublishCounters {
         /// Segments the store refused for want of memory; they are not listed.
         segments_refused,
+        /// Segments held back for want of a key; gaps are listed for them.
+        segments_withheld,
         /// Playlists the store refused; a restart would go on from an older one.
         playlists_refused,
         /// Parts of an archive the store refused; a restart would have gaps there.
@@ -72,6 +82,7 @@ const OPEN: &str = "a segment that was begun and not lost is open";
 #[derive(Debug)]
 pub(super) struct Publisher {
     store: Store,
+    vault: Arc<Vault>,
     live: Arc<live::Rendition>,
     channel: String,
     class: Class,
@@ -86,7 +97,9 @@ pub(super) struct Publisher {
     past: Option<Past>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
-    writer: Option<Writer>,
+    writer: Option<SealedWriter>,
+    /// Why the last segment could not be encrypted, if so.
+    no_key: Option<NoKey>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
     /// When the list last grew; known from the first turn on.
@@ -98,15 +111,17 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Goes on from what `restored` found of the rendition `live` of `plan`: a list that is found
-    /// is on air again at once.
+    /// is on air again at once. Segments are encrypted by what `vault` has.
     pub(super) fn new(
         store: Store,
+        vault: Arc<Vault>,
         plan: &Plan,
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
         let mut publisher = Self {
             store,
+            vault,
             live,
             channel: plan.channel.clone(),
             class: plan.class,
@@ -118,6 +133,7 @@ impl Publisher {
             past: restored.past,
             retained: VecDeque::new(),
             writer: None,
+            no_key: None,
             has_lost_segment: false,
             last_segment: None,
             updated: None,
@@ -137,6 +153,7 @@ impl Publisher {
     pub(super) fn beside(&self, plan: &Plan, live: Arc<live::Rendition>) -> Self {
         Self::new(
             self.store.clone(),
+            Arc::clone(&self.vault),
             plan,
             live,
             Restored::nothing(plan.window),
@@ -194,6 +211,11 @@ impl Publisher {
         self.updated.filter(|_| !self.playlist.is_empty())
     }
 
+    /// Why the last segment was held back, if it was.
+    pub(super) fn no_key(&self) -> Option<&NoKey> {
+        self.no_key.as_ref()
+    }
+
     /// True while the list ends with a gap.
     pub(super) fn ends_with_gap(&self) -> bool {
         let last = self.playlist.segments().last();
@@ -225,7 +247,7 @@ impl Publisher {
             }
         }
         for gap in lacking {
-            self.list(gap, None, now);
+            self.list(gap, (None, None), now);
         }
     }
 
@@ -266,7 +288,7 @@ impl Publisher {
             Output::End(segment) => self.end(segment, moment),
             Output::Gap(segment) => {
                 self.writer = None;
-                self.list(segment, None, moment.now);
+                self.list(segment, (None, None), moment.now);
                 Ok(())
             }
         };
@@ -308,7 +330,10 @@ impl Publisher {
         let key = key(&segment_path_of(&self.channel, &self.live.name, file));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
         let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
-        self.writer = Some(self.store.begin(&key, self.class, Bytes::from(etag))?);
+        let seal = self.vault.seal(sequence);
+        self.no_key = seal.as_ref().err().cloned();
+        let begin = || self.store.begin(&key, self.class, Bytes::from(etag));
+        self.writer = Some(SealedWriter::begin(seal, begin)?);
         Ok(())
     }
 
@@ -319,25 +344,40 @@ impl Publisher {
 
     fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
-        let pin = writer.commit()?;
-        self.bandwidth.push(&segment);
-        self.description.end_segment(&segment);
-        self.last_segment = Some(moment);
-        self.tell(segment);
-        self.list(segment, Some(pin), moment.now);
+        match writer.end(segment)? {
+            Sealed::Kept(segment, key, pin) => {
+                self.bandwidth.push(&segment);
+                self.description.end_segment(&segment);
+                self.last_segment = Some(moment);
+                self.tell(segment);
+                self.list(segment, (key, Some(pin)), moment.now);
+            }
+            Sealed::Withheld(gap) => {
+                self.counters.segments_withheld += 1;
+                // Before the first segment there is no list, and nobody who waits.
+                if !self.playlist.is_empty() {
+                    self.list(gap, (None, None), moment.now);
+                }
+            }
+        }
         Ok(())
     }
 
-    /// Appends `segment` to the list; a gap has no `pin`.
-    fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    /// Appends `segment` to the list; a gap has neither key nor pin.
+    fn list(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+        now: Monotonic,
+    ) {
         self.listed.push_back(pin.clone());
-        for removed in self.playlist.push(segment) {
+        for removed in self.playlist.push_encrypted(segment, key.clone()) {
             let pin = self.listed.pop_front();
             if let Some(pin) = pin.expect("one entry for each segment listed") {
                 self.retain(now + removed.keep, pin);
             }
         }
-        self.archive(segment, pin, now);
+        self.archive(segment, (key, pin), now);
         self.updated = Some(now);
         self.publish();
     }
@@ -352,8 +392,9 @@ impl Publisher {
                 let numbers_from = self.playlist.discontinuity_sequence();
                 let stem = self.stem();
                 let mut past = Past::new(depth, &stem, self.live.format, numbers_from);
-                for (segment, pin) in self.playlist.segments().zip(&self.listed) {
-                    past.push(*segment, pin.clone());
+                let segments = self.playlist.encrypted_segments().zip(&self.listed);
+                for ((segment, key), pin) in segments {
+                    past.push(*segment, (key.cloned(), pin.clone()));
                 }
                 self.past = Some(past);
             }
@@ -363,12 +404,12 @@ impl Publisher {
 
     /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
     /// longest list that had it: that of the whole archive.
-    fn archive(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    fn archive(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
         let Some(past) = &mut self.past else {
             return;
         };
         let longest = past.archive().duration();
-        let leaving = past.append(segment, pin);
+        let leaving = past.append(segment, held);
         let keep = longest.max(past.archive().duration()) + segment.duration();
         if let Err(error) = past.keep(&self.store, self.class, self.playlist.len()) {
             self.counters.archives_refused += 1;

@@ -337,6 +337,7 @@ impl<M: Multicast> Rendition<M> {
                 | State::NotTransportStream
                 | State::NoTables
                 | State::NoProgram { .. }
+                | State::NoKey { .. }
                 | State::Scrambled => warn!(channel, rendition, "{}", report.state),
             }
         }
@@ -402,6 +403,9 @@ impl<M: Multicast> Rendition<M> {
         }
         if is_scrambled {
             State::Scrambled
+        } else if let Some(no_key) = self.lists.main().no_key() {
+            let reason = no_key.to_string();
+            State::NoKey { reason }
         } else if let Some(last) = self.lists.main().last_segment() {
             let patience = 2 * self.plan.rules.duration_max;
             let is_fresh = now.since(last.now) <= patience;

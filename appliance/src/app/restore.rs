@@ -28,14 +28,15 @@ use crate::{
         publisher::key,
         rendition::Plan,
     },
-    segment::{Archive, Format, MediaPlaylist, Segment},
+    encryption::Vault,
+    segment::{Archive, Format, KeyTag, MediaPlaylist, Segment},
     serve::{playlist_path, segment_path_of},
 };
 
-/// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
-/// discontinuity and a cue tag each, and 32 date ranges of 2.4 KiB. A longer one is none of ours,
-/// and half of one would give numbers twice.
-const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
+/// Longest playlist read back: 1,050 segments of 712 bytes, with names of 64 letters, a
+/// discontinuity, a cue tag and a key each, and 32 date ranges of 2.4 KiB. A longer one is none of
+/// ours, and half of one would give numbers twice.
+const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
@@ -69,9 +70,10 @@ impl Restored {
 }
 
 /// Reads back the last playlist of the rendition of `plan`, or of a track of it, that is called
-/// `rendition`, and keeps the segments of `format` that it lists.
+/// `rendition`, and keeps the segments of `format` that it lists. A list begins anew whose keys
+/// `vault` cannot give to players any more.
 pub(super) async fn restore(
-    store: &Store,
+    (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
     now: Wall,
@@ -91,14 +93,17 @@ pub(super) async fn restore(
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
-    let past = restore_past(store, plan, (rendition, format), (&playlist, now)).await;
+    let past = restore_past((store, vault), plan, (rendition, format), (&playlist, now)).await;
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
+    let has_keys = playlist
+        .encrypted_segments()
+        .all(|(segment, key)| has_key(vault, segment, key));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
-        Some(listed) if since_end < last.unwrap_or_default() => {
+        Some(listed) if has_keys && since_end < last.unwrap_or_default() => {
             info!(
                 channel,
                 rendition,
@@ -135,9 +140,9 @@ pub(super) async fn restore(
 }
 
 /// Puts together what players may start over in: what the blocks in the store tell of it, and
-/// `playlist`, which was on air last.
+/// `playlist`, which was on air last. Segments whose keys `vault` cannot give any more are gaps.
 async fn restore_past(
-    store: &Store,
+    (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
     (playlist, now): (&MediaPlaylist, Wall),
@@ -151,18 +156,16 @@ async fn restore_past(
     blocks.segments.retain(|number, _| *number < first.sequence);
     let numbers_from = blocks.discontinuities.first_key_value();
     let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
-    let listed = playlist
-        .segments()
-        .map(|segment| (segment.sequence, *segment));
-    blocks.segments.extend(listed);
-    let path = |segment: &Segment| {
+    blocks.take(playlist);
+    let path = |(segment, key): &(Segment, Option<KeyTag>)| {
         let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));
-        (!segment.gap && segment.end() > since).then(path)
+        let is_wanted = !segment.gap && segment.end() > since;
+        (is_wanted && has_key(vault, segment, key.as_ref())).then(path)
     };
     let paths = blocks.segments.values().map(path);
     let pins = pin_present(store, paths).await;
     let mut past = Past::new(depth, &stem, format, numbers_from);
-    for (segment, pin) in blocks.segments.into_values().zip(pins) {
+    for ((segment, key), pin) in blocks.segments.into_values().zip(pins) {
         let known = blocks.discontinuities.get(&segment.sequence);
         past.fill(
             segment.sequence,
@@ -170,7 +173,7 @@ async fn restore_past(
             known.copied().unwrap_or(0),
         );
         let gap = pin.is_none();
-        past.push(Segment { gap, ..segment }, pin);
+        past.push(Segment { gap, ..segment }, (key, pin));
     }
     past.drop_before(since);
     past.set_stored(blocks.pins, blocks.stored_until);
@@ -186,14 +189,29 @@ async fn restore_past(
 /// What blocks tell.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// By their numbers.
-    segments: BTreeMap<u64, Segment>,
+    /// By their numbers, each with its key.
+    segments: BTreeMap<u64, (Segment, Option<KeyTag>)>,
     /// Discontinuities before the first segment of a block, by its number.
     discontinuities: BTreeMap<u64, u64>,
     /// The hold on each, and its number, oldest first.
     pins: VecDeque<(u64, Pin)>,
     /// The number after the last segment.
     stored_until: u64,
+}
+
+impl Blocks {
+    /// Takes the segments of `list`.
+    fn take(&mut self, list: &MediaPlaylist) {
+        let rows = list.encrypted_segments();
+        let rows = rows.map(|(segment, key)| (segment.sequence, (*segment, key.cloned())));
+        self.segments.extend(rows);
+    }
+}
+
+/// Whether players can have the key of `segment`, if it is encrypted.
+fn has_key(vault: &Vault, segment: &Segment, key: Option<&KeyTag>) -> bool {
+    let sealed = key.filter(|_| !segment.gap);
+    sealed.is_none_or(|tag| vault.recall(tag, segment.sequence))
 }
 
 /// Reads the blocks of segments before the end of `playlist` and not all before `since`.
@@ -220,10 +238,7 @@ async fn read_blocks(
         };
         let before = block.discontinuity_sequence();
         blocks.discontinuities.insert(first.sequence, before);
-        let segments = block.segments();
-        blocks
-            .segments
-            .extend(segments.map(|segment| (segment.sequence, *segment)));
+        blocks.take(&block);
         blocks.stored_until = blocks.stored_until.max(block.sequence_next());
         blocks.pins.push_front((number, pin));
         if first.date_time < since {

@@ -12,6 +12,7 @@ mod cache;
 mod channel;
 mod client_limits;
 mod default;
+mod encryption;
 mod http;
 mod load;
 mod mistake;
@@ -32,6 +33,7 @@ use toml::de::{DeTable, Error as SyntaxError};
 
 pub use address_prefix::AddressPrefix;
 pub use channel::{parse_cues, parse_interface};
+pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;

@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, TeletextChoice};
+use super::{AddressPrefix, Encryption, TeletextChoice};
 
 /// Everything an appliance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,6 +276,8 @@ pub struct Channel {
     pub sign_keys: Option<PathBuf>,
     /// How playlists tell of the breaks that SCTE 35 announces. Default: by date ranges.
     pub cues: Cues,
+    /// `[channel.encryption]`: how its segments are encrypted; in the clear when absent.
+    pub encryption: Option<Encryption>,
     /// At least one.
     pub renditions: Vec<Rendition>,
 }

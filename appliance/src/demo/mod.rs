@@ -184,6 +184,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             dvr: None,
             sign_keys: None,
             cues: Cues::default(),
+            encryption: None,
             renditions: CLIPS
                 .iter()
                 .map(|clip| rendition(clip, addresses))

@@ -192,6 +192,7 @@ impl<'a> ChannelHealth<'a> {
                 channel
                     .served
                     .values()
+                    .chain(channel.keys.values())
                     .chain(channel.ladder.counters.values()),
             ),
         }

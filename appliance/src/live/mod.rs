@@ -20,6 +20,7 @@ pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
 use crate::{
+    encryption::Vault,
     ladder,
     segment::{Archive, Format, MasterPlaylist},
 };
@@ -64,6 +65,8 @@ pub struct Channel {
     pub tracks: Vec<Arc<Rendition>>,
     /// What players were given of it.
     pub served: Arc<ServedCells>,
+    /// Its keys.
+    pub vault: Arc<Vault>,
     master: ArcSwapOption<Master>,
     ladder: ArcSwap<ladder::Report>,
 }
@@ -77,6 +80,7 @@ impl Channel {
             renditions,
             tracks: Vec::new(),
             served: Arc::default(),
+            vault: Arc::default(),
             master: ArcSwapOption::empty(),
             ladder: ArcSwap::default(),
         }
@@ -86,6 +90,12 @@ impl Channel {
     #[must_use]
     pub fn with_tracks(self, tracks: Vec<Arc<Rendition>>) -> Self {
         Self { tracks, ..self }
+    }
+
+    /// Has its keys in `vault`.
+    #[must_use]
+    pub fn sealed_by(self, vault: Arc<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Goes on from `former`, the same channel before a reload: what was counted stays, and so does

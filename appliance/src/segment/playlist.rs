@@ -13,6 +13,7 @@
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
 //! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
 //! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
+//! - EXT-X-KEY stands before the first segment of each key; a gap is under the key before it.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{
@@ -25,9 +26,10 @@ use jiff::Timestamp;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueOutcome, Format, Markers, Segment,
+    Cue, CueOutcome, Format, KeyTag, Markers, Segment,
     cue_tag::CueTag,
     date_ranges::{DateRanges, Place},
+    key_tag::write_key,
     resume::{Resumed, resume},
 };
 
@@ -57,10 +59,12 @@ enum Kind {
 }
 
 /// A segment and what stands beside it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Listed {
     pub(super) segment: Segment,
     pub(super) cue_tag: Option<CueTag>,
+    /// Where its key is; `None` if it is in the clear.
+    pub(super) key: Option<KeyTag>,
 }
 
 /// A segment that left the playlist.
@@ -110,7 +114,7 @@ impl MediaPlaylist {
         if !listed.is_sorted_by(is_next) {
             return None;
         }
-        let last = *listed.last()?;
+        let last = listed.last()?;
         if let Some(tag) = last.cue_tag {
             date_ranges.restore_break(&last.segment, tag);
         }
@@ -139,11 +143,20 @@ impl MediaPlaylist {
         }
     }
 
-    /// Appends `segment` and returns those that leave: mostly one, none while the playlist fills.
+    /// Appends `segment`, which is in the clear, and returns those that leave: mostly one, none
+    /// while the playlist fills.
     ///
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
     pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
+        self.push_encrypted(segment, None)
+    }
+
+    /// The same for a segment that is encrypted, if it has a `key`. A gap has none.
+    ///
+    /// # Panics
+    /// As [`Self::push`] does.
+    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> Vec<Removed> {
         if let Some(last) = self.listed.back() {
             assert_eq!(
                 segment.sequence,
@@ -152,7 +165,17 @@ impl MediaPlaylist {
             );
         }
         let cue_tag = self.date_ranges.tag(&segment, self.markers);
-        let removed = self.append(Listed { segment, cue_tag });
+        let before = self.listed.back().and_then(|last| last.key.as_ref());
+        let key = if segment.gap || before == key.as_ref() {
+            before.cloned()
+        } else {
+            key
+        };
+        let removed = self.append(Listed {
+            segment,
+            cue_tag,
+            key,
+        });
         if let (Kind::Live { .. }, Some(first)) = (self.kind, self.listed.front()) {
             self.date_ranges.shorten(first.segment.date_time);
         }
@@ -208,6 +231,13 @@ impl MediaPlaylist {
     /// The segments listed, oldest first.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.listed.iter().map(|row| &row.segment)
+    }
+
+    /// The same, each with what it is encrypted by.
+    pub fn encrypted_segments(&self) -> impl Iterator<Item = (&Segment, Option<&KeyTag>)> {
+        self.listed
+            .iter()
+            .map(|row| (&row.segment, row.key.as_ref()))
     }
 
     /// EXT-X-TARGETDURATION; `None` before the first segment.
@@ -386,11 +416,13 @@ impl Display for Rendering<'_> {
                 }
             }
         }
-        let mut before = None;
+        let (mut before, mut key) = (None, None);
         for row in listed {
             self.write_date_ranges(text, before, row.segment.sequence)?;
+            write_key(text, key, row.key.as_ref())?;
             self.write_row(text, before.is_none(), row)?;
             before = Some(row.segment.sequence);
+            key = row.key.as_ref();
         }
         match kind {
             Kind::Live { .. } => Ok(()),
@@ -420,7 +452,9 @@ impl Rendering<'_> {
         is_first: bool,
         row: &Listed,
     ) -> fmt::Result {
-        let Listed { segment, cue_tag } = row;
+        let Listed {
+            segment, cue_tag, ..
+        } = row;
         // A file has no wall time; its events are dated from its beginning.
         let has_dates = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
         let is_dated = has_dates && (is_first || segment.discontinuity);

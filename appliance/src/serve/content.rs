@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use weir_cache::{Key, Store};
 
 use crate::{
+    encryption::{Fingerprint, Issued},
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
     segment::Format,
@@ -131,7 +132,7 @@ impl Content {
         let rendition = |name: &str| channel.rendition(name);
         let start_over = match item {
             Item::Master | Item::Media { .. } => StartOver::of(request.uri.query()),
-            Item::Segment { .. } => Ok(None),
+            Item::Segment { .. } | Item::Key(_) => Ok(None),
         };
         let start_over = match start_over {
             Ok(start_over) => start_over,
@@ -154,6 +155,25 @@ impl Content {
                 self.segment(request, (&path, *format)).await
             }
             Item::Segment { .. } => self.unknown(),
+            Item::Key(fingerprint) => self.key(request, &channel, *fingerprint),
+        }
+    }
+
+    /// Answers with a key, which nobody may keep but the player that asked.
+    fn key(&self, request: &Parts, channel: &Channel, fingerprint: Fingerprint) -> Response<Body> {
+        match channel.vault.issued(fingerprint) {
+            Issued::Key(key) => {
+                channel.vault.counters.keys_served.add(1);
+                let key = Selected {
+                    media_type: reply::KEY,
+                    etag: None,
+                    freshness: Freshness::NoStore,
+                    source: Source::Document(&Bytes::copy_from_slice(key.bytes())),
+                };
+                self.hit(request, &key)
+            }
+            Issued::Expected => reply::expected("the key is on its way here"),
+            Issued::Unknown => self.unknown(),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use crate::{segment::Format, serve::percent};
+use crate::{encryption::Fingerprint, segment::Format, serve::percent};
 
 /// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
 const SEGMENTS_MAX: usize = 4;
@@ -50,6 +50,8 @@ pub enum Item {
         /// What it is.
         format: Format,
     },
+    /// `{fingerprint}.key`
+    Key(Fingerprint),
 }
 
 /// The path of a Media Playlist, which is also its key in the store.
@@ -91,7 +93,7 @@ pub fn route(path: &str) -> Route {
         is_short &= segments.push(segment).is_ok();
     }
     let item = match segments.as_slice() {
-        [live, channel, file] if is_short && live == "live" => playlist(channel, file),
+        [live, channel, file] if is_short && live == "live" => list_or_key(channel, file),
         [live, channel, directory, file] if is_short && live == "live" => {
             segment(channel, directory, file)
         }
@@ -106,9 +108,12 @@ pub fn route(path: &str) -> Route {
     }
 }
 
-fn playlist(channel: &str, file: &str) -> Option<Item> {
+fn list_or_key(channel: &str, file: &str) -> Option<Item> {
     if file == "master.m3u8" {
         return Some(Item::Master);
+    }
+    if let Some(fingerprint) = file.strip_suffix(".key") {
+        return fingerprint.parse().ok().map(Item::Key);
     }
     let rendition = rendition_of(channel, file.strip_suffix(".m3u8")?)?;
     Some(Item::Media {
@@ -207,6 +212,23 @@ mod tests {
             segment_path_of("CH", "HD_888", (12, Format::WebVtt)),
             "/live/CH/CH_HD_888/segment-12.vtt"
         );
+    }
+
+    #[test]
+    fn names_a_key_by_its_one_spelling() {
+        let fingerprint = "10ad8a4ba304e7a4".parse().expect("16 digits");
+        assert_eq!(
+            route("/live/CH/10ad8a4ba304e7a4.key"),
+            live("CH", Item::Key(fingerprint))
+        );
+        for path in [
+            "/live/CH/10AD8A4BA304E7A4.key",
+            "/live/CH/10ad8a4ba304e7a.key",
+            "/live/CH/10ad8a4ba304e7a4",
+            "/live/CH/CH_HD/10ad8a4ba304e7a4.key",
+        ] {
+            assert_eq!(route(path), Route::Other, "{path}");
+        }
     }
 
     #[test]

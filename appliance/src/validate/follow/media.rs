@@ -19,6 +19,7 @@ use crate::validate::{
     inspect::{Format, SegmentFacts},
     playlist::{ByteRange, Segment},
     rules::{Checker, Delivery, Failure, Inspected, PlaylistDelivery, Removed},
+    seal::Seal,
     version::{Loading, Version},
 };
 
@@ -68,7 +69,7 @@ enum Job {
         sequence: u64,
         url: Uri,
         range: Option<ByteRange>,
-        is_encrypted: bool,
+        seal: Option<Seal>,
     },
     Probe {
         removed: Removed,
@@ -257,7 +258,10 @@ impl Follower {
             sequence,
             url,
             range: segment.byte_range,
-            is_encrypted: segment.key.is_some(),
+            seal: segment
+                .key_value
+                .as_ref()
+                .map(|value| Seal::of(value, sequence)),
         });
     }
 
@@ -314,7 +318,7 @@ impl Follower {
         }
         if let Some(job) = self.queue.pop_front() {
             let web = Arc::clone(&self.web);
-            self.work.spawn(ask(web, job));
+            self.work.spawn(ask(web, self.base.clone(), job));
         }
     }
 
@@ -397,18 +401,18 @@ impl Follower {
     }
 }
 
-async fn ask(web: Arc<Web>, job: Job) -> Done {
+async fn ask(web: Arc<Web>, base: Uri, job: Job) -> Done {
     match job {
         Job::Segment {
             version,
             sequence,
             url,
             range,
-            is_encrypted,
+            seal,
         } => Done::Segment {
+            result: web.segment(&url, range, (&base, seal)).await,
             version,
             sequence,
-            result: web.segment(&url, range, is_encrypted).await,
         },
         Job::Probe { removed, url } => {
             let requested_at = web.clock().monotonic();

@@ -11,7 +11,7 @@ pub struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     /// Reads what stands behind the colon of a tag.
-    pub(super) fn read(mut rest: &str) -> Self {
+    pub(in crate::validate) fn read(mut rest: &str) -> Self {
         let mut attributes = Vec::new();
         while attributes.len() < ATTRIBUTES_MAX
             && let Some((name, tail)) = rest.split_once('=')

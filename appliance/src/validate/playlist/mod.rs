@@ -76,6 +76,8 @@ pub enum Flaw {
     Version,
     /// Tags of Media Playlists and of Multivariant Playlists in one.
     Mixed,
+    /// An EXT-X-KEY without METHOD or URI, with an IV that is none, or that says more than NONE.
+    Key,
     /// More segments than are read.
     TooLong,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::seconds;
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
-    inspect::{Format, SegmentFacts},
+    inspect::{Format, Lock, SegmentFacts},
     playlist::Segment,
     version::Version,
 };
@@ -98,6 +98,9 @@ pub(super) fn check_segment(
         message,
         evidence: vec![version.evidence(segment.line)],
     };
+    if let Some(lock) = &facts.lock {
+        check_lock((sequence, segment), lock, version, findings);
+    }
     let given = media_type(delivery.content_type.as_deref());
     let due = match facts.format {
         Format::TransportStream => Some("video/mp2t"),
@@ -121,6 +124,30 @@ pub(super) fn check_segment(
             ))
         });
     }
+}
+
+fn check_lock(
+    (sequence, segment): (u64, &Segment),
+    lock: &Lock,
+    version: &Version,
+    findings: &mut Findings,
+) {
+    let line = segment.key.unwrap_or(segment.line);
+    let (check, message) = match lock {
+        Lock::NoKey(why) => (
+            Check::KeyAbsent,
+            format!("the key of segment {sequence} is not to be had: {why}"),
+        ),
+        Lock::WrongKey => (
+            Check::NotDecipherable,
+            format!("segment {sequence} was not encrypted as its EXT-X-KEY says"),
+        ),
+    };
+    findings.tell(check, Some(sequence), || Words {
+        sequence: Some(sequence),
+        message,
+        evidence: vec![version.evidence(line), version.evidence(segment.line)],
+    });
 }
 
 pub(super) fn check_failure(
