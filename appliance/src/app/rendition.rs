@@ -399,7 +399,7 @@ impl<M: Multicast> Rendition<M> {
             return State::NotTransportStream;
         }
         if self.demux.program().is_none() {
-            return self.state_without_program();
+            return self.state_without_program(is_scrambled);
         }
         if is_scrambled {
             State::Scrambled
@@ -426,12 +426,13 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    fn state_without_program(&self) -> State {
+    fn state_without_program(&self, is_scrambled: bool) -> State {
         let available: Vec<u16> = self.demux.programs().map(|(number, _)| number).collect();
         match self.plan.rendition.program {
             Some(wanted) if !available.is_empty() && !available.contains(&wanted) => {
                 State::NoProgram { wanted, available }
             }
+            _ if is_scrambled => State::Scrambled,
             _ => State::NoTables,
         }
     }

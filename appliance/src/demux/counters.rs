@@ -25,7 +25,7 @@ counters! {
         scrambled_packets,
         /// Packets of the selected program that are scrambled, and so not passed on.
         packets_withheld,
-        /// Access units of the primary stream that begin scrambled, and so are not passed on.
+        /// Access units of the primary stream, or any that could be, that are scrambled.
         access_units_scrambled,
         /// Sections of the PAT and PMT whose CRC is wrong (2.2).
         crc_error,

@@ -203,7 +203,8 @@ impl DateRanges {
     fn replace(&mut self, cue: &Cue, place: Place) {
         let is_ahead = |range: &DateRange| place.end.is_some_and(|end| range.start > end);
         self.retain(|range| !range.event.is_of(&cue.event) || !is_ahead(range));
-        for range in &mut self.ranges {
+        // An end that players know stays what it is.
+        for range in self.ranges.iter_mut().filter(|range| range.end.is_none()) {
             if range.event.is_of(&cue.event) && range.end_expected() > cue.date_time {
                 range.end = Some(cue.date_time.max(range.start));
             }
