@@ -120,10 +120,11 @@ pub async fn orders<M: Multicast>(
         let mut renditions = Vec::with_capacity(channel.renditions.len());
         for plan in Plan::of(config, channel) {
             if running.iter().any(|running| running.is_named_as(&plan)) {
-                renditions.push(RenditionOrder::Keep(plan));
+                renditions.push(RenditionOrder::Keep(Box::new(plan)));
                 continue;
             }
-            let lists = Lists::restore(store, &plan, board.clock.wall()).await;
+            // Apart from what waits for it, which would grow by all that a list is.
+            let lists = Box::pin(Lists::restore(store, &plan, board.clock.wall())).await;
             renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {
