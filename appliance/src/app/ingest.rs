@@ -49,7 +49,7 @@ pub struct ChannelOrder {
 #[derive(Debug)]
 pub(super) enum RenditionOrder {
     /// Go on with the one that runs under the same names, from now on by this plan.
-    Keep(Plan),
+    Keep(Box<Plan>),
     /// Begin.
     Begin(Box<(Plan, Lists)>),
 }
@@ -105,7 +105,7 @@ impl<M: Multicast> Ingest<M> {
                     RenditionOrder::Keep(plan) => {
                         let place = before.iter().position(|it| it.plan().is_named_as(&plan));
                         let running = place.map(|place| before.swap_remove(place));
-                        running.expect("only running ones are kept").follow(plan)
+                        running.expect("only running ones are kept").follow(&plan)
                     }
                 };
                 renditions.push(Arc::clone(rendition.live()));

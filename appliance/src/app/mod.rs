@@ -128,10 +128,12 @@ pub async fn orders<M: Multicast>(
         let mut renditions = Vec::with_capacity(channel.renditions.len());
         for plan in Plan::of(config, channel) {
             if running.iter().any(|running| running.is_named_as(&plan)) {
-                renditions.push(RenditionOrder::Keep(plan));
+                renditions.push(RenditionOrder::Keep(Box::new(plan)));
                 continue;
             }
-            let lists = Lists::restore((store, &vault), &plan, board.clock.wall()).await;
+            let now = board.clock.wall();
+            // Apart from what waits for it, which would grow by all that a list is.
+            let lists = Box::pin(Lists::restore((store, &vault), &plan, now)).await;
             renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {

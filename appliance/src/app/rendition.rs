@@ -185,7 +185,7 @@ impl<M: Multicast> Rendition<M> {
 
     /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
     /// cut anew, in the same list.
-    pub(super) fn follow(mut self, plan: Plan) -> Self {
+    pub(super) fn follow(mut self, plan: &Plan) -> Self {
         self.plan.class = plan.class;
         self.plan.markers = plan.markers;
         self.plan.rendition.is_audio_alone = plan.rendition.is_audio_alone;
@@ -193,11 +193,11 @@ impl<M: Multicast> Rendition<M> {
             .rendition
             .teletext
             .clone_from(&plan.rendition.teletext);
-        if self.plan == plan {
-            self.lists.follow(&plan);
+        if self.plan == *plan {
+            self.lists.follow(plan);
             return self;
         }
-        Self::new(plan.clone(), self.lists.begin_anew(&plan))
+        Self::new(plan.clone(), self.lists.begin_anew(plan))
     }
 
     pub(super) fn plan(&self) -> &Plan {

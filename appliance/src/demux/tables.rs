@@ -75,7 +75,7 @@ struct PmtRow<'a> {
 }
 
 /// The rows of a PMT, up to one that is not whole.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct PmtRows<'a>(&'a [u8]);
 
 impl<'a> Iterator for PmtRows<'a> {

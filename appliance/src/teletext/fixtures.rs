@@ -6,6 +6,10 @@ use crate::teletext::TELETEXT_PACKET_BYTES;
 pub(crate) type TeletextPacket = [u8; TELETEXT_PACKET_BYTES];
 
 /// Control bits of a page header.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "control bits of the standard, any of which may be set"
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Controls {
     pub(crate) erases: bool,
@@ -56,7 +60,11 @@ pub(crate) fn triplet(value: u32) -> [u8; 3] {
 
 /// A letter with its parity bit.
 pub(crate) fn letter(code: u8) -> u8 {
-    code | if code.count_ones() % 2 == 0 { 0x80 } else { 0 }
+    code | if code.count_ones().is_multiple_of(2) {
+        0x80
+    } else {
+        0
+    }
 }
 
 fn addressed(magazine: u8, row: u8) -> TeletextPacket {

@@ -22,6 +22,10 @@ const TRIPLETS: usize = 13;
 const ENHANCEMENTS: usize = 16;
 
 /// The header of a page.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "control bits of the standard, any of which may be set"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// Tens and units of the page number; the magazine is that of the packet.
@@ -60,7 +64,7 @@ impl Header {
     }
 
     /// True when it goes on with the page of `before`.
-    pub(super) const fn goes_on_with(&self, before: &Self) -> bool {
+    pub(super) const fn goes_on_with(self, before: Self) -> bool {
         !self.erases && self.subcode == before.subcode
     }
 }
@@ -76,11 +80,15 @@ pub(super) struct Designation {
 impl Designation {
     /// Reads a packet X/28/0, X/28/4, M/29/0 or M/29/4; `None` when it is another or damaged.
     pub(super) fn read(packet: &[u8; TELETEXT_PACKET_BYTES]) -> Option<Self> {
-        let [_, _, code, a, b, c, d, e, f, ..] = *packet;
-        if !matches!(hamming_8_4(code)?, 0 | 4) {
+        let [_, _, code, behind @ ..] = packet;
+        if !matches!(hamming_8_4(*code)?, 0 | 4) {
             return None;
         }
-        let (first, next) = (hamming_24_18([a, b, c])?, hamming_24_18([d, e, f])?);
+        let (chunks, _) = behind.as_chunks::<3>();
+        let [first, next, ..] = chunks else {
+            return None;
+        };
+        let (first, next) = (hamming_24_18(*first)?, hamming_24_18(*next)?);
         let low = |bits: u32| u8::try_from(bits & 0xFF).unwrap_or_default();
         // Bits 15 to 18 of the first triplet, 1 to 3 of the next; all ones say that there is none.
         let second = low(first >> 14 & 0x0F | (next & 0x07) << 4);
@@ -134,7 +142,7 @@ impl Page {
 
     /// Begins a transmission of the page.
     pub(super) fn begin(&mut self, header: Header) {
-        if header.goes_on_with(&self.header) {
+        if header.goes_on_with(self.header) {
             self.header = header;
         } else {
             *self = Self::new(header);

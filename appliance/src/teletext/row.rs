@@ -102,6 +102,10 @@ const BLANK: Cell = Cell {
 };
 
 /// What spacing attributes have set so far in a row.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "attributes of the standard, any of which may be set"
+)]
 #[derive(Debug, Clone, Copy)]
 struct Pen {
     colour: Colour,

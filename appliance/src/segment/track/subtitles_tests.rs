@@ -271,7 +271,7 @@ fn text_that_nobody_repeats_goes_and_what_is_repeated_stays() {
             .filter(|(_, text)| text.contains("still"))
             .count()
     };
-    assert_eq!(on(1), 31, "for 30 s and some");
+    assert_eq!(on(1), 30);
     assert_eq!(on(3), 44);
 }
 
@@ -314,7 +314,7 @@ fn pages_are_chosen_by_number_by_language_and_by_themselves() {
 #[test]
 fn a_page_that_moves_to_another_number_is_followed() {
     let mut broadcast = Broadcast::new(900_000);
-    broadcast.text(45_000, b"before");
+    broadcast.text(9_000, b"before");
     let mut outputs = broadcast.seconds(1);
     broadcast.descriptors[6] = 0x89;
     broadcast.version = 1;
@@ -329,7 +329,7 @@ fn a_page_that_moves_to_another_number_is_followed() {
     let made = made(&mut track(PageChoice::Language(*b"deu")), &outputs);
     let cues = cues(&made, &[900_000, 990_000]);
     let both = cue("00.000", "00.360", "before") + &cue("00.500", "01.000", "after");
-    assert_eq!(cues, [cue("00.500", "01.000", "before"), both]);
+    assert_eq!(cues, [cue("00.100", "01.000", "before"), both]);
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn every_language_codec_and_subtitle_stays_in_the_segments_of_the_rendition() {
     };
     for packet in mux.packets.iter().filter_map(Packet::new) {
         demux.push(packet, |event| {
-            segmenter.push(event, Wall::default(), &mut take)
+            segmenter.push(event, Wall::default(), &mut take);
         });
     }
     demux.finish(|event| segmenter.push(event, Wall::default(), &mut take));
