@@ -141,7 +141,7 @@ impl Version {
         let Some(first) = self.entries.first() else {
             return Err("R2: an empty list".to_owned());
         };
-        if self.version != 3 {
+        if self.version != 8 {
             return Err(format!("R13: version {}", self.version));
         }
         if first.date_ms.is_none() {
@@ -489,7 +489,7 @@ fn date_ms(value: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const FIRST: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n\
+    const FIRST: &str = "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:2\n\
         #EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n\
         #EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:00.000Z\n#EXTINF:2.000000,\na-7.ts\n\
         #EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n\
@@ -537,8 +537,8 @@ mod tests {
             ("R4", "DISCONTINUITY-SEQUENCE:1", "DISCONTINUITY-SEQUENCE:2"),
             (
                 "R6",
-                "#EXT-X-VERSION:3",
-                "#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:EVENT",
+                "#EXT-X-VERSION:8",
+                "#EXT-X-VERSION:8\n#EXT-X-PLAYLIST-TYPE:EVENT",
             ),
             ("R10", "15:00.000Z", "15:00.021Z"),
             (
@@ -546,12 +546,12 @@ mod tests {
                 "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:02.500Z\n",
                 "",
             ),
-            ("R13", "VERSION:3", "VERSION:6"),
+            ("R13", "VERSION:8", "VERSION:6"),
         ] {
             let breach = after(FIRST, &grown.replace(from, to)).expect_err(from);
             assert!(breach.starts_with(rule), "{from} to {to}: {breach}");
         }
-        let short = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n\
+        let short = "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:2\n\
             #EXT-X-MEDIA-SEQUENCE:9\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n\
             #EXT-X-PROGRAM-DATE-TIME:2026-01-31T20:15:04.500Z\n\
             #EXTINF:2.000000,\n#EXT-X-GAP\na-9.ts\n#EXTINF:2.000000,\na-10.ts\n";

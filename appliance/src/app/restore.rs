@@ -38,7 +38,7 @@ use crate::{
 /// ours, and half of one would give numbers twice.
 const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
+/// Shortest segment reckoned with when numbers leap, whatever is listed.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 
 /// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
@@ -87,6 +87,9 @@ pub(super) async fn restore(
     let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
         return nothing();
     };
+    let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
+    let last = playlist.segments().last().map(Segment::duration);
+    let seen_max = seen_max(&playlist, since_end);
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
             channel,
@@ -94,8 +97,6 @@ pub(super) async fn restore(
         );
     }
     let past = restore_past((store, vault), plan, (rendition, format), (&playlist, now)).await;
-    let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
-    let last = playlist.segments().last().map(Segment::duration);
     let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
     let has_keys = playlist
         .encrypted_segments()
@@ -118,8 +119,7 @@ pub(super) async fn restore(
             }
         }
         _ => {
-            let seen_max = since_end.as_millis() / SEGMENT_SHORTEST.as_millis();
-            playlist.forget(u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX));
+            playlist.forget(seen_max);
             info!(
                 channel,
                 rendition, "the playlist begins anew, its numbers go on"
@@ -137,6 +137,16 @@ pub(super) async fn restore(
             }
         }
     }
+}
+
+/// Segments that players may have seen behind the last of `playlist`, which ended `since_end` ago:
+/// as many as there were if each was as short as the shortest listed. In a sound stream these are
+/// the cells that have passed, so that the numbers of another box stay within reach.
+fn seen_max(playlist: &MediaPlaylist, since_end: Duration) -> u64 {
+    let media = playlist.segments().filter(|segment| !segment.gap);
+    let shortest = media.map(Segment::duration).min().unwrap_or_default();
+    let seen_max = since_end.as_nanos() / shortest.max(SEGMENT_SHORTEST).as_nanos();
+    u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX)
 }
 
 /// Puts together what players may start over in: what the blocks in the store tell of it, and

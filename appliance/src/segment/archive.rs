@@ -26,7 +26,7 @@ use weir_hal::Wall;
 use crate::segment::{
     Format, KeyTag, Segment,
     key_tag::write_key,
-    playlist::{SECOND_90K, write_date_time, write_segment},
+    playlist::{LIVE_VERSION, SECOND_90K, write_date_time, write_segment},
 };
 
 /// Segments whose text is kept together: some 8 KiB.
@@ -84,8 +84,9 @@ pub enum Moment {
 pub struct Excerpt {
     /// The Media Playlist.
     pub text: String,
-    /// True when it will never change.
-    pub is_ended: bool,
+    /// True when whoever asks the same again is given the same: it has ended, and neither its
+    /// beginning nor its end moves along.
+    pub is_final: bool,
 }
 
 impl Archive {
@@ -289,11 +290,23 @@ impl Archive {
     /// that is nothing: it has not come yet, or has left.
     pub fn excerpt(&self, from: Moment, until: Option<Moment>) -> Option<Excerpt> {
         let end = self.entries().next_back()?.segment.end();
-        let wall = |moment| match moment {
+        let wall = |moment, span_min| match moment {
             Moment::At(wall) => wall,
-            Moment::BeforeEnd(span) => earlier(end, span),
+            Moment::BeforeEnd(span) => earlier(end, span.max(span_min)),
         };
-        let (from, until) = (wall(from), until.map(wall));
+        let is_fixed = |moment| matches!(moment, Moment::At(_));
+        let is_fixed = is_fixed(from) && until.is_none_or(is_fixed);
+        // A list that moves along keeps three Target Durations when its first segment leaves.
+        let span_min = Duration::from_secs(4 * u64::from(self.target_duration_s));
+        let from = wall(
+            from,
+            if until.is_none() {
+                least
+            } else {
+                Duration::ZERO
+            },
+        );
+        let until = until.map(|until| wall(until, Duration::ZERO));
         let is_within = |entry: &Entry| until.is_none_or(|until| entry.segment.date_time < until);
         let first = self
             .entries()
@@ -308,7 +321,8 @@ impl Archive {
         }
         let is_ended = until.is_some_and(|until| first + count < self.len || end >= until);
         let text = self.text(first, count, is_ended);
-        Some(Excerpt { text, is_ended })
+        let is_final = is_ended && is_fixed;
+        Some(Excerpt { text, is_final })
     }
 
     fn text(&self, first: usize, count: usize, is_ended: bool) -> String {
@@ -332,7 +346,7 @@ impl Archive {
     }
 
     fn write_header(&self, text: &mut String, first: &Entry) -> fmt::Result {
-        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{LIVE_VERSION}")?;
         writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_duration_s)?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.segment.sequence)?;
         let discontinuities = first.discontinuities;
@@ -436,7 +450,7 @@ mod tests {
             });
             let listed = archive.excerpt(Moment::At(at(0)), None).expect("all of it");
             assert_eq!(listed.text, playlist.render("d/"), "{count}");
-            assert!(!listed.is_ended);
+            assert!(!listed.is_final);
         }
     }
 
@@ -490,7 +504,7 @@ mod tests {
         assert_eq!(lines[lines.len() - 2], "d/segment-1201.ts");
         assert_eq!(lines[lines.len() - 1], "#EXT-X-ENDLIST");
         assert_eq!(listed.text.matches("#EXTINF").count(), 36);
-        assert!(listed.is_ended);
+        assert!(listed.is_final);
     }
 
     #[test]
@@ -509,7 +523,7 @@ mod tests {
         let archive = archive(3_600, 100);
         let is_ended = |seconds| {
             let listed = archive.excerpt(Moment::At(at(0)), Some(Moment::At(at(seconds))));
-            listed.expect("something").is_ended
+            listed.expect("something").is_final
         };
         assert!(!is_ended(601));
         assert!(is_ended(600) && is_ended(599) && is_ended(1));
@@ -533,6 +547,27 @@ mod tests {
             listed.expect("a minute").text.matches("#EXTINF").count(),
             10
         );
+    }
+
+    #[test]
+    fn a_list_that_moves_along_keeps_three_target_durations() {
+        let listed = archive(3_600, 100).excerpt(Moment::BeforeEnd(Duration::from_secs(2)), None);
+        let text = listed.expect("the last").text;
+        assert_eq!(text.matches("#EXTINF").count(), 4);
+    }
+
+    #[test]
+    fn a_part_that_moves_along_has_ended_and_is_not_final() {
+        let archive = archive(3_600, 100);
+        let before = |seconds| Moment::BeforeEnd(Duration::from_secs(seconds));
+        for (from, until) in [
+            (before(60), before(30)),
+            (Moment::At(at(0)), before(30)),
+            (before(600), Moment::At(at(30))),
+        ] {
+            let listed = archive.excerpt(from, Some(until)).expect("a part");
+            assert!(listed.text.ends_with("#EXT-X-ENDLIST\n") && !listed.is_final);
+        }
     }
 
     #[test]

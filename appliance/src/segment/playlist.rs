@@ -11,7 +11,8 @@
 //! - A removed segment stays available for its duration and that of the longest playlist that
 //!   listed it: [`Removed::keep`].
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
-//! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
+//! - EXT-X-GAP marks what never came, so that players pass over it. There are readers that want
+//!   version 8 for it, and the header of a list does not change: every live list has version 8.
 //! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
 //! - EXT-X-KEY stands before the first segment of each key; a gap is under the key before it.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
@@ -35,6 +36,12 @@ use crate::segment::{
 
 /// Segments a live playlist lists at most beyond its window, while they are too short for it.
 pub(super) const EXTRA_SEGMENTS_MAX: usize = 50;
+
+/// EXT-X-VERSION of a list that may come to have gaps.
+pub(super) const LIVE_VERSION: u32 = 8;
+
+/// EXT-X-VERSION of a list of a file: durations are no whole seconds (§7).
+const VOD_VERSION: u32 = 3;
 
 pub(super) const SECOND_90K: u64 = 90_000;
 
@@ -398,7 +405,11 @@ impl Display for Rendering<'_> {
         let MediaPlaylist { kind, listed, .. } = self.playlist;
         let target_duration_s = self.playlist.target_duration_s.unwrap_or(1);
         let sequence = listed.front().map_or(0, |first| first.segment.sequence);
-        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        let version = match kind {
+            Kind::Live { .. } => LIVE_VERSION,
+            Kind::Vod => VOD_VERSION,
+        };
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
         writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
         match kind {

@@ -37,7 +37,7 @@ fn live_lists_the_last_segments_with_their_date() {
     });
     insta::assert_snapshot!(playlist.render(""), @r"
     #EXTM3U
-    #EXT-X-VERSION:3
+    #EXT-X-VERSION:8
     #EXT-X-TARGETDURATION:6
     #EXT-X-MEDIA-SEQUENCE:7
     #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -73,7 +73,7 @@ fn a_key_stands_once_before_the_first_of_its_segments_and_a_gap_is_under_it() {
     playlist.push(segment(13, 540_000));
     insta::assert_snapshot!(playlist.render(""), @r#"
     #EXTM3U
-    #EXT-X-VERSION:3
+    #EXT-X-VERSION:8
     #EXT-X-TARGETDURATION:6
     #EXT-X-MEDIA-SEQUENCE:7
     #EXT-X-DISCONTINUITY-SEQUENCE:0

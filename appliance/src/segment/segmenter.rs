@@ -104,11 +104,11 @@ impl Segmenter {
     /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment
     /// begins with a discontinuity, because what was under way when the last life ended is missing.
     pub fn resume(&mut self, playlist: &MediaPlaylist) {
+        self.is_interrupted |= playlist.sequence_next() > 0;
         let Some(seconds) = playlist.target_duration_s() else {
             return;
         };
         self.target.set(seconds);
-        self.is_interrupted = true;
         if !playlist.is_empty() {
             self.sequence.set_next(playlist.sequence_next());
             self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);

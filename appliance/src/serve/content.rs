@@ -204,7 +204,7 @@ impl Content {
         let Some(excerpt) = archive.excerpt(part.from, part.until) else {
             return self.not_there("nothing is kept of that time");
         };
-        let seconds = if excerpt.is_ended {
+        let seconds = if excerpt.is_final {
             // What it lists stays for as long again after it has left the archive.
             archive.duration().as_secs().min(ENDED_SECONDS_MAX)
         } else {

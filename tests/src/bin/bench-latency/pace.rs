@@ -49,7 +49,7 @@ impl Play {
 /// Plays `clip` to all, one a little later than the other, so that their segments do not end at
 /// one time.
 pub(crate) fn send(clip: &Clip, mut plays: Vec<Play>) -> Outcome {
-    let pace = Clip::pace();
+    let interval = Clip::pace();
     let begin = Instant::now();
     let datagrams: Vec<&[u8]> = clip.datagrams().collect();
     let count = u32::try_from(plays.len())?;
@@ -59,7 +59,7 @@ pub(crate) fn send(clip: &Clip, mut plays: Vec<Play>) -> Outcome {
         let channel = u32::try_from(channel).unwrap_or(u32::MAX);
         let datagram = u32::try_from(datagram).unwrap_or(u32::MAX);
         // A prime number of datagrams a second apart.
-        begin + Duration::from_secs(1) / count * channel + pace * datagram
+        begin + Duration::from_secs(1) / count * channel + interval * datagram
     };
     loop {
         let waiting = places.iter().enumerate();

@@ -61,18 +61,15 @@ impl Ffmpeg {
                     return Ok(None);
                 }
                 let newest = newest(&list);
-                if newest != seen {
-                    let segment = fs::read(folder.join(&newest)).unwrap_or_default();
-                    let had = Instant::now();
-                    seen = newest;
-                    let begins_90k = first_pts_90k(&segment);
-                    if begins_90k == Some(cut.begins_90k) {
-                        return Ok(Some(had));
-                    }
+                let is_new = newest != seen;
+                let segment = is_new.then(|| fs::read(folder.join(&newest)).unwrap_or_default());
+                let had = Instant::now();
+                seen = newest;
+                match segment.and_then(|segment| first_pts_90k(&segment)) {
+                    Some(begins) if begins == cut.begins_90k => return Ok(Some(had)),
                     // One from before, of which it lists several at once when it begins.
-                    if begins_90k > Some(cut.begins_90k) {
-                        return Ok(None);
-                    }
+                    Some(begins) if begins > cut.begins_90k => return Ok(None),
+                    Some(_) | None => {}
                 }
                 if begun.elapsed() > PATIENCE {
                     return Err(format!("ffmpeg lists nothing behind {seen} for {cut:?}"));

@@ -91,18 +91,19 @@ impl Weir {
                     return Ok(None);
                 }
                 let newest = newest(&list.text());
-                if newest != seen {
-                    let segment = connection.get(&format!("{folder}/{newest}"))?;
-                    let had = Instant::now();
-                    seen = newest;
-                    match (segment.status, first_pts_90k(&segment.body)) {
-                        (200, Some(begins)) if begins == cut.begins_90k => return Ok(Some(had)),
-                        // One from before it was on air.
-                        (200, Some(begins)) if begins < cut.begins_90k => {}
-                        (status, begins) => {
-                            return Err(format!("{seen}: {status}, {begins:?} for {cut:?}"));
-                        }
+                let is_new = newest != seen;
+                seen = newest;
+                let segment = is_new.then(|| connection.get(&format!("{folder}/{seen}")));
+                let segment = segment.transpose()?;
+                let had = Instant::now();
+                match segment.map(|segment| (segment.status, first_pts_90k(&segment.body))) {
+                    Some((200, Some(begins))) if begins == cut.begins_90k => return Ok(Some(had)),
+                    // One from before it was on air.
+                    Some((200, Some(begins))) if begins < cut.begins_90k => {}
+                    Some((status, begins)) => {
+                        return Err(format!("{seen}: {status}, {begins:?} for {cut:?}"));
                     }
+                    None => {}
                 }
                 if begun.elapsed() > PATIENCE {
                     return Err(format!("nothing is listed behind {seen} for {cut:?}"));
