@@ -301,7 +301,7 @@ impl Archive {
         let from = wall(
             from,
             if until.is_none() {
-                least
+                span_min
             } else {
                 Duration::ZERO
             },
