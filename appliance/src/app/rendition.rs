@@ -10,8 +10,8 @@ use crate::{
     app::{
         lapse::{Input, Lapse, Wait},
         publisher::{Moment, Publisher},
-        with_causes,
     },
+    causes::with_causes,
     config::{self, Cues, Priority, Source as SourceAddress, Transport},
     demux::{self, Demux, Event, PacketSync, Selection},
     ladder::Line,

@@ -169,7 +169,7 @@ impl Follower {
                 return false;
             }
             Err(error) => {
-                let why = crate::app::with_causes(&error);
+                let why = crate::causes::with_causes(&error);
                 let why = format!("the playlist does not come: {why}");
                 self.fail(Check::PlaylistAbsent, &why);
                 return false;

@@ -29,6 +29,7 @@ use weir_cache::rules::resolve;
 use weir_hal::{Clock, Network};
 
 use crate::{
+    causes::with_causes,
     fetch::{
         Endpoint, EndpointSettings, Identity, Timeouts,
         exchange::{Client, Download, ExchangeError, Outgoing},
@@ -199,7 +200,7 @@ impl Web {
         url: &Uri,
         range: Option<ByteRange>,
     ) -> Result<(Option<String>, SegmentFacts), Failure> {
-        let broken = |error: WebError| Failure::Broken(crate::app::with_causes(&error));
+        let broken = |error: WebError| Failure::Broken(with_causes(&error));
         let fields: Vec<_> = range.and_then(range_field).into_iter().collect();
         let (_, response) = self.ask(url, &fields).await.map_err(broken)?;
         let (head, mut body) = response.into_parts();
