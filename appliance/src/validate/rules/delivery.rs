@@ -6,8 +6,7 @@ use super::seconds;
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
     inspect::{Format, SegmentFacts},
-    playlist::Segment,
-    version::Version,
+    version::Listed,
 };
 
 /// Source: RFC 8216 §4, §10.
@@ -88,15 +87,15 @@ pub(super) fn check_playlist(
 }
 
 pub(super) fn check_segment(
-    (sequence, segment): (u64, &Segment),
+    listed: &Listed,
     (facts, delivery): (&SegmentFacts, &Delivery),
-    version: &Version,
     findings: &mut Findings,
 ) {
+    let (sequence, segment) = (listed.sequence, &listed.segment);
     let words = |message: String| Words {
         sequence: Some(sequence),
         message,
-        evidence: vec![version.evidence(segment.line)],
+        evidence: vec![listed.uri_line.clone()],
     };
     let given = media_type(delivery.content_type.as_deref());
     let due = match facts.format {
@@ -123,12 +122,8 @@ pub(super) fn check_segment(
     }
 }
 
-pub(super) fn check_failure(
-    (sequence, segment): (u64, &Segment),
-    failure: &Failure,
-    version: &Version,
-    findings: &mut Findings,
-) {
+pub(super) fn check_failure(listed: &Listed, failure: &Failure, findings: &mut Findings) {
+    let sequence = listed.sequence;
     let (check, message) = match failure {
         Failure::Status(status) => (
             Check::SegmentAbsent,
@@ -142,7 +137,7 @@ pub(super) fn check_failure(
     findings.tell(check, Some(sequence), || Words {
         sequence: Some(sequence),
         message,
-        evidence: vec![version.evidence(segment.line)],
+        evidence: vec![listed.uri_line.clone()],
     });
 }
 
