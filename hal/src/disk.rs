@@ -225,6 +225,15 @@ pub trait File: Debug + Send + Sync {
     /// [`Error::Disk`] when the device refuses.
     fn bytes(&self) -> Result<u64, Error>;
 
+    /// Whether everybody on this machine may read the file. Nobody may where files have no
+    /// permissions.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the system refuses to tell.
+    fn is_open_to_everybody(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Takes the exclusive advisory lock that is held until the last handle is dropped.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ pub struct Entry {
     pub is_discontinuity: bool,
     /// EXT-X-GAP stands before it.
     pub is_gap: bool,
+    /// URI of the EXT-X-KEY that holds for it, of AES-128 and without IV; none in the clear.
+    pub key: Option<String>,
     /// EXT-X-PROGRAM-DATE-TIME, in milliseconds since 1970, if it has one of its own.
     pub date_ms: Option<i64>,
 }
@@ -70,6 +72,7 @@ impl Version {
     pub fn read(text: &str) -> Result<Self, Breach> {
         let mut version = Self::default();
         let mut next = Entry::none();
+        let mut key = None;
         let body = text.strip_prefix("#EXTM3U\n").ok_or("no EXTM3U at first")?;
         for line in body.lines() {
             let (tag, value) = line.split_once(':').unwrap_or((line, ""));
@@ -93,12 +96,14 @@ impl Version {
                 "#EXT-X-DATERANGE" => version.ranges.push(Range::read(value)?),
                 "#EXT-X-CUE-OUT" | "#EXT-X-CUE-OUT-CONT" | "#EXT-X-CUE-IN" => {}
                 "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
+                "#EXT-X-KEY" => key = key_uri(value)?,
                 "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
                 _ if line.starts_with('#') || line.is_empty() => {
                     return Err(format!("an unknown tag: {line}"));
                 }
                 _ => {
                     line.clone_into(&mut next.uri);
+                    next.key.clone_from(&key);
                     version
                         .entries
                         .push(std::mem::replace(&mut next, Entry::none()));
@@ -288,6 +293,7 @@ impl Entry {
             duration_us: 0,
             is_discontinuity: false,
             is_gap: false,
+            key: None,
             date_ms: None,
         }
     }
@@ -445,6 +451,18 @@ impl Watch {
     }
 }
 
+/// Reads `METHOD=AES-128,URI="…"` or `METHOD=NONE`, and no other form.
+fn key_uri(value: &str) -> Result<Option<String>, Breach> {
+    if value == "METHOD=NONE" {
+        return Ok(None);
+    }
+    let uri = value.strip_prefix("METHOD=AES-128,URI=\"");
+    let uri = uri.and_then(|uri| uri.strip_suffix('"'));
+    let uri = uri.filter(|uri| !uri.is_empty() && !uri.contains('"'));
+    uri.map(|uri| Some(uri.to_owned()))
+        .ok_or_else(|| format!("no key: {value}"))
+}
+
 fn extinf_us(value: &str) -> Option<u64> {
     let (seconds, micros) = value.strip_suffix(',')?.split_once('.')?;
     let micros: u64 = (micros.len() == 6).then(|| micros.parse().ok())??;
@@ -510,6 +528,11 @@ mod tests {
             ("R1", "2.400000", "2.500000"),
             ("R2", "a-8.ts", "b-8.ts"),
             ("R2", "#EXT-X-GAP\n", ""),
+            (
+                "R2",
+                "#EXTINF:2.000000,\na-10",
+                "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2.000000,\na-10",
+            ),
             ("R3", "MEDIA-SEQUENCE:7", "MEDIA-SEQUENCE:6"),
             ("R4", "DISCONTINUITY-SEQUENCE:1", "DISCONTINUITY-SEQUENCE:2"),
             (

@@ -29,6 +29,7 @@ pub mod pypi;
 pub mod scribe;
 pub mod splice;
 pub mod stream;
+pub mod teletext;
 pub mod traffic;
 pub mod wait;
 

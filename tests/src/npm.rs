@@ -33,6 +33,15 @@ pub const SHAKA_PLAYER: Package = Package {
     file: "dist/shaka-player.compiled.js",
 };
 
+/// A player for HLS, with subtitles and all else that the light build leaves out.
+pub const HLS_JS: Package = Package {
+    name: "hls.js",
+    version: "1.7.4",
+    integrity: "sha512-3GlxGdPvT2YHvQYOt+yOzT/DEior/qJVNIylHA77kgeoBTdQQqi70GwefNEUmHQeNGyjC8U62+br\
+        uqW/Tpm+tg==",
+    file: "dist/hls.min.js",
+};
+
 /// Reads playlists, and refuses what breaks a rule of the standard.
 pub const HLS_PARSER: Package = Package {
     name: "hls-parser",

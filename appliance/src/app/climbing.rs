@@ -10,6 +10,7 @@ use crate::{
     app::rendition::Rendition,
     ladder::{Alignment, Ladder, Report},
     live,
+    segment::{MasterPlaylist, Variant},
 };
 
 /// One channel as the receive thread carries it.
@@ -24,10 +25,11 @@ pub(super) struct Climbing {
 impl Climbing {
     /// A channel whose renditions stand at `renditions`, which goes on from `before`, if it was
     /// carried already.
-    pub(super) fn new(
+    pub(super) fn new<M: Multicast>(
         face: Arc<live::Channel>,
         renditions: Range<usize>,
         before: Option<Self>,
+        all: &[Rendition<M>],
     ) -> Self {
         let names = face.renditions.iter().map(|one| one.name.clone());
         let ladder = match before {
@@ -39,7 +41,7 @@ impl Climbing {
             ladder,
             renditions,
         };
-        climbing.publish();
+        climbing.publish(all);
         climbing
     }
 
@@ -71,15 +73,51 @@ impl Climbing {
         }
         if is_changed {
             self.ladder.look(now, wall);
-            self.publish();
+            self.publish(all);
         }
     }
 
-    fn publish(&self) {
-        self.face.publish_master(&self.ladder.variants());
-        for (rung, rendition) in self.face.renditions.iter().enumerate() {
-            rendition.set_withdrawn(self.ladder.is_withdrawn(rung));
+    fn publish<M: Multicast>(&self, all: &[Rendition<M>]) {
+        let renditions = all.get(self.renditions.clone()).unwrap_or_default();
+        self.face.publish_master(self.master(renditions));
+        for (rung, rendition) in renditions.iter().enumerate() {
+            let is_withdrawn = self.ladder.is_withdrawn(rung);
+            rendition.live().set_withdrawn(is_withdrawn);
+            for track in rendition.lists().track_faces() {
+                track.set_withdrawn(is_withdrawn);
+            }
         }
+    }
+
+    /// The rungs of the ladder, and behind them the sound of each alone. What has no subtitles of
+    /// its own has those of the first that has.
+    fn master<M: Multicast>(&self, renditions: &[Rendition<M>]) -> MasterPlaylist {
+        let mut list = MasterPlaylist::default();
+        let mut sounds = Vec::new();
+        for (rung, rendition) in renditions.iter().enumerate() {
+            let Some(variant) = self.ladder.variant(rung) else {
+                continue;
+            };
+            let (name, lists) = (&rendition.live().name, rendition.lists());
+            let before = list.subtitles.len();
+            list.subtitles.extend(lists.subtitles(name));
+            let group = (list.subtitles.len() > before).then(|| name.clone());
+            let with_group = |variant: Variant| Variant {
+                subtitles: group.clone(),
+                ..variant
+            };
+            list.variants.push(with_group(variant.clone()));
+            sounds.extend(lists.sound().map(with_group));
+        }
+        list.variants.extend(sounds);
+        let first = list
+            .subtitles
+            .first()
+            .map(|rendition| rendition.group.clone());
+        for variant in &mut list.variants {
+            variant.subtitles = variant.subtitles.take().or_else(|| first.clone());
+        }
+        list
     }
 
     /// Publishes state and counters, and logs what has changed; called once a second.

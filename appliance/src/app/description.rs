@@ -111,11 +111,12 @@ impl Description {
         Line {
             variant: Variant {
                 uri,
-                codecs: self.codecs().unwrap_or_default(),
+                codecs: self.codecs(&[true, false]).unwrap_or_default(),
                 resolution: picture.and_then(|picture| picture.resolution),
                 frame_rate_millihertz: picture.and_then(|picture| picture.frame_rate_millihertz),
                 bandwidth_bps: bandwidth.peak_bps,
                 bandwidth_average_bps: bandwidth.average_bps,
+                subtitles: None,
             },
             has_video: video.is_some_and(|video| !video.is_absent()),
             tracks: self.tracks.clone(),
@@ -123,12 +124,25 @@ impl Description {
         }
     }
 
-    /// All codecs that are present, each once, video first; `None` while one is not known.
-    fn codecs(&self) -> Option<std::vec::Vec<String>> {
+    /// The line of its sound alone, whose Media Playlist is at `uri`; `None` if there is none.
+    pub(super) fn sound(&self, uri: String, bandwidth: Bandwidth) -> Option<Variant> {
+        let mut sound = self.streams.iter().filter(|stream| !stream.is_video);
+        sound.any(|stream| !stream.is_absent()).then(|| Variant {
+            uri,
+            codecs: self.codecs(&[false]).unwrap_or_default(),
+            bandwidth_bps: bandwidth.peak_bps,
+            bandwidth_average_bps: bandwidth.average_bps,
+            ..Variant::default()
+        })
+    }
+
+    /// All codecs that are present, of video streams, others or both, each once; `None` while one
+    /// is not known.
+    fn codecs(&self, kinds: &[bool]) -> Option<std::vec::Vec<String>> {
         let mut codecs = std::vec::Vec::new();
-        for is_video in [true, false] {
+        for is_video in kinds {
             let streams = self.streams.iter();
-            let streams = streams.filter(|stream| stream.is_video == is_video);
+            let streams = streams.filter(|stream| stream.is_video == *is_video);
             for stream in streams.filter(|stream| !stream.is_absent()) {
                 let codec = &stream.parameters.as_ref()?.codec;
                 if !codecs.contains(codec) {

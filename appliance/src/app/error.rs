@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    encryption::KeyError,
     fetch::tiers::OriginError,
     serve::{signed_url::GateError, tls::CertificateError},
 };
@@ -33,6 +34,9 @@ pub enum AppError {
     /// A file of keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The keys of a channel cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

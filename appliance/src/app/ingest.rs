@@ -22,9 +22,11 @@ use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
 use crate::{
     app::{
         climbing::Climbing,
-        publisher::{Moment, Publisher},
+        lists::Lists,
+        publisher::Moment,
         rendition::{Plan, Rendition},
     },
+    encryption::Vault,
     live::{self, Live},
 };
 
@@ -39,6 +41,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub struct ChannelOrder {
     pub(super) id: String,
     pub(super) name: String,
+    pub(super) vault: Arc<Vault>,
     pub(super) renditions: Vec<RenditionOrder>,
 }
 
@@ -46,9 +49,9 @@ pub struct ChannelOrder {
 #[derive(Debug)]
 pub(super) enum RenditionOrder {
     /// Go on with the one that runs under the same names, from now on by this plan.
-    Keep(Plan),
+    Keep(Box<Plan>),
     /// Begin.
-    Begin(Box<(Plan, Publisher)>),
+    Begin(Box<(Plan, Lists)>),
 }
 
 /// What the receive thread is told.
@@ -95,16 +98,18 @@ impl<M: Multicast> Ingest<M> {
         for channel in channels {
             let first = self.renditions.len();
             let mut renditions = Vec::with_capacity(channel.renditions.len());
+            let mut tracks = Vec::new();
             for order in channel.renditions {
                 let rendition = match order {
                     RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1),
                     RenditionOrder::Keep(plan) => {
                         let place = before.iter().position(|it| it.plan().is_named_as(&plan));
                         let running = place.map(|place| before.swap_remove(place));
-                        running.expect("only running ones are kept").follow(plan)
+                        running.expect("only running ones are kept").follow(&plan)
                     }
                 };
                 renditions.push(Arc::clone(rendition.live()));
+                tracks.extend(rendition.lists().track_faces());
                 self.renditions.push(rendition);
             }
             let former = self.live.channel(&channel.id);
@@ -113,13 +118,15 @@ impl<M: Multicast> Ingest<M> {
                 .position(|it| it.is_called(&channel.id));
             let before = place.map(|place| channels_before.swap_remove(place));
             let face = live::Channel::new(channel.id, channel.name, renditions);
+            let face = face.with_tracks(tracks).sealed_by(channel.vault);
             let face = Arc::new(match former {
                 Some(former) => face.following(&former),
                 None => face,
             });
             let renditions = first..self.renditions.len();
-            self.channels
-                .push(Climbing::new(Arc::clone(&face), renditions, before));
+            let all = &self.renditions;
+            let climbing = Climbing::new(Arc::clone(&face), renditions, before, all);
+            self.channels.push(climbing);
             faces.push(face);
         }
         self.live.set(faces);

@@ -8,15 +8,21 @@
 
 mod climbing;
 mod description;
+#[cfg(test)]
+mod encryption_tests;
 mod error;
 mod guarding;
 mod ingest;
+mod language;
 mod lapse;
+mod lists;
 mod past;
 mod publisher;
 mod pulling;
 mod rendition;
 mod restore;
+mod sealed_writer;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
@@ -34,15 +40,15 @@ use weir_hal::{Board, Multicast};
 pub use error::AppError;
 pub use ingest::{ChannelOrder, Ingest};
 pub use publisher::PublishCounters;
+pub use sealing::Vaults;
 
 use crate::{
     app::{
         guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
-        publisher::Publisher,
+        lists::Lists,
         pulling::Pulling,
         rendition::Plan,
-        restore::restore,
     },
     config::{self, Config},
     fetch::{
@@ -50,7 +56,7 @@ use crate::{
         tiers::Tiers,
     },
     health::{self, Health, Sampler, Watched},
-    live::{self, Live},
+    live::Live,
     serve::{
         self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
         tls::Tls,
@@ -72,6 +78,7 @@ pub struct App<M: Multicast> {
     board: Board<M>,
     config: Config,
     store: Store,
+    vaults: Vaults,
     pulling: Pulling,
     guarding: Guarding,
     live: Arc<Live>,
@@ -110,27 +117,29 @@ pub fn store_config(cache: &config::Cache) -> weir_cache::Config {
 /// number would then be given twice.
 pub async fn orders<M: Multicast>(
     board: &Board<M>,
-    store: &Store,
+    (store, vaults): (&Store, &Vaults),
     config: &Config,
     running: Option<&Config>,
 ) -> Vec<ChannelOrder> {
     let running = running.map(Plan::all).unwrap_or_default();
     let mut orders = Vec::with_capacity(config.channels.len());
     for channel in &config.channels {
+        let vault = vaults.of(&channel.id);
         let mut renditions = Vec::with_capacity(channel.renditions.len());
         for plan in Plan::of(config, channel) {
             if running.iter().any(|running| running.is_named_as(&plan)) {
-                renditions.push(RenditionOrder::Keep(plan));
+                renditions.push(RenditionOrder::Keep(Box::new(plan)));
                 continue;
             }
-            let restored = restore(store, &plan, board.clock.wall()).await;
-            let face = Arc::new(live::Rendition::new(plan.rendition.name.clone()));
-            let publisher = Publisher::new(store.clone(), &plan, face, restored);
-            renditions.push(RenditionOrder::Begin(Box::new((plan, publisher))));
+            let now = board.clock.wall();
+            // Apart from what waits for it, which would grow by all that a list is.
+            let lists = Box::pin(Lists::restore((store, &vault), &plan, now)).await;
+            renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {
             id: channel.id.clone(),
             name: channel.name.clone(),
+            vault,
             renditions,
         });
     }
@@ -169,10 +178,12 @@ impl<M: Multicast> App<M> {
         let store = Store::open(disk, clock, &store_config)?;
         let pulling = Pulling::new(&config, &board, &store)?;
         let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
+        let vaults = Vaults::open(&config, &board)?;
         Ok(Self {
             board,
             config,
             store,
+            vaults,
             pulling,
             guarding,
             live: Arc::default(),
@@ -204,7 +215,8 @@ impl<M: Multicast> App<M> {
         let started = self.config.clone();
         let mut ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
         // Before anybody can ask: an appliance without channels would call itself ready.
-        ingest.carry(orders(&self.board, &self.store, &self.config, None).await);
+        let kept = (&self.store, &self.vaults);
+        ingest.carry(orders(&self.board, kept, &self.config, None).await);
         let interval = self.config.receive.drain_interval;
         let mut ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
         let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)));
@@ -213,6 +225,7 @@ impl<M: Multicast> App<M> {
             board,
             mut config,
             store,
+            vaults,
             pulling,
             guarding,
             live: _,
@@ -235,7 +248,10 @@ impl<M: Multicast> App<M> {
                 Some(next) = reloads.recv() => {
                     warn_of_fixed_parts(&started, &next);
                     warn_of_absent_parts(&next);
-                    ingest.carry(orders(&board, &store, &next, Some(&config)).await);
+                    // Before anything of a channel begins that is to be encrypted.
+                    vaults.reload(&next, &board);
+                    let kept = (&store, &vaults);
+                    ingest.carry(orders(&board, kept, &next, Some(&config)).await);
                     // First: a new path must not lie open for a moment.
                     guarding.reload(&next, &board);
                     pulling.reload(&next, &board);

@@ -3,8 +3,8 @@
 //!
 //! The text lies in blocks of 64 numbers, each an object of up to 8 KiB. The newest is written anew
 //! each time half a window of segments has come, for the stored playlist tells of a whole one; so
-//! an archive costs a write of 8 KiB in half a minute of 6 s segments, and what a power cut takes of
-//! the last writes is still in one of the two. Blocks of nothing but gaps are not written: what is
+//! an archive costs a write of 8 KiB in half a minute of 6 s segments, and what a power cut takes
+//! of the last writes is still in one of the two. Blocks of nothing but gaps are not written: what is
 //! missing between two segments shows as gaps anyway.
 //!
 //! After a restart the archive is put together from those blocks and the last playlist
@@ -22,7 +22,7 @@ use weir_hal::Wall;
 
 use crate::{
     app::publisher::key,
-    segment::{Archive, Segment},
+    segment::{Archive, Format, KeyTag, Segment},
 };
 
 /// The archive of one rendition, and what keeps it.
@@ -47,14 +47,23 @@ pub(super) fn block_key(stem: &str, number: u64) -> Key {
 impl Past {
     /// An empty one of `depth`, of the rendition whose paths begin with `stem`; the next segment
     /// has so many discontinuities before it.
-    pub(super) fn new(depth: Duration, stem: &str, discontinuities: u64) -> Self {
+    pub(super) fn new(depth: Duration, stem: &str, format: Format, discontinuities: u64) -> Self {
+        let archive = Archive::new(depth, &format!("{stem}/"), discontinuities);
         Self {
-            archive: Archive::new(depth, &format!("{stem}/"), discontinuities),
+            archive: archive.of_format(format),
             stem: stem.to_owned(),
             pins: VecDeque::new(),
             blocks: VecDeque::new(),
             stored_until: 0,
         }
+    }
+
+    /// Empties it, for a list whose first segment has that Discontinuity Sequence Number.
+    pub(super) fn begin_anew(&mut self, discontinuity_sequence: u64) {
+        self.archive.begin_anew(discontinuity_sequence);
+        self.pins.clear();
+        self.blocks.clear();
+        self.stored_until = 0;
     }
 
     /// Knows that these blocks, oldest first, are stored, up to the number before `stored_until`.
@@ -73,9 +82,13 @@ impl Past {
 
     /// Appends `segment`, behind gaps for the numbers that are missing before it. Returns the hold
     /// on what leaves.
-    pub(super) fn append(&mut self, segment: Segment, pin: Option<Pin>) -> Vec<Pin> {
+    pub(super) fn append(
+        &mut self,
+        segment: Segment,
+        held: (Option<KeyTag>, Option<Pin>),
+    ) -> Vec<Pin> {
         let mut leaving = self.fill(segment.sequence, segment.date_time, 0);
-        leaving.extend(self.push(segment, pin));
+        leaving.extend(self.push(segment, held));
         leaving
     }
 
@@ -89,13 +102,18 @@ impl Past {
         let gaps = self
             .archive
             .gaps_until(sequence, date_time, discontinuities);
-        gaps.flat_map(|gap| self.push(gap, None)).collect()
+        gaps.flat_map(|gap| self.push(gap, (None, None))).collect()
     }
 
-    /// Appends `segment`. Returns the hold on what leaves.
-    pub(super) fn push(&mut self, segment: Segment, pin: Option<Pin>) -> Vec<Pin> {
+    /// Appends `segment` with its key, if it is encrypted, and the hold on it. Returns the hold on
+    /// what leaves.
+    pub(super) fn push(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+    ) -> Vec<Pin> {
         self.pins.push_back(pin);
-        let leaving = self.archive.push(segment);
+        let leaving = self.archive.push_encrypted(segment, key);
         self.pins.drain(..leaving).flatten().collect()
     }
 

@@ -11,18 +11,28 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use heapless::Deque;
 use tracing::warn;
-use weir_cache::{Class, Error, Key, Pin, Store, Writer};
+use weir_cache::{Class, Error, Key, Pin, Store};
 use weir_hal::{Monotonic, Wall};
 
 use crate::{
-    app::{description::Description, past::Past, rendition::Plan, restore::Restored},
+    app::{
+        description::Description,
+        past::Past,
+        rendition::Plan,
+        restore::Restored,
+        sealed_writer::{Sealed, SealedWriter},
+    },
     config::Config,
     counter::counters,
     demux::Event,
+    encryption::{NoKey, Vault},
     ladder::Line,
     live::{self, Document},
-    segment::{Archive, BandwidthMeter, Cue, CueOutcome, Markers, MediaPlaylist, Output, Segment},
-    serve::{playlist_path, segment_path},
+    segment::{
+        Archive, BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment,
+        Variant,
+    },
+    serve::{playlist_path, segment_path_of},
 };
 
 counters! {
@@ -30,6 +40,8 @@ counters! {
     pub struct PublishCounters {
         /// Segments the store refused for want of memory; they are not listed.
         segments_refused,
+        /// Segments held back for want of a key; gaps are listed for them.
+        segments_withheld,
         /// Playlists the store refused; a restart would go on from an older one.
         playlists_refused,
         /// Parts of an archive the store refused; a restart would have gaps there.
@@ -70,6 +82,7 @@ const OPEN: &str = "a segment that was begun and not lost is open";
 #[derive(Debug)]
 pub(super) struct Publisher {
     store: Store,
+    vault: Arc<Vault>,
     live: Arc<live::Rendition>,
     channel: String,
     class: Class,
@@ -84,7 +97,9 @@ pub(super) struct Publisher {
     past: Option<Past>,
     /// Segments that left the list, until their time is over.
     retained: VecDeque<(Monotonic, Pin)>,
-    writer: Option<Writer>,
+    writer: Option<SealedWriter>,
+    /// Why the last segment could not be encrypted, if so.
+    no_key: Option<NoKey>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
     /// When the list last grew; known from the first turn on.
@@ -96,15 +111,17 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Goes on from what `restored` found of the rendition `live` of `plan`: a list that is found
-    /// is on air again at once.
+    /// is on air again at once. Segments are encrypted by what `vault` has.
     pub(super) fn new(
         store: Store,
+        vault: Arc<Vault>,
         plan: &Plan,
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
         let mut publisher = Self {
             store,
+            vault,
             live,
             channel: plan.channel.clone(),
             class: plan.class,
@@ -116,6 +133,7 @@ impl Publisher {
             past: restored.past,
             retained: VecDeque::new(),
             writer: None,
+            no_key: None,
             has_lost_segment: false,
             last_segment: None,
             updated: None,
@@ -123,11 +141,23 @@ impl Publisher {
             counters: PublishCounters::default(),
         };
         publisher.playlist.set_markers(plan.markers);
+        publisher.playlist.set_format(publisher.live.format);
         publisher.set_dvr(plan.dvr);
         if !publisher.playlist.is_empty() {
             publisher.live.publish_playlist(publisher.document());
         }
         publisher
+    }
+
+    /// One for `live`, a further list out of this rendition that begins now.
+    pub(super) fn beside(&self, plan: &Plan, live: Arc<live::Rendition>) -> Self {
+        Self::new(
+            self.store.clone(),
+            Arc::clone(&self.vault),
+            plan,
+            live,
+            Restored::nothing(plan.window),
+        )
     }
 
     /// Gives segments that begin from now on another class.
@@ -181,6 +211,11 @@ impl Publisher {
         self.updated.filter(|_| !self.playlist.is_empty())
     }
 
+    /// Why the last segment was held back, if it was.
+    pub(super) fn no_key(&self) -> Option<&NoKey> {
+        self.no_key.as_ref()
+    }
+
     /// True while the list ends with a gap.
     pub(super) fn ends_with_gap(&self) -> bool {
         let last = self.playlist.segments().last();
@@ -190,6 +225,41 @@ impl Publisher {
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
         self.told.pop_front()
+    }
+
+    /// The line in the Master Playlist of `track`, this rendition's sound; `None` until that has
+    /// listed some.
+    pub(super) fn sound(&self, track: &Self) -> Option<Variant> {
+        let bandwidth = track.bandwidth.declared();
+        let uri = format!("{}.m3u8", track.stem());
+        let sound = self.description.sound(uri, bandwidth);
+        sound.filter(|_| bandwidth.peak_bps > 0 && !track.playlist.is_empty())
+    }
+
+    /// Goes on beside `other`, the list of the rendition that this is a track of, where segment
+    /// `sequence` comes next: what is lacking before it are gaps.
+    pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64, now: Monotonic) {
+        let lacking = self.playlist.line_up(other, sequence);
+        if self.playlist.is_empty() {
+            self.listed.clear();
+            if let Some(past) = &mut self.past {
+                past.begin_anew(self.playlist.discontinuity_sequence());
+            }
+        }
+        for gap in lacking {
+            self.list(gap, (None, None), now);
+        }
+    }
+
+    /// Gives the open segment up: its number comes again.
+    pub(super) fn abandon(&mut self) {
+        self.writer = None;
+        self.has_lost_segment = false;
+    }
+
+    /// True while bytes are lost and nobody has asked.
+    pub(super) const fn has_lost(&self) -> bool {
+        self.has_lost_segment
     }
 
     /// True once after the store has refused bytes of the open segment.
@@ -217,7 +287,8 @@ impl Publisher {
             Output::Bytes(bytes) => self.append(bytes),
             Output::End(segment) => self.end(segment, moment),
             Output::Gap(segment) => {
-                self.list(segment, None, moment.now);
+                self.writer = None;
+                self.list(segment, (None, None), moment.now);
                 Ok(())
             }
         };
@@ -255,10 +326,14 @@ impl Publisher {
     }
 
     fn begin(&mut self, sequence: u64, received: Wall) -> Result<(), Error> {
-        let key = key(&segment_path(&self.channel, &self.live.name, sequence));
+        let file = (sequence, self.live.format);
+        let key = key(&segment_path_of(&self.channel, &self.live.name, file));
         // Strong, and new for every attempt at this number: RFC 9110 §8.8.3.
         let etag = format!("\"{sequence:x}-{:x}\"", received.as_nanos());
-        self.writer = Some(self.store.begin(&key, self.class, Bytes::from(etag))?);
+        let seal = self.vault.seal(sequence);
+        self.no_key = seal.as_ref().err().cloned();
+        let begin = || self.store.begin(&key, self.class, Bytes::from(etag));
+        self.writer = Some(SealedWriter::begin(seal, begin)?);
         Ok(())
     }
 
@@ -269,25 +344,40 @@ impl Publisher {
 
     fn end(&mut self, segment: Segment, moment: Moment) -> Result<(), Error> {
         let writer = self.writer.take().expect(OPEN);
-        let pin = writer.commit()?;
-        self.bandwidth.push(&segment);
-        self.description.end_segment(&segment);
-        self.last_segment = Some(moment);
-        self.tell(segment);
-        self.list(segment, Some(pin), moment.now);
+        match writer.end(segment)? {
+            Sealed::Kept(segment, key, pin) => {
+                self.bandwidth.push(&segment);
+                self.description.end_segment(&segment);
+                self.last_segment = Some(moment);
+                self.tell(segment);
+                self.list(segment, (key, Some(pin)), moment.now);
+            }
+            Sealed::Withheld(gap) => {
+                self.counters.segments_withheld += 1;
+                // Before the first segment there is no list, and nobody who waits.
+                if !self.playlist.is_empty() {
+                    self.list(gap, (None, None), moment.now);
+                }
+            }
+        }
         Ok(())
     }
 
-    /// Appends `segment` to the list; a gap has no `pin`.
-    fn list(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    /// Appends `segment` to the list; a gap has neither key nor pin.
+    fn list(
+        &mut self,
+        segment: Segment,
+        (key, pin): (Option<KeyTag>, Option<Pin>),
+        now: Monotonic,
+    ) {
         self.listed.push_back(pin.clone());
-        for removed in self.playlist.push(segment) {
+        for removed in self.playlist.push_encrypted(segment, key.clone()) {
             let pin = self.listed.pop_front();
             if let Some(pin) = pin.expect("one entry for each segment listed") {
                 self.retain(now + removed.keep, pin);
             }
         }
-        self.archive(segment, pin, now);
+        self.archive(segment, (key, pin), now);
         self.updated = Some(now);
         self.publish();
     }
@@ -300,9 +390,11 @@ impl Publisher {
             (Some(depth), Some(past)) => past.set_depth(depth),
             (Some(depth), None) => {
                 let numbers_from = self.playlist.discontinuity_sequence();
-                let mut past = Past::new(depth, &self.stem(), numbers_from);
-                for (segment, pin) in self.playlist.segments().zip(&self.listed) {
-                    past.push(*segment, pin.clone());
+                let stem = self.stem();
+                let mut past = Past::new(depth, &stem, self.live.format, numbers_from);
+                let segments = self.playlist.encrypted_segments().zip(&self.listed);
+                for ((segment, key), pin) in segments {
+                    past.push(*segment, (key.cloned(), pin.clone()));
                 }
                 self.past = Some(past);
             }
@@ -312,12 +404,12 @@ impl Publisher {
 
     /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
     /// longest list that had it: that of the whole archive.
-    fn archive(&mut self, segment: Segment, pin: Option<Pin>, now: Monotonic) {
+    fn archive(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
         let Some(past) = &mut self.past else {
             return;
         };
         let longest = past.archive().duration();
-        let leaving = past.append(segment, pin);
+        let leaving = past.append(segment, held);
         let keep = longest.max(past.archive().duration()) + segment.duration();
         if let Err(error) = past.keep(&self.store, self.class, self.playlist.len()) {
             self.counters.archives_refused += 1;
@@ -384,7 +476,7 @@ impl Publisher {
     }
 
     /// The stem of the rendition's paths.
-    fn stem(&self) -> String {
+    pub(super) fn stem(&self) -> String {
         format!("{}_{}", self.channel, self.live.name)
     }
 

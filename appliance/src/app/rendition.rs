@@ -9,7 +9,8 @@ use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast};
 use crate::{
     app::{
         lapse::{Input, Lapse, Wait},
-        publisher::{Moment, Publisher},
+        lists::Lists,
+        publisher::Moment,
     },
     causes::with_causes,
     config::{self, Cues, Priority, Source as SourceAddress, Transport},
@@ -144,7 +145,7 @@ pub(super) struct Rendition<M: Multicast> {
     sync_counters: demux::Counters,
     demux: Demux,
     segmenter: Segmenter,
-    publisher: Publisher,
+    lists: Lists,
     /// When a turn last found datagrams. The wall clock may step; silence must not.
     heard: Option<Monotonic>,
     lapse: Lapse,
@@ -156,12 +157,12 @@ pub(super) struct Rendition<M: Multicast> {
 }
 
 impl<M: Multicast> Rendition<M> {
-    pub(super) fn new(plan: Plan, publisher: Publisher) -> Self {
+    pub(super) fn new(plan: Plan, lists: Lists) -> Self {
         let selection = plan
             .rendition
             .program
             .map_or(Selection::First, Selection::Program);
-        let playlist = publisher.playlist();
+        let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
         Self {
@@ -173,7 +174,7 @@ impl<M: Multicast> Rendition<M> {
             sync_counters: demux::Counters::default(),
             demux: Demux::new(selection),
             segmenter,
-            publisher,
+            lists,
             heard: None,
             lapse: Lapse::default(),
             random_access: None,
@@ -184,16 +185,19 @@ impl<M: Multicast> Rendition<M> {
 
     /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
     /// cut anew, in the same list.
-    pub(super) fn follow(mut self, plan: Plan) -> Self {
+    pub(super) fn follow(mut self, plan: &Plan) -> Self {
         self.plan.class = plan.class;
-        self.publisher.set_class(plan.class);
         self.plan.markers = plan.markers;
-        self.publisher.set_markers(plan.markers);
-        if self.plan == plan {
+        self.plan.rendition.is_audio_alone = plan.rendition.is_audio_alone;
+        self.plan
+            .rendition
+            .teletext
+            .clone_from(&plan.rendition.teletext);
+        if self.plan == *plan {
+            self.lists.follow(plan);
             return self;
         }
-        let publisher = self.publisher.begin_anew(&plan);
-        Self::new(plan, publisher)
+        Self::new(plan.clone(), self.lists.begin_anew(plan))
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -201,7 +205,12 @@ impl<M: Multicast> Rendition<M> {
     }
 
     pub(super) fn live(&self) -> &Arc<live::Rendition> {
-        self.publisher.live()
+        self.lists.main().live()
+    }
+
+    /// Its list and those out of it.
+    pub(super) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// Takes the Target Duration of the other renditions of the channel for its own, as long as
@@ -212,12 +221,12 @@ impl<M: Multicast> Rendition<M> {
 
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
-        self.publisher.take_told()
+        self.lists.take_told()
     }
 
     /// Takes all that has arrived through the whole path. Never waits.
     pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, moment: Moment) {
-        self.publisher.release(moment.now);
+        self.lists.release(moment.now);
         if self.source.is_none() && moment.now >= self.join_at {
             self.join(multicast, moment.now);
         }
@@ -232,7 +241,7 @@ impl<M: Multicast> Rendition<M> {
             sync_counters,
             demux,
             segmenter,
-            publisher,
+            lists,
             heard,
             ..
         } = self
@@ -244,7 +253,7 @@ impl<M: Multicast> Rendition<M> {
             let moment = Moment { now, received };
             sync.push_datagram(bytes, sync_counters, |packet| {
                 demux.push(packet, |event| {
-                    cut(event, segmenter, publisher, moment);
+                    cut(event, segmenter, lists, moment);
                 });
             });
         });
@@ -257,13 +266,11 @@ impl<M: Multicast> Rendition<M> {
     /// themselves.
     fn go_on_without_media(&mut self, moment: Moment) {
         let Self {
-            segmenter,
-            publisher,
-            ..
+            segmenter, lists, ..
         } = self;
-        let playlist = publisher.playlist();
-        let (Some(updated), Some(seconds)) = (publisher.updated(), playlist.target_duration_s())
-        else {
+        let main = lists.main();
+        let seconds = main.playlist().target_duration_s();
+        let (Some(updated), Some(seconds)) = (main.updated(), seconds) else {
             return;
         };
         let heard = self.heard.map(|heard| moment.now.since(heard));
@@ -278,8 +285,8 @@ impl<M: Multicast> Rendition<M> {
             },
         };
         if self.lapse.is_due(updated, &wait, moment.now) {
-            segmenter.lapse(|output| publisher.take(output, moment));
-            give_up_lost(segmenter, publisher);
+            segmenter.lapse(|output| lists.take(output, moment));
+            give_up_lost(segmenter, lists, moment);
         }
     }
 
@@ -330,6 +337,7 @@ impl<M: Multicast> Rendition<M> {
                 | State::NotTransportStream
                 | State::NoTables
                 | State::NoProgram { .. }
+                | State::NoKey { .. }
                 | State::Scrambled => warn!(channel, rendition, "{}", report.state),
             }
         }
@@ -367,12 +375,13 @@ impl<M: Multicast> Rendition<M> {
                 .unwrap_or_default(),
             sender: self.source.as_ref().and_then(Source::sender),
             last_datagram: self.source.as_ref().and_then(Source::last_datagram),
-            last_segment: self.publisher.last_segment().map(|it| it.received),
+            last_segment: self.lists.main().last_segment().map(|it| it.received),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
             receive,
             demux,
             segment: *self.segmenter.counters(),
-            publish: *self.publisher.counters(),
+            publish: self.lists.publish_counters(),
+            tracks: self.lists.counters(),
         }
     }
 
@@ -390,17 +399,20 @@ impl<M: Multicast> Rendition<M> {
             return State::NotTransportStream;
         }
         if self.demux.program().is_none() {
-            return self.state_without_program();
+            return self.state_without_program(is_scrambled);
         }
         if is_scrambled {
             State::Scrambled
-        } else if let Some(last) = self.publisher.last_segment() {
+        } else if let Some(no_key) = self.lists.main().no_key() {
+            let reason = no_key.to_string();
+            State::NoKey { reason }
+        } else if let Some(last) = self.lists.main().last_segment() {
             let patience = 2 * self.plan.rules.duration_max;
             let is_fresh = now.since(last.now) <= patience;
             let random_access = self
                 .random_access
                 .map(|random_access| now.since(random_access));
-            if !is_fresh || self.publisher.ends_with_gap() {
+            if !is_fresh || self.lists.main().ends_with_gap() {
                 State::Stalled
             } else if random_access.is_some_and(|since| since > patience) {
                 State::NoRandomAccess
@@ -414,32 +426,33 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    fn state_without_program(&self) -> State {
+    fn state_without_program(&self, is_scrambled: bool) -> State {
         let available: Vec<u16> = self.demux.programs().map(|(number, _)| number).collect();
         match self.plan.rendition.program {
             Some(wanted) if !available.is_empty() && !available.contains(&wanted) => {
                 State::NoProgram { wanted, available }
             }
+            _ if is_scrambled => State::Scrambled,
             _ => State::NoTables,
         }
     }
 }
 
 /// One event through the segmenter to the store.
-fn cut(event: Event<'_>, segmenter: &mut Segmenter, publisher: &mut Publisher, moment: Moment) {
-    publisher.observe(&event);
+fn cut(event: Event<'_>, segmenter: &mut Segmenter, lists: &mut Lists, moment: Moment) {
+    lists.observe(&event);
     segmenter.push(event, moment.received, |output| {
-        publisher.take(output, moment);
+        lists.take(output, moment);
     });
-    give_up_lost(segmenter, publisher);
+    give_up_lost(segmenter, lists, moment);
 }
 
 /// Has the segmenter begin anew after a segment that could not be kept.
-fn give_up_lost(segmenter: &mut Segmenter, publisher: &mut Publisher) {
-    if publisher.take_loss() {
+fn give_up_lost(segmenter: &mut Segmenter, lists: &mut Lists, moment: Moment) {
+    if lists.take_loss(moment) {
         segmenter.abandon();
         // The lost segment may have ended since, and another begun: its number is due again.
-        segmenter.resume(publisher.playlist());
+        segmenter.resume(lists.main().playlist());
     }
 }
 

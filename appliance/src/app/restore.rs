@@ -28,14 +28,15 @@ use crate::{
         publisher::key,
         rendition::Plan,
     },
-    segment::{Archive, MediaPlaylist, Segment},
-    serve::{playlist_path, segment_path},
+    encryption::Vault,
+    segment::{Archive, Format, KeyTag, MediaPlaylist, Segment},
+    serve::{playlist_path, segment_path_of},
 };
 
-/// Longest playlist read back: 1,050 segments of 292 bytes, with names of 64 letters, a
-/// discontinuity and a cue tag each, and 32 date ranges of 2.4 KiB. A longer one is none of ours,
-/// and half of one would give numbers twice.
-const PLAYLIST_BYTES_MAX: u64 = 512 * 1024;
+/// Longest playlist read back: 1,050 segments of 712 bytes, with names of 64 letters, a
+/// discontinuity, a cue tag and a key each, and 32 date ranges of 2.4 KiB. A longer one is none of
+/// ours, and half of one would give numbers twice.
+const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Shortest segment reckoned with when numbers leap: what a stream that jumps all the time makes.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
@@ -56,15 +57,29 @@ pub(super) struct Restored {
     pub(super) age: Duration,
 }
 
-/// Reads back the last playlist of the rendition of `plan` and keeps the segments it lists.
-pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
-    let (channel, rendition) = (plan.channel.as_str(), plan.rendition.name.as_str());
-    let nothing = || Restored {
-        playlist: MediaPlaylist::live(plan.window),
-        listed: VecDeque::new(),
-        past: None,
-        age: Duration::ZERO,
-    };
+impl Restored {
+    /// An empty list of `window` segments.
+    pub(super) fn nothing(window: usize) -> Self {
+        Self {
+            playlist: MediaPlaylist::live(window),
+            listed: VecDeque::new(),
+            past: None,
+            age: Duration::ZERO,
+        }
+    }
+}
+
+/// Reads back the last playlist of the rendition of `plan`, or of a track of it, that is called
+/// `rendition`, and keeps the segments of `format` that it lists. A list begins anew whose keys
+/// `vault` cannot give to players any more.
+pub(super) async fn restore(
+    (store, vault): (&Store, &Vault),
+    plan: &Plan,
+    (rendition, format): (&str, Format),
+    now: Wall,
+) -> Restored {
+    let channel = plan.channel.as_str();
+    let nothing = || Restored::nothing(plan.window);
     let path = key(&playlist_path(channel, rendition));
     let Some((text, _)) = read(store, &path).await else {
         return nothing();
@@ -78,14 +93,17 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
-    let past = restore_past(store, plan, &playlist, now).await;
+    let past = restore_past((store, vault), plan, (rendition, format), (&playlist, now)).await;
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let path = |segment: &Segment| segment_path(channel, rendition, segment.sequence);
+    let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
+    let has_keys = playlist
+        .encrypted_segments()
+        .all(|(segment, key)| has_key(vault, segment, key));
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
-        Some(listed) if since_end < last.unwrap_or_default() => {
+        Some(listed) if has_keys && since_end < last.unwrap_or_default() => {
             info!(
                 channel,
                 rendition,
@@ -122,34 +140,32 @@ pub(super) async fn restore(store: &Store, plan: &Plan, now: Wall) -> Restored {
 }
 
 /// Puts together what players may start over in: what the blocks in the store tell of it, and
-/// `playlist`, which was on air last.
+/// `playlist`, which was on air last. Segments whose keys `vault` cannot give any more are gaps.
 async fn restore_past(
-    store: &Store,
+    (store, vault): (&Store, &Vault),
     plan: &Plan,
-    playlist: &MediaPlaylist,
-    now: Wall,
+    (rendition, format): (&str, Format),
+    (playlist, now): (&MediaPlaylist, Wall),
 ) -> Option<Past> {
     let depth = plan.dvr?;
     let first = *playlist.segments().next()?;
     let since = earlier(now, depth);
-    let stem = format!("{}_{}", plan.channel, plan.rendition.name);
+    let stem = format!("{}_{rendition}", plan.channel);
     let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
     // What the playlist tells is newer.
     blocks.segments.retain(|number, _| *number < first.sequence);
     let numbers_from = blocks.discontinuities.first_key_value();
     let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
-    let listed = playlist
-        .segments()
-        .map(|segment| (segment.sequence, *segment));
-    blocks.segments.extend(listed);
-    let path = |segment: &Segment| {
-        let path = || segment_path(&plan.channel, &plan.rendition.name, segment.sequence);
-        (!segment.gap && segment.end() > since).then(path)
+    blocks.take(playlist);
+    let path = |(segment, key): &(Segment, Option<KeyTag>)| {
+        let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));
+        let is_wanted = !segment.gap && segment.end() > since;
+        (is_wanted && has_key(vault, segment, key.as_ref())).then(path)
     };
     let paths = blocks.segments.values().map(path);
     let pins = pin_present(store, paths).await;
-    let mut past = Past::new(depth, &stem, numbers_from);
-    for (segment, pin) in blocks.segments.into_values().zip(pins) {
+    let mut past = Past::new(depth, &stem, format, numbers_from);
+    for ((segment, key), pin) in blocks.segments.into_values().zip(pins) {
         let known = blocks.discontinuities.get(&segment.sequence);
         past.fill(
             segment.sequence,
@@ -157,13 +173,13 @@ async fn restore_past(
             known.copied().unwrap_or(0),
         );
         let gap = pin.is_none();
-        past.push(Segment { gap, ..segment }, pin);
+        past.push(Segment { gap, ..segment }, (key, pin));
     }
     past.drop_before(since);
     past.set_stored(blocks.pins, blocks.stored_until);
     info!(
         channel = plan.channel,
-        rendition = plan.rendition.name,
+        rendition,
         segments = past.archive().len(),
         "players may start over in what was on air before"
     );
@@ -173,14 +189,29 @@ async fn restore_past(
 /// What blocks tell.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// By their numbers.
-    segments: BTreeMap<u64, Segment>,
+    /// By their numbers, each with its key.
+    segments: BTreeMap<u64, (Segment, Option<KeyTag>)>,
     /// Discontinuities before the first segment of a block, by its number.
     discontinuities: BTreeMap<u64, u64>,
     /// The hold on each, and its number, oldest first.
     pins: VecDeque<(u64, Pin)>,
     /// The number after the last segment.
     stored_until: u64,
+}
+
+impl Blocks {
+    /// Takes the segments of `list`.
+    fn take(&mut self, list: &MediaPlaylist) {
+        let rows = list.encrypted_segments();
+        let rows = rows.map(|(segment, key)| (segment.sequence, (*segment, key.cloned())));
+        self.segments.extend(rows);
+    }
+}
+
+/// Whether players can have the key of `segment`, if it is encrypted.
+fn has_key(vault: &Vault, segment: &Segment, key: Option<&KeyTag>) -> bool {
+    let sealed = key.filter(|_| !segment.gap);
+    sealed.is_none_or(|tag| vault.recall(tag, segment.sequence))
 }
 
 /// Reads the blocks of segments before the end of `playlist` and not all before `since`.
@@ -207,10 +238,7 @@ async fn read_blocks(
         };
         let before = block.discontinuity_sequence();
         blocks.discontinuities.insert(first.sequence, before);
-        let segments = block.segments();
-        blocks
-            .segments
-            .extend(segments.map(|segment| (segment.sequence, *segment)));
+        blocks.take(&block);
         blocks.stored_until = blocks.stored_until.max(block.sequence_next());
         blocks.pins.push_front((number, pin));
         if first.date_time < since {

@@ -15,13 +15,14 @@ use crate::{
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
 const CLIP: &[u8] = include_bytes!("../demo/clip/144p.ts");
 
-const GROUP: &str = "239.255.0.1:5000";
+pub(super) const GROUP: &str = "239.255.0.1:5000";
 
 /// One appliance and the encoder that feeds it.
-struct Rig {
-    simulation: sim::Simulation,
-    store: Store,
-    live: Arc<Live>,
+pub(super) struct Rig {
+    pub(super) simulation: sim::Simulation,
+    pub(super) store: Store,
+    vaults: Vaults,
+    pub(super) live: Arc<Live>,
     ingest: Ingest<sim::Multicast>,
     config: Config,
 }
@@ -40,18 +41,20 @@ impl Rig {
         Self::start_with(simulation, config("target = \"1s\"")).await
     }
 
-    async fn start_with(simulation: sim::Simulation, config: Config) -> Self {
+    pub(super) async fn start_with(simulation: sim::Simulation, config: Config) -> Self {
         let board = simulation.board();
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store =
             Store::open(disk, clock, &store_config(&config.cache)).expect("the disk is flawless");
         let live = Arc::new(Live::default());
-        let begin = orders(&board, &store, &config, None).await;
+        let vaults = Vaults::open(&config, &board).expect("there are no keys to read");
+        let begin = orders(&board, (&store, &vaults), &config, None).await;
         let mut ingest = Ingest::new(board, Arc::clone(&live));
         ingest.carry(begin);
         Self {
             simulation,
             store,
+            vaults,
             live,
             ingest,
             config,
@@ -59,12 +62,12 @@ impl Rig {
     }
 
     /// Sends the clip once.
-    fn play(&mut self) {
+    pub(super) fn play(&mut self) {
         self.play_half_seconds(8);
     }
 
     /// Sends the beginning of the clip, in the simulation's own time.
-    fn play_half_seconds(&mut self, count: usize) {
+    pub(super) fn play_half_seconds(&mut self, count: usize) {
         let destination = Destination {
             group: GROUP.parse().expect("an address"),
             interface: None,
@@ -84,9 +87,16 @@ impl Rig {
         }
     }
 
-    async fn reload(&mut self, next: Config) {
+    pub(super) async fn reload(&mut self, next: Config) {
         let board = self.simulation.board();
-        let orders = orders(&board, &self.store, &next, Some(&self.config)).await;
+        self.vaults.reload(&next, &board);
+        let orders = orders(
+            &board,
+            (&self.store, &self.vaults),
+            &next,
+            Some(&self.config),
+        )
+        .await;
         self.ingest.carry(orders);
         self.config = next;
     }
@@ -109,7 +119,7 @@ impl Rig {
         }
     }
 
-    fn playlist(&self) -> Option<String> {
+    pub(super) fn playlist(&self) -> Option<String> {
         let document = self.live.channel("ch")?.rendition("r")?.playlist()?;
         Some(String::from_utf8_lossy(&document.body).into_owned())
     }

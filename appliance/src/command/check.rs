@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use weir_hal::{Board, Multicast};
+use weir_hal::{Board, Disk, Multicast};
 
 use super::{CommandError, Terminal, certificates};
-use crate::config::{Channel, Config, LoadError, Parsed, Priority, Rendition, load};
+use crate::{
+    app::AppError,
+    config::{Channel, Config, Encryption, LoadError, Parsed, Priority, Rendition, load},
+    encryption::check_stock,
+};
 
 pub(super) const ABOUT: &str = "Validate a configuration: name every mistake with its key and line";
 pub(super) const EXAMPLES: &str = "\
@@ -29,7 +33,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
-/// certificates those of [`certificates::check`].
+/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys.
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -38,6 +42,7 @@ pub fn execute<M: Multicast>(
     let loaded = load(&*board.disk, &arguments.file);
     let Parsed { config, .. } = tell(loaded, terminal)?;
     let certificates = certificates::check(&config.http, board, terminal)?;
+    check_keys(&*board.disk, &config)?;
     let file = arguments.file.display();
     terminal.print(&format!("{file} is good: {}", summary(&config)))?;
     if !config.channels.is_empty() {
@@ -48,6 +53,18 @@ pub fn execute<M: Multicast>(
     }
     if let Some(certificates) = certificates {
         terminal.print(&format!("\n{certificates}"))?;
+    }
+    Ok(())
+}
+
+/// Reads the keys on this box by which channels are encrypted.
+fn check_keys(disk: &dyn Disk, config: &Config) -> Result<(), CommandError> {
+    for channel in &config.channels {
+        let Some(Encryption { keys, .. }) = &channel.encryption else {
+            continue;
+        };
+        let checked = check_stock(&channel.id, keys, disk);
+        checked.map_err(AppError::Keys)?;
     }
     Ok(())
 }
@@ -131,10 +148,13 @@ fn face(channel: &Channel) -> [&str; 3] {
 
 fn row(rendition: &Rendition) -> [String; 4] {
     let sources = rendition.sources.iter().map(ToString::to_string);
+    let tracks = rendition.teletext_names().map(|(_, name)| name);
+    let tracks = rendition.audio_name().into_iter().chain(tracks);
+    let names: Vec<String> = [rendition.name.clone()].into_iter().chain(tracks).collect();
     let program = rendition.program.map(|number| number.to_string());
     let interface = rendition.interface.as_ref().map(ToString::to_string);
     [
-        rendition.name.clone(),
+        names.join("\n"),
         program.unwrap_or_else(|| "first".to_owned()),
         sources.collect::<Vec<_>>().join("\n"),
         interface.unwrap_or_else(|| "by route".to_owned()),

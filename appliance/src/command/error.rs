@@ -177,6 +177,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         AppError::Certificates(error) => certificate_status(error),
         AppError::Origin(_)
         | AppError::Gate(_)
+        | AppError::Keys(_)
         | AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }

@@ -9,11 +9,13 @@ use std::{
 use weir_hal::InterfaceName;
 
 use super::{
-    Channel, Config, Cues, Priority, Rendition, SegmentConfig, Source,
+    Channel, Config, Cues, Http, Priority, Rendition, SegmentConfig, Source,
     cache::absolute_path,
+    encryption::{Around, read_encryption},
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
     section::{Found, Section},
+    track::read_tracks,
     unit::parse_duration,
 };
 
@@ -35,20 +37,21 @@ struct Met {
 
 pub(super) fn read_channels(
     root: &mut Section<'_>,
-    segment: &SegmentConfig,
+    around: (&SegmentConfig, &Http),
     ledger: &mut Ledger,
 ) -> Vec<Channel> {
     let mut met = Met::default();
     let sections = root.tables("channel", Config::CHANNELS_MAX, ledger);
     let channels = sections
         .into_iter()
-        .map(|section| read_channel(section, (segment, &mut met), ledger));
+        .map(|section| read_channel(section, around, &mut met, ledger));
     channels.collect()
 }
 
 fn read_channel(
     mut section: Section<'_>,
-    (segment, met): (&SegmentConfig, &mut Met),
+    (segment, http): (&SegmentConfig, &Http),
+    met: &mut Met,
     ledger: &mut Ledger,
 ) -> Channel {
     section.require("id", "id = \"CH_001\"", ledger);
@@ -58,6 +61,16 @@ fn read_channel(
     let dvr = read_dvr(&mut section, segment, ledger);
     let sign_keys = section.text("sign_keys", absolute_path, ledger);
     let cues = section.text("cues", parse_cues, ledger);
+    let has_encryption = section.has("encryption");
+    let encryption = section.table("encryption", ledger);
+    let encryption = has_encryption.then(|| {
+        let around = Around {
+            segment,
+            dvr,
+            has_tls: !http.tls_listen.is_empty(),
+        };
+        read_encryption(encryption, around, ledger)
+    });
     let sections = section.tables("rendition", Config::RENDITIONS_MAX, ledger);
     section.require("rendition", "a [[channel.rendition]] below it", ledger);
     if section.is_empty_list("rendition") {
@@ -77,6 +90,7 @@ fn read_channel(
         dvr,
         sign_keys: sign_keys.map(|path| path.value),
         cues: cues.map_or_else(Cues::default, |cues| cues.value),
+        encryption: encryption.flatten(),
         renditions,
     }
 }
@@ -124,6 +138,7 @@ fn read_rendition(
         .map(|found| found.value);
     let program = section.integer("program", (1, u64::from(u16::MAX)), ledger);
     let program = program.and_then(|number| u16::try_from(number).ok());
+    let (is_audio_alone, teletext) = read_tracks(&mut section, &name, names, ledger);
     for found in &sources {
         check_feed(found, interface.as_ref(), program, (met, ledger));
     }
@@ -140,6 +155,8 @@ fn read_rendition(
         sources: sources.into_iter().map(|found| found.value).collect(),
         interface,
         program,
+        is_audio_alone,
+        teletext,
     }
 }
 

@@ -12,6 +12,7 @@ mod cache;
 mod channel;
 mod client_limits;
 mod default;
+mod encryption;
 mod http;
 mod load;
 mod mistake;
@@ -23,6 +24,7 @@ mod route;
 mod section;
 mod source;
 mod terms;
+mod track;
 mod ttl;
 mod types;
 mod unit;
@@ -31,9 +33,11 @@ use toml::de::{DeTable, Error as SyntaxError};
 
 pub use address_prefix::AddressPrefix;
 pub use channel::{parse_cues, parse_interface};
+pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
+pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
     AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat, LogTarget,
     Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,

@@ -38,7 +38,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
-    let channels = read_channels(&mut root, &segment, ledger);
+    let channels = read_channels(&mut root, (&segment, &http), ledger);
     let (origins, routes) = read_pull(&mut root, ledger);
     if !root.has("channel") && !root.has("origin") {
         let text = "has nothing to do: add a [[channel]] or an [[origin]]";

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use super::{ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy};
+use super::{
+    ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy,
+    TeletextChoice,
+};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -48,8 +51,8 @@ fn the_example_names_every_key_there_is() {
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \
-        rendition \
-        sources interface program origin urls weights strategy host connect_timeout \
+        rendition encryption keys uri rotate token \
+        sources interface program audio_only teletext origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
         stale_if_error heuristic query query_ignored slice";
@@ -75,6 +78,33 @@ fn what_is_not_told_is_at_its_default() {
     assert_eq!(config.channels[0].cues, Cues::DateRange);
     assert_eq!(config.channels[0].renditions[0].interface, None);
     assert_eq!(config.channels[0].renditions[0].program, None);
+}
+
+#[test]
+fn a_rendition_has_the_tracks_that_are_asked_for() {
+    let rendition = |keys: &str| {
+        let text = format!("{SMALLEST}{keys}");
+        accepted(&text)
+            .config
+            .channels
+            .remove(0)
+            .renditions
+            .remove(0)
+    };
+    let plain = rendition("");
+    assert_eq!(
+        (plain.audio_name(), plain.teletext_names().count()),
+        (None, 0)
+    );
+    let told = rendition("audio_only = true\nteletext = [\"888\", \"deu\", \"auto\"]");
+    assert_eq!(told.audio_name().as_deref(), Some("HD_audio"));
+    let names: Vec<_> = told.teletext_names().collect();
+    let due = [
+        (TeletextChoice::Page(0x888), "HD_888".to_owned()),
+        (TeletextChoice::Language(*b"deu"), "HD_deu".to_owned()),
+        (TeletextChoice::First, "HD_auto".to_owned()),
+    ];
+    assert_eq!(names, due);
 }
 
 #[test]

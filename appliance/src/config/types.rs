@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::AddressPrefix;
+use super::{AddressPrefix, Encryption, TeletextChoice};
 
 /// Everything an appliance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ impl Config {
     pub const RENDITIONS_MAX: usize = 16;
     /// Sources one rendition has at most.
     pub const SOURCES_MAX: usize = 8;
+    /// Teletext pages that one rendition has as WebVTT at most.
+    pub const TELETEXT_MAX: usize = 8;
     /// Origins an appliance knows at most.
     pub const ORIGINS_MAX: usize = 64;
     /// URLs one origin has at most.
@@ -274,6 +276,8 @@ pub struct Channel {
     pub sign_keys: Option<PathBuf>,
     /// How playlists tell of the breaks that SCTE 35 announces. Default: by date ranges.
     pub cues: Cues,
+    /// `[channel.encryption]`: how its segments are encrypted; in the clear when absent.
+    pub encryption: Option<Encryption>,
     /// At least one.
     pub renditions: Vec<Rendition>,
 }
@@ -315,6 +319,24 @@ pub struct Rendition {
     pub interface: Option<InterfaceName>,
     /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
+    /// `audio_only`: its sound alone is a variant of its own beside it. Default: no.
+    pub is_audio_alone: bool,
+    /// `teletext`: pages that are subtitles in WebVTT beside it, at most
+    /// [`Config::TELETEXT_MAX`]. Default: none.
+    pub teletext: Vec<TeletextChoice>,
+}
+
+impl Rendition {
+    /// The name in URLs of its sound alone, if that is offered.
+    pub fn audio_name(&self) -> Option<String> {
+        self.is_audio_alone.then(|| format!("{}_audio", self.name))
+    }
+
+    /// The teletext pages that are offered, each with its name in URLs.
+    pub fn teletext_names(&self) -> impl Iterator<Item = (TeletextChoice, String)> {
+        let pages = self.teletext.iter();
+        pages.map(|page| (*page, format!("{}_{page}", self.name)))
+    }
 }
 
 /// One place a rendition comes from.

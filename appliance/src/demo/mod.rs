@@ -184,6 +184,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             dvr: None,
             sign_keys: None,
             cues: Cues::default(),
+            encryption: None,
             renditions: CLIPS
                 .iter()
                 .map(|clip| rendition(clip, addresses))
@@ -203,6 +204,8 @@ fn rendition(clip: &Clip, addresses: Addresses) -> Rendition {
         }],
         interface: loopback(),
         program: None,
+        is_audio_alone: false,
+        teletext: Vec::new(),
     }
 }
 

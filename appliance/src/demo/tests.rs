@@ -3,7 +3,7 @@
 use weir_hal::{Disk, FileKind, Network, sim::Simulation};
 
 use super::*;
-use crate::app::{Ingest, orders, store_config};
+use crate::app::{Ingest, Vaults, orders, store_config};
 
 const TEMPORARY: &str = "/tmp";
 
@@ -82,7 +82,8 @@ async fn every_rendition_is_cut_alike_from_the_first_picture_on() {
     let config = config(addresses, Path::new("/cache"));
     let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
     let store = weir_cache::Store::open(disk, clock, &store_config(&config.cache));
-    let orders = orders(&board, &store.unwrap(), &config, None).await;
+    let kept = (&store.unwrap(), &Vaults::default());
+    let orders = orders(&board, kept, &config, None).await;
     let live = Arc::new(Live::default());
     let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
     ingest.carry(orders);

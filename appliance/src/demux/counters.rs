@@ -25,7 +25,7 @@ counters! {
         scrambled_packets,
         /// Packets of the selected program that are scrambled, and so not passed on.
         packets_withheld,
-        /// Access units of the primary stream that begin scrambled, and so are not passed on.
+        /// Access units of the primary stream, or any that could be, that are scrambled.
         access_units_scrambled,
         /// Sections of the PAT and PMT whose CRC is wrong (2.2).
         crc_error,
@@ -51,8 +51,6 @@ counters! {
         pes_start_errors,
         /// Splice information sections received (SCTE 35), repetitions and all.
         splice_sections,
-        /// Splice messages that repeat the last one of their event.
-        splice_repetitions,
         /// Splice information sections whose CRC is wrong.
         splice_crc_errors,
         /// Splice information sections that are cut short or whose lengths contradict each other.

@@ -207,6 +207,8 @@ impl Demux {
         if let Some(number) = self.choose(packet) {
             self.select(number, each);
             self.push_stream(packet, order, each);
+        } else {
+            self.counters.access_units_scrambled += u64::from(packet.scrambled());
         }
     }
 

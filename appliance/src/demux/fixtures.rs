@@ -5,25 +5,25 @@ use crate::demux::{
 };
 
 /// Sequence and picture parameter set of a 320x1080 interlaced stream at 25 pictures a second.
-pub(super) const H264_SPS: [u8; 29] = [
+pub(crate) const H264_SPS: [u8; 29] = [
     0x67, 0x64, 0x00, 0x1E, 0xAC, 0xD9, 0x41, 0x40, 0x44, 0xFD, 0xFF, 0xE0, 0x00, 0xC0, 0x00, 0x22,
     0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0x64, 0x3E, 0x28, 0x53,
 ];
-pub(super) const H264_PPS: [u8; 4] = [0x68, 0xFE, 0x8F, 0xCB];
-pub(super) const H264_IDR_SLICE: [u8; 6] = [0x65, 0x88, 0x84, 0x00, 0x2F, 0xF5];
+pub(crate) const H264_PPS: [u8; 4] = [0x68, 0xFE, 0x8F, 0xCB];
+pub(crate) const H264_IDR_SLICE: [u8; 6] = [0x65, 0x88, 0x84, 0x00, 0x2F, 0xF5];
 /// A slice of a P picture.
-pub(super) const H264_P_SLICE: [u8; 5] = [0x41, 0x9A, 0x24, 0x6C, 0x41];
+pub(crate) const H264_P_SLICE: [u8; 5] = [0x41, 0x9A, 0x24, 0x6C, 0x41];
 /// A slice of an I picture that is no IDR.
-pub(super) const H264_I_SLICE: [u8; 5] = [0x41, 0x88, 0x84, 0x00, 0x2F];
+pub(crate) const H264_I_SLICE: [u8; 5] = [0x41, 0x88, 0x84, 0x00, 0x2F];
 
 /// Joins units with start codes before them.
-pub(super) fn byte_stream(units: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn byte_stream(units: &[&[u8]]) -> Vec<u8> {
     let framed = units.iter().map(|unit| [&[0, 0, 0, 1], *unit].concat());
     framed.collect::<Vec<_>>().concat()
 }
 
 /// An H.264 access unit where decoding can begin.
-pub(super) fn h264_idr() -> Vec<u8> {
+pub(crate) fn h264_idr() -> Vec<u8> {
     byte_stream(&[
         &[0x09, 0xF0],
         &H264_SPS,
@@ -34,22 +34,22 @@ pub(super) fn h264_idr() -> Vec<u8> {
 }
 
 /// An H.264 access unit that needs those before it.
-pub(super) fn h264_p() -> Vec<u8> {
+pub(crate) fn h264_p() -> Vec<u8> {
     byte_stream(&[&[0x09, 0xF0], &H264_P_SLICE])
 }
 
 /// An ADTS frame of AAC-LC, 48 kHz, stereo.
-pub(super) fn adts() -> Vec<u8> {
+pub(crate) fn adts() -> Vec<u8> {
     [&[0xFF, 0xF1, 0x4C, 0x80, 0x04, 0x1F, 0xFC][..], &[0x21; 26]].concat()
 }
 
 /// A section with a long header and a right `CRC_32`.
-pub(super) fn section(table_id: u8, extension: u16, version: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn section(table_id: u8, extension: u16, version: u8, body: &[u8]) -> Vec<u8> {
     numbered_section(table_id, extension, version, [0, 0], body)
 }
 
 /// The same, as number `of[0]` of a table whose last is `of[1]`.
-pub(super) fn numbered_section(
+pub(crate) fn numbered_section(
     table_id: u8,
     extension: u16,
     version: u8,
@@ -67,12 +67,12 @@ pub(super) fn numbered_section(
 }
 
 /// A PAT of one section.
-pub(super) fn pat(version: u8, programs: &[(u16, u16)]) -> Vec<u8> {
+pub(crate) fn pat(version: u8, programs: &[(u16, u16)]) -> Vec<u8> {
     section(0, 1, version, &pat_body(programs))
 }
 
 /// The body of a PAT section.
-pub(super) fn pat_body(programs: &[(u16, u16)]) -> Vec<u8> {
+pub(crate) fn pat_body(programs: &[(u16, u16)]) -> Vec<u8> {
     let rows = programs.iter().map(|&(number, pid)| {
         let [a, b] = number.to_be_bytes();
         let [c, d] = (0xE000 | pid).to_be_bytes();
@@ -82,7 +82,7 @@ pub(super) fn pat_body(programs: &[(u16, u16)]) -> Vec<u8> {
 }
 
 /// A PMT whose streams are given as `stream_type`, PID and descriptors.
-pub(super) fn pmt(number: u16, version: u8, pcr_pid: u16, streams: &[(u8, u16, &[u8])]) -> Vec<u8> {
+pub(crate) fn pmt(number: u16, version: u8, pcr_pid: u16, streams: &[(u8, u16, &[u8])]) -> Vec<u8> {
     let mut body = (0xE000 | pcr_pid).to_be_bytes().to_vec();
     body.extend([0xF0, 0]);
     for &(stream_type, pid, descriptors) in streams {
@@ -96,7 +96,7 @@ pub(super) fn pmt(number: u16, version: u8, pcr_pid: u16, streams: &[(u8, u16, &
 }
 
 /// A PES packet with a PTS.
-pub(super) fn pes(stream_id: u8, pts: u64, stream: &[u8]) -> Vec<u8> {
+pub(crate) fn pes(stream_id: u8, pts: u64, stream: &[u8]) -> Vec<u8> {
     let time_stamp = [
         0x21 | (pts >> 29 & 0x0E),
         pts >> 22 & 0xFF,
@@ -111,18 +111,18 @@ pub(super) fn pes(stream_id: u8, pts: u64, stream: &[u8]) -> Vec<u8> {
 }
 
 /// Flags of an adaptation field.
-pub(super) const DISCONTINUITY: u8 = 0x80;
-pub(super) const RANDOM_ACCESS: u8 = 0x40;
+pub(crate) const DISCONTINUITY: u8 = 0x80;
+pub(crate) const RANDOM_ACCESS: u8 = 0x40;
 
 /// Multiplexes one stream, packet behind packet.
 #[derive(Debug, Clone)]
-pub(super) struct Mux {
+pub(crate) struct Mux {
     pub packets: Vec<[u8; PACKET_BYTES]>,
     counters: Vec<u8>,
 }
 
 impl Mux {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             packets: Vec::new(),
             counters: vec![0; Pid::COUNT],
@@ -130,7 +130,7 @@ impl Mux {
     }
 
     /// Packets that carry `payload`; the first starts a unit and has the adaptation `flags`.
-    pub(super) fn payload(&mut self, pid: u16, flags: u8, payload: &[u8]) -> &mut Self {
+    pub(crate) fn payload(&mut self, pid: u16, flags: u8, payload: &[u8]) -> &mut Self {
         let mut rest = payload;
         let mut is_first = true;
         while !rest.is_empty() {
@@ -145,7 +145,7 @@ impl Mux {
     }
 
     /// One packet, filled up by its adaptation field.
-    pub(super) fn packet(&mut self, pid: u16, start: bool, flags: u8, now: &[u8]) -> &mut Self {
+    pub(crate) fn packet(&mut self, pid: u16, start: bool, flags: u8, now: &[u8]) -> &mut Self {
         let mut packet = [0xFF; PACKET_BYTES];
         let [high, low] = (pid | u16::from(start) << 14).to_be_bytes();
         let counter = &mut self.counters[usize::from(pid)];
@@ -165,32 +165,32 @@ impl Mux {
     }
 
     /// Packets that carry one section.
-    pub(super) fn section(&mut self, pid: u16, section: &[u8]) -> &mut Self {
+    pub(crate) fn section(&mut self, pid: u16, section: &[u8]) -> &mut Self {
         let mut payload = [&[0], section].concat();
         payload.resize(payload.len().next_multiple_of(184), 0xFF);
         self.payload(pid, 0, &payload)
     }
 
     /// Sends the last packet again.
-    pub(super) fn repeat(&mut self) -> &mut Self {
+    pub(crate) fn repeat(&mut self) -> &mut Self {
         self.packets.extend(self.packets.last().copied());
         self
     }
 
     /// Changes the last packet.
-    pub(super) fn spoil(&mut self, change: impl FnOnce(&mut [u8; PACKET_BYTES])) -> &mut Self {
+    pub(crate) fn spoil(&mut self, change: impl FnOnce(&mut [u8; PACKET_BYTES])) -> &mut Self {
         change(self.packets.last_mut().expect("a packet was sent"));
         self
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.packets.concat()
     }
 }
 
 /// An [`Event`] that owns what it holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     Program(Box<Program>),
     Packet {
         pid: u16,
@@ -218,7 +218,7 @@ impl From<Event<'_>> for Told {
 }
 
 /// Pushes packets and returns what they tell.
-pub(super) fn told(demux: &mut Demux, packets: &[[u8; PACKET_BYTES]]) -> Vec<Told> {
+pub(crate) fn told(demux: &mut Demux, packets: &[[u8; PACKET_BYTES]]) -> Vec<Told> {
     let mut told = Vec::new();
     for packet in packets.iter().filter_map(Packet::new) {
         demux.push(packet, |event| told.push(event.into()));
@@ -227,7 +227,7 @@ pub(super) fn told(demux: &mut Demux, packets: &[[u8; PACKET_BYTES]]) -> Vec<Tol
 }
 
 /// The access units among `told`.
-pub(super) fn units(told: &[Told]) -> Vec<AccessUnit> {
+pub(crate) fn units(told: &[Told]) -> Vec<AccessUnit> {
     let unit = |told: &Told| match told {
         Told::AccessUnit(unit) => Some(*unit),
         Told::Program(_) | Told::Packet { .. } | Told::Parameters(..) | Told::Splice(..) => None,
@@ -236,7 +236,7 @@ pub(super) fn units(told: &[Told]) -> Vec<AccessUnit> {
 }
 
 /// The programs announced among `told`.
-pub(super) fn programs(told: &[Told]) -> Vec<&Program> {
+pub(crate) fn programs(told: &[Told]) -> Vec<&Program> {
     let mut programs = Vec::new();
     for told in told {
         if let Told::Program(program) = told {

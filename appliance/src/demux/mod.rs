@@ -21,7 +21,7 @@ mod demultiplexer;
 mod encoder_boundary_point;
 mod event;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod packet;
 mod parameters;
 mod pes;
@@ -34,6 +34,7 @@ mod selected;
 mod splice;
 mod sync;
 mod tables;
+mod teletext_descriptor;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -44,6 +45,7 @@ pub use crc::crc_32;
 pub use demultiplexer::{Demux, Selection};
 pub use event::{AccessUnit, Event, ProgramPacket};
 pub use packet::{AdaptationField, PACKET_BYTES, Packet, SYNC_BYTE};
+pub use pes::PesPayload;
 pub use program::{
     AudioCodec, ElementaryStream, PMT_SECTION_BYTES_MAX, Program, STREAMS_MAX, StreamKind,
     StreamParameters, VideoCodec,
@@ -54,6 +56,7 @@ pub use splice::{
     SpliceCommand, SpliceFault, SpliceInfo, SpliceInsert, SpliceTime,
 };
 pub use sync::PacketSync;
+pub use teletext_descriptor::{TeletextKind, TeletextPage};
 pub use types::{Pcr, Pid, Pts};
 
 pub(crate) use pes::has_optional_header;

@@ -83,6 +83,28 @@ pub(super) fn head(bytes: &[u8]) -> PesHead {
     })
 }
 
+/// A whole PES packet behind its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PesPayload<'a> {
+    /// PTS.
+    pub pts: Option<Pts>,
+    /// What it carries.
+    pub payload: &'a [u8],
+}
+
+impl<'a> PesPayload<'a> {
+    /// Reads a whole PES packet; `None` when it is none with a header of MPEG-2.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        match head(bytes) {
+            PesHead::Complete(header) => Some(Self {
+                pts: header.pts,
+                payload: bytes.get(header.payload_offset..)?,
+            }),
+            PesHead::Incomplete | PesHead::Invalid => None,
+        }
+    }
+}
+
 /// False for the `stream_ids` whose packets carry no optional header (table 2-21).
 pub(crate) fn has_optional_header(stream_id: u8) -> bool {
     !matches!(

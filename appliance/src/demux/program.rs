@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::demux::Pid;
+use crate::demux::{Counters, Pid, Section, TeletextPage, tables};
 
 /// Elementary streams kept of one program; further ones are counted and dropped.
 pub const STREAMS_MAX: usize = 48;
@@ -101,6 +101,38 @@ pub struct StreamParameters {
 }
 
 impl Program {
+    /// Reads a PMT section that came on `pmt_pid`; `None` when it is none, or damaged.
+    pub fn read(section: Section<'_>, pmt_pid: Pid, transport_stream_id: u16) -> Option<Self> {
+        let is_pmt = section.table_id() == tables::PMT_TABLE_ID && section.crc_ok();
+        if !is_pmt {
+            return None;
+        }
+        tables::program(
+            section,
+            pmt_pid,
+            transport_stream_id,
+            &mut Counters::default(),
+        )
+    }
+
+    /// The same program with the elementary streams alone that `keeps` wants, in its PMT too.
+    #[must_use]
+    pub fn with_streams(&self, keeps: impl Fn(&ElementaryStream) -> bool) -> Self {
+        let kept = self.streams.iter().filter(|stream| keeps(stream));
+        let streams: Vec<ElementaryStream, STREAMS_MAX> = kept.copied().collect();
+        let is_kept = |pid| streams.iter().any(|stream| stream.pid == pid);
+        Self {
+            pmt_section: tables::shortened(&self.pmt_section, is_kept),
+            streams,
+            ..*self
+        }
+    }
+
+    /// The teletext pages that it announces, in the order of its PMT.
+    pub fn teletext_pages(&self) -> impl Iterator<Item = TeletextPage> {
+        tables::teletext_pages(&self.pmt_section)
+    }
+
     /// The stream that times segments: the first video or, without video, the first audio.
     pub fn primary(&self) -> Option<&ElementaryStream> {
         let video = |stream: &&ElementaryStream| matches!(stream.kind, StreamKind::Video(_));

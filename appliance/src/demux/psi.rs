@@ -22,7 +22,8 @@ const SHORT_HEADER_BYTES: usize = 3;
 /// The header of a section with `section_syntax_indicator`.
 const LONG_HEADER_BYTES: usize = 8;
 
-const CRC_BYTES: usize = 4;
+/// `CRC_32`.
+pub(super) const CRC_BYTES: usize = 4;
 
 /// Fills the rest of a payload behind the last section.
 const STUFFING: u8 = 0xFF;

@@ -9,8 +9,12 @@
 
 use heapless::Vec;
 
-use crate::demux::psi::Section;
-use crate::demux::{AudioCodec, Counters, ElementaryStream, Pid, Program, StreamKind, VideoCodec};
+use crate::demux::psi::{CRC_BYTES, Section};
+use crate::demux::teletext_descriptor::TeletextPage;
+use crate::demux::{
+    AudioCodec, Counters, ElementaryStream, PMT_SECTION_BYTES_MAX, Pid, Program, StreamKind,
+    VideoCodec, crc_32,
+};
 
 /// `table_id` of a PAT section.
 pub(super) const PAT_TABLE_ID: u8 = 0x00;
@@ -54,34 +58,126 @@ pub(super) fn program(
     })
 }
 
+/// Bytes of a PMT section from `table_id` to `program_info_length`.
+const PMT_HEADER_BYTES: usize = 12;
+
+/// Bytes of a row of a PMT from `stream_type` to `ES_info_length`.
+const ROW_HEADER_BYTES: usize = 5;
+
+/// The row of one elementary stream in a PMT.
+#[derive(Debug, Clone, Copy)]
+struct PmtRow<'a> {
+    stream_type: u8,
+    pid: Pid,
+    descriptors: Descriptors<'a>,
+    /// All of it.
+    bytes: &'a [u8],
+}
+
+/// The rows of a PMT, up to one that is not whole.
+#[derive(Debug, Clone)]
+struct PmtRows<'a>(&'a [u8]);
+
+impl<'a> Iterator for PmtRows<'a> {
+    type Item = PmtRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let [stream_type, a, b, c, d, rest @ ..] = self.0 else {
+            return None;
+        };
+        let (es_info, _) = rest.split_at_checked(length_12([*c, *d]))?;
+        let (bytes, behind) = self.0.split_at_checked(ROW_HEADER_BYTES + es_info.len())?;
+        self.0 = behind;
+        Some(PmtRow {
+            stream_type: *stream_type,
+            pid: Pid::from_bits(u16::from_be_bytes([*a, *b])),
+            descriptors: Descriptors(es_info),
+            bytes,
+        })
+    }
+}
+
+/// Splits a whole PMT section in front of its rows and in front of its `CRC_32`.
+fn split_pmt(section: &[u8]) -> Option<(&[u8], PmtRows<'_>)> {
+    let end = section.len().checked_sub(CRC_BYTES)?;
+    let section = section.get(..end)?;
+    let length = section.get(PMT_HEADER_BYTES - 2..PMT_HEADER_BYTES)?;
+    let program_info = length_12(*length.first_chunk()?);
+    let (header, rows) = section.split_at_checked(PMT_HEADER_BYTES + program_info)?;
+    Some((header, PmtRows(rows)))
+}
+
+/// The PMT section `section` with the rows alone that `keeps` wants, by their PIDs; as it is when
+/// it is none.
+pub(super) fn shortened(
+    section: &[u8],
+    keeps: impl Fn(Pid) -> bool,
+) -> Vec<u8, PMT_SECTION_BYTES_MAX> {
+    let write = || {
+        let (header, rows) = split_pmt(section)?;
+        let mut written: Vec<u8, PMT_SECTION_BYTES_MAX> = Vec::from_slice(header).ok()?;
+        for row in rows.filter(|row| keeps(row.pid)) {
+            written.extend_from_slice(row.bytes).ok()?;
+        }
+        let [high, low] = u16::try_from(written.len() + CRC_BYTES - 3)
+            .ok()?
+            .to_be_bytes();
+        let flags = written.get(1)? & 0xF0;
+        *written.get_mut(1)? = flags | high;
+        *written.get_mut(2)? = low;
+        let crc = crc_32(&written);
+        written.extend_from_slice(&crc.to_be_bytes()).ok()?;
+        Some(written)
+    };
+    write().unwrap_or_else(|| Vec::from_slice(section).unwrap_or_default())
+}
+
+/// The teletext pages that a PMT section announces.
+pub(super) fn teletext_pages(section: &[u8]) -> impl Iterator<Item = TeletextPage> {
+    let rows = split_pmt(section).map_or(PmtRows(&[]), |(_, rows)| rows);
+    rows.flat_map(|row| {
+        let descriptors = row.descriptors.iter();
+        let of_teletext = descriptors
+            .filter(|(tag, _)| matches!(*tag, Descriptors::TELETEXT | Descriptors::VBI_TELETEXT));
+        of_teletext.flat_map(move |(_, content)| {
+            let (pages, _) = content.as_chunks();
+            pages
+                .iter()
+                .map(move |page| TeletextPage::read(row.pid, *page))
+        })
+    })
+}
+
 /// Reads the elementary streams of a PMT. A PID named twice counts once.
 fn streams<const MAX: usize>(
-    mut rows: &[u8],
+    rows: &[u8],
     program_registration: Option<[u8; 4]>,
     counters: &mut Counters,
 ) -> Vec<ElementaryStream, MAX> {
     let mut streams: Vec<ElementaryStream, MAX> = Vec::new();
-    while let [stream_type, a, b, c, d, rest @ ..] = rows {
-        let Some((es_info, behind)) = rest.split_at_checked(length_12([*c, *d])) else {
-            counters.sections_malformed += 1;
-            break;
-        };
-        rows = behind;
-        let pid = Pid::from_bits(u16::from_be_bytes([*a, *b]));
+    let mut rows = PmtRows(rows);
+    for row in rows.by_ref() {
+        let PmtRow {
+            stream_type,
+            pid,
+            descriptors,
+            ..
+        } = row;
         if streams.iter().any(|stream| stream.pid == pid) {
             continue;
         }
-        let descriptors = Descriptors(es_info);
         let stream = ElementaryStream {
             pid,
-            stream_type: *stream_type,
-            kind: kind(*stream_type, descriptors, program_registration),
+            stream_type,
+            kind: kind(stream_type, descriptors, program_registration),
             language: descriptors.language(),
         };
         if streams.push(stream).is_err() {
             counters.streams_dropped += 1;
         }
     }
+    // A row that is cut off; fewer bytes than its header were passed over before, too.
+    counters.sections_malformed += u64::from(rows.0.len() >= ROW_HEADER_BYTES);
     streams
 }
 

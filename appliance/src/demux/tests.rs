@@ -162,6 +162,20 @@ fn takes_radio_at_last_where_television_never_begins() {
 }
 
 #[test]
+fn counts_what_is_scrambled_while_no_program_is_in_the_clear() {
+    let mut mux = Mux::new();
+    mux.section(0, &pat(0, &[(1, 0x30), (2, 0x31)]));
+    mux.section(0x30, &pmt(1, 0, 0x40, &[(H264, 0x40, &[])]));
+    for start in [true, false, true] {
+        mux.packet(0x40, start, 0, &[0x5A; 180])
+            .spoil(|packet| packet[3] |= 0x80);
+    }
+    let mut demux = first();
+    assert_eq!(told(&mut demux, &mux.packets), []);
+    assert_eq!(demux.counters().access_units_scrambled, 2);
+}
+
+#[test]
 fn takes_the_program_asked_for_and_no_other() {
     let mut mux = Mux::new();
     mux.section(0, &pat(0, &[(1, 0x30), (2, 0x31)]));

@@ -8,8 +8,9 @@
 //! [`Knowledge`] how long it may be kept where the origin is silent; all three are pure.
 //!
 //! Source: RFC 9110 §7, §9 (routing, methods), RFC 9112 (HTTP/1.1), RFC 8586 (CDN-Loop).
-//! Refuses: to connect to anything but a configured origin, to follow a redirect, which is an
-//! answer like any other, and to decide on storing or reuse: that is `weir_cache::rules`.
+//! Refuses: to connect to anything but what is configured (origins, and key servers for
+//! `encryption`), to follow a redirect, which is an answer like any other, and to decide on storing
+//! or reuse: that is `weir_cache::rules`.
 
 mod class;
 mod endpoint;

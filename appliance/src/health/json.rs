@@ -192,6 +192,7 @@ impl<'a> ChannelHealth<'a> {
                 channel
                     .served
                     .values()
+                    .chain(channel.keys.values())
                     .chain(channel.ladder.counters.values()),
             ),
         }
@@ -250,6 +251,7 @@ impl<'a> RenditionHealth<'a> {
                 demux: rows(report.demux.values()),
                 segment: rows(report.segment.values()),
                 publish: rows(report.publish.values()),
+                tracks: rows(report.tracks.values()),
             },
         }
     }
@@ -261,6 +263,7 @@ struct StageCounters {
     demux: Rows,
     segment: Rows,
     publish: Rows,
+    tracks: Rows,
 }
 
 #[derive(Serialize)]

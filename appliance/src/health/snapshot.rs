@@ -6,6 +6,7 @@ use weir_hal::Wall;
 
 use crate::{
     counter::Row,
+    encryption,
     fetch::{
         prewarm,
         pull::{PrefetchCounters, RouteReport},
@@ -66,6 +67,8 @@ pub struct ChannelSnapshot {
     pub renditions: Vec<RenditionSnapshot>,
     /// What players were given of it.
     pub served: Served,
+    /// What became of its keys.
+    pub keys: encryption::Counters,
     /// Its renditions as a ladder.
     pub ladder: Arc<ladder::Report>,
 }
@@ -181,6 +184,7 @@ impl ChannelSnapshot {
             name: channel.name.clone(),
             renditions: renditions.collect(),
             served: channel.served.read(),
+            keys: channel.vault.counters.read(),
             ladder: channel.ladder(),
         }
     }
@@ -230,6 +234,7 @@ pub(crate) mod tests {
             name: format!("Channel <{index}>"),
             renditions: states.iter().enumerate().map(rendition).collect(),
             served: Served::default(),
+            keys: encryption::Counters::default(),
             ladder: Arc::default(),
         };
         Snapshot {

@@ -169,6 +169,13 @@ impl Monitor {
         compared
     }
 
+    /// Forgets how `rung` has done: it lists nothing any more.
+    pub(super) fn forgive(&mut self, rung: usize) {
+        if let Some(rung) = self.rungs.get_mut(rung) {
+            rung.verdict = Verdict::default();
+        }
+    }
+
     /// The rungs that drift, with how and since when.
     pub(super) fn drifting(&self) -> impl Iterator<Item = (usize, Deviation, Wall)> {
         let rungs = self.rungs.iter().enumerate();

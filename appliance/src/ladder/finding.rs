@@ -247,6 +247,7 @@ mod tests {
             frame_rate_millihertz: None,
             bandwidth_bps: bps,
             bandwidth_average_bps: bps,
+            subtitles: None,
         };
         let track = |language: &&[u8; 3]| Track {
             kind: TrackKind::Audio,

@@ -129,6 +129,11 @@ impl Ladder {
         let changes = self.presence.look(now, wall);
         self.counters.rungs_withdrawn += changes.withdrawn;
         self.counters.rungs_returned += changes.returned;
+        for rung in 0..self.rungs.len() {
+            if self.is_withdrawn(rung) {
+                self.monitor.forgive(rung);
+            }
+        }
         let Self {
             rungs,
             presence,
@@ -150,11 +155,15 @@ impl Ladder {
 
     /// The lines of the Master Playlist, in order; none before the first segment.
     pub fn variants(&self) -> Vec<Variant> {
-        let is_present = |index: &usize| self.presence.state(*index) == State::Present;
-        let lines = self.rungs.iter().enumerate();
-        let present = lines.filter(|(index, _)| is_present(index));
-        let variants = present.filter_map(|(_, rung)| Some(rung.line.as_ref()?.variant.clone()));
-        variants.collect()
+        let variants = (0..self.rungs.len()).filter_map(|rung| self.variant(rung));
+        variants.cloned().collect()
+    }
+
+    /// The line of rung number `rung`; `None` while it is not in the Master Playlist.
+    pub fn variant(&self, rung: usize) -> Option<&Variant> {
+        let is_present = self.presence.state(rung) == State::Present;
+        let rung = self.rungs.get(rung).filter(|_| is_present)?;
+        Some(&rung.line.as_ref()?.variant)
     }
 
     /// True while rung number `rung` is taken out of the Master Playlist and lists nothing.

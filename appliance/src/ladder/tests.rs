@@ -68,6 +68,7 @@ fn line(name: &str, rung: usize) -> Line {
             frame_rate_millihertz: None,
             bandwidth_bps,
             bandwidth_average_bps: bandwidth_bps,
+            subtitles: None,
         },
         has_video: true,
         tracks: Tracks::new(),
@@ -99,6 +100,18 @@ fn a_drift_is_told_with_its_rendition_and_since_when() {
          check that the encoders share one clock and one key-frame interval"
     );
     assert!(report.counters.segments_unaligned >= 8);
+}
+
+#[test]
+fn a_rung_that_died_while_it_drifted_is_told_as_missing_and_not_as_drifting() {
+    let mut bench = Bench::new(&["HD", "SD", "LD"]);
+    bench.run(60, &[(0, 0), (1, 0), (2, 0)]);
+    bench.run(60, &[(0, 0), (1, 480), (2, 0)]);
+    assert_ne!(bench.ladder.report().alignment.to_string(), "aligned");
+    bench.run(60, &[(0, 0), (2, 0)]);
+    let report = bench.ladder.report();
+    assert_eq!(report.alignment.to_string(), "aligned");
+    assert_eq!(report.findings[0].check, Check::RungMissing);
 }
 
 #[test]

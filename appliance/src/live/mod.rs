@@ -20,8 +20,9 @@ pub use report::{Report, State};
 pub use served::{Served, ServedCells};
 
 use crate::{
+    encryption::Vault,
     ladder,
-    segment::{Archive, Variant, render_master},
+    segment::{Archive, Format, MasterPlaylist},
 };
 
 /// All channels of the appliance, in the order of the configuration.
@@ -60,8 +61,12 @@ pub struct Channel {
     pub name: String,
     /// Its renditions, in the order of the configuration.
     pub renditions: Vec<Arc<Rendition>>,
+    /// Further lists out of these: of sound alone, of subtitles.
+    pub tracks: Vec<Arc<Rendition>>,
     /// What players were given of it.
     pub served: Arc<ServedCells>,
+    /// Its keys.
+    pub vault: Arc<Vault>,
     master: ArcSwapOption<Master>,
     ladder: ArcSwap<ladder::Report>,
 }
@@ -73,10 +78,24 @@ impl Channel {
             id,
             name,
             renditions,
+            tracks: Vec::new(),
             served: Arc::default(),
+            vault: Arc::default(),
             master: ArcSwapOption::empty(),
             ladder: ArcSwap::default(),
         }
+    }
+
+    /// The same with further lists out of its renditions.
+    #[must_use]
+    pub fn with_tracks(self, tracks: Vec<Arc<Rendition>>) -> Self {
+        Self { tracks, ..self }
+    }
+
+    /// Has its keys in `vault`.
+    #[must_use]
+    pub fn sealed_by(self, vault: Arc<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Goes on from `former`, the same channel before a reload: what was counted stays, and so does
@@ -89,11 +108,10 @@ impl Channel {
         Self { served, ..self }
     }
 
-    /// The rendition called `name`.
+    /// The rendition or track called `name`.
     pub fn rendition(&self, name: &str) -> Option<&Arc<Rendition>> {
-        self.renditions
-            .iter()
-            .find(|rendition| rendition.name == name)
+        let all = self.renditions.iter().chain(&self.tracks);
+        all.into_iter().find(|rendition| rendition.name == name)
     }
 
     /// The present Master Playlist; `None` until a rendition has listed a segment.
@@ -104,12 +122,7 @@ impl Channel {
     /// The same, with what `uri` makes of the URI of each Media Playlist.
     pub fn master_with(&self, uri: impl Fn(&str) -> String) -> Option<Arc<Document>> {
         let master = self.master.load_full()?;
-        let variants = master.variants.iter().map(|variant| Variant {
-            uri: uri(&variant.uri),
-            ..variant.clone()
-        });
-        let variants: Vec<Variant> = variants.collect();
-        Some(Arc::new(Document::new(render_master(&variants))))
+        Some(Arc::new(Document::new(master.list.with_uris(uri).render())))
     }
 
     /// State and counters of its renditions as a ladder, at most a second old.
@@ -117,20 +130,15 @@ impl Channel {
         self.ladder.load_full()
     }
 
-    /// Puts a Master Playlist of `variants` on air. None are none: the last one stays.
-    pub fn publish_master(&self, variants: &[Variant]) {
-        if variants.is_empty() {
+    /// Puts a Master Playlist on air. One without variants is none: the last one stays.
+    pub fn publish_master(&self, list: MasterPlaylist) {
+        if list.variants.is_empty() {
             return;
         }
         let present = self.master.load();
-        if present
-            .as_ref()
-            .is_none_or(|present| present.variants != variants)
-        {
-            self.master.store(Some(Arc::new(Master {
-                variants: variants.to_vec(),
-                document: Arc::new(Document::new(render_master(variants))),
-            })));
+        if present.as_ref().is_none_or(|present| present.list != list) {
+            let document = Arc::new(Document::new(list.render()));
+            self.master.store(Some(Arc::new(Master { list, document })));
         }
     }
 
@@ -143,7 +151,7 @@ impl Channel {
 /// A Master Playlist, and what it lists.
 #[derive(Debug)]
 struct Master {
-    variants: Vec<Variant>,
+    list: MasterPlaylist,
     document: Arc<Document>,
 }
 
@@ -152,6 +160,8 @@ struct Master {
 pub struct Rendition {
     /// The name in URLs.
     pub name: String,
+    /// What its segments are.
+    pub format: Format,
     playlist: ArcSwapOption<Document>,
     archive: ArcSwapOption<Archive>,
     is_withdrawn: AtomicBool,
@@ -161,8 +171,14 @@ pub struct Rendition {
 impl Rendition {
     /// A rendition that has published nothing yet.
     pub fn new(name: String) -> Self {
+        Self::of_format(name, Format::TransportStream)
+    }
+
+    /// The same with segments of `format`.
+    pub fn of_format(name: String, format: Format) -> Self {
         Self {
             name,
+            format,
             playlist: ArcSwapOption::empty(),
             archive: ArcSwapOption::empty(),
             is_withdrawn: AtomicBool::new(false),

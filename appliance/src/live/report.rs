@@ -28,8 +28,10 @@ pub struct Report {
     pub demux: crate::demux::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
-    /// Counters of the way into the store.
+    /// Counters of the way into the store, tracks included.
     pub publish: crate::app::PublishCounters,
+    /// Counters of its tracks.
+    pub tracks: crate::segment::track::Counters,
 }
 
 /// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.
@@ -58,6 +60,11 @@ pub enum State {
     },
     /// The pictures are scrambled; without pictures, the first audio stream is.
     Scrambled,
+    /// Segments are to be encrypted, and there is no key.
+    NoKey {
+        /// Why not.
+        reason: String,
+    },
     /// No random access point yet, or none for so long that no player could begin.
     NoRandomAccess,
     /// Segments came out, but none has been finished for long.
@@ -79,6 +86,7 @@ impl State {
             Self::NoTables => "no_tables",
             Self::NoProgram { .. } => "no_program",
             Self::Scrambled => "scrambled",
+            Self::NoKey { .. } => "no_key",
             Self::NoRandomAccess => "no_random_access",
             Self::Stalled => "stalled",
             Self::Filling => "filling",
@@ -111,6 +119,10 @@ impl Display for State {
             ),
             Self::Scrambled => formatter.write_str(
                 "the program is scrambled: send it in the clear, Weir does not descramble",
+            ),
+            Self::NoKey { reason } => write!(
+                formatter,
+                "segments are held back, for they are to be encrypted: {reason}"
             ),
             Self::NoRandomAccess => formatter
                 .write_str("no random access point comes: check the encoder's key-frame interval"),

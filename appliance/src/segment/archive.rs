@@ -24,7 +24,8 @@ use std::{
 use weir_hal::Wall;
 
 use crate::segment::{
-    Segment,
+    Format, KeyTag, Segment,
+    key_tag::write_key,
     playlist::{SECOND_90K, write_date_time, write_segment},
 };
 
@@ -38,6 +39,7 @@ const GAP_MIN_90K: u64 = 90;
 #[derive(Debug, Clone)]
 pub struct Archive {
     directory: Arc<str>,
+    format: Format,
     depth_90k: u64,
     target_duration_s: u32,
     chunks: VecDeque<Arc<Chunk>>,
@@ -47,6 +49,8 @@ pub struct Archive {
     duration_90k: u64,
     /// Discontinuities before the next segment, since the list began.
     discontinuities: u64,
+    /// What the last segment is encrypted by.
+    key: Option<KeyTag>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -55,9 +59,11 @@ struct Chunk {
     text: String,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Entry {
     segment: Segment,
+    /// What it is encrypted by, if its own tags do not say that.
+    key: Option<KeyTag>,
     /// Discontinuities before it: the EXT-X-DISCONTINUITY-SEQUENCE of a list that begins with it.
     discontinuities: u64,
     /// Where its tags begin in the text of its chunk.
@@ -93,11 +99,13 @@ impl Archive {
     pub const BLOCK_SEGMENTS: u64 = 64;
 
     /// An empty archive of `depth` for a list whose first segment has the Discontinuity Sequence
-    /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`.
+    /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`,
+    /// unless [`Self::of_format`] says otherwise.
     pub fn new(depth: Duration, directory: &str, discontinuity_sequence: u64) -> Self {
         let depth_90k = depth.as_micros() * 9 / 100;
         Self {
             directory: directory.into(),
+            format: Format::default(),
             depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
             target_duration_s: 1,
             chunks: VecDeque::new(),
@@ -105,19 +113,44 @@ impl Archive {
             len: 0,
             duration_90k: 0,
             discontinuities: discontinuity_sequence,
+            key: None,
         }
     }
 
-    /// Appends `segment` and tells how many of the oldest leave: all, if it is not the next one or
-    /// has another Target Duration, which no list may change.
+    /// The same of segments of `format`.
+    #[must_use]
+    pub fn of_format(self, format: Format) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Empties it, for a list whose first segment has that Discontinuity Sequence Number.
+    pub fn begin_anew(&mut self, discontinuity_sequence: u64) {
+        self.clear();
+        self.discontinuities = discontinuity_sequence;
+    }
+
+    /// Appends `segment`, which is in the clear, and tells how many of the oldest leave: all, if it
+    /// is not the next one or has another Target Duration, which no list may change.
     pub fn push(&mut self, segment: Segment) -> usize {
+        self.push_encrypted(segment, None)
+    }
+
+    /// The same for a segment that is encrypted, if it has a `key`. A gap is under that of the
+    /// segment before it.
+    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> usize {
         let is_next = |last: &Entry| last.segment.sequence + 1 == segment.sequence;
         let goes_on = self.entries().next_back().is_some_and(is_next)
             && self.target_duration_s == segment.target_duration_s;
-        let before = self.len + 1;
+        let len_before = self.len + 1;
         if !goes_on {
             self.clear();
         }
+        let before = self.key.take();
+        let key = if segment.gap || before == key {
+            before.clone()
+        } else {
+            key
+        };
         let is_full = |chunk: &Arc<Chunk>| chunk.entries.len() >= CHUNK_SEGMENTS;
         let mut last = self.chunks.pop_back().unwrap_or_default();
         if is_full(&last) {
@@ -126,12 +159,18 @@ impl Archive {
         let chunk = Arc::make_mut(&mut last);
         chunk.entries.push(Entry {
             segment,
+            key: key.clone().filter(|_| before == key),
             discontinuities: self.discontinuities,
             text_start: chunk.text.len(),
         });
         let dated = (&segment, segment.discontinuity, None);
-        let text = fmt::from_fn(|text| write_segment(text, &self.directory, dated));
+        let place = (&*self.directory, self.format);
+        let text = fmt::from_fn(|text| {
+            write_key(text, before.as_ref(), key.as_ref())?;
+            write_segment(text, place, dated)
+        });
         chunk.text.push_str(&text.to_string());
+        self.key = key;
         self.chunks.push_back(last);
         self.target_duration_s = segment.target_duration_s;
         self.discontinuities += u64::from(segment.discontinuity);
@@ -140,7 +179,7 @@ impl Archive {
         while self.is_overlong() {
             self.drop_first();
         }
-        before - self.len
+        len_before - self.len
     }
 
     /// Gaps that stand for what lies between the last segment and the one with the number
@@ -298,6 +337,7 @@ impl Archive {
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.segment.sequence)?;
         let discontinuities = first.discontinuities;
         writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}")?;
+        write_key(text, None, first.key.as_ref())?;
         if !first.segment.discontinuity {
             write_date_time(text, &first.segment)?;
         }
@@ -397,6 +437,36 @@ mod tests {
             let listed = archive.excerpt(Moment::At(at(0)), None).expect("all of it");
             assert_eq!(listed.text, playlist.render("d/"), "{count}");
             assert!(!listed.is_ended);
+        }
+    }
+
+    #[test]
+    fn a_list_that_begins_anywhere_says_under_which_key() {
+        let tag = |index: u64| match index {
+            70..140 => KeyTag::new("one"),
+            140..190 => KeyTag::new("two"),
+            _ => None,
+        };
+        let mut archive = archive(3_600, 0);
+        for index in 0..200 {
+            archive.push_encrypted(segment(index), tag(index));
+        }
+        for first in 0..200 {
+            let mut playlist = MediaPlaylist::live(1_000);
+            for index in first..200 {
+                // A gap has no key of its own, but stands under that of the segment before it.
+                playlist.push_encrypted(segment(index), tag(index));
+            }
+            let of = |text: &str| {
+                let resumed = MediaPlaylist::resume(text, 1_000).expect("it is one of ours");
+                let rows = resumed.encrypted_segments();
+                let rows = rows.filter(|(segment, _)| !segment.gap);
+                let rows = rows.map(|(segment, key)| (segment.sequence, key.cloned()));
+                rows.collect::<Vec<_>>()
+            };
+            let listed = archive.excerpt(Moment::At(at(first * 6)), None);
+            let listed = listed.expect("something").text;
+            assert_eq!(of(&listed), of(&playlist.render("d/")), "{first}: {listed}");
         }
     }
 

@@ -35,6 +35,8 @@ counters! {
         segments_abandoned,
         /// Events that splice messages announced or cancelled, breaks above all.
         cues,
+        /// Splice messages that repeat the last one of their event; they are told of once.
+        splice_repetitions,
         /// Segments cut at a splice point before their time.
         splice_cuts,
         /// Splice messages that came after the time they name; they are listed, not cut at.

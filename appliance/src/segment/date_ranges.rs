@@ -12,6 +12,7 @@ use crate::segment::{
     Cue, CueKind, EventId, Markers, Segment,
     cue_tag::CueTag,
     date_range::{DateRange, TOLERANCE, UNKNOWN},
+    seconds::Seconds,
 };
 
 /// Date ranges a playlist holds at most: more events than an hour of television has.
@@ -83,15 +84,14 @@ impl DateRanges {
             return;
         };
         let nanos = last.date_time.as_nanos();
-        let start = Wall::from_nanos(nanos.saturating_sub(elapsed_90k * 100_000 / 9));
+        let start = Wall::from_nanos(nanos.saturating_sub(elapsed_90k.saturating_mul(100_000) / 9));
         let known = self
             .ranges
             .iter()
             .find(|range| range.is_break && is_near(range.start, start));
         self.break_start = Some(known.map_or(start, |range| range.start));
         if known.is_none() {
-            self.ranges
-                .push_back(DateRange::without_message(start, planned_90k));
+            self.push(DateRange::without_message(start, planned_90k));
         }
     }
 
@@ -183,7 +183,9 @@ impl DateRanges {
     fn open(&mut self, cue: &Cue, place: Place) -> CueOutcome {
         let same = |range: &&mut DateRange| range.event == cue.event;
         if let Some(known) = self.ranges.iter_mut().find(same) {
-            return if known.planned_90k == cue.planned_90k {
+            // As it is written: of one that was read back nothing finer is known.
+            let written = |ticks: Option<u64>| ticks.map(|ticks| Seconds(ticks).to_string());
+            return if written(known.planned_90k) == written(cue.planned_90k) {
                 CueOutcome::Taken
             } else {
                 CueOutcome::Refused
@@ -201,7 +203,8 @@ impl DateRanges {
     fn replace(&mut self, cue: &Cue, place: Place) {
         let is_ahead = |range: &DateRange| place.end.is_some_and(|end| range.start > end);
         self.retain(|range| !range.event.is_of(&cue.event) || !is_ahead(range));
-        for range in &mut self.ranges {
+        // An end that players know stays what it is.
+        for range in self.ranges.iter_mut().filter(|range| range.end.is_none()) {
             if range.event.is_of(&cue.event) && range.end_expected() > cue.date_time {
                 range.end = Some(cue.date_time.max(range.start));
             }
@@ -209,7 +212,7 @@ impl DateRanges {
     }
 
     fn push(&mut self, range: DateRange) -> CueOutcome {
-        let is_full = self.ranges.len() == RANGES_MAX;
+        let is_full = self.ranges.len() >= RANGES_MAX;
         self.ranges.push_back(range);
         if is_full {
             let oldest = self.ranges.pop_front().map(|range| range.event);

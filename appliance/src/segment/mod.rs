@@ -18,6 +18,8 @@ mod date_range;
 mod date_ranges;
 mod date_time;
 mod gap;
+mod heard;
+mod key_tag;
 mod master;
 mod mux;
 mod on_air;
@@ -31,6 +33,7 @@ mod sequence;
 mod splice_points;
 mod target_duration;
 mod timeline;
+pub mod track;
 mod types;
 
 #[cfg(test)]
@@ -49,7 +52,8 @@ pub use bandwidth::{Bandwidth, BandwidthMeter};
 pub use counters::Counters;
 pub use cue::{Cue, CueKind, EventId};
 pub use date_ranges::CueOutcome;
-pub use master::{Variant, render_master};
+pub use key_tag::KeyTag;
+pub use master::{MasterPlaylist, SubtitleRendition, Variant, render_master};
 pub use playlist::{MediaPlaylist, Removed};
 pub use segmenter::Segmenter;
-pub use types::{Markers, Output, Phase, Rules, Segment};
+pub use types::{Format, Markers, Output, Phase, Rules, Segment};

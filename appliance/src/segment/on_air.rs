@@ -11,6 +11,7 @@ use crate::{
         cue::Notice,
         cut::{Circumstances, Cuttable, OpenSegment, Reason, Wish},
         date_time::DateTime,
+        heard::Heard,
         pending::Mark,
         splice_points::SplicePoints,
         target_duration::TargetDuration,
@@ -20,6 +21,10 @@ use crate::{
 
 /// How far away an event is believed to be: an hour. Farther ones are damage, or of another clock.
 const DISTANCE_MAX_90K: u64 = 3_600 * Pts::HZ;
+
+/// How long a break is believed to last: four hours, which is as long as one is listed that has no
+/// end. A longer plan is damage, and as good as none.
+const BREAK_MAX_90K: u64 = 4 * 3_600 * Pts::HZ;
 
 /// The open segment and the timeline it lies on.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(super) struct OnAir {
     pub(super) random_access_pts: Option<i64>,
     /// Unwrapped PTS when PAT and PMT were last written.
     pub(super) tables_pts: i64,
+    /// The splice messages that were obeyed.
+    pub(super) heard: Heard,
     pub(super) splice_points: SplicePoints,
     pub(super) boundaries: Boundaries,
     /// What came of them since it was last taken.
@@ -96,6 +103,7 @@ impl OnAir {
             self.boundaries = Boundaries::default();
             self.note_boundary(unit, target);
             self.tally.splices_missed += self.splice_points.clear();
+            self.heard.clear();
             return Some(Cut {
                 reason: Reason::Jump,
                 end,
@@ -132,7 +140,9 @@ impl OnAir {
         } else if !is_late {
             is_crowded_out = !self.splice_points.expect(notice, pts);
         }
-        let returns = notice.planned.filter(|planned| planned.auto_return);
+        let planned = notice.planned;
+        let planned = planned.filter(|planned| planned.duration_90k <= BREAK_MAX_90K);
+        let returns = planned.filter(|planned| planned.auto_return);
         let end = returns.map(|planned| pts.saturating_add_unsigned(planned.duration_90k));
         if let Some(end) = end.filter(|end| *end > next) {
             is_crowded_out |= !self.splice_points.expect_return(notice, end);
@@ -143,7 +153,7 @@ impl OnAir {
             event: EventId::new(notice.number, notice.break_kind, (as_sent, date_time)),
             kind: notice.kind,
             date_time,
-            planned_90k: notice.planned.map(|planned| planned.duration_90k),
+            planned_90k: planned.map(|planned| planned.duration_90k),
             auto_return: returns.is_some(),
             section: section.clone(),
         };

@@ -13,6 +13,7 @@
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
 //! - EXT-X-GAP marks what never came, so that players pass over it; it needs no higher version.
 //! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
+//! - EXT-X-KEY stands before the first segment of each key; a gap is under the key before it.
 //! - EXT-X-INDEPENDENT-SEGMENTS binds the future too, so only a finished playlist carries it.
 
 use std::{
@@ -25,9 +26,10 @@ use jiff::Timestamp;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueOutcome, Markers, Segment,
+    Cue, CueOutcome, Format, KeyTag, Markers, Segment,
     cue_tag::CueTag,
     date_ranges::{DateRanges, Place},
+    key_tag::write_key,
     resume::{Resumed, resume},
 };
 
@@ -40,6 +42,7 @@ pub(super) const SECOND_90K: u64 = 90_000;
 #[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     kind: Kind,
+    format: Format,
     markers: Markers,
     listed: VecDeque<Listed>,
     date_ranges: DateRanges,
@@ -56,10 +59,12 @@ enum Kind {
 }
 
 /// A segment and what stands beside it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Listed {
     pub(super) segment: Segment,
     pub(super) cue_tag: Option<CueTag>,
+    /// Where its key is; `None` if it is in the clear.
+    pub(super) key: Option<KeyTag>,
 }
 
 /// A segment that left the playlist.
@@ -109,7 +114,7 @@ impl MediaPlaylist {
         if !listed.is_sorted_by(is_next) {
             return None;
         }
-        let last = *listed.last()?;
+        let last = listed.last()?;
         if let Some(tag) = last.cue_tag {
             date_ranges.restore_break(&last.segment, tag);
         }
@@ -127,6 +132,7 @@ impl MediaPlaylist {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
+            format: Format::default(),
             markers: Markers::default(),
             listed: VecDeque::new(),
             date_ranges: DateRanges::default(),
@@ -137,11 +143,20 @@ impl MediaPlaylist {
         }
     }
 
-    /// Appends `segment` and returns those that leave: mostly one, none while the playlist fills.
+    /// Appends `segment`, which is in the clear, and returns those that leave: mostly one, none
+    /// while the playlist fills.
     ///
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
     pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
+        self.push_encrypted(segment, None)
+    }
+
+    /// The same for a segment that is encrypted, if it has a `key`. A gap has none.
+    ///
+    /// # Panics
+    /// As [`Self::push`] does.
+    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> Vec<Removed> {
         if let Some(last) = self.listed.back() {
             assert_eq!(
                 segment.sequence,
@@ -150,7 +165,17 @@ impl MediaPlaylist {
             );
         }
         let cue_tag = self.date_ranges.tag(&segment, self.markers);
-        let removed = self.append(Listed { segment, cue_tag });
+        let before = self.listed.back().and_then(|last| last.key.as_ref());
+        let key = if segment.gap || before == key.as_ref() {
+            before.cloned()
+        } else {
+            key
+        };
+        let removed = self.append(Listed {
+            segment,
+            cue_tag,
+            key,
+        });
         if let (Kind::Live { .. }, Some(first)) = (self.kind, self.listed.front()) {
             self.date_ranges.shorten(first.segment.date_time);
         }
@@ -165,6 +190,11 @@ impl MediaPlaylist {
             markers: self.markers,
         };
         self.date_ranges.take(cue, place)
+    }
+
+    /// Says what its segments are; transport streams, unless told otherwise.
+    pub fn set_format(&mut self, format: Format) {
+        self.format = format;
     }
 
     /// Tells of events that come from now on in another way.
@@ -201,6 +231,13 @@ impl MediaPlaylist {
     /// The segments listed, oldest first.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.listed.iter().map(|row| &row.segment)
+    }
+
+    /// The same, each with what it is encrypted by.
+    pub fn encrypted_segments(&self) -> impl Iterator<Item = (&Segment, Option<&KeyTag>)> {
+        self.listed
+            .iter()
+            .map(|row| (&row.segment, row.key.as_ref()))
     }
 
     /// EXT-X-TARGETDURATION; `None` before the first segment.
@@ -273,7 +310,44 @@ impl MediaPlaylist {
         self.listed.clear();
     }
 
-    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`.
+    /// Goes on beside `other`, the list of another rendition of the same content that has segment
+    /// `sequence`, which comes next here: returns what this one lacks before it, as gaps. A list that
+    /// cannot go on begins anew, with the numbers that `other` has.
+    pub fn line_up(&mut self, other: &Self, sequence: u64) -> Vec<Segment> {
+        let is_lacking =
+            |segment: &&Segment| (self.sequence_next..sequence).contains(&segment.sequence);
+        if self.fits(other, sequence) {
+            let lacking = other.segments().filter(is_lacking);
+            return lacking.map(Segment::as_gap).collect();
+        }
+        self.forget(0);
+        self.target_duration_s = None;
+        self.discontinuity_sequence = other.discontinuities_before(sequence);
+        Vec::new()
+    }
+
+    /// True when the segments listed are those of `other`, as far as both have them, and `other`
+    /// has all from there to `sequence`.
+    fn fits(&self, other: &Self, sequence: u64) -> bool {
+        let (Some(first), Some(begin)) = (self.listed.front(), other.listed.front()) else {
+            return false;
+        };
+        let both = first.segment.sequence.max(begin.segment.sequence);
+        (both..=sequence).contains(&self.sequence_next)
+            && self.target_duration_s == other.target_duration_s
+            && self.discontinuities_before(both) == other.discontinuities_before(both)
+    }
+
+    /// The Discontinuity Sequence Number of a list that begins with segment `sequence`, of those
+    /// listed or the next.
+    fn discontinuities_before(&self, sequence: u64) -> u64 {
+        let before = self.segments().take_while(|it| it.sequence < sequence);
+        let breaks = before.filter(|segment| segment.discontinuity).count();
+        self.discontinuity_sequence + breaks as u64
+    }
+
+    /// Renders the playlist; segments have the URI `{directory}segment-{sequence}.ts`, or what
+    /// else their [`Format`] is.
     pub fn render(&self, directory: &str) -> String {
         let playlist = self;
         Rendering {
@@ -342,11 +416,13 @@ impl Display for Rendering<'_> {
                 }
             }
         }
-        let mut before = None;
+        let (mut before, mut key) = (None, None);
         for row in listed {
             self.write_date_ranges(text, before, row.segment.sequence)?;
+            write_key(text, key, row.key.as_ref())?;
             self.write_row(text, before.is_none(), row)?;
             before = Some(row.segment.sequence);
+            key = row.key.as_ref();
         }
         match kind {
             Kind::Live { .. } => Ok(()),
@@ -376,11 +452,14 @@ impl Rendering<'_> {
         is_first: bool,
         row: &Listed,
     ) -> fmt::Result {
-        let Listed { segment, cue_tag } = row;
+        let Listed {
+            segment, cue_tag, ..
+        } = row;
         // A file has no wall time; its events are dated from its beginning.
         let has_dates = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
         let is_dated = has_dates && (is_first || segment.discontinuity);
-        write_segment(text, self.directory, (segment, is_dated, cue_tag.as_ref()))
+        let place = (self.directory, self.playlist.format);
+        write_segment(text, place, (segment, is_dated, cue_tag.as_ref()))
     }
 }
 
@@ -388,7 +467,7 @@ impl Rendering<'_> {
 /// break.
 pub(super) fn write_segment(
     text: &mut fmt::Formatter<'_>,
-    directory: &str,
+    (directory, format): (&str, Format),
     (segment, is_dated, cue_tag): (&Segment, bool, Option<&CueTag>),
 ) -> fmt::Result {
     if segment.discontinuity {
@@ -406,7 +485,8 @@ pub(super) fn write_segment(
     if segment.gap {
         writeln!(text, "#EXT-X-GAP")?;
     }
-    writeln!(text, "{directory}segment-{}.ts", segment.sequence)
+    let (sequence, suffix) = (segment.sequence, format.suffix());
+    writeln!(text, "{directory}segment-{sequence}{suffix}")
 }
 
 /// Writes the EXT-X-PROGRAM-DATE-TIME of `segment`.

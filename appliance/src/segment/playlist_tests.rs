@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use weir_hal::Wall;
 
 use crate::segment::{
-    MediaPlaylist, Segment,
+    KeyTag, MediaPlaylist, Segment,
     playlist::{EXTRA_SEGMENTS_MAX, SECOND_90K, micros},
 };
 
@@ -51,6 +51,90 @@ fn live_lists_the_last_segments_with_their_date() {
     #EXTINF:5.000000,
     segment-9.ts
     ");
+}
+
+fn tag(uri: &str) -> KeyTag {
+    KeyTag::new(uri).expect("a URI")
+}
+
+#[test]
+fn a_key_stands_once_before_the_first_of_its_segments_and_a_gap_is_under_it() {
+    let mut playlist = MediaPlaylist::live(8);
+    let gap = |sequence| Segment {
+        gap: true,
+        ..segment(sequence, 540_000)
+    };
+    playlist.push(segment(7, 540_000));
+    playlist.push_encrypted(segment(8, 540_000), Some(tag("one")));
+    playlist.push(gap(9));
+    playlist.push_encrypted(segment(10, 540_000), Some(tag("one")));
+    playlist.push_encrypted(segment(11, 540_000), Some(tag("two")));
+    playlist.push(gap(12));
+    playlist.push(segment(13, 540_000));
+    insta::assert_snapshot!(playlist.render(""), @r#"
+    #EXTM3U
+    #EXT-X-VERSION:3
+    #EXT-X-TARGETDURATION:6
+    #EXT-X-MEDIA-SEQUENCE:7
+    #EXT-X-DISCONTINUITY-SEQUENCE:0
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.123Z
+    #EXTINF:6.000000,
+    segment-7.ts
+    #EXT-X-KEY:METHOD=AES-128,URI="one"
+    #EXTINF:6.000000,
+    segment-8.ts
+    #EXTINF:6.000000,
+    #EXT-X-GAP
+    segment-9.ts
+    #EXTINF:6.000000,
+    segment-10.ts
+    #EXT-X-KEY:METHOD=AES-128,URI="two"
+    #EXTINF:6.000000,
+    segment-11.ts
+    #EXTINF:6.000000,
+    #EXT-X-GAP
+    segment-12.ts
+    #EXT-X-KEY:METHOD=NONE
+    #EXTINF:6.000000,
+    segment-13.ts
+    "#);
+}
+
+/// The key of each segment, by its number, as who reads the list has it.
+fn keys(text: &str) -> Vec<(u64, Option<String>)> {
+    let resumed = MediaPlaylist::resume(text, 3).expect("it is one of ours");
+    let rows = resumed.encrypted_segments();
+    let uri = |key: &KeyTag| key.uri().to_owned();
+    let rows = rows.map(|(segment, key)| (segment.sequence, key.map(uri)));
+    rows.collect()
+}
+
+proptest! {
+    #[test]
+    fn a_listed_segment_keeps_its_key_in_every_version_and_over_restarts(
+        rows in prop::collection::vec((0_usize..4, any::<bool>()), 1..40),
+        restart in 0_usize..40,
+    ) {
+        let mut playlist = MediaPlaylist::live(3);
+        let mut known = std::collections::BTreeMap::new();
+        for (index, (key, gap)) in rows.into_iter().enumerate() {
+            let tag = ["a", "b", "c"].get(key).map(|uri| tag(uri));
+            let segment = Segment { gap, ..segment(index as u64, 540_000) };
+            playlist.push_encrypted(segment, tag.clone());
+            let text = playlist.render("");
+            for (sequence, key) in keys(&text) {
+                let before = known.entry(sequence).or_insert_with(|| key.clone());
+                prop_assert_eq!(&*before, &key, "{} in {}", sequence, text);
+            }
+            if !gap {
+                let uri = tag.map(|tag| tag.uri().to_owned());
+                prop_assert_eq!(known.get(&(index as u64)), Some(&uri));
+            }
+            if index == restart {
+                playlist = MediaPlaylist::resume(&text, 3).expect("it is one of ours");
+            }
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use weir_hal::Wall;
 
 use crate::segment::{
-    MediaPlaylist, Segment, cue_tag::CueTag, date_ranges::DateRanges, playlist::Listed,
+    KeyTag, MediaPlaylist, Segment, cue_tag::CueTag, date_ranges::DateRanges, playlist::Listed,
 };
 
 /// Numbers from here on are not believed: they leave no room to count on.
@@ -49,6 +49,7 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
     let mut header = Header::default();
     let mut listed: Vec<Listed> = Vec::new();
     let mut date_ranges = DateRanges::default();
+    let mut key = None;
     for line in lines {
         if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
             header.target_duration_s = Some(value.parse().ok()?);
@@ -60,6 +61,8 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
         } else if line.starts_with("#EXT-X-DATERANGE:") {
             let sequence = header.sequence? + listed.len() as u64;
             date_ranges.restore(line, sequence)?;
+        } else if line.starts_with("#EXT-X-KEY:") {
+            key = KeyTag::read(line).ok()?;
         } else if line.starts_with('#') {
             tags.read(line)?;
         } else {
@@ -68,6 +71,7 @@ pub(super) fn resume(text: &str, window: usize) -> Option<MediaPlaylist> {
             listed.push(Listed {
                 segment: tags.segment(sequence, header.target_duration_s?, last)?,
                 cue_tag: tags.cue_tag,
+                key: key.clone(),
             });
             tags = Tags::default();
         }

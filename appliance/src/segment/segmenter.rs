@@ -25,6 +25,7 @@ use crate::{
         cut::{Circumstances, OpenSegment, Reason},
         date_time::DateTime,
         gap::Due,
+        heard::Heard,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
@@ -381,9 +382,15 @@ impl Segmenter {
             self.counters.splices_unplaced += 1;
             return;
         };
+        if air.heard.is_repetition(splice) {
+            counters.splice_repetitions += 1;
+            return;
+        }
         let section = Bytes::copy_from_slice(splice.info.bytes());
+        let mut is_placed = false;
         Notice::all(&splice.info, |notice| match air.place(&notice, &section) {
             Some(placed) => {
+                is_placed = true;
                 counters.cues += 1;
                 counters.splices_late += u64::from(placed.is_late);
                 counters.splices_missed += u64::from(placed.is_crowded_out);
@@ -391,6 +398,9 @@ impl Segmenter {
             }
             None => counters.splices_implausible += 1,
         });
+        if is_placed {
+            air.heard.remember(splice);
+        }
     }
 
     /// Settles the unit before, if it was suspect, and then this one, unless it is suspect.
@@ -464,6 +474,7 @@ impl Segmenter {
             suspect: None,
             random_access_pts: Some(pts),
             tables_pts: pts,
+            heard: Heard::default(),
             splice_points: SplicePoints::default(),
             boundaries: Boundaries::starting(unit.segment_boundary.then_some(pts)),
             tally: Tally::default(),

@@ -10,7 +10,8 @@ use crate::{
     segment::cue::{CueKind, Notice},
 };
 
-/// Points that wait at most: eight breaks that are announced together. Further ones are missed.
+/// Points that wait at most: eight breaks that are announced together. Of more the farthest is
+/// missed.
 const POINTS_MAX: usize = 16;
 
 /// How far behind its point a cut may fall. One that comes later has nothing to do with it.
@@ -41,7 +42,7 @@ pub(super) struct Reached {
 
 impl SplicePoints {
     /// Waits for the unwrapped `pts`, at which `notice` has something happen. The same event may
-    /// have been announced for another time. Tells whether there was room.
+    /// have been announced for another time. Tells whether there was room for all.
     pub(super) fn expect(&mut self, notice: &Notice, pts: i64) -> bool {
         let begins = notice.kind != CueKind::In;
         self.replace((notice.number, notice.break_kind, begins), pts)
@@ -81,6 +82,13 @@ impl SplicePoints {
 
     fn replace(&mut self, event: (u32, u8, bool), pts: i64) -> bool {
         self.points.retain(|point| point.event != event);
-        self.points.push(Point { event, pts }).is_ok()
+        let Err(nearest) = self.points.push(Point { event, pts }) else {
+            return true;
+        };
+        let farthest = self.points.iter_mut().max_by_key(|point| point.pts);
+        if let Some(farthest) = farthest.filter(|point| point.pts > nearest.pts) {
+            *farthest = nearest;
+        }
+        false
     }
 }

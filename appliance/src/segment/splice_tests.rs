@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use weir_hal::Wall;
 
 use crate::segment::{
-    CueKind, CueOutcome, Markers, MediaPlaylist, Output, Phase, Segmenter,
+    CueKind, CueOutcome, Markers, MediaPlaylist, Phase,
     date_ranges::RANGES_MAX,
     fixture::{Bench, FRAME, SECOND, Unit, frames, insert, rules, splice_section},
 };
@@ -615,22 +614,115 @@ fn two_boxes_that_joined_at_different_times_tell_the_same_of_a_break() {
 }
 
 #[test]
-fn an_event_is_told_in_stream_order() {
-    let mut segmenter = Segmenter::new(rules(Phase::First), 0);
-    let mut outputs = 0;
-    let info = insert(7, true, None, None);
-    let info = crate::demux::SpliceInfo::parse(&info).expect("it is sound");
-    let splice = crate::demux::Splice {
-        pid: crate::demux::Pid::from_bits(0x1F0),
-        info,
-    };
-    segmenter.push(
-        crate::demux::Event::Splice(splice),
-        Wall::from_nanos(0),
-        |output| {
-            assert!(!matches!(output, Output::Cue(_)));
-            outputs += 1;
-        },
+fn a_message_is_told_once_however_often_it_is_sent() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    let (first, second) = (
+        insert(7, true, Some(9 * SECOND), None),
+        insert(8, true, Some(20 * SECOND), None),
     );
-    assert_eq!(outputs, 0, "there is no timeline yet");
+    let moved = insert(7, true, Some(11 * SECOND), None);
+    for message in [&first, &second, &first, &second, &moved, &moved, &first] {
+        bench.splice(message);
+    }
+    let numbers = bench.cues.iter().map(|cue| cue.event.number);
+    assert_eq!(
+        numbers.collect::<Vec<_>>(),
+        [7, 8, 7, 7],
+        "what is said anew is told anew"
+    );
+    assert_eq!(bench.segmenter.counters().splice_repetitions, 3);
+}
+
+#[test]
+fn what_was_announced_in_vain_is_obeyed_when_it_is_repeated() {
+    let message = insert(7, true, Some(9 * SECOND), None);
+    let mut bench = Bench::first();
+    bench.splice(&message);
+    assert_eq!(bench.cues.len(), 0, "nothing is on air");
+    bench.unit(Unit::key(0));
+    bench.splice(&message);
+    assert_eq!(bench.cues.len(), 1);
+    // Its point goes with the segment that an outage ends.
+    bench.finish();
+    bench.unit(Unit::key(2 * SECOND));
+    bench.splice(&message);
+    for ticks in frames(12 * SECOND).skip(1) {
+        let random_access = ticks % SECOND == 0;
+        bench.unit(Unit {
+            random_access,
+            ..Unit::at(2 * SECOND + ticks)
+        });
+    }
+    bench.finish();
+    assert_eq!(bench.segmenter.counters().splice_repetitions, 0);
+    assert_eq!(bench.segmenter.counters().splice_cuts, 1);
+}
+
+#[test]
+fn a_break_longer_than_four_hours_is_damage_and_has_no_return() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    let day = 24 * 3_600 * SECOND;
+    for number in 0..20 {
+        bench.splice(&insert(number, true, Some(9 * SECOND), Some(day)));
+    }
+    assert!(
+        bench
+            .cues
+            .iter()
+            .all(|cue| cue.planned_90k.is_none() && !cue.auto_return)
+    );
+}
+
+#[test]
+fn of_too_many_points_the_farthest_are_missed() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    for number in 0..16 {
+        let pts = (1_000 + u64::from(number)) * SECOND;
+        bench.splice(&insert(number, true, Some(pts), None));
+    }
+    bench.splice(&insert(99, true, Some(3 * SECOND), None));
+    pictures(&mut bench, 8 * SECOND, &[3 * SECOND]);
+    assert_eq!(bench.segmenter.counters().splices_missed, 1);
+    assert_eq!(bench.segmenter.counters().splice_cuts, 1);
+}
+
+#[test]
+fn an_announcement_that_is_repeated_after_a_restart_is_no_contradiction() {
+    // What SCTE 35 has for an example: no whole number of milliseconds.
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
+    bench.unit(Unit::key(0));
+    bench.splice(&insert(7, true, Some(230 * FRAME), Some(5_426_421)));
+    pictures(&mut bench, 20 * SECOND, &[230 * FRAME]);
+    bench.finish();
+    let text = listed(&bench, BOTH, &[0]).render("d/");
+    let mut resumed = MediaPlaylist::resume(&text, 5).expect("it is ours");
+    resumed.set_markers(BOTH);
+    assert_eq!(resumed.take_cue(&bench.cues[0]), CueOutcome::Taken);
+    assert_eq!(resumed.render("d/"), text);
+}
+
+#[test]
+fn a_break_that_is_known_by_its_tag_alone_does_not_pass_the_bound() {
+    let bench = with_break(Phase::Grid);
+    let mut playlist = MediaPlaylist::live(5);
+    playlist.set_markers(CUE_TAGS);
+    assert_eq!(playlist.take_cue(&bench.cues[0]), CueOutcome::Taken);
+    for made in &bench.made[..3] {
+        playlist.push(made.segment);
+    }
+    let text = playlist.render("d/");
+    assert!(text.contains("CUE-OUT"), "{text}");
+    let mut resumed = MediaPlaylist::resume(&text, 5).expect("it is ours");
+    resumed.set_markers(DATE_RANGES);
+    for number in 0..2 * u32::try_from(RANGES_MAX).expect("few") {
+        let mut cue = bench.cues[0].clone();
+        cue.event.number = 100 + number;
+        resumed.take_cue(&cue);
+    }
+    resumed.push(bench.made[3].segment);
+    let text = resumed.render("d/");
+    assert_eq!(text.matches("DATERANGE").count(), RANGES_MAX);
 }

@@ -31,6 +31,26 @@ pub enum Phase {
     Grid,
 }
 
+/// What the segments of a list are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// MPEG-2 Transport Stream (RFC 8216 §3.2).
+    #[default]
+    TransportStream,
+    /// WebVTT (RFC 8216 §3.5).
+    WebVtt,
+}
+
+impl Format {
+    /// What the names of its files end with.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::TransportStream => ".ts",
+            Self::WebVtt => ".vtt",
+        }
+    }
+}
+
 /// What the segmenter makes, in stream order.
 #[derive(Debug, Clone)]
 pub enum Output {
@@ -39,11 +59,13 @@ pub enum Output {
         /// Its Media Sequence Number.
         sequence: u64,
     },
-    /// The next bytes of the segment that began last; whole transport packets.
+    /// The next bytes of the segment that began last; whole transport packets, or the text of a
+    /// track of subtitles.
     Bytes(Bytes),
     /// That segment is whole.
     End(Segment),
-    /// Media is missing: a segment without bytes, to be listed as a gap. None is open.
+    /// Media is missing: a segment without bytes, to be listed as a gap. Of a rendition none is
+    /// open; of a track the open one is given up in its favour.
     Gap(Segment),
     /// The stream announces an event. It stands between the segments, wherever it comes.
     Cue(Cue),
@@ -77,6 +99,17 @@ impl Segment {
     /// Media time.
     pub fn duration(&self) -> Duration {
         Duration::from_micros(self.duration_90k * 100 / 9)
+    }
+
+    /// The same without its media.
+    #[must_use]
+    pub fn as_gap(&self) -> Self {
+        Self {
+            bytes: 0,
+            independent: false,
+            gap: true,
+            ..*self
+        }
     }
 
     /// Wall time at which it ends.

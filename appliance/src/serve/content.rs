@@ -15,15 +15,17 @@ use tokio::time::timeout;
 use weir_cache::{Key, Store};
 
 use crate::{
+    encryption::{Fingerprint, Issued},
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
+    segment::Format,
     serve::{
         Account, Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
         account::charge,
         at_hand,
         coding::{Coder, Wish},
         reply::{self, Freshness, Selected, Source},
-        route::{Item, Route, route, segment_path},
+        route::{Item, Route, route, segment_path_of},
         stamp::{self, Stamps},
         start_over::StartOver,
     },
@@ -130,7 +132,7 @@ impl Content {
         let rendition = |name: &str| channel.rendition(name);
         let start_over = match item {
             Item::Master | Item::Media { .. } => StartOver::of(request.uri.query()),
-            Item::Segment { .. } => Ok(None),
+            Item::Segment { .. } | Item::Key(_) => Ok(None),
         };
         let start_over = match start_over {
             Ok(start_over) => start_over,
@@ -147,11 +149,31 @@ impl Content {
             Item::Segment {
                 rendition: name,
                 sequence,
-            } if rendition(name).is_some() => {
-                let path = segment_path(id, name, *sequence);
-                self.segment(request, &path).await
+                format,
+            } if rendition(name).is_some_and(|rendition| rendition.format == *format) => {
+                let path = segment_path_of(id, name, (*sequence, *format));
+                self.segment(request, (&path, *format)).await
             }
             Item::Segment { .. } => self.unknown(),
+            Item::Key(fingerprint) => self.key(request, &channel, *fingerprint),
+        }
+    }
+
+    /// Answers with a key, which nobody may keep but the player that asked.
+    fn key(&self, request: &Parts, channel: &Channel, fingerprint: Fingerprint) -> Response<Body> {
+        match channel.vault.issued(fingerprint) {
+            Issued::Key(key) => {
+                channel.vault.counters.keys_served.add(1);
+                let key = Selected {
+                    media_type: reply::KEY,
+                    etag: None,
+                    freshness: Freshness::NoStore,
+                    source: Source::Document(&Bytes::copy_from_slice(key.bytes())),
+                };
+                self.hit(request, &key)
+            }
+            Issued::Expected => reply::expected("the key is on its way here"),
+            Issued::Unknown => self.unknown(),
         }
     }
 
@@ -214,7 +236,7 @@ impl Content {
         }
     }
 
-    async fn segment(&self, request: &Parts, path: &str) -> Response<Body> {
+    async fn segment(&self, request: &Parts, (path, format): (&str, Format)) -> Response<Body> {
         let Some(key) = Key::new(path) else {
             return self.not_there("there is no such segment");
         };
@@ -230,7 +252,10 @@ impl Content {
             return self.not_there("there is no such segment");
         };
         let selected = Selected {
-            media_type: reply::SEGMENT,
+            media_type: match format {
+                Format::TransportStream => reply::SEGMENT,
+                Format::WebVtt => reply::WEB_VTT,
+            },
             etag: std::str::from_utf8(object.metadata()).ok(),
             freshness: SEGMENT_FRESHNESS,
             source: Source::Object(&object),

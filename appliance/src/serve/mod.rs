@@ -67,7 +67,7 @@ pub use interim::Interim;
 pub use limits::Limits;
 pub use readiness::{NotReady, Readiness};
 pub(crate) use repeat::{Again, Repeat, Whole, at_hand};
-pub use route::{Item, Route, playlist_path, route, segment_path};
+pub use route::{Item, Route, playlist_path, route, segment_path, segment_path_of};
 pub use server::{Handler, Server};
 pub use stall::Pace;
 pub(crate) use stamp::Stamps;

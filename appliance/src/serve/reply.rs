@@ -30,6 +30,10 @@ pub(crate) use crate::serve::precondition::Role;
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// Media Segments of MPEG-2 transport streams.
 pub(crate) const SEGMENT: &str = "video/mp2t";
+/// Media Segments of WebVTT.
+pub(crate) const WEB_VTT: &str = "text/vtt";
+/// The bytes of a key (RFC 8216 §5.1).
+pub(crate) const KEY: &str = "application/octet-stream";
 /// Plain answers for people and probes.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -65,6 +69,14 @@ pub(crate) fn too_often(wait: Duration) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     stamp::open_to_all_origins(headers);
+    response
+}
+
+/// What a client is told of something that is on its way here, and may be asked for in a second.
+pub(crate) fn expected(line: &str) -> Response<Body> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, line);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(1));
     response
 }
 

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use crate::serve::percent;
+use crate::{encryption::Fingerprint, segment::Format, serve::percent};
 
 /// Path segments a path of ours has at most: `/live/{channel}/{channel}_{rendition}/{file}`.
 const SEGMENTS_MAX: usize = 4;
@@ -41,13 +41,17 @@ pub enum Item {
         /// Name of the rendition.
         rendition: String,
     },
-    /// `{channel}_{rendition}/segment-{sequence}.ts`
+    /// `{channel}_{rendition}/segment-{sequence}.ts`, or `.vtt`
     Segment {
         /// Name of the rendition.
         rendition: String,
         /// Media Sequence Number.
         sequence: u64,
+        /// What it is.
+        format: Format,
     },
+    /// `{fingerprint}.key`
+    Key(Fingerprint),
 }
 
 /// The path of a Media Playlist, which is also its key in the store.
@@ -55,9 +59,19 @@ pub fn playlist_path(channel: &str, rendition: &str) -> String {
     format!("/live/{channel}/{channel}_{rendition}.m3u8")
 }
 
-/// The path of a segment, which is also its key in the store.
+/// The path of a segment of a transport stream, which is also its key in the store.
 pub fn segment_path(channel: &str, rendition: &str, sequence: u64) -> String {
-    format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}.ts")
+    segment_path_of(channel, rendition, (sequence, Format::TransportStream))
+}
+
+/// The same of a segment of any format.
+pub fn segment_path_of(
+    channel: &str,
+    rendition: &str,
+    (sequence, format): (u64, Format),
+) -> String {
+    let suffix = format.suffix();
+    format!("/live/{channel}/{channel}_{rendition}/segment-{sequence}{suffix}")
 }
 
 /// Tells what `path`, as it stood in the request, names.
@@ -79,7 +93,7 @@ pub fn route(path: &str) -> Route {
         is_short &= segments.push(segment).is_ok();
     }
     let item = match segments.as_slice() {
-        [live, channel, file] if is_short && live == "live" => playlist(channel, file),
+        [live, channel, file] if is_short && live == "live" => list_or_key(channel, file),
         [live, channel, directory, file] if is_short && live == "live" => {
             segment(channel, directory, file)
         }
@@ -94,9 +108,12 @@ pub fn route(path: &str) -> Route {
     }
 }
 
-fn playlist(channel: &str, file: &str) -> Option<Item> {
+fn list_or_key(channel: &str, file: &str) -> Option<Item> {
     if file == "master.m3u8" {
         return Some(Item::Master);
+    }
+    if let Some(fingerprint) = file.strip_suffix(".key") {
+        return fingerprint.parse().ok().map(Item::Key);
     }
     let rendition = rendition_of(channel, file.strip_suffix(".m3u8")?)?;
     Some(Item::Media {
@@ -105,10 +122,14 @@ fn playlist(channel: &str, file: &str) -> Option<Item> {
 }
 
 fn segment(channel: &str, directory: &str, file: &str) -> Option<Item> {
-    let digits = file.strip_prefix("segment-")?.strip_suffix(".ts")?;
+    let name = file.strip_prefix("segment-")?;
+    let (digits, format) = [Format::TransportStream, Format::WebVtt]
+        .into_iter()
+        .find_map(|format| Some((name.strip_suffix(format.suffix())?, format)))?;
     Some(Item::Segment {
         rendition: rendition_of(channel, directory)?.to_owned(),
         sequence: canonical(digits)?,
+        format,
     })
 }
 
@@ -151,6 +172,7 @@ mod tests {
             Item::Segment {
                 rendition,
                 sequence,
+                format: Format::TransportStream,
             },
         )
     }
@@ -170,6 +192,43 @@ mod tests {
             route("/live/CH_001/CH_001_HD_5M/segment-12.ts"),
             segment_route("CH_001", "HD_5M", 12)
         );
+    }
+
+    #[test]
+    fn tells_subtitles_by_their_suffix() {
+        let rendition = "HD_888".to_owned();
+        assert_eq!(
+            route("/live/CH/CH_HD_888/segment-12.vtt"),
+            live(
+                "CH",
+                Item::Segment {
+                    rendition,
+                    sequence: 12,
+                    format: Format::WebVtt,
+                }
+            )
+        );
+        assert_eq!(
+            segment_path_of("CH", "HD_888", (12, Format::WebVtt)),
+            "/live/CH/CH_HD_888/segment-12.vtt"
+        );
+    }
+
+    #[test]
+    fn names_a_key_by_its_one_spelling() {
+        let fingerprint = "10ad8a4ba304e7a4".parse().expect("16 digits");
+        assert_eq!(
+            route("/live/CH/10ad8a4ba304e7a4.key"),
+            live("CH", Item::Key(fingerprint))
+        );
+        for path in [
+            "/live/CH/10AD8A4BA304E7A4.key",
+            "/live/CH/10ad8a4ba304e7a.key",
+            "/live/CH/10ad8a4ba304e7a4",
+            "/live/CH/CH_HD/10ad8a4ba304e7a4.key",
+        ] {
+            assert_eq!(route(path), Route::Other, "{path}");
+        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ checks! {
     2 Violation HeaderChanged "header_changed" "RFC 8216 §6.2.1"
     2 Violation SegmentChanged "segment_changed" "RFC 8216 §6.2.1"
     2 Violation SegmentsTakenBack "segments_taken_back" "RFC 8216 §6.2.1"
+    2 Violation KeyMalformed "key_malformed" "RFC 8216 §4.3.2.4"
     2 Violation ChangedAfterEnd "changed_after_end" "RFC 8216 §4.3.3.4"
     2 Warning TooLong "too_long" "this tool reads 50,000 segments, 4 MiB, 8 KiB of a URI"
 
@@ -147,6 +148,7 @@ checks! {
     14 Violation SeveralPrograms "several_programs" "RFC 8216 §3.2"
     14 Violation NoPcr "no_pcr" "ISO/IEC 13818-1 §2.7.2"
     14 Violation CountersBreak "continuity_counters_break" "RFC 8216 §3"
+    14 Violation NotDecipherable "not_decipherable" "RFC 8216 §4.3.2.4"
     14 Violation NotIndependent "not_independent" "RFC 8216 §4.3.5.1"
     14 Warning TablesNotFirst "tables_not_first" "RFC 8216 §3.2"
     14 Warning NoKeyFrameFirst "no_key_frame_first" "RFC 8216 §3, Apple HLS Authoring 7.4"
@@ -156,6 +158,7 @@ checks! {
     15 Violation SegmentBreaksOff "segment_breaks_off" "RFC 8216 §6.2.1"
     15 Violation PlaylistAbsent "playlist_absent" "RFC 8216 §6.2.1"
     15 Violation PlaylistType "playlist_type" "RFC 8216 §4"
+    15 Warning KeyAbsent "key_absent" "RFC 8216 §6.2.3"
     15 Warning PlaylistMediaType "playlist_media_type" "Apple TN2235"
     15 Warning PlaylistUncompressed "playlist_uncompressed" "Apple HLS Authoring 10.1"
     15 Warning SegmentMediaType "segment_media_type" "Apple TN2235"

@@ -3,7 +3,8 @@
 //! Source: RFC 8216 §3 (formats), ISO/IEC 13818-1. Pure. Keeps nothing of a segment but its first
 //! bytes.
 //!
-//! Refuses: to look into fragmented MP4, packed audio, and what is encrypted; it says which it was.
+//! Refuses: to look into fragmented MP4, packed audio, and what is still encrypted; it says which
+//! it was.
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,8 @@ pub struct SegmentFacts {
     pub coding: Option<String>,
     /// What its header says, if it is WebVTT.
     pub web_vtt: Option<WebVtt>,
+    /// Why it could not be opened, if it should have been.
+    pub lock: Option<Lock>,
     counters: BTreeMap<u16, Counting>,
     pts: Option<Presentation>,
 }
@@ -77,6 +80,15 @@ pub struct WebVtt {
     pub is_sound: bool,
     /// X-TIMESTAMP-MAP.
     pub timestamp_map: Option<String>,
+}
+
+/// Why a segment of AES-128 could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lock {
+    /// Its key is not to be had; one clause says why.
+    NoKey(String),
+    /// It does not end as what was encrypted with that key does.
+    WrongKey,
 }
 
 /// `continuity_counter` of one PID: the first and the last.
@@ -104,6 +116,14 @@ impl SegmentFacts {
             format: Format::Encrypted,
             bytes,
             ..Self::default()
+        }
+    }
+
+    /// The same, because of `lock`.
+    pub fn locked(bytes: u64, lock: Lock) -> Self {
+        Self {
+            lock: Some(lock),
+            ..Self::encrypted(bytes)
         }
     }
 

@@ -10,8 +10,8 @@
 //! A finding shows the lines that prove it. What cannot be proved is not told: between two
 //! reloads anything may have happened. Answers are hostile: everything read of them is bounded.
 //!
-//! Refuses: to look into fragmented MP4 and into encrypted segments, which are counted as not
-//! inspected, and to judge low-latency tags.
+//! Refuses: to look into fragmented MP4, and into what is encrypted otherwise than by AES-128 or
+//! without its key ([`seal`]), which are counted as not inspected; and to judge low-latency tags.
 
 pub mod finding;
 pub mod follow;
@@ -19,4 +19,5 @@ pub mod inspect;
 pub mod playlist;
 pub mod report;
 pub mod rules;
+pub mod seal;
 pub mod version;

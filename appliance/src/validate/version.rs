@@ -131,6 +131,7 @@ impl Version {
             target_duration_us: self.list.target_duration_us(),
             uri_line: self.evidence(segment.line),
             duration_line: self.evidence(segment.duration_line),
+            key_line: segment.key.map(|line| self.evidence(line)),
             independent_segments: independent.map(|line| self.evidence(line)),
         })
     }
@@ -150,6 +151,8 @@ pub struct Listed {
     pub uri_line: Evidence,
     /// That of its EXTINF.
     pub duration_line: Evidence,
+    /// That of the EXT-X-KEY that holds for it.
+    pub key_line: Option<Evidence>,
     /// That of EXT-X-INDEPENDENT-SEGMENTS, if it is there.
     pub independent_segments: Option<Evidence>,
 }

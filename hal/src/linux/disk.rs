@@ -22,7 +22,7 @@ use std::{
     io::{self, IoSlice, Seek, SeekFrom},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
-        unix::fs::{FileExt, FileTypeExt},
+        unix::fs::{FileExt, FileTypeExt, MetadataExt},
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -253,6 +253,13 @@ impl crate::File for File {
             }
         }
         self.inner.set_len(bytes).map_err(failed)
+    }
+
+    fn is_open_to_everybody(&self) -> Result<bool, Error> {
+        const READ_BY_OTHERS: u32 = 0o004;
+        let metadata = self.inner.metadata();
+        let metadata = metadata.map_err(failed("look at", &self.path))?;
+        Ok(metadata.mode() & READ_BY_OTHERS != 0)
     }
 
     fn bytes(&self) -> Result<u64, Error> {

@@ -6,18 +6,26 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use weir::{
     demux::{self, Demux, PacketSync, Selection},
     measure::Analyzer,
-    segment::{Output, Phase, Rules, Segmenter},
+    segment::{
+        Output, Phase, Rules, Segmenter,
+        track::{PageChoice, Sound, Subtitles, Track},
+    },
 };
 use weir_hal::{Wall, sim::Generator};
 use weir_tests::{
     ffmpeg::{self, Streams},
     stream::PACKET_BYTES,
+    teletext::{self, Screen},
 };
 
 const COPIES: usize = 10_000;
@@ -86,20 +94,29 @@ fn segment(bytes: &[u8]) {
     let (mut sync, mut counters) = (PacketSync::new(), demux::Counters::default());
     let (mut demux, mut segmenter) = (Demux::new(Selection::First), Segmenter::new(rules, 0));
     let (mut written, mut next) = (0_u64, 0);
-    let mut take = |output: Output| match output {
-        Output::Begin { sequence } => {
-            assert_eq!(sequence, next, "sequence numbers go up by one");
-            next += 1;
+    let mut tracks = [
+        Track::Sound(Box::<Sound>::default()),
+        Track::Subtitles(Box::new(Subtitles::new(PageChoice::Number(0x888)))),
+    ];
+    let mut take = |output: Output| {
+        for track in &mut tracks {
+            take_track(track, &output);
         }
-        Output::Bytes(bytes) => {
-            assert!(bytes.len().is_multiple_of(PACKET_BYTES), "whole packets");
-            written += u64::try_from(bytes.len()).expect("usize fits");
+        match output {
+            Output::Begin { sequence } => {
+                assert_eq!(sequence, next, "sequence numbers go up by one");
+                next += 1;
+            }
+            Output::Bytes(bytes) => {
+                assert!(bytes.len().is_multiple_of(PACKET_BYTES), "whole packets");
+                written += u64::try_from(bytes.len()).expect("usize fits");
+            }
+            Output::End(segment) => assert!(segment.bytes <= (1 << 20) + (1 << 18), "{segment:?}"),
+            Output::Gap(segment) => {
+                panic!("a file has no clock by which a segment is late: {segment:?}")
+            }
+            Output::Cue(_) => {}
         }
-        Output::End(segment) => assert!(segment.bytes <= (1 << 20) + (1 << 18), "{segment:?}"),
-        Output::Gap(segment) => {
-            panic!("a file has no clock by which a segment is late: {segment:?}")
-        }
-        Output::Cue(_) => {}
     };
     let now = Wall::from_nanos(1_700_000_000_000_000_000);
     sync.push(bytes, &mut counters, |packet| {
@@ -111,6 +128,42 @@ fn segment(bytes: &[u8]) {
         written <= 4 * u64::try_from(bytes.len()).expect("usize fits"),
         "{written} bytes"
     );
+}
+
+/// A segment is begun and ended, or given up for a gap, and what is text is text.
+fn take_track(track: &mut Track, output: &Output) {
+    let is_text = matches!(track, Track::Subtitles(_));
+    track.push(output, |output| match output {
+        Output::Bytes(bytes) if is_text => {
+            let text = std::str::from_utf8(&bytes).expect("WebVTT is UTF-8");
+            assert!(
+                text.starts_with("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:"),
+                "{text}"
+            );
+            assert!(bytes.len() < 1 << 17, "{} bytes", bytes.len());
+        }
+        Output::Bytes(bytes) => assert!(bytes.len().is_multiple_of(PACKET_BYTES)),
+        Output::Begin { .. } | Output::End(_) | Output::Gap(_) | Output::Cue(_) => {}
+    });
+}
+
+/// Pictures, two languages, and a page of subtitles each half second.
+fn with_teletext(folder: &Path) -> PathBuf {
+    let (text, whole) = (folder.join("text.ts"), folder.join("Teletext.ts"));
+    let screens = (0..6_u64).map(|number| Screen {
+        at_90k: number * 45_000,
+        region: Some(0),
+        rows: vec![
+            (20, b"\x03Good evening,".to_vec()),
+            (22, b"\x06number one".to_vec()),
+        ],
+        over: vec![(20, 6, 0x12, 0x65), (22, 7, 0x0F, 0x7B)],
+        ..Screen::default()
+    });
+    let screens: Vec<Screen> = screens.collect();
+    fs::write(&text, teletext::stream(&screens, 3)).expect("a temporary folder");
+    teletext::make_program(&text, &whole, "ac3", 3);
+    whole
 }
 
 fn resident_kib_max() -> u64 {
@@ -131,6 +184,7 @@ fn originals() -> Vec<(String, Vec<u8>)> {
         ffmpeg::make(streams, 3, &file);
         files.push(file);
     }
+    files.push(with_teletext(folder.path()));
     if let Some(samples) = std::env::var_os("WEIR_SAMPLES") {
         let entries = fs::read_dir(&samples).expect("WEIR_SAMPLES is a folder");
         let is_stream =

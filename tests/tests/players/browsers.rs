@@ -26,7 +26,7 @@ pub(crate) fn playhead(browser: &Browser) -> f64 {
 }
 
 /// What the page tells; no error must be in it.
-fn told(browser: &Browser) -> Value {
+pub(crate) fn told(browser: &Browser) -> Value {
     let told = browser.run("return window.told");
     let is_well = told["errors"].as_array().is_some_and(Vec::is_empty);
     assert!(is_well, "{told} {:?}", browser.console());

@@ -5,6 +5,7 @@
 
 mod breaks;
 mod browsers;
+mod encrypted;
 mod gaps;
 mod ladder;
 mod programs;

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -62,7 +63,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// Without the channel on air.
     pub(crate) fn start() -> Self {
-        Self::start_with(None, "", &|_file| {})
+        Self::start_with(None, &|_scratch| String::new(), &|_file| {})
     }
 
     /// With the channel on air, and segments of it to play.
@@ -70,8 +71,17 @@ impl Rig {
         Self::start_on_air_with("", &|_file| {})
     }
 
+    /// The same, encrypted: each key is for two segments.
+    pub(crate) fn start_encrypted() -> Self {
+        Self::on_air(&encryption, &|_file| {})
+    }
+
     /// The same with further keys of the channel, and with what `edit` makes of its file.
     pub(crate) fn start_on_air_with(keys: &str, edit: &dyn Fn(&Path)) -> Self {
+        Self::on_air(&|_scratch| keys.to_owned(), edit)
+    }
+
+    fn on_air(keys: &dyn Fn(&Path) -> String, edit: &dyn Fn(&Path)) -> Self {
         let group = format!("239.255.86.1:{}", free_port());
         let mut rig = Self::start_with(Some(&group), keys, edit);
         until("the channel", Duration::from_secs(30), || {
@@ -83,7 +93,11 @@ impl Rig {
         rig
     }
 
-    fn start_with(group: Option<&str>, keys: &str, edit: &dyn Fn(&Path)) -> Self {
+    fn start_with(
+        group: Option<&str>,
+        keys: &dyn Fn(&Path) -> String,
+        edit: &dyn Fn(&Path),
+    ) -> Self {
         let (scratch, folder) = (folder(), folder());
         present(scratch.path());
         let files = scratch.path().to_owned();
@@ -97,6 +111,7 @@ impl Rig {
             "tls_listen = [\"127.0.0.1:{secure_port}\"]\ncertificates = \"{}\"",
             certificates.display()
         );
+        let keys = keys(scratch.path());
         let group_or_none = group.unwrap_or("239.255.86.2:9");
         let text = format!(
             "[segment]\ntarget = \"1s\"\n[[channel]]\nid = \"CH\"\n{keys}\
@@ -190,6 +205,16 @@ impl Rig {
         files.dedup();
         assert_eq!(asked, files.len(), "a file was fetched twice: {files:?}");
     }
+}
+
+/// What encrypts the channel, by a secret in `folder`.
+fn encryption(folder: &Path) -> String {
+    let file = folder.join("secret");
+    fs::write(&file, "00112233445566778899aabbccddeeff").expect("the folder can be written");
+    let owner = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&file, owner).expect("it is ours");
+    let path = file.display();
+    format!("[channel.encryption]\nkeys = \"{path}\"\nrotate = \"2s\"\n")
 }
 
 /// Sends a channel to `group`, out of `file`.

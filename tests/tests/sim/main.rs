@@ -18,7 +18,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use weir::{
-    app::{Ingest, orders, store_config},
+    app::{Ingest, Vaults, orders, store_config},
     config::Config,
     live::{Live, Report},
     segment::Moment,
@@ -75,7 +75,7 @@ impl Life {
         let store = Store::open(disk, clock, &store_config(&config.cache))
             .expect("the store opens after any power cut");
         let live = Arc::new(Live::default());
-        let orders = orders(&board, &store, &config, None).await;
+        let orders = orders(&board, (&store, &Vaults::default()), &config, None).await;
         let mut ingest = Ingest::new(board, Arc::clone(&live));
         ingest.carry(orders);
         Self {

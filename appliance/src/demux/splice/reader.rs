@@ -1,49 +1,28 @@
-//! Collects splice information from the PIDs of one program and tells each message once.
-//!
-//! A message is sent again and again before its time, and some senders never stop. What repeats
-//! the last one of its event, whatever the multiplexer made of `pts_adjustment` on the way, is
-//! counted and not told.
+//! Collects splice information from the PIDs of one program and tells each message that says
+//! something of the stream, as often as it is sent.
 
 use heapless::Vec;
 
 use crate::demux::{
     Counters, Event, PRIVATE_SECTION_BYTES_MAX, Packet, Pid, Program, Section, SectionAssembler,
-    StreamKind, crc_32,
-    splice::{Splice, SpliceCommand, SpliceFault, SpliceInfo, SpliceTime},
+    StreamKind,
+    splice::{Splice, SpliceCommand, SpliceFault, SpliceInfo},
 };
 
 /// PIDs with splice information that are read of one program: one is usual, and some carry one
 /// for each of their advertisers. Further ones are counted.
 const PIDS_MAX: usize = 4;
 
-/// Events whose last message is remembered: more than are ever under way together.
-const EVENTS_MAX: usize = 16;
-
-/// From `table_id` to `cw_index`: what stands before the content.
-const ENVELOPE_BYTES: usize = 10;
-
 /// The splice information of one program.
 #[derive(Debug, Default)]
 pub(in crate::demux) struct SpliceReader {
     streams: Vec<Stream, PIDS_MAX>,
-    heard: Vec<Heard, EVENTS_MAX>,
 }
 
 #[derive(Debug)]
 struct Stream {
     pid: Pid,
     assembler: Box<SectionAssembler<PRIVATE_SECTION_BYTES_MAX>>,
-}
-
-/// The last message of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Heard {
-    /// PID and number of the event, and what kind of break it is about.
-    event: (Pid, u32, u8),
-    /// When, by the clock of the stream.
-    time: Option<SpliceTime>,
-    /// CRC of all behind the envelope.
-    content_crc: u32,
 }
 
 impl SpliceReader {
@@ -74,15 +53,14 @@ impl SpliceReader {
         counters: &mut Counters,
         each: &mut impl FnMut(Event<'_>),
     ) {
-        let Self { streams, heard } = self;
         let pid = packet.pid();
-        let Some(stream) = streams.iter_mut().find(|stream| stream.pid == pid) else {
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.pid == pid) else {
             return;
         };
         let mut of_sections = Counters::default();
         stream.assembler.push(packet, &mut of_sections, |section| {
             if let Some(info) = read(section, counters)
-                && is_news(heard, pid, &info, counters)
+                && says_something(&info.command)
             {
                 each(Event::Splice(Splice { pid, info }));
             }
@@ -106,46 +84,14 @@ fn read<'a>(section: Section<'a>, counters: &mut Counters) -> Option<SpliceInfo<
     None
 }
 
-/// Remembers `info` and tells whether it says anything that was not said before.
-fn is_news(
-    heard: &mut Vec<Heard, EVENTS_MAX>,
-    pid: Pid,
-    info: &SpliceInfo<'_>,
-    counters: &mut Counters,
-) -> bool {
-    let end = info.bytes().len().saturating_sub(4);
-    let content = info.bytes().get(ENVELOPE_BYTES..end).unwrap_or_default();
-    let ((number, kind), time) = match info.command {
-        SpliceCommand::Insert(insert) => {
-            let time = insert.detail.map(|detail| detail.time);
-            ((insert.event_id, 0), time)
-        }
-        SpliceCommand::TimeSignal(time) => {
-            let first = info.segmentations().next();
-            let event = first.map_or((0, 0), |first| (first.event_id, first.break_kind()));
-            (event, Some(time))
-        }
-        // They say nothing of the stream.
+/// True for what is about the stream, and no sign of life.
+const fn says_something(command: &SpliceCommand) -> bool {
+    match command {
+        SpliceCommand::Insert(_) | SpliceCommand::TimeSignal(_) => true,
         SpliceCommand::Null
         | SpliceCommand::Schedule
         | SpliceCommand::BandwidthReservation
         | SpliceCommand::Private
-        | SpliceCommand::Reserved(_) => return false,
-    };
-    let message = Heard {
-        event: (pid, number, kind),
-        time,
-        content_crc: crc_32(content),
-    };
-    if let Some(known) = heard.iter_mut().find(|it| it.event == message.event) {
-        let is_repetition = *known == message;
-        *known = message;
-        counters.splice_repetitions += u64::from(is_repetition);
-        return !is_repetition;
+        | SpliceCommand::Reserved(_) => false,
     }
-    if heard.is_full() {
-        heard.remove(0);
-    }
-    heard.push(message).expect("the oldest has made room");
-    true
 }

@@ -7,11 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use weir_hal::{Access, Disk, Wall};
+use weir_hal::{Disk, Wall};
 
 use super::keys::{Denied, KeyFileError, Keys};
 use crate::{
     config::{self, Config},
+    secret,
     serve::percent,
 };
 
@@ -185,10 +186,11 @@ impl Keys {
     /// # Errors
     /// [`GateError`], which names the file and shows nothing of it.
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, GateError> {
-        let text = contents(disk, path).map_err(|source| GateError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text =
+            secret::contents(disk, path, FILE_BYTES_MAX).map_err(|source| GateError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         let path = path.to_owned();
         let Some(text) = text else {
             return Err(GateError::TooLong { path });
@@ -196,19 +198,6 @@ impl Keys {
         let text = String::from_utf8_lossy(&text);
         Self::parse(&text).map_err(|source| GateError::Keys { path, source })
     }
-}
-
-/// All of a file; `None` if it is too long.
-fn contents(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, weir_hal::Error> {
-    let file = disk.open(path, Access::Read)?;
-    let bytes = file.bytes()?;
-    if bytes > FILE_BYTES_MAX {
-        return Ok(None);
-    }
-    let mut text = vec![0; usize::try_from(bytes).unwrap_or_default()];
-    let read = file.read_at(&mut text, 0)?;
-    text.truncate(read);
-    Ok(Some(text))
 }
 
 /// A path as routes and cache keys have it: unreserved letters plain (RFC 3986 §6.2.2.2). `None` if
@@ -270,7 +259,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use proptest::prelude::*;
-    use weir_hal::sim;
+    use weir_hal::{Access, sim};
 
     use super::*;
     use crate::serve::signed_url::{Grant, Scope};

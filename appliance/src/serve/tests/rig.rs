@@ -17,7 +17,7 @@ use weir_hal::{Network as _, sim};
 
 use crate::{
     live::{Channel, Document, Live, Rendition},
-    segment::Variant,
+    segment::{MasterPlaylist, Variant},
     serve::{Content, Counters, Handler, Limits, Readiness, Server, Settings, segment_path},
 };
 
@@ -121,13 +121,15 @@ impl Rig {
         let variant = Variant {
             uri: "CH_1_HD.m3u8".to_owned(),
             codecs: vec![],
-            resolution: None,
-            frame_rate_millihertz: None,
             bandwidth_bps: 1,
             bandwidth_average_bps: 1,
+            ..Variant::default()
         };
         let channel = &self.live.channels()[0];
-        channel.publish_master(&[variant]);
+        channel.publish_master(MasterPlaylist {
+            variants: vec![variant],
+            ..MasterPlaylist::default()
+        });
         channel.renditions[0].publish_playlist(Document::new(text.to_owned()));
     }
 

@@ -11,6 +11,7 @@ use super::web::Web;
 use crate::validate::{
     inspect::SegmentFacts,
     rules::{Delivery, Failure, Removed},
+    seal::Seal,
     version::{Listed, Loading},
 };
 
@@ -107,8 +108,10 @@ async fn ask(web: Arc<Web>, job: Job) -> Done {
         Job::Segment(wanted) => {
             let segment = &wanted.listed.segment;
             let result = if let Some(url) = resolve(&wanted.base, &segment.uri) {
-                let is_encrypted = segment.key.is_some();
-                web.segment(&url, segment.byte_range, is_encrypted).await
+                let value = segment.key_value.as_deref();
+                let seal = value.map(|value| Seal::of(value, wanted.listed.sequence));
+                web.segment(&url, segment.byte_range, (&wanted.base, seal))
+                    .await
             } else {
                 let why = "its URI is none that can be asked for";
                 Err(Failure::Broken(why.to_owned()))

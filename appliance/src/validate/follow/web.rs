@@ -35,9 +35,10 @@ use crate::{
         exchange::{Client, Download, ExchangeError, Outgoing},
     },
     validate::{
-        inspect::{Inspector, SegmentFacts},
+        inspect::{Inspector, Lock, SegmentFacts},
         playlist::{BYTES_MAX, ByteRange},
         rules::{Delivery, Failure},
+        seal::{Opener, Seal},
         version::Loading,
     },
 };
@@ -56,6 +57,12 @@ const SEGMENT_WAIT: Duration = Duration::from_mins(1);
 
 /// Bytes a segment may have: 20 s of 200 Mb/s.
 const SEGMENT_BYTES_MAX: u64 = 512 << 20;
+
+/// Bytes of a key of AES-128.
+const KEY_BYTES: usize = 16;
+
+/// Keys that are remembered; then they are asked for again.
+const KEYS_MAX: usize = 256;
 
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
@@ -86,6 +93,12 @@ pub enum WebError {
     /// It is too long.
     #[error("it has more than {BYTES_MAX} bytes")]
     TooLong,
+    /// A key is not there.
+    #[error("the answer to who asks for it is {0}")]
+    KeyStatus(StatusCode),
+    /// It is no key.
+    #[error("what comes is no key of {KEY_BYTES} bytes")]
+    NoKey,
     /// It is coded in a way that was not asked for.
     #[error("it is coded in a way that was not asked for, or its coding is damaged")]
     Coding,
@@ -110,6 +123,36 @@ pub(super) struct Web {
     client: Client,
     tls: Arc<ClientConfig>,
     endpoints: Mutex<BTreeMap<String, Arc<Endpoint>>>,
+    /// Keys of segments, by their URLs.
+    keys: Mutex<BTreeMap<String, [u8; KEY_BYTES]>>,
+}
+
+/// How a segment is looked into.
+enum Way {
+    Clear,
+    Open(Box<Opener>),
+    /// Not at all.
+    Shut(Option<Lock>),
+}
+
+impl Way {
+    /// What was found in a segment of so many bytes.
+    fn finish(self, mut inspector: Inspector, bytes: u64) -> SegmentFacts {
+        match self {
+            Self::Clear => inspector.finish(),
+            Self::Open(opener) => {
+                let Some(last) = opener.finish() else {
+                    return SegmentFacts::locked(bytes, Lock::WrongKey);
+                };
+                inspector.push(&last);
+                let mut facts = inspector.finish();
+                facts.bytes = bytes;
+                facts
+            }
+            Self::Shut(Some(lock)) => SegmentFacts::locked(bytes, lock),
+            Self::Shut(None) => SegmentFacts::encrypted(bytes),
+        }
+    }
 }
 
 impl Web {
@@ -124,6 +167,7 @@ impl Web {
             client,
             tls,
             endpoints: Mutex::default(),
+            keys: Mutex::default(),
         }
     }
 
@@ -178,18 +222,16 @@ impl Web {
         &self,
         url: &Uri,
         range: Option<ByteRange>,
-        is_encrypted: bool,
+        (base, seal): (&Uri, Option<Seal>),
     ) -> Result<(Delivery, SegmentFacts), Failure> {
+        let way = self.way(base, seal).await;
         let begun = self.clock.monotonic();
-        let inspecting = self.inspect(url, range);
+        let inspecting = self.inspect(url, range, way);
         let inspected = timeout(SEGMENT_WAIT, inspecting).await;
         let inspected = inspected.unwrap_or(Err(Failure::Broken(
             WebError::TimedOut(SEGMENT_WAIT).to_string(),
         )));
-        let (content_type, mut facts) = inspected?;
-        if is_encrypted {
-            facts = SegmentFacts::encrypted(facts.bytes);
-        }
+        let (content_type, facts) = inspected?;
         let took = self.clock.monotonic().since(begun);
         let delivery = Delivery { content_type, took };
         Ok((delivery, facts))
@@ -199,6 +241,7 @@ impl Web {
         &self,
         url: &Uri,
         range: Option<ByteRange>,
+        mut way: Way,
     ) -> Result<(Option<String>, SegmentFacts), Failure> {
         let broken = |error: WebError| Failure::Broken(with_causes(&error));
         let fields: Vec<_> = range.and_then(range_field).into_iter().collect();
@@ -207,11 +250,64 @@ impl Web {
         if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return Err(Failure::Status(head.status.as_u16()));
         }
-        let mut inspector = Inspector::new();
+        let (mut inspector, mut bytes) = (Inspector::new(), 0);
         while let Some(piece) = next(&mut body).await.map_err(broken)? {
-            inspector.push(&piece);
+            bytes += piece.len() as u64;
+            match &mut way {
+                Way::Clear => inspector.push(&piece),
+                Way::Open(opener) => inspector.push(&opener.push(&piece)),
+                Way::Shut(_) => {}
+            }
         }
-        Ok((field(&head.headers, &CONTENT_TYPE), inspector.finish()))
+        let facts = way.finish(inspector, bytes);
+        Ok((field(&head.headers, &CONTENT_TYPE), facts))
+    }
+
+    /// How a segment is looked into that is encrypted by `seal`, of a list at `base`.
+    async fn way(&self, base: &Uri, seal: Option<Seal>) -> Way {
+        let (uri, vector) = match seal {
+            None => return Way::Clear,
+            Some(Seal::Other) => return Way::Shut(None),
+            Some(Seal::Aes128 { key, vector }) => (key, vector),
+        };
+        let asking = timeout(PLAYLIST_WAIT, self.key(base, &uri));
+        let asked = asking.await;
+        match asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT))) {
+            Ok(key) => Way::Open(Box::new(Opener::new(key, vector))),
+            Err(error) => {
+                let why = with_causes(&error);
+                Way::Shut(Some(Lock::NoKey(why)))
+            }
+        }
+    }
+
+    /// Loads a key, once.
+    async fn key(&self, base: &Uri, uri: &str) -> Result<[u8; KEY_BYTES], WebError> {
+        let url = resolve(base, uri).ok_or_else(|| WebError::Url(uri.to_owned()))?;
+        let name = url.to_string();
+        let keys = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys().get(&name) {
+            return Ok(*key);
+        }
+        let (_, response) = self.ask(&url, &[]).await?;
+        if response.status() != StatusCode::OK {
+            return Err(WebError::KeyStatus(response.status()));
+        }
+        let mut body = response.into_body();
+        let mut bytes = Vec::new();
+        while let Some(piece) = next(&mut body).await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > KEY_BYTES {
+                return Err(WebError::NoKey);
+            }
+        }
+        let key = bytes.try_into().map_err(|_wrong| WebError::NoKey)?;
+        let mut keys = keys();
+        if keys.len() >= KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(name, key);
+        Ok(key)
     }
 
     /// Asks whether something is there; the status says it. Reads no body.

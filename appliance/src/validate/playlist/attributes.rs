@@ -20,7 +20,7 @@ pub struct Attributes {
 
 impl Attributes {
     /// Reads what stands behind the colon of a tag.
-    pub(super) fn read(mut rest: &str) -> Self {
+    pub(in crate::validate) fn read(mut rest: &str) -> Self {
         let mut attributes = Self::default();
         while let Some((name, tail)) = rest.split_once('=') {
             if attributes.all.len() >= ATTRIBUTES_MAX {

@@ -1,5 +1,7 @@
 //! A Media Playlist as it was read.
 
+use std::sync::Arc;
+
 use super::{Attributes, DateTime, Flaw, Located};
 
 /// What a Media Playlist says, each with its line.
@@ -76,6 +78,8 @@ pub struct Segment {
     pub byte_range: Option<ByteRange>,
     /// Line of the EXT-X-KEY that holds for it, unless that says NONE.
     pub key: Option<u32>,
+    /// What that says.
+    pub key_value: Option<Arc<str>>,
     /// Line of the EXT-X-MAP that holds for it.
     pub map: Option<u32>,
 }

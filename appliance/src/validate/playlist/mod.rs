@@ -79,6 +79,8 @@ pub enum Flaw {
     Version,
     /// Tags of Media Playlists and of Multivariant Playlists in one.
     Mixed,
+    /// An EXT-X-KEY without METHOD or URI, with an IV that is none, or that says more than NONE.
+    Key,
     /// More segments, a longer URI, or more of an attribute list than is read.
     TooLong,
 }

@@ -1,12 +1,15 @@
 //! From bytes to a playlist, line by line.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, MediaPlaylist,
     MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, URI_BYTES_MAX,
     Variant, attributes::first_bytes,
 };
+
+/// Bytes of an EXT-X-KEY of which the key is asked for: many segments remember them.
+const KEY_BYTES_MAX: usize = 16 << 10;
 
 /// Tags that stand in Media Playlists alone, besides those of segments.
 const MEDIA_TAGS: [&str; 7] = [
@@ -46,7 +49,7 @@ struct Reader {
     /// What tags say of the segment to come.
     next: Segment,
     has_duration: bool,
-    key: Option<u32>,
+    key: Option<(u32, Arc<str>)>,
     map: Option<u32>,
     /// Where the last byte range of a resource ended.
     range_end: Option<(String, u64)>,
@@ -135,10 +138,7 @@ impl Reader {
                 self.needs(line, 4);
             }
             "PROGRAM-DATE-TIME" => self.date_time(line, value),
-            "KEY" => {
-                let attributes = self.attributes(line, value);
-                self.key(line, &attributes);
-            }
+            "KEY" => self.key(line, value),
             "MAP" => {
                 self.map = Some(line);
                 self.first_map.get_or_insert(line);
@@ -184,7 +184,8 @@ impl Reader {
             segment.duration_line = line;
         }
         segment.byte_range = self.byte_range(&uri);
-        segment.key = self.key;
+        segment.key = self.key.as_ref().map(|(line, _)| *line);
+        segment.key_value = self.key.as_ref().map(|(_, value)| Arc::clone(value));
         segment.map = self.map;
         segment.line = line;
         if uri.len() > URI_BYTES_MAX {
@@ -272,14 +273,26 @@ impl Reader {
         attributes
     }
 
-    fn key(&mut self, line: u32, attributes: &Attributes) {
-        let is_none = attributes.value("METHOD") == Some("NONE");
-        self.key = (!is_none).then_some(line);
-        if attributes.value("KEYFORMAT").is_some()
-            || attributes.value("METHOD") == Some("SAMPLE-AES")
-        {
+    fn key(&mut self, line: u32, value: &str) {
+        let attributes = self.attributes(line, value);
+        let [method, uri, vector] = ["METHOD", "URI", "IV"].map(|name| attributes.value(name));
+        let is_none = method == Some("NONE");
+        let is_sound = if is_none {
+            attributes.iter().count() == 1
+        } else {
+            let is_said = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+            is_said(method) && is_said(uri) && vector.is_none_or(is_vector)
+        };
+        if !is_sound {
+            self.flaw(line, Flaw::Key);
+        }
+        // Without its value a segment counts as encrypted in a way that is not known.
+        let is_kept = attributes.is_whole() && value.len() <= KEY_BYTES_MAX;
+        let kept = if is_kept { value } else { "" };
+        self.key = (!is_none).then(|| (line, kept.into()));
+        if attributes.value("KEYFORMAT").is_some() || method == Some("SAMPLE-AES") {
             self.needs(line, 5);
-        } else if attributes.value("IV").is_some() {
+        } else if vector.is_some() {
             self.needs(line, 2);
         }
     }
@@ -342,6 +355,15 @@ impl Default for Located<u64> {
     fn default() -> Self {
         Self { line: 1, value: 1 }
     }
+}
+
+/// A hexadecimal sequence of 128 bits at most.
+fn is_vector(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|digits| {
+        let is_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (1..=32).contains(&digits.len()) && is_digits
+    })
 }
 
 /// `bytes[@offset]`

@@ -92,6 +92,20 @@ fn flaws_are_found_and_nothing_stops_at_them() {
             vec![Flaw::Version],
         ),
         ("\u{feff}#EXTM3U\n", vec![Flaw::Encoding]),
+        ("#EXTM3U\n#EXT-X-KEY:METHOD=AES-128\n", vec![Flaw::Key]),
+        ("#EXTM3U\n#EXT-X-KEY:URI=\"k\"\n", vec![Flaw::Key]),
+        (
+            "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=7\n",
+            vec![Flaw::Key],
+        ),
+        (
+            "#EXTM3U\n#EXT-X-KEY:METHOD=NONE,URI=\"k\"\n",
+            vec![Flaw::Key],
+        ),
+        (
+            "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0xA0\n#EXT-X-KEY:METHOD=NONE\n",
+            vec![],
+        ),
     ] {
         assert_eq!(flaws(text), expected, "{text}");
     }

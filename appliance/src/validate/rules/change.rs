@@ -74,6 +74,10 @@ fn meaning(flaw: Flaw) -> (Check, &'static str) {
             Check::KindsMixed,
             "tags of Media Playlists and of Master Playlists stand in one",
         ),
+        Flaw::Key => (
+            Check::KeyMalformed,
+            "EXT-X-KEY lacks METHOD or URI, has an IV that is none, or says more than NONE",
+        ),
         Flaw::TooLong => (Check::TooLong, "not all of the playlist is looked at"),
     }
 }
@@ -124,12 +128,15 @@ fn difference(old: &Segment, new: &Segment, is_first: bool) -> Option<(&'static 
     if old.duration_us != new.duration_us {
         return Some(("EXTINF", old.duration_line, new.duration_line));
     }
+    if old.key_value != new.key_value {
+        let lines = [old, new].map(|segment| segment.key.unwrap_or(segment.line));
+        return Some(("EXT-X-KEY", lines[0], lines[1]));
+    }
     // The tag of the first segment may leave with the segment before it: see R4.
     let may_lose_tag = is_first && new.discontinuity.is_none();
     for (what, old_tag, new_tag) in [
         ("EXT-X-DISCONTINUITY", old.discontinuity, new.discontinuity),
         ("EXT-X-GAP", old.gap, new.gap),
-        ("EXT-X-KEY", old.key, new.key),
         ("EXT-X-MAP", old.map, new.map),
     ] {
         let is_excused = what == "EXT-X-DISCONTINUITY" && may_lose_tag;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::seconds;
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
-    inspect::{Format, SegmentFacts},
+    inspect::{Format, Lock, SegmentFacts},
     version::Listed,
 };
 
@@ -97,6 +97,9 @@ pub(super) fn check_segment(
         message,
         evidence: vec![listed.uri_line.clone()],
     };
+    if let Some(lock) = &facts.lock {
+        check_lock(listed, lock, findings);
+    }
     let given = media_type(delivery.content_type.as_deref());
     let due = match facts.format {
         Format::TransportStream => Some("video/mp2t"),
@@ -120,6 +123,29 @@ pub(super) fn check_segment(
             ))
         });
     }
+}
+
+fn check_lock(listed: &Listed, lock: &Lock, findings: &mut Findings) {
+    let sequence = listed.sequence;
+    let (check, message) = match lock {
+        Lock::NoKey(why) => (
+            Check::KeyAbsent,
+            format!("the key of segment {sequence} is not to be had: {why}"),
+        ),
+        Lock::WrongKey => (
+            Check::NotDecipherable,
+            format!("segment {sequence} was not encrypted as its EXT-X-KEY says"),
+        ),
+    };
+    findings.tell(check, Some(sequence), || {
+        let key_line = listed.key_line.clone();
+        let evidence = key_line.into_iter().chain([listed.uri_line.clone()]);
+        Words {
+            sequence: Some(sequence),
+            message,
+            evidence: evidence.collect(),
+        }
+    });
 }
 
 pub(super) fn check_failure(listed: &Listed, failure: &Failure, findings: &mut Findings) {

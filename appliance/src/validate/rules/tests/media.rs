@@ -4,7 +4,7 @@ use super::{
     stream::{Encoder, inspected},
     *,
 };
-use crate::validate::inspect::Format;
+use crate::validate::inspect::{Format, Lock};
 
 /// What is told of segments 0, 1, … of `text`.
 fn told(text: &str, facts: &[SegmentFacts]) -> Vec<Check> {
@@ -172,6 +172,14 @@ fn r14_a_segment_is_one_program_with_a_clock_or_in_another_format() {
     assert_eq!(told(&list(0, &TWO), &[boxes]), []);
     let encrypted = SegmentFacts::encrypted(7);
     assert_eq!(told(&list(0, &TWO), &[encrypted]), []);
+}
+
+#[test]
+fn r14_and_r15_what_is_encrypted_opens_with_the_key_in_its_list() {
+    let locked = |lock| told(&list(0, &TWO), &[SegmentFacts::locked(32, lock)]);
+    assert_eq!(locked(Lock::WrongKey), [Check::NotDecipherable]);
+    let no_key = Lock::NoKey("it answers with status 403".to_owned());
+    assert_eq!(locked(no_key), [Check::KeyAbsent]);
 }
 
 #[test]

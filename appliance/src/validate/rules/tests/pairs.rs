@@ -74,6 +74,10 @@ fn r2_what_is_listed_stays_as_it_is() {
             "#EXT-X-DISCONTINUITY\n#EXTINF:6.0,\ns3.ts",
         ),
         ("#EXTINF:6.0,\ns3.ts", "#EXT-X-GAP\n#EXTINF:6.0,\ns3.ts"),
+        (
+            "#EXTINF:6.0,\ns4.ts",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:6.0,\ns4.ts",
+        ),
     ] {
         let after = before.replace(from, to);
         assert_eq!(
@@ -82,6 +86,16 @@ fn r2_what_is_listed_stays_as_it_is() {
             "{to}"
         );
     }
+}
+
+#[test]
+fn r2_a_key_stays_the_one_it_is_and_says_where_it_is() {
+    let key = |uri: &str| format!("#EXT-X-KEY:METHOD=AES-128{uri}\n#EXTINF:6.0,\ns4.ts");
+    let list = |uri: &str| list(0, &FIVE).replace("#EXTINF:6.0,\ns4.ts", &key(uri));
+    let (one, other) = (list(",URI=\"1\""), list(",URI=\"2\""));
+    assert_eq!(violations(&[&one, &one]), []);
+    assert_eq!(violations(&[&one, &other]), [Check::SegmentChanged]);
+    assert_eq!(violations(&[&list("")]), [Check::KeyMalformed]);
 }
 
 #[test]
