@@ -274,7 +274,8 @@ async fn what_players_may_start_over_in_outlives_a_restart_and_then_another() {
     let first = past(&rig);
     assert!(first.len() > 64, "more than a block: {}", first.len());
     let mut rig = restart(rig, Duration::ZERO).await;
-    assert_eq!(past(&rig), first, "before the first datagram");
+    let found = past(&rig);
+    assert!(found.starts_with(&first), "{first:?} then {found:?}");
     rig.play();
     rig.play();
     let second = past(&rig);
