@@ -4,6 +4,7 @@
 //! whole story. `app` builds and wires them; `command` is the command line.
 
 pub mod app;
+pub mod causes;
 pub mod command;
 pub mod config;
 pub mod counter;

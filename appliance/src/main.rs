@@ -4,7 +4,7 @@ use std::{env, process::ExitCode};
 
 use clap::Parser;
 use weir::{
-    app::with_causes,
+    causes::with_causes,
     command::{Arguments, ExitStatus, Terminal, start_log},
 };
 use weir_hal::linux;

@@ -37,7 +37,7 @@ use tracing::{info, warn};
 use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
-pub use error::{AppError, with_causes};
+pub use error::AppError;
 pub use ingest::{ChannelOrder, Ingest};
 pub use publisher::PublishCounters;
 pub use sealing::Vaults;

@@ -7,7 +7,8 @@ use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    app::{AppError, with_causes},
+    app::AppError,
+    causes::with_causes,
     config::Config,
     fetch::{
         Identity, Pull,

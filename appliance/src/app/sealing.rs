@@ -9,7 +9,7 @@ use tracing::warn;
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    app::with_causes,
+    causes::with_causes,
     config::Config,
     encryption::{KeyError, Surroundings, Vault},
     fetch::{Identity, exchange::Client},

@@ -5,7 +5,7 @@ use weir_hal::{Board, Multicast};
 
 use super::{CommandError, Terminal, cache::date};
 use crate::{
-    app::with_causes,
+    causes::with_causes,
     config::Http,
     serve::tls::{Certificates, Pair},
 };

@@ -27,7 +27,7 @@ Examples:
   weir validate http://edge/live/CH_001/master.m3u8 --json | jq .findings
 
 Reloads playlists as a player does, looks into every new segment, and asks for those that left.
-Each finding names its rule and shows the lines of the versions that prove it.
+Each finding names its rule and shows the lines that prove it.
 Exits with 0 when nothing is forbidden (warnings do not count), 65 when something is, 69 when the
 service cannot be reached. Ctrl-C ends it early, with its report.";
 
@@ -153,11 +153,9 @@ fn groups(report: &Report, severity: Severity) -> Vec<Vec<&FindingReport>> {
     let mut groups: Vec<Vec<&FindingReport>> = Vec::new();
     let findings = report.findings.iter();
     for finding in findings.filter(|finding| finding.severity == severity) {
-        let key = |it: &FindingReport| (it.check, it.playlist.clone());
         let is_same = |group: &Vec<&FindingReport>| {
-            group
-                .first()
-                .is_some_and(|first| key(first) == key(finding))
+            let first = group.first();
+            first.is_some_and(|it| it.check == finding.check && it.playlist == finding.playlist)
         };
         match groups.iter().position(is_same) {
             Some(index) => groups[index].push(finding),

@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use super::{CounterCells, Fingerprint, NoKey, SegmentKey, Surroundings, key::KEY_BYTES};
 use crate::{
-    app::with_causes,
+    causes::with_causes,
     config::{Encryption, ServerSource, UrlTemplate},
     fetch::{
         Endpoint, EndpointSettings, InvalidUrl,

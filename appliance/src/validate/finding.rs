@@ -14,6 +14,9 @@ use weir_hal::Wall;
 /// Times that one check is told of one playlist; further ones are counted.
 pub const TOLD_MAX: u32 = 20;
 
+/// Characters of a sentence: it may hold what a service said.
+const MESSAGE_CHARACTERS_MAX: usize = 400;
+
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,7 +84,7 @@ checks! {
     2 Violation SegmentsTakenBack "segments_taken_back" "RFC 8216 §6.2.1"
     2 Violation KeyMalformed "key_malformed" "RFC 8216 §4.3.2.4"
     2 Violation ChangedAfterEnd "changed_after_end" "RFC 8216 §4.3.3.4"
-    2 Warning TooLong "too_long" "this tool reads 50,000 segments and 4 MiB"
+    2 Warning TooLong "too_long" "this tool reads 50,000 segments, 4 MiB, 8 KiB of a URI"
 
     3 Violation SequenceMalformed "media_sequence_malformed" "RFC 8216 §4.3.3.2"
     3 Violation SequenceMissing "media_sequence_missing" "RFC 8216 §6.2.2"
@@ -190,7 +193,7 @@ pub struct Finding {
     pub sequence: Option<u64>,
     /// One sentence.
     pub message: String,
-    /// What proves it: lines of the version before and of the version after.
+    /// The lines that prove it, those of the version before first.
     pub evidence: Vec<Evidence>,
 }
 
@@ -235,7 +238,7 @@ impl Findings {
         self.new.push(Finding {
             check,
             sequence,
-            message,
+            message: message.chars().take(MESSAGE_CHARACTERS_MAX).collect(),
             evidence,
         });
     }

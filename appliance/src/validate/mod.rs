@@ -7,7 +7,7 @@
 //! Source: RFC 8216; draft-pantos-hls-rfc8216bis and Apple's HLS Authoring Specification where they
 //! ask for more. What is asked for is in [`finding`], one row a check.
 //!
-//! A finding names two versions that prove it. What cannot be proved is not told: between two
+//! A finding shows the lines that prove it. What cannot be proved is not told: between two
 //! reloads anything may have happened. Answers are hostile: everything read of them is bounded.
 //!
 //! Refuses: to look into fragmented MP4, and into what is encrypted otherwise than by AES-128 or

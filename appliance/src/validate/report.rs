@@ -3,10 +3,10 @@
 use serde::Serialize;
 use weir_hal::Wall;
 
-use crate::validate::{
-    finding::{Evidence, Finding, Severity},
-    follow::Tally,
-};
+use crate::validate::finding::{Evidence, Finding, Severity};
+
+/// Findings that are kept; further ones are counted.
+const FINDINGS_MAX: usize = 5_000;
 
 /// All that was found of a service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,9 +17,9 @@ pub struct Report {
     pub started_at: String,
     /// For how long.
     pub seconds: f64,
-    /// Findings of things that a standard forbids.
+    /// Findings of things that a standard forbids, kept or not.
     pub violations: u64,
-    /// Findings of things that are advised against.
+    /// Findings of things that are advised against, kept or not.
     pub warnings: u64,
     /// The playlists; a Multivariant Playlist comes first.
     pub playlists: Vec<PlaylistReport>,
@@ -43,6 +43,32 @@ pub struct PlaylistReport {
     pub tally: Tally,
 }
 
+/// What was done for one playlist so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Times it was loaded.
+    pub loads: u64,
+    /// Times it did not come, or was none.
+    pub loads_failed: u64,
+    /// Versions seen.
+    pub versions: u64,
+    /// The Target Duration.
+    pub target_duration_s: Option<u64>,
+    /// Segments that were looked into.
+    pub segments_inspected: u64,
+    /// Segments that came, but in a format that is not looked into.
+    pub segments_not_inspected: u64,
+    /// Segments that did not come.
+    pub segments_failed: u64,
+    /// Segments that were not asked for, because the service is slower than its lists, or their
+    /// URIs are longer than what is read.
+    pub segments_skipped: u64,
+    /// Times that removed segments were asked for.
+    pub removed_asked: u64,
+    /// Findings that were not told, because there were too many of their kind.
+    pub findings_untold: u64,
+}
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindingReport {
@@ -60,7 +86,7 @@ pub struct FindingReport {
     pub media_sequence: Option<u64>,
     /// One sentence.
     pub message: String,
-    /// The lines of both versions that prove it.
+    /// The lines that prove it.
     pub evidence: Vec<EvidenceReport>,
 }
 
@@ -95,17 +121,16 @@ impl Report {
         }
     }
 
-    /// Findings that are kept.
-    pub(super) fn findings_count(&self) -> usize {
-        self.findings.len()
-    }
-
     /// Adds what was found of playlist `at`.
     pub(super) fn add(&mut self, at: usize, finding: Finding) {
         let row = finding.check.row();
         match row.severity {
             Severity::Violation => self.violations += 1,
             Severity::Warning => self.warnings += 1,
+        }
+        if self.findings.len() >= FINDINGS_MAX {
+            self.findings_left_out += 1;
+            return;
         }
         let playlist = self.playlists.get(at);
         self.findings.push(FindingReport {
@@ -146,4 +171,30 @@ impl EvidenceReport {
 fn date_time(wall: Wall) -> String {
     let timestamp = jiff::Timestamp::from_nanosecond(i128::from(wall.as_nanos()));
     format!("{:.3}", timestamp.unwrap_or(jiff::Timestamp::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::finding::Check;
+
+    #[test]
+    fn what_is_forbidden_counts_though_it_is_not_kept() {
+        let mut report = Report::new("http://a/", Wall::from_nanos(0));
+        let of = |check| Finding {
+            check,
+            sequence: None,
+            message: String::new(),
+            evidence: Vec::new(),
+        };
+        for _ in 0..FINDINGS_MAX {
+            report.add(0, of(Check::WindowShort));
+        }
+        for _ in 0..3 {
+            report.add(0, of(Check::BreaksOff));
+        }
+        assert_eq!((report.warnings, report.violations), (5_000, 3));
+        assert_eq!(report.findings.len(), FINDINGS_MAX);
+        assert_eq!(report.findings_left_out, 3);
+    }
 }

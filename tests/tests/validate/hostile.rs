@@ -1,11 +1,18 @@
 //! Answers that are meant to hurt, or are none: each ends soon, with one sentence and exit 69.
 
-use std::{io::Write as _, net::TcpListener, process::Command, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    net::TcpListener,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use weir_tests::{
     origin::{Origin, Reply},
-    process::weir_binary,
-    wait::timed,
+    process::{Process, weir, weir_binary},
+    wait::{timed, until},
 };
 
 /// Longest that a refusal may take: the deadline of a playlist, and something on top.
@@ -13,9 +20,14 @@ const WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs `weir validate` and returns its exit code and what it said.
 fn refusal(url: &str) -> (Option<i32>, String) {
+    refusal_within(url, 60)
+}
+
+/// The same of one that has so many seconds.
+fn refusal_within(url: &str, seconds: u32) -> (Option<i32>, String) {
     let run = || {
         Command::new(weir_binary())
-            .args(["validate", url, "--seconds", "5"])
+            .args(["validate", url, "--seconds", &seconds.to_string()])
             .output()
             .expect("weir runs")
     };
@@ -98,6 +110,89 @@ fn a_playlist_that_trickles_has_a_deadline() {
         })
     });
     unavailable(&format!("{}/a.m3u8", origin.url()), "cannot load http://");
+}
+
+/// A service of which the first byte never comes.
+fn silent() -> Origin {
+    Origin::start(|_| Reply::default().pause(Duration::from_secs(30)))
+}
+
+#[test]
+fn nobody_waits_for_the_first_answer_longer_than_asked_to() {
+    let origin = silent();
+    let url = format!("{}/a.m3u8", origin.url());
+    let ((code, told), took) = timed(|| refusal_within(&url, 1));
+    assert_eq!(code, Some(69), "{told}");
+    assert!(told.contains("nothing had come before the end"), "{told}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_the_first_answer() {
+    let origin = silent();
+    let process = Process::weir(["validate", &format!("{}/a.m3u8", origin.url())]);
+    until("the request", Duration::from_secs(20), || {
+        (!origin.seen().is_empty()).then_some(())
+    });
+    process.signal("INT");
+    let ended = process.ended(Duration::from_secs(4));
+    assert_eq!(ended.status.code(), Some(69), "{}", ended.output);
+}
+
+#[test]
+fn date_ranges_cost_no_more_than_their_number() {
+    let attributes: String = (0..60).map(|name| format!(",X-{name}=1")).collect();
+    let ranges = (0..1_000).map(|id| {
+        format!("#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"2026-01-01T00:00:00Z\"{attributes}\n")
+    });
+    let ranges: String = ranges.collect();
+    let lines = "\n".repeat(3 << 20);
+    let list = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:6\n{lines}{ranges}\
+         #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF:6,\na.ts\n"
+    );
+    let origin = Origin::start(move |seen| match seen.target.as_str() {
+        "/a.m3u8" => Reply::new(200, &[], &list),
+        _ => Reply::new(404, &[], ""),
+    });
+    let url = format!("{}/a.m3u8", origin.url());
+    let (ended, took) = timed(|| weir(["validate", &url, "--seconds", "10"], WITHIN));
+    assert_eq!(ended.status.code(), Some(65), "{}", ended.output);
+    assert!(took < WITHIN, "{took:?}");
+}
+
+/// Bytes of memory that the process had at the most.
+fn memory_bytes_max(process: &Process) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+#[test]
+fn versions_are_forgotten_while_their_segments_stall() {
+    let served = AtomicUsize::new(0);
+    let words = "x".repeat(7 << 19);
+    let origin = Origin::start(move |seen| {
+        if seen.target != "/a.m3u8" {
+            return Reply::default().pause(Duration::from_mins(1));
+        }
+        // Each answer has one segment more than the one before.
+        let count = served.fetch_add(1, Ordering::Relaxed);
+        let segments: String = (0..count + 4)
+            .map(|it| format!("#EXTINF:1,\n{it}.ts\n"))
+            .collect();
+        let list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n# {words}\n{segments}");
+        Reply::new(200, &[], list)
+    });
+    let process = Process::weir(["validate", &format!("{}/a.m3u8", origin.url())]);
+    until("thirty versions", Duration::from_mins(1), || {
+        let lists = origin.seen();
+        let lists = lists.iter().filter(|seen| seen.target == "/a.m3u8");
+        (lists.count() > 30).then_some(())
+    });
+    let bytes = memory_bytes_max(&process).expect("it runs");
+    assert!(bytes < 80 << 20, "{} MiB", bytes >> 20);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use weir_hal::{Board, Multicast};
 
 use super::{Place, shown, size};
 use crate::{
-    app::with_causes,
+    causes::with_causes,
     command::{CommandError, Terminal},
 };
 

@@ -3,30 +3,34 @@
 //! Source: RFC 8216 §6.3.4: a Target Duration after a load that brought something new, half of one
 //! after a load that did not.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hyper::{StatusCode, Uri};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
     time::{Instant, sleep_until},
 };
 use weir_cache::rules::resolve;
 
-use super::{Tally, web::Web};
-use crate::validate::{
-    finding::{Check, Finding},
-    inspect::{Format, SegmentFacts},
-    playlist::{ByteRange, Segment},
-    rules::{Checker, Delivery, Failure, Inspected, PlaylistDelivery, Removed},
-    seal::Seal,
-    version::{Loading, Version},
+use super::{
+    asking::{Asking, Done, Job, Wanted},
+    web::Web,
+};
+use crate::{
+    causes::with_causes,
+    validate::{
+        finding::{Check, Finding},
+        inspect::{Format, SegmentFacts},
+        report::Tally,
+        rules::{Checker, Delivery, Failure, Inspected, PlaylistDelivery},
+        version::{Listed, Version},
+    },
 };
 
 /// A player begins with the third segment from the end (RFC 8216 §6.3.3).
 const BEGINS_FROM_END: usize = 3;
 
-/// Segments that wait to be asked for; the oldest are skipped.
+/// Segments that wait to be asked for, without their versions; the oldest are skipped.
 const QUEUE_MAX: usize = 64;
 
 /// The same where the list has ended, and nothing is in a hurry.
@@ -61,37 +65,6 @@ pub(super) struct Playlist {
     pub(super) bandwidth_bps: Option<u64>,
 }
 
-/// Something to be asked for.
-#[derive(Debug)]
-enum Job {
-    Segment {
-        version: Arc<Version>,
-        sequence: u64,
-        url: Uri,
-        range: Option<ByteRange>,
-        seal: Option<Seal>,
-    },
-    Probe {
-        removed: Removed,
-        url: Uri,
-    },
-}
-
-/// What came of it.
-#[derive(Debug)]
-enum Done {
-    Segment {
-        version: Arc<Version>,
-        sequence: u64,
-        result: Result<(Delivery, SegmentFacts), Failure>,
-    },
-    Probe {
-        removed: Removed,
-        asked_at: Loading,
-        status: Option<u16>,
-    },
-}
-
 /// One Media Playlist being followed.
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -105,9 +78,7 @@ pub(super) struct Follower {
     base: Uri,
     body: Vec<u8>,
     next_sequence: u64,
-    queue: VecDeque<Job>,
-    /// At most one.
-    work: JoinSet<Done>,
+    asking: Asking,
     tally: Tally,
 }
 
@@ -120,6 +91,7 @@ impl Follower {
     ) -> Self {
         Self {
             checker: Checker::new(playlist.bandwidth_bps),
+            asking: Asking::new(Arc::clone(&web)),
             base: playlist.url.clone(),
             web,
             playlist,
@@ -128,8 +100,6 @@ impl Follower {
             version: None,
             body: Vec::new(),
             next_sequence: 0,
-            queue: VecDeque::new(),
-            work: JoinSet::new(),
             tally: Tally::default(),
         }
     }
@@ -170,7 +140,7 @@ impl Follower {
                 return false;
             }
             Err(error) => {
-                let why = crate::app::with_causes(&error);
+                let why = with_causes(&error);
                 let why = format!("the playlist does not come: {why}");
                 self.fail(Check::PlaylistAbsent, &why);
                 return false;
@@ -221,7 +191,7 @@ impl Follower {
     }
 
     /// Has the segments that are new asked for.
-    fn queue_segments(&mut self, version: &Arc<Version>) {
+    fn queue_segments(&mut self, version: &Version) {
         let list = &version.list;
         let is_first = self.version.is_none();
         let (from_end, queue_max) = if list.is_live() {
@@ -236,43 +206,33 @@ impl Follower {
             // The numbers went back.
             self.next_sequence = list.first_sequence();
         }
+        let listed_for = Duration::from_micros(list.duration_us());
+        let expires_at = version.loading.received_at + listed_for;
         for (sequence, segment) in list.numbered() {
-            if sequence >= self.next_sequence && segment.gap.is_none() {
-                self.queue_segment(version, sequence, segment);
+            if sequence < self.next_sequence || segment.gap.is_some() {
+                continue;
             }
+            let listed = version.listed(sequence).filter(|_| !segment.is_cut);
+            let Some(listed) = listed else {
+                self.tally.segments_skipped += 1;
+                continue;
+            };
+            let wanted = Wanted {
+                listed,
+                base: self.base.clone(),
+                expires_at: list.is_live().then_some(expires_at),
+            };
+            let job = Job::Segment(Box::new(wanted));
+            let is_one_dropped = self.asking.push(job, queue_max);
+            self.tally.segments_skipped += u64::from(is_one_dropped);
         }
         self.next_sequence = list.next_sequence();
-        while self.queue.len() > queue_max {
-            self.queue.pop_front();
-            self.tally.segments_skipped += 1;
-        }
-    }
-
-    fn queue_segment(&mut self, version: &Arc<Version>, sequence: u64, segment: &Segment) {
-        let Some(url) = resolve(&self.base, &segment.uri) else {
-            let why = Failure::Broken("its URI is none that can be asked for".to_owned());
-            return self.checker.segment_failed(version, sequence, &why);
-        };
-        self.queue.push_back(Job::Segment {
-            version: Arc::clone(version),
-            sequence,
-            url,
-            range: segment.byte_range,
-            seal: segment
-                .key_value
-                .as_ref()
-                .map(|value| Seal::of(value, sequence)),
-        });
     }
 
     /// Has some removed segments asked for that must still be there.
     fn queue_probes(&mut self) {
         let now = self.web.clock().monotonic().as_nanos();
-        let is_waiting = self
-            .queue
-            .iter()
-            .any(|job| matches!(job, Job::Probe { .. }));
-        if is_waiting {
+        if self.asking.has_probes() {
             return;
         }
         for _ in 0..self.checker.removed_watched().min(PROBES_MAX) {
@@ -280,7 +240,8 @@ impl Follower {
                 return;
             };
             if let Some(url) = resolve(&self.base, &removed.uri) {
-                self.queue.push_back(Job::Probe { removed, url });
+                let job = Job::Probe { removed, url };
+                self.asking.push(job, QUEUE_ENDED_MAX + PROBES_MAX);
             }
         }
     }
@@ -288,75 +249,32 @@ impl Follower {
     /// Asks for what is queued until `deadline`.
     async fn work_until(&mut self, deadline: Instant) {
         loop {
-            self.begin_work();
             tokio::select! {
                 biased;
                 () = sleep_until(deadline) => return,
-                Some(done) = self.work.join_next() => {
-                    self.take_done(done.expect("asking does not panic")).await;
-                }
-                else => return sleep_until(deadline).await,
+                Some(done) = self.asking.next() => self.take_done(done).await,
             }
         }
     }
 
     /// Asks for all that is queued.
     async fn finish(&mut self) {
-        loop {
-            self.begin_work();
-            let Some(done) = self.work.join_next().await else {
-                return;
-            };
-            self.take_done(done.expect("asking does not panic")).await;
+        while let Some(done) = self.asking.next().await {
+            self.take_done(done).await;
             self.tell().await;
-        }
-    }
-
-    fn begin_work(&mut self) {
-        if !self.work.is_empty() {
-            return;
-        }
-        if let Some(job) = self.queue.pop_front() {
-            let web = Arc::clone(&self.web);
-            self.work.spawn(ask(web, self.base.clone(), job));
         }
     }
 
     async fn take_done(&mut self, done: Done) {
         match done {
             Done::Segment {
-                version,
-                sequence,
+                wanted,
                 result: Ok((delivery, facts)),
-            } => {
-                match facts.format {
-                    Format::TransportStream | Format::WebVtt => self.tally.segments_inspected += 1,
-                    Format::FragmentedMp4
-                    | Format::PackedAudio
-                    | Format::Encrypted
-                    | Format::Unknown => self.tally.segments_not_inspected += 1,
-                }
-                let note = Note::Segment(self.playlist.index, sequence, Box::new(facts.clone()));
-                let inspected = Inspected {
-                    sequence,
-                    delivery,
-                    facts,
-                };
-                self.checker.segment(&version, &inspected);
-                drop(self.notes.send(note).await);
-            }
+            } => self.take_segment(&wanted.listed, delivery, facts).await,
             Done::Segment {
-                version,
-                sequence,
+                wanted,
                 result: Err(failure),
-            } => {
-                if self.is_too_late_for(&version) {
-                    self.tally.segments_skipped += 1;
-                    return;
-                }
-                self.tally.segments_failed += 1;
-                self.checker.segment_failed(&version, sequence, &failure);
-            }
+            } => self.take_failure(&wanted, &failure),
             Done::Probe {
                 removed,
                 asked_at,
@@ -371,14 +289,28 @@ impl Follower {
         }
     }
 
-    /// Whether what `version` listed may be gone by now, because it was asked for so late.
-    fn is_too_late_for(&self, version: &Version) -> bool {
-        let lag = self
-            .web
-            .clock()
-            .monotonic()
-            .since(version.loading.received_at);
-        version.list.is_live() && lag > Duration::from_micros(version.list.duration_us())
+    async fn take_segment(&mut self, listed: &Listed, delivery: Delivery, facts: SegmentFacts) {
+        match facts.format {
+            Format::TransportStream | Format::WebVtt => self.tally.segments_inspected += 1,
+            Format::FragmentedMp4 | Format::PackedAudio | Format::Encrypted | Format::Unknown => {
+                self.tally.segments_not_inspected += 1;
+            }
+        }
+        let (index, sequence) = (self.playlist.index, listed.sequence);
+        let note = Note::Segment(index, sequence, Box::new(facts.clone()));
+        let inspected = Inspected { delivery, facts };
+        self.checker.segment(listed, &inspected);
+        drop(self.notes.send(note).await);
+    }
+
+    fn take_failure(&mut self, wanted: &Wanted, failure: &Failure) {
+        let now = self.web.clock().monotonic();
+        if wanted.expires_at.is_some_and(|expires_at| now > expires_at) {
+            self.tally.segments_skipped += 1;
+            return;
+        }
+        self.tally.segments_failed += 1;
+        self.checker.segment_failed(&wanted.listed, failure);
     }
 
     async fn tell(&mut self) {
@@ -398,36 +330,5 @@ impl Follower {
         let target = Duration::from_secs(target_s.min(RELOAD_MAX.as_secs()));
         let wait = if is_changed { target } else { target / 2 };
         wait.max(RELOAD_MIN)
-    }
-}
-
-async fn ask(web: Arc<Web>, base: Uri, job: Job) -> Done {
-    match job {
-        Job::Segment {
-            version,
-            sequence,
-            url,
-            range,
-            seal,
-        } => Done::Segment {
-            result: web.segment(&url, range, (&base, seal)).await,
-            version,
-            sequence,
-        },
-        Job::Probe { removed, url } => {
-            let requested_at = web.clock().monotonic();
-            let status = web.probe(&url, removed.byte_range).await;
-            let asked_at = Loading {
-                requested_at,
-                received_at: web.clock().monotonic(),
-                loaded_at: web.clock().wall(),
-                age: Duration::ZERO,
-            };
-            Done::Probe {
-                removed,
-                asked_at,
-                status,
-            }
-        }
     }
 }

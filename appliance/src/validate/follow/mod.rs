@@ -2,13 +2,13 @@
 //!
 //! One task a Media Playlist; what they find comes together here, where renditions are compared.
 
+mod asking;
 mod media;
 mod web;
 
 use std::{sync::Arc, time::Duration};
 
 use hyper::{StatusCode, Uri};
-use serde::Serialize;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -22,7 +22,7 @@ use crate::validate::{
     finding::Finding,
     playlist::{self, MultivariantPlaylist, Playlist},
     report::{PlaylistReport, Report},
-    rules::{RenditionSet, declared},
+    rules::{RenditionSet, check_declared},
     version::Text,
 };
 use media::{Follower, Note};
@@ -33,11 +33,8 @@ pub use web::{HOSTS_MAX, REDIRECTS_MAX, WebError};
 /// Media Playlists of one service that are followed.
 pub const PLAYLISTS_MAX: usize = 16;
 
-/// Notes that wait to be read; a follower waits when there are more.
-const NOTES_MAX: usize = 256;
-
-/// Findings that are kept.
-const FINDINGS_MAX: usize = 5_000;
+/// Notes that wait to be read, some with a version; a follower waits when there are more.
+const NOTES_MAX: usize = PLAYLISTS_MAX;
 
 /// The playlist in the report that stands for the whole.
 const WHOLE: usize = 0;
@@ -56,6 +53,12 @@ pub enum FollowError {
         /// Why.
         #[source]
         source: WebError,
+    },
+    /// Nothing came in all the time there was.
+    #[error("cannot load {url}: nothing had come before the end; check that the service is up")]
+    Early {
+        /// What was asked for.
+        url: String,
     },
     /// The answer is no success.
     #[error("the answer to who asks for {url} is {status}: check the address")]
@@ -84,31 +87,6 @@ pub struct Ground {
     pub tls: Arc<ClientConfig>,
 }
 
-/// What was done for one playlist so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Tally {
-    /// Times it was loaded.
-    pub loads: u64,
-    /// Times it did not come, or was none.
-    pub loads_failed: u64,
-    /// Versions seen.
-    pub versions: u64,
-    /// The Target Duration.
-    pub target_duration_s: Option<u64>,
-    /// Segments that were looked into.
-    pub segments_inspected: u64,
-    /// Segments that came, but in a format that is not looked into.
-    pub segments_not_inspected: u64,
-    /// Segments that did not come.
-    pub segments_failed: u64,
-    /// Segments that were not asked for, because the service is slower than its lists.
-    pub segments_skipped: u64,
-    /// Times that removed segments were asked for.
-    pub removed_asked: u64,
-    /// Findings that were not told, because there were too many of their kind.
-    pub findings_untold: u64,
-}
-
 /// Follows the service at `url` for `span`, until all has ended, or until `interrupted`. Calls
 /// `progress` whenever there is something new.
 ///
@@ -120,45 +98,69 @@ pub async fn follow(
     interrupted: impl Future<Output = ()>,
     mut progress: impl FnMut(&Report),
 ) -> Result<Report, FollowError> {
-    let asked = url.parse::<Uri>().ok();
-    let asked = asked.filter(|asked| matches!(asked.scheme_str(), Some("http" | "https")));
-    let asked = asked.ok_or_else(|| FollowError::Url(url.to_owned()))?;
+    let asked = asked_for(url)?;
     let begun = Instant::now();
-    let started_at = ground.clock.wall();
-    let web = Arc::new(Web::new(ground.clock, ground.network, ground.tls));
-    let page = first_page(&web, url, &asked).await?;
-    let mut service = Service::new(Report::new(url, started_at));
-    let followed = service.playlists(&asked, &page)?;
-    let (notes, mut heard) = mpsc::channel(NOTES_MAX);
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    for playlist in followed {
-        let task = Follower::new(Arc::clone(&web), playlist, notes.clone(), stopped.clone());
-        tasks.spawn(task.run());
-    }
-    drop(notes);
     let mut over = std::pin::pin!(async {
         tokio::select! {
             () = sleep_until(begun + span) => {}
             () = interrupted => {}
         }
     });
+    let report = Report::new(url, ground.clock.wall());
+    let web = Arc::new(Web::new(ground.clock, ground.network, ground.tls));
+    let page = tokio::select! {
+        page = first_page(&web, url, &asked) => page?,
+        () = &mut over => return Err(FollowError::Early { url: url.to_owned() }),
+    };
+    let mut service = Service::new(report);
+    let mut following = Following::begin(&web, service.playlists(&asked, &page)?);
     let mut is_over = false;
     loop {
         tokio::select! {
-            note = heard.recv() => match note {
+            note = following.notes.recv() => match note {
                 Some(note) => service.take(note),
                 None => break,
             },
             () = &mut over, if !is_over => {
                 is_over = true;
-                stop.send_replace(true);
+                following.stop.send_replace(true);
             }
         }
         service.report.seconds = begun.elapsed().as_secs_f64();
         progress(&service.report);
     }
     Ok(service.report)
+}
+
+/// The followers at work; they end when it is dropped.
+struct Following {
+    notes: mpsc::Receiver<Note>,
+    stop: watch::Sender<bool>,
+    _tasks: JoinSet<()>,
+}
+
+impl Following {
+    fn begin(web: &Arc<Web>, followed: Vec<media::Playlist>) -> Self {
+        let (sender, notes) = mpsc::channel(NOTES_MAX);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for playlist in followed {
+            let (sender, stopped) = (sender.clone(), stopped.clone());
+            let task = Follower::new(Arc::clone(web), playlist, sender, stopped);
+            tasks.spawn(task.run());
+        }
+        Self {
+            notes,
+            stop,
+            _tasks: tasks,
+        }
+    }
+}
+
+fn asked_for(url: &str) -> Result<Uri, FollowError> {
+    let asked = url.parse::<Uri>().ok();
+    let asked = asked.filter(|asked| matches!(asked.scheme_str(), Some("http" | "https")));
+    asked.ok_or_else(|| FollowError::Url(url.to_owned()))
 }
 
 async fn first_page(web: &Web, url: &str, asked: &Uri) -> Result<Page, FollowError> {
@@ -208,7 +210,7 @@ impl Service {
                 self.report.playlists.push(whole);
                 let name: Arc<str> = asked.to_string().into();
                 let text = Text::new(&name, 1, page.loading.loaded_at, &page.body);
-                declared(&list, &text, self.renditions.findings());
+                check_declared(&list, &text, self.renditions.findings());
                 let followed = self.named(&list, &page.url);
                 self.take_common();
                 Ok(followed)
@@ -285,11 +287,7 @@ impl Service {
 
     fn tell(&mut self, at: usize, findings: Vec<Finding>) {
         for finding in findings {
-            if self.report.findings_count() < FINDINGS_MAX {
-                self.report.add(at, finding);
-            } else {
-                self.report.findings_left_out += 1;
-            }
+            self.report.add(at, finding);
         }
     }
 }

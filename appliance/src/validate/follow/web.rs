@@ -29,6 +29,7 @@ use weir_cache::rules::resolve;
 use weir_hal::{Clock, Network};
 
 use crate::{
+    causes::with_causes,
     fetch::{
         Endpoint, EndpointSettings, Identity, Timeouts,
         exchange::{Client, Download, ExchangeError, Outgoing},
@@ -242,7 +243,7 @@ impl Web {
         range: Option<ByteRange>,
         mut way: Way,
     ) -> Result<(Option<String>, SegmentFacts), Failure> {
-        let broken = |error: WebError| Failure::Broken(crate::app::with_causes(&error));
+        let broken = |error: WebError| Failure::Broken(with_causes(&error));
         let fields: Vec<_> = range.and_then(range_field).into_iter().collect();
         let (_, response) = self.ask(url, &fields).await.map_err(broken)?;
         let (head, mut body) = response.into_parts();
@@ -274,7 +275,7 @@ impl Web {
         match asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT))) {
             Ok(key) => Way::Open(Box::new(Opener::new(key, vector))),
             Err(error) => {
-                let why = crate::app::with_causes(&error);
+                let why = with_causes(&error);
                 Way::Shut(Some(Lock::NoKey(why)))
             }
         }

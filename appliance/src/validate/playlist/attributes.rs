@@ -5,27 +5,48 @@
 /// Attributes of one tag that are kept.
 const ATTRIBUTES_MAX: usize = 64;
 
+/// Bytes of a name that are kept.
+const NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a value that are kept: twice the longest splice information section in hexadecimal.
+const VALUE_BYTES_MAX: usize = 16 << 10;
+
 /// The attributes of one tag, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attributes(Vec<(String, String)>);
+pub struct Attributes {
+    all: Vec<(String, String)>,
+    is_cut: bool,
+}
 
 impl Attributes {
     /// Reads what stands behind the colon of a tag.
     pub(in crate::validate) fn read(mut rest: &str) -> Self {
-        let mut attributes = Vec::new();
-        while attributes.len() < ATTRIBUTES_MAX
-            && let Some((name, tail)) = rest.split_once('=')
-        {
+        let mut attributes = Self::default();
+        while let Some((name, tail)) = rest.split_once('=') {
+            if attributes.all.len() >= ATTRIBUTES_MAX {
+                attributes.is_cut = true;
+                break;
+            }
             let (value, tail) = value(tail);
-            attributes.push((name.trim().to_owned(), value.to_owned()));
+            let name = name.trim();
+            attributes.is_cut |= name.len() > NAME_BYTES_MAX || value.len() > VALUE_BYTES_MAX;
+            attributes.all.push((
+                first_bytes(name, NAME_BYTES_MAX).to_owned(),
+                first_bytes(value, VALUE_BYTES_MAX).to_owned(),
+            ));
             rest = tail.strip_prefix(',').unwrap_or("");
         }
-        Self(attributes)
+        attributes
+    }
+
+    /// Whether all that is written is kept.
+    pub fn is_whole(&self) -> bool {
+        !self.is_cut
     }
 
     /// The value called `name`, without quotes.
     pub fn value(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(present, _)| present == name);
+        let found = self.all.iter().find(|(present, _)| present == name);
         found.map(|(_, value)| value.as_str())
     }
 
@@ -36,10 +57,16 @@ impl Attributes {
 
     /// Each name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
+        self.all
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// As many whole characters of `text` as `bytes_max` bytes hold.
+pub(super) fn first_bytes(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max))
+        .unwrap_or(text)
 }
 
 /// The first value of `text`, and what follows it.

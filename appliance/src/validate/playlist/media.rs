@@ -58,8 +58,10 @@ pub struct ByteRange {
 /// One Media Segment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Segment {
-    /// Its URI, as it is written.
+    /// Its URI, as it is written, or the beginning of it.
     pub uri: String,
+    /// Whether it is longer than what is read of it: then nobody can be asked for it.
+    pub is_cut: bool,
     /// Line of the URI.
     pub line: u32,
     /// EXTINF, in microseconds; zero if it is absent or malformed.

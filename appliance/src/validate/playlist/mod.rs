@@ -31,6 +31,9 @@ pub const SEGMENTS_MAX: usize = 50_000;
 /// Things of any other kind of one playlist that are kept: date ranges, flaws, unknown tags.
 pub const THINGS_MAX: usize = 1_000;
 
+/// Bytes of the URI of a segment that are read: more than servers take.
+pub const URI_BYTES_MAX: usize = 8 << 10;
+
 /// Something and the line it stands on, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located<T> {
@@ -78,6 +81,6 @@ pub enum Flaw {
     Mixed,
     /// An EXT-X-KEY without METHOD or URI, with an IV that is none, or that says more than NONE.
     Key,
-    /// More segments than are read.
+    /// More segments, a longer URI, or more of an attribute list than is read.
     TooLong,
 }

@@ -5,14 +5,10 @@ use super::{Attributes, Flaw, Located};
 /// What a Multivariant Playlist says, each with its line.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MultivariantPlaylist {
-    /// EXT-X-VERSION.
-    pub version: Option<Located<u64>>,
     /// EXT-X-STREAM-INF, in order.
     pub variants: Vec<Variant>,
     /// EXT-X-MEDIA, in order.
     pub renditions: Vec<Rendition>,
-    /// Tags that are not known here, whole.
-    pub others: Vec<Located<String>>,
     /// What is wrong with lines by themselves.
     pub flaws: Vec<Located<Flaw>>,
 }

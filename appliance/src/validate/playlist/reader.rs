@@ -4,8 +4,23 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, MediaPlaylist,
-    MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, Variant,
+    MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, URI_BYTES_MAX,
+    Variant, attributes::first_bytes,
 };
+
+/// Bytes of an EXT-X-KEY of which the key is asked for: many segments remember them.
+const KEY_BYTES_MAX: usize = 16 << 10;
+
+/// Tags that stand in Media Playlists alone, besides those of segments.
+const MEDIA_TAGS: [&str; 7] = [
+    "TARGETDURATION",
+    "MEDIA-SEQUENCE",
+    "DISCONTINUITY-SEQUENCE",
+    "PLAYLIST-TYPE",
+    "ENDLIST",
+    "I-FRAMES-ONLY",
+    "SKIP",
+];
 
 /// Reads `body`, at most its first [`BYTES_MAX`] bytes; `None` if it is no playlist.
 pub fn read(body: &[u8]) -> Option<Playlist> {
@@ -31,7 +46,6 @@ struct Reader {
     media: MediaPlaylist,
     multivariant: MultivariantPlaylist,
     flaws: Vec<Located<Flaw>>,
-    others: Vec<Located<String>>,
     /// What tags say of the segment to come.
     next: Segment,
     has_duration: bool,
@@ -41,7 +55,9 @@ struct Reader {
     range_end: Option<(String, u64)>,
     range: Option<(u64, Option<u64>)>,
     variant: Option<(u32, Attributes)>,
-    is_media: bool,
+    /// The first line that belongs in a Media Playlist alone.
+    media_line: Option<u32>,
+    first_map: Option<u32>,
 }
 
 impl Reader {
@@ -57,12 +73,16 @@ impl Reader {
         }
         let (tag, value) = text.split_once(':').unwrap_or((text, ""));
         let tag = tag.strip_prefix("#EXT-X-").unwrap_or(tag);
-        let is_known = self.header_tag(line, tag, value)
-            || self.segment_tag(line, tag, value)
+        let is_of_segment = self.segment_tag(line, tag, value);
+        if is_of_segment || MEDIA_TAGS.contains(&tag) {
+            self.media_line.get_or_insert(line);
+        }
+        let is_known = is_of_segment
+            || self.header_tag(line, tag, value)
             || self.multivariant_tag(line, tag, value);
-        if !is_known && self.others.len() < THINGS_MAX {
+        if !is_known && self.media.others.len() < THINGS_MAX {
             let value = text.to_owned();
-            self.others.push(Located { line, value });
+            self.media.others.push(Located { line, value });
         }
     }
 
@@ -73,7 +93,6 @@ impl Reader {
             "TARGETDURATION" => {
                 let number = self.number(line, value, Flaw::TargetDuration);
                 self.media.target_duration_s = number.or(self.media.target_duration_s);
-                self.is_media = true;
             }
             "MEDIA-SEQUENCE" => {
                 let number = self.early_number(line, value, Flaw::MediaSequence);
@@ -94,8 +113,15 @@ impl Reader {
                 let value = value.to_owned();
                 self.media.start = Some(Located { line, value });
             }
-            "DEFINE" => self.needs(line, 8),
-            "SKIP" => self.needs(line, 9),
+            "DEFINE" => {
+                let is_of_query = self.attributes(line, value).value("QUERYPARAM").is_some();
+                self.needs(line, if is_of_query { 11 } else { 8 });
+            }
+            "SKIP" => {
+                let attributes = self.attributes(line, value);
+                let removed = attributes.value("RECENTLY-REMOVED-DATERANGES");
+                self.needs(line, if removed.is_some() { 10 } else { 9 });
+            }
             _ => return false,
         }
         true
@@ -115,16 +141,9 @@ impl Reader {
             "KEY" => self.key(line, value),
             "MAP" => {
                 self.map = Some(line);
-                let is_i_frames = self.media.i_frames_only.is_some();
-                self.needs(line, if is_i_frames { 5 } else { 6 });
+                self.first_map.get_or_insert(line);
             }
-            "DATERANGE" => {
-                let attributes = Attributes::read(value);
-                if self.media.date_ranges.len() < THINGS_MAX {
-                    let range = DateRange { line, attributes };
-                    self.media.date_ranges.push(range);
-                }
-            }
+            "DATERANGE" => self.date_range(line, value),
             _ => return false,
         }
         true
@@ -132,9 +151,9 @@ impl Reader {
 
     fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
         match tag {
-            "STREAM-INF" => self.variant = Some((line, Attributes::read(value))),
+            "STREAM-INF" => self.variant = Some((line, self.attributes(line, value))),
             "MEDIA" if self.multivariant.renditions.len() < THINGS_MAX => {
-                let attributes = Attributes::read(value);
+                let attributes = self.attributes(line, value);
                 let rendition = Rendition { line, attributes };
                 self.multivariant.renditions.push(rendition);
             }
@@ -169,9 +188,16 @@ impl Reader {
         segment.key_value = self.key.as_ref().map(|(_, value)| Arc::clone(value));
         segment.map = self.map;
         segment.line = line;
-        segment.uri = uri;
+        if uri.len() > URI_BYTES_MAX {
+            segment.is_cut = true;
+            self.flaw(line, Flaw::TooLong);
+            let kept = first_bytes(&uri, URI_BYTES_MAX).to_owned();
+            segment.uri = kept;
+        } else {
+            segment.uri = uri;
+        }
         self.media.segments.push(segment);
-        self.is_media = true;
+        self.media_line.get_or_insert(line);
     }
 
     /// The range of the segment at hand: without an offset it begins where the one before ended.
@@ -226,8 +252,29 @@ impl Reader {
         self.next.date_time = Some(Located { line, value });
     }
 
-    fn key(&mut self, line: u32, value: &str) {
+    /// What is not read whole is not judged.
+    fn date_range(&mut self, line: u32, value: &str) {
         let attributes = Attributes::read(value);
+        if !attributes.is_whole() {
+            return self.flaw(line, Flaw::TooLong);
+        }
+        if self.media.date_ranges.len() < THINGS_MAX {
+            let range = DateRange { line, attributes };
+            self.media.date_ranges.push(range);
+        }
+    }
+
+    /// The attributes of any other tag.
+    fn attributes(&mut self, line: u32, value: &str) -> Attributes {
+        let attributes = Attributes::read(value);
+        if !attributes.is_whole() {
+            self.flaw(line, Flaw::TooLong);
+        }
+        attributes
+    }
+
+    fn key(&mut self, line: u32, value: &str) {
+        let attributes = self.attributes(line, value);
         let [method, uri, vector] = ["METHOD", "URI", "IV"].map(|name| attributes.value(name));
         let is_none = method == Some("NONE");
         let is_sound = if is_none {
@@ -239,7 +286,10 @@ impl Reader {
         if !is_sound {
             self.flaw(line, Flaw::Key);
         }
-        self.key = (!is_none).then(|| (line, value.into()));
+        // Without its value a segment counts as encrypted in a way that is not known.
+        let is_kept = attributes.is_whole() && value.len() <= KEY_BYTES_MAX;
+        let kept = if is_kept { value } else { "" };
+        self.key = (!is_none).then(|| (line, kept.into()));
         if attributes.value("KEYFORMAT").is_some() || method == Some("SAMPLE-AES") {
             self.needs(line, 5);
         } else if vector.is_some() {
@@ -279,21 +329,22 @@ impl Reader {
         if self.has_duration {
             self.flaw(self.next.duration_line, Flaw::BreaksOff);
         }
+        if let Some(line) = self.first_map {
+            let is_i_frames = self.media.i_frames_only.is_some();
+            self.needs(line, if is_i_frames { 5 } else { 6 });
+        }
         let is_multivariant =
             !self.multivariant.variants.is_empty() || !self.multivariant.renditions.is_empty();
-        if is_multivariant && self.is_media {
-            self.flaw(1, Flaw::Mixed);
+        if let Some(line) = self.media_line.filter(|_| is_multivariant) {
+            self.flaw(line, Flaw::Mixed);
         }
         if is_multivariant && self.media.segments.is_empty() {
             return Playlist::Multivariant(MultivariantPlaylist {
-                version: self.media.version,
-                others: self.others,
                 flaws: self.flaws,
                 ..self.multivariant
             });
         }
         Playlist::Media(MediaPlaylist {
-            others: self.others,
             flaws: self.flaws,
             ..self.media
         })

@@ -55,12 +55,10 @@ impl Availability {
             after,
             alignment,
         } = pair;
-        if !alignment.is_known {
-            return;
-        }
         let first = after.list.segments.first().map_or(1, |first| first.line);
         for (sequence, segment) in before.list.numbered().take(alignment.removed) {
-            if segment.gap.is_some() || self.removed.len() >= REMOVED_MAX {
+            let cannot_be_asked_for = segment.gap.is_some() || segment.is_cut;
+            if cannot_be_asked_for || self.removed.len() >= REMOVED_MAX {
                 continue;
             }
             let longest_us = self.longest_us.get(&sequence).copied();

@@ -3,17 +3,22 @@
 use super::Pair;
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
-    playlist::{Flaw, MediaPlaylist, Segment},
+    playlist::{Flaw, Located, MediaPlaylist, Segment},
     version::Version,
 };
 
-/// What is wrong with the lines of one version by themselves, under whichever rule it falls.
-pub(super) fn check(version: &Version, findings: &mut Findings) {
-    for flaw in &version.list.flaws {
+/// What is wrong with lines of a playlist of either kind by themselves, under whichever rule it
+/// falls.
+pub(super) fn check_flaws(
+    flaws: &[Located<Flaw>],
+    evidence: impl Fn(u32) -> Evidence,
+    findings: &mut Findings,
+) {
+    for flaw in flaws {
         let (check, what) = meaning(flaw.value);
         findings.tell(check, Some(u64::from(flaw.line)), || Words {
             message: what.to_owned(),
-            evidence: vec![version.evidence(flaw.line)],
+            evidence: vec![evidence(flaw.line)],
             ..Words::default()
         });
     }
@@ -77,13 +82,15 @@ fn meaning(flaw: Flaw) -> (Check, &'static str) {
     }
 }
 
-pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
+/// What holds for the playlist as a whole.
+pub(super) fn check_whole(pair: Pair<'_>, findings: &mut Findings) {
+    check_header(pair.before, pair.after, findings);
+    check_end(pair.before, pair.after, findings);
+}
+
+/// What holds for each segment, where it is known how the versions lie to each other.
+pub(super) fn check_segments(pair: Pair<'_>, findings: &mut Findings) {
     let Pair { before, after, .. } = pair;
-    check_header(before, after, findings);
-    check_end(before, after, findings);
-    if !pair.alignment.is_known {
-        return;
-    }
     let kept = before.list.segments.iter().skip(pair.alignment.removed);
     let common = kept.zip(&after.list.segments).take(pair.alignment.common);
     for (index, (old, new)) in common.enumerate() {

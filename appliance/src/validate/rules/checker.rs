@@ -10,8 +10,7 @@ use super::{
 use crate::validate::{
     finding::{Check, Finding, Findings, Words},
     inspect::SegmentFacts,
-    playlist::Segment,
-    version::{Loading, Version},
+    version::{Listed, Loading, Version},
 };
 
 /// A live variant may take so many hundredths of the BANDWIDTH it declares.
@@ -20,8 +19,6 @@ const BANDWIDTH_PERCENT_MAX: u64 = 125;
 /// A segment that was looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// Its Media Sequence Number.
-    pub sequence: u64,
     /// How it came.
     pub delivery: Delivery,
     /// What was found in it.
@@ -31,8 +28,8 @@ pub struct Inspected {
 /// Holds the versions and segments of one Media Playlist against the rules.
 ///
 /// # Limits
-/// Two versions, what is known of the removed segments that must still be there (256), and of the
-/// date ranges (1,000).
+/// Two versions: the last, and the one that brought the newest segment; removed segments that must
+/// still be there (256, of 8 KiB at most); date ranges (1,000, with 8,000 attributes in all).
 #[derive(Debug, Default)]
 pub struct Checker {
     bandwidth_bps: Option<u64>,
@@ -58,7 +55,8 @@ impl Checker {
     /// Takes the next version.
     pub fn version(&mut self, version: &Arc<Version>) {
         let findings = &mut self.findings;
-        change::check(version, findings);
+        let evidence = |line| version.evidence(line);
+        change::check_flaws(&version.list.flaws, evidence, findings);
         target_duration::check(version, findings);
         discontinuity::check(version, findings);
         gap::check(version, findings);
@@ -86,14 +84,17 @@ impl Checker {
         };
         let findings = &mut self.findings;
         target_duration::check_pair(pair, findings);
-        change::check_pair(pair, findings);
+        change::check_whole(pair, findings);
         sequence::check_pair(pair, findings);
-        discontinuity::check_pair(pair, findings);
         window::check_pair(pair, findings);
         list_type::check_pair(pair, findings);
-        date_time::check_pair(pair, findings);
         date_range::check_pair(pair, findings);
-        self.availability.remove(pair, self.last_seen);
+        if pair.alignment.is_known {
+            change::check_segments(pair, findings);
+            discontinuity::check_pair(pair, findings);
+            date_time::check_pair(pair, findings);
+            self.availability.remove(pair, self.last_seen);
+        }
     }
 
     /// The playlist was loaded once more and has not changed.
@@ -122,46 +123,34 @@ impl Checker {
         });
     }
 
-    /// Takes what was found in a segment of `version`.
-    pub fn segment(&mut self, version: &Version, inspected: &Inspected) {
-        let Inspected {
-            sequence,
-            delivery,
-            facts,
-        } = inspected;
-        let Some(segment) = version.list.segment(*sequence) else {
-            return;
-        };
-        let at = (*sequence, segment);
+    /// Takes what was found in a segment.
+    pub fn segment(&mut self, listed: &Listed, inspected: &Inspected) {
+        let Inspected { delivery, facts } = inspected;
         let findings = &mut self.findings;
-        delivery::check_segment(at, (facts, delivery), version, findings);
-        segment::check(at, facts, version, findings);
-        web_vtt::check(at, facts, version, findings);
-        target_duration::check_media(at, facts, version, findings);
-        self.check_bandwidth(at, facts, version);
+        delivery::check_segment(listed, (facts, delivery), findings);
+        segment::check(listed, facts, findings);
+        web_vtt::check(listed, facts, findings);
+        target_duration::check_media(listed, facts, findings);
+        self.check_bandwidth(listed, facts);
+        let (sequence, duration_us) = (listed.sequence, listed.segment.duration_us);
         let last = self.last_segment.take();
-        if let Some((_, duration_us, before)) =
-            last.filter(|(last, ..)| last.checked_add(1) == Some(*sequence))
+        if let Some((_, before_duration_us, before)) =
+            last.filter(|(last, ..)| last.checked_add(1) == Some(sequence))
         {
             let findings = &mut self.findings;
-            let (both, then) = ((&before, facts), (duration_us, version));
-            segment::check_next(at, both, version, findings);
-            discontinuity::check_media(at, both, then, findings);
+            segment::check_next(listed, (&before, facts), findings);
+            discontinuity::check_media(listed, (&before, facts), before_duration_us, findings);
         }
-        self.last_segment = Some((*sequence, segment.duration_us, facts.clone()));
+        self.last_segment = Some((sequence, duration_us, facts.clone()));
     }
 
-    fn check_bandwidth(
-        &mut self,
-        (sequence, segment): (u64, &Segment),
-        facts: &SegmentFacts,
-        version: &Version,
-    ) {
-        let Some(declared_bps) = self.bandwidth_bps.filter(|_| segment.duration_us > 0) else {
+    fn check_bandwidth(&mut self, listed: &Listed, facts: &SegmentFacts) {
+        let (sequence, duration_us) = (listed.sequence, listed.segment.duration_us);
+        let Some(declared_bps) = self.bandwidth_bps.filter(|_| duration_us > 0) else {
             return;
         };
         let bits = facts.bytes.saturating_mul(8);
-        let measured_bps = bits.saturating_mul(1_000_000) / segment.duration_us;
+        let measured_bps = bits.saturating_mul(1_000_000) / duration_us;
         if measured_bps > declared_bps.saturating_mul(BANDWIDTH_PERCENT_MAX) / 100 {
             self.findings
                 .tell(Check::BandwidthUntrue, Some(0), || Words {
@@ -170,16 +159,14 @@ impl Checker {
                         "segment {sequence} takes {measured_bps} bit/s, more than a quarter above \
                          the BANDWIDTH of {declared_bps} bit/s"
                     ),
-                    evidence: vec![version.evidence(segment.duration_line)],
+                    evidence: vec![listed.duration_line.clone()],
                 });
         }
     }
 
-    /// A segment of `version` did not come.
-    pub fn segment_failed(&mut self, version: &Version, sequence: u64, failure: &Failure) {
-        if let Some(segment) = version.list.segment(sequence) {
-            delivery::check_failure((sequence, segment), failure, version, &mut self.findings);
-        }
+    /// A segment did not come.
+    pub fn segment_failed(&mut self, listed: &Listed, failure: &Failure) {
+        delivery::check_failure(listed, failure, &mut self.findings);
     }
 
     /// A removed segment that should be asked for, at `now_nanos` on the monotonic clock.

@@ -3,18 +3,50 @@
 use std::collections::BTreeMap;
 
 use super::Pair;
-use crate::validate::{
-    finding::{Check, Evidence, Findings, Words},
-    playlist::{DateRange, THINGS_MAX},
-    version::Version,
+use crate::{
+    hash::fnv1a,
+    validate::{
+        finding::{Check, Evidence, Findings, Words},
+        playlist::{DateRange, THINGS_MAX},
+        version::Version,
+    },
 };
 
 /// `table_id` of a splice information section (SCTE 35).
 const SPLICE: &str = "FC";
 
-/// What was said of each ID: the values, and where.
+/// Attributes of the date ranges of one playlist that are remembered.
+const ATTRIBUTES_MAX: usize = 8 * THINGS_MAX;
+
+/// Characters of an ID or a value that are remembered and shown.
+const SHOWN_MAX: usize = 80;
+
+/// What was said of each ID, by its hash.
+///
+/// # Limits
+/// 1,000 IDs and 8,000 attributes. What the list does not hold any more is forgotten first; what
+/// finds no room then is not compared.
 #[derive(Debug, Default)]
-pub(super) struct DateRanges(BTreeMap<String, BTreeMap<String, (String, Evidence)>>);
+pub(super) struct DateRanges {
+    known: BTreeMap<u64, Known>,
+    attributes: usize,
+}
+
+/// What was said of one ID.
+#[derive(Debug, Default)]
+struct Known {
+    /// The last version that lists it.
+    version: u64,
+    attributes: BTreeMap<String, Said>,
+}
+
+/// One value, and where it stands.
+#[derive(Debug)]
+struct Said {
+    hash: u64,
+    shown: String,
+    evidence: Evidence,
+}
 
 impl DateRanges {
     pub(super) fn check(&mut self, version: &Version, findings: &mut Findings) {
@@ -28,10 +60,14 @@ impl DateRanges {
             });
         }
         for range in &list.date_ranges {
-            let key = Some(u64::from(crc32c::crc32c(range.id().as_bytes())));
+            if let Some(known) = self.known.get_mut(&hash(range.id())) {
+                known.version = version.number();
+            }
+        }
+        for range in &list.date_ranges {
             if let Some((check, what)) = malformed(range) {
-                findings.tell(check, key, || Words {
-                    message: format!("the date range {:?} {what}", range.id()),
+                findings.tell(check, Some(hash(range.id())), || Words {
+                    message: format!("the date range {:?} {what}", shown(range.id())),
                     evidence: vec![version.evidence(range.line)],
                     ..Words::default()
                 });
@@ -42,30 +78,65 @@ impl DateRanges {
 
     /// Holds a range against all that was ever said under its ID.
     fn compare(&mut self, range: &DateRange, version: &Version, findings: &mut Findings) {
-        if self.0.len() >= THINGS_MAX && !self.0.contains_key(range.id()) {
-            self.0.pop_first();
-        }
-        let known = self.0.entry(range.id().to_owned()).or_default();
+        let id = hash(range.id());
+        let evidence = version.evidence(range.line);
         for (name, value) in range.attributes.iter() {
-            let Some((old, evidence)) = known.get(name) else {
-                let evidence = version.evidence(range.line);
-                known.insert(name.to_owned(), (value.to_owned(), evidence));
-                continue;
+            let said = Said {
+                hash: hash(value),
+                shown: shown(value),
+                evidence: evidence.clone(),
             };
-            if old != value {
+            let known = self.known.get(&id);
+            let old = known.and_then(|known| known.attributes.get(name));
+            if old.is_some_and(|old| old.hash == said.hash) {
+                continue;
+            }
+            if let Some(old) = old {
                 findings.tell(Check::DateRangeChanged, None, || Words {
                     message: format!(
-                        "{name} of the date range {:?} went from {old:?} to {value:?}",
-                        range.id()
+                        "{name} of the date range {:?} went from {:?} to {:?}",
+                        shown(range.id()),
+                        old.shown,
+                        said.shown
                     ),
-                    evidence: vec![evidence.clone(), version.evidence(range.line)],
+                    evidence: vec![old.evidence.clone(), evidence.clone()],
                     ..Words::default()
                 });
-                let evidence = version.evidence(range.line);
-                known.insert(name.to_owned(), (value.to_owned(), evidence));
+            } else if self.make_room(id, version.number()) {
+                self.attributes += 1;
+            } else {
+                return;
             }
+            let known = self.known.entry(id).or_default();
+            known.version = version.number();
+            known.attributes.insert(name.to_owned(), said);
         }
     }
+
+    /// Forgets what version `now` does not list until there is room for one more attribute of `id`;
+    /// tells whether there is.
+    fn make_room(&mut self, id: u64, now: u64) -> bool {
+        let is_new = !self.known.contains_key(&id);
+        while is_new && self.known.len() >= THINGS_MAX || self.attributes >= ATTRIBUTES_MAX {
+            let gone = self.known.iter().filter(|(_, known)| known.version < now);
+            let oldest = gone.min_by_key(|(_, known)| known.version);
+            let Some(oldest) = oldest.map(|(id, _)| *id) else {
+                return false;
+            };
+            let forgotten = self.known.remove(&oldest);
+            self.attributes -= forgotten.map_or(0, |known| known.attributes.len());
+        }
+        true
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    fnv1a(text.bytes())
+}
+
+/// As much of `text` as is shown.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).collect()
 }
 
 pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
@@ -91,7 +162,7 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
         findings.tell(Check::DateRangeLost, None, || Words {
             message: format!(
                 "the date range {:?} is gone, though it reaches {} into the window",
-                range.id(),
+                shown(range.id()),
                 super::signed_seconds(end.saturating_sub(*window))
             ),
             evidence: [

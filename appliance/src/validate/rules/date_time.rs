@@ -3,6 +3,7 @@
 use super::{Pair, signed_seconds};
 use crate::validate::{
     finding::{Check, Findings, Words},
+    playlist::Segment,
     version::Version,
 };
 
@@ -25,52 +26,52 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
             ..Words::default()
         });
     }
-    let dates = list.dates();
     let mut date_due: Option<i64> = None;
-    for ((sequence, segment), date) in list.numbered().zip(&dates) {
-        let words = |message: String, line| Words {
-            sequence: Some(sequence),
-            message,
-            evidence: vec![version.evidence(line)],
-        };
-        match (segment.discontinuity, segment.date_time) {
-            (Some(line), None) => {
-                findings.tell(Check::DateTimeAfterDiscontinuity, Some(sequence), || {
-                    let message = format!(
-                        "segment {sequence} begins with a discontinuity and has no date of its own"
-                    );
-                    words(message, line)
-                });
-            }
-            (None, Some(tag)) => {
-                let off_us = date_due.map_or(0, |due| tag.value.micros.saturating_sub(due));
-                if off_us.unsigned_abs() > DRIFT_US_MAX {
-                    findings.tell(Check::DateTimeDrifts, Some(sequence), || {
-                        let off = signed_seconds(off_us);
-                        let message = format!(
-                            "the date of segment {sequence} is {off} from what the date and the \
-                             durations before it make"
-                        );
-                        words(message, tag.line)
-                    });
-                }
-            }
-            (Some(_), Some(_)) | (None, None) => {}
+    for ((sequence, segment), date) in list.numbered().zip(list.dates()) {
+        if let Some((check, message, line)) = wrong(sequence, segment, date_due) {
+            findings.tell(check, Some(sequence), || Words {
+                sequence: Some(sequence),
+                message,
+                evidence: vec![version.evidence(line)],
+            });
         }
         let duration_us = i64::try_from(segment.duration_us).unwrap_or(i64::MAX);
         date_due = date.map(|date| date.saturating_add(duration_us));
     }
 }
 
+/// What is wrong with the date of a segment that is due at `date_due`, and the line that shows it.
+fn wrong(sequence: u64, segment: &Segment, date_due: Option<i64>) -> Option<(Check, String, u32)> {
+    match (segment.discontinuity, segment.date_time) {
+        (Some(line), None) => {
+            let message = format!(
+                "segment {sequence} begins with a discontinuity and has no date of its own"
+            );
+            Some((Check::DateTimeAfterDiscontinuity, message, line))
+        }
+        (None, Some(tag)) => {
+            let off_us = tag.value.micros.saturating_sub(date_due?);
+            if off_us.unsigned_abs() <= DRIFT_US_MAX {
+                return None;
+            }
+            let message = format!(
+                "the date of segment {sequence} is {} from what the date and the durations before \
+                 it make",
+                signed_seconds(off_us)
+            );
+            Some((Check::DateTimeDrifts, message, tag.line))
+        }
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+/// Where it is known how the versions lie to each other.
 pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
     let Pair {
         before,
         after,
         alignment,
     } = pair;
-    if !alignment.is_known {
-        return;
-    }
     let (old_dates, new_dates) = (before.list.dates(), after.list.dates());
     let old = before.list.segments.iter().zip(old_dates);
     let new = after.list.numbered().zip(new_dates);
@@ -80,9 +81,7 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
             continue;
         };
         let off_us = new_date.saturating_sub(old_date);
-        let line = |segment: &crate::validate::playlist::Segment| {
-            segment.date_time.map_or(segment.line, |tag| tag.line)
-        };
+        let line = |segment: &Segment| segment.date_time.map_or(segment.line, |tag| tag.line);
         let is_written = old.date_time.is_some() && new.date_time.is_some();
         let (check, is_off) = if is_written {
             (Check::DateTimeMoved, off_us != 0)

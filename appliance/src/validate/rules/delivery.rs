@@ -6,8 +6,7 @@ use super::seconds;
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
     inspect::{Format, Lock, SegmentFacts},
-    playlist::Segment,
-    version::Version,
+    version::Listed,
 };
 
 /// Source: RFC 8216 §4, §10.
@@ -88,18 +87,18 @@ pub(super) fn check_playlist(
 }
 
 pub(super) fn check_segment(
-    (sequence, segment): (u64, &Segment),
+    listed: &Listed,
     (facts, delivery): (&SegmentFacts, &Delivery),
-    version: &Version,
     findings: &mut Findings,
 ) {
+    let (sequence, segment) = (listed.sequence, &listed.segment);
     let words = |message: String| Words {
         sequence: Some(sequence),
         message,
-        evidence: vec![version.evidence(segment.line)],
+        evidence: vec![listed.uri_line.clone()],
     };
     if let Some(lock) = &facts.lock {
-        check_lock((sequence, segment), lock, version, findings);
+        check_lock(listed, lock, findings);
     }
     let given = media_type(delivery.content_type.as_deref());
     let due = match facts.format {
@@ -126,13 +125,8 @@ pub(super) fn check_segment(
     }
 }
 
-fn check_lock(
-    (sequence, segment): (u64, &Segment),
-    lock: &Lock,
-    version: &Version,
-    findings: &mut Findings,
-) {
-    let line = segment.key.unwrap_or(segment.line);
+fn check_lock(listed: &Listed, lock: &Lock, findings: &mut Findings) {
+    let sequence = listed.sequence;
     let (check, message) = match lock {
         Lock::NoKey(why) => (
             Check::KeyAbsent,
@@ -143,19 +137,19 @@ fn check_lock(
             format!("segment {sequence} was not encrypted as its EXT-X-KEY says"),
         ),
     };
-    findings.tell(check, Some(sequence), || Words {
-        sequence: Some(sequence),
-        message,
-        evidence: vec![version.evidence(line), version.evidence(segment.line)],
+    findings.tell(check, Some(sequence), || {
+        let key_line = listed.key_line.clone();
+        let evidence = key_line.into_iter().chain([listed.uri_line.clone()]);
+        Words {
+            sequence: Some(sequence),
+            message,
+            evidence: evidence.collect(),
+        }
     });
 }
 
-pub(super) fn check_failure(
-    (sequence, segment): (u64, &Segment),
-    failure: &Failure,
-    version: &Version,
-    findings: &mut Findings,
-) {
+pub(super) fn check_failure(listed: &Listed, failure: &Failure, findings: &mut Findings) {
+    let sequence = listed.sequence;
     let (check, message) = match failure {
         Failure::Status(status) => (
             Check::SegmentAbsent,
@@ -169,7 +163,7 @@ pub(super) fn check_failure(
     findings.tell(check, Some(sequence), || Words {
         sequence: Some(sequence),
         message,
-        evidence: vec![version.evidence(segment.line)],
+        evidence: vec![listed.uri_line.clone()],
     });
 }
 

@@ -4,8 +4,7 @@ use super::{Pair, seconds, signed_seconds};
 use crate::validate::{
     finding::{Check, Findings, Words},
     inspect::SegmentFacts,
-    playlist::Segment,
-    version::Version,
+    version::{Listed, Version},
 };
 
 /// A time stamp may be off by this much from where the segment before ended: lost pictures do that.
@@ -30,46 +29,40 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
     }
 }
 
+/// Where it is known how the versions lie to each other.
 pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
-    let Pair {
-        before,
-        after,
-        alignment,
-    } = pair;
-    if !alignment.is_known {
-        return;
-    }
-    let value = |version: &Version| version.list.discontinuity_sequence.map_or(0, |it| it.value);
-    let (old, new) = (value(before), value(after));
+    let Pair { before, after, .. } = pair;
+    let tag = |version: &Version| version.list.discontinuity_sequence;
+    let (old, new) = (tag(before), tag(after));
+    let was = old.map_or(0, |old| old.value);
     let (gone, mark) = removed_marks(pair);
+    let due = was.saturating_add(gone);
     // What came and went between two loads may have been marked as well.
     let is_seen = after.list.first_sequence() <= before.list.next_sequence();
-    let is_true = new == old.saturating_add(gone) || !is_seen && new > old.saturating_add(gone);
-    if is_true && (gone == 0 || after.list.discontinuity_sequence.is_some()) {
-        return;
-    }
-    let tag = after.list.discontinuity_sequence.map(|tag| tag.line);
-    let check = match tag {
-        Some(_) => Check::DiscontinuitySequenceUntrue,
-        None => Check::DiscontinuitySequenceMissing,
-    };
-    findings.tell(check, None, || {
-        let old_tag = before.list.discontinuity_sequence.map(|tag| tag.line);
-        let evidence = [old_tag, mark].into_iter().flatten();
-        let mut evidence: Vec<_> = evidence.map(|line| before.evidence(line)).collect();
-        let first = after.list.segments.first().map_or(1, |first| first.line);
-        evidence.push(after.evidence(tag.unwrap_or(first)));
-        let message = match tag {
-            Some(_) => format!(
-                "{gone} discontinuities left the playlist, so EXT-X-DISCONTINUITY-SEQUENCE had \
-                 to go from {old} to {}, but it went to {new}",
-                old.saturating_add(gone)
+    let is_true = |is: u64| is == due || !is_seen && is > due;
+    let (check, message) = match new {
+        Some(new) if !is_true(new.value) => (
+            Check::DiscontinuitySequenceUntrue,
+            format!(
+                "{gone} discontinuities left the playlist, so EXT-X-DISCONTINUITY-SEQUENCE had to \
+                 go from {was} to {due}, but it went to {}",
+                new.value
             ),
-            None => format!(
+        ),
+        None if gone > 0 || !is_true(0) => (
+            Check::DiscontinuitySequenceMissing,
+            format!(
                 "{gone} discontinuities left the playlist, and there is no \
                  EXT-X-DISCONTINUITY-SEQUENCE that says so"
             ),
-        };
+        ),
+        Some(_) | None => return,
+    };
+    findings.tell(check, None, || {
+        let shown = [old.map(|old| old.line), mark].into_iter().flatten();
+        let mut evidence: Vec<_> = shown.map(|line| before.evidence(line)).collect();
+        let first = after.list.segments.first().map_or(1, |first| first.line);
+        evidence.push(after.evidence(new.map_or(first, |new| new.line)));
         Words {
             message,
             evidence,
@@ -100,61 +93,73 @@ fn removed_marks(pair: Pair<'_>) -> (u64, Option<u32>) {
 
 /// Holds a segment against the one before it, of which `before` was found.
 pub(super) fn check_media(
-    (sequence, segment): (u64, &Segment),
+    listed: &Listed,
     (before, facts): (&SegmentFacts, &SegmentFacts),
-    (before_duration_us, version): (u64, &Version),
+    before_duration_us: u64,
     findings: &mut Findings,
 ) {
-    if segment.discontinuity.is_some() {
+    if listed.segment.discontinuity.is_some() {
         return;
     }
-    let mut tell = |check, message: String| {
+    let sequence = listed.sequence;
+    let wrong = [
+        other_tracks(sequence, before, facts),
+        jump(sequence, (before, facts), before_duration_us),
+    ];
+    for (check, message) in wrong.into_iter().flatten() {
         findings.tell(check, Some(sequence), || Words {
             sequence: Some(sequence),
             message,
-            evidence: vec![version.evidence(segment.line)],
+            evidence: vec![listed.uri_line.clone()],
         });
-    };
-    if before.tracks != facts.tracks {
-        tell(
-            Check::TracksChange,
-            format!(
-                "segment {sequence} has other tracks ({}) than the one before ({}), and no \
-                 EXT-X-DISCONTINUITY",
-                facts.tracks_text(),
-                before.tracks_text()
-            ),
-        );
-    } else if let (Some(old), Some(new)) = (&before.coding, &facts.coding)
-        && old != new
-    {
-        tell(
-            Check::CodingChange,
-            format!(
-                "segment {sequence} is coded otherwise ({new}) than the one before ({old}), and \
-                 there is no EXT-X-DISCONTINUITY"
-            ),
-        );
     }
-    let Some(advance_us) = facts.begins_after_us(before) else {
-        return;
-    };
+}
+
+/// What differs in the tracks, or in how they are coded.
+fn other_tracks(
+    sequence: u64,
+    before: &SegmentFacts,
+    facts: &SegmentFacts,
+) -> Option<(Check, String)> {
+    if before.tracks != facts.tracks {
+        let message = format!(
+            "segment {sequence} has other tracks ({}) than the one before ({}), and no \
+             EXT-X-DISCONTINUITY",
+            facts.tracks_text(),
+            before.tracks_text()
+        );
+        return Some((Check::TracksChange, message));
+    }
+    let (old, new) = (before.coding.as_ref()?, facts.coding.as_ref()?);
+    let message = format!(
+        "segment {sequence} is coded otherwise ({new}) than the one before ({old}), and there is \
+         no EXT-X-DISCONTINUITY"
+    );
+    (old != new).then_some((Check::CodingChange, message))
+}
+
+/// Time stamps that do not go on where those before ended.
+fn jump(
+    sequence: u64,
+    (before, facts): (&SegmentFacts, &SegmentFacts),
+    before_duration_us: u64,
+) -> Option<(Check, String)> {
+    let advance_us = facts.begins_after_us(before)?;
     let off_us = |duration_us: u64| {
         let duration_us = i64::try_from(duration_us).unwrap_or(i64::MAX);
         advance_us.saturating_sub(duration_us)
     };
     let media_us = before.duration_us().unwrap_or(before_duration_us);
-    let off = [off_us(media_us), off_us(before_duration_us)];
-    let nearest_us = off.iter().map(|off| off.unsigned_abs()).min().unwrap_or(0);
-    if nearest_us > LOSS_US_MAX || off[0].unsigned_abs() > HOLE_US_MAX {
-        tell(
-            Check::TimestampsJump,
-            format!(
-                "the time stamps of segment {sequence} are {} from where the one before, of {}, \
-                 ended, and there is no EXT-X-DISCONTINUITY",
-                signed_seconds(off[0]),
-                seconds(media_us)
-            ),
-        );
-    }
+    let (off_media_us, off_listed_us) = (off_us(media_us), off_us(before_duration_us));
+    let nearest_us = off_media_us
+        .unsigned_abs()
+        .min(off_listed_us.unsigned_abs());
+    let is_jump = nearest_us > LOSS_US_MAX || off_media_us.unsigned_abs() > HOLE_US_MAX;
+    let message = format!(
+        "the time stamps of segment {sequence} are {} from where the one before, of {}, ended, \
+         and there is no EXT-X-DISCONTINUITY",
+        signed_seconds(off_media_us),
+        seconds(media_us)
+    );
+    is_jump.then_some((Check::TimestampsJump, message))
 }

@@ -26,7 +26,7 @@ mod window;
 pub use availability::Removed;
 pub use checker::{Checker, Inspected};
 pub use delivery::{Delivery, Failure, PlaylistDelivery};
-pub use rendition::{RenditionSet, declared};
+pub use rendition::{RenditionSet, check_declared};
 
 use crate::validate::version::Version;
 use alignment::Alignment;

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{seconds, signed_seconds};
+use super::{change, seconds, signed_seconds};
 use crate::{
     demux::Pts,
     validate::{
@@ -208,7 +208,7 @@ fn dated(list: &MediaPlaylist) -> Vec<Dated> {
     let mut discontinuity = list.discontinuity_sequence.map_or(0, |tag| tag.value);
     let mut all = Vec::new();
     for (segment, date) in list.segments.iter().zip(list.dates()) {
-        discontinuity += u64::from(segment.discontinuity.is_some());
+        discontinuity = discontinuity.saturating_add(segment.discontinuity.is_some().into());
         all.extend(date.map(|date_us| Dated {
             date_us,
             discontinuity,
@@ -271,7 +271,8 @@ fn compare_boundaries(key: u64, one: &Version, other: &Version, findings: &mut F
 }
 
 /// Holds what a Multivariant Playlist says of its variants against the rules.
-pub fn declared(list: &MultivariantPlaylist, text: &Text, findings: &mut Findings) {
+pub fn check_declared(list: &MultivariantPlaylist, text: &Text, findings: &mut Findings) {
+    change::check_flaws(&list.flaws, |line| text.evidence(line), findings);
     for (index, variant) in list.variants.iter().enumerate() {
         let words = |message: String| Words {
             message,

@@ -10,51 +10,43 @@ use crate::validate::{
 const SLACK: u64 = 3;
 
 pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
+    if let Some((check, message)) = wrong(pair) {
+        findings.tell(check, None, || Words {
+            message,
+            evidence: evidence(pair.before, pair.after),
+            ..Words::default()
+        });
+    }
+}
+
+fn wrong(pair: Pair<'_>) -> Option<(Check, String)> {
     let Pair {
         before,
         after,
         alignment,
     } = pair;
     let (old, new) = (before.list.first_sequence(), after.list.first_sequence());
-    let mut tell = |check, message: String| {
-        findings.tell(check, None, || Words {
-            message,
-            evidence: evidence(before, after),
-            ..Words::default()
-        });
-    };
+    let (removed, due) = (alignment.removed, alignment.sequence_due);
     if new < old {
-        return tell(
-            Check::SequenceDecreased,
-            format!("the Media Sequence Number went back from {old} to {new}"),
-        );
+        let message = format!("the Media Sequence Number went back from {old} to {new}");
+        return Some((Check::SequenceDecreased, message));
     }
-    if alignment.removed > 0 && after.list.media_sequence.is_none() && alignment.is_known {
-        return tell(
-            Check::SequenceMissing,
-            format!(
-                "{} segments were removed and there is no EXT-X-MEDIA-SEQUENCE",
-                alignment.removed
-            ),
-        );
+    if removed > 0 && after.list.media_sequence.is_none() && alignment.is_known {
+        let message =
+            format!("{removed} segments were removed and there is no EXT-X-MEDIA-SEQUENCE");
+        return Some((Check::SequenceMissing, message));
     }
-    if alignment.common > 0 && new != alignment.sequence_due {
-        return tell(
-            Check::SequenceUntrue,
-            format!(
-                "{} segments were removed, so the Media Sequence Number had to go from {old} to \
-                 {}, but it went to {new}",
-                alignment.removed, alignment.sequence_due
-            ),
+    if alignment.common > 0 && new != due {
+        let message = format!(
+            "{removed} segments were removed, so the Media Sequence Number had to go from {old} \
+             to {due}, but it went to {new}"
         );
+        return Some((Check::SequenceUntrue, message));
     }
     let skipped = new.saturating_sub(before.list.next_sequence());
-    if skipped > segments_within(before, after) {
-        tell(
-            Check::SequenceJumped,
-            format!("{skipped} Media Sequence Numbers were skipped that no version has listed"),
-        );
-    }
+    let message =
+        format!("{skipped} Media Sequence Numbers were skipped that no version has listed");
+    (skipped > segments_within(before, after)).then_some((Check::SequenceJumped, message))
 }
 
 /// Segments that may have come and gone between two versions.

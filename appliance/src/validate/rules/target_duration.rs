@@ -4,8 +4,7 @@ use super::{Pair, seconds};
 use crate::validate::{
     finding::{Check, Findings, Words},
     inspect::SegmentFacts,
-    playlist::Segment,
-    version::Version,
+    version::{Listed, Version},
 };
 
 /// Source: Apple HLS Authoring Specification 7.5.
@@ -73,23 +72,19 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
 }
 
 /// Holds EXTINF against the media.
-pub(super) fn check_media(
-    (sequence, segment): (u64, &Segment),
-    facts: &SegmentFacts,
-    version: &Version,
-    findings: &mut Findings,
-) {
+pub(super) fn check_media(listed: &Listed, facts: &SegmentFacts, findings: &mut Findings) {
+    let (sequence, segment) = (listed.sequence, &listed.segment);
     let Some(media_us) = facts.duration_us() else {
         return;
     };
-    let target_us = version.list.target_duration_us();
+    let target_us = listed.target_duration_us;
     let words = |message: String| Words {
         sequence: Some(sequence),
         message,
-        evidence: vec![version.evidence(segment.duration_line)],
+        evidence: vec![listed.duration_line.clone()],
     };
     let media = seconds(media_us);
-    if target_us > 0 && media_us > target_us + TOLERANCE_US {
+    if target_us > 0 && media_us > target_us.saturating_add(TOLERANCE_US) {
         findings.tell(Check::MediaAboveTarget, Some(sequence), || {
             words(format!(
                 "the media of segment {sequence} last {media}, more than half a second above the \

@@ -3,16 +3,11 @@
 use crate::validate::{
     finding::{Check, Findings, Words},
     inspect::SegmentFacts,
-    playlist::Segment,
-    version::Version,
+    version::Listed,
 };
 
-pub(super) fn check(
-    (sequence, segment): (u64, &Segment),
-    facts: &SegmentFacts,
-    version: &Version,
-    findings: &mut Findings,
-) {
+pub(super) fn check(listed: &Listed, facts: &SegmentFacts, findings: &mut Findings) {
+    let sequence = listed.sequence;
     let Some(web_vtt) = &facts.web_vtt else {
         return;
     };
@@ -28,7 +23,7 @@ pub(super) fn check(
     findings.tell(check, Some(sequence), || Words {
         sequence: Some(sequence),
         message: format!("segment {sequence} {what}"),
-        evidence: vec![version.evidence(segment.line)],
+        evidence: vec![listed.uri_line.clone()],
     });
 }
 

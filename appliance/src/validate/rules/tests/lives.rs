@@ -87,20 +87,26 @@ fn r8_a_list_that_has_ended_may_stand() {
     assert_eq!(checker.take(), []);
 }
 
-/// What a life may consist of.
+/// What a life consists of: a segment, and how often the list is loaded before the next.
 #[derive(Debug, Clone, Copy)]
-enum Step {
-    Segment { is_marked: bool, duration_ms: u64 },
-    Nothing,
+struct Step {
+    is_marked: bool,
+    duration_ms: u64,
+    reloads: u64,
 }
 
+/// From one load to the next. The third that finds nothing new comes just in time: one and a half
+/// Target Durations after the version.
+const RELOAD_S: f64 = 3.0;
+
 fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (any::<bool>(), 1_000_u64..6_499).prop_map(|(is_marked, duration_ms)| {
-            Step::Segment { is_marked, duration_ms }
-        }),
-        1 => Just(Step::Nothing),
-    ]
+    (any::<bool>(), 1_000_u64..6_499, 0_u64..=3).prop_map(|(is_marked, duration_ms, reloads)| {
+        Step {
+            is_marked,
+            duration_ms,
+            reloads,
+        }
+    })
 }
 
 /// Writes what a true server would, with a window of as little as is allowed.
@@ -148,23 +154,30 @@ impl TrueServer {
     }
 }
 
+/// Lists of the tags that rules compare, with numbers as large as they may be.
+fn any_list() -> impl Strategy<Value = String> {
+    let tags = "(#EXT(INF|-X-(GAP|KEY|MEDIA-SEQUENCE|TARGETDURATION|DISCONTINUITY|\
+        DISCONTINUITY-SEQUENCE|PROGRAM-DATE-TIME|DATERANGE|VERSION|ENDLIST)):?\
+        (ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\"|2026-01-01T00:00:0[0-9]Z|[0-9.]{0,25}\
+        |18446744073710|18446744073709551615)\n\
+        |[a-c]\n){0,25}";
+    tags.prop_map(|tags: String| format!("#EXTM3U\n{tags}"))
+}
+
 proptest! {
     #[test]
     fn a_true_life_breaks_nothing(steps in prop::collection::vec(step(), 1..80)) {
         let mut server = TrueServer::default();
         let mut checker = Checker::new(None);
-        let mut number = 0;
-        for (seconds, step) in steps.into_iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "a small number")]
-            let seconds = seconds as f64 * 4.0;
-            match step {
-                Step::Segment { is_marked, duration_ms } => {
-                    server.add(is_marked, duration_ms);
-                    number += 1;
-                    checker.version(&version(number, seconds, &server.text()));
-                }
-                Step::Nothing => {}
+        let mut seconds = 0.0;
+        for (number, step) in (1..).zip(steps) {
+            server.add(step.is_marked, step.duration_ms);
+            checker.version(&version(number, seconds, &server.text()));
+            for _ in 0..step.reloads {
+                seconds += RELOAD_S;
+                checker.unchanged(at(seconds));
             }
+            seconds += 0.5;
             let found = checker.take();
             let forbidden: Vec<_> = found
                 .iter()
@@ -175,17 +188,106 @@ proptest! {
     }
 
     #[test]
-    fn no_pair_of_lists_makes_the_rules_panic(
-        one in "(#EXT(INF|-X-(GAP|KEY|MEDIA-SEQUENCE|TARGETDURATION|DISCONTINUITY|\
-            DISCONTINUITY-SEQUENCE|PROGRAM-DATE-TIME|DATERANGE|VERSION|ENDLIST)):?\
-            (ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\"|2026-01-01T00:00:0[0-9]Z|[0-9.]{0,25})\n\
-            |[a-c]\n){0,25}",
-        other in "(#EXT(INF|-X-(GAP|KEY|MEDIA-SEQUENCE|TARGETDURATION|DISCONTINUITY|\
-            DISCONTINUITY-SEQUENCE|PROGRAM-DATE-TIME|DATERANGE|VERSION|ENDLIST)):?\
-            (ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\"|2026-01-01T00:00:0[0-9]Z|[0-9.]{0,25})\n\
-            |[a-c]\n){0,25}",
-    ) {
-        let [one, other] = [one, other].map(|text| format!("#EXTM3U\n{text}"));
-        findings(&[&one, &other, &one]);
+    fn no_pair_of_lists_makes_the_rules_panic(one in any_list(), other in any_list()) {
+        let mut encoder = stream::Encoder::default();
+        let facts = [0, 1].map(|number| encoder.segment(number * 4 * 3_600, 4));
+        let mut checker = Checker::new(Some(1));
+        let mut set = RenditionSet::default();
+        let renditions = [set.add(false), set.add(false)];
+        for (number, text) in (1..).zip([&one, &other, &one]) {
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let Some(version) = any_version(number, number as f64, text) else { continue };
+            checker.version(&version);
+            for (rendition, sequence) in renditions.into_iter().zip(0..) {
+                set.version(rendition, &version);
+                let sequence = version.list.first_sequence().saturating_add(sequence);
+                for facts in &facts {
+                    set.segment(rendition, sequence, facts);
+                    let Some(listed) = version.listed(sequence) else { continue };
+                    let inspected = Inspected {
+                        delivery: Delivery::default(),
+                        facts: facts.clone(),
+                    };
+                    checker.segment(&listed, &inspected);
+                }
+            }
+        }
     }
+}
+
+#[test]
+fn r1_a_target_duration_without_measure_is_no_ground_to_fall() {
+    let mut checker = Checker::new(None);
+    let text = list(0, &[""]).replace("DURATION:6", "DURATION:18446744073710");
+    let version = version(1, 0.0, &text);
+    checker.version(&version);
+    checker.take();
+    let inspected = Inspected {
+        delivery: Delivery {
+            content_type: Some("video/mp2t".to_owned()),
+            took: Duration::ZERO,
+        },
+        facts: stream::Encoder::default().segment(90_000, 150),
+    };
+    checker.segment(&version.listed(0).expect("it is listed"), &inspected);
+    assert_eq!(checker.take(), [], "no media last longer than that");
+}
+
+/// Bytes of what the rules remember, as they would print it.
+fn remembered(checker: &Checker) -> usize {
+    format!("{checker:?}").len()
+}
+
+#[test]
+fn r11_what_is_remembered_of_date_ranges_has_a_bound() {
+    let mut checker = Checker::new(None);
+    let long = "x".repeat(10_000);
+    for number in 0..50_u64 {
+        let start = "START-DATE=\"2026-01-01T00:00:00Z\"";
+        let range = format!(
+            "{DATE}#EXT-X-DATERANGE:ID=\"{number}{long}\",{start},X-A=\"{long}\"\n\
+             #EXT-X-DATERANGE:ID=\"a\",{start},X-{number}=\"{long}\"\n\
+             #EXT-X-DATERANGE:ID=\"b\",{start},{long}{number}=1\n"
+        );
+        checker.version(&version(number + 1, 0.0, &list(0, &[&range, "", ""])));
+        checker.take();
+    }
+    checker.version(&version(51, 0.0, &list(0, &[DATE, "", ""])));
+    checker.take();
+    assert!(remembered(&checker) < 400_000, "{}", remembered(&checker));
+}
+
+#[test]
+fn r11_a_date_range_is_compared_however_many_stand_beside_it() {
+    let ranges = |changed: &str| {
+        let mut tags = DATE.to_owned();
+        for number in 0..1_000 {
+            let value = if number == 999 { changed } else { "1" };
+            let written = writeln!(
+                tags,
+                "#EXT-X-DATERANGE:ID=\"{number:04}\",START-DATE=\"2026-01-01T00:00:00Z\",\
+                 X-A={value}"
+            );
+            written.expect("a String takes all");
+        }
+        list(0, &[&tags, "", ""])
+    };
+    // Some that are listed no more have filled the table.
+    let before = ranges("1").replace("ID=\"", "ID=\"z");
+    let found = violations(&[&before, &ranges("1"), &ranges("2")]);
+    assert!(found.contains(&Check::DateRangeChanged), "{found:?}");
+}
+
+#[test]
+fn r7_what_is_remembered_of_removed_segments_has_a_bound() {
+    let mut checker = Checker::new(None);
+    let long = "x".repeat(1_000_000);
+    for sequence in 0..30_u64 {
+        let text = list(sequence, &["", "", "", ""]).replace(".ts", &long);
+        checker.version(&version(sequence + 1, 0.0, &text));
+        checker.take();
+    }
+    checker.version(&version(31, 0.0, &list(30, &["", "", "", ""])));
+    checker.take();
+    assert!(remembered(&checker) < 400_000, "{}", remembered(&checker));
 }

@@ -21,14 +21,12 @@ fn told_delivered(text: &str, facts: &[SegmentFacts], delivery: &Delivery) -> Ve
     checker.version(&version);
     checker.take();
     for (sequence, facts) in (0..).zip(facts) {
-        checker.segment(
-            &version,
-            &Inspected {
-                sequence,
-                delivery: delivery.clone(),
-                facts: facts.clone(),
-            },
-        );
+        let inspected = Inspected {
+            delivery: delivery.clone(),
+            facts: facts.clone(),
+        };
+        let listed = version.listed(sequence).expect("it is listed");
+        checker.segment(&listed, &inspected);
     }
     let found = checker.take().into_iter();
     found.map(|finding| finding.check).collect()
@@ -190,16 +188,19 @@ fn r15_what_is_listed_comes_whole_and_in_time() {
     let mut checker = Checker::new(None);
     checker.version(&version);
     checker.take();
-    checker.segment_failed(&version, 0, &Failure::Status(404));
-    checker.segment_failed(&version, 1, &Failure::Broken("it broke off".to_owned()));
+    let [absent, torn] = [0, 1].map(|sequence| version.listed(sequence).expect("it is listed"));
+    checker.segment_failed(&absent, &Failure::Status(404));
+    checker.segment_failed(&torn, &Failure::Broken("it broke off".to_owned()));
     checker.playlist_failed(Check::PlaylistAbsent, "it is gone");
+    checker.playlist_failed(Check::NoPlaylist, "it is a page");
     let found: Vec<Check> = checker.take().iter().map(|found| found.check).collect();
     assert_eq!(
         found,
         [
             Check::SegmentAbsent,
             Check::SegmentBreaksOff,
-            Check::PlaylistAbsent
+            Check::PlaylistAbsent,
+            Check::NoPlaylist
         ]
     );
     let slow = Delivery {

@@ -29,8 +29,14 @@ fn at(seconds: f64) -> Loading {
 }
 
 fn version(number: u64, seconds: f64, text: &str) -> Arc<Version> {
+    let version = any_version(number, seconds, text);
+    version.unwrap_or_else(|| panic!("no Media Playlist: {text}"))
+}
+
+/// The same of a text that may be none.
+fn any_version(number: u64, seconds: f64, text: &str) -> Option<Arc<Version>> {
     let version = Version::read(&"list".into(), number, at(seconds), text.as_bytes());
-    Arc::new(version.unwrap_or_else(|| panic!("no Media Playlist: {text}")))
+    version.map(Arc::new)
 }
 
 /// The violations that `texts` show, loaded 6 s after each other, as successive versions.
@@ -88,3 +94,21 @@ fn uri(number: u64) -> String {
 
 const DATE: &str = "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n";
 const MARK: &str = "#EXT-X-DISCONTINUITY\n";
+
+#[test]
+fn every_check_is_named_by_a_test() {
+    let tests = [
+        include_str!("lives.rs"),
+        include_str!("media.rs"),
+        include_str!("pairs.rs"),
+        include_str!("renditions.rs"),
+    ];
+    let names = tests.iter().flat_map(|text| {
+        let behind = text.split("Check::").skip(1);
+        behind.filter_map(|text| text.split(|it: char| !it.is_alphanumeric()).next())
+    });
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let is_unnamed = |check: &&Check| !names.contains(format!("{check:?}").as_str());
+    let unnamed: Vec<_> = Check::ALL.iter().filter(is_unnamed).collect();
+    assert!(unnamed.is_empty(), "no test breaks {unnamed:?}");
+}

@@ -316,3 +316,40 @@ fn r13_the_version_is_as_high_as_it_must_be() {
     let high = list(0, &FIVE).replace("VERSION:3", "VERSION:7");
     assert!(warnings(&[&high]).contains(&Check::VersionTooHigh));
 }
+
+#[test]
+fn r2_what_is_too_long_is_told_of_and_not_judged() {
+    let long = "x".repeat(20_000);
+    let start = "START-DATE=\"2026-01-01T00:00:00Z\"";
+    let range = format!("{DATE}#EXT-X-DATERANGE:ID=\"a\",{start},X-A=\"{long}\",DURATION=-1\n");
+    for text in [
+        list(0, &[&range, "", ""]),
+        list(0, &[DATE, "", ""]).replace("s1.ts", &long),
+    ] {
+        assert_eq!(violations(&[&text]), []);
+        assert!(warnings(&[&text]).contains(&Check::TooLong));
+    }
+}
+
+#[test]
+fn r13_each_tag_needs_the_version_that_brought_it() {
+    for (needed, tags) in [
+        (8, "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n"),
+        (11, "#EXT-X-DEFINE:QUERYPARAM=\"a\"\n"),
+        (9, "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n"),
+        (
+            10,
+            "#EXT-X-SKIP:SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=\"a\"\n",
+        ),
+        (6, "#EXT-X-MAP:URI=\"a\"\n"),
+        (5, "#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"a\"\n"),
+        (5, "#EXT-X-MAP:URI=\"a\"\n#EXT-X-I-FRAMES-ONLY\n"),
+    ] {
+        let told = |version: u64| {
+            let declared = format!("VERSION:{version}");
+            violations(&[&list_with(tags, 0, &FIVE).replace("VERSION:3", &declared)])
+        };
+        assert_eq!(told(needed), [], "{tags}");
+        assert_eq!(told(needed - 1), [Check::VersionTooLow], "{tags}");
+    }
+}

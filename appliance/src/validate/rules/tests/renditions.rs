@@ -81,16 +81,66 @@ fn r12_the_same_date_has_the_same_time_stamp() {
 }
 
 #[test]
+fn r12_discontinuities_are_counted_as_far_as_numbers_go() {
+    let header = "#EXT-X-DISCONTINUITY-SEQUENCE:18446744073709551615\n";
+    let text = list_with(header, 0, &[&format!("{MARK}{DATE}"), "", ""]);
+    assert_eq!(compared(&[&text, &text]), []);
+}
+
+/// What is told of the Multivariant Playlist `body`.
+fn told_of_whole(body: &str) -> Vec<Finding> {
+    let Some(Playlist::Multivariant(list)) = read(body.as_bytes()) else {
+        panic!("{body}");
+    };
+    let mut findings = Findings::default();
+    let text = Text::new(&"whole".into(), 1, at(0.0).loaded_at, body.as_bytes());
+    check_declared(&list, &text, &mut findings);
+    findings.take()
+}
+
+const VARIANT: &str = "#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1,CODECS=\"mp4a.40.2\"\n\
+    a.m3u8\n";
+
+#[test]
+fn r2_a_multivariant_playlist_has_no_tags_of_media_playlists() {
+    assert_eq!(told_of_whole(&format!("#EXTM3U\n{VARIANT}")), []);
+    for tag in [
+        "#EXT-X-TARGETDURATION:6",
+        "#EXT-X-MEDIA-SEQUENCE:6",
+        "#EXT-X-ENDLIST",
+        "#EXT-X-DISCONTINUITY",
+    ] {
+        let found = told_of_whole(&format!("#EXTM3U\n{VARIANT}{tag}\n"));
+        let [found] = found.as_slice() else {
+            panic!("{tag}: {found:?}");
+        };
+        assert_eq!(found.check, Check::KindsMixed);
+        assert_eq!(
+            (found.evidence[0].line, found.evidence[0].text.as_str()),
+            (4, tag)
+        );
+    }
+}
+
+#[test]
+fn r2_a_media_playlist_names_no_variants() {
+    let text = list(0, &[DATE, "", ""]) + VARIANT;
+    assert_eq!(violations(&[&text]), [Check::KindsMixed]);
+}
+
+#[test]
+fn r13_a_multivariant_playlist_says_its_version_once() {
+    let text = format!("#EXTM3U\n#EXT-X-VERSION:x\n{VARIANT}");
+    let found = told_of_whole(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].check, Check::VersionMalformed);
+}
+
+#[test]
 fn r12_a_variant_says_what_it_takes() {
     let told = |attributes: &str| {
         let body = format!("#EXTM3U\n#EXT-X-STREAM-INF:{attributes}\na.m3u8\n");
-        let Some(Playlist::Multivariant(list)) = read(body.as_bytes()) else {
-            panic!("{body}");
-        };
-        let mut findings = Findings::default();
-        let text = Text::new(&"whole".into(), 1, at(0.0).loaded_at, body.as_bytes());
-        declared(&list, &text, &mut findings);
-        let found = findings.take().into_iter();
+        let found = told_of_whole(&body).into_iter();
         found.map(|finding| finding.check).collect::<Vec<_>>()
     };
     let whole = "BANDWIDTH=1,AVERAGE-BANDWIDTH=1,CODECS=\"avc1.64001F\",RESOLUTION=1x1,\
