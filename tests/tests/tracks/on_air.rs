@@ -52,7 +52,8 @@ impl Rig {
             "[segment]\ntarget = \"2s\"\nlongest = \"4s\"\n[[channel]]\nid = \"ch\"\n\
              [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://{group}\"]\n\
              interface = \"lo\"\naudio_only = true\nteletext = [\"888\"]\n\
-             [[origin]]\nname = \"o\"\nurls = [\"{}\"]\n[[route]]\npath = \"/\"\norigin = [\"o\"]\n",
+             [[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
+             [[route]]\npath = \"/\"\norigin = [\"o\"]\n",
             origin.url()
         ));
         let url = format!("udp://{group}");
