@@ -56,8 +56,8 @@ pub fn stream(screens: &[Screen], seconds: u64) -> Vec<u8> {
     writer.packets
 }
 
-/// Has ffmpeg put pictures, and sound in German and English, beside the teletext in the file `text`.
-/// The English one is of the codec `second`.
+/// Has ffmpeg put pictures, and sound in German and English, beside the teletext in the file
+/// `text`. The English one is of the codec `second`.
 pub fn make_program(text: &Path, whole: &Path, second: &str, seconds: u64) {
     let line = format!(
         "-hide_banner -nostdin -loglevel error -y -f lavfi \

@@ -1,8 +1,8 @@
 //! The lists of one rendition: its own, and those of its tracks.
 //!
 //! Each list has a [`Publisher`] of its own, so that gaps, the archive, restarts and all else hold
-//! for tracks as they do for the rendition. A track is told only what the rendition has listed; where
-//! the store refuses a segment of a track alone, a gap takes its place.
+//! for tracks as they do for the rendition. A track is told only what the rendition has listed;
+//! where the store refuses a segment of a track alone, a gap takes its place.
 
 use std::sync::Arc;
 

@@ -52,7 +52,8 @@ fn the_example_names_every_key_there_is() {
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \
         rendition encryption keys uri rotate token \
-        sources interface program audio_only teletext origin urls weights strategy host connect_timeout \
+        sources interface program audio_only teletext \
+        origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
         stale_if_error heuristic query query_ignored slice";

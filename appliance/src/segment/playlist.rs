@@ -318,8 +318,8 @@ impl MediaPlaylist {
     }
 
     /// Goes on beside `other`, the list of another rendition of the same content that has segment
-    /// `sequence`, which comes next here: returns what this one lacks before it, as gaps. A list that
-    /// cannot go on begins anew, with the numbers that `other` has.
+    /// `sequence`, which comes next here: returns what this one lacks before it, as gaps. A list
+    /// that cannot go on begins anew, with the numbers that `other` has.
     pub fn line_up(&mut self, other: &Self, sequence: u64) -> Vec<Segment> {
         let is_lacking =
             |segment: &&Segment| (self.sequence_next..sequence).contains(&segment.sequence);

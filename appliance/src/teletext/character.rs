@@ -1,8 +1,8 @@
 //! The alphabets of teletext.
 //!
-//! Source: EN 300 706 §15.2 (table 32: which alphabet is designated), §15.6.1 to §15.6.6 (G0 sets and
-//! table 36: national subsets), §15.6.7 (G2 sets). Letters are the ones that are meant where the
-//! tables draw another shape: Polish Ż, Romanian Ș and Ț, the Turkish lira.
+//! Source: EN 300 706 §15.2 (table 32: which alphabet is designated), §15.6.1 to §15.6.6 (G0 sets
+//! and table 36: national subsets), §15.6.7 (G2 sets). Letters are the ones that are meant where
+//! the tables draw another shape: Polish Ż, Romanian Ș and Ț, the Turkish lira.
 
 /// Letters of a G0 or G2 set, from 0x20 on.
 const SET_LETTERS: usize = 96;

@@ -29,8 +29,8 @@ impl Collector {
         self.malformed
     }
 
-    /// Takes the next packet of the PID and calls `each` for the PTS and the payload of a PES packet
-    /// that is whole now.
+    /// Takes the next packet of the PID and calls `each` for the PTS and the payload of a PES
+    /// packet that is whole now.
     pub(super) fn push(&mut self, packet: Packet<'_>, each: impl FnMut(Option<Pts>, &[u8])) {
         let Some(payload) = packet.payload().filter(|_| is_readable(packet)) else {
             return;

@@ -1,9 +1,9 @@
 //! Follows one page through a stream of teletext packets.
 //!
-//! Source: EN 300 706 §9.2 (packet address), §9.3.1.3 (how a page ends), §9.5 (M/29). A page is what
-//! came of it when another header of its magazine comes, or of any magazine where they come one
-//! after the other; a sender of subtitles alone may never send one, so a page is also taken for whole
-//! when nothing more of it has come for a while.
+//! Source: EN 300 706 §9.2 (packet address), §9.3.1.3 (how a page ends), §9.5 (M/29). A page is
+//! what came of it when another header of its magazine comes, or of any magazine where they come
+//! one after the other; a sender of subtitles alone may never send one, so a page is also taken for
+//! whole when nothing more of it has come for a while.
 
 use crate::{
     demux::Pts,
@@ -68,8 +68,8 @@ impl Decoder {
         &self.counters
     }
 
-    /// Takes the next packet, which is shown at `at`, and calls `each` for what is to be seen of the
-    /// page once that is whole.
+    /// Takes the next packet, which is shown at `at`, and calls `each` for what is to be seen of
+    /// the page once that is whole.
     pub(super) fn push(
         &mut self,
         packet: &[u8; TELETEXT_PACKET_BYTES],

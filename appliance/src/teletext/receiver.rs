@@ -22,8 +22,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Receives page `number`, in hexadecimal digits from 0x100 to 0x8FF, out of the stream on `pid`,
-    /// which is at `home` somewhere.
+    /// Receives page `number`, in hexadecimal digits from 0x100 to 0x8FF, out of the stream on
+    /// `pid`, which is at `home` somewhere.
     pub fn new(pid: Pid, number: u16, home: Region) -> Self {
         Self {
             pid,
@@ -42,8 +42,8 @@ impl Receiver {
         })
     }
 
-    /// Takes the next packet; those of other PIDs say nothing. `time` tells when that is shown which
-    /// came with a PTS; what it knows no time of is passed over.
+    /// Takes the next packet; those of other PIDs say nothing. `time` tells when that is shown
+    /// which came with a PTS; what it knows no time of is passed over.
     pub fn push(
         &mut self,
         packet: Packet<'_>,

@@ -179,8 +179,8 @@ impl Pen {
         }
     }
 
-    /// Takes a spacing attribute, which holds from the next place on. Boxes begin and end between two
-    /// codes alike, so that one bit error opens none.
+    /// Takes a spacing attribute, which holds from the next place on. Boxes begin and end between
+    /// two codes alike, so that one bit error opens none.
     fn set(&mut self, code: u8, next: u8, alphabets: Alphabets) {
         match code {
             0x00..=0x07 => {

@@ -52,7 +52,8 @@ impl Rig {
             "[segment]\ntarget = \"2s\"\nlongest = \"4s\"\n[[channel]]\nid = \"ch\"\n\
              [[channel.rendition]]\nname = \"HD\"\nsources = [\"udp://{group}\"]\n\
              interface = \"lo\"\naudio_only = true\nteletext = [\"888\"]\n\
-             [[origin]]\nname = \"o\"\nurls = [\"{}\"]\n[[route]]\npath = \"/\"\norigin = [\"o\"]\n",
+             [[origin]]\nname = \"o\"\nurls = [\"{}\"]\n\
+             [[route]]\npath = \"/\"\norigin = [\"o\"]\n",
             origin.url()
         ));
         let url = format!("udp://{group}");
@@ -108,8 +109,19 @@ fn page() -> Reply {
     Reply::new(200, &fields, text)
 }
 
+/// The Media Sequence Number in the URI of a segment.
+fn number(uri: &str) -> Option<u64> {
+    let (_, number) = uri.split_once("segment-")?;
+    number.split('.').next()?.parse().ok()
+}
+
+/// The second that a text tells.
+fn second(text: &str) -> Option<u64> {
+    text.strip_prefix("second ")?.parse().ok()
+}
+
 #[test]
-fn tracks_have_lists_of_their_own_beside_the_rendition() {
+fn the_master_playlist_lists_subtitles_first_and_sound_alone_last() {
     let rig = Rig::start();
     let master = http::get(&rig.daemon.data(MASTER))
         .expect("it answers")
@@ -137,39 +149,43 @@ fn tracks_have_lists_of_their_own_beside_the_rendition() {
     };
     assert!(bandwidth(lines[4]) < bandwidth(lines[2]), "{master}");
     assert!(bandwidth(lines[4]) < Some(300_000), "{master}");
+}
+
+#[test]
+fn the_lists_of_tracks_are_cut_as_the_rendition_is() {
+    let rig = Rig::start();
     let lists = ["HD", "HD_audio", "HD_888"].map(|track| rig.list(track).expect("it is there"));
-    let [whole, sound, text] = &lists;
-    for track in [sound, text] {
+    let [whole, tracks @ ..] = &lists;
+    for track in tracks {
         assert_eq!(track.target_s, whole.target_s);
         for entry in &track.entries {
-            let number = |uri: &str| {
-                let (_, number) = uri.split_once("segment-")?;
-                number.split('.').next()?.parse::<u64>().ok()
-            };
-            let same = whole
-                .entries
-                .iter()
-                .find(|it| number(&it.uri) == number(&entry.uri));
-            if let Some(same) = same {
+            let mut entries = whole.entries.iter();
+            if let Some(same) = entries.find(|it| number(&it.uri) == number(&entry.uri)) {
                 assert_eq!(same.duration_us, entry.duration_us);
                 assert_eq!(same.is_discontinuity, entry.is_discontinuity);
                 assert_eq!(same.is_gap, entry.is_gap);
             }
         }
     }
-    let newest = &sound.entries.last().expect("it has some").uri;
-    let answer = rig.segment(newest);
+    let health = rig.daemon.health();
+    let counters = &health["channels"][0]["renditions"][0]["counters"]["tracks"];
+    assert_eq!(counters["track_gaps"], 0, "{counters}");
+    assert!(counters["cues_written"].as_u64() >= Some(5), "{counters}");
+    assert_eq!(health["channels"][0]["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn segments_are_sound_alone_and_the_text_of_each_second() {
+    let rig = Rig::start();
+    let [sound, text] = ["HD_audio", "HD_888"].map(|track| rig.list(track).expect("it is there"));
+    let answer = rig.segment(&sound.entries.last().expect("it has some").uri);
     assert_eq!(answer.field("content-type"), Some("video/mp2t"));
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("sound.ts");
     fs::write(&file, &answer.body).expect("the folder can be written");
     let probed = ffmpeg::probe(file.to_str().expect("a plain path"));
-    let kinds: Vec<&str> = probed["streams"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|stream| stream["codec_type"].as_str())
-        .collect();
+    let streams = probed["streams"].as_array().expect("a list").iter();
+    let kinds: Vec<_> = streams.filter_map(|it| it["codec_type"].as_str()).collect();
     assert_eq!(kinds, ["audio", "audio"]);
     let mut told = Vec::new();
     for entry in &text.entries[1..] {
@@ -180,22 +196,12 @@ fn tracks_have_lists_of_their_own_beside_the_rendition() {
     let told = joined(told);
     assert!(told.len() >= 5, "{told:?}");
     for pair in told.windows(2) {
-        let second = |text: &str| text.strip_prefix("second ").and_then(|it| it.parse().ok());
-        let seconds: [Option<u64>; 2] = [second(&pair[0].1), second(&pair[1].1)];
-        let next = seconds[0].map(|second| (second + 1) % SECONDS);
-        assert_eq!(next, seconds[1], "{told:?}");
+        let [before, after] = [&pair[0], &pair[1]].map(|cue| second(&cue.1));
+        assert_eq!(before.map(|it| (it + 1) % SECONDS), after, "{told:?}");
         // At the seam of the loop the first text stands as long as the last picture does.
         let apart = pair[1].0.wrapping_sub(pair[0].0);
-        assert!(
-            apart.abs_diff(1_000) <= 100 || seconds[1] == Some(0),
-            "{told:?}"
-        );
+        assert!(apart.abs_diff(1_000) <= 100 || after == Some(0), "{told:?}");
     }
-    let health = rig.daemon.health();
-    let counters = &health["channels"][0]["renditions"][0]["counters"]["tracks"];
-    assert_eq!(counters["track_gaps"], 0, "{counters}");
-    assert!(counters["cues_written"].as_u64() >= Some(5), "{counters}");
-    assert_eq!(health["channels"][0]["findings"], serde_json::json!([]));
 }
 
 #[test]
@@ -278,11 +284,8 @@ fn hls_js_shows_the_subtitles_of_the_moment() {
         assert!(*at >= begin - 0.05 && at - begin < 1.3, "{told}");
     }
     for pair in cues.windows(2) {
-        let second = |cue: &Value| -> Option<u64> {
-            cue["text"].as_str()?.strip_prefix("second ")?.parse().ok()
-        };
-        let next = second(&pair[0]).map(|second| (second + 1) % SECONDS);
-        assert_eq!(next, second(&pair[1]), "{told}");
+        let [before, after] = [0, 1].map(|place| second(pair[place]["text"].as_str()?));
+        assert_eq!(before.map(|it| (it + 1) % SECONDS), after, "{told}");
     }
 }
 

@@ -165,7 +165,7 @@ pub(crate) fn words<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     rows.join("\n")
 }
 
-/// The cues of a segment of WebVTT, on the clock of the stream.
+/// The cues of a segment of `WebVTT`, on the clock of the stream.
 pub(crate) fn cues(segment: &str) -> Vec<Cue> {
     let mut blocks = segment.split("\n\n");
     let header = blocks.next().expect("a header");

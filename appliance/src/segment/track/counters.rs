@@ -7,15 +7,15 @@ counters! {
     pub struct Counters {
         /// Segments of tracks completed.
         track_segments,
-        /// Segments of tracks listed as gaps: nothing of the track came, or they could not be stored.
+        /// Segments of tracks listed as gaps: nothing came, or they could not be stored.
         track_gaps,
         /// Program clock references that a track of sound took out of packets of other streams.
         clock_references,
         /// Teletext pages of subtitles that were shown or cleared.
         teletext_pages,
-        /// Teletext pages of the chosen number that are not marked as subtitles; they are not shown.
+        /// Teletext pages of the number chosen, not marked as subtitles; they are not shown.
         teletext_pages_unmarked,
-        /// PES packets of teletext with no time stamp near the clock; they are shown when they come.
+        /// Teletext PES packets without a time stamp near the clock; shown when they come.
         teletext_packets_untimed,
         /// Teletext packets with more bit errors than can be mended; they are dropped.
         teletext_packets_damaged,

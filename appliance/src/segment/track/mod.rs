@@ -4,12 +4,12 @@
 //! renditions have in common).
 //!
 //! A track is made of what the segmenter makes: for each segment of the rendition one of its own,
-//! with the same Media Sequence Number, duration, date and discontinuity, and for each gap a gap. So
-//! lists agree by construction, whatever the stream does. Its bytes depend on those of the segment
-//! and the few before it alone, so that boxes that join at different moments make the same.
+//! with the same Media Sequence Number, duration, date and discontinuity, and for each gap a gap.
+//! So lists agree by construction, whatever the stream does. Its bytes depend on those of the
+//! segment and the few before it alone, so that boxes that join at different moments make the same.
 //!
-//! Refuses: to cut anew. What the multiplex carries late stands in the segment it came in, as in the
-//! rendition itself; only subtitles wait for the clock ([`subtitles`]).
+//! Refuses: to cut anew. What the multiplex carries late stands in the segment it came in, as in
+//! the rendition itself; only subtitles wait for the clock ([`subtitles`]).
 
 mod counters;
 mod program_reader;

@@ -2,14 +2,14 @@
 //!
 //! Source: RFC 8216 §3.5; EN 300 472 §4.2 (PTS of teletext); EN 300 468 §6.2.43 (which page).
 //!
-//! A multiplex carries pictures a second before they are shown, and subtitles just in time: those of
-//! the last second of a segment come behind its last picture. So a segment of subtitles is whole when
-//! the program's clock has passed its end, or at the latest with the next one. What is still on the
-//! screen then ends with the segment and begins again with the next: at the live edge nobody knows
-//! when it goes, and a cue must tell.
+//! A multiplex carries pictures a second before they are shown, and subtitles just in time: those
+//! of the last second of a segment come behind its last picture. So a segment of subtitles is whole
+//! when the program's clock has passed its end, or at the latest with the next one. What is still
+//! on the screen then ends with the segment and begins again with the next: at the live edge nobody
+//! knows when it goes, and a cue must tell.
 //!
-//! Text goes when the page says so, when nobody has repeated it for half a minute, and when the clock
-//! leaps. Refuses: to guess. A page that says nothing makes segments without cues.
+//! Text goes when the page says so, when nobody has repeated it for half a minute, and when the
+//! clock leaps. Refuses: to guess. A page that says nothing makes segments without cues.
 
 use std::collections::VecDeque;
 
