@@ -66,7 +66,7 @@ fn main() -> Outcome {
 fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
     let mut plan = Plan {
         channels: 16,
-        span: Duration::from_secs(60),
+        span: Duration::from_mins(1),
         peers: 2,
     };
     while let Some(argument) = arguments.next() {
