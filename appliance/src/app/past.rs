@@ -4,8 +4,8 @@
 //! The text lies in blocks of 64 numbers, each an object of up to 8 KiB. The newest is written anew
 //! each time half a window of segments has come, for the stored playlist tells of a whole one; so
 //! an archive costs a write of 8 KiB in half a minute of 6 s segments, and what a power cut takes
-//! of the last writes is still in one of the two. Blocks of nothing but gaps are not written: what is
-//! missing between two segments shows as gaps anyway.
+//! of the last writes is still in one of the two. Blocks of nothing but gaps are not written: what
+//! is missing between two segments shows as gaps anyway.
 //!
 //! After a restart the archive is put together from those blocks and the last playlist
 //! ([`crate::app::restore`]). A segment that is not in the store, or not whole, is a gap from then

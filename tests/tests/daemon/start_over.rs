@@ -157,8 +157,8 @@ fn what_can_be_started_over_outlives_kills_and_shows_for_how_long_the_box_was_do
         assert_all_there(&daemon, &after);
         let back = until("media behind it", Duration::from_secs(30), || {
             let list = see(&daemon, false);
-            let ends_with_media = list.entries.last().is_some_and(|entry| !entry.is_gap);
-            (list.end() > after.end() && ends_with_media).then_some(list)
+            let is_back = list.entries.last().is_some_and(|last| !last.is_gap);
+            (list.end() > after.end() && is_back).then_some(list)
         });
         assert_all_there(&daemon, &back);
         let dates = back.dates_ms();

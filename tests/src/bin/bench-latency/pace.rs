@@ -73,8 +73,8 @@ pub(crate) fn send(clip: &Clip, mut plays: Vec<Play>) -> Outcome {
         let bytes = datagrams.get(datagram).ok_or("a datagram")?;
         let now = Instant::now();
         play.sender.send(bytes)?;
-        let place = places.get_mut(channel).ok_or("a place for each play")?;
-        place.0 += 1;
+        let next = places.get_mut(channel).ok_or("a place for each play")?;
+        next.0 += 1;
         let Some(here) = clip.cuts.get(cut) else {
             continue;
         };
@@ -83,7 +83,7 @@ pub(crate) fn send(clip: &Clip, mut plays: Vec<Play>) -> Outcome {
         }
         if here.told == datagram {
             play.tell(Notice::Told(cut, now));
-            place.1 += 1;
+            next.1 += 1;
         }
     }
 }

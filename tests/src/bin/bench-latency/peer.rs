@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::mpsc::Receiver,
-    thread,
     time::Instant,
 };
 
@@ -15,7 +14,7 @@ use crate::{
     clip::{Clip, first_pts_90k},
     figures::Figures,
     pace::Notice,
-    viewer::{LOOK, PATIENCE, newest, watch},
+    viewer::{Look, newest, watch},
 };
 
 /// ffmpeg at work on one channel.
@@ -53,29 +52,19 @@ impl Ffmpeg {
             notices,
         } = self;
         let mut seen = String::new();
-        watch(clip, counted, &notices, |cut| {
-            let begun = Instant::now();
-            loop {
-                let list = fs::read_to_string(folder.join("media.m3u8")).unwrap_or_default();
-                if list.is_empty() {
-                    return Ok(None);
-                }
-                let newest = newest(&list);
-                let is_new = newest != seen;
-                let segment = is_new.then(|| fs::read(folder.join(&newest)).unwrap_or_default());
-                let had = Instant::now();
-                seen = newest;
-                match segment.and_then(|segment| first_pts_90k(&segment)) {
-                    Some(begins) if begins == cut.begins_90k => return Ok(Some(had)),
-                    // One from before, of which it lists several at once when it begins.
-                    Some(begins) if begins > cut.begins_90k => return Ok(None),
-                    Some(_) | None => {}
-                }
-                if begun.elapsed() > PATIENCE {
-                    return Err(format!("ffmpeg lists nothing behind {seen} for {cut:?}"));
-                }
-                thread::sleep(LOOK);
+        watch(clip, counted, &notices, || {
+            let list = fs::read_to_string(folder.join("media.m3u8")).unwrap_or_default();
+            if list.is_empty() {
+                return Ok(Look::Absent);
             }
+            let newest = newest(&list);
+            if newest == seen {
+                return Ok(Look::Old);
+            }
+            let segment = fs::read(folder.join(&newest)).unwrap_or_default();
+            let had = Instant::now();
+            seen = newest;
+            Ok(first_pts_90k(&segment).map_or(Look::Old, |begins| Look::New(begins, had)))
         })
     }
 }

@@ -17,21 +17,32 @@ use crate::{
 };
 
 /// Between two looks at a list.
-pub(crate) const LOOK: Duration = Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(1);
 
 /// After so long a segment does not come any more.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest wait for a single read.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits for the segments that `notices` tell of, until the clip ends, and has `await_segment` say
-/// when the one that begins at some PTS could be had. Counts those that end after `counted`.
+/// What a look at a list has found.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// No list.
+    Absent,
+    /// Nothing new.
+    Old,
+    /// A segment: the PTS of its first picture, and when all of it was there.
+    New(u64, Instant),
+}
+
+/// Waits for the segments that `notices` tell of, until the clip ends, by `look`. Counts those that
+/// end after `counted`.
 pub(crate) fn watch(
     clip: &Clip,
     counted: Instant,
     notices: &Receiver<Notice>,
-    mut await_segment: impl FnMut(Cut) -> Result<Option<Instant>, String>,
+    mut look: impl FnMut() -> Result<Look, String>,
 ) -> Result<Figures, String> {
     let (mut figures, mut last, mut had) = (Figures::default(), None, None);
     for notice in notices {
@@ -39,7 +50,7 @@ pub(crate) fn watch(
             Notice::Last(index, at) => {
                 let cut = clip.cuts.get(index).ok_or("a cut of the clip")?;
                 last = Some((index, at));
-                had = await_segment(*cut)?.map(|had| (index, had));
+                had = await_segment(*cut, &mut look)?.map(|had| (index, had));
             }
             Notice::Told(index, told) => {
                 let (Some((_, last)), Some((_, had))) = (
@@ -55,6 +66,24 @@ pub(crate) fn watch(
         }
     }
     Ok(figures)
+}
+
+/// Looks until the segment that ends at `cut` is there. `None` while nothing is on air, or when
+/// the next one has come already.
+fn await_segment(
+    cut: Cut,
+    look: &mut impl FnMut() -> Result<Look, String>,
+) -> Result<Option<Instant>, String> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match look()? {
+            Look::Absent => return Ok(None),
+            Look::New(begins, had) if begins == cut.begins_90k => return Ok(Some(had)),
+            Look::New(begins, _) if begins > cut.begins_90k => return Ok(None),
+            Look::New(..) | Look::Old => thread::sleep(LOOK),
+        }
+    }
+    Err(format!("nothing is listed for {cut:?}"))
 }
 
 /// A viewer of Weir.
@@ -82,34 +111,21 @@ impl Weir {
         let mut connection = Connection::open(&self.host).map_err(|error| error.to_string())?;
         let mut seen = String::new();
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        watch(clip, counted, &self.notices, |cut| {
-            let begun = Instant::now();
-            loop {
-                let list = connection.get(&self.path)?;
-                if list.status == 404 && seen.is_empty() {
-                    // Not on air yet.
-                    return Ok(None);
-                }
-                let newest = newest(&list.text());
-                let is_new = newest != seen;
-                seen = newest;
-                let segment = is_new.then(|| connection.get(&format!("{folder}/{seen}")));
-                let segment = segment.transpose()?;
-                let had = Instant::now();
-                match segment.map(|segment| (segment.status, first_pts_90k(&segment.body))) {
-                    Some((200, Some(begins))) if begins == cut.begins_90k => return Ok(Some(had)),
-                    // One from before it was on air.
-                    Some((200, Some(begins))) if begins < cut.begins_90k => {}
-                    Some((status, begins)) => {
-                        return Err(format!("{seen}: {status}, {begins:?} for {cut:?}"));
-                    }
-                    None => {}
-                }
-                if begun.elapsed() > PATIENCE {
-                    return Err(format!("nothing is listed behind {seen} for {cut:?}"));
-                }
-                thread::sleep(LOOK);
+        watch(clip, counted, &self.notices, || {
+            let list = connection.get(&self.path)?;
+            if list.status == 404 {
+                return Ok(Look::Absent);
             }
+            let newest = newest(&list.text());
+            if newest == seen {
+                return Ok(Look::Old);
+            }
+            let segment = connection.get(&format!("{folder}/{newest}"))?;
+            let had = Instant::now();
+            seen = newest;
+            let begins = first_pts_90k(&segment.body).filter(|_| segment.status == 200);
+            let begins = begins.ok_or_else(|| format!("{seen}: {}", segment.status))?;
+            Ok(Look::New(begins, had))
         })
     }
 }
