@@ -121,8 +121,8 @@ fn a_disk_that_fails_leaves_no_playlist() {
     input
         .write_at(&read(&source), 0)
         .expect("a fresh disk has room");
-    // The first segment takes two writes: its tables and the rest.
-    disk.inject(Call::Write, Fault::ForEver(3));
+    // The first segment takes three writes: its tables, the rest, and tables until they come round.
+    disk.inject(Call::Write, Fault::ForEver(4));
     let request = Request {
         file: PathBuf::from("/in.ts"),
         directory: PathBuf::from("/out"),

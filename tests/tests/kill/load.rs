@@ -12,6 +12,7 @@ use std::{
 
 use weir_hal::{Destination, InterfaceName, Multicast, MulticastSender, linux};
 use weir_tests::{
+    hls::Version,
     holds_within, http,
     stream::{Encoder, PACKET_BYTES},
     wait::until,
@@ -113,22 +114,21 @@ pub(crate) struct Playlist {
 }
 
 impl Playlist {
-    /// The Media Sequence Numbers it lists, none if there is no answer.
+    /// The Media Sequence Numbers of the media it lists, none if there is no answer: gaps have none.
     pub(crate) fn listed(&self) -> Vec<u64> {
         let Self {
             base,
             channel,
             rendition,
         } = self;
-        let Ok(response) = http::get(&format!("{base}/live/{channel}/{channel}_{rendition}.m3u8"))
-        else {
+        let url = format!("{base}/live/{channel}/{channel}_{rendition}.m3u8");
+        let Some(list) = http::get(&url).ok().filter(|answer| answer.status == 200) else {
             return Vec::new();
         };
-        let prefix = format!("{channel}_{rendition}/segment-");
-        let text = response.text();
-        let names = text.lines().filter_map(|line| line.strip_prefix(&prefix));
-        let numbers = names.filter_map(|name| name.strip_suffix(".ts")?.parse().ok());
-        numbers.collect()
+        let version = Version::read(&list.text()).expect("the list keeps the rules");
+        let numbered = (version.sequence..).zip(&version.entries);
+        let media = numbered.filter(|(_, entry)| !entry.is_gap);
+        media.map(|(sequence, _)| sequence).collect()
     }
 
     /// Waits until a segment above a number is listed.
