@@ -114,7 +114,7 @@ pub(crate) struct Playlist {
 }
 
 impl Playlist {
-    /// The Media Sequence Numbers of the media it lists, none if there is no answer: gaps have none.
+    /// The Media Sequence Numbers of the media it lists, and of no gaps; none without an answer.
     pub(crate) fn listed(&self) -> Vec<u64> {
         let Self {
             base,
