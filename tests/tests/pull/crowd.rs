@@ -206,3 +206,19 @@ fn who_comes_late_is_answered_by_the_cache() -> Result {
     assert_eq!(origin.seen().len(), 1);
     Ok(())
 }
+
+#[test]
+fn who_comes_at_the_very_end_of_an_answer_is_answered_by_the_cache() -> Result {
+    let body = content(BYTES);
+    let sent = body.clone();
+    let origin = Origin::start(move |_| Reply::new(200, &[("Cache-Control", "max-age=60")], &sent));
+    let edge = Edge::before(&[&origin]);
+    for number in 0..200 {
+        let path = format!("/{number}.bin");
+        assert!(edge.get(&path)?.body == body);
+        let late = edge.ask("GET", &path, &[])?;
+        assert_eq!(late.field("x-cache"), Some("HIT from box"), "{path}");
+    }
+    assert_eq!(origin.seen().len(), 200);
+    Ok(())
+}

@@ -181,17 +181,22 @@ impl Core {
 
     /// Asks an origin, or waits for somebody else who does.
     async fn fetch(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
-        question.counters().misses.add(1);
-        if question.method == Method::HEAD {
-            return self.ask_head(&question, &need).await;
-        }
+        let is_head = question.method == Method::HEAD;
         let is_private =
             question.wishes.is_no_store || question.headers.contains_key(AUTHORIZATION);
-        if is_private {
-            return self.lead(question, need, None).await;
+        let boarding = if is_head || is_private {
+            Boarding::Alone
+        } else {
+            self.flights.board(&need.place.key, self.clock.monotonic())
+        };
+        if matches!(boarding, Boarding::Lead(_))
+            && let Some(response) = self.landed(&question).await
+        {
+            return response;
         }
-        let boarding = self.flights.board(&need.place.key, self.clock.monotonic());
+        question.counters().misses.add(1);
         match boarding {
+            _ if is_head => self.ask_head(&question, &need).await,
             Boarding::Lead(ticket) => self.lead(question, need, Some(ticket)).await,
             Boarding::Alone => self.lead(question, need, None).await,
             Boarding::Follow(flight) => self.follow(question, need, flight).await,
@@ -199,6 +204,23 @@ impl Core {
                 question.counters().flights_full.add(1);
                 self.lead_in_crowd(question, need).await
             }
+        }
+    }
+
+    /// Answers from what came to be stored between the look at the store and the boarding: the end
+    /// of a flight in which this request would have followed.
+    async fn landed(self: &Arc<Self>, question: &Arc<Question>) -> Option<Response<Body>> {
+        let found = self.shelf.find(question).await.ok()?.found?;
+        if self.is_banned(question, &found.head) {
+            return None;
+        }
+        match self.reuse(question, &found, question.asked_at) {
+            Reuse::Fresh { ttl } => Some(self.hit(question, &found, seconds(ttl))),
+            Reuse::Accepted { .. }
+            | Reuse::Stale { .. }
+            | Reuse::OtherVariant
+            | Reuse::OtherRange
+            | Reuse::Refused(_) => None,
         }
     }
 
