@@ -141,7 +141,8 @@ fn ctrl_c_ends_the_wait_for_the_first_answer() {
 
 #[test]
 fn date_ranges_cost_no_more_than_their_number() {
-    let attributes: String = (0..60).map(|name| format!(",X-{name}=1")).collect();
+    let attributes: Vec<_> = (0..60).map(|name| format!(",X-{name}=1")).collect();
+    let attributes = attributes.concat();
     let ranges = (0..1_000).map(|id| {
         format!("#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"2026-01-01T00:00:00Z\"{attributes}\n")
     });
@@ -179,9 +180,8 @@ fn versions_are_forgotten_while_their_segments_stall() {
         }
         // Each answer has one segment more than the one before.
         let count = served.fetch_add(1, Ordering::Relaxed);
-        let segments: String = (0..count + 4)
-            .map(|it| format!("#EXTINF:1,\n{it}.ts\n"))
-            .collect();
+        let segments = (0..count + 4).map(|it| format!("#EXTINF:1,\n{it}.ts\n"));
+        let segments = segments.collect::<Vec<_>>().concat();
         let list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n# {words}\n{segments}");
         Reply::new(200, &[], list)
     });
