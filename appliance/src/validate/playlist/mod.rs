@@ -18,15 +18,18 @@ mod tests;
 
 pub use attributes::Attributes;
 pub use date_time::DateTime;
-pub use media::{ByteRange, DateRange, ListType, MediaPlaylist, Segment};
+pub use media::{ByteRange, DateRange, ListType, Map, MediaPlaylist, Segment};
 pub use multivariant::{MultivariantPlaylist, Rendition, Variant};
 pub use reader::read;
 
 /// Bytes of a playlist that are read: a day of segments of 2 s at 90 bytes each.
 pub const BYTES_MAX: usize = 4 << 20;
 
-/// Segments of one playlist that are read: a day of segments of 2 s.
+/// Segments of one playlist that are read: a day of segments of 2 s ...
 pub const SEGMENTS_MAX: usize = 50_000;
+
+/// ... and of those behind them the newest.
+pub const NEWEST_MAX: usize = 64;
 
 /// Things of any other kind of one playlist that are kept: date ranges, flaws, unknown tags.
 pub const THINGS_MAX: usize = 1_000;
@@ -63,6 +66,8 @@ pub enum Flaw {
     NoDuration,
     /// An EXTINF whose duration is no number.
     Duration,
+    /// An EXTINF whose duration is a number that is not counted so far.
+    DurationBeyond,
     /// An EXT-X-TARGETDURATION that is no whole number of seconds.
     TargetDuration,
     /// An EXT-X-MEDIA-SEQUENCE that is no number, or stands behind a segment.
@@ -73,6 +78,8 @@ pub enum Flaw {
     ListType,
     /// An EXT-X-PROGRAM-DATE-TIME that is no date of ISO 8601.
     DateTime,
+    /// An EXT-X-PROGRAM-DATE-TIME that is a date and is not counted so far.
+    DateTimeBeyond,
     /// An EXT-X-PROGRAM-DATE-TIME without a time zone.
     TimeZone,
     /// An EXT-X-VERSION that is no number, or stands there twice.
@@ -81,6 +88,8 @@ pub enum Flaw {
     Mixed,
     /// An EXT-X-KEY without METHOD or URI, with an IV that is none, or that says more than NONE.
     Key,
+    /// An EXT-X-MAP without URI, or with a BYTERANGE that is none.
+    Map,
     /// More segments, a longer URI, or more of an attribute list than is read.
     TooLong,
 }

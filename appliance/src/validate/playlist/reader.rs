@@ -3,9 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, MediaPlaylist,
-    MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, URI_BYTES_MAX,
-    Variant, attributes::first_bytes,
+    Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, Map,
+    MediaPlaylist, MultivariantPlaylist, NEWEST_MAX, Playlist, Rendition, SEGMENTS_MAX, Segment,
+    THINGS_MAX, URI_BYTES_MAX, Variant, attributes::first_bytes,
 };
 
 /// Bytes of an EXT-X-KEY of which the key is asked for: many segments remember them.
@@ -49,8 +49,8 @@ struct Reader {
     /// What tags say of the segment to come.
     next: Segment,
     has_duration: bool,
-    key: Option<(u32, Arc<str>)>,
-    map: Option<u32>,
+    key: Option<Located<Arc<str>>>,
+    map: Option<Located<Arc<Map>>>,
     /// Where the last byte range of a resource ended.
     range_end: Option<(String, u64)>,
     range: Option<(u64, Option<u64>)>,
@@ -139,10 +139,7 @@ impl Reader {
             }
             "PROGRAM-DATE-TIME" => self.date_time(line, value),
             "KEY" => self.key(line, value),
-            "MAP" => {
-                self.map = Some(line);
-                self.first_map.get_or_insert(line);
-            }
+            "MAP" => self.map(line, value),
             "DATERANGE" => self.date_range(line, value),
             _ => return false,
         }
@@ -175,18 +172,14 @@ impl Reader {
             }
             return;
         }
-        if self.media.segments.len() >= SEGMENTS_MAX {
-            return self.flaw(line, Flaw::TooLong);
-        }
         let mut segment = std::mem::take(&mut self.next);
         if !std::mem::take(&mut self.has_duration) {
             self.flaw(line, Flaw::NoDuration);
             segment.duration_line = line;
         }
         segment.byte_range = self.byte_range(&uri);
-        segment.key = self.key.as_ref().map(|(line, _)| *line);
-        segment.key_value = self.key.as_ref().map(|(_, value)| Arc::clone(value));
-        segment.map = self.map;
+        segment.key = self.key.clone();
+        segment.map = self.map.clone();
         segment.line = line;
         if uri.len() > URI_BYTES_MAX {
             segment.is_cut = true;
@@ -196,8 +189,23 @@ impl Reader {
         } else {
             segment.uri = uri;
         }
-        self.media.segments.push(segment);
         self.media_line.get_or_insert(line);
+        self.segment(segment);
+    }
+
+    /// Keeps the first segments and the last: players begin at the end.
+    fn segment(&mut self, segment: Segment) {
+        if self.media.segments.len() < SEGMENTS_MAX {
+            return self.media.segments.push(segment);
+        }
+        if self.media.unread == 0 {
+            self.flaw(segment.line, Flaw::TooLong);
+        }
+        self.media.unread += 1;
+        if self.media.newest.len() >= NEWEST_MAX {
+            self.media.newest.pop_front();
+        }
+        self.media.newest.push_back(segment);
     }
 
     /// The range of the segment at hand: without an offset it begins where the one before ended.
@@ -234,8 +242,12 @@ impl Reader {
         self.has_duration = true;
         self.next.duration_line = line;
         match micros(text) {
-            Some(duration_us) => self.next.duration_us = duration_us,
-            None => self.flaw(line, Flaw::Duration),
+            Ok(duration_us) => self.next.duration_us = duration_us,
+            Err(flaw) => {
+                let is_beyond = flaw == Flaw::DurationBeyond;
+                self.next.duration_us = if is_beyond { u64::MAX } else { 0 };
+                self.flaw(line, flaw);
+            }
         }
         if text.contains('.') {
             self.needs(line, 3);
@@ -244,7 +256,13 @@ impl Reader {
 
     fn date_time(&mut self, line: u32, value: &str) {
         let Some(value) = DateTime::read(value) else {
-            return self.flaw(line, Flaw::DateTime);
+            let is_beyond = DateTime::is_beyond(value);
+            let flaw = if is_beyond {
+                Flaw::DateTimeBeyond
+            } else {
+                Flaw::DateTime
+            };
+            return self.flaw(line, flaw);
         };
         if !value.has_zone {
             self.flaw(line, Flaw::TimeZone);
@@ -289,12 +307,27 @@ impl Reader {
         // Without its value a segment counts as encrypted in a way that is not known.
         let is_kept = attributes.is_whole() && value.len() <= KEY_BYTES_MAX;
         let kept = if is_kept { value } else { "" };
-        self.key = (!is_none).then(|| (line, kept.into()));
+        self.key = (!is_none).then(|| Located {
+            line,
+            value: kept.into(),
+        });
         if attributes.value("KEYFORMAT").is_some() || method == Some("SAMPLE-AES") {
             self.needs(line, 5);
         } else if vector.is_some() {
             self.needs(line, 2);
         }
+    }
+
+    fn map(&mut self, line: u32, value: &str) {
+        let attributes = self.attributes(line, value);
+        let map = Map::of(&attributes);
+        if map.is_none() {
+            self.flaw(line, Flaw::Map);
+        }
+        let map = map.filter(|_| attributes.is_whole());
+        let value = Arc::new(map.unwrap_or_default());
+        self.map = Some(Located { line, value });
+        self.first_map.get_or_insert(line);
     }
 
     fn number(&mut self, line: u32, text: &str, flaw: Flaw) -> Option<Located<u64>> {
@@ -367,7 +400,7 @@ fn is_vector(text: &str) -> bool {
 }
 
 /// `bytes[@offset]`
-fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
+pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (bytes, offset) = match text.trim().split_once('@') {
         Some((bytes, offset)) => (bytes, Some(offset.parse().ok()?)),
         None => (text.trim(), None),
@@ -376,18 +409,15 @@ fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// Seconds with any number of decimals, in microseconds.
-fn micros(text: &str) -> Option<u64> {
+fn micros(text: &str) -> Result<u64, Flaw> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
-        return None;
+        return Err(Flaw::Duration);
     }
-    let seconds: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
-    let micros = digits.fold(0, |sum: u64, digit| sum * 10 + u64::from(digit - b'0'));
-    seconds.checked_mul(1_000_000)?.checked_add(micros)
+    let decimals = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
+    let digits = whole.bytes().chain(decimals);
+    let mut micros = digits.map(|digit| u64::from(digit - b'0'));
+    let sum = micros.try_fold(0, |sum: u64, digit| sum.checked_mul(10)?.checked_add(digit));
+    sum.ok_or(Flaw::DurationBeyond)
 }
