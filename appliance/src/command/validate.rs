@@ -265,6 +265,12 @@ fn verdict(report: &Report) -> String {
         "{found}, in {versions} versions and {segments} segments over {:.0} s",
         report.seconds
     );
+    let tallies = report.playlists.iter().map(|playlist| playlist.tally);
+    let not_inspected: u64 = tallies.map(|tally| tally.segments_not_inspected).sum();
+    if not_inspected > 0 {
+        text.push_str("; segments of formats that are not looked into: ");
+        text.push_str(&not_inspected.to_string());
+    }
     if let Some(unseen) = unseen {
         text.push_str("; no segment came of ");
         text.push_str(&unseen.url);

@@ -102,7 +102,7 @@ impl Version {
         Some(Self {
             text: Text::new(playlist, number, loading.loaded_at, body),
             loading,
-            list,
+            list: *list,
         })
     }
 

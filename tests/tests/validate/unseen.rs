@@ -42,6 +42,11 @@ fn boxes() -> Reply {
     Reply::new(200, &[], b"\0\0\0\x18styp....")
 }
 
+/// A part of something.
+fn part(range: &str, bytes: &[u8]) -> Reply {
+    Reply::new(206, &[("Content-Range", range)], bytes)
+}
+
 #[test]
 fn where_no_segment_comes_there_is_no_all_clear() {
     let gap = "#EXT-X-GAP\n#EXTINF:1,\n0.ts\n";
@@ -115,7 +120,7 @@ fn of_a_media_initialization_section_its_range_is_asked_for() {
     };
     for (range, expected) in [("6@4", None), ("7@4", Some("map_absent"))] {
         let origin = service(&segments(range), |seen| match seen.range() {
-            Some((4, Some(9 | 10))) => Reply::new(206, &[], "456789"),
+            Some((4, Some(9 | 10))) => part("bytes 4-9/10", b"456789"),
             Some(_) => Reply::new(416, &[], ""),
             None => boxes(),
         });
@@ -131,8 +136,8 @@ fn a_range_of_a_segment_comes_as_it_is_listed() {
     let range = "#EXT-X-BYTERANGE:1000@1000\n#EXTINF:1,\n0.m4s\n";
     for reply in [
         Reply::new(200, &[], [0; 3_000]),
-        Reply::new(206, &[], [0; 999]),
-        Reply::new(206, &[], [0; 1_001]),
+        part("bytes 1000-1998/1999", &[0; 999]),
+        part("bytes 1000-2000/3000", &[0; 1_001]),
     ] {
         let origin = service(range, move |_| reply.clone());
         let (report, _) = judged(&origin, 1);

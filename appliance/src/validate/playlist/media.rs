@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Attributes, DateTime, Flaw, Located, reader::byte_range};
+use super::{Attributes, DateTime, Flaw, Located, values::byte_range};
 
 /// What a Media Playlist says, each with its line.
 #[derive(Debug, Clone, PartialEq, Default)]

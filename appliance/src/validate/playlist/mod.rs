@@ -15,6 +15,7 @@ mod multivariant;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use attributes::Attributes;
 pub use date_time::DateTime;
@@ -50,7 +51,7 @@ pub struct Located<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Playlist {
     /// It lists segments.
-    Media(MediaPlaylist),
+    Media(Box<MediaPlaylist>),
     /// It lists Media Playlists.
     Multivariant(MultivariantPlaylist),
 }
@@ -90,6 +91,6 @@ pub enum Flaw {
     Key,
     /// An EXT-X-MAP without URI, or with a BYTERANGE that is none.
     Map,
-    /// More segments, a longer URI, or more of an attribute list than is read.
+    /// More of something, a longer URI, or more of an attribute list than is read.
     TooLong,
 }

@@ -5,7 +5,9 @@ use std::{borrow::Cow, sync::Arc};
 use super::{
     Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, Map,
     MediaPlaylist, MultivariantPlaylist, NEWEST_MAX, Playlist, Rendition, SEGMENTS_MAX, Segment,
-    THINGS_MAX, URI_BYTES_MAX, Variant, attributes::first_bytes,
+    THINGS_MAX, URI_BYTES_MAX, Variant,
+    attributes::first_bytes,
+    values::{byte_range, is_vector, micros},
 };
 
 /// Bytes of an EXT-X-KEY of which the key is asked for: many segments remember them.
@@ -58,6 +60,7 @@ struct Reader {
     /// The first line that belongs in a Media Playlist alone.
     media_line: Option<u32>,
     first_map: Option<u32>,
+    leaves_out: bool,
 }
 
 impl Reader {
@@ -149,7 +152,8 @@ impl Reader {
     fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
         match tag {
             "STREAM-INF" => self.variant = Some((line, self.attributes(line, value))),
-            "MEDIA" if self.multivariant.renditions.len() < THINGS_MAX => {
+            "MEDIA" if self.multivariant.renditions.len() >= THINGS_MAX => self.leave_out(line),
+            "MEDIA" => {
                 let attributes = self.attributes(line, value);
                 let rendition = Rendition { line, attributes };
                 self.multivariant.renditions.push(rendition);
@@ -160,47 +164,49 @@ impl Reader {
     }
 
     fn uri(&mut self, line: u32, uri: &str) {
-        let uri = uri.to_owned();
-        if let Some((line, attributes)) = self.variant.take() {
-            if self.multivariant.variants.len() < THINGS_MAX {
-                let variant = Variant {
-                    line,
-                    uri,
-                    attributes,
-                };
-                self.multivariant.variants.push(variant);
-            }
-            return;
+        match self.variant.take() {
+            Some((line, attributes)) => self.variant(line, attributes, uri),
+            None => self.segment(line, uri),
         }
+    }
+
+    fn variant(&mut self, line: u32, attributes: Attributes, uri: &str) {
+        if self.multivariant.variants.len() >= THINGS_MAX {
+            return self.leave_out(line);
+        }
+        let uri = uri.to_owned();
+        self.multivariant.variants.push(Variant {
+            line,
+            uri,
+            attributes,
+        });
+    }
+
+    fn segment(&mut self, line: u32, uri: &str) {
         let mut segment = std::mem::take(&mut self.next);
         if !std::mem::take(&mut self.has_duration) {
             self.flaw(line, Flaw::NoDuration);
             segment.duration_line = line;
         }
-        segment.byte_range = self.byte_range(&uri);
-        segment.key = self.key.clone();
-        segment.map = self.map.clone();
+        segment.byte_range = self.byte_range(uri);
+        segment.key.clone_from(&self.key);
+        segment.map.clone_from(&self.map);
         segment.line = line;
-        if uri.len() > URI_BYTES_MAX {
-            segment.is_cut = true;
+        first_bytes(uri, URI_BYTES_MAX).clone_into(&mut segment.uri);
+        segment.is_cut = segment.uri.len() < uri.len();
+        if segment.is_cut {
             self.flaw(line, Flaw::TooLong);
-            let kept = first_bytes(&uri, URI_BYTES_MAX).to_owned();
-            segment.uri = kept;
-        } else {
-            segment.uri = uri;
         }
         self.media_line.get_or_insert(line);
-        self.segment(segment);
+        self.keep(segment);
     }
 
     /// Keeps the first segments and the last: players begin at the end.
-    fn segment(&mut self, segment: Segment) {
+    fn keep(&mut self, segment: Segment) {
         if self.media.segments.len() < SEGMENTS_MAX {
             return self.media.segments.push(segment);
         }
-        if self.media.unread == 0 {
-            self.flaw(segment.line, Flaw::TooLong);
-        }
+        self.leave_out(segment.line);
         self.media.unread += 1;
         if self.media.newest.len() >= NEWEST_MAX {
             self.media.newest.pop_front();
@@ -276,10 +282,11 @@ impl Reader {
         if !attributes.is_whole() {
             return self.flaw(line, Flaw::TooLong);
         }
-        if self.media.date_ranges.len() < THINGS_MAX {
-            let range = DateRange { line, attributes };
-            self.media.date_ranges.push(range);
+        if self.media.date_ranges.len() >= THINGS_MAX {
+            return self.leave_out(line);
         }
+        let range = DateRange { line, attributes };
+        self.media.date_ranges.push(range);
     }
 
     /// The attributes of any other tag.
@@ -352,6 +359,13 @@ impl Reader {
         }
     }
 
+    /// There is more than what is kept of its kind; that is told once.
+    fn leave_out(&mut self, line: u32) {
+        if !std::mem::replace(&mut self.leaves_out, true) {
+            self.flaw(line, Flaw::TooLong);
+        }
+    }
+
     fn flaw(&mut self, line: u32, value: Flaw) {
         if self.flaws.len() < THINGS_MAX {
             self.flaws.push(Located { line, value });
@@ -377,10 +391,10 @@ impl Reader {
                 ..self.multivariant
             });
         }
-        Playlist::Media(MediaPlaylist {
+        Playlist::Media(Box::new(MediaPlaylist {
             flaws: self.flaws,
             ..self.media
-        })
+        }))
     }
 }
 
@@ -388,36 +402,4 @@ impl Default for Located<u64> {
     fn default() -> Self {
         Self { line: 1, value: 1 }
     }
-}
-
-/// A hexadecimal sequence of 128 bits at most.
-fn is_vector(text: &str) -> bool {
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    digits.is_some_and(|digits| {
-        let is_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (1..=32).contains(&digits.len()) && is_digits
-    })
-}
-
-/// `bytes[@offset]`
-pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (bytes, offset) = match text.trim().split_once('@') {
-        Some((bytes, offset)) => (bytes, Some(offset.parse().ok()?)),
-        None => (text.trim(), None),
-    };
-    Some((bytes.parse().ok()?, offset))
-}
-
-/// Seconds with any number of decimals, in microseconds.
-fn micros(text: &str) -> Result<u64, Flaw> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
-        return Err(Flaw::Duration);
-    }
-    let decimals = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
-    let digits = whole.bytes().chain(decimals);
-    let mut micros = digits.map(|digit| u64::from(digit - b'0'));
-    let sum = micros.try_fold(0, |sum: u64, digit| sum.checked_mul(10)?.checked_add(digit));
-    sum.ok_or(Flaw::DurationBeyond)
 }

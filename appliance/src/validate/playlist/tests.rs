@@ -6,7 +6,7 @@ use super::*;
 
 fn media(text: &str) -> MediaPlaylist {
     match read(text.as_bytes()) {
-        Some(Playlist::Media(media)) => media,
+        Some(Playlist::Media(media)) => *media,
         other => panic!("no Media Playlist: {other:?}"),
     }
 }
@@ -216,6 +216,23 @@ fn of_a_playlist_that_is_too_long_the_end_is_known() {
     assert_eq!(media.passed_over(0), 6);
     assert_eq!(media.passed_over(end - 65), 1);
     assert_eq!(media.passed_over(end - 64), 0);
+}
+
+#[test]
+fn of_anything_else_there_may_be_a_thousand() {
+    let ranges = "#EXT-X-DATERANGE:ID=\"a\"\n".repeat(THINGS_MAX + 5);
+    assert_eq!(flaws(&format!("#EXTM3U\n{ranges}")), [Flaw::TooLong]);
+    for tags in [
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\na\n",
+        "#EXT-X-MEDIA:TYPE=AUDIO\n",
+    ] {
+        let body = format!("#EXTM3U\n{}", tags.repeat(THINGS_MAX + 5));
+        let Some(Playlist::Multivariant(list)) = read(body.as_bytes()) else {
+            panic!("{tags}");
+        };
+        let flaws: Vec<_> = list.flaws.iter().map(|flaw| flaw.value).collect();
+        assert_eq!(flaws, [Flaw::TooLong], "{tags}");
+    }
 }
 
 proptest! {

@@ -110,10 +110,12 @@ pub(super) fn check_segments(pair: Pair<'_>, findings: &mut Findings) {
             continue;
         };
         let sequence = after.list.first_sequence().saturating_add(index as u64);
+        let is_presence = check == Check::DateTimeComesOrGoes;
+        let done = if is_presence { "came or went" } else { "changed" };
         findings.tell(check, Some(sequence), || Words {
             sequence: Some(sequence),
             message: format!(
-                "{what} of segment {sequence} changed; what is listed must stay as it is"
+                "{what} of segment {sequence} {done}; what is listed must stay as it is"
             ),
             evidence: vec![before.evidence(was), after.evidence(is)],
         });

@@ -359,8 +359,14 @@ fn r13_the_version_is_as_high_as_it_must_be() {
     let twice =
         list(0, &FIVE).replace("#EXT-X-VERSION:3\n", "#EXT-X-VERSION:3\n#EXT-X-VERSION:3\n");
     assert_eq!(violations(&[&twice]), [Check::VersionMalformed]);
-    let high = list(0, &FIVE).replace("VERSION:3", "VERSION:7");
-    assert!(warnings(&[&high]).contains(&Check::VersionTooHigh));
+    let is_too_high = |version: &str, end: &str| {
+        let list = list(0, &FIVE).replace("VERSION:3", version) + end;
+        warnings(&[&list]).contains(&Check::VersionTooHigh)
+    };
+    assert!(is_too_high("VERSION:4", "#EXT-X-ENDLIST\n"));
+    assert!(!is_too_high("VERSION:3", "#EXT-X-ENDLIST\n"));
+    assert!(is_too_high("VERSION:9", ""));
+    assert!(!is_too_high("VERSION:8", ""), "a gap may come");
 }
 
 #[test]
