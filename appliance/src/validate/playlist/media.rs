@@ -35,8 +35,6 @@ pub struct MediaPlaylist {
     pub newest: VecDeque<Segment>,
     /// EXT-X-DATERANGE, in order.
     pub date_ranges: Vec<DateRange>,
-    /// Tags that are not known here, whole.
-    pub others: Vec<Located<String>>,
     /// What is wrong with lines by themselves.
     pub flaws: Vec<Located<Flaw>>,
 }

@@ -3,10 +3,10 @@
 //! Source: RFC 8216 §4; draft-pantos-hls-rfc8216bis §4 for what came later. Shares nothing with the
 //! playlists that this appliance writes, nor with what the cache reads of those it passes on, so
 //! that all of them cannot be wrong alike. Pure; any bytes are read without a panic, and what is
-//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are kept.
+//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are passed over.
 //!
 //! Refuses: bodies that do not begin with `#EXTM3U`; to interpret `EXT-X-DEFINE` and the tags of
-//! low latency beyond keeping them.
+//! low latency.
 
 mod attributes;
 mod date_time;
@@ -32,7 +32,7 @@ pub const SEGMENTS_MAX: usize = 50_000;
 /// ... and of those behind them the newest.
 pub const NEWEST_MAX: usize = 64;
 
-/// Things of any other kind of one playlist that are kept: date ranges, flaws, unknown tags.
+/// Things of any other kind of one playlist that are kept: date ranges, flaws, variants.
 pub const THINGS_MAX: usize = 1_000;
 
 /// Bytes of the URI of a segment that are read: more than servers take.

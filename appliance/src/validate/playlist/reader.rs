@@ -80,12 +80,8 @@ impl Reader {
         if is_of_segment || MEDIA_TAGS.contains(&tag) {
             self.media_line.get_or_insert(line);
         }
-        let is_known = is_of_segment
-            || self.header_tag(line, tag, value)
-            || self.multivariant_tag(line, tag, value);
-        if !is_known && self.media.others.len() < THINGS_MAX {
-            let value = text.to_owned();
-            self.media.others.push(Located { line, value });
+        if !is_of_segment && !self.header_tag(line, tag, value) {
+            self.multivariant_tag(line, tag, value);
         }
     }
 
@@ -149,7 +145,7 @@ impl Reader {
         true
     }
 
-    fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
+    fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) {
         match tag {
             "STREAM-INF" => self.variant = Some((line, self.attributes(line, value))),
             "MEDIA" if self.multivariant.renditions.len() >= THINGS_MAX => self.leave_out(line),
@@ -158,9 +154,8 @@ impl Reader {
                 let rendition = Rendition { line, attributes };
                 self.multivariant.renditions.push(rendition);
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn uri(&mut self, line: u32, uri: &str) {

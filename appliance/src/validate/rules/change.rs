@@ -111,7 +111,11 @@ pub(super) fn check_segments(pair: Pair<'_>, findings: &mut Findings) {
         };
         let sequence = after.list.first_sequence().saturating_add(index as u64);
         let is_presence = check == Check::DateTimeComesOrGoes;
-        let done = if is_presence { "came or went" } else { "changed" };
+        let done = if is_presence {
+            "came or went"
+        } else {
+            "changed"
+        };
         findings.tell(check, Some(sequence), || Words {
             sequence: Some(sequence),
             message: format!(
