@@ -3,7 +3,8 @@
 //! Source: RFC 8216 §4; draft-pantos-hls-rfc8216bis §4 for what came later. Shares nothing with the
 //! playlists that this appliance writes, nor with what the cache reads of those it passes on, so
 //! that all of them cannot be wrong alike. Pure; any bytes are read without a panic, and what is
-//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are passed over.
+//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are passed
+//! over.
 //!
 //! Refuses: bodies that do not begin with `#EXTM3U`; to interpret `EXT-X-DEFINE` and the tags of
 //! low latency.
