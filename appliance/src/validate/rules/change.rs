@@ -15,82 +15,66 @@ pub(super) fn check_flaws(
     findings: &mut Findings,
 ) {
     for flaw in flaws {
-        let (check, what) = meaning(flaw.value);
+        let check = asked(flaw.value);
         findings.tell(check, Some(u64::from(flaw.line)), || Words {
-            message: what.to_owned(),
+            message: sentence(flaw.value).to_owned(),
             evidence: vec![evidence(flaw.line)],
             ..Words::default()
         });
     }
 }
 
-fn meaning(flaw: Flaw) -> (Check, &'static str) {
+/// What is asked of a line that has this flaw.
+const fn asked(flaw: Flaw) -> Check {
     match flaw {
-        Flaw::Encoding => (
-            Check::Encoding,
-            "the playlist is not UTF-8 without a byte order mark",
-        ),
-        Flaw::BreaksOff => (
-            Check::BreaksOff,
-            "the playlist ends behind an EXTINF: it was changed while it was read",
-        ),
-        Flaw::NoDuration => (
-            Check::DurationMissing,
-            "a segment has no EXTINF, which each must have",
-        ),
-        Flaw::Duration => (
-            Check::DurationMissing,
-            "the duration of EXTINF is no decimal number from 0 on",
-        ),
-        Flaw::DurationBeyond => (
-            Check::Beyond,
-            "the duration of EXTINF is longer than what is counted: 584,542 years",
-        ),
-        Flaw::TargetDuration => (
-            Check::TargetDurationMissing,
-            "EXT-X-TARGETDURATION is no whole number of seconds below 2^64",
-        ),
-        Flaw::MediaSequence => (
-            Check::SequenceMalformed,
-            "EXT-X-MEDIA-SEQUENCE is no number below 2^64, or stands behind a segment",
-        ),
-        Flaw::DiscontinuitySequence => (
-            Check::DiscontinuitySequenceMalformed,
-            "EXT-X-DISCONTINUITY-SEQUENCE is no number below 2^64, or stands behind a segment",
-        ),
-        Flaw::ListType => (
-            Check::ListTypeMalformed,
-            "EXT-X-PLAYLIST-TYPE is neither EVENT nor VOD",
-        ),
-        Flaw::DateTime => (
-            Check::DateTimeMalformed,
-            "EXT-X-PROGRAM-DATE-TIME is no date and time of ISO 8601",
-        ),
-        Flaw::DateTimeBeyond => (
-            Check::Beyond,
-            "EXT-X-PROGRAM-DATE-TIME is later than what is counted: the last day of 9999",
-        ),
-        Flaw::TimeZone => (
-            Check::DateTimeWithoutZone,
-            "EXT-X-PROGRAM-DATE-TIME names no time zone",
-        ),
-        Flaw::Version => (
-            Check::VersionMalformed,
-            "EXT-X-VERSION is no number, or stands there twice",
-        ),
-        Flaw::Mixed => (
-            Check::KindsMixed,
-            "tags of Media Playlists and of Master Playlists stand in one",
-        ),
-        Flaw::Key => (
-            Check::KeyMalformed,
-            "EXT-X-KEY lacks METHOD or URI, has an IV that is none, or says more than NONE",
-        ),
-        Flaw::Map => (
-            Check::MapMalformed,
-            "EXT-X-MAP lacks URI, or has a BYTERANGE that is none",
-        ),
-        Flaw::TooLong => (Check::TooLong, "not all of the playlist is looked at"),
+        Flaw::Encoding => Check::Encoding,
+        Flaw::BreaksOff => Check::BreaksOff,
+        Flaw::NoDuration | Flaw::Duration => Check::DurationMissing,
+        Flaw::DurationBeyond | Flaw::DateTimeBeyond => Check::Beyond,
+        Flaw::TargetDuration => Check::TargetDurationMissing,
+        Flaw::MediaSequence => Check::SequenceMalformed,
+        Flaw::DiscontinuitySequence => Check::DiscontinuitySequenceMalformed,
+        Flaw::ListType => Check::ListTypeMalformed,
+        Flaw::DateTime => Check::DateTimeMalformed,
+        Flaw::TimeZone => Check::DateTimeWithoutZone,
+        Flaw::Version => Check::VersionMalformed,
+        Flaw::Mixed => Check::KindsMixed,
+        Flaw::Key => Check::KeyMalformed,
+        Flaw::Map => Check::MapMalformed,
+        Flaw::TooLong => Check::TooLong,
+    }
+}
+
+/// The flaw in a sentence.
+const fn sentence(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Encoding => "the playlist is not UTF-8 without a byte order mark",
+        Flaw::BreaksOff => "the playlist ends behind an EXTINF: it was changed while it was read",
+        Flaw::NoDuration => "a segment has no EXTINF, which each must have",
+        Flaw::Duration => "the duration of EXTINF is no decimal number from 0 on",
+        Flaw::DurationBeyond => {
+            "the duration of EXTINF is longer than what is counted: 584,542 years"
+        }
+        Flaw::TargetDuration => "EXT-X-TARGETDURATION is no whole number of seconds below 2^64",
+        Flaw::MediaSequence => {
+            "EXT-X-MEDIA-SEQUENCE is no number below 2^64, or stands behind a segment"
+        }
+        Flaw::DiscontinuitySequence => {
+            "EXT-X-DISCONTINUITY-SEQUENCE is no number below 2^64, or stands behind a segment"
+        }
+        Flaw::ListType => "EXT-X-PLAYLIST-TYPE is neither EVENT nor VOD",
+        Flaw::DateTime => "EXT-X-PROGRAM-DATE-TIME is no date and time of ISO 8601",
+        Flaw::DateTimeBeyond => {
+            "EXT-X-PROGRAM-DATE-TIME is later than what is counted: the last day of 9999"
+        }
+        Flaw::TimeZone => "EXT-X-PROGRAM-DATE-TIME names no time zone",
+        Flaw::Version => "EXT-X-VERSION is no number, or stands there twice",
+        Flaw::Mixed => "tags of Media Playlists and of Master Playlists stand in one",
+        Flaw::Key => {
+            "EXT-X-KEY lacks METHOD or URI, has an IV that is none, or says more than NONE"
+        }
+        Flaw::Map => "EXT-X-MAP lacks URI, or has a BYTERANGE that is none",
+        Flaw::TooLong => "not all of the playlist is looked at",
     }
 }
 
