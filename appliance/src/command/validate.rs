@@ -29,7 +29,8 @@ Examples:
 Reloads playlists as a player does, looks into every new segment, and asks for those that left.
 Each finding names its rule and shows the lines that prove it.
 Exits with 0 when nothing is forbidden (warnings do not count), 65 when something is, 69 when the
-service cannot be reached. Ctrl-C ends it early, with its report.";
+service cannot be reached, or no segment of one of its playlists came, so that nothing can be told.
+Ctrl-C ends it early, with its report.";
 
 /// Findings of one check and one playlist that are shown to people.
 const SHOWN_MAX: usize = 3;
@@ -61,6 +62,17 @@ pub enum ValidateError {
     /// Nobody can be believed.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Nothing was found, because nothing was seen.
+    #[error(
+        "nothing can be told of {url}: none of its segments came in {seconds:.0} s; check that it \
+         is on air, or follow it longer with --seconds"
+    )]
+    Unseen {
+        /// A playlist.
+        url: String,
+        /// How long it was followed.
+        seconds: f64,
+    },
     /// It breaks rules.
     #[error("{url} breaks rules of HLS: {violations} violations were found")]
     Violations {
@@ -101,13 +113,24 @@ pub fn execute<M: Multicast>(
     } else {
         terminal.print(&render(&found, terminal))?;
     }
+    Ok(judge(found)?)
+}
+
+/// The verdict, for scripts: what nobody has seen is not sound.
+fn judge(found: Report) -> Result<(), ValidateError> {
     if found.violations > 0 {
-        return Err(CommandError::Validate(ValidateError::Violations {
+        return Err(ValidateError::Violations {
             url: found.url,
             violations: found.violations,
-        }));
+        });
     }
-    Ok(())
+    match found.unseen() {
+        Some(unseen) => Err(ValidateError::Unseen {
+            url: unseen.url.clone(),
+            seconds: found.seconds,
+        }),
+        None => Ok(()),
+    }
 }
 
 fn show(bar: &ProgressBar, report: &Report) {
@@ -119,6 +142,7 @@ fn show(bar: &ProgressBar, report: &Report) {
     bar.tick();
 }
 
+/// Versions that were seen, and segments that were looked into.
 fn done(report: &Report) -> (u64, u64) {
     let tallies = report.playlists.iter().map(|playlist| playlist.tally);
     tallies.fold((0, 0), |(versions, segments), tally| {
@@ -230,7 +254,9 @@ fn rule_number(finding: &FindingReport) -> u8 {
 
 fn verdict(report: &Report) -> String {
     let (versions, segments) = done(report);
+    let unseen = report.unseen();
     let found = match (report.violations, report.warnings) {
+        (0, _) if unseen.is_some() => "no verdict".to_owned(),
         (0, 0) => "nothing to complain of".to_owned(),
         (0, warnings) => format!("no violation, {warnings} warnings"),
         (violations, warnings) => format!("{violations} violations, {warnings} warnings"),
@@ -239,6 +265,16 @@ fn verdict(report: &Report) -> String {
         "{found}, in {versions} versions and {segments} segments over {:.0} s",
         report.seconds
     );
+    let tallies = report.playlists.iter().map(|playlist| playlist.tally);
+    let not_inspected: u64 = tallies.map(|tally| tally.segments_not_inspected).sum();
+    if not_inspected > 0 {
+        text.push_str("; segments of formats that are not looked into: ");
+        text.push_str(&not_inspected.to_string());
+    }
+    if let Some(unseen) = unseen {
+        text.push_str("; no segment came of ");
+        text.push_str(&unseen.url);
+    }
     if report.playlists_left_out > 0 {
         let left_out = report.playlists_left_out;
         text.push_str("; more playlists were not followed: ");

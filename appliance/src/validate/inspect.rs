@@ -87,6 +87,8 @@ pub struct WebVtt {
 pub enum Lock {
     /// Its key is not to be had; one clause says why.
     NoKey(String),
+    /// Its key is for others: the answer to who asks for it has this status.
+    KeyRefused(u16),
     /// It does not end as what was encrypted with that key does.
     WrongKey,
 }

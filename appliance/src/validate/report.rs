@@ -69,6 +69,13 @@ pub struct Tally {
     pub findings_untold: u64,
 }
 
+impl Tally {
+    /// Segments that came.
+    pub const fn segments_come(&self) -> u64 {
+        self.segments_inspected + self.segments_not_inspected
+    }
+}
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindingReport {
@@ -119,6 +126,17 @@ impl Report {
             findings: Vec::new(),
             findings_left_out: 0,
         }
+    }
+
+    /// A playlist of which nothing can be told: no segment of it came. That is the Multivariant
+    /// Playlist if it names none that could be followed.
+    pub fn unseen(&self) -> Option<&PlaylistReport> {
+        let mut media = self.playlists.iter().filter(|it| !it.is_multivariant);
+        let is_unseen = |it: &&PlaylistReport| it.tally.segments_come() == 0;
+        if media.clone().next().is_none() {
+            return self.playlists.first();
+        }
+        media.find(is_unseen)
     }
 
     /// Adds what was found of playlist `at`.
@@ -177,6 +195,24 @@ fn date_time(wall: Wall) -> String {
 mod tests {
     use super::*;
     use crate::validate::finding::Check;
+
+    #[test]
+    fn a_playlist_without_segments_is_unseen() {
+        let mut report = Report::new("http://a/", Wall::from_nanos(0));
+        let mut whole = PlaylistReport::new("http://a/");
+        whole.is_multivariant = true;
+        report.playlists.push(whole);
+        let unseen = |report: &Report| report.unseen().map(|it| it.url.clone());
+        assert_eq!(unseen(&report).as_deref(), Some("http://a/"));
+        for (url, inspected, not_inspected) in [("1", 1, 0), ("2", 0, 1), ("3", 0, 0)] {
+            let mut playlist = PlaylistReport::new(url);
+            playlist.tally.segments_inspected = inspected;
+            playlist.tally.segments_not_inspected = not_inspected;
+            report.playlists.push(playlist);
+            let expected = (url == "3").then_some("3");
+            assert_eq!(unseen(&report).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn what_is_forbidden_counts_though_it_is_not_kept() {

@@ -29,7 +29,10 @@ pub enum Seal {
         vector: [u8; BLOCK_BYTES],
     },
     /// In another way.
-    Other,
+    Other {
+        /// URI of the key, as it is written, if it is of 16 bytes and anybody may ask for it.
+        key: Option<String>,
+    },
 }
 
 impl Seal {
@@ -42,12 +45,22 @@ impl Seal {
             None => Some(u128::from(sequence)),
             Some(text) => vector(text),
         };
-        match (attributes.value("URI"), vector) {
-            (Some(key), Some(vector)) if is_aes && is_identity => Self::Aes128 {
-                key: key.to_owned(),
+        let key = attributes.value("URI").filter(|_| is_identity);
+        let key = key.map(ToOwned::to_owned);
+        match (key, vector) {
+            (Some(key), Some(vector)) if is_aes => Self::Aes128 {
+                key,
                 vector: vector.to_be_bytes(),
             },
-            _ => Self::Other,
+            (key, _) => Self::Other { key },
+        }
+    }
+
+    /// URI of the key, as it is written, if anybody may ask for it.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Aes128 { key, .. } => Some(key),
+            Self::Other { key } => key.as_deref(),
         }
     }
 }
@@ -143,7 +156,7 @@ mod tests {
     fn a_vector_is_the_one_that_is_named_or_the_number() {
         let vector = |value: &str| match Seal::of(value, 7) {
             Seal::Aes128 { vector, .. } => Some(u128::from_be_bytes(vector)),
-            Seal::Other => None,
+            Seal::Other { .. } => None,
         };
         assert_eq!(vector("METHOD=AES-128,URI=\"k\""), Some(7));
         assert_eq!(vector("METHOD=AES-128,URI=\"k\",IV=0x10"), Some(16));

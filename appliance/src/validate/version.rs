@@ -102,7 +102,7 @@ impl Version {
         Some(Self {
             text: Text::new(playlist, number, loading.loaded_at, body),
             loading,
-            list,
+            list: *list,
         })
     }
 
@@ -131,7 +131,8 @@ impl Version {
             target_duration_us: self.list.target_duration_us(),
             uri_line: self.evidence(segment.line),
             duration_line: self.evidence(segment.duration_line),
-            key_line: segment.key.map(|line| self.evidence(line)),
+            key_line: segment.key.as_ref().map(|tag| self.evidence(tag.line)),
+            map_line: segment.map.as_ref().map(|tag| self.evidence(tag.line)),
             independent_segments: independent.map(|line| self.evidence(line)),
         })
     }
@@ -153,6 +154,8 @@ pub struct Listed {
     pub duration_line: Evidence,
     /// That of the EXT-X-KEY that holds for it.
     pub key_line: Option<Evidence>,
+    /// That of the EXT-X-MAP that holds for it.
+    pub map_line: Option<Evidence>,
     /// That of EXT-X-INDEPENDENT-SEGMENTS, if it is there.
     pub independent_segments: Option<Evidence>,
 }

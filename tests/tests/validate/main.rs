@@ -2,6 +2,7 @@
 //! what they do, and hostile ones cost it nothing.
 
 mod hostile;
+mod unseen;
 
 use std::{
     fs,

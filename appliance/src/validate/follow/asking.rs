@@ -19,7 +19,7 @@ use crate::validate::{
 #[derive(Debug)]
 pub(super) enum Job {
     /// A segment that is new.
-    Segment(Box<Wanted>),
+    Segment(Arc<Wanted>),
     /// A removed segment that must still be there.
     Probe {
         /// Which.
@@ -43,7 +43,10 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) enum Done {
     Segment {
-        wanted: Box<Wanted>,
+        wanted: Arc<Wanted>,
+        asked_at: Monotonic,
+        /// What came of its Media Initialization Section.
+        map: Result<(), Failure>,
         result: Result<(Delivery, SegmentFacts), Failure>,
     },
     Probe {
@@ -60,6 +63,8 @@ pub(super) struct Asking {
     queue: VecDeque<Job>,
     /// At most one.
     work: JoinSet<Done>,
+    /// The segment that is being asked for, and since when.
+    present: Option<(Arc<Wanted>, Monotonic)>,
 }
 
 impl Asking {
@@ -69,6 +74,7 @@ impl Asking {
             web,
             queue: VecDeque::new(),
             work: JoinSet::new(),
+            present: None,
         }
     }
 
@@ -96,33 +102,43 @@ impl Asking {
         if self.work.is_empty()
             && let Some(job) = self.queue.pop_front()
         {
-            self.work.spawn(ask(Arc::clone(&self.web), job));
+            let now = self.web.clock().monotonic();
+            if let Job::Segment(wanted) = &job {
+                self.present = Some((Arc::clone(wanted), now));
+            }
+            self.work.spawn(ask(Arc::clone(&self.web), job, now));
         }
         let done = self.work.join_next().await?;
+        self.present = None;
         Some(done.expect("asking does not panic"))
+    }
+
+    /// The segment that is still on its way, and for how long.
+    pub(super) fn present(&self) -> Option<(&Wanted, Duration)> {
+        let now = self.web.clock().monotonic();
+        let (wanted, asked_at) = self.present.as_ref()?;
+        Some((wanted, now.since(*asked_at)))
     }
 }
 
-async fn ask(web: Arc<Web>, job: Job) -> Done {
+async fn ask(web: Arc<Web>, job: Job, asked_at: Monotonic) -> Done {
     match job {
         Job::Segment(wanted) => {
-            let segment = &wanted.listed.segment;
-            let result = if let Some(url) = resolve(&wanted.base, &segment.uri) {
-                let value = segment.key_value.as_deref();
-                let seal = value.map(|value| Seal::of(value, wanted.listed.sequence));
-                web.segment(&url, segment.byte_range, (&wanted.base, seal))
-                    .await
-            } else {
-                let why = "its URI is none that can be asked for";
-                Err(Failure::Broken(why.to_owned()))
+            let map = match &wanted.listed.segment.map {
+                Some(map) => web.map(&wanted.base, &map.value).await,
+                None => Ok(()),
             };
-            Done::Segment { wanted, result }
+            Done::Segment {
+                result: segment(&web, &wanted).await,
+                map,
+                wanted,
+                asked_at,
+            }
         }
         Job::Probe { removed, url } => {
-            let requested_at = web.clock().monotonic();
             let status = web.probe(&url, removed.byte_range).await;
             let asked_at = Loading {
-                requested_at,
+                requested_at: asked_at,
                 received_at: web.clock().monotonic(),
                 loaded_at: web.clock().wall(),
                 age: Duration::ZERO,
@@ -134,4 +150,18 @@ async fn ask(web: Arc<Web>, job: Job) -> Done {
             }
         }
     }
+}
+
+async fn segment(web: &Web, wanted: &Wanted) -> Result<(Delivery, SegmentFacts), Failure> {
+    let Listed {
+        segment, sequence, ..
+    } = &wanted.listed;
+    let Some(url) = resolve(&wanted.base, &segment.uri) else {
+        let why = "its URI is none that can be asked for";
+        return Err(Failure::Broken(why.to_owned()));
+    };
+    let key = segment.key.as_ref();
+    let seal = key.map(|key| Seal::of(&key.value, *sequence));
+    let sealed = (&wanted.base, seal);
+    web.segment(&url, segment.byte_range, sealed).await
 }

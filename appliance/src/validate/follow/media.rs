@@ -11,6 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use weir_cache::rules::resolve;
+use weir_hal::Monotonic;
 
 use super::{
     asking::{Asking, Done, Job, Wanted},
@@ -21,6 +22,7 @@ use crate::{
     validate::{
         finding::{Check, Finding},
         inspect::{Format, SegmentFacts},
+        playlist::MediaPlaylist,
         report::Tally,
         rules::{Checker, Delivery, Failure, Inspected, PlaylistDelivery},
         version::{Listed, Version},
@@ -28,7 +30,7 @@ use crate::{
 };
 
 /// A player begins with the third segment from the end (RFC 8216 §6.3.3).
-const BEGINS_FROM_END: usize = 3;
+const BEGINS_FROM_END: u64 = 3;
 
 /// Segments that wait to be asked for, without their versions; the oldest are skipped.
 const QUEUE_MAX: usize = 64;
@@ -110,7 +112,7 @@ impl Follower {
         let mut stop = self.stop.clone();
         tokio::select! {
             () = self.follow() => {}
-            _ = stop.wait_for(|is_over| *is_over) => {}
+            _ = stop.wait_for(|is_over| *is_over) => self.take_present(),
         }
         self.tell().await;
     }
@@ -190,25 +192,31 @@ impl Follower {
         self.checker.playlist_failed(check, why);
     }
 
+    /// Finds out which segments of `list` are new.
+    fn turn_to(&mut self, list: &MediaPlaylist) {
+        let is_first = self.version.is_none();
+        if is_first && list.is_live() {
+            let begin = list.next_sequence().saturating_sub(BEGINS_FROM_END);
+            self.next_sequence = begin.max(list.first_sequence());
+        } else if is_first || list.next_sequence() < self.next_sequence {
+            // It is all new, or the numbers went back.
+            self.next_sequence = list.first_sequence();
+        }
+        self.tally.segments_skipped += list.passed_over(self.next_sequence);
+    }
+
     /// Has the segments that are new asked for.
     fn queue_segments(&mut self, version: &Version) {
         let list = &version.list;
-        let is_first = self.version.is_none();
-        let (from_end, queue_max) = if list.is_live() {
-            (BEGINS_FROM_END, QUEUE_MAX)
+        self.turn_to(list);
+        let queue_max = if list.is_live() {
+            QUEUE_MAX
         } else {
-            (usize::MAX, QUEUE_ENDED_MAX)
+            QUEUE_ENDED_MAX
         };
-        if is_first {
-            let skipped = list.segments.len().saturating_sub(from_end) as u64;
-            self.next_sequence = list.first_sequence().saturating_add(skipped);
-        } else if list.next_sequence() < self.next_sequence {
-            // The numbers went back.
-            self.next_sequence = list.first_sequence();
-        }
         let listed_for = Duration::from_micros(list.duration_us());
         let expires_at = version.loading.received_at + listed_for;
-        for (sequence, segment) in list.numbered() {
+        for (sequence, segment) in list.numbered().chain(list.numbered_newest()) {
             if sequence < self.next_sequence || segment.gap.is_some() {
                 continue;
             }
@@ -222,7 +230,7 @@ impl Follower {
                 base: self.base.clone(),
                 expires_at: list.is_live().then_some(expires_at),
             };
-            let job = Job::Segment(Box::new(wanted));
+            let job = Job::Segment(Arc::new(wanted));
             let is_one_dropped = self.asking.push(job, queue_max);
             self.tally.segments_skipped += u64::from(is_one_dropped);
         }
@@ -269,12 +277,20 @@ impl Follower {
         match done {
             Done::Segment {
                 wanted,
-                result: Ok((delivery, facts)),
-            } => self.take_segment(&wanted.listed, delivery, facts).await,
-            Done::Segment {
-                wanted,
-                result: Err(failure),
-            } => self.take_failure(&wanted, &failure),
+                asked_at,
+                map,
+                result,
+            } => {
+                if let Err(failure) = map {
+                    self.checker.map_failed(&wanted.listed, &failure);
+                }
+                match result {
+                    Ok((delivery, facts)) => {
+                        self.take_segment(&wanted.listed, delivery, facts).await;
+                    }
+                    Err(failure) => self.take_failure(&wanted, asked_at, &failure),
+                }
+            }
             Done::Probe {
                 removed,
                 asked_at,
@@ -303,14 +319,21 @@ impl Follower {
         drop(self.notes.send(note).await);
     }
 
-    fn take_failure(&mut self, wanted: &Wanted, failure: &Failure) {
-        let now = self.web.clock().monotonic();
-        if wanted.expires_at.is_some_and(|expires_at| now > expires_at) {
+    fn take_failure(&mut self, wanted: &Wanted, asked_at: Monotonic, failure: &Failure) {
+        let expires_at = wanted.expires_at;
+        if expires_at.is_some_and(|expires_at| asked_at > expires_at) {
             self.tally.segments_skipped += 1;
             return;
         }
         self.tally.segments_failed += 1;
         self.checker.segment_failed(&wanted.listed, failure);
+    }
+
+    /// Time is over, and a segment may be on its way.
+    fn take_present(&mut self) {
+        if let Some((wanted, took)) = self.asking.present() {
+            self.checker.segment_awaited(&wanted.listed, took);
+        }
     }
 
     async fn tell(&mut self) {

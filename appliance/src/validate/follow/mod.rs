@@ -4,6 +4,7 @@
 
 mod asking;
 mod media;
+mod needs;
 mod web;
 
 use std::{sync::Arc, time::Duration};

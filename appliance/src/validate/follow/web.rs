@@ -28,6 +28,7 @@ use tokio_rustls::rustls::ClientConfig;
 use weir_cache::rules::resolve;
 use weir_hal::{Clock, Network};
 
+use super::needs::{Known, Way};
 use crate::{
     causes::with_causes,
     fetch::{
@@ -35,10 +36,10 @@ use crate::{
         exchange::{Client, Download, ExchangeError, Outgoing},
     },
     validate::{
-        inspect::{Inspector, Lock, SegmentFacts},
+        inspect::{Inspector, SegmentFacts},
         playlist::{BYTES_MAX, ByteRange},
         rules::{Delivery, Failure},
-        seal::{Opener, Seal},
+        seal::Seal,
         version::Loading,
     },
 };
@@ -49,20 +50,14 @@ pub const HOSTS_MAX: usize = 64;
 /// Redirects that are followed one after the other.
 pub const REDIRECTS_MAX: usize = 5;
 
-/// From the request for a playlist to its last byte.
-const PLAYLIST_WAIT: Duration = Duration::from_secs(10);
+/// From the request for a playlist, or a key, to its last byte.
+pub(super) const PLAYLIST_WAIT: Duration = Duration::from_secs(10);
 
 /// From the request for a segment to its last byte.
 const SEGMENT_WAIT: Duration = Duration::from_mins(1);
 
 /// Bytes a segment may have: 20 s of 200 Mb/s.
 const SEGMENT_BYTES_MAX: u64 = 512 << 20;
-
-/// Bytes of a key of AES-128.
-const KEY_BYTES: usize = 16;
-
-/// Keys that are remembered; then they are asked for again.
-const KEYS_MAX: usize = 256;
 
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
@@ -97,7 +92,7 @@ pub enum WebError {
     #[error("the answer to who asks for it is {0}")]
     KeyStatus(StatusCode),
     /// It is no key.
-    #[error("what comes is no key of {KEY_BYTES} bytes")]
+    #[error("what comes is no key of 16 bytes")]
     NoKey,
     /// It is coded in a way that was not asked for.
     #[error("it is coded in a way that was not asked for, or its coding is damaged")]
@@ -123,35 +118,35 @@ pub(super) struct Web {
     client: Client,
     tls: Arc<ClientConfig>,
     endpoints: Mutex<BTreeMap<String, Arc<Endpoint>>>,
-    /// Keys of segments, by their URLs.
-    keys: Mutex<BTreeMap<String, [u8; KEY_BYTES]>>,
+    known: Known,
 }
 
-/// How a segment is looked into.
-enum Way {
-    Clear,
-    Open(Box<Opener>),
-    /// Not at all.
-    Shut(Option<Lock>),
+/// A resource, or a part of it, on its way.
+pub(super) struct Part {
+    content_type: Option<String>,
+    range: Option<ByteRange>,
+    body: Download,
+    /// Bytes that came.
+    pub(super) bytes: u64,
 }
 
-impl Way {
-    /// What was found in a segment of so many bytes.
-    fn finish(self, mut inspector: Inspector, bytes: u64) -> SegmentFacts {
-        match self {
-            Self::Clear => inspector.finish(),
-            Self::Open(opener) => {
-                let Some(last) = opener.finish() else {
-                    return SegmentFacts::locked(bytes, Lock::WrongKey);
-                };
-                inspector.push(&last);
-                let mut facts = inspector.finish();
-                facts.bytes = bytes;
-                facts
-            }
-            Self::Shut(Some(lock)) => SegmentFacts::locked(bytes, lock),
-            Self::Shut(None) => SegmentFacts::encrypted(bytes),
+impl Part {
+    /// The next bytes; `None` when all that was asked for has come.
+    pub(super) async fn next(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
+        let piece = next(&mut self.body).await;
+        let piece = piece.map_err(|error| Failure::Broken(with_causes(&error)))?;
+        self.bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        let due = self.range.map_or(self.bytes, |range| range.bytes);
+        if self.bytes > due {
+            return Err(Failure::Broken(format!(
+                "more than the {due} bytes asked for come"
+            )));
         }
+        if piece.is_none() && self.bytes < due {
+            let (bytes, why) = (self.bytes, "bytes of its range are there");
+            return Err(Failure::Broken(format!("{bytes} of {due} {why}")));
+        }
+        Ok(piece)
     }
 }
 
@@ -167,12 +162,17 @@ impl Web {
             client,
             tls,
             endpoints: Mutex::default(),
-            keys: Mutex::default(),
+            known: Known::default(),
         }
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// What was asked for besides playlists and segments.
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Loads a playlist, of whatever status.
@@ -243,71 +243,38 @@ impl Web {
         range: Option<ByteRange>,
         mut way: Way,
     ) -> Result<(Option<String>, SegmentFacts), Failure> {
-        let broken = |error: WebError| Failure::Broken(with_causes(&error));
-        let fields: Vec<_> = range.and_then(range_field).into_iter().collect();
-        let (_, response) = self.ask(url, &fields).await.map_err(broken)?;
-        let (head, mut body) = response.into_parts();
-        if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-            return Err(Failure::Status(head.status.as_u16()));
-        }
-        let (mut inspector, mut bytes) = (Inspector::new(), 0);
-        while let Some(piece) = next(&mut body).await.map_err(broken)? {
-            bytes += piece.len() as u64;
+        let mut part = self.part(url, range).await?;
+        let mut inspector = Inspector::new();
+        while let Some(piece) = part.next().await? {
             match &mut way {
                 Way::Clear => inspector.push(&piece),
                 Way::Open(opener) => inspector.push(&opener.push(&piece)),
                 Way::Shut(_) => {}
             }
         }
-        let facts = way.finish(inspector, bytes);
-        Ok((field(&head.headers, &CONTENT_TYPE), facts))
+        let facts = way.finish(inspector, part.bytes);
+        Ok((part.content_type, facts))
     }
 
-    /// How a segment is looked into that is encrypted by `seal`, of a list at `base`.
-    async fn way(&self, base: &Uri, seal: Option<Seal>) -> Way {
-        let (uri, vector) = match seal {
-            None => return Way::Clear,
-            Some(Seal::Other) => return Way::Shut(None),
-            Some(Seal::Aes128 { key, vector }) => (key, vector),
-        };
-        let asking = timeout(PLAYLIST_WAIT, self.key(base, &uri));
-        let asked = asking.await;
-        match asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT))) {
-            Ok(key) => Way::Open(Box::new(Opener::new(key, vector))),
-            Err(error) => {
-                let why = with_causes(&error);
-                Way::Shut(Some(Lock::NoKey(why)))
-            }
+    /// Asks for a resource, or for a part of it.
+    pub(super) async fn part(&self, url: &Uri, range: Option<ByteRange>) -> Result<Part, Failure> {
+        let fields: Vec<_> = range.and_then(range_field).into_iter().collect();
+        let asked = self.ask(url, &fields).await;
+        let (_, response) = asked.map_err(|error| Failure::Broken(with_causes(&error)))?;
+        let (head, body) = response.into_parts();
+        if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+            return Err(Failure::Status(head.status.as_u16()));
         }
-    }
-
-    /// Loads a key, once.
-    async fn key(&self, base: &Uri, uri: &str) -> Result<[u8; KEY_BYTES], WebError> {
-        let url = resolve(base, uri).ok_or_else(|| WebError::Url(uri.to_owned()))?;
-        let name = url.to_string();
-        let keys = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = keys().get(&name) {
-            return Ok(*key);
+        if head.status == StatusCode::OK && range.is_some_and(|range| range.offset > 0) {
+            let why = "a part of it is asked for, and all of it comes";
+            return Err(Failure::Broken(why.to_owned()));
         }
-        let (_, response) = self.ask(&url, &[]).await?;
-        if response.status() != StatusCode::OK {
-            return Err(WebError::KeyStatus(response.status()));
-        }
-        let mut body = response.into_body();
-        let mut bytes = Vec::new();
-        while let Some(piece) = next(&mut body).await? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() > KEY_BYTES {
-                return Err(WebError::NoKey);
-            }
-        }
-        let key = bytes.try_into().map_err(|_wrong| WebError::NoKey)?;
-        let mut keys = keys();
-        if keys.len() >= KEYS_MAX {
-            keys.clear();
-        }
-        keys.insert(name, key);
-        Ok(key)
+        Ok(Part {
+            content_type: field(&head.headers, &CONTENT_TYPE),
+            range,
+            body,
+            bytes: 0,
+        })
     }
 
     /// Asks whether something is there; the status says it. Reads no body.
@@ -319,7 +286,7 @@ impl Web {
     }
 
     /// Asks for `url`, and for what it redirects to.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         url: &Uri,
         fields: &[(HeaderName, HeaderValue)],
@@ -376,7 +343,7 @@ impl Web {
 }
 
 /// The next bytes of a body.
-async fn next(body: &mut Download) -> Result<Option<bytes::Bytes>, WebError> {
+pub(super) async fn next(body: &mut Download) -> Result<Option<bytes::Bytes>, WebError> {
     while let Some(frame) = Pin::new(&mut *body).frame().await {
         if let Ok(bytes) = frame?.into_data() {
             return Ok(Some(bytes));
@@ -399,7 +366,7 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, WebError> {
 }
 
 fn range_field(range: ByteRange) -> Option<(HeaderName, HeaderValue)> {
-    let last = range.offset.checked_add(range.bytes)?.checked_sub(1)?;
+    let last = range.offset.checked_add(range.bytes.checked_sub(1)?)?;
     let value = format!("bytes={}-{last}", range.offset);
     Some((RANGE, HeaderValue::try_from(value).ok()?))
 }

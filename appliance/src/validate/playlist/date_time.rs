@@ -12,7 +12,18 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// Reads `text`.
+    /// Whether `text` is a date, and its year too large to be read.
+    pub(in crate::validate) fn is_beyond(text: &str) -> bool {
+        let text = text.trim();
+        let (year, rest) = text
+            .split_at_checked(text.find('-').unwrap_or(0))
+            .unwrap_or_default();
+        let year = year.strip_prefix('+').unwrap_or(year);
+        let is_year = year.len() >= 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+        is_year && Self::read(text).is_none() && Self::read(&format!("2001{rest}")).is_some()
+    }
+
+    /// Reads `text`, of a year up to 9999.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(timestamp) = text.parse::<Timestamp>() {

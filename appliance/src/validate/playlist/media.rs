@@ -1,8 +1,8 @@
 //! A Media Playlist as it was read.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use super::{Attributes, DateTime, Flaw, Located};
+use super::{Attributes, DateTime, Flaw, Located, values::byte_range};
 
 /// What a Media Playlist says, each with its line.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,12 +27,14 @@ pub struct MediaPlaylist {
     pub start: Option<Located<String>>,
     /// The lowest version that has all that is used, and the line that needs it.
     pub version_needed: Located<u64>,
-    /// The segments, in order.
+    /// The segments, in order, as many as are read.
     pub segments: Vec<Segment>,
+    /// Segments behind those.
+    pub unread: u64,
+    /// The last of them, which end the list.
+    pub newest: VecDeque<Segment>,
     /// EXT-X-DATERANGE, in order.
     pub date_ranges: Vec<DateRange>,
-    /// Tags that are not known here, whole.
-    pub others: Vec<Located<String>>,
     /// What is wrong with lines by themselves.
     pub flaws: Vec<Located<Flaw>>,
 }
@@ -64,7 +66,7 @@ pub struct Segment {
     pub is_cut: bool,
     /// Line of the URI.
     pub line: u32,
-    /// EXTINF, in microseconds; zero if it is absent or malformed.
+    /// EXTINF, in microseconds; zero if it is absent or malformed, all that fits if it is larger.
     pub duration_us: u64,
     /// Line of EXTINF; that of the URI without one.
     pub duration_line: u32,
@@ -76,12 +78,37 @@ pub struct Segment {
     pub date_time: Option<Located<DateTime>>,
     /// EXT-X-BYTERANGE.
     pub byte_range: Option<ByteRange>,
-    /// Line of the EXT-X-KEY that holds for it, unless that says NONE.
-    pub key: Option<u32>,
-    /// What that says.
-    pub key_value: Option<Arc<str>>,
-    /// Line of the EXT-X-MAP that holds for it.
-    pub map: Option<u32>,
+    /// The EXT-X-KEY that holds for it, unless that says NONE.
+    pub key: Option<Located<Arc<str>>>,
+    /// The EXT-X-MAP that holds for it.
+    pub map: Option<Located<Arc<Map>>>,
+}
+
+/// Where a Media Initialization Section is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Map {
+    /// Its URI, as it is written; empty if its tag is malformed.
+    pub uri: String,
+    /// Which part of that.
+    pub byte_range: Option<ByteRange>,
+}
+
+impl Map {
+    /// What an EXT-X-MAP says; `None` if it is malformed.
+    pub(super) fn of(attributes: &Attributes) -> Option<Self> {
+        let uri = attributes.value("URI").filter(|uri| !uri.is_empty())?;
+        let part = match attributes.value("BYTERANGE") {
+            Some(text) => Some(byte_range(text)?),
+            None => None,
+        };
+        Some(Self {
+            uri: uri.to_owned(),
+            byte_range: part.map(|(bytes, offset)| ByteRange {
+                offset: offset.unwrap_or(0),
+                bytes,
+            }),
+        })
+    }
 }
 
 /// One EXT-X-DATERANGE.
@@ -115,6 +142,7 @@ impl MediaPlaylist {
     pub fn next_sequence(&self) -> u64 {
         self.first_sequence()
             .saturating_add(self.segments.len() as u64)
+            .saturating_add(self.unread)
     }
 
     /// Each segment with its Media Sequence Number.
@@ -124,10 +152,37 @@ impl MediaPlaylist {
         segments.map(move |(index, segment)| (first.saturating_add(index as u64), segment))
     }
 
+    /// The same for those that are not read, but end the list.
+    pub fn numbered_newest(&self) -> impl Iterator<Item = (u64, &Segment)> {
+        let first = self
+            .next_sequence()
+            .saturating_sub(self.newest.len() as u64);
+        let newest = self.newest.iter().enumerate();
+        newest.map(move |(index, segment)| (first.saturating_add(index as u64), segment))
+    }
+
+    /// How many segments from `sequence` on are neither read nor among the newest.
+    pub fn passed_over(&self, sequence: u64) -> u64 {
+        let end = self
+            .next_sequence()
+            .saturating_sub(self.newest.len() as u64);
+        let begin = self.next_sequence().saturating_sub(self.unread);
+        end.saturating_sub(begin.max(sequence))
+    }
+
+    /// The segment that ends the list.
+    pub fn last(&self) -> Option<&Segment> {
+        self.newest.back().or(self.segments.last())
+    }
+
     /// The segment of a Media Sequence Number.
     pub fn segment(&self, sequence: u64) -> Option<&Segment> {
         let index = sequence.checked_sub(self.first_sequence())?;
-        self.segments.get(usize::try_from(index).ok()?)
+        let read = self.segments.get(usize::try_from(index).ok()?);
+        read.or_else(|| {
+            let mut newest = self.numbered_newest();
+            newest.find_map(|(number, segment)| (number == sequence).then_some(segment))
+        })
     }
 
     /// Sum of all EXTINF, in microseconds.

@@ -3,10 +3,11 @@
 //! Source: RFC 8216 §4; draft-pantos-hls-rfc8216bis §4 for what came later. Shares nothing with the
 //! playlists that this appliance writes, nor with what the cache reads of those it passes on, so
 //! that all of them cannot be wrong alike. Pure; any bytes are read without a panic, and what is
-//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are kept.
+//! malformed is kept as a [`Flaw`] of its line for the rules to judge. Unknown tags are passed
+//! over.
 //!
 //! Refuses: bodies that do not begin with `#EXTM3U`; to interpret `EXT-X-DEFINE` and the tags of
-//! low latency beyond keeping them.
+//! low latency.
 
 mod attributes;
 mod date_time;
@@ -15,20 +16,24 @@ mod multivariant;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use attributes::Attributes;
 pub use date_time::DateTime;
-pub use media::{ByteRange, DateRange, ListType, MediaPlaylist, Segment};
+pub use media::{ByteRange, DateRange, ListType, Map, MediaPlaylist, Segment};
 pub use multivariant::{MultivariantPlaylist, Rendition, Variant};
 pub use reader::read;
 
 /// Bytes of a playlist that are read: a day of segments of 2 s at 90 bytes each.
 pub const BYTES_MAX: usize = 4 << 20;
 
-/// Segments of one playlist that are read: a day of segments of 2 s.
+/// Segments of one playlist that are read: a day of segments of 2 s ...
 pub const SEGMENTS_MAX: usize = 50_000;
 
-/// Things of any other kind of one playlist that are kept: date ranges, flaws, unknown tags.
+/// ... and of those behind them the newest.
+pub const NEWEST_MAX: usize = 64;
+
+/// Things of any other kind of one playlist that are kept: date ranges, flaws, variants.
 pub const THINGS_MAX: usize = 1_000;
 
 /// Bytes of the URI of a segment that are read: more than servers take.
@@ -47,7 +52,7 @@ pub struct Located<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Playlist {
     /// It lists segments.
-    Media(MediaPlaylist),
+    Media(Box<MediaPlaylist>),
     /// It lists Media Playlists.
     Multivariant(MultivariantPlaylist),
 }
@@ -63,6 +68,8 @@ pub enum Flaw {
     NoDuration,
     /// An EXTINF whose duration is no number.
     Duration,
+    /// An EXTINF whose duration is a number that is not counted so far.
+    DurationBeyond,
     /// An EXT-X-TARGETDURATION that is no whole number of seconds.
     TargetDuration,
     /// An EXT-X-MEDIA-SEQUENCE that is no number, or stands behind a segment.
@@ -73,6 +80,8 @@ pub enum Flaw {
     ListType,
     /// An EXT-X-PROGRAM-DATE-TIME that is no date of ISO 8601.
     DateTime,
+    /// An EXT-X-PROGRAM-DATE-TIME that is a date and is not counted so far.
+    DateTimeBeyond,
     /// An EXT-X-PROGRAM-DATE-TIME without a time zone.
     TimeZone,
     /// An EXT-X-VERSION that is no number, or stands there twice.
@@ -81,6 +90,8 @@ pub enum Flaw {
     Mixed,
     /// An EXT-X-KEY without METHOD or URI, with an IV that is none, or that says more than NONE.
     Key,
-    /// More segments, a longer URI, or more of an attribute list than is read.
+    /// An EXT-X-MAP without URI, or with a BYTERANGE that is none.
+    Map,
+    /// More of something, a longer URI, or more of an attribute list than is read.
     TooLong,
 }

@@ -3,9 +3,11 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, MediaPlaylist,
-    MultivariantPlaylist, Playlist, Rendition, SEGMENTS_MAX, Segment, THINGS_MAX, URI_BYTES_MAX,
-    Variant, attributes::first_bytes,
+    Attributes, BYTES_MAX, ByteRange, DateRange, DateTime, Flaw, ListType, Located, Map,
+    MediaPlaylist, MultivariantPlaylist, NEWEST_MAX, Playlist, Rendition, SEGMENTS_MAX, Segment,
+    THINGS_MAX, URI_BYTES_MAX, Variant,
+    attributes::first_bytes,
+    values::{byte_range, is_vector, micros},
 };
 
 /// Bytes of an EXT-X-KEY of which the key is asked for: many segments remember them.
@@ -49,8 +51,8 @@ struct Reader {
     /// What tags say of the segment to come.
     next: Segment,
     has_duration: bool,
-    key: Option<(u32, Arc<str>)>,
-    map: Option<u32>,
+    key: Option<Located<Arc<str>>>,
+    map: Option<Located<Arc<Map>>>,
     /// Where the last byte range of a resource ended.
     range_end: Option<(String, u64)>,
     range: Option<(u64, Option<u64>)>,
@@ -58,6 +60,7 @@ struct Reader {
     /// The first line that belongs in a Media Playlist alone.
     media_line: Option<u32>,
     first_map: Option<u32>,
+    leaves_out: bool,
 }
 
 impl Reader {
@@ -77,12 +80,8 @@ impl Reader {
         if is_of_segment || MEDIA_TAGS.contains(&tag) {
             self.media_line.get_or_insert(line);
         }
-        let is_known = is_of_segment
-            || self.header_tag(line, tag, value)
-            || self.multivariant_tag(line, tag, value);
-        if !is_known && self.media.others.len() < THINGS_MAX {
-            let value = text.to_owned();
-            self.media.others.push(Located { line, value });
+        if !is_of_segment && !self.header_tag(line, tag, value) {
+            self.multivariant_tag(line, tag, value);
         }
     }
 
@@ -139,65 +138,75 @@ impl Reader {
             }
             "PROGRAM-DATE-TIME" => self.date_time(line, value),
             "KEY" => self.key(line, value),
-            "MAP" => {
-                self.map = Some(line);
-                self.first_map.get_or_insert(line);
-            }
+            "MAP" => self.map(line, value),
             "DATERANGE" => self.date_range(line, value),
             _ => return false,
         }
         true
     }
 
-    fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) -> bool {
+    fn multivariant_tag(&mut self, line: u32, tag: &str, value: &str) {
         match tag {
             "STREAM-INF" => self.variant = Some((line, self.attributes(line, value))),
-            "MEDIA" if self.multivariant.renditions.len() < THINGS_MAX => {
+            "MEDIA" if self.multivariant.renditions.len() >= THINGS_MAX => self.leave_out(line),
+            "MEDIA" => {
                 let attributes = self.attributes(line, value);
                 let rendition = Rendition { line, attributes };
                 self.multivariant.renditions.push(rendition);
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn uri(&mut self, line: u32, uri: &str) {
+        match self.variant.take() {
+            Some((line, attributes)) => self.variant(line, attributes, uri),
+            None => self.segment(line, uri),
+        }
+    }
+
+    fn variant(&mut self, line: u32, attributes: Attributes, uri: &str) {
+        if self.multivariant.variants.len() >= THINGS_MAX {
+            return self.leave_out(line);
+        }
         let uri = uri.to_owned();
-        if let Some((line, attributes)) = self.variant.take() {
-            if self.multivariant.variants.len() < THINGS_MAX {
-                let variant = Variant {
-                    line,
-                    uri,
-                    attributes,
-                };
-                self.multivariant.variants.push(variant);
-            }
-            return;
-        }
-        if self.media.segments.len() >= SEGMENTS_MAX {
-            return self.flaw(line, Flaw::TooLong);
-        }
+        self.multivariant.variants.push(Variant {
+            line,
+            uri,
+            attributes,
+        });
+    }
+
+    fn segment(&mut self, line: u32, uri: &str) {
         let mut segment = std::mem::take(&mut self.next);
         if !std::mem::take(&mut self.has_duration) {
             self.flaw(line, Flaw::NoDuration);
             segment.duration_line = line;
         }
-        segment.byte_range = self.byte_range(&uri);
-        segment.key = self.key.as_ref().map(|(line, _)| *line);
-        segment.key_value = self.key.as_ref().map(|(_, value)| Arc::clone(value));
-        segment.map = self.map;
+        segment.byte_range = self.byte_range(uri);
+        segment.key.clone_from(&self.key);
+        segment.map.clone_from(&self.map);
         segment.line = line;
-        if uri.len() > URI_BYTES_MAX {
-            segment.is_cut = true;
+        first_bytes(uri, URI_BYTES_MAX).clone_into(&mut segment.uri);
+        segment.is_cut = segment.uri.len() < uri.len();
+        if segment.is_cut {
             self.flaw(line, Flaw::TooLong);
-            let kept = first_bytes(&uri, URI_BYTES_MAX).to_owned();
-            segment.uri = kept;
-        } else {
-            segment.uri = uri;
         }
-        self.media.segments.push(segment);
         self.media_line.get_or_insert(line);
+        self.keep(segment);
+    }
+
+    /// Keeps the first segments and the last: players begin at the end.
+    fn keep(&mut self, segment: Segment) {
+        if self.media.segments.len() < SEGMENTS_MAX {
+            return self.media.segments.push(segment);
+        }
+        self.leave_out(segment.line);
+        self.media.unread += 1;
+        if self.media.newest.len() >= NEWEST_MAX {
+            self.media.newest.pop_front();
+        }
+        self.media.newest.push_back(segment);
     }
 
     /// The range of the segment at hand: without an offset it begins where the one before ended.
@@ -234,8 +243,12 @@ impl Reader {
         self.has_duration = true;
         self.next.duration_line = line;
         match micros(text) {
-            Some(duration_us) => self.next.duration_us = duration_us,
-            None => self.flaw(line, Flaw::Duration),
+            Ok(duration_us) => self.next.duration_us = duration_us,
+            Err(flaw) => {
+                let is_beyond = flaw == Flaw::DurationBeyond;
+                self.next.duration_us = if is_beyond { u64::MAX } else { 0 };
+                self.flaw(line, flaw);
+            }
         }
         if text.contains('.') {
             self.needs(line, 3);
@@ -244,7 +257,13 @@ impl Reader {
 
     fn date_time(&mut self, line: u32, value: &str) {
         let Some(value) = DateTime::read(value) else {
-            return self.flaw(line, Flaw::DateTime);
+            let is_beyond = DateTime::is_beyond(value);
+            let flaw = if is_beyond {
+                Flaw::DateTimeBeyond
+            } else {
+                Flaw::DateTime
+            };
+            return self.flaw(line, flaw);
         };
         if !value.has_zone {
             self.flaw(line, Flaw::TimeZone);
@@ -258,10 +277,11 @@ impl Reader {
         if !attributes.is_whole() {
             return self.flaw(line, Flaw::TooLong);
         }
-        if self.media.date_ranges.len() < THINGS_MAX {
-            let range = DateRange { line, attributes };
-            self.media.date_ranges.push(range);
+        if self.media.date_ranges.len() >= THINGS_MAX {
+            return self.leave_out(line);
         }
+        let range = DateRange { line, attributes };
+        self.media.date_ranges.push(range);
     }
 
     /// The attributes of any other tag.
@@ -289,12 +309,27 @@ impl Reader {
         // Without its value a segment counts as encrypted in a way that is not known.
         let is_kept = attributes.is_whole() && value.len() <= KEY_BYTES_MAX;
         let kept = if is_kept { value } else { "" };
-        self.key = (!is_none).then(|| (line, kept.into()));
+        self.key = (!is_none).then(|| Located {
+            line,
+            value: kept.into(),
+        });
         if attributes.value("KEYFORMAT").is_some() || method == Some("SAMPLE-AES") {
             self.needs(line, 5);
         } else if vector.is_some() {
             self.needs(line, 2);
         }
+    }
+
+    fn map(&mut self, line: u32, value: &str) {
+        let attributes = self.attributes(line, value);
+        let map = Map::of(&attributes);
+        if map.is_none() {
+            self.flaw(line, Flaw::Map);
+        }
+        let map = map.filter(|_| attributes.is_whole());
+        let value = Arc::new(map.unwrap_or_default());
+        self.map = Some(Located { line, value });
+        self.first_map.get_or_insert(line);
     }
 
     fn number(&mut self, line: u32, text: &str, flaw: Flaw) -> Option<Located<u64>> {
@@ -316,6 +351,13 @@ impl Reader {
     fn needs(&mut self, line: u32, value: u64) {
         if value > self.media.version_needed.value {
             self.media.version_needed = Located { line, value };
+        }
+    }
+
+    /// There is more than what is kept of its kind; that is told once.
+    fn leave_out(&mut self, line: u32) {
+        if !std::mem::replace(&mut self.leaves_out, true) {
+            self.flaw(line, Flaw::TooLong);
         }
     }
 
@@ -344,10 +386,10 @@ impl Reader {
                 ..self.multivariant
             });
         }
-        Playlist::Media(MediaPlaylist {
+        Playlist::Media(Box::new(MediaPlaylist {
             flaws: self.flaws,
             ..self.media
-        })
+        }))
     }
 }
 
@@ -355,39 +397,4 @@ impl Default for Located<u64> {
     fn default() -> Self {
         Self { line: 1, value: 1 }
     }
-}
-
-/// A hexadecimal sequence of 128 bits at most.
-fn is_vector(text: &str) -> bool {
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    digits.is_some_and(|digits| {
-        let is_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (1..=32).contains(&digits.len()) && is_digits
-    })
-}
-
-/// `bytes[@offset]`
-fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (bytes, offset) = match text.trim().split_once('@') {
-        Some((bytes, offset)) => (bytes, Some(offset.parse().ok()?)),
-        None => (text.trim(), None),
-    };
-    Some((bytes.parse().ok()?, offset))
-}
-
-/// Seconds with any number of decimals, in microseconds.
-fn micros(text: &str) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let seconds: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
-    let micros = digits.fold(0, |sum: u64, digit| sum * 10 + u64::from(digit - b'0'));
-    seconds.checked_mul(1_000_000)?.checked_add(micros)
 }

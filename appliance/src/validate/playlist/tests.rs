@@ -6,7 +6,7 @@ use super::*;
 
 fn media(text: &str) -> MediaPlaylist {
     match read(text.as_bytes()) {
-        Some(Playlist::Media(media)) => media,
+        Some(Playlist::Media(media)) => *media,
         other => panic!("no Media Playlist: {other:?}"),
     }
 }
@@ -29,8 +29,6 @@ fn everything_is_read_with_its_line() {
     assert_eq!(media.version_needed, Located { line: 15, value: 4 });
     assert_eq!(media.target_duration_s, Some(Located { line: 3, value: 6 }));
     assert_eq!(media.first_sequence(), 7);
-    assert_eq!(media.others.len(), 1);
-    assert_eq!(media.others[0].value, "#EXT-X-VENDOR:1");
     assert_eq!(media.flaws, []);
     let [first, second, third] = media.segments.as_slice() else {
         panic!("{media:?}");
@@ -66,6 +64,16 @@ fn flaws_are_found_and_nothing_stops_at_them() {
         ("#EXTM3U\n#EXTINF:4,\n", vec![Flaw::BreaksOff]),
         ("#EXTM3U\na.ts\n", vec![Flaw::NoDuration]),
         ("#EXTM3U\n#EXTINF:-1,\na.ts\n", vec![Flaw::Duration]),
+        ("#EXTM3U\n#EXTINF:1e3,\na.ts\n", vec![Flaw::Duration]),
+        (
+            "#EXTM3U\n#EXTINF:18446744073709551614,\na.ts\n",
+            vec![Flaw::DurationBeyond],
+        ),
+        ("#EXTM3U\n#EXTINF:18446744073709.551615,\na.ts\n", vec![]),
+        (
+            "#EXTM3U\n#EXTINF:18446744073709.551616,\na.ts\n",
+            vec![Flaw::DurationBeyond],
+        ),
         (
             "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-MEDIA-SEQUENCE:1\n",
             vec![Flaw::MediaSequence],
@@ -92,6 +100,12 @@ fn flaws_are_found_and_nothing_stops_at_them() {
             vec![Flaw::Version],
         ),
         ("\u{feff}#EXTM3U\n", vec![Flaw::Encoding]),
+        ("#EXTM3U\n#EXT-X-MAP:URI=\"a\",BYTERANGE=\"7@0\"\n", vec![]),
+        ("#EXTM3U\n#EXT-X-MAP:BYTERANGE=\"7@0\"\n", vec![Flaw::Map]),
+        (
+            "#EXTM3U\n#EXT-X-MAP:URI=\"a\",BYTERANGE=\"seven\"\n",
+            vec![Flaw::Map],
+        ),
         ("#EXTM3U\n#EXT-X-KEY:METHOD=AES-128\n", vec![Flaw::Key]),
         ("#EXTM3U\n#EXT-X-KEY:URI=\"k\"\n", vec![Flaw::Key]),
         (
@@ -109,6 +123,41 @@ fn flaws_are_found_and_nothing_stops_at_them() {
     ] {
         assert_eq!(flaws(text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_date_is_one_though_its_year_is_too_large_to_count() {
+    for (date, expected) in [
+        ("9999-12-30T21:59:59Z", vec![]),
+        ("9999-12-31T23:59:59Z", vec![Flaw::DateTimeBeyond]),
+        ("10000-01-01T00:00:00.5+01:00", vec![Flaw::DateTimeBeyond]),
+        ("+123456-01-01T00:00:00", vec![Flaw::DateTimeBeyond]),
+        ("2026-02-30T00:00:00Z", vec![Flaw::DateTime]),
+        ("9999-13-31T23:59:59Z", vec![Flaw::DateTime]),
+        ("-9999-01-01T00:00:00Z", vec![Flaw::DateTime]),
+    ] {
+        let text = format!("#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:{date}\n");
+        assert_eq!(flaws(&text), expected, "{date}");
+    }
+}
+
+#[test]
+fn a_map_holds_for_all_segments_behind_it() {
+    let media = media(
+        "#EXTM3U\n#EXTINF:1,\na\n#EXT-X-MAP:URI=\"i\",BYTERANGE=\"7@3\"\n#EXTINF:1,\nb\n\
+         #EXTINF:1,\nc\n",
+    );
+    let maps = media.segments.iter().map(|it| it.map.as_ref());
+    let maps: Vec<_> = maps.map(|map| Some((map?.line, &*map?.value))).collect();
+    let byte_range = ByteRange {
+        offset: 3,
+        bytes: 7,
+    };
+    let map = Map {
+        uri: "i".to_owned(),
+        byte_range: Some(byte_range),
+    };
+    assert_eq!(maps, [None, Some((4, &map)), Some((4, &map))]);
 }
 
 #[test]
@@ -138,12 +187,48 @@ fn what_does_not_begin_as_a_playlist_is_none() {
 #[test]
 fn a_playlist_without_end_is_read_to_its_limits() {
     let mut text = "#EXTM3U\n".to_owned();
-    text.push_str(&"#EXTINF:1,\na\n".repeat(SEGMENTS_MAX + 5));
-    text.push_str(&"#EXT-X-A\n".repeat(2 * THINGS_MAX));
+    text.push_str(&"#EXTINF:1,\na\n".repeat(SEGMENTS_MAX + NEWEST_MAX + 5));
+    text.push_str("#EXTINF:1,\nb\n");
     let media = media(&text);
     assert_eq!(media.segments.len(), SEGMENTS_MAX);
-    assert_eq!(media.others.len(), THINGS_MAX);
-    assert!(media.flaws.iter().any(|flaw| flaw.value == Flaw::TooLong));
+    assert_eq!(media.newest.len(), NEWEST_MAX);
+    let flaws: Vec<_> = media.flaws.iter().map(|flaw| flaw.value).collect();
+    assert_eq!(flaws, [Flaw::TooLong], "it is told once");
+}
+
+#[test]
+fn of_a_playlist_that_is_too_long_the_end_is_known() {
+    let segments = (0..SEGMENTS_MAX + NEWEST_MAX + 6).map(|it| format!("#EXTINF:1,\n{it}\n"));
+    let segments: String = segments.collect();
+    let media = media(&format!("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n{segments}"));
+    let end = 7 + (SEGMENTS_MAX + NEWEST_MAX + 6) as u64;
+    assert_eq!(media.next_sequence(), end);
+    let uri = |sequence| media.segment(sequence).map(|it| it.uri.as_str());
+    assert_eq!(uri(end - 1), Some("50069"));
+    assert_eq!(media.last().map(|it| it.uri.as_str()), Some("50069"));
+    let newest: Vec<u64> = media.numbered_newest().map(|(number, _)| number).collect();
+    assert_eq!(newest, (end - 64..end).collect::<Vec<_>>());
+    assert_eq!(uri(end - 65), None, "it is passed over");
+    assert_eq!(media.passed_over(0), 6);
+    assert_eq!(media.passed_over(end - 65), 1);
+    assert_eq!(media.passed_over(end - 64), 0);
+}
+
+#[test]
+fn of_anything_else_there_may_be_a_thousand() {
+    let ranges = "#EXT-X-DATERANGE:ID=\"a\"\n".repeat(THINGS_MAX + 5);
+    assert_eq!(flaws(&format!("#EXTM3U\n{ranges}")), [Flaw::TooLong]);
+    for tags in [
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\na\n",
+        "#EXT-X-MEDIA:TYPE=AUDIO\n",
+    ] {
+        let body = format!("#EXTM3U\n{}", tags.repeat(THINGS_MAX + 5));
+        let Some(Playlist::Multivariant(list)) = read(body.as_bytes()) else {
+            panic!("{tags}");
+        };
+        let flaws: Vec<_> = list.flaws.iter().map(|flaw| flaw.value).collect();
+        assert_eq!(flaws, [Flaw::TooLong], "{tags}");
+    }
 }
 
 proptest! {

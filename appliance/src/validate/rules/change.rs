@@ -15,70 +15,66 @@ pub(super) fn check_flaws(
     findings: &mut Findings,
 ) {
     for flaw in flaws {
-        let (check, what) = meaning(flaw.value);
+        let check = asked(flaw.value);
         findings.tell(check, Some(u64::from(flaw.line)), || Words {
-            message: what.to_owned(),
+            message: sentence(flaw.value).to_owned(),
             evidence: vec![evidence(flaw.line)],
             ..Words::default()
         });
     }
 }
 
-fn meaning(flaw: Flaw) -> (Check, &'static str) {
+/// What is asked of a line that has this flaw.
+const fn asked(flaw: Flaw) -> Check {
     match flaw {
-        Flaw::Encoding => (
-            Check::Encoding,
-            "the playlist is not UTF-8 without a byte order mark",
-        ),
-        Flaw::BreaksOff => (
-            Check::BreaksOff,
-            "the playlist ends behind an EXTINF: it was changed while it was read",
-        ),
-        Flaw::NoDuration => (
-            Check::DurationMissing,
-            "a segment has no EXTINF, which each must have",
-        ),
-        Flaw::Duration => (
-            Check::DurationMissing,
-            "the duration of EXTINF is no number",
-        ),
-        Flaw::TargetDuration => (
-            Check::TargetDurationMissing,
-            "EXT-X-TARGETDURATION is no whole number of seconds",
-        ),
-        Flaw::MediaSequence => (
-            Check::SequenceMalformed,
-            "EXT-X-MEDIA-SEQUENCE is no number, or stands behind a segment",
-        ),
-        Flaw::DiscontinuitySequence => (
-            Check::DiscontinuitySequenceMalformed,
-            "EXT-X-DISCONTINUITY-SEQUENCE is no number, or stands behind a segment",
-        ),
-        Flaw::ListType => (
-            Check::ListTypeMalformed,
-            "EXT-X-PLAYLIST-TYPE is neither EVENT nor VOD",
-        ),
-        Flaw::DateTime => (
-            Check::DateTimeMalformed,
-            "EXT-X-PROGRAM-DATE-TIME is no date and time of ISO 8601",
-        ),
-        Flaw::TimeZone => (
-            Check::DateTimeWithoutZone,
-            "EXT-X-PROGRAM-DATE-TIME names no time zone",
-        ),
-        Flaw::Version => (
-            Check::VersionMalformed,
-            "EXT-X-VERSION is no number, or stands there twice",
-        ),
-        Flaw::Mixed => (
-            Check::KindsMixed,
-            "tags of Media Playlists and of Master Playlists stand in one",
-        ),
-        Flaw::Key => (
-            Check::KeyMalformed,
-            "EXT-X-KEY lacks METHOD or URI, has an IV that is none, or says more than NONE",
-        ),
-        Flaw::TooLong => (Check::TooLong, "not all of the playlist is looked at"),
+        Flaw::Encoding => Check::Encoding,
+        Flaw::BreaksOff => Check::BreaksOff,
+        Flaw::NoDuration | Flaw::Duration => Check::DurationMissing,
+        Flaw::DurationBeyond | Flaw::DateTimeBeyond => Check::Beyond,
+        Flaw::TargetDuration => Check::TargetDurationMissing,
+        Flaw::MediaSequence => Check::SequenceMalformed,
+        Flaw::DiscontinuitySequence => Check::DiscontinuitySequenceMalformed,
+        Flaw::ListType => Check::ListTypeMalformed,
+        Flaw::DateTime => Check::DateTimeMalformed,
+        Flaw::TimeZone => Check::DateTimeWithoutZone,
+        Flaw::Version => Check::VersionMalformed,
+        Flaw::Mixed => Check::KindsMixed,
+        Flaw::Key => Check::KeyMalformed,
+        Flaw::Map => Check::MapMalformed,
+        Flaw::TooLong => Check::TooLong,
+    }
+}
+
+/// The flaw in a sentence.
+const fn sentence(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Encoding => "the playlist is not UTF-8 without a byte order mark",
+        Flaw::BreaksOff => "the playlist ends behind an EXTINF: it was changed while it was read",
+        Flaw::NoDuration => "a segment has no EXTINF, which each must have",
+        Flaw::Duration => "the duration of EXTINF is no decimal number from 0 on",
+        Flaw::DurationBeyond => {
+            "the duration of EXTINF is longer than what is counted: 584,542 years"
+        }
+        Flaw::TargetDuration => "EXT-X-TARGETDURATION is no whole number of seconds below 2^64",
+        Flaw::MediaSequence => {
+            "EXT-X-MEDIA-SEQUENCE is no number below 2^64, or stands behind a segment"
+        }
+        Flaw::DiscontinuitySequence => {
+            "EXT-X-DISCONTINUITY-SEQUENCE is no number below 2^64, or stands behind a segment"
+        }
+        Flaw::ListType => "EXT-X-PLAYLIST-TYPE is neither EVENT nor VOD",
+        Flaw::DateTime => "EXT-X-PROGRAM-DATE-TIME is no date and time of ISO 8601",
+        Flaw::DateTimeBeyond => {
+            "EXT-X-PROGRAM-DATE-TIME is later than what is counted: the last day of 9999"
+        }
+        Flaw::TimeZone => "EXT-X-PROGRAM-DATE-TIME names no time zone",
+        Flaw::Version => "EXT-X-VERSION is no number, or stands there twice",
+        Flaw::Mixed => "tags of Media Playlists and of Master Playlists stand in one",
+        Flaw::Key => {
+            "EXT-X-KEY lacks METHOD or URI, has an IV that is none, or says more than NONE"
+        }
+        Flaw::Map => "EXT-X-MAP lacks URI, or has a BYTERANGE that is none",
+        Flaw::TooLong => "not all of the playlist is looked at",
     }
 }
 
@@ -94,14 +90,20 @@ pub(super) fn check_segments(pair: Pair<'_>, findings: &mut Findings) {
     let kept = before.list.segments.iter().skip(pair.alignment.removed);
     let common = kept.zip(&after.list.segments).take(pair.alignment.common);
     for (index, (old, new)) in common.enumerate() {
-        let Some((what, was, is)) = difference(old, new, index == 0) else {
+        let Some((check, what, was, is)) = difference(old, new, index == 0) else {
             continue;
         };
         let sequence = after.list.first_sequence().saturating_add(index as u64);
-        findings.tell(Check::SegmentChanged, Some(sequence), || Words {
+        let is_presence = check == Check::DateTimeComesOrGoes;
+        let done = if is_presence {
+            "came or went"
+        } else {
+            "changed"
+        };
+        findings.tell(check, Some(sequence), || Words {
             sequence: Some(sequence),
             message: format!(
-                "{what} of segment {sequence} changed; what is listed must stay as it is"
+                "{what} of segment {sequence} {done}; what is listed must stay as it is"
             ),
             evidence: vec![before.evidence(was), after.evidence(is)],
         });
@@ -120,35 +122,55 @@ pub(super) fn check_segments(pair: Pair<'_>, findings: &mut Findings) {
     }
 }
 
-/// What differs between two states of one segment, and the lines that show it.
-fn difference(old: &Segment, new: &Segment, is_first: bool) -> Option<(&'static str, u32, u32)> {
+/// What was done to a segment that is listed, and the lines that show it.
+type Change = (Check, &'static str, u32, u32);
+
+/// What differs between two states of one segment.
+fn difference(old: &Segment, new: &Segment, is_first: bool) -> Option<Change> {
+    let changed = |what, was, is| Some((Check::SegmentChanged, what, was, is));
     if old.uri != new.uri || old.byte_range != new.byte_range {
-        return Some(("the URI", old.line, new.line));
+        return changed("the URI", old.line, new.line);
     }
     if old.duration_us != new.duration_us {
-        return Some(("EXTINF", old.duration_line, new.duration_line));
+        return changed("EXTINF", old.duration_line, new.duration_line);
     }
-    if old.key_value != new.key_value {
-        let lines = [old, new].map(|segment| segment.key.unwrap_or(segment.line));
-        return Some(("EXT-X-KEY", lines[0], lines[1]));
+    let (was, is) = (old.key.as_ref(), new.key.as_ref());
+    if value(was) != value(is) {
+        return changed("EXT-X-KEY", line(was, old), line(is, new));
+    }
+    let (was, is) = (old.map.as_ref(), new.map.as_ref());
+    if value(was) != value(is) {
+        return changed("EXT-X-MAP", line(was, old), line(is, new));
     }
     // The tag of the first segment may leave with the segment before it: see R4.
-    let may_lose_tag = is_first && new.discontinuity.is_none();
-    for (what, old_tag, new_tag) in [
-        ("EXT-X-DISCONTINUITY", old.discontinuity, new.discontinuity),
-        ("EXT-X-GAP", old.gap, new.gap),
-        ("EXT-X-MAP", old.map, new.map),
-    ] {
-        let is_excused = what == "EXT-X-DISCONTINUITY" && may_lose_tag;
-        if old_tag.is_some() != new_tag.is_some() && !is_excused {
-            return Some((
-                what,
-                old_tag.unwrap_or(old.line),
-                new_tag.unwrap_or(new.line),
-            ));
-        }
+    let may_differ = is_first && new.discontinuity.is_none();
+    if old.discontinuity.is_some() != new.discontinuity.is_some() && !may_differ {
+        let lines = (old.discontinuity, new.discontinuity);
+        let (was, is) = (lines.0.unwrap_or(old.line), lines.1.unwrap_or(new.line));
+        return changed("EXT-X-DISCONTINUITY", was, is);
     }
-    None
+    if old.gap.is_some() != new.gap.is_some() {
+        let (was, is) = (old.gap.unwrap_or(old.line), new.gap.unwrap_or(new.line));
+        return changed("EXT-X-GAP", was, is);
+    }
+    let (was, is) = (old.date_time.as_ref(), new.date_time.as_ref());
+    let tag = "EXT-X-PROGRAM-DATE-TIME";
+    let change = (
+        Check::DateTimeComesOrGoes,
+        tag,
+        line(was, old),
+        line(is, new),
+    );
+    (was.is_some() != is.is_some()).then_some(change)
+}
+
+fn value<T>(tag: Option<&Located<T>>) -> Option<&T> {
+    tag.map(|tag| &tag.value)
+}
+
+/// The line of a tag, or that of the segment without it.
+fn line<T>(tag: Option<&Located<T>>, segment: &Segment) -> u32 {
+    tag.map_or(segment.line, |tag| tag.line)
 }
 
 fn check_header(before: &Version, after: &Version, findings: &mut Findings) {
@@ -193,10 +215,8 @@ fn check_end(before: &Version, after: &Version, findings: &mut Findings) {
 
 /// The last segments of two versions.
 pub(super) fn ends(before: &Version, after: &Version) -> Vec<Evidence> {
-    let last = |version: &Version| {
-        let line = version.list.segments.last().map_or(1, |last| last.line);
-        version.evidence(line)
-    };
+    let last =
+        |version: &Version| version.evidence(version.list.last().map_or(1, |last| last.line));
     vec![last(before), last(after)]
 }
 

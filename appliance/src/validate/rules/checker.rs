@@ -1,6 +1,6 @@
 //! One Media Playlist through its life: what is remembered of it between versions.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Alignment, Delivery, Failure, Pair, PlaylistDelivery, Removed, availability::Availability,
@@ -167,6 +167,16 @@ impl Checker {
     /// A segment did not come.
     pub fn segment_failed(&mut self, listed: &Listed, failure: &Failure) {
         delivery::check_failure(listed, failure, &mut self.findings);
+    }
+
+    /// A segment was asked for, so long ago, when time was over.
+    pub fn segment_awaited(&mut self, listed: &Listed, took: Duration) {
+        delivery::check_speed(listed, (took, false), &mut self.findings);
+    }
+
+    /// The Media Initialization Section of a segment did not come.
+    pub fn map_failed(&mut self, listed: &Listed, failure: &Failure) {
+        delivery::check_map(listed, failure, &mut self.findings);
     }
 
     /// A removed segment that should be asked for, at `now_nanos` on the monotonic clock.

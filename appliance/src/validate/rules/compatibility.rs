@@ -25,9 +25,10 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
             ))
         });
     }
-    // Early drafts, and parsers after them, wanted 8 for EXT-X-GAP.
+    // Early drafts, and parsers after them, wanted 8 for EXT-X-GAP. A live list may come to have
+    // one, and the version of a list never changes.
     let has_gap = list.segments.iter().any(|segment| segment.gap.is_some());
-    let usual = if has_gap { 8 } else { USUAL };
+    let usual = if has_gap || list.is_live() { 8 } else { USUAL };
     if declared > needed.value.max(usual) {
         findings.tell(Check::VersionTooHigh, Some(declared), || {
             words(format!(

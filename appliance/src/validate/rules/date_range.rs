@@ -7,7 +7,7 @@ use crate::{
     hash::fnv1a,
     validate::{
         finding::{Check, Evidence, Findings, Words},
-        playlist::{DateRange, THINGS_MAX},
+        playlist::{DateRange, DateTime, THINGS_MAX},
         version::Version,
     },
 };
@@ -191,6 +191,10 @@ fn malformed(range: &DateRange) -> Option<(Check, &'static str)> {
     let wrong = |what| Some((Check::DateRangeMalformed, what));
     if range.id().is_empty() {
         return wrong("has no ID");
+    }
+    let is_beyond = |name: &'static str| value(name).is_some_and(DateTime::is_beyond);
+    if ["START-DATE", "END-DATE"].into_iter().any(is_beyond) {
+        return Some((Check::Beyond, "has a date later than the last day of 9999"));
     }
     let Some(start) = range.date("START-DATE") else {
         return wrong("has no START-DATE of ISO 8601");

@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use super::seconds;
-use crate::validate::{
-    finding::{Check, Evidence, Findings, Words},
-    inspect::{Format, Lock, SegmentFacts},
-    version::Listed,
+use crate::{
+    hash::fnv1a,
+    validate::{
+        finding::{Check, Evidence, Findings, Words},
+        inspect::{Format, Lock, SegmentFacts},
+        version::Listed,
+    },
 };
 
 /// Source: RFC 8216 §4, §10.
 const PLAYLIST_TYPES: [&str; 2] = ["application/vnd.apple.mpegurl", "audio/mpegurl"];
+
+/// A player begins three Target Durations from the end (RFC 8216 §6.3.3): what comes later than
+/// after those finds it without anything left to play.
+const HELD_SEGMENTS: u64 = 3;
 
 /// How a segment came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,7 +98,7 @@ pub(super) fn check_segment(
     (facts, delivery): (&SegmentFacts, &Delivery),
     findings: &mut Findings,
 ) {
-    let (sequence, segment) = (listed.sequence, &listed.segment);
+    let sequence = listed.sequence;
     let words = |message: String| Words {
         sequence: Some(sequence),
         message,
@@ -113,36 +120,90 @@ pub(super) fn check_segment(
             words(format!("the media type of segments is {shown}, not {due}"))
         });
     }
-    let took_us = u64::try_from(delivery.took.as_micros()).unwrap_or(u64::MAX);
-    if segment.duration_us > 0 && took_us > segment.duration_us {
-        findings.tell(Check::SegmentSlow, Some(sequence), || {
-            words(format!(
-                "segment {sequence} of {} took {} to come",
-                seconds(segment.duration_us),
-                seconds(took_us)
-            ))
-        });
+    check_speed(listed, (delivery.took, true), findings);
+}
+
+/// A segment came, or did not come yet, in the time `took`.
+pub(super) fn check_speed(
+    listed: &Listed,
+    (took, has_come): (Duration, bool),
+    findings: &mut Findings,
+) {
+    let (sequence, duration_us) = (listed.sequence, listed.segment.duration_us);
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    if duration_us == 0 || took_us <= duration_us {
+        return;
     }
+    let held_us = duration_us.max(listed.target_duration_us);
+    let is_stall = took_us > held_us.saturating_mul(HELD_SEGMENTS);
+    let check = if is_stall {
+        Check::SegmentStalls
+    } else {
+        Check::SegmentSlow
+    };
+    findings.tell(check, Some(sequence), || {
+        let (long, took) = (seconds(duration_us), seconds(took_us));
+        let what = if has_come {
+            format!("took {took} to come")
+        } else {
+            format!("has not come after {took}")
+        };
+        Words {
+            sequence: Some(sequence),
+            message: format!("segment {sequence} of {long} {what}"),
+            evidence: vec![listed.uri_line.clone()],
+        }
+    });
 }
 
 fn check_lock(listed: &Listed, lock: &Lock, findings: &mut Findings) {
     let sequence = listed.sequence;
-    let (check, message) = match lock {
+    let key = listed.segment.key.as_ref();
+    let id = key.map(|key| fnv1a(key.value.bytes()));
+    let (check, once, message) = match lock {
         Lock::NoKey(why) => (
             Check::KeyAbsent,
+            id,
             format!("the key of segment {sequence} is not to be had: {why}"),
+        ),
+        Lock::KeyRefused(status) => (
+            Check::KeyRefused,
+            id,
+            format!("the answer to who asks for the key of segment {sequence} is {status}"),
         ),
         Lock::WrongKey => (
             Check::NotDecipherable,
+            Some(sequence),
             format!("segment {sequence} was not encrypted as its EXT-X-KEY says"),
         ),
     };
-    findings.tell(check, Some(sequence), || {
+    findings.tell(check, once, || {
         let key_line = listed.key_line.clone();
         let evidence = key_line.into_iter().chain([listed.uri_line.clone()]);
         Words {
             sequence: Some(sequence),
             message,
+            evidence: evidence.collect(),
+        }
+    });
+}
+
+pub(super) fn check_map(listed: &Listed, failure: &Failure, findings: &mut Findings) {
+    let sequence = listed.sequence;
+    let what = match failure {
+        Failure::Status(status) => format!("the answer to who asks for it is {status}"),
+        Failure::Broken(why) => format!("it does not come whole: {why}"),
+    };
+    let map = listed.segment.map.as_ref();
+    let id = map.map(|map| fnv1a(map.value.uri.bytes()));
+    findings.tell(Check::MapAbsent, id, || {
+        let map_line = listed.map_line.clone();
+        let evidence = map_line.into_iter().chain([listed.uri_line.clone()]);
+        Words {
+            sequence: Some(sequence),
+            message: format!(
+                "segment {sequence} cannot be played without its EXT-X-MAP, and {what}"
+            ),
             evidence: evidence.collect(),
         }
     });

@@ -19,7 +19,7 @@ pub(super) fn check(version: &Version, unchanged: Loading, findings: &mut Findin
         return;
     }
     findings.tell(Check::PublishedLate, Some(version.number()), || {
-        let last = version.list.segments.last().map_or(1, |last| last.line);
+        let last = version.list.last().map_or(1, |last| last.line);
         let then = version.evidence(last);
         let now = Evidence {
             loaded_at: unchanged.loaded_at,

@@ -178,8 +178,61 @@ fn r14_a_segment_is_one_program_with_a_clock_or_in_another_format() {
 fn r14_and_r15_what_is_encrypted_opens_with_the_key_in_its_list() {
     let locked = |lock| told(&list(0, &TWO), &[SegmentFacts::locked(32, lock)]);
     assert_eq!(locked(Lock::WrongKey), [Check::NotDecipherable]);
-    let no_key = Lock::NoKey("it answers with status 403".to_owned());
+    let no_key = Lock::NoKey("it answers with status 404".to_owned());
     assert_eq!(locked(no_key), [Check::KeyAbsent]);
+    assert_eq!(locked(Lock::KeyRefused(403)), [Check::KeyRefused]);
+}
+
+#[test]
+fn r15_a_key_and_a_media_initialization_section_are_told_of_once() {
+    let key = "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"i\"\n";
+    let version = version(1, 0.0, &list(0, &[key, ""]));
+    let mut checker = Checker::new(None);
+    checker.version(&version);
+    checker.take();
+    for sequence in [0, 1] {
+        let listed = version.listed(sequence).expect("it is listed");
+        let inspected = Inspected {
+            delivery: Delivery::default(),
+            facts: SegmentFacts::locked(32, Lock::NoKey("it is gone".to_owned())),
+        };
+        checker.segment(&listed, &inspected);
+        checker.map_failed(&listed, &Failure::Status(404));
+    }
+    let found = checker.take();
+    let told: Vec<_> = found
+        .iter()
+        .map(|it| (it.check, it.evidence[0].text.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Check::KeyAbsent, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\""),
+            (Check::MapAbsent, "#EXT-X-MAP:URI=\"i\"")
+        ]
+    );
+}
+
+#[test]
+fn r15_a_player_runs_dry_while_a_segment_takes_three_target_durations() {
+    let version = version(
+        1,
+        0.0,
+        &list(0, &[""]).replace("#EXTINF:6.0", "#EXTINF:2.0"),
+    );
+    let listed = version.listed(0).expect("it is listed");
+    for (seconds, expected) in [
+        (2, vec![]),
+        (3, vec![Check::SegmentSlow]),
+        (18, vec![Check::SegmentSlow]),
+        (19, vec![Check::SegmentStalls]),
+    ] {
+        let mut checker = Checker::new(None);
+        checker.segment_awaited(&listed, Duration::from_secs(seconds));
+        let found = checker.take().into_iter();
+        let found: Vec<_> = found.map(|finding| finding.check).collect();
+        assert_eq!(found, expected, "{seconds} s");
+    }
 }
 
 #[test]

@@ -99,6 +99,52 @@ fn r2_a_key_stays_the_one_it_is_and_says_where_it_is() {
 }
 
 #[test]
+fn r2_a_media_initialization_section_stays_the_one_it_is() {
+    let map = |uri: &str| format!("#EXT-X-MAP:{uri}\n#EXTINF:6.0,\ns4.ts");
+    let list = |uri: &str| {
+        let text = list(0, &FIVE).replace("#EXTINF:6.0,\ns4.ts", &map(uri));
+        text.replace("VERSION:3", "VERSION:6")
+    };
+    let (one, other) = (list("URI=\"1\""), list("URI=\"2\""));
+    assert_eq!(violations(&[&one, &one]), []);
+    assert_eq!(violations(&[&one, &other]), [Check::SegmentChanged]);
+    assert_eq!(violations(&[&list("URI=\"\"")]), [Check::MapMalformed]);
+}
+
+#[test]
+fn r2_no_line_is_put_in_before_a_segment_that_is_listed() {
+    let (without, with) = (list(0, &[DATE, "", ""]), list(1, &[DATE, "", ""]));
+    let found = findings(&[&without, &with]);
+    let found = found
+        .iter()
+        .find(|it| it.check == Check::DateTimeComesOrGoes);
+    let found = found.expect("it is told");
+    let shown = found.evidence.iter();
+    let shown: Vec<_> = shown.map(|it| (it.version, it.text.as_str())).collect();
+    assert_eq!(shown, [(1, "s1.ts"), (2, DATE.trim_end())]);
+    let dates = ["00", "06", "12", "18"].map(|second| DATE.replace("00Z", &format!("{second}Z")));
+    let [first, second, third, fourth] = &dates;
+    let before = list(0, &[first, second, third]);
+    let after = list(1, &[second, third, fourth]);
+    assert!(!warnings(&[&before, &after]).contains(&Check::DateTimeComesOrGoes));
+    let bare = list(1, &[second, "", fourth]);
+    assert!(warnings(&[&before, &bare]).contains(&Check::DateTimeComesOrGoes));
+}
+
+#[test]
+fn r2_what_is_too_large_to_count_is_told_as_that() {
+    let long = list(0, &FIVE).replacen("6.0", "18446744073709551614", 1);
+    assert!(warnings(&[&long]).contains(&Check::Beyond));
+    assert_eq!(violations(&[&long]), [Check::DurationAboveTarget]);
+    let late = list(0, &[&DATE.replace("2026-01-01", "9999-12-31"), "", ""]);
+    assert!(warnings(&[&late]).contains(&Check::Beyond));
+    let range = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"9999-12-31T23:59:59Z\"\n";
+    let range = list(0, &[&format!("{DATE}{range}"), "", ""]);
+    assert!(warnings(&[&range]).contains(&Check::Beyond));
+    assert_eq!(violations(&[&late, &range]), []);
+}
+
+#[test]
 fn r2_segments_do_not_leave_at_the_end() {
     let (before, after) = (list(0, &FIVE), list(0, &FIVE[..4]));
     assert_eq!(violations(&[&before, &after]), [Check::SegmentsTakenBack]);
@@ -313,8 +359,14 @@ fn r13_the_version_is_as_high_as_it_must_be() {
     let twice =
         list(0, &FIVE).replace("#EXT-X-VERSION:3\n", "#EXT-X-VERSION:3\n#EXT-X-VERSION:3\n");
     assert_eq!(violations(&[&twice]), [Check::VersionMalformed]);
-    let high = list(0, &FIVE).replace("VERSION:3", "VERSION:7");
-    assert!(warnings(&[&high]).contains(&Check::VersionTooHigh));
+    let is_too_high = |version: &str, end: &str| {
+        let list = list(0, &FIVE).replace("VERSION:3", version) + end;
+        warnings(&[&list]).contains(&Check::VersionTooHigh)
+    };
+    assert!(is_too_high("VERSION:4", "#EXT-X-ENDLIST\n"));
+    assert!(!is_too_high("VERSION:3", "#EXT-X-ENDLIST\n"));
+    assert!(is_too_high("VERSION:9", ""));
+    assert!(!is_too_high("VERSION:8", ""), "a gap may come");
 }
 
 #[test]
