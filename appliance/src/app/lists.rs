@@ -119,6 +119,7 @@ impl Lists {
         for publisher in [&mut self.main].into_iter().chain(sides) {
             publisher.set_class(plan.class);
             publisher.set_markers(plan.markers);
+            publisher.set_dvr(plan.dvr);
         }
     }
 

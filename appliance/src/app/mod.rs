@@ -13,6 +13,9 @@ mod encryption_tests;
 mod error;
 mod guarding;
 mod ingest;
+mod keeping;
+#[cfg(test)]
+mod keeping_tests;
 mod language;
 mod lapse;
 mod lists;

@@ -42,7 +42,7 @@ pub(super) struct Plan {
     /// How its playlist tells of breaks. A change of it disturbs nothing either.
     pub(super) markers: Markers,
     pub(super) window: usize,
-    /// How much of the past players may start over in.
+    /// How much of the past players may start over in. Nor does a change of it.
     pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
 }
@@ -188,6 +188,7 @@ impl<M: Multicast> Rendition<M> {
     pub(super) fn follow(mut self, plan: &Plan) -> Self {
         self.plan.class = plan.class;
         self.plan.markers = plan.markers;
+        self.plan.dvr = plan.dvr;
         self.plan.rendition.is_audio_alone = plan.rendition.is_audio_alone;
         self.plan
             .rendition

@@ -41,6 +41,8 @@ pub struct Archive {
     directory: Arc<str>,
     format: Format,
     depth_90k: u64,
+    /// Segments that stay, however long they are.
+    len_min: usize,
     target_duration_s: u32,
     chunks: VecDeque<Arc<Chunk>>,
     /// Segments of the first chunk that have left.
@@ -108,6 +110,7 @@ impl Archive {
             directory: directory.into(),
             format: Format::default(),
             depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
+            len_min: 1,
             target_duration_s: 1,
             chunks: VecDeque::new(),
             left: 0,
@@ -248,9 +251,12 @@ impl Archive {
         first..first + self.len as u64
     }
 
-    /// Wall time at which its first segment ends.
-    pub fn first_end(&self) -> Option<Wall> {
-        self.entries().next().map(|entry| entry.segment.end())
+    /// Takes out what ended before `since`, but for the segments that stay.
+    pub fn drop_before(&mut self, since: Wall) {
+        let is_over = |first: &Segment| first.end() <= since;
+        while self.len > self.len_min && self.segments().next().is_some_and(is_over) {
+            self.drop_first();
+        }
     }
 
     /// The list of those segments that belong to a block; `None` when there is no media in it.
@@ -269,6 +275,16 @@ impl Archive {
     /// Makes it one of `depth`, from the next push on.
     pub fn set_depth(&mut self, depth: Duration) {
         self.depth_90k = u64::try_from(depth.as_micros() * 9 / 100).unwrap_or(u64::MAX);
+    }
+
+    /// Has its newest `len` segments stay, however long they are: those of the live list.
+    pub fn set_len_min(&mut self, len: usize) {
+        self.len_min = len;
+    }
+
+    /// Its segments, oldest first.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
+        self.entries().map(|entry| &entry.segment)
     }
 
     /// Number of segments.
@@ -381,7 +397,8 @@ impl Archive {
         };
         let rest_90k = self.duration_90k - first.segment.duration_90k;
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s);
-        self.len > Self::SEGMENTS_MAX || rest_90k >= self.depth_90k.max(least_90k)
+        let is_too_long = rest_90k >= self.depth_90k.max(least_90k);
+        self.len > Self::SEGMENTS_MAX || self.len > self.len_min && is_too_long
     }
 }
 
