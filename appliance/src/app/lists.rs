@@ -14,8 +14,8 @@ use crate::{
     app::{
         PublishCounters,
         language::Language,
+        plan::Plan,
         publisher::{Moment, Publisher},
-        rendition::Plan,
         restore::restore,
     },
     config::TeletextChoice,

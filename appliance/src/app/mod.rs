@@ -20,6 +20,7 @@ mod language;
 mod lapse;
 mod lists;
 mod past;
+mod plan;
 mod publisher;
 mod pulling;
 mod rendition;
@@ -50,8 +51,8 @@ use crate::{
         guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
         lists::Lists,
+        plan::Plan,
         pulling::Pulling,
-        rendition::Plan,
     },
     config::{self, Config},
     fetch::{

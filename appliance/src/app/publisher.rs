@@ -18,7 +18,7 @@ use crate::{
     app::{
         description::Description,
         keeping::Keeping,
-        rendition::Plan,
+        plan::Plan,
         restore::Restored,
         sealed_writer::{Sealed, SealedWriter},
     },

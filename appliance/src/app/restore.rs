@@ -26,8 +26,8 @@ use weir_hal::Wall;
 use crate::{
     app::{
         past::{Past, block_key},
+        plan::Plan,
         publisher::key,
-        rendition::Plan,
     },
     encryption::Vault,
     segment::{Archive, Format, KeyTag, MediaPlaylist, Segment},
