@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use weir_hal::{Monotonic, Wall};
 
 use super::keeping::Keeping;
-use crate::segment::{Archive, Format, MediaPlaylist, Segment};
+use crate::segment::{self, Archive, Format, MediaPlaylist, Segment};
 
 const START: u64 = 1_700_000_000;
 
@@ -152,6 +152,22 @@ fn an_archive_is_never_shorter_than_the_live_list() {
 }
 
 #[test]
+fn a_part_that_has_ended_is_final_until_its_front_leaves() {
+    let mut rig = Rig::new(3, Some(SIX * 10));
+    let at = |seconds| segment::Moment::At(Wall::from_nanos((START + seconds) * 1_000_000_000));
+    let mut is_final = || {
+        rig.list(SIX, false);
+        let archive = rig.keeping.archive().expect("there is one");
+        let part = archive.excerpt(at(6), Some(at(30)))?;
+        Some(part.is_final && part.text.ends_with("#EXT-X-ENDLIST\n"))
+    };
+    let found: Vec<_> = (0..16).map(|_| is_final()).collect();
+    let (yes, no) = (Some(true), Some(false));
+    let ended = [&[None, no, no, no][..], &[yes; 7], &[no; 3], &[None; 2]].concat();
+    assert_eq!(found, ended);
+}
+
+#[test]
 fn what_another_depth_or_target_takes_off_the_lists_stays_as_long_as_the_longest_had_it() {
     for change in [
         (|keeping| keeping.set_dvr(None)) as fn(&mut Keeping<_>),
@@ -174,18 +190,19 @@ fn what_another_depth_or_target_takes_off_the_lists_stays_as_long_as_the_longest
 }
 
 #[test]
-fn a_flood_of_short_segments_is_bounded_and_counted() {
-    let mut rig = Rig::new(10, None);
-    for _ in 0..10 {
+fn more_than_can_be_held_goes_early_and_is_counted() {
+    let most = Archive::SEGMENTS_MAX;
+    let mut rig = Rig::new(10, Some(Duration::from_hours(24)));
+    for _ in 0..most {
         rig.list(SIX, false);
     }
-    // 25 a second leave a list that was a minute long.
-    for _ in 0..3_000 {
+    // Each of them takes another's place, which was promised a day.
+    for _ in 0..most + 2_000 {
         rig.list(Duration::from_millis(40), false);
-        let longest = 10 + 50;
-        assert!(rig.count() <= 2 * longest + 1_024);
     }
-    assert!(rig.early > 0);
+    assert_eq!(rig.count(), 2 * most + 1_024);
+    assert_eq!(rig.early, 2_000 - 1_024);
+    assert!(!rig.is_held(100) && rig.is_held(100 + 976), "the oldest");
 }
 
 /// What may become of lists.

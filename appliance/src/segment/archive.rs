@@ -3,8 +3,9 @@
 //!
 //! Source: RFC 8216 §4.3.3 (tags), §6.2.1 and §6.2.2 (how a list may change). A list that begins
 //! at a moment grows at its end as the live list does, loses at its start what the archive loses,
-//! and carries the same numbers; one that ends at a moment has EXT-X-ENDLIST once that has passed.
-//! None has EXT-X-PLAYLIST-TYPE, because what is too old leaves.
+//! and carries the same numbers; one that ends at a moment has EXT-X-ENDLIST once that has passed,
+//! and loses its start all the same, as §6.2.2 lets it. None has EXT-X-PLAYLIST-TYPE, because what
+//! is too old leaves.
 //!
 //! An archive of hours has thousands of segments, and each publication is a copy that shares all
 //! but its last chunk: a segment costs the copy of [`CHUNK_SEGMENTS`] of them, however many there
@@ -12,6 +13,8 @@
 //!
 //! Numbers never have a hole: what is missing between two segments stands there as gaps. For the
 //! next life of the box an archive is told in blocks, each a list of its own.
+//!
+//! Refuses: to tell of breaks. EXT-X-DATERANGE and cue tags stand in the live list alone.
 
 use std::{
     collections::VecDeque,
@@ -86,8 +89,8 @@ pub enum Moment {
 pub struct Excerpt {
     /// The Media Playlist.
     pub text: String,
-    /// True when whoever asks the same again is given the same: it has ended, and neither its
-    /// beginning nor its end moves along.
+    /// True when whoever asks the same again is given the same, until the archive loses its first
+    /// segment: it has ended, is all there, and neither its beginning nor its end moves along.
     pub is_final: bool,
 }
 
@@ -337,7 +340,10 @@ impl Archive {
         }
         let is_ended = until.is_some_and(|until| first + count < self.len || end >= until);
         let text = self.text(first, count, is_ended);
-        let is_final = is_ended && is_fixed;
+        // Dates are told to the millisecond.
+        let begin = self.entries().next()?.segment.date_time;
+        let is_whole = earlier(begin, Duration::from_millis(1)) <= from;
+        let is_final = is_ended && is_fixed && is_whole;
         Some(Excerpt { text, is_final })
     }
 
