@@ -233,7 +233,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..150),
     ) {
         let mut rig = Rig::new(4, Some(Duration::from_mins(1)));
-        // Of each segment: its duration, that of the longest list that had it, since when it is off.
+        // Of each segment: its duration, that of the longest list that had it, when it left.
         let mut promised: BTreeMap<u64, (Duration, Duration, Option<Monotonic>)> = BTreeMap::new();
         for step in steps {
             match step {

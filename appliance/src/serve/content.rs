@@ -166,10 +166,8 @@ impl Content {
     /// Answers with a Media Playlist, or a part of what was on air.
     fn media(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
         let archive = rendition.archive();
-        match (
-            StartOver::of(request.uri.query(), archive.is_some()),
-            archive,
-        ) {
+        let asked = StartOver::of(request.uri.query(), archive.is_some());
+        match (asked, archive) {
             (Err(refusal), _) => self.refused(refusal),
             (Ok(Some(part)), Some(archive)) => self.excerpt(request, &archive, &part),
             (Ok(_), _) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
