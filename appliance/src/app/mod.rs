@@ -7,6 +7,7 @@
 //! Refuses: defaults and parsing (`config` did that), and printing (`command` does that).
 
 mod climbing;
+mod counters;
 mod description;
 #[cfg(test)]
 mod encryption_tests;
@@ -41,9 +42,9 @@ use tracing::{info, warn};
 use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
+pub use counters::PublishCounters;
 pub use error::AppError;
 pub use ingest::{ChannelOrder, Ingest};
-pub use publisher::PublishCounters;
 pub use sealing::Vaults;
 
 use crate::{

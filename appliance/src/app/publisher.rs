@@ -16,13 +16,13 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     app::{
+        PublishCounters,
         description::Description,
         keeping::Keeping,
         plan::Plan,
         restore::Restored,
         sealed_writer::{Sealed, SealedWriter},
     },
-    counter::counters,
     demux::Event,
     encryption::{NoKey, Vault},
     ladder::Line,
@@ -32,26 +32,6 @@ use crate::{
     },
     serve::{playlist_path, segment_path_of},
 };
-
-counters! {
-    /// What became of segments on their way into the store.
-    pub struct PublishCounters {
-        /// Segments the store refused for want of memory; they are not listed.
-        segments_refused,
-        /// Segments held back for want of a key; gaps are listed for them.
-        segments_withheld,
-        /// Playlists the store refused; a restart would go on from an older one.
-        playlists_refused,
-        /// Parts of an archive the store refused; a restart would have gaps there.
-        archives_refused,
-        /// Segments given up before their time, for want of room or because too many left at once.
-        segments_released_early,
-        /// Splice messages that are not listed: too long, or against what players were told before.
-        cues_refused,
-        /// Events taken off the playlist before their time, because there were too many.
-        date_ranges_dropped,
-    }
-}
 
 /// Segments listed in one turn of the receive thread that the ladder is told of: of a burst of
 /// more, which are stubs, the newest.

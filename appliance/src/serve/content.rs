@@ -20,10 +20,10 @@ use crate::{
     live::{Channel, Document, Live, Rendition},
     segment::{Archive, Format},
     serve::{
-        Account, Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
+        Account, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
         account::charge,
-        at_hand,
         coding::{Coder, Wish},
+        content_again::{OnAir, PlaylistAgain, SegmentAgain},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path_of},
         stamp::{self, Stamps},
@@ -315,63 +315,6 @@ impl Content {
         let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
         self.stamps.miss(response.headers_mut());
         response
-    }
-}
-
-/// The channels when something was answered, and where it is counted.
-#[derive(Debug)]
-struct OnAir {
-    live: Arc<Live>,
-    channels: Arc<Vec<Arc<Channel>>>,
-    counters: Arc<CounterCells>,
-}
-
-impl OnAir {
-    /// `body`, if the channels are still the same.
-    fn hit(&self, body: Body) -> Option<Body> {
-        let is_same = Arc::ptr_eq(&self.channels, &self.live.channels());
-        is_same.then(|| {
-            self.counters.hits.add(1);
-            body
-        })
-    }
-}
-
-/// A playlist, as long as it is the present one.
-#[derive(Debug)]
-struct PlaylistAgain {
-    on_air: OnAir,
-    rendition: Arc<Rendition>,
-    document: Arc<Document>,
-    body: Bytes,
-}
-
-impl Again for PlaylistAgain {
-    fn again(&self, _client: &Client) -> Option<Body> {
-        let present = self.rendition.playlist()?;
-        let is_same = Arc::ptr_eq(&present, &self.document) && !self.rendition.is_withdrawn();
-        let body = || Body::document(self.body.clone());
-        is_same.then(body).and_then(|body| self.on_air.hit(body))
-    }
-}
-
-/// A segment, as long as the same one is in the store, whole.
-#[derive(Debug)]
-struct SegmentAgain {
-    on_air: OnAir,
-    store: Store,
-    key: Key,
-    etag: Bytes,
-    whole: Whole,
-}
-
-impl Again for SegmentAgain {
-    fn again(&self, _client: &Client) -> Option<Body> {
-        let body = self.whole.again(&self.store, || {
-            let object = at_hand(self.store.find(&self.key))??;
-            (*object.metadata() == self.etag).then_some(object)
-        })?;
-        self.on_air.hit(body)
     }
 }
 
