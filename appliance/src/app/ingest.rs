@@ -20,12 +20,7 @@ use tracing::debug;
 use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
 
 use crate::{
-    app::{
-        climbing::Climbing,
-        lists::Lists,
-        publisher::Moment,
-        rendition::{Plan, Rendition},
-    },
+    app::{climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, rendition::Rendition},
     encryption::Vault,
     live::{self, Live},
 };

@@ -14,8 +14,8 @@ use crate::{
     app::{
         PublishCounters,
         language::Language,
+        plan::Plan,
         publisher::{Moment, Publisher},
-        rendition::Plan,
         restore::restore,
     },
     config::TeletextChoice,
@@ -119,6 +119,7 @@ impl Lists {
         for publisher in [&mut self.main].into_iter().chain(sides) {
             publisher.set_class(plan.class);
             publisher.set_markers(plan.markers);
+            publisher.set_dvr(plan.dvr);
         }
     }
 

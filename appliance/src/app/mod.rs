@@ -7,16 +7,21 @@
 //! Refuses: defaults and parsing (`config` did that), and printing (`command` does that).
 
 mod climbing;
+mod counters;
 mod description;
 #[cfg(test)]
 mod encryption_tests;
 mod error;
 mod guarding;
 mod ingest;
+mod keeping;
+#[cfg(test)]
+mod keeping_tests;
 mod language;
 mod lapse;
 mod lists;
 mod past;
+mod plan;
 mod publisher;
 mod pulling;
 mod rendition;
@@ -37,9 +42,9 @@ use tracing::{info, warn};
 use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
+pub use counters::PublishCounters;
 pub use error::AppError;
 pub use ingest::{ChannelOrder, Ingest};
-pub use publisher::PublishCounters;
 pub use sealing::Vaults;
 
 use crate::{
@@ -47,8 +52,8 @@ use crate::{
         guarding::Guarding,
         ingest::{IngestThread, RenditionOrder},
         lists::Lists,
+        plan::Plan,
         pulling::Pulling,
-        rendition::Plan,
     },
     config::{self, Config},
     fetch::{

@@ -1,5 +1,5 @@
-//! What players of one rendition may start over in: its archive, a hold on each segment of it, and
-//! its text in the store for the next life of the box.
+//! What players of one rendition may start over in: its archive, and its text in the store for the
+//! next life of the box.
 //!
 //! The text lies in blocks of 64 numbers, each an object of up to 8 KiB. The newest is written anew
 //! each time half a window of segments has come, for the stored playlist tells of a whole one; so
@@ -25,14 +25,12 @@ use crate::{
     segment::{Archive, Format, KeyTag, Segment},
 };
 
-/// The archive of one rendition, and what keeps it.
+/// The archive of one rendition, and where it is stored.
 #[derive(Debug)]
 pub(super) struct Past {
     archive: Archive,
     /// The first part of its paths: channel and rendition.
     stem: String,
-    /// The hold on each of its segments, oldest first; none on a gap.
-    pins: VecDeque<Option<Pin>>,
     /// The blocks that are stored, oldest first.
     blocks: VecDeque<(u64, Pin)>,
     /// The number after the last one that is stored.
@@ -52,7 +50,6 @@ impl Past {
         Self {
             archive: archive.of_format(format),
             stem: stem.to_owned(),
-            pins: VecDeque::new(),
             blocks: VecDeque::new(),
             stored_until: 0,
         }
@@ -61,7 +58,6 @@ impl Past {
     /// Empties it, for a list whose first segment has that Discontinuity Sequence Number.
     pub(super) fn begin_anew(&mut self, discontinuity_sequence: u64) {
         self.archive.begin_anew(discontinuity_sequence);
-        self.pins.clear();
         self.blocks.clear();
         self.stored_until = 0;
     }
@@ -80,61 +76,41 @@ impl Past {
         self.archive.set_depth(depth);
     }
 
-    /// Appends `segment`, behind gaps for the numbers that are missing before it. Returns the hold
-    /// on what leaves.
-    pub(super) fn append(
-        &mut self,
-        segment: Segment,
-        held: (Option<KeyTag>, Option<Pin>),
-    ) -> Vec<Pin> {
-        let mut leaving = self.fill(segment.sequence, segment.date_time, 0);
-        leaving.extend(self.push(segment, held));
-        leaving
+    /// Has its newest `len` segments stay, however long they are: those of the live list.
+    pub(super) fn set_len_min(&mut self, len: usize) {
+        self.archive.set_len_min(len);
     }
 
-    /// Appends gaps for the numbers before `sequence`, as [`Archive::gaps_until`] makes them.
-    pub(super) fn fill(
-        &mut self,
-        sequence: u64,
-        date_time: Wall,
-        discontinuities: u64,
-    ) -> Vec<Pin> {
+    /// Appends `segment` with its key, if it is encrypted, behind gaps for the numbers that are
+    /// missing before it. Tells how many gaps.
+    pub(super) fn append(&mut self, segment: Segment, key: Option<KeyTag>) -> usize {
+        let gaps = self.fill(segment.sequence, segment.date_time, 0);
+        self.push(segment, key);
+        gaps
+    }
+
+    /// Appends gaps for the numbers before `sequence`, as [`Archive::gaps_until`] makes them. Tells
+    /// how many.
+    pub(super) fn fill(&mut self, sequence: u64, date_time: Wall, discontinuities: u64) -> usize {
         let gaps = self
             .archive
             .gaps_until(sequence, date_time, discontinuities);
-        gaps.flat_map(|gap| self.push(gap, (None, None))).collect()
+        gaps.map(|gap| self.push(gap, None)).count()
     }
 
-    /// Appends `segment` with its key, if it is encrypted, and the hold on it. Returns the hold on
-    /// what leaves.
-    pub(super) fn push(
-        &mut self,
-        segment: Segment,
-        (key, pin): (Option<KeyTag>, Option<Pin>),
-    ) -> Vec<Pin> {
-        self.pins.push_back(pin);
-        let leaving = self.archive.push_encrypted(segment, key);
-        self.pins.drain(..leaving).flatten().collect()
+    /// Appends `segment` with its key, if it is encrypted.
+    pub(super) fn push(&mut self, segment: Segment, key: Option<KeyTag>) {
+        self.archive.push_encrypted(segment, key);
     }
 
-    /// Takes out the oldest segment, unless it is the only one, and puts the hold on it, or none of
-    /// a gap, behind those that have `left`. Tells whether one was taken.
-    pub(super) fn drop_first(&mut self, left: &mut Vec<Option<Pin>>) -> bool {
-        let is_dropped = self.archive.drop_first();
-        if is_dropped {
-            left.extend(self.pins.pop_front());
-        }
-        is_dropped
+    /// Takes out the oldest segment, unless it is the only one. Tells whether one was taken.
+    pub(super) fn drop_first(&mut self) -> bool {
+        self.archive.drop_first()
     }
 
-    /// Takes out what ended before `since`, but for the last segment.
+    /// Takes out what ended before `since`, but for the segments that stay.
     pub(super) fn drop_before(&mut self, since: Wall) {
-        let mut left = Vec::new();
-        while self.archive.first_end().is_some_and(|end| end <= since) {
-            if !self.drop_first(&mut left) {
-                return;
-            }
-        }
+        self.archive.drop_before(since);
     }
 
     /// Stores what has come since the last time, once that is half of the segments that are

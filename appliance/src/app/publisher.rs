@@ -1,12 +1,12 @@
-//! Puts finished segments into the store and on air, and keeps them as long as players may ask.
+//! Puts finished segments into the store and on air.
 //!
-//! Source: RFC 8216 §6.2.1 (a listed segment is available), §6.2.2 (and stays so for its own
-//! duration plus that of the longest playlist that listed it). A segment is listed only after it
-//! is committed, so nothing is listed that cannot be fetched. The playlist itself is stored too:
-//! after a restart the list goes on from there ([`crate::app::restore`]), and so does what players
-//! may start over in ([`crate::app::past`]).
+//! Source: RFC 8216 §6.2.1 (a listed segment is available). A segment is listed only after it is
+//! committed, so nothing is listed that cannot be fetched; how long it stays is told in
+//! [`crate::app::keeping`]. The playlist itself is stored too: after a restart the list goes on
+//! from there ([`crate::app::restore`]), and so does what players may start over in
+//! ([`crate::app::past`]).
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use heapless::Deque;
@@ -16,52 +16,23 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     app::{
+        PublishCounters,
         description::Description,
-        past::Past,
-        rendition::Plan,
+        keeping::Keeping,
+        plan::Plan,
         restore::Restored,
         sealed_writer::{Sealed, SealedWriter},
     },
-    config::Config,
-    counter::counters,
     demux::Event,
     encryption::{NoKey, Vault},
     ladder::Line,
     live::{self, Document},
     segment::{
-        Archive, BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment,
-        Variant,
+        BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment, Variant,
     },
     serve::{playlist_path, segment_path_of},
 };
 
-counters! {
-    /// What became of segments on their way into the store.
-    pub struct PublishCounters {
-        /// Segments the store refused for want of memory; they are not listed.
-        segments_refused,
-        /// Segments held back for want of a key; gaps are listed for them.
-        segments_withheld,
-        /// Playlists the store refused; a restart would go on from an older one.
-        playlists_refused,
-        /// Parts of an archive the store refused; a restart would have gaps there.
-        archives_refused,
-        /// Segments given up before their time, for want of room or because too many left at once.
-        segments_released_early,
-        /// Splice messages that are not listed: too long, or against what players were told before.
-        cues_refused,
-        /// Events taken off the playlist before their time, because there were too many.
-        date_ranges_dropped,
-    }
-}
-
-/// Segments out of the playlist that are kept for players that still ask for them.
-///
-/// One playlist duration and one segment: a window of 1,000 needs as many, and an archive as many
-/// as it holds. Beyond it the oldest is released early, and counted.
-const RETAINED_MAX: usize = 1_024;
-
-const _: () = assert!(Archive::SEGMENTS_MAX as u128 == Config::DVR_SEGMENTS_MAX);
 /// Segments listed in one turn of the receive thread that the ladder is told of: of a burst of
 /// more, which are stubs, the newest.
 const TOLD_MAX: usize = 8;
@@ -90,13 +61,7 @@ pub(super) struct Publisher {
     bandwidth: BandwidthMeter,
     /// What was listed and not yet told to the ladder, oldest first.
     told: Deque<(Segment, Line), TOLD_MAX>,
-    playlist: MediaPlaylist,
-    /// One for each segment listed, oldest first; none for a gap.
-    listed: VecDeque<Option<Pin>>,
-    /// What players may start over in; those listed are the newest of it.
-    past: Option<Past>,
-    /// Segments that left the list, until their time is over.
-    retained: VecDeque<(Monotonic, Pin)>,
+    keeping: Keeping,
     writer: Option<SealedWriter>,
     /// Why the last segment could not be encrypted, if so.
     no_key: Option<NoKey>,
@@ -119,19 +84,18 @@ impl Publisher {
         live: Arc<live::Rendition>,
         restored: Restored,
     ) -> Self {
+        let stem = format!("{}_{}", plan.channel, live.name);
+        let lists = (restored.playlist, restored.past);
         let mut publisher = Self {
             store,
             vault,
+            keeping: Keeping::new((stem, live.format), lists, restored.pins),
             live,
             channel: plan.channel.clone(),
             class: plan.class,
             description: Description::default(),
             bandwidth: BandwidthMeter::default(),
             told: Deque::new(),
-            playlist: restored.playlist,
-            listed: restored.listed,
-            past: restored.past,
-            retained: VecDeque::new(),
             writer: None,
             no_key: None,
             has_lost_segment: false,
@@ -140,12 +104,9 @@ impl Publisher {
             age: restored.age,
             counters: PublishCounters::default(),
         };
-        publisher.playlist.set_markers(plan.markers);
-        publisher.playlist.set_format(publisher.live.format);
+        publisher.set_markers(plan.markers);
         publisher.set_dvr(plan.dvr);
-        if !publisher.playlist.is_empty() {
-            publisher.live.publish_playlist(publisher.document());
-        }
+        publisher.publish_playlist();
         publisher
     }
 
@@ -167,17 +128,20 @@ impl Publisher {
 
     /// Tells of events that come from now on in another way.
     pub(super) fn set_markers(&mut self, markers: Markers) {
-        self.playlist.set_markers(markers);
+        self.keeping.set_markers(markers);
+    }
+
+    /// Has players start over in the last `depth`, or in nothing any more.
+    pub(super) fn set_dvr(&mut self, depth: Option<Duration>) {
+        self.keeping.set_dvr(depth);
+        self.publish_archive();
     }
 
     /// Goes on by `plan` with the same list for a stream that is received anew. The open segment
-    /// is given up. A raised target ends the list: its segments stay in the store, unpinned.
+    /// is given up. A raised target begins the lists anew.
     pub(super) fn begin_anew(mut self, plan: &Plan) -> Self {
-        self.playlist.set_window(plan.window);
-        if self.playlist.outgrow(plan.rules.target.as_secs()) {
-            self.listed.clear();
-            self.past = None;
-        }
+        let target_s = plan.rules.target.as_secs();
+        self.keeping.set_shape(plan.window, target_s);
         self.set_dvr(plan.dvr);
         Self {
             description: Description::default(),
@@ -194,7 +158,7 @@ impl Publisher {
     }
 
     pub(super) fn playlist(&self) -> &MediaPlaylist {
-        &self.playlist
+        self.keeping.playlist()
     }
 
     pub(super) fn counters(&self) -> &PublishCounters {
@@ -208,7 +172,7 @@ impl Publisher {
 
     /// When the list last grew; `None` while it is empty.
     pub(super) fn updated(&self) -> Option<Monotonic> {
-        self.updated.filter(|_| !self.playlist.is_empty())
+        self.updated.filter(|_| !self.playlist().is_empty())
     }
 
     /// Why the last segment was held back, if it was.
@@ -218,7 +182,7 @@ impl Publisher {
 
     /// True while the list ends with a gap.
     pub(super) fn ends_with_gap(&self) -> bool {
-        let last = self.playlist.segments().last();
+        let last = self.playlist().segments().last();
         last.is_some_and(|last| last.gap)
     }
 
@@ -233,20 +197,13 @@ impl Publisher {
         let bandwidth = track.bandwidth.declared();
         let uri = format!("{}.m3u8", track.stem());
         let sound = self.description.sound(uri, bandwidth);
-        sound.filter(|_| bandwidth.peak_bps > 0 && !track.playlist.is_empty())
+        sound.filter(|_| bandwidth.peak_bps > 0 && !track.playlist().is_empty())
     }
 
     /// Goes on beside `other`, the list of the rendition that this is a track of, where segment
     /// `sequence` comes next: what is lacking before it are gaps.
     pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64, now: Monotonic) {
-        let lacking = self.playlist.line_up(other, sequence);
-        if self.playlist.is_empty() {
-            self.listed.clear();
-            if let Some(past) = &mut self.past {
-                past.begin_anew(self.playlist.discontinuity_sequence());
-            }
-        }
-        for gap in lacking {
+        for gap in self.keeping.line_up(other, sequence) {
             self.list(gap, (None, None), now);
         }
     }
@@ -303,22 +260,16 @@ impl Publisher {
 
     /// Lets go of segments whose time is over.
     pub(super) fn release(&mut self, now: Monotonic) {
-        let (age, nanos) = (self.age.as_nanos(), now.as_nanos());
-        let age = u64::try_from(age).unwrap_or(u64::MAX);
-        let before = Monotonic::from_nanos(nanos.saturating_sub(age));
-        self.updated.get_or_insert(before);
-        while self
-            .retained
-            .front()
-            .is_some_and(|(until, _)| *until <= now)
-        {
-            self.retained.pop_front();
-        }
+        self.updated.get_or_insert_with(|| {
+            let age = u64::try_from(self.age.as_nanos()).unwrap_or(u64::MAX);
+            Monotonic::from_nanos(now.as_nanos().saturating_sub(age))
+        });
+        self.counters.segments_released_early += self.keeping.release(now);
     }
 
     /// Has the playlist tell of an event, from its next version on.
     fn take_cue(&mut self, cue: &Cue) {
-        match self.playlist.take_cue(cue) {
+        match self.keeping.take_cue(cue) {
             CueOutcome::Taken => {}
             CueOutcome::TakenForAnother => self.counters.date_ranges_dropped += 1,
             CueOutcome::Refused => self.counters.cues_refused += 1,
@@ -355,7 +306,7 @@ impl Publisher {
             Sealed::Withheld(gap) => {
                 self.counters.segments_withheld += 1;
                 // Before the first segment there is no list, and nobody who waits.
-                if !self.playlist.is_empty() {
+                if !self.playlist().is_empty() {
                     self.list(gap, (None, None), moment.now);
                 }
             }
@@ -363,132 +314,43 @@ impl Publisher {
         Ok(())
     }
 
-    /// Appends `segment` to the list; a gap has neither key nor pin.
-    fn list(
-        &mut self,
-        segment: Segment,
-        (key, pin): (Option<KeyTag>, Option<Pin>),
-        now: Monotonic,
-    ) {
-        self.listed.push_back(pin.clone());
-        for removed in self.playlist.push_encrypted(segment, key.clone()) {
-            let pin = self.listed.pop_front();
-            if let Some(pin) = pin.expect("one entry for each segment listed") {
-                self.retain(now + removed.keep, pin);
-            }
+    /// Appends `segment` to the lists; a gap has neither key nor pin.
+    fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
+        self.counters.segments_released_early += self.keeping.list(segment, held, now);
+        if let Err(error) = self.keeping.store_past(&self.store, self.class) {
+            self.counters.archives_refused += 1;
+            warn!(channel = self.channel, rendition = self.live.name, %error, "archive not stored");
         }
-        self.archive(segment, (key, pin), now);
         self.updated = Some(now);
         self.publish();
     }
 
-    /// Begins an archive of `depth` with what is listed, gives the present one that depth, or ends
-    /// it.
-    fn set_dvr(&mut self, depth: Option<Duration>) {
-        match (depth, &mut self.past) {
-            (None, past) => *past = None,
-            (Some(depth), Some(past)) => past.set_depth(depth),
-            (Some(depth), None) => {
-                let numbers_from = self.playlist.discontinuity_sequence();
-                let stem = self.stem();
-                let mut past = Past::new(depth, &stem, self.live.format, numbers_from);
-                let segments = self.playlist.encrypted_segments().zip(&self.listed);
-                for ((segment, key), pin) in segments {
-                    past.push(*segment, (key.cloned(), pin.clone()));
-                }
-                self.past = Some(past);
-            }
-        }
-        self.publish_archive();
-    }
-
-    /// Appends `segment` to the archive, if there is one. What leaves it stays for as long as the
-    /// longest list that had it: that of the whole archive.
-    fn archive(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
-        let Some(past) = &mut self.past else {
+    /// Gives up a segment: what is pinned and does not fit on the disk stays in memory, and would
+    /// keep every later segment out for ever.
+    fn make_room(&mut self) {
+        let Some(pin) = self.keeping.give_up() else {
             return;
         };
-        let longest = past.archive().duration();
-        let leaving = past.append(segment, held);
-        let keep = longest.max(past.archive().duration()) + segment.duration();
-        if let Err(error) = past.keep(&self.store, self.class, self.playlist.len()) {
-            self.counters.archives_refused += 1;
-            warn!(channel = self.channel, rendition = self.live.name, %error, "archive not stored");
-        }
-        for pin in leaving {
-            self.retain(now + keep, pin);
-        }
-    }
-
-    fn publish_archive(&self) {
-        let archive = self.past.as_ref().map(|past| past.archive().clone());
-        self.live.publish_archive(archive);
-    }
-
-    fn retain(&mut self, until: Monotonic, pin: Pin) {
-        let most = match &self.past {
-            None => RETAINED_MAX,
-            Some(_) => RETAINED_MAX + Archive::SEGMENTS_MAX,
-        };
-        if self.retained.len() == most {
-            self.retained.pop_front();
-            self.counters.segments_released_early += 1;
-        }
-        self.retained.push_back((until, pin));
-    }
-
-    /// Gives up the oldest segment that is kept, retained ones first: what is pinned and does not
-    /// fit on the disk stays in memory, and would keep every later segment out for ever.
-    fn make_room(&mut self) {
-        if self.retained.pop_front().is_none() && !self.shorten_archive() {
-            let mut pins = Vec::new();
-            while !pins.iter().any(Option::is_some) && self.playlist.drop_first() {
-                pins.extend(self.listed.pop_front());
-                if let Some(past) = &mut self.past {
-                    past.drop_first(&mut pins);
-                }
-            }
-            if pins.is_empty() {
-                return;
-            }
-            // Off the lists before the pins go: nothing is listed that cannot be fetched.
-            self.live.publish_playlist(self.document());
-            self.publish_archive();
-        }
         self.counters.segments_released_early += 1;
-    }
-
-    /// Gives up the oldest segment of the archive, if that goes back further than the list. Tells
-    /// whether there was one.
-    fn shorten_archive(&mut self) -> bool {
-        let Some(past) = &mut self.past else {
-            return false;
-        };
-        let mut released = Vec::new();
-        while !released.iter().any(Option::is_some) && past.archive().len() > self.playlist.len() {
-            if !past.drop_first(&mut released) {
-                break;
-            }
-        }
-        // Off the archive before the pins go.
+        self.publish_playlist();
         self.publish_archive();
-        !released.is_empty()
+        drop(pin);
     }
 
     /// The stem of the rendition's paths.
-    pub(super) fn stem(&self) -> String {
-        format!("{}_{}", self.channel, self.live.name)
+    pub(super) fn stem(&self) -> &str {
+        self.keeping.stem()
     }
 
     fn document(&self) -> Document {
-        Document::new(self.playlist.render(&format!("{}/", self.stem())))
+        Document::new(self.playlist().render(&format!("{}/", self.stem())))
     }
 
     /// Keeps what the ladder is to know of `segment`.
     fn tell(&mut self, segment: Segment) {
         let uri = format!("{}.m3u8", self.stem());
         let bandwidth = self.bandwidth.declared();
-        let target_duration_s = self.playlist.target_duration_s();
+        let target_duration_s = self.playlist().target_duration_s();
         let target_duration_s = target_duration_s.unwrap_or(segment.target_duration_s);
         let line = self.description.line(uri, bandwidth, target_duration_s);
         if self.told.is_full() {
@@ -507,6 +369,17 @@ impl Publisher {
         }
         self.live.publish_playlist(document);
         self.publish_archive();
+    }
+
+    /// Has players see the present list, once there is one.
+    fn publish_playlist(&self) {
+        if !self.playlist().is_empty() {
+            self.live.publish_playlist(self.document());
+        }
+    }
+
+    fn publish_archive(&self) {
+        self.live.publish_archive(self.keeping.archive().cloned());
     }
 
     fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {

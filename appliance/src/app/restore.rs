@@ -14,6 +14,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    iter::repeat_with,
     time::Duration,
 };
 
@@ -25,8 +26,8 @@ use weir_hal::Wall;
 use crate::{
     app::{
         past::{Past, block_key},
+        plan::Plan,
         publisher::key,
-        rendition::Plan,
     },
     encryption::Vault,
     segment::{Archive, Format, KeyTag, MediaPlaylist, Segment},
@@ -44,15 +45,18 @@ const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 /// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
 const LOOKUPS: usize = 64;
 
+/// The hold on each segment of a list, oldest first; none on a gap.
+type Pins = VecDeque<Option<Pin>>;
+
 /// What was on air before.
 #[derive(Debug)]
 pub(super) struct Restored {
     /// The list to go on from; empty when there is none, or when it is too old to be of use.
     pub(super) playlist: MediaPlaylist,
-    /// One for each segment listed, oldest first; none for a gap.
-    pub(super) listed: VecDeque<Option<Pin>>,
     /// What players may start over in; `None` when nothing is known of it.
     pub(super) past: Option<Past>,
+    /// One for each segment of the longer of both, oldest first; none for a gap.
+    pub(super) pins: Pins,
     /// Since when it has not grown.
     pub(super) age: Duration,
 }
@@ -62,8 +66,45 @@ impl Restored {
     pub(super) fn nothing(window: usize) -> Self {
         Self {
             playlist: MediaPlaylist::live(window),
-            listed: VecDeque::new(),
             past: None,
+            pins: VecDeque::new(),
+            age: Duration::ZERO,
+        }
+    }
+
+    /// Both lists go on, the live one with the hold on each segment that is `listed`.
+    fn going_on(
+        (playlist, listed): (MediaPlaylist, Pins),
+        past: Option<(Past, Pins)>,
+        age: Duration,
+    ) -> Self {
+        let (past, pins) = past.unzip();
+        let mut pins = pins.unwrap_or_default();
+        // Those listed are the newest of both.
+        pins.truncate(pins.len().saturating_sub(listed.len()));
+        pins.extend(listed);
+        Self {
+            playlist,
+            past,
+            pins,
+            age,
+        }
+    }
+
+    /// An empty list whose numbers go on.
+    fn beginning_anew(playlist: MediaPlaylist, past: Option<(Past, Pins)>, now: Wall) -> Self {
+        let past = past.map(|(mut past, mut pins)| {
+            // Players may have been told of those numbers: the list must not end before them.
+            let gaps = past.fill(playlist.sequence_next(), now, 0);
+            pins.extend(repeat_with(|| None).take(gaps));
+            pins.drain(..pins.len() - past.archive().len());
+            (past, pins)
+        });
+        let (past, pins) = past.unzip();
+        Self {
+            playlist,
+            past,
+            pins: pins.unwrap_or_default(),
             age: Duration::ZERO,
         }
     }
@@ -111,12 +152,7 @@ pub(super) async fn restore(
                 segments = listed.len(),
                 "the playlist goes on"
             );
-            Restored {
-                playlist,
-                listed,
-                past,
-                age: since_end,
-            }
+            Restored::going_on((playlist, listed), past, since_end)
         }
         _ => {
             playlist.forget(seen_max);
@@ -124,17 +160,7 @@ pub(super) async fn restore(
                 channel,
                 rendition, "the playlist begins anew, its numbers go on"
             );
-            // Players may have been told of those numbers: the list must not end before them.
-            let past = past.map(|mut past| {
-                past.fill(playlist.sequence_next(), now, 0);
-                past
-            });
-            Restored {
-                playlist,
-                listed: VecDeque::new(),
-                past,
-                age: Duration::ZERO,
-            }
+            Restored::beginning_anew(playlist, past, now)
         }
     }
 }
@@ -156,7 +182,7 @@ async fn restore_past(
     plan: &Plan,
     (rendition, format): (&str, Format),
     (playlist, now): (&MediaPlaylist, Wall),
-) -> Option<Past> {
+) -> Option<(Past, Pins)> {
     let depth = plan.dvr?;
     let first = *playlist.segments().next()?;
     let since = earlier(now, depth);
@@ -169,23 +195,26 @@ async fn restore_past(
     blocks.take(playlist);
     let path = |(segment, key): &(Segment, Option<KeyTag>)| {
         let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));
-        let is_wanted = !segment.gap && segment.end() > since;
+        let is_recent = segment.end() > since || segment.sequence >= first.sequence;
+        let is_wanted = !segment.gap && is_recent;
         (is_wanted && has_key(vault, segment, key.as_ref())).then(path)
     };
     let paths = blocks.segments.values().map(path);
-    let pins = pin_present(store, paths).await;
+    let found = pin_present(store, paths).await;
     let mut past = Past::new(depth, &stem, format, numbers_from);
-    for ((segment, key), pin) in blocks.segments.into_values().zip(pins) {
+    past.set_len_min(playlist.len());
+    let mut pins = Pins::new();
+    for ((segment, key), pin) in blocks.segments.into_values().zip(found) {
         let known = blocks.discontinuities.get(&segment.sequence);
-        past.fill(
-            segment.sequence,
-            segment.date_time,
-            known.copied().unwrap_or(0),
-        );
+        let known = known.copied().unwrap_or(0);
+        let gaps = past.fill(segment.sequence, segment.date_time, known);
+        pins.extend(repeat_with(|| None).take(gaps));
         let gap = pin.is_none();
-        past.push(Segment { gap, ..segment }, (key, pin));
+        past.push(Segment { gap, ..segment }, key);
+        pins.push_back(pin);
     }
     past.drop_before(since);
+    pins.drain(..pins.len() - past.archive().len());
     past.set_stored(blocks.pins, blocks.stored_until);
     info!(
         channel = plan.channel,
@@ -193,7 +222,7 @@ async fn restore_past(
         segments = past.archive().len(),
         "players may start over in what was on air before"
     );
-    Some(past)
+    Some((past, pins))
 }
 
 /// What blocks tell.

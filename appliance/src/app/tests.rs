@@ -1,5 +1,7 @@
 //! Claims about what players see when the appliance is disturbed, on a simulated machine.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use weir_cache::{Class, Key, Writer};
 use weir_hal::{Destination, MulticastSender, Wall, sim};
@@ -68,6 +70,11 @@ impl Rig {
 
     /// Sends the beginning of the clip, in the simulation's own time.
     pub(super) fn play_half_seconds(&mut self, count: usize) {
+        self.play_part(0..count);
+    }
+
+    /// Sends these half seconds of the clip.
+    fn play_part(&mut self, half_seconds: Range<usize>) {
         let destination = Destination {
             group: GROUP.parse().expect("an address"),
             interface: None,
@@ -79,8 +86,9 @@ impl Rig {
         let datagrams = CLIP.chunks(7 * PACKET_BYTES);
         let pause = Duration::from_secs(4) / u32::try_from(datagrams.len()).expect("few");
         self.ingest.turn();
-        let count = datagrams.len() * count / 8;
-        for datagram in datagrams.take(count) {
+        let place = |half_seconds: usize| datagrams.len() * half_seconds / 8;
+        let (first, end) = (place(half_seconds.start), place(half_seconds.end));
+        for datagram in datagrams.take(end).skip(first) {
             sender.send(datagram).expect("the wire has room");
             self.simulation.clock.advance(pause);
             self.ingest.turn();
@@ -348,6 +356,44 @@ async fn what_is_older_than_an_archive_is_deep_does_not_come_back() {
     assert!(after[0].sequence > before[before.len() - 1].sequence);
     let length: Duration = after.iter().map(Segment::duration).sum();
     assert!(length < Duration::from_secs(602), "{length:?}");
+}
+
+#[tokio::test]
+async fn a_reload_that_changes_dvr_disturbs_nothing_and_keeps_what_was_promised() {
+    let with = |seconds: Option<u64>| {
+        let mut config = config("target = \"1s\"\nwindow = 3");
+        config.channels[0].dvr = seconds.map(Duration::from_secs);
+        config
+    };
+    let mut rig = Rig::start_with(sim::Simulation::new(1), with(None)).await;
+    let has_past = |rig: &Rig| rig.live.channels()[0].renditions[0].archive().is_some();
+    rig.play();
+    let mut oldest = 0;
+    for seconds in [Some(600), Some(8), None] {
+        // The clip loops by a jump; what comes of it is listed before the reload.
+        rig.play_part(0..3);
+        let before = rig.sequences();
+        if has_past(&rig) {
+            oldest = past(&rig)[0].sequence;
+        }
+        rig.reload(with(seconds)).await;
+        assert_eq!(rig.sequences(), before);
+        assert_eq!(has_past(&rig), seconds.is_some(), "at once");
+        rig.play_part(3..8);
+        let list = MediaPlaylist::resume(&rig.playlist().expect("a list"), 100).expect("ours");
+        let new: Vec<_> = list
+            .segments()
+            .filter(|segment| Some(&segment.sequence) > before.last())
+            .collect();
+        let is_sound = |segment: &&Segment| !segment.discontinuity && !segment.gap;
+        assert!(!new.is_empty() && new.iter().all(is_sound), "{new:?}");
+    }
+    let oldest = key(&segment_path("ch", "r", oldest));
+    assert!(!rig.store.evict(&oldest), "no list has it, and it is held");
+    rig.simulation.clock.advance(Duration::from_secs(20));
+    rig.ingest.turn();
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    assert!(rig.store.evict(&oldest), "its time is over");
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 //!
 //! Source: RFC 8216 §4.3.3 (tags), §6.2.1 and §6.2.2 (how a list may change). A list that begins
 //! at a moment grows at its end as the live list does, loses at its start what the archive loses,
-//! and carries the same numbers; one that ends at a moment has EXT-X-ENDLIST once that has passed.
-//! None has EXT-X-PLAYLIST-TYPE, because what is too old leaves.
+//! and carries the same numbers; one that ends at a moment has EXT-X-ENDLIST once that has passed,
+//! and loses its start all the same, as §6.2.2 lets it. None has EXT-X-PLAYLIST-TYPE, because what
+//! is too old leaves.
 //!
 //! An archive of hours has thousands of segments, and each publication is a copy that shares all
 //! but its last chunk: a segment costs the copy of [`CHUNK_SEGMENTS`] of them, however many there
@@ -12,6 +13,8 @@
 //!
 //! Numbers never have a hole: what is missing between two segments stands there as gaps. For the
 //! next life of the box an archive is told in blocks, each a list of its own.
+//!
+//! Refuses: to tell of breaks. EXT-X-DATERANGE and cue tags stand in the live list alone.
 
 use std::{
     collections::VecDeque,
@@ -41,6 +44,8 @@ pub struct Archive {
     directory: Arc<str>,
     format: Format,
     depth_90k: u64,
+    /// Segments that stay, however long they are.
+    len_min: usize,
     target_duration_s: u32,
     chunks: VecDeque<Arc<Chunk>>,
     /// Segments of the first chunk that have left.
@@ -84,8 +89,8 @@ pub enum Moment {
 pub struct Excerpt {
     /// The Media Playlist.
     pub text: String,
-    /// True when whoever asks the same again is given the same: it has ended, and neither its
-    /// beginning nor its end moves along.
+    /// True when whoever asks the same again is given the same, until the archive loses its first
+    /// segment: it has ended, is all there, and neither its beginning nor its end moves along.
     pub is_final: bool,
 }
 
@@ -108,6 +113,7 @@ impl Archive {
             directory: directory.into(),
             format: Format::default(),
             depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
+            len_min: 1,
             target_duration_s: 1,
             chunks: VecDeque::new(),
             left: 0,
@@ -248,9 +254,12 @@ impl Archive {
         first..first + self.len as u64
     }
 
-    /// Wall time at which its first segment ends.
-    pub fn first_end(&self) -> Option<Wall> {
-        self.entries().next().map(|entry| entry.segment.end())
+    /// Takes out what ended before `since`, but for the segments that stay.
+    pub fn drop_before(&mut self, since: Wall) {
+        let is_over = |first: &Segment| first.end() <= since;
+        while self.len > self.len_min && self.segments().next().is_some_and(is_over) {
+            self.drop_first();
+        }
     }
 
     /// The list of those segments that belong to a block; `None` when there is no media in it.
@@ -269,6 +278,16 @@ impl Archive {
     /// Makes it one of `depth`, from the next push on.
     pub fn set_depth(&mut self, depth: Duration) {
         self.depth_90k = u64::try_from(depth.as_micros() * 9 / 100).unwrap_or(u64::MAX);
+    }
+
+    /// Has its newest `len` segments stay, however long they are: those of the live list.
+    pub fn set_len_min(&mut self, len: usize) {
+        self.len_min = len;
+    }
+
+    /// Its segments, oldest first.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
+        self.entries().map(|entry| &entry.segment)
     }
 
     /// Number of segments.
@@ -321,7 +340,10 @@ impl Archive {
         }
         let is_ended = until.is_some_and(|until| first + count < self.len || end >= until);
         let text = self.text(first, count, is_ended);
-        let is_final = is_ended && is_fixed;
+        // Dates are told to the millisecond.
+        let begin = self.entries().next()?.segment.date_time;
+        let is_whole = earlier(begin, Duration::from_millis(1)) <= from;
+        let is_final = is_ended && is_fixed && is_whole;
         Some(Excerpt { text, is_final })
     }
 
@@ -381,7 +403,8 @@ impl Archive {
         };
         let rest_90k = self.duration_90k - first.segment.duration_90k;
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s);
-        self.len > Self::SEGMENTS_MAX || rest_90k >= self.depth_90k.max(least_90k)
+        let is_too_long = rest_90k >= self.depth_90k.max(least_90k);
+        self.len > Self::SEGMENTS_MAX || self.len > self.len_min && is_too_long
     }
 }
 

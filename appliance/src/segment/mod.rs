@@ -54,6 +54,6 @@ pub use cue::{Cue, CueKind, EventId};
 pub use date_ranges::CueOutcome;
 pub use key_tag::KeyTag;
 pub use master::{MasterPlaylist, SubtitleRendition, Variant, render_master};
-pub use playlist::{MediaPlaylist, Removed};
+pub use playlist::MediaPlaylist;
 pub use segmenter::Segmenter;
 pub use types::{Format, Markers, Output, Phase, Rules, Segment};

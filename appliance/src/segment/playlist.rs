@@ -9,7 +9,7 @@
 //! - EXT-X-DISCONTINUITY-SEQUENCE goes up when a discontinuity leaves; always written when live.
 //! - A removal never leaves less than three Target Durations, up to `EXTRA_SEGMENTS_MAX` more.
 //! - A removed segment stays available for its duration and that of the longest playlist that
-//!   listed it: [`Removed::keep`].
+//!   listed it: by who holds it, `app::keeping`.
 //! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
 //! - EXT-X-GAP marks what never came, so that players pass over it. There are readers that want
 //!   version 8 for it, and the header of a list does not change: every live list has version 8.
@@ -20,7 +20,6 @@
 use std::{
     collections::VecDeque,
     fmt::{self, Display},
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -56,7 +55,6 @@ pub struct MediaPlaylist {
     sequence_next: u64,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
-    duration_longest_90k: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +70,6 @@ pub(super) struct Listed {
     pub(super) cue_tag: Option<CueTag>,
     /// Where its key is; `None` if it is in the clear.
     pub(super) key: Option<KeyTag>,
-}
-
-/// A segment that left the playlist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Removed {
-    /// The segment.
-    pub segment: Segment,
-    /// How long it must stay available from now on (RFC 8216 §6.2.2).
-    pub keep: Duration,
 }
 
 impl MediaPlaylist {
@@ -146,7 +135,6 @@ impl MediaPlaylist {
             sequence_next: 0,
             target_duration_s: None,
             discontinuity_sequence: 0,
-            duration_longest_90k: 0,
         }
     }
 
@@ -155,7 +143,7 @@ impl MediaPlaylist {
     ///
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
-    pub fn push(&mut self, segment: Segment) -> Vec<Removed> {
+    pub fn push(&mut self, segment: Segment) -> Vec<Segment> {
         self.push_encrypted(segment, None)
     }
 
@@ -163,7 +151,7 @@ impl MediaPlaylist {
     ///
     /// # Panics
     /// As [`Self::push`] does.
-    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> Vec<Removed> {
+    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> Vec<Segment> {
         if let Some(last) = self.listed.back() {
             assert_eq!(
                 segment.sequence,
@@ -209,7 +197,7 @@ impl MediaPlaylist {
         self.markers = markers;
     }
 
-    fn append(&mut self, row: Listed) -> Vec<Removed> {
+    fn append(&mut self, row: Listed) -> Vec<Segment> {
         let segment = row.segment;
         let target = rounded_s(segment.duration_90k).max(1);
         match (self.kind, &mut self.target_duration_s) {
@@ -220,9 +208,7 @@ impl MediaPlaylist {
         }
         self.listed.push_back(row);
         self.sequence_next = segment.sequence + 1;
-        let removed = self.shorten();
-        self.duration_longest_90k = self.duration_longest_90k.max(self.duration_90k());
-        removed
+        self.shorten()
     }
 
     /// Number of segments listed.
@@ -365,7 +351,7 @@ impl MediaPlaylist {
     }
 
     /// Takes out the segments that are too many.
-    fn shorten(&mut self) -> Vec<Removed> {
+    fn shorten(&mut self) -> Vec<Segment> {
         let Kind::Live { window } = self.kind else {
             return Vec::new();
         };
@@ -383,12 +369,7 @@ impl MediaPlaylist {
             }
             self.listed.pop_front();
             self.discontinuity_sequence += u64::from(first.discontinuity);
-            let keep_90k = first.duration_90k + self.duration_longest_90k;
-            let keep = Duration::from_micros(micros(keep_90k));
-            removed.push(Removed {
-                segment: first,
-                keep,
-            });
+            removed.push(first);
         }
         removed
     }

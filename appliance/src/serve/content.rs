@@ -18,16 +18,16 @@ use crate::{
     encryption::{Fingerprint, Issued},
     fetch::Pull,
     live::{Channel, Document, Live, Rendition},
-    segment::Format,
+    segment::{Archive, Format},
     serve::{
-        Account, Again, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
+        Account, Body, Client, CounterCells, Handler, Readiness, Repeat, Upload, Whole,
         account::charge,
-        at_hand,
         coding::{Coder, Wish},
+        content_again::{OnAir, PlaylistAgain, SegmentAgain},
         reply::{self, Freshness, Selected, Source},
         route::{Item, Route, route, segment_path_of},
         stamp::{self, Stamps},
-        start_over::StartOver,
+        start_over::{Refusal, StartOver},
     },
 };
 
@@ -130,21 +130,11 @@ impl Content {
             return self.unknown();
         };
         let rendition = |name: &str| channel.rendition(name);
-        let start_over = match item {
-            Item::Master | Item::Media { .. } => StartOver::of(request.uri.query()),
-            Item::Segment { .. } | Item::Key(_) => Ok(None),
-        };
-        let start_over = match start_over {
-            Ok(start_over) => start_over,
-            Err(sentence) => return reply::text(StatusCode::BAD_REQUEST, sentence),
-        };
         match item {
-            Item::Master => self.playlist(request, master(&channel, start_over).as_deref()),
-            Item::Media { rendition: name } => match (rendition(name), start_over) {
-                (None, _) => self.unknown(),
-                (Some(rendition), Some(part)) => self.excerpt(request, rendition, &part),
-                (Some(rendition), None) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
-                (Some(rendition), None) => self.media_playlist(request, rendition),
+            Item::Master => self.master(request, &channel),
+            Item::Media { rendition: name } => match rendition(name) {
+                Some(rendition) => self.media(request, rendition),
+                None => self.unknown(),
             },
             Item::Segment {
                 rendition: name,
@@ -156,6 +146,41 @@ impl Content {
             }
             Item::Segment { .. } => self.unknown(),
             Item::Key(fingerprint) => self.key(request, &channel, *fingerprint),
+        }
+    }
+
+    /// Answers with the Master Playlist, whose Media Playlists begin where the query says.
+    fn master(&self, request: &Parts, channel: &Channel) -> Response<Body> {
+        let mut renditions = channel.renditions.iter();
+        let is_kept = renditions.any(|rendition| rendition.archive().is_some());
+        match StartOver::of(request.uri.query(), is_kept) {
+            Err(refusal) => self.refused(refusal),
+            Ok(None) => self.playlist(request, channel.master().as_deref()),
+            Ok(Some(StartOver { query, .. })) => {
+                let list = channel.master_with(|uri| format!("{uri}?{query}"));
+                self.playlist(request, list.as_deref())
+            }
+        }
+    }
+
+    /// Answers with a Media Playlist, or a part of what was on air.
+    fn media(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
+        let archive = rendition.archive();
+        let asked = StartOver::of(request.uri.query(), archive.is_some());
+        match (asked, archive) {
+            (Err(refusal), _) => self.refused(refusal),
+            (Ok(Some(part)), Some(archive)) => self.excerpt(request, &archive, &part),
+            (Ok(_), _) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
+            (Ok(_), _) => self.media_playlist(request, rendition),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response<Body> {
+        match refusal {
+            Refusal::Malformed(sentence) => reply::text(StatusCode::BAD_REQUEST, sentence),
+            Refusal::NothingKept => {
+                self.not_there("the channel keeps nothing to start over in: it has no dvr")
+            }
         }
     }
 
@@ -197,10 +222,7 @@ impl Content {
     }
 
     /// Answers with a part of what was on air.
-    fn excerpt(&self, request: &Parts, rendition: &Rendition, part: &StartOver) -> Response<Body> {
-        let Some(archive) = rendition.archive() else {
-            return self.not_there("the channel keeps nothing to start over in: it has no dvr");
-        };
+    fn excerpt(&self, request: &Parts, archive: &Archive, part: &StartOver) -> Response<Body> {
         let Some(excerpt) = archive.excerpt(part.from, part.until) else {
             return self.not_there("nothing is kept of that time");
         };
@@ -293,71 +315,6 @@ impl Content {
         let mut response = reply::kept_text(StatusCode::NOT_FOUND, line, freshness);
         self.stamps.miss(response.headers_mut());
         response
-    }
-}
-
-/// The Master Playlist, whose Media Playlists begin where `start_over` says.
-fn master(channel: &Channel, start_over: Option<StartOver>) -> Option<Arc<Document>> {
-    match start_over {
-        None => channel.master(),
-        Some(StartOver { query, .. }) => channel.master_with(|uri| format!("{uri}?{query}")),
-    }
-}
-
-/// The channels when something was answered, and where it is counted.
-#[derive(Debug)]
-struct OnAir {
-    live: Arc<Live>,
-    channels: Arc<Vec<Arc<Channel>>>,
-    counters: Arc<CounterCells>,
-}
-
-impl OnAir {
-    /// `body`, if the channels are still the same.
-    fn hit(&self, body: Body) -> Option<Body> {
-        let is_same = Arc::ptr_eq(&self.channels, &self.live.channels());
-        is_same.then(|| {
-            self.counters.hits.add(1);
-            body
-        })
-    }
-}
-
-/// A playlist, as long as it is the present one.
-#[derive(Debug)]
-struct PlaylistAgain {
-    on_air: OnAir,
-    rendition: Arc<Rendition>,
-    document: Arc<Document>,
-    body: Bytes,
-}
-
-impl Again for PlaylistAgain {
-    fn again(&self, _client: &Client) -> Option<Body> {
-        let present = self.rendition.playlist()?;
-        let is_same = Arc::ptr_eq(&present, &self.document) && !self.rendition.is_withdrawn();
-        let body = || Body::document(self.body.clone());
-        is_same.then(body).and_then(|body| self.on_air.hit(body))
-    }
-}
-
-/// A segment, as long as the same one is in the store, whole.
-#[derive(Debug)]
-struct SegmentAgain {
-    on_air: OnAir,
-    store: Store,
-    key: Key,
-    etag: Bytes,
-    whole: Whole,
-}
-
-impl Again for SegmentAgain {
-    fn again(&self, _client: &Client) -> Option<Body> {
-        let body = self.whole.again(&self.store, || {
-            let object = at_hand(self.store.find(&self.key))??;
-            (*object.metadata() == self.etag).then_some(object)
-        })?;
-        self.on_air.hit(body)
     }
 }
 

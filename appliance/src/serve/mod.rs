@@ -20,6 +20,7 @@ mod client_block;
 mod cmcd;
 pub mod coding;
 mod content;
+mod content_again;
 mod counters;
 mod entrance;
 mod framing;

@@ -2,7 +2,8 @@
 //!
 //! Source: RFC 3339 §5.6 (`date-time`), RFC 3986 §3.4 (query). A moment is a date and time as in
 //! `2026-01-31T20:15:00Z`, or so many seconds before the newest segment's end, as in `-600`.
-//! Other parameters are for others: tokens, CMCD, what a player adds against caches.
+//! Other parameters are for others: tokens, CMCD, what a player adds against caches; and so are
+//! these where nothing is kept to start over in, unless they ask for it beyond doubt.
 
 use std::time::Duration;
 
@@ -21,12 +22,30 @@ pub(super) struct StartOver {
     pub(super) query: String,
 }
 
+/// Why a query is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A sentence for whoever asked.
+    Malformed(&'static str),
+    /// It asks for what was on air, and that is not kept.
+    NothingKept,
+}
+
 impl StartOver {
-    /// Reads `query`; `None` when it asks for nothing of the kind.
+    /// Reads `query` where what was on air `is_kept`, or is not; `None` when it asks for nothing of
+    /// the kind.
     ///
     /// # Errors
-    /// A sentence for whoever asked.
-    pub(super) fn of(query: Option<&str>) -> Result<Option<Self>, &'static str> {
+    /// [`Refusal`], if it asks for what is not there, or in a way that cannot be understood.
+    pub(super) fn of(query: Option<&str>, is_kept: bool) -> Result<Option<Self>, Refusal> {
+        match (Self::read(query), is_kept) {
+            (Ok(Some(_)), false) => Err(Refusal::NothingKept),
+            (Err(_), false) => Ok(None),
+            (read, _) => read.map_err(Refusal::Malformed),
+        }
+    }
+
+    fn read(query: Option<&str>) -> Result<Option<Self>, &'static str> {
         let parameters = || query.into_iter().flat_map(|query| query.split('&'));
         let start = only(parameters(), "start=")?;
         let end = only(parameters(), "end=")?;
@@ -101,7 +120,7 @@ mod tests {
     const EIGHT: Moment = Moment::At(Wall::from_nanos(1_769_890_500_000_000_000));
 
     fn of(query: &str) -> Result<Option<(Moment, Option<Moment>)>, &'static str> {
-        let read = StartOver::of(Some(query))?;
+        let read = StartOver::read(Some(query))?;
         Ok(read.map(|read| (read.from, read.until)))
     }
 
@@ -132,10 +151,10 @@ mod tests {
 
     #[test]
     fn what_others_add_is_passed_over_and_what_is_passed_on_is_as_it_was() {
-        assert_eq!(StartOver::of(None), Ok(None));
+        assert_eq!(StartOver::read(None), Ok(None));
         assert_eq!(of("token=a&started=1&_=2"), Ok(None));
         let query = "token=a&end=2026-01-31T20%3A15%3A00Z&start=2026-01-31T20:14:00Z&_=1";
-        let read = StartOver::of(Some(query)).expect("it is sound");
+        let read = StartOver::read(Some(query)).expect("it is sound");
         let read = read.expect("it asks for a part");
         assert_eq!(read.until, Some(EIGHT));
         assert_eq!(
@@ -169,10 +188,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn where_nothing_is_kept_only_what_asks_for_it_beyond_doubt_is_refused() {
+        let of = |query, is_kept| StartOver::of(Some(query), is_kept);
+        assert_eq!(of("start=-600", false), Err(Refusal::NothingKept));
+        for query in ["end=5", "start=5", "start=-600&start=-500"] {
+            assert_eq!(of(query, false), Ok(None), "{query}");
+            let refused = of(query, true);
+            assert!(matches!(refused, Err(Refusal::Malformed(_))), "{query}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics_on_any_query(query in "(start=|end=|.){0,4}.*") {
-            drop(StartOver::of(Some(&query)));
+            drop(StartOver::read(Some(&query)));
         }
     }
 }

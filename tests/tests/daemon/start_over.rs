@@ -103,10 +103,12 @@ fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
         "it is gone"
     );
     assert_eq!(status("token=1"), 200, "other parameters are for others");
-    assert_eq!(
-        get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status,
-        404
-    );
+    assert_eq!(status("end=5"), 400);
+    for list in ["plain_r.m3u8", "master.m3u8"] {
+        let status = |query| get(&daemon, &format!("/live/plain/{list}?{query}")).status;
+        assert_eq!(status("start=-60"), 404, "{list}: nothing is kept");
+        assert_eq!(status("end=5"), 200, "{list}: it is for others");
+    }
 }
 
 /// Segments that had been listed and were not on disk when the box was killed: what comes in a
