@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{BOTH, DATE_RANGES, listed, pictures, with_break};
 use crate::segment::{
     CueKind, CueOutcome, MediaPlaylist, Phase,
-    fixture::{Bench, FRAME, SECOND, Unit, frames, insert, rules, splice_section},
+    fixture::{Bench, FRAME, SECOND, Unit, WRAP, frames, insert, rules, splice_section},
 };
 
 #[test]
@@ -60,7 +60,7 @@ fn what_is_hours_away_or_comes_before_the_first_segment_is_counted() {
     bench.splice(&insert(7, true, Some(3 * SECOND), None));
     pictures(&mut bench, SECOND, &[]);
     bench.splice(&insert(7, true, Some(7_200 * SECOND), None));
-    bench.splice(&insert(7, true, Some((1 << 33) - 7_200 * SECOND), None));
+    bench.splice(&insert(7, true, Some(WRAP - 7_200 * SECOND), None));
     let counters = bench.segmenter.counters();
     assert_eq!(
         (counters.splices_unplaced, counters.splices_implausible),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{pictures, with_break};
 use crate::segment::{
     Phase,
-    fixture::{Bench, FRAME, SECOND, Unit, frames, insert},
+    fixture::{Bench, FRAME, SECOND, Unit, WRAP, frames, insert},
 };
 
 #[test]
@@ -119,7 +119,7 @@ fn a_splice_at_once_is_one_at_the_next_random_access_point() {
 
 #[test]
 fn a_splice_is_found_across_the_wrap() {
-    let start = (1 << 33) - 2 * SECOND;
+    let start = WRAP - 2 * SECOND;
     let mut bench = Bench::first();
     bench.unit(Unit::key(start));
     bench.splice(&insert(7, true, Some(SECOND), None));
@@ -127,7 +127,7 @@ fn a_splice_is_found_across_the_wrap() {
         let random_access = ticks == 3 * SECOND;
         bench.unit(Unit {
             random_access,
-            ..Unit::at((start + ticks) % (1 << 33))
+            ..Unit::at((start + ticks) % WRAP)
         });
     }
     bench.finish();

@@ -1,13 +1,14 @@
 //! Promises of a list whatever the stream announces.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
 use super::BOTH;
 use crate::segment::{
-    MediaPlaylist, Phase,
-    fixture::{Bench, FRAME, SECOND, Unit, insert, rules, splice_section},
+    Cue, CueOutcome, MediaPlaylist, Phase,
+    date_ranges::RANGES_MAX,
+    fixture::{Bench, FRAME, SECOND, Unit, WRAP, insert, rules, splice_section},
 };
 
 /// What a stream may do with splices.
@@ -50,25 +51,54 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         60 => picture,
         2 => insert,
-        1 => (0..1_u64 << 33).prop_map(|to| Act::Jump { to }),
+        1 => (0..WRAP).prop_map(|to| Act::Jump { to }),
         1 => (0..4_u8).prop_map(|event| Act::Cancel { event }),
     ]
 }
 
-/// The attributes of each date range of `text`, by ID.
-fn attributes(text: &str) -> Vec<(String, String)> {
-    let lines = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("#EXT-X-DATERANGE:ID="));
+/// The attributes of each date range of `text`: its ID, their names and their values.
+fn attributes(text: &str) -> Vec<((String, String), String)> {
+    let lines = text.lines();
     let mut all = Vec::new();
-    for line in lines {
+    for line in lines.filter_map(|line| line.strip_prefix("#EXT-X-DATERANGE:ID=")) {
         let (id, rest) = line.split_once(',').expect("an ID is not alone");
-        all.extend(
-            rest.split(',')
-                .map(|attribute| (id.to_owned(), attribute.to_owned())),
-        );
+        for attribute in rest.split(',') {
+            let (name, value) = attribute.split_once('=').expect("a value");
+            all.push(((id.to_owned(), name.to_owned()), value.to_owned()));
+        }
     }
     all
+}
+
+/// Lets the stream of `bench`, which has come to `pts`, do one thing.
+fn play(bench: &mut Bench, pts: &mut u64, act: Act) {
+    match act {
+        Act::Picture { key, boundary } => {
+            *pts = (*pts + 5 * FRAME) % WRAP;
+            bench.unit(Unit {
+                random_access: key,
+                segment_boundary: boundary,
+                ..Unit::at(*pts)
+            });
+            bench.now = bench.now + Duration::from_millis(200);
+        }
+        Act::Insert {
+            event,
+            out,
+            after,
+            duration,
+        } => {
+            let at = after.map(|after| (*pts + after) % WRAP);
+            bench.splice(&insert(event, out, at, duration));
+        }
+        Act::Jump { to } => *pts = to,
+        Act::Cancel { event } => bench.splice(&splice_section(5, &[0, 0, 0, event, 0xFF], &[])),
+    }
+}
+
+/// What `list` says to a message that it hears, and what it lists then.
+fn answer(mut list: MediaPlaylist, cue: &Cue) -> (CueOutcome, String) {
+    (list.take_cue(cue), list.render(""))
 }
 
 proptest! {
@@ -78,52 +108,36 @@ proptest! {
     ) {
         let mut bench = Bench::new(rules(Phase::Grid), 0);
         bench.unit(Unit::key(0));
-        let (mut pts, mut taken, mut pushed) = (0, 0, 0);
         let mut playlist = MediaPlaylist::live(4);
         playlist.set_markers(BOTH);
-        let mut known: Vec<(String, String)> = Vec::new();
+        let (mut pts, mut taken) = (0, None);
+        let mut known = BTreeMap::new();
         for act in acts {
-            match act {
-                Act::Picture { key, boundary } => {
-                    pts = (pts + 5 * FRAME) % (1 << 33);
-                    bench.unit(Unit {
-                        random_access: key,
-                        segment_boundary: boundary,
-                        ..Unit::at(pts)
-                    });
-                    bench.now = bench.now + Duration::from_millis(200);
-                }
-                Act::Insert { event, out, after, duration } => {
-                    let at = after.map(|after| (pts + after) % (1 << 33));
-                    bench.splice(&insert(event, out, at, duration));
-                }
-                Act::Jump { to } => pts = to,
-                Act::Cancel { event } => {
-                    bench.splice(&splice_section(5, &[0, 0, 0, event, 0xFF], &[]));
+            play(&mut bench, &mut pts, act);
+            for cue in bench.cues.drain(..) {
+                if playlist.take_cue(&cue) == CueOutcome::Taken {
+                    taken = Some(cue);
                 }
             }
-            for cue in &bench.cues[taken..] {
-                playlist.take_cue(cue);
-            }
-            taken = bench.cues.len();
-            for made in &bench.made[pushed..] {
+            for made in bench.made.drain(..) {
                 prop_assert!(made.duration_ms() <= 12_000);
                 playlist.push(made.segment);
                 let text = playlist.render("");
-                for (id, attribute) in attributes(&text) {
-                    let name = attribute.split('=').next().expect("a name").to_owned();
-                    let same = known.iter().find(|(known_id, known)| {
-                        *known_id == id && known.split('=').next() == Some(&name)
-                    });
-                    match same {
-                        Some((_, value)) => prop_assert_eq!(value, &attribute),
-                        None => known.push((id, attribute)),
-                    }
+                prop_assert!(text.matches("DATERANGE").count() <= RANGES_MAX);
+                for ((id, name), value) in attributes(&text) {
+                    let once = known.entry((id, name)).or_insert_with(|| value.clone());
+                    prop_assert_eq!(once, &value);
                 }
-                let resumed = MediaPlaylist::resume(&text, 4);
-                prop_assert_eq!(resumed.map(|list| list.render("")), Some(text));
+                let mut resumed = MediaPlaylist::resume(&text, 4).expect("it is ours");
+                prop_assert_eq!(resumed.render(""), text);
+                resumed.set_markers(BOTH);
+                if let Some(cue) = &taken {
+                    let due = answer(playlist.clone(), cue);
+                    let answer = answer(resumed, cue);
+                    prop_assert!(answer == due || due.0 == CueOutcome::Refused, "{answer:?} {due:?}");
+                    prop_assert_eq!(answer.1, due.1);
+                }
             }
-            pushed = bench.made.len();
         }
     }
 }
