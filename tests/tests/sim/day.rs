@@ -8,7 +8,11 @@ use weir_tests::{
     stream::{Encoder, Format},
 };
 
-use crate::{Life, media::Media, million::fetch, send, sender};
+use crate::{
+    life::{CACHE_LARGE, Life, configuration, send, sender},
+    media::Media,
+    million::fetch,
+};
 
 /// Five pictures in 1.001 s, as 30 are in NTSC: neither seconds nor microseconds are whole.
 const PICTURE_90K: u64 = 18_018;
@@ -22,17 +26,6 @@ const DRIFT_PPM: i32 = 40;
 
 /// How far a date may be off.
 const DATE_MS_MAX: u64 = 20;
-
-const CONFIGURATION: &str = r#"
-[cache]
-size = "64MiB"
-memory = "16MiB"
-[[channel]]
-id = "ch"
-  [[channel.rendition]]
-  name = "r"
-  sources = ["udp://239.255.0.1:5000"]
-"#;
 
 /// What a day has shown.
 #[derive(Debug, Default)]
@@ -48,7 +41,7 @@ pub(crate) struct Day {
 pub(crate) async fn day(span: Duration) -> Day {
     let simulation = Simulation::new(1);
     simulation.clock.set_wall_drift_ppm(DRIFT_PPM);
-    let mut life = Life::begin(&simulation, CONFIGURATION).await;
+    let mut life = Life::begin(&simulation, &configuration("", CACHE_LARGE)).await;
     let mut sender = sender(&simulation);
     let mut encoder = Encoder::new((1 << 33) - 90_000 * 3_600, 400);
     encoder.format = Format {
