@@ -1,10 +1,10 @@
 //! Holds successive versions of a live Media Playlist against the rules, as a player meets them.
 //!
-//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, by the numbers that
-//! rules have here: R1 to R5 (durations and numbers), R6 (no type), R7 (what has left), R8 (pace),
-//! R10 (dates), R11 (date ranges and cues) and R13 (version), as far as lists tell of them. What
-//! segments hold, and what renditions say of one another, is for who fetches them. Shares no code
-//! with the product.
+//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, by the numbers
+//! that rules have here: R1 to R5 (durations and numbers), R6 (no type), R7 (what has left), R8
+//! (pace), R10 (dates), R11 (date ranges and cues) and R13 (version), as far as lists tell of them.
+//! What segments hold, and what renditions say of one another, is for who fetches them. Shares no
+//! code with the product.
 
 mod cue;
 mod range;
