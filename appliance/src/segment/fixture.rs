@@ -18,6 +18,8 @@ pub(super) const SPLICE: Pid = Pid::from_bits(0x1F0);
 pub(super) const PMT: Pid = Pid::from_bits(0x1000);
 pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
+/// The time stamp that is 0 again.
+pub(super) const WRAP: u64 = 1 << 33;
 
 /// Rules with a target of 6 s, at most 12 s and 64 MiB.
 pub(super) fn rules(phase: Phase) -> Rules {
@@ -212,14 +214,8 @@ impl Bench {
     }
 
     pub(super) fn push(&mut self, event: Event<'_>) {
-        let Self {
-            segmenter,
-            made,
-            cues,
-            open,
-            ..
-        } = self;
-        segmenter.push(event, self.now, |output| record(output, open, (made, cues)));
+        let now = self.now;
+        self.drive(|segmenter, tell| segmenter.push(event, now, tell));
     }
 
     /// Sends a splice message.
@@ -229,27 +225,13 @@ impl Bench {
     }
 
     pub(super) fn finish(&mut self) {
-        let Self {
-            segmenter,
-            made,
-            cues,
-            open,
-            ..
-        } = self;
-        segmenter.finish(|output| record(output, open, (made, cues)));
-        assert!(open.is_none(), "the last segment was ended");
+        self.drive(|segmenter, tell| segmenter.finish(tell));
+        assert!(self.open.is_none(), "the last segment was ended");
     }
 
     /// A segment is due and did not come.
     pub(super) fn lapse(&mut self) {
-        let Self {
-            segmenter,
-            made,
-            cues,
-            open,
-            ..
-        } = self;
-        segmenter.lapse(|output| record(output, open, (made, cues)));
+        self.drive(|segmenter, tell| segmenter.lapse(tell));
     }
 
     /// Forgets the open segment, as its store did.
@@ -326,6 +308,20 @@ impl Bench {
     /// All packets that came out, but for PAT and PMT.
     pub(super) fn payload(&self) -> Vec<[u8; PACKET_BYTES]> {
         self.made.iter().flat_map(Made::payload).collect()
+    }
+
+    /// Lets the segmenter act and records what comes out.
+    fn drive(&mut self, act: impl FnOnce(&mut Segmenter, &mut dyn FnMut(Output))) {
+        let Self {
+            segmenter,
+            made,
+            cues,
+            open,
+            ..
+        } = self;
+        act(segmenter, &mut |output| {
+            record(output, open, (made, cues));
+        });
     }
 }
 

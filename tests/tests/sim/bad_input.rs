@@ -1,7 +1,7 @@
 //! What encoders and multiplexers get wrong: each has a state and a counter, and leaves a list that
 //! keeps the rules.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use weir::live::{Report, State};
 use weir_hal::{
@@ -14,28 +14,15 @@ use weir_tests::{
     stream::{Clock as StreamClock, Encoder, Format},
 };
 
-use crate::{Life, media::Media, million::fetch, send, sender};
-
-/// Five pictures a second.
-const PICTURE_90K: u64 = 18_000;
-const PICTURES_PER_SECOND: u64 = 5;
-
-const TURN: Duration = Duration::from_millis(50);
-const TURNS_PER_PICTURE: u32 = 4;
-
-const CONFIGURATION: &str = r#"
-[segment]
-target = "2s"
-window = 5
-[cache]
-size = "16MiB"
-memory = "4MiB"
-[[channel]]
-id = "ch"
-  [[channel.rendition]]
-  name = "r"
-  sources = ["udp://239.255.0.1:5000"]
-"#;
+use crate::{
+    life::{
+        CACHE, Life, PICTURE_90K, PICTURES_PER_SECOND, SEGMENT, TURN, TURNS_PER_PICTURE,
+        configuration, send, sender,
+    },
+    media::Media,
+    million::fetch,
+    runtime,
+};
 
 /// An appliance that has been on air for ten seconds.
 struct Scene {
@@ -65,7 +52,7 @@ impl Scene {
             ..encoder.format
         };
         Self {
-            life: Life::begin(&simulation, CONFIGURATION).await,
+            life: Life::begin(&simulation, &configuration(SEGMENT, CACHE)).await,
             sender: sender(&simulation),
             encoder,
             simulation,
@@ -137,12 +124,7 @@ fn encoder() -> Encoder {
 }
 
 fn run(claim: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .build();
-    runtime
-        .expect("the machine has room for a thread")
-        .block_on(claim);
+    runtime().block_on(claim);
 }
 
 #[test]

@@ -4,40 +4,29 @@
 //! Source: RFC 8216 §6.2.4 and draft-pantos-hls-rfc8216bis §6.2.4, here R12: the same Target
 //! Duration, the same time stamps for the same content, the same Discontinuity Sequence Numbers.
 
-use std::time::Duration;
-
 use weir_hal::{
     Clock,
     sim::{Generator, Sender, Simulation, WireFaults},
 };
 use weir_tests::{
-    hls::{Version, Watch},
+    hls::{Entry, Version, Watch},
     stream::{Encoder, Format},
 };
 
-use crate::{BOOT, Life, media::Media, million::fetch, send, sender_to};
+use crate::{
+    life::{
+        BOOT, CACHE, Life, PICTURE_90K, SEGMENT, TURN, TURNS_PER_PICTURE, configuration, send,
+        sender_to,
+    },
+    media::Media,
+    million::fetch,
+};
 
-/// Five pictures a second.
-const PICTURE_90K: u64 = 18_000;
-const TURN: Duration = Duration::from_millis(50);
-const TURNS_PER_PICTURE: u32 = 4;
-
-const NAMES: [&str; 2] = ["a", "b"];
-
-const CONFIGURATION: &str = r#"
-[segment]
-target = "2s"
-window = 5
-[cache]
-size = "16MiB"
-memory = "4MiB"
-[[channel]]
-id = "ch"
+/// The renditions of the channel.
+pub(crate) const NAMES: [&str; 2] = ["r", "s"];
+const SECOND: &str = r#"
   [[channel.rendition]]
-  name = "a"
-  sources = ["udp://239.255.0.1:5000"]
-  [[channel.rendition]]
-  name = "b"
+  name = "s"
   sources = ["udp://239.255.0.2:5000"]
 "#;
 
@@ -70,7 +59,7 @@ pub(crate) async fn run(seed: u64, versions: u64) -> Tally {
     let pts_90k = chance.below(1 << 33);
     let mut site = Site {
         seed,
-        life: Life::begin(&simulation, CONFIGURATION).await,
+        life: Life::begin(&simulation, &configured()).await,
         encoders: encoders(pts_90k, Format::default()),
         senders: [1, 2].map(|group| sender_to(&simulation, group)),
         watches: [Watch::default(), Watch::default()],
@@ -86,7 +75,7 @@ pub(crate) async fn run(seed: u64, versions: u64) -> Tally {
     site.tally
 }
 
-fn encoders(pts_90k: u64, format: Format) -> [Encoder; 2] {
+pub(crate) fn encoders(pts_90k: u64, format: Format) -> [Encoder; 2] {
     [400, 250].map(|bytes| {
         let mut encoder = Encoder::new(pts_90k, bytes);
         encoder.format = Format {
@@ -144,9 +133,7 @@ impl Site {
             return Err(format!("DISCONTINUITY-SEQUENCE: {before}, {other_before}"));
         }
         for (entry, other) in entries.iter().zip(others) {
-            let told = |entry: &weir_tests::hls::Entry| {
-                (entry.duration_us, entry.is_discontinuity, entry.is_gap)
-            };
+            let told = |entry: &Entry| (entry.duration_us, entry.is_discontinuity, entry.is_gap);
             if told(entry) != told(other) {
                 return Err(format!("{entry:?} is {other:?}"));
             }
@@ -202,27 +189,23 @@ impl Site {
 
     async fn restart(&mut self) {
         self.tally.restarts += 1;
-        assert!(
-            self.life.store.flush(Duration::from_mins(1)),
-            "the disk is flawless"
-        );
-        let disk = self.simulation.disk.power_cut();
-        self.simulation = Simulation {
-            disk,
-            ..self.simulation.clone()
-        };
-        self.simulation.clock.advance(BOOT);
+        self.life.flush();
         for encoder in &mut self.encoders {
             encoder.pts_90k += BOOT.as_secs() * 90_000;
         }
-        self.life = Life::begin(&self.simulation, CONFIGURATION).await;
+        self.life = Life::begin_again(&mut self.simulation, BOOT, &configured()).await;
         self.senders = [1, 2].map(|group| sender_to(&self.simulation, group));
         self.watches = [Watch::default(), Watch::default()];
     }
 }
 
+/// A channel of two renditions.
+pub(crate) fn configured() -> String {
+    format!("{}{SECOND}", configuration(SEGMENT, CACHE))
+}
+
 /// The entries of a list from a number on, and the discontinuities before them.
-fn known_from(list: &Version, number: u64) -> (u64, &[weir_tests::hls::Entry]) {
+pub(crate) fn known_from(list: &Version, number: u64) -> (u64, &[Entry]) {
     let left = usize::try_from(number - list.sequence).unwrap_or(usize::MAX);
     let (left, rest) = list.entries.split_at(left.min(list.entries.len()));
     let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;

@@ -17,29 +17,14 @@ use weir_tests::{
     stream::{Encoder, Format},
 };
 
-use crate::{BOOT, Life, media::Media, send, sender};
-
-/// Five pictures a second.
-const PICTURE_90K: u64 = 18_000;
-
-/// Between two looks of the receive thread.
-const TURN: Duration = Duration::from_millis(50);
-const TURNS_PER_PICTURE: u32 = 4;
-
-const CONFIGURATION: &str = r#"
-[segment]
-target = "2s"
-window = 5
-[cache]
-size = "16MiB"
-memory = "4MiB"
-[[channel]]
-id = "ch"
-dvr = "1m"
-  [[channel.rendition]]
-  name = "r"
-  sources = ["udp://239.255.0.1:5000"]
-"#;
+use crate::{
+    breaks::Breaks,
+    life::{
+        BOOT, CACHE, Life, PICTURE_90K, SEGMENT, TURN, TURNS_PER_PICTURE, configuration, send,
+        sender,
+    },
+    media::Media,
+};
 
 /// What goes wrong at present.
 #[derive(Debug, Default)]
@@ -68,8 +53,7 @@ pub(crate) struct Run {
     past: Watch,
     last: Option<(Entry, Media)>,
     has_restarted: bool,
-    /// The number of the next break, and when one ends that has been announced.
-    breaks: (u32, Option<u64>),
+    breaks: Breaks,
     /// What was met, for whoever reads the output.
     pub(crate) tally: Tally,
 }
@@ -116,7 +100,7 @@ impl Run {
         };
         Self {
             seed,
-            life: Life::begin(&simulation, CONFIGURATION).await,
+            life: Life::begin(&simulation, &configured()).await,
             sender: sender(&simulation),
             chance,
             simulation,
@@ -126,7 +110,7 @@ impl Run {
             past: Watch::default(),
             last: None,
             has_restarted: false,
-            breaks: (0, None),
+            breaks: Breaks::default(),
             tally: Tally::default(),
         }
     }
@@ -174,7 +158,7 @@ impl Run {
             return;
         };
         let now_ms = self.now_ms();
-        let past = self.life.past().unwrap_or_default();
+        let past = self.life.past_of("r").unwrap_or_default();
         // It grows with the list, whose pace is watched.
         let seen = if std::mem::take(&mut self.has_restarted) {
             self.last = None;
@@ -258,73 +242,67 @@ impl Run {
             return;
         }
         self.tally.faults += 1;
-        let format = &mut self.encoder.format;
         let pictures = 1 + self.chance.below(30);
+        let format = &mut self.encoder.format;
         match self.chance.below(26) {
-            0 => self.encoder.pts_90k += 90_000 * (1 + self.chance.below(100_000)),
-            1 => {
-                let back = 1 + self.chance.below(90_000 * 50_000);
-                self.encoder.pts_90k = self.encoder.pts_90k.saturating_sub(back);
-            }
-            // The wrap comes at any phase of a segment.
-            2 => self.encoder.pts_90k = (1 << 33) - self.chance.below(90_000 * 6),
-            3 => format.pmt_version = (format.pmt_version + 1) % 32,
-            4 => {
-                format.pmt_version = (format.pmt_version + 1) % 32;
-                format.video_pid = 0x101 + (format.video_pid + 1) % 7;
-            }
-            5 => format.is_large = !format.is_large,
-            // Another source: other PIDs, other time, other counters.
-            6 => {
-                let pts_90k = self.chance.below(1 << 33);
-                let format = Format {
-                    video_pid: 0x120,
-                    pmt_version: (format.pmt_version + 1) % 32,
-                    ..*format
-                };
-                let bytes = 300 + pictures_usize(pictures);
-                self.encoder = Encoder::new(pts_90k, bytes).with_splices();
-                self.encoder.format = format;
-            }
+            0..3 => self.jump(),
+            3..7 => self.change_streams(pictures),
             7 => self.trouble.pictures = pictures,
             8 => (format.key_frame_interval, self.trouble.format) = (0, pictures * 4),
             9 => (format.is_untimed, self.trouble.format) = (true, pictures),
-            10..14 => self.break_wire(pictures, true),
-            14 => self.break_wire(pictures * 5, true),
-            15..19 => self.break_wire(pictures, false),
-            19..22 => self.announce_break(pictures),
-            22 => self.end_break(),
-            23 => self.send_nonsense(),
-            24 => self.trouble_with_scrambling(pictures),
+            10 => (format.is_scrambled, self.trouble.format) = (true, pictures),
+            11..15 => self.break_wire(pictures, true),
+            15 => self.break_wire(pictures * 5, true),
+            16..20 => self.break_wire(pictures, false),
+            20..23 => {
+                let now_90k = self.encoder.pts_90k;
+                let message = self.breaks.announce(&mut self.chance, now_90k, pictures);
+                self.splice(&message);
+            }
+            23 => {
+                if let Some(message) = self.breaks.end(&mut self.chance) {
+                    self.splice(&message);
+                }
+            }
+            24 => self.send_nonsense(),
             _ => self.announce_restart(),
         }
     }
 
-    /// A break that begins soon, or has begun, and is planned to last some time, or not.
-    fn announce_break(&mut self, pictures: u64) {
-        let event = self.breaks.0 % 8;
-        let now = self.encoder.pts_90k % (1 << 33);
-        let from = match self.chance.below(4) {
-            0 => None,
-            1 => Some(now.saturating_sub(90_000 * 3)),
-            _ => Some((now + pictures * PICTURE_90K) % (1 << 33)),
+    /// Time goes on elsewhere.
+    fn jump(&mut self) {
+        let pts_90k = self.encoder.pts_90k;
+        self.encoder.pts_90k = match self.chance.below(3) {
+            0 => pts_90k + 90_000 * (1 + self.chance.below(100_000)),
+            1 => pts_90k.saturating_sub(1 + self.chance.below(90_000 * 50_000)),
+            // The wrap comes at any phase of a segment.
+            _ => (1 << 33) - self.chance.below(90_000 * 6),
         };
-        let length = PICTURE_90K * (5 + self.chance.below(100));
-        let planned = (self.chance.below(3) > 0).then_some(length);
-        let message = section(0, 5, &insert(event, true, from, planned), &[]);
-        self.splice(&message);
-        self.breaks = (self.breaks.0 + 1, Some(from.unwrap_or(now) + length));
     }
 
-    /// The end of the last break, when it comes as it was planned or otherwise.
-    fn end_break(&mut self) {
-        let (next, Some(end)) = self.breaks else {
+    fn change_streams(&mut self, pictures: u64) {
+        let format = &mut self.encoder.format;
+        let kind = self.chance.below(4);
+        if kind == 0 {
+            format.is_large = !format.is_large;
             return;
-        };
-        let event = next.wrapping_sub(1) % 8;
-        let at = (self.chance.below(2) == 0).then_some(end % (1 << 33));
-        let message = section(0, 5, &insert(event, false, at, None), &[]);
-        self.splice(&message);
+        }
+        format.pmt_version = (format.pmt_version + 1) % 32;
+        match kind {
+            1 => {}
+            2 => format.video_pid = 0x101 + (format.video_pid + 1) % 7,
+            // Another source: other PIDs, other time, other counters.
+            _ => {
+                let format = Format {
+                    video_pid: 0x120,
+                    ..*format
+                };
+                let bytes = 300 + pictures_usize(pictures);
+                let pts_90k = self.chance.below(1 << 33);
+                self.encoder = Encoder::new(pts_90k, bytes).with_splices();
+                self.encoder.format = format;
+            }
+        }
     }
 
     /// A message that is encrypted, cut short, or made of chance.
@@ -346,11 +324,6 @@ impl Run {
         send(&mut self.sender, &packet);
     }
 
-    fn trouble_with_scrambling(&mut self, pictures: u64) {
-        self.encoder.format.is_scrambled = true;
-        self.trouble.format = pictures;
-    }
-
     fn break_wire(&mut self, pictures: u64, is_silent: bool) {
         self.trouble.wire = pictures;
         self.simulation.ether.set_faults(WireFaults {
@@ -360,11 +333,9 @@ impl Run {
         });
     }
 
-    /// Power is cut within the five seconds for which the disk may lag. Time is compressed here and
-    /// the disk's thread is not, so it is waited for.
+    /// Power is cut within the five seconds for which the disk may lag.
     fn announce_restart(&mut self) {
-        let is_written = self.life.store.flush(Duration::from_mins(1));
-        assert!(is_written, "the disk is flawless");
+        self.life.flush();
         let pictures = self.chance.below(25);
         self.trouble.power.get_or_insert(pictures);
     }
@@ -377,21 +348,20 @@ impl Run {
         let boot = if self.chance.below(2) == 0 {
             BOOT
         } else {
-            let is_written = self.life.store.flush(Duration::from_mins(1));
-            assert!(is_written, "the disk is flawless");
+            self.life.flush();
             Duration::from_millis(200 * (1 + self.chance.below(30)))
         };
-        let disk = self.simulation.disk.power_cut();
-        self.simulation = Simulation {
-            disk,
-            ..self.simulation.clone()
-        };
-        self.simulation.clock.advance(boot);
         self.encoder.pts_90k += boot.as_secs() * 90_000;
-        self.life = Life::begin(&self.simulation, CONFIGURATION).await;
+        self.life = Life::begin_again(&mut self.simulation, boot, &configured()).await;
         self.sender = sender(&self.simulation);
         self.has_restarted = true;
     }
+}
+
+/// A channel that tells of breaks in every way, and keeps a minute to start over in.
+pub(crate) fn configured() -> String {
+    let channel = "id = \"ch\"\ndvr = \"1m\"\ncues = \"both\"";
+    configuration(SEGMENT, CACHE).replace("id = \"ch\"", channel)
 }
 
 /// R4 and R1 where no discontinuity is: coding, counters and time go on from `last`, and that is as

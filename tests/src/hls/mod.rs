@@ -1,12 +1,21 @@
 //! Holds successive versions of a live Media Playlist against the rules, as a player meets them.
 //!
-//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, in the order of
-//! the rules R1 to R13 by which they are known here. Shares no code with the product.
+//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, by the numbers
+//! that rules have here: R1 to R5 (durations and numbers), R6 (no type), R7 (what has left), R8
+//! (pace), R10 (dates), R11 (date ranges and cues) and R13 (version), as far as lists tell of them.
+//! What segments hold, and what renditions say of one another, is for who fetches them. Shares no
+//! code with the product.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+mod cue;
+mod range;
+mod value;
+mod watch;
+
+pub use cue::CueTag;
+pub use range::Range;
+pub use watch::{Departed, Watch};
+
+use value::{date_ms, extinf_us, key_uri};
 
 /// How far the date of a segment may move between two versions, and stand from its neighbours: the
 /// correction of a clock, and the milliseconds to which dates are rounded.
@@ -27,6 +36,8 @@ pub struct Entry {
     pub key: Option<String>,
     /// EXT-X-PROGRAM-DATE-TIME, in milliseconds since 1970, if it has one of its own.
     pub date_ms: Option<i64>,
+    /// What it is to the break around it, where the list has tags for that.
+    pub cue: Option<CueTag>,
 }
 
 /// One version of a list.
@@ -46,19 +57,6 @@ pub struct Version {
     pub entries: Vec<Entry>,
     /// Its date ranges, one for each line.
     pub ranges: Vec<Range>,
-}
-
-/// What one line says of a date range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
-    /// ID.
-    pub id: String,
-    /// All attributes, as they stand there.
-    pub attributes: BTreeMap<String, String>,
-    /// START-DATE, in milliseconds since 1970.
-    pub start_ms: i64,
-    /// When it ends, as far as DURATION tells.
-    pub end_ms: i64,
 }
 
 /// A rule that two versions, or one, break.
@@ -94,7 +92,9 @@ impl Version {
                     next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
                 }
                 "#EXT-X-DATERANGE" => version.ranges.push(Range::read(value)?),
-                "#EXT-X-CUE-OUT" | "#EXT-X-CUE-OUT-CONT" | "#EXT-X-CUE-IN" => {}
+                "#EXT-X-CUE-OUT" | "#EXT-X-CUE-OUT-CONT" | "#EXT-X-CUE-IN" => {
+                    next.cue = Some(CueTag::read(tag, value, next.cue)?);
+                }
                 "#EXTINF" => next.duration_us = extinf_us(value).ok_or(line)?,
                 "#EXT-X-KEY" => key = key_uri(value)?,
                 "#EXT-X-PLAYLIST-TYPE" => return Err(format!("R6: {line}")),
@@ -119,7 +119,7 @@ impl Version {
         self.sequence + self.entries.len() as u64
     }
 
-    /// Media of the entries from `first` on, in microseconds.
+    /// Media of all entries, in microseconds.
     fn duration_us(&self) -> u64 {
         self.entries.iter().map(|entry| entry.duration_us).sum()
     }
@@ -166,11 +166,20 @@ impl Version {
             }
             until_ms = Some(date_ms + (entry.duration_us / 1_000).cast_signed());
         }
-        Ok(())
+        self.check_cues()
     }
 
-    /// What must hold of it as the version after `last`.
-    fn check_after(&self, last: &Self) -> Result<(), Breach> {
+    fn check_cues(&self) -> Result<(), Breach> {
+        let cues = self.entries.iter().map(|entry| entry.cue);
+        let mut pairs = cues.clone().zip(cues.skip(1));
+        match pairs.find(|(cue, next)| !CueTag::may_follow(*next, *cue)) {
+            Some((cue, next)) => Err(format!("R11: behind {cue:?} comes {next:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What must hold of it as the version after `last`, which may get too short if that is said.
+    fn check_after(&self, last: &Self, may_be_short: bool) -> Result<(), Breach> {
         if last.is_ended {
             return Err("R2: a list that had ended has changed".to_owned());
         }
@@ -195,7 +204,7 @@ impl Version {
         self.check_ranges(last)?;
         let rest_us: u64 = self.duration_us();
         let is_short = rest_us < 3 * 1_000_000 * self.target_s;
-        if !left.is_empty() && is_short {
+        if !left.is_empty() && is_short && !may_be_short {
             return Err(format!("R5: {rest_us} us are left"));
         }
         Ok(())
@@ -239,53 +248,6 @@ impl Version {
     }
 }
 
-impl Range {
-    /// Reads the attributes of one line.
-    fn read(value: &str) -> Result<Self, Breach> {
-        let mut attributes = BTreeMap::new();
-        let mut rest = value;
-        while let Some((name, behind)) = rest.split_once('=') {
-            let (value, next) = match behind.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"').ok_or("R11: no end of a string")?,
-                None => behind
-                    .find(',')
-                    .map_or((behind, ""), |end| behind.split_at(end)),
-            };
-            if attributes
-                .insert(name.to_owned(), value.to_owned())
-                .is_some()
-            {
-                return Err(format!("R11: {name} stands twice in {value}"));
-            }
-            rest = next.strip_prefix(',').unwrap_or(next);
-        }
-        let text = |name: &str| attributes.get(name).map(String::as_str);
-        let (id, start) = (text("ID"), text("START-DATE").and_then(date_ms));
-        let (Some(id), Some(start_ms), "") = (id, start, rest) else {
-            return Err(format!("R11: {value}"));
-        };
-        let seconds = |name: &str| match text(name).map(str::parse::<f64>) {
-            None => Ok(0.0),
-            Some(Ok(seconds)) if seconds >= 0.0 => Ok(seconds),
-            Some(_) => Err(format!("R11: {name} of {value}")),
-        };
-        seconds("PLANNED-DURATION")?;
-        let length = Duration::try_from_secs_f64(seconds("DURATION")?);
-        let length = length.map_err(|error| format!("R11: {error}"))?;
-        for message in ["SCTE35-OUT", "SCTE35-IN", "SCTE35-CMD"] {
-            if text(message).is_some_and(|message| !message.starts_with("0xFC")) {
-                return Err(format!("R11: {message} of {value}"));
-            }
-        }
-        Ok(Self {
-            id: id.to_owned(),
-            start_ms,
-            end_ms: start_ms + i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 2),
-            attributes,
-        })
-    }
-}
-
 impl Entry {
     fn none() -> Self {
         Self {
@@ -295,194 +257,9 @@ impl Entry {
             is_gap: false,
             key: None,
             date_ms: None,
+            cue: None,
         }
     }
-}
-
-/// A segment that left the list and must stay available.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Departed {
-    /// As it stood in the list.
-    pub uri: String,
-    /// Until when, in milliseconds.
-    pub until_ms: u64,
-}
-
-/// One list over time.
-#[derive(Debug, Default)]
-pub struct Watch {
-    last: Option<(Version, u64)>,
-    text: String,
-    longest_us: u64,
-    departed: VecDeque<Departed>,
-    /// What was ever said under an ID.
-    ranges: BTreeMap<String, BTreeMap<String, String>>,
-    /// Versions seen.
-    pub versions: u64,
-}
-
-impl Watch {
-    /// Takes `text` as the list at `now_ms`, and tells the entries that are new.
-    ///
-    /// # Errors
-    /// The rule that is broken.
-    pub fn see(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
-        self.check_pace(now_ms)?;
-        if text == self.text {
-            return Ok(Vec::new());
-        }
-        let version = Version::read(text)?;
-        let mut known = version.sequence;
-        if let Some((last, _)) = &self.last {
-            version.check_after(last)?;
-            known = last.end();
-            let left = usize::try_from(version.sequence - last.sequence).unwrap_or(usize::MAX);
-            for entry in last.entries.iter().take(left).filter(|entry| !entry.is_gap) {
-                self.departed.push_back(Departed {
-                    uri: entry.uri.clone(),
-                    until_ms: now_ms + (entry.duration_us + self.longest_us) / 1_000,
-                });
-            }
-        }
-        self.compare_ranges(&version)?;
-        self.longest_us = self.longest_us.max(version.duration_us());
-        let new = usize::try_from(known - version.sequence).unwrap_or(usize::MAX);
-        let new = version.entries.get(new..).unwrap_or_default().to_vec();
-        self.versions += 1;
-        text.clone_into(&mut self.text);
-        self.last = Some((version, now_ms));
-        Ok(new)
-    }
-
-    /// The list may have been begun anew, by a box that may have forgotten the last seconds: the
-    /// next version is held against none before it, but for its numbers.
-    ///
-    /// # Errors
-    /// When numbers that players know come back.
-    pub fn see_after_restart(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
-        let Some((last, _)) = self.last.take() else {
-            return self.see(text, now_ms);
-        };
-        let version = Version::read(text)?;
-        if version.end() > last.sequence && version.sequence < last.end() {
-            self.last = Some((last, now_ms));
-            return self.see(text, now_ms);
-        }
-        if version.sequence < last.end() {
-            return Err(format!(
-                "R3: after {} comes {}",
-                last.end(),
-                version.sequence
-            ));
-        }
-        if version.discontinuity_sequence < last.discontinuity_sequence {
-            let was = last.discontinuity_sequence;
-            return Err(format!("R4: DISCONTINUITY-SEQUENCE was {was}"));
-        }
-        self.departed.clear();
-        self.text.clear();
-        self.longest_us = 0;
-        self.see(text, now_ms)
-    }
-
-    /// The same for a list that goes further back than a power cut reaches: what it took is a gap
-    /// from now on, and may be told of in another way.
-    ///
-    /// # Errors
-    /// The rule that is broken, but for that.
-    pub fn see_after_loss(&mut self, text: &str, now_ms: u64) -> Result<Vec<Entry>, Breach> {
-        let version = Version::read(text)?;
-        let Some((last, _)) = &mut self.last else {
-            return self.see(text, now_ms);
-        };
-        if version.sequence >= last.end() {
-            return self.see_after_restart(text, now_ms);
-        }
-        let is_at = |number: u64| usize::try_from(number.checked_sub(version.sequence)?).ok();
-        for (number, was) in (last.sequence..).zip(&mut last.entries) {
-            let is = is_at(number).and_then(|place| version.entries.get(place));
-            if let Some(gap) = is.filter(|is| is.is_gap) {
-                was.clone_from(gap);
-            }
-        }
-        self.see(text, now_ms)
-    }
-
-    /// R11: what is once said of a date range is never said otherwise.
-    fn compare_ranges(&mut self, version: &Version) -> Result<(), Breach> {
-        for range in &version.ranges {
-            let known = self.ranges.entry(range.id.clone()).or_default();
-            for (name, value) in &range.attributes {
-                let old = known.entry(name.clone()).or_insert_with(|| value.clone());
-                if old != value {
-                    return Err(format!("R11: {name} was {old}: {range:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Segments that may go now: until now they had to be there.
-    pub fn due(&mut self, now_ms: u64) -> Option<Departed> {
-        let is_due = |departed: &Departed| departed.until_ms <= now_ms;
-        let front = self.departed.front().is_some_and(is_due);
-        front.then(|| self.departed.pop_front()).flatten()
-    }
-
-    /// Date ranges that were ever told of.
-    pub fn ranges(&self) -> usize {
-        self.ranges.len()
-    }
-
-    /// The last version.
-    pub fn last(&self) -> Option<&Version> {
-        self.last.as_ref().map(|(version, _)| version)
-    }
-
-    fn check_pace(&self, now_ms: u64) -> Result<(), Breach> {
-        let Some((last, at_ms)) = &self.last else {
-            return Ok(());
-        };
-        let since_ms = now_ms - at_ms;
-        if since_ms > last.target_s * 1_500 && !last.is_ended {
-            return Err(format!("R8: nothing new for {since_ms} ms"));
-        }
-        Ok(())
-    }
-}
-
-/// Reads `METHOD=AES-128,URI="…"` or `METHOD=NONE`, and no other form.
-fn key_uri(value: &str) -> Result<Option<String>, Breach> {
-    if value == "METHOD=NONE" {
-        return Ok(None);
-    }
-    let uri = value.strip_prefix("METHOD=AES-128,URI=\"");
-    let uri = uri.and_then(|uri| uri.strip_suffix('"'));
-    let uri = uri.filter(|uri| !uri.is_empty() && !uri.contains('"'));
-    uri.map(|uri| Some(uri.to_owned()))
-        .ok_or_else(|| format!("no key: {value}"))
-}
-
-fn extinf_us(value: &str) -> Option<u64> {
-    let (seconds, micros) = value.strip_suffix(',')?.split_once('.')?;
-    let micros: u64 = (micros.len() == 6).then(|| micros.parse().ok())??;
-    Some(seconds.parse::<u64>().ok()? * 1_000_000 + micros)
-}
-
-/// Reads `2026-01-31T20:15:00.123Z`, and no other form.
-fn date_ms(value: &str) -> Option<i64> {
-    let (date, time) = value.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let (clock, millis) = time.split_once('.')?;
-    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<i64>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    // Days since 1970-01-01, of years that begin in March (H. Hinnant, `days_from_civil`).
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    Some(seconds * 1_000 + millis.parse::<i64>().ok()?)
 }
 
 #[cfg(test)]
@@ -590,5 +367,46 @@ mod tests {
         assert!(watch.see(FIRST, 0).is_ok() && watch.see(FIRST, 3_000).is_ok());
         let breach = watch.see(FIRST, 3_001).expect_err("3 s are one and a half");
         assert!(breach.starts_with("R8"), "{breach}");
+    }
+
+    #[test]
+    fn a_break_has_a_tag_at_each_of_its_segments() {
+        // Those of the second segment, the third and the last.
+        let with = |tags: [&str; 3]| {
+            let mut parts = FIRST.split("#EXTINF");
+            let head = parts.next().expect("a header").to_owned();
+            let tags = [""].into_iter().chain(tags);
+            parts.zip(tags).fold(head, |text, (part, tag)| {
+                let line_end = if tag.is_empty() { "" } else { "\n" };
+                format!("{text}{tag}{line_end}#EXTINF{part}")
+            })
+        };
+        let (out, on, end) = (
+            "#EXT-X-CUE-OUT:4",
+            "#EXT-X-CUE-OUT-CONT:2/4",
+            "#EXT-X-CUE-IN",
+        );
+        let next = "#EXT-X-CUE-IN\n#EXT-X-CUE-OUT";
+        let sound = [
+            ["", "", ""],
+            [out, on, end],
+            [out, next, on],
+            [on, end, ""],
+            ["", on, on],
+        ];
+        for tags in sound {
+            assert_eq!(after(&with(tags), &with(tags)), Ok(()), "{tags:?}");
+        }
+        for tags in [
+            [out, "", end],
+            ["", end, ""],
+            [out, out, end],
+            [next, on, end],
+        ] {
+            let breach = after(&with(tags), &with(tags)).expect_err(tags[0]);
+            assert!(breach.starts_with("R11"), "{tags:?}: {breach}");
+        }
+        let breach = after(&with([out, on, end]), &with([out, on, on])).expect_err("it had ended");
+        assert!(breach.starts_with("R2"), "{breach}");
     }
 }
