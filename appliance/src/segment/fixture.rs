@@ -18,6 +18,8 @@ pub(super) const SPLICE: Pid = Pid::from_bits(0x1F0);
 pub(super) const PMT: Pid = Pid::from_bits(0x1000);
 pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
+/// The time stamp that is 0 again.
+pub(super) const WRAP: u64 = 1 << 33;
 
 /// Rules with a target of 6 s, at most 12 s and 64 MiB.
 pub(super) fn rules(phase: Phase) -> Rules {

@@ -40,12 +40,6 @@ mod types;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
-mod gap_tests;
-#[cfg(test)]
-mod playlist_tests;
-#[cfg(test)]
-mod splice_tests;
-#[cfg(test)]
 mod tests;
 
 pub use archive::{Archive, Excerpt, Moment};

@@ -1,0 +1,11 @@
+//! The segmenter, its lists and its archive, claim by claim.
+
+mod archive;
+mod cuts;
+mod gaps;
+mod numbers;
+mod packets;
+mod playlist;
+mod splices;
+mod time_stamps;
+mod whatever_happens;

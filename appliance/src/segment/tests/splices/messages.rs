@@ -1,0 +1,173 @@
+//! Messages that are repeated, contradicted, cancelled, or come when nothing is on air.
+
+use std::time::Duration;
+
+use super::{BOTH, DATE_RANGES, listed, pictures, with_break};
+use crate::segment::{
+    CueKind, CueOutcome, MediaPlaylist, Phase,
+    fixture::{Bench, FRAME, SECOND, Unit, frames, insert, rules, splice_section},
+};
+
+#[test]
+fn a_message_is_told_once_however_often_it_is_sent() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    let (first, second) = (
+        insert(7, true, Some(9 * SECOND), None),
+        insert(8, true, Some(20 * SECOND), None),
+    );
+    let moved = insert(7, true, Some(11 * SECOND), None);
+    for message in [&first, &second, &first, &second, &moved, &moved, &first] {
+        bench.splice(message);
+    }
+    let numbers = bench.cues.iter().map(|cue| cue.event.number);
+    assert_eq!(
+        numbers.collect::<Vec<_>>(),
+        [7, 8, 7, 7],
+        "what is said anew is told anew"
+    );
+    assert_eq!(bench.segmenter.counters().splice_repetitions, 3);
+}
+
+#[test]
+fn what_was_announced_in_vain_is_obeyed_when_it_is_repeated() {
+    let message = insert(7, true, Some(9 * SECOND), None);
+    let mut bench = Bench::first();
+    bench.splice(&message);
+    assert_eq!(bench.cues.len(), 0, "nothing is on air");
+    bench.unit(Unit::key(0));
+    bench.splice(&message);
+    assert_eq!(bench.cues.len(), 1);
+    // Its point goes with the segment that an outage ends.
+    bench.finish();
+    bench.unit(Unit::key(2 * SECOND));
+    bench.splice(&message);
+    for ticks in frames(12 * SECOND).skip(1) {
+        let random_access = ticks % SECOND == 0;
+        bench.unit(Unit {
+            random_access,
+            ..Unit::at(2 * SECOND + ticks)
+        });
+    }
+    bench.finish();
+    assert_eq!(bench.segmenter.counters().splice_repetitions, 0);
+    assert_eq!(bench.segmenter.counters().splice_cuts, 1);
+}
+
+#[test]
+fn what_is_hours_away_or_comes_before_the_first_segment_is_counted() {
+    let mut bench = Bench::first();
+    bench.splice(&insert(7, true, Some(3 * SECOND), None));
+    pictures(&mut bench, SECOND, &[]);
+    bench.splice(&insert(7, true, Some(7_200 * SECOND), None));
+    bench.splice(&insert(7, true, Some((1 << 33) - 7_200 * SECOND), None));
+    let counters = bench.segmenter.counters();
+    assert_eq!(
+        (counters.splices_unplaced, counters.splices_implausible),
+        (1, 2)
+    );
+    assert_eq!(bench.cues.len(), 0);
+}
+
+#[test]
+fn what_was_cancelled_is_neither_cut_at_nor_listed() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    bench.splice(&insert(7, true, Some(9 * SECOND), None));
+    bench.splice(&splice_section(5, &[0, 0, 0, 7, 0xFF], &[]));
+    pictures(&mut bench, 18 * SECOND, &[9 * SECOND]);
+    bench.finish();
+    assert_eq!(bench.durations_ms(), [6_000; 3]);
+    assert_eq!(bench.cues[1].kind, CueKind::Cancel);
+    let text = listed(&bench, BOTH, &[1, 1]).render("");
+    assert!(
+        !text.contains("DATERANGE") && !text.contains("CUE"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_announcement_that_is_repeated_with_other_values_is_refused() {
+    let bench = with_break(Phase::First);
+    let mut playlist = MediaPlaylist::live(5);
+    playlist.set_markers(DATE_RANGES);
+    let cue = bench.cues[0].clone();
+    assert_eq!(playlist.take_cue(&cue), CueOutcome::Taken);
+    assert_eq!(playlist.take_cue(&cue), CueOutcome::Taken, "the same again");
+    let longer = crate::segment::Cue {
+        planned_90k: Some(1),
+        ..cue.clone()
+    };
+    assert_eq!(playlist.take_cue(&longer), CueOutcome::Refused);
+    let too_long = crate::segment::Cue {
+        section: vec![0xFC; 600].into(),
+        ..cue
+    };
+    assert_eq!(playlist.take_cue(&too_long), CueOutcome::Refused);
+    playlist.push(bench.made[0].segment);
+    assert_eq!(playlist.render("").matches("DATERANGE").count(), 1);
+}
+
+#[test]
+fn an_announcement_that_is_repeated_after_a_restart_is_no_contradiction() {
+    // What SCTE 35 has for an example: no whole number of milliseconds.
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
+    bench.unit(Unit::key(0));
+    bench.splice(&insert(7, true, Some(230 * FRAME), Some(5_426_421)));
+    pictures(&mut bench, 20 * SECOND, &[230 * FRAME]);
+    bench.finish();
+    let text = listed(&bench, BOTH, &[0]).render("d/");
+    let mut resumed = MediaPlaylist::resume(&text, 5).expect("it is ours");
+    resumed.set_markers(BOTH);
+    assert_eq!(resumed.take_cue(&bench.cues[0]), CueOutcome::Taken);
+    assert_eq!(resumed.render("d/"), text);
+}
+
+#[test]
+fn a_number_that_comes_again_is_another_event() {
+    let round = |start_s: u64| {
+        let mut bench = Bench::first();
+        bench.now = bench.now + Duration::from_secs(start_s);
+        bench.unit(Unit::key(0));
+        bench.splice(&insert(7, true, Some(SECOND), None));
+        bench.cues[0].event
+    };
+    assert_eq!(round(0), round(0));
+    assert_ne!(
+        round(0),
+        round(600),
+        "a file that is sent in a loop of ten minutes"
+    );
+}
+
+#[test]
+fn two_boxes_that_joined_at_different_times_tell_the_same_of_a_break() {
+    let cue_of = |joined: u64, late_ms: u64| {
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        let passed = Duration::from_millis(joined / 90 + late_ms);
+        bench.now = bench.now + passed;
+        bench.unit(Unit::key(joined));
+        bench.splice(&insert(7, true, Some(90 * SECOND), None));
+        bench.cues.remove(0)
+    };
+    let (one, other) = (cue_of(0, 0), cue_of(40 * SECOND, 9));
+    assert_eq!(one.event, other.event);
+    let apart = other.date_time.as_nanos() - one.date_time.as_nanos();
+    assert_eq!(apart, 9_000_000, "as far as they received it");
+}
+
+#[test]
+fn a_break_longer_than_four_hours_is_damage_and_has_no_return() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    let day = 24 * 3_600 * SECOND;
+    for number in 0..20 {
+        bench.splice(&insert(number, true, Some(9 * SECOND), Some(day)));
+    }
+    assert!(
+        bench
+            .cues
+            .iter()
+            .all(|cue| cue.planned_90k.is_none() && !cue.auto_return)
+    );
+}
