@@ -78,6 +78,10 @@ impl Climbing {
             }
         }
         if is_changed {
+            let breaks = renditions.iter().map(Rendition::discontinuities).max();
+            for rendition in &mut *renditions {
+                rendition.agree_on_breaks(breaks.unwrap_or(0));
+            }
             self.ladder.look(now, wall);
             self.publish(all);
         }

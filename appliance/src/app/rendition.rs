@@ -224,6 +224,18 @@ impl<M: Multicast> Rendition<M> {
         self.segmenter.agree_on_time(channel, leads);
     }
 
+    /// Discontinuities that its list had so far.
+    pub(super) fn discontinuities(&self) -> u64 {
+        self.lists.main().playlist().discontinuities()
+    }
+
+    /// Comes to have as many discontinuities as the `channel`.
+    pub(super) fn agree_on_breaks(&mut self, channel: u64) {
+        self.lists.begin_behind(channel);
+        let had = self.discontinuities();
+        self.segmenter.agree_on_breaks(channel, had);
+    }
+
     /// The clock by which it dates; `None` while it has nothing to date.
     pub(super) fn clock(&self) -> Option<StreamClock> {
         let clock = self.segmenter.clock();

@@ -154,6 +154,11 @@ impl Timekeeping {
         self.own
     }
 
+    /// The number of its time base.
+    pub(super) fn time_base(&self) -> u64 {
+        self.own.map_or(0, |own| own.time_base())
+    }
+
     /// The wall time of `pts`; that of 1970 before media began.
     pub(super) fn of(&self, pts: Pts) -> Wall {
         self.own.map_or_else(Wall::default, |own| own.of(pts))
@@ -170,7 +175,7 @@ impl Timekeeping {
     /// A new time base begins with `pts`, received at `now`: the one that another rendition has
     /// come to, if it fits. Returns its wall time.
     pub(super) fn jump(&mut self, pts: Pts, now: Wall) -> Wall {
-        let time_base = self.own.map_or(0, |own| own.time_base());
+        let time_base = self.time_base();
         let others = self.channel.filter(|it| it.time_base() > time_base);
         let fitting = others.and_then(|clock| clock.fitting(pts, now));
         self.date(fitting, pts, now)

@@ -4,23 +4,38 @@
 //! missing). A gap takes the number of its cell and its length, so that the numbers of a box that
 //! has lost its input stay those of a box that has not.
 //!
-//! How many cells passed is told by the date of what comes back. Refuses: to believe it blindly.
+//! How many cells passed is told by the time stamps of what comes back, if they are of the time base
+//! that was lost, and otherwise by its date. Refuses: to believe it blindly.
 //! Gaps are made one by one as time passes; what comes back may add [`MISSING_MAX`], whatever its
 //! stamps say. And a cell that was listed stays a gap: media of it that comes after all, out of
 //! some buffer, is passed over, but not for longer than another cell lasts.
 
 use weir_hal::Wall;
 
-use crate::segment::{MediaPlaylist, Segment, cut::OpenSegment, ticks};
+use crate::{
+    demux::Pts,
+    segment::{
+        MediaPlaylist, Segment, cut::OpenSegment, sequence::GRID_TOLERANCE_90K, ticks,
+        timeline::as_sent,
+    },
+};
 
 /// Gaps made at once at most: one for a cell that ended lately, one for a clock that was late.
 const MISSING_MAX: i64 = 2;
 
-/// A segment that begins so shortly before a line of the grid begins on it: jitter of reception.
-const TOLERANCE_90K: i64 = 9_000;
+/// What is dated so shortly before a line of the grid begins on it: jitter of reception.
+const JITTER_90K: i64 = 9_000;
 
 /// A hole in the wall time of a list that deserves a discontinuity.
 const HOLE_NANOS: u64 = 1_000_000;
+
+/// Where media begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Onset {
+    pub(super) pts: Pts,
+    pub(super) time_base: u64,
+    pub(super) date_time: Wall,
+}
 
 /// What to do with media that comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +54,8 @@ pub(super) struct Due {
     sequence: u64,
     /// When it begins.
     date_time: Wall,
+    /// The same in the time base that was lost; unknown after a restart.
+    position: Option<(u64, Pts)>,
     /// Wall time at which the list ends.
     listed_until: Wall,
     /// Since when media comes that is of the cells before.
@@ -47,11 +64,12 @@ pub(super) struct Due {
 
 impl Due {
     /// The cell after `segment`, which is `open` ended before its time with what it had.
-    pub(super) fn after(open: &OpenSegment, segment: &Segment) -> Self {
+    pub(super) fn after(open: &OpenSegment, segment: &Segment, time_base: u64) -> Self {
         let begin = (open.pts + segment.duration_90k.cast_signed()).max(open.line);
         Self {
             sequence: segment.sequence + 1,
             date_time: ticks::later(segment.date_time, begin - open.pts),
+            position: Some((time_base, as_sent(begin))),
             listed_until: segment.end(),
             late_since: None,
         }
@@ -63,14 +81,15 @@ impl Due {
         Some(Self {
             sequence: playlist.sequence_next(),
             date_time: end,
+            position: None,
             listed_until: end,
             late_since: None,
         })
     }
 
-    /// What to do with a segment that would begin at `date_time`, received at `now`.
-    pub(super) fn arrival(&mut self, date_time: Wall, now: Wall, cell_90k: i64) -> Arrival {
-        if ticks::between(date_time, self.date_time) <= TOLERANCE_90K {
+    /// What to do with a segment that would begin at `onset`, received at `now`.
+    pub(super) fn arrival(&mut self, onset: &Onset, now: Wall, cell_90k: i64) -> Arrival {
+        if self.until(onset) >= 0 {
             return Arrival::InTime;
         }
         let late_since = *self.late_since.get_or_insert(now);
@@ -81,11 +100,20 @@ impl Due {
         }
     }
 
-    /// How many cells of `cell_90k` lie between this one's beginning and `date_time`.
-    pub(super) fn missing(&self, date_time: Wall, cell_90k: i64) -> u64 {
-        let elapsed_90k = ticks::between(self.date_time, date_time);
-        let cells = (elapsed_90k + TOLERANCE_90K).div_euclid(cell_90k.max(1));
+    /// How many cells of `cell_90k` lie between this one's beginning and `onset`.
+    pub(super) fn missing(&self, onset: &Onset, cell_90k: i64) -> u64 {
+        let cells = self.until(onset).div_euclid(cell_90k.max(1));
         cells.clamp(0, MISSING_MAX).unsigned_abs()
+    }
+
+    /// Ticks from the beginning of this cell to `onset`; what is a little early is on time.
+    fn until(&self, onset: &Onset) -> i64 {
+        let by_date = ticks::between(self.date_time, onset.date_time) + JITTER_90K;
+        let lost = self.position.filter(|(base, _)| *base == onset.time_base);
+        let by_stamps = lost.map(|(_, pts)| onset.pts.ticks_since(pts) + GRID_TOLERANCE_90K);
+        // Behind half a wrap of time stamps the date knows better.
+        let is_near = |ticks: &i64| ticks.abs_diff(by_date) < Pts::HZ;
+        by_stamps.filter(is_near).unwrap_or(by_date)
     }
 
     /// Takes the cell as a gap of a list with the Target Duration `target_duration_s`; the next
@@ -107,6 +135,8 @@ impl Due {
             date_time: self.date_time,
         };
         self.sequence += 1;
+        let next = |pts: Pts| Pts::from_ticks(pts.ticks().wrapping_add_signed(cell_90k));
+        self.position = self.position.map(|(base, pts)| (base, next(pts)));
         self.date_time = gap.end();
         self.listed_until = gap.end();
         gap
@@ -124,8 +154,28 @@ mod tests {
         Due {
             sequence: 8,
             date_time: START,
+            position: Some((1, Pts::from_ticks(Pts::MODULUS - 90_000))),
             listed_until: START,
             late_since: None,
+        }
+    }
+
+    /// What comes in another time base.
+    fn dated(date_time: Wall) -> Onset {
+        Onset {
+            pts: Pts::from_ticks(0),
+            time_base: 2,
+            date_time,
+        }
+    }
+
+    /// What comes so long after the cell began, by its stamps, and is dated a little off.
+    fn stamped(ticks: i64) -> Onset {
+        let ticks_90k = (ticks - 90_000).rem_euclid(Pts::MODULUS.cast_signed());
+        Onset {
+            pts: Pts::from_ticks(ticks_90k.unsigned_abs()),
+            time_base: 1,
+            date_time: ticks::later(START, ticks - 4_500),
         }
     }
 
@@ -135,26 +185,51 @@ mod tests {
 
     #[test]
     fn cells_are_counted_by_the_date_of_what_comes_back() {
-        assert_eq!(due().missing(at(11), CELL), 1);
-        let almost = ticks::later(at(12), -TOLERANCE_90K);
-        assert_eq!(due().missing(almost, CELL), 2);
-        assert_eq!(due().missing(at(-1), CELL), 0, "it is early");
+        assert_eq!(due().missing(&dated(at(11)), CELL), 1);
+        let almost = ticks::later(at(12), -JITTER_90K);
+        assert_eq!(due().missing(&dated(almost), CELL), 2);
+        assert_eq!(due().missing(&dated(at(-1)), CELL), 0, "it is early");
+    }
+
+    #[test]
+    fn cells_of_the_time_base_that_was_lost_are_counted_by_time_stamps() {
+        assert_eq!(due().missing(&stamped(CELL - GRID_TOLERANCE_90K), CELL), 1);
+        assert_eq!(due().missing(&stamped(CELL - 1_000), CELL), 0);
+        let mut next = due();
+        next.take(CELL, 6);
+        assert_eq!(
+            next.arrival(&stamped(CELL - 900), at(6), CELL),
+            Arrival::InTime
+        );
+        assert_eq!(
+            next.arrival(&stamped(CELL - 901), at(6), CELL),
+            Arrival::Late
+        );
+    }
+
+    #[test]
+    fn behind_half_a_wrap_of_time_stamps_the_date_counts() {
+        let late = Onset {
+            date_time: at(60 * 3_600),
+            ..stamped(0)
+        };
+        assert_eq!(due().missing(&late, CELL), 2);
     }
 
     #[test]
     fn a_wall_clock_that_was_set_makes_no_flood_of_gaps() {
-        assert_eq!(due().missing(at(90_000_000), CELL), 2);
-        assert_eq!(due().missing(Wall::from_nanos(0), CELL), 0);
+        assert_eq!(due().missing(&dated(at(90_000_000)), CELL), 2);
+        assert_eq!(due().missing(&dated(Wall::from_nanos(0)), CELL), 0);
     }
 
     #[test]
     fn media_of_a_cell_that_is_listed_is_passed_over_but_not_for_long() {
         let mut due = due();
-        assert_eq!(due.arrival(at(0), at(3), CELL), Arrival::InTime);
-        assert_eq!(due.arrival(at(-1), at(2), CELL), Arrival::Late);
-        assert_eq!(due.arrival(at(-1), at(8), CELL), Arrival::Late);
-        assert_eq!(due.arrival(at(-1), at(9), CELL), Arrival::Delayed);
-        assert_eq!(due.arrival(at(0), at(9), CELL), Arrival::InTime);
+        assert_eq!(due.arrival(&dated(at(0)), at(3), CELL), Arrival::InTime);
+        assert_eq!(due.arrival(&dated(at(-1)), at(2), CELL), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(8), CELL), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(9), CELL), Arrival::Delayed);
+        assert_eq!(due.arrival(&dated(at(0)), at(9), CELL), Arrival::InTime);
     }
 
     #[test]

@@ -31,6 +31,8 @@ const BREAK_MAX_90K: u64 = 4 * 3_600 * Pts::HZ;
 pub(super) struct OnAir {
     pub(super) segment: OpenSegment,
     pub(super) timeline: Timeline,
+    /// What is added to an unwrapped PTS for its position on the grid.
+    pub(super) wraps_90k: i64,
     /// A unit whose stamps leap, until the next one tells whether to believe it.
     pub(super) suspect: Option<Candidate>,
     /// Unwrapped PTS of the last random access point.

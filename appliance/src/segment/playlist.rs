@@ -262,6 +262,18 @@ impl MediaPlaylist {
         self.discontinuity_sequence
     }
 
+    /// Discontinuities so far, listed or left: what the next segment has before it.
+    pub fn discontinuities(&self) -> u64 {
+        self.discontinuities_before(self.sequence_next)
+    }
+
+    /// Begins an empty list with at least so many discontinuities behind it.
+    pub fn begin_behind(&mut self, discontinuities: u64) {
+        if self.listed.is_empty() {
+            self.discontinuity_sequence = self.discontinuity_sequence.max(discontinuities);
+        }
+    }
+
     /// The Media Sequence Number of the next segment; 0 before the first.
     pub fn sequence_next(&self) -> u64 {
         self.sequence_next

@@ -24,13 +24,13 @@ use crate::{
         coding::Coding,
         cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
-        gap::{Arrival, Due},
+        gap::{Arrival, Due, Onset},
         heard::Heard,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, cut_from, line_after},
+        sequence::{Sequence, cut_from, line_after, wraps_90k},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
         ticks,
@@ -47,6 +47,9 @@ const BYTES_MAX_MIN: u64 = 256 * 1024;
 
 /// Media between two repetitions of PAT and PMT: what TS 101 154 recommends.
 const TABLES_INTERVAL_90K: u64 = 9_000;
+
+/// Discontinuities that a rendition makes up for at most.
+const BREAKS_OWED_MAX: u64 = 8;
 
 /// Where the outputs go.
 type Each<'a> = &'a mut dyn FnMut(Output);
@@ -74,6 +77,8 @@ pub struct Segmenter {
     is_interrupted: bool,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
+    /// Discontinuities that are to come though nothing here asks for them.
+    breaks_owed: u64,
 }
 
 impl Segmenter {
@@ -100,6 +105,7 @@ impl Segmenter {
             on_air: None,
             is_interrupted: false,
             due: None,
+            breaks_owed: 0,
         }
     }
 
@@ -128,6 +134,19 @@ impl Segmenter {
     /// The rendition that `leads` keeps it: its [clock](Self::clock) is that of the channel.
     pub fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
         self.time.agree(channel, leads);
+    }
+
+    /// Begins as many of the next segments with a discontinuity as this rendition is behind the
+    /// `channel`, which had so many, after a list that `had` fewer: players find their place in
+    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind stays
+    /// so.
+    pub fn agree_on_breaks(&mut self, channel: u64, had: u64) {
+        let open = self
+            .on_air
+            .as_ref()
+            .is_some_and(|air| air.segment.discontinuity);
+        let behind = channel.saturating_sub(had + u64::from(open));
+        self.breaks_owed = if behind <= BREAKS_OWED_MAX { behind } else { 0 };
     }
 
     /// The clock by which it dates; `None` before the first segment.
@@ -200,7 +219,7 @@ impl Segmenter {
         let ended = self.end_segment(end, each);
         self.due = ended
             .filter(|_| self.rules.phase == Phase::Grid)
-            .map(|segment| Due::after(&open, &segment));
+            .map(|segment| Due::after(&open, &segment, self.time.time_base()));
     }
 
     fn make_gap(&mut self, each: Each<'_>) {
@@ -470,19 +489,22 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        let Some(date_time) = self.admitted_at(pts, mark.now) else {
+        let Some(onset) = self.admitted_at(pts, mark.now) else {
             self.discard();
             return;
         };
-        self.fill_up(date_time, each);
+        self.fill_up(&onset, each);
+        let date_time = onset.date_time;
         let frame_90k = timeline.frame_90k();
-        let line = line_after(&self.rules, &self.target, pts, None);
+        let wraps_90k = wraps_90k(onset.pts, date_time);
+        let line = line_after(&self.rules, &self.target, (pts, wraps_90k), None);
         let segment = OpenSegment {
-            sequence: self.sequence.number(pts, date_time),
+            sequence: self.sequence.number(pts + wraps_90k, date_time),
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted,
+            is_fresh: true,
             independent: true,
             date_time,
             bytes: 0,
@@ -490,6 +512,7 @@ impl Segmenter {
         self.on_air = Some(OnAir {
             segment,
             timeline,
+            wraps_90k,
             suspect: None,
             random_access_pts: Some(pts),
             tables_pts: pts,
@@ -502,24 +525,33 @@ impl Segmenter {
         self.begin_segment(each);
     }
 
-    /// The wall time of media that begins at `pts`, received at `now`; `None` if its cell is listed
-    /// as a gap already.
-    fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Wall> {
+    /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap
+    /// already.
+    fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
         let pts = as_sent(pts);
         let date_time = self.time.begin(pts, now);
+        let onset = |time: &Timekeeping, date_time| Onset {
+            pts,
+            time_base: time.time_base(),
+            date_time,
+        };
+        let known = onset(&self.time, date_time);
         let cell_90k = self.target.target_90k();
         let due = self.due.as_mut();
-        match due.map(|due| due.arrival(date_time, now, cell_90k)) {
-            None | Some(Arrival::InTime) => Some(date_time),
+        match due.map(|due| due.arrival(&known, now, cell_90k)) {
+            None | Some(Arrival::InTime) => Some(known),
             Some(Arrival::Late) => None,
-            Some(Arrival::Delayed) => Some(self.time.jump(pts, now)),
+            Some(Arrival::Delayed) => {
+                let date_time = self.time.jump(pts, now);
+                Some(onset(&self.time, date_time))
+            }
         }
     }
 
-    /// Makes gaps of the cells that lie between the last segment and one of `date_time`.
-    fn fill_up(&mut self, date_time: Wall, each: Each<'_>) {
+    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`.
+    fn fill_up(&mut self, onset: &Onset, each: Each<'_>) {
         let cell_90k = self.target.target_90k();
-        let missing = self.due.map_or(0, |due| due.missing(date_time, cell_90k));
+        let missing = self.due.map_or(0, |due| due.missing(onset, cell_90k));
         for _ in 0..missing {
             self.make_gap(each);
         }
@@ -531,7 +563,10 @@ impl Segmenter {
         self.hand_on(mark.position, each);
         // A change of coding without a key frame: what is cut off one is told of it all the same.
         let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
+        // Behind a break the grid holds again, whatever it did to the segment before.
+        let is_fresh = discontinuity || cut.reason == Reason::Splice;
         self.round_off(discontinuity, each);
+        let discontinuity = discontinuity || self.pay_break(independent);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
@@ -545,24 +580,39 @@ impl Segmenter {
             }
             _ => self.time.go_on(begin, mark.now),
         };
-        let sequence = self.sequence.number(cut.begin, date_time);
         let Some(air) = &mut self.on_air else { return };
+        if cut.reason == Reason::Jump {
+            air.wraps_90k = wraps_90k(begin, date_time);
+        }
+        let position = cut.begin + air.wraps_90k;
+        let sequence = self.sequence.number(position, date_time);
         let frame_90k = air.timeline.frame_90k();
-        // Behind a break the grid holds again, whatever it did to the segment before.
-        let is_fresh = discontinuity || cut.reason == Reason::Splice;
-        let line_before = (!is_fresh).then_some(air.segment.line);
-        let line = line_after(&self.rules, &self.target, cut.begin, line_before);
+        let line_before = air
+            .segment
+            .line_before(cut.reason, self.target.target_90k());
+        let line_before = (!is_fresh).then_some(line_before);
+        let begin = (cut.begin, air.wraps_90k);
+        let line = line_after(&self.rules, &self.target, begin, line_before);
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
+            is_fresh,
             independent,
             date_time,
             bytes: 0,
         };
         self.begin_segment(each);
+    }
+
+    /// True when the next segment, which is `independent` or not, is to begin with a discontinuity
+    /// that another rendition had.
+    fn pay_break(&mut self, independent: bool) -> bool {
+        let is_due = independent && self.breaks_owed > 0;
+        self.breaks_owed -= u64::from(is_due);
+        is_due
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with

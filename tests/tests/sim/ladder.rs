@@ -19,12 +19,12 @@ use crate::{BOOT, Life, media::Media, million::fetch, send, sender_to};
 
 /// Five pictures a second.
 const PICTURE_90K: u64 = 18_000;
-const TURN: Duration = Duration::from_millis(50);
-const TURNS_PER_PICTURE: u32 = 4;
+pub(crate) const TURN: Duration = Duration::from_millis(50);
+pub(crate) const TURNS_PER_PICTURE: u32 = 4;
 
-const NAMES: [&str; 2] = ["a", "b"];
+pub(crate) const NAMES: [&str; 2] = ["a", "b"];
 
-const CONFIGURATION: &str = r#"
+pub(crate) const CONFIGURATION: &str = r#"
 [segment]
 target = "2s"
 window = 5
@@ -86,7 +86,7 @@ pub(crate) async fn run(seed: u64, versions: u64) -> Tally {
     site.tally
 }
 
-fn encoders(pts_90k: u64, format: Format) -> [Encoder; 2] {
+pub(crate) fn encoders(pts_90k: u64, format: Format) -> [Encoder; 2] {
     [400, 250].map(|bytes| {
         let mut encoder = Encoder::new(pts_90k, bytes);
         encoder.format = Format {
@@ -222,7 +222,7 @@ impl Site {
 }
 
 /// The entries of a list from a number on, and the discontinuities before them.
-fn known_from(list: &Version, number: u64) -> (u64, &[weir_tests::hls::Entry]) {
+pub(crate) fn known_from(list: &Version, number: u64) -> (u64, &[weir_tests::hls::Entry]) {
     let left = usize::try_from(number - list.sequence).unwrap_or(usize::MAX);
     let (left, rest) = list.entries.split_at(left.min(list.entries.len()));
     let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;
