@@ -111,6 +111,11 @@ impl<P> Keeping<P> {
         self.past.as_ref().map(Past::archive)
     }
 
+    /// Begins a live list that is empty with at least so many discontinuities behind it.
+    pub(super) fn begin_behind(&mut self, discontinuities: u64) {
+        self.playlist.begin_behind(discontinuities);
+    }
+
     /// Tells of events that come from now on in another way.
     pub(super) fn set_markers(&mut self, markers: Markers) {
         self.playlist.set_markers(markers);

@@ -171,6 +171,11 @@ impl Lists {
         lines
     }
 
+    /// Begins what lists nothing yet with at least so many discontinuities behind it.
+    pub(super) fn begin_behind(&mut self, discontinuities: u64) {
+        self.main.begin_behind(discontinuities);
+    }
+
     /// What was counted of the tracks.
     pub(super) fn counters(&self) -> track::Counters {
         let sum = |sum: track::Counters, side: &Side| {

@@ -161,6 +161,11 @@ impl Publisher {
         self.keeping.playlist()
     }
 
+    /// Begins a list that is empty with at least so many discontinuities behind it.
+    pub(super) fn begin_behind(&mut self, discontinuities: u64) {
+        self.keeping.begin_behind(discontinuities);
+    }
+
     pub(super) fn counters(&self) -> &PublishCounters {
         &self.counters
     }

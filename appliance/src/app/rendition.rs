@@ -17,7 +17,7 @@ use crate::{
     ladder::Line,
     live::{self, Report, State},
     receive::Source,
-    segment::{Segment, Segmenter},
+    segment::{Segment, Segmenter, StreamClock},
 };
 
 /// Pause between two attempts to join a group.
@@ -114,6 +114,29 @@ impl<M: Multicast> Rendition<M> {
     /// none is fixed.
     pub(super) fn agree(&mut self, target_duration_s: u32) {
         self.segmenter.agree(target_duration_s);
+    }
+
+    /// Goes on by the clock of the channel, which this rendition `leads` or not.
+    pub(super) fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+        self.segmenter.agree_on_time(channel, leads);
+    }
+
+    /// Discontinuities that its list had so far.
+    pub(super) fn discontinuities(&self) -> u64 {
+        self.lists.main().playlist().discontinuities()
+    }
+
+    /// Comes to have as many discontinuities as the `channel`.
+    pub(super) fn agree_on_breaks(&mut self, channel: u64) {
+        self.lists.begin_behind(channel);
+        let had = self.discontinuities();
+        self.segmenter.agree_on_breaks(channel, had);
+    }
+
+    /// The clock by which it dates; `None` while it has nothing to date.
+    pub(super) fn clock(&self) -> Option<StreamClock> {
+        let clock = self.segmenter.clock();
+        clock.filter(|_| self.segmenter.is_filling())
     }
 
     /// The next segment that was listed, with what the rendition says of itself.

@@ -4,10 +4,7 @@
 
 use weir_hal::Wall;
 
-use crate::{
-    demux::Pts,
-    segment::{Segment, target_duration::TargetDuration},
-};
+use crate::segment::{Segment, target_duration::TargetDuration, timeline::as_sent};
 
 /// Why a segment ends before an access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +90,8 @@ pub(super) struct OpenSegment {
     /// Unwrapped PTS from which on it is cut at a random access point.
     pub(super) cut_from: i64,
     pub(super) discontinuity: bool,
+    /// It is the first behind a break, wherever that was on the grid.
+    pub(super) is_fresh: bool,
     pub(super) independent: bool,
     pub(super) date_time: Wall,
     /// Bytes handed on.
@@ -135,6 +134,14 @@ impl OpenSegment {
         unit.circumstances.is_large.then_some(Reason::Size)
     }
 
+    /// The line after which the next segment's comes, if this one ends for `reason`. The line that
+    /// the first behind a break could not reach is the next one's: otherwise each that follows
+    /// might end as early, for ever off the grid.
+    pub(super) fn line_before(&self, reason: Reason, cell_90k: i64) -> i64 {
+        let is_missed = self.is_fresh && reason == Reason::Early;
+        self.line - if is_missed { cell_90k } else { 0 }
+    }
+
     /// Completes the segment at the unwrapped PTS `end`, or as near to it as the limit allows.
     pub(super) fn complete(&self, end: i64, target: &mut TargetDuration) -> Segment {
         let duration = (end - self.pts).clamp(1, target.limit_90k());
@@ -147,7 +154,7 @@ impl OpenSegment {
             independent: self.independent,
             gap: false,
             date_time: self.date_time,
-            begin: Some(Pts::from_ticks(self.pts.rem_euclid(1 << 33).unsigned_abs())),
+            begin: Some(as_sent(self.pts)),
         }
     }
 }

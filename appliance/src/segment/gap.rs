@@ -4,22 +4,49 @@
 //! missing). A gap takes the number of its cell and its length, so that the numbers of a box that
 //! has lost its input stay those of a box that has not.
 //!
-//! How many cells passed is told by the stream's own clock if that went on, and by the wall clock
-//! if the stream came back with another. Refuses: to believe either blindly. Gaps are made one by
-//! one as time passes; what comes back may add [`MISSING_MAX`], whatever its stamps say.
+//! How many cells passed is told by the time stamps of what comes back, if they are of the time base
+//! that was lost, and otherwise by its date. Refuses: to believe it blindly.
+//! Gaps are made one by one as time passes; what comes back may add [`MISSING_MAX`], whatever its
+//! stamps say. And a cell that was listed stays a gap: media of it that comes after all, out of
+//! some buffer, is passed over, but not for longer than another cell lasts.
 
 use weir_hal::Wall;
 
-use crate::segment::{MediaPlaylist, Segment, cut::OpenSegment};
+use crate::{
+    demux::Pts,
+    segment::{
+        MediaPlaylist, Segment, cut::OpenSegment, sequence::GRID_TOLERANCE_90K, ticks,
+        timeline::as_sent,
+    },
+};
 
 /// Gaps made at once at most: one for a cell that ended lately, one for a clock that was late.
 const MISSING_MAX: i64 = 2;
 
-/// A segment that begins so shortly before a line of the grid begins on it: jitter of reception.
-const TOLERANCE_90K: i64 = 9_000;
+/// What is dated so shortly before a line of the grid begins on it: jitter of reception.
+const JITTER_90K: i64 = 9_000;
 
 /// A hole in the wall time of a list that deserves a discontinuity.
 const HOLE_NANOS: u64 = 1_000_000;
+
+/// Where media begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Onset {
+    pub(super) pts: Pts,
+    pub(super) time_base: u64,
+    pub(super) date_time: Wall,
+}
+
+/// What to do with media that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Take it.
+    InTime,
+    /// Pass it over: its cell is listed already.
+    Late,
+    /// It has been late for so long that it always will be: take it, and date it anew.
+    Delayed,
+}
 
 /// The cell in which the next segment is due.
 #[derive(Debug, Clone, Copy)]
@@ -27,21 +54,24 @@ pub(super) struct Due {
     sequence: u64,
     /// When it begins.
     date_time: Wall,
-    /// Where it begins on the timeline of the last segment; unknown after a restart.
-    pts: Option<i64>,
+    /// The same in the time base that was lost; unknown after a restart.
+    position: Option<(u64, Pts)>,
     /// Wall time at which the list ends.
     listed_until: Wall,
+    /// Since when media comes that is of the cells before.
+    late_since: Option<Wall>,
 }
 
 impl Due {
     /// The cell after `segment`, which is `open` ended before its time with what it had.
-    pub(super) fn after(open: &OpenSegment, segment: &Segment) -> Self {
+    pub(super) fn after(open: &OpenSegment, segment: &Segment, time_base: u64) -> Self {
         let begin = (open.pts + segment.duration_90k.cast_signed()).max(open.line);
         Self {
             sequence: segment.sequence + 1,
-            date_time: later(segment.date_time, begin - open.pts),
-            pts: Some(begin),
+            date_time: ticks::later(segment.date_time, begin - open.pts),
+            position: Some((time_base, as_sent(begin))),
             listed_until: segment.end(),
+            late_since: None,
         }
     }
 
@@ -51,22 +81,39 @@ impl Due {
         Some(Self {
             sequence: playlist.sequence_next(),
             date_time: end,
-            pts: None,
+            position: None,
             listed_until: end,
+            late_since: None,
         })
     }
 
-    /// How many cells of `cell_90k` lie between this one's beginning and a segment that begins at
-    /// the unwrapped `pts`, received at `now`.
-    pub(super) fn missing(&self, pts: i64, now: Wall, cell_90k: i64) -> u64 {
-        let elapsed_wall_90k = ticks_between(self.date_time, now);
-        let elapsed_90k = self
-            .pts
-            .map(|due| wrapped(pts - due))
-            .filter(|elapsed| (elapsed - elapsed_wall_90k).abs() < cell_90k / 2)
-            .unwrap_or(elapsed_wall_90k);
-        let cells = (elapsed_90k + TOLERANCE_90K).div_euclid(cell_90k.max(1));
+    /// What to do with a segment that would begin at `onset`, received at `now`.
+    pub(super) fn arrival(&mut self, onset: &Onset, now: Wall, cell_90k: i64) -> Arrival {
+        if self.until(onset) >= 0 {
+            return Arrival::InTime;
+        }
+        let late_since = *self.late_since.get_or_insert(now);
+        if ticks::between(late_since, now).abs() > cell_90k {
+            Arrival::Delayed
+        } else {
+            Arrival::Late
+        }
+    }
+
+    /// How many cells of `cell_90k` lie between this one's beginning and `onset`.
+    pub(super) fn missing(&self, onset: &Onset, cell_90k: i64) -> u64 {
+        let cells = self.until(onset).div_euclid(cell_90k.max(1));
         cells.clamp(0, MISSING_MAX).unsigned_abs()
+    }
+
+    /// Ticks from the beginning of this cell to `onset`; what is a little early is on time.
+    fn until(&self, onset: &Onset) -> i64 {
+        let by_date = ticks::between(self.date_time, onset.date_time) + JITTER_90K;
+        let lost = self.position.filter(|(base, _)| *base == onset.time_base);
+        let by_stamps = lost.map(|(_, pts)| onset.pts.ticks_since(pts) + GRID_TOLERANCE_90K);
+        // Behind half a wrap of time stamps the date knows better.
+        let is_near = |ticks: &i64| ticks.abs_diff(by_date) < Pts::HZ;
+        by_stamps.filter(is_near).unwrap_or(by_date)
     }
 
     /// Takes the cell as a gap of a list with the Target Duration `target_duration_s`; the next
@@ -88,27 +135,12 @@ impl Due {
             date_time: self.date_time,
         };
         self.sequence += 1;
-        self.pts = self.pts.map(|pts| pts + cell_90k);
+        let next = |pts: Pts| Pts::from_ticks(pts.ticks().wrapping_add_signed(cell_90k));
+        self.position = self.position.map(|(base, pts)| (base, next(pts)));
         self.date_time = gap.end();
         self.listed_until = gap.end();
         gap
     }
-}
-
-fn later(wall: Wall, ticks: i64) -> Wall {
-    let nanos = i128::from(wall.as_nanos()) + i128::from(ticks) * 100_000 / 9;
-    Wall::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
-}
-
-fn ticks_between(earlier: Wall, later: Wall) -> i64 {
-    let nanos = i128::from(later.as_nanos()) - i128::from(earlier.as_nanos());
-    i64::try_from(nanos * 9 / 100_000).unwrap_or(i64::MAX / 4)
-}
-
-/// The distance nearest to zero that two time stamps of 33 bits may have.
-fn wrapped(ticks: i64) -> i64 {
-    const HALF: i64 = 1 << 32;
-    (ticks + HALF).rem_euclid(2 * HALF) - HALF
 }
 
 #[cfg(test)]
@@ -118,59 +150,97 @@ mod tests {
     const CELL: i64 = 540_000;
     const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
 
-    fn due(pts: Option<i64>) -> Due {
+    fn due() -> Due {
         Due {
             sequence: 8,
             date_time: START,
-            pts,
+            position: Some((1, Pts::from_ticks(Pts::MODULUS - 90_000))),
             listed_until: START,
+            late_since: None,
+        }
+    }
+
+    /// What comes in another time base.
+    fn dated(date_time: Wall) -> Onset {
+        Onset {
+            pts: Pts::from_ticks(0),
+            time_base: 2,
+            date_time,
+        }
+    }
+
+    /// What comes so long after the cell began, by its stamps, and is dated a little off.
+    fn stamped(ticks: i64) -> Onset {
+        let ticks_90k = (ticks - 90_000).rem_euclid(Pts::MODULUS.cast_signed());
+        Onset {
+            pts: Pts::from_ticks(ticks_90k.unsigned_abs()),
+            time_base: 1,
+            date_time: ticks::later(START, ticks - 4_500),
         }
     }
 
     fn at(seconds: i64) -> Wall {
-        later(START, seconds * 90_000)
+        ticks::later(START, seconds * 90_000)
     }
 
     #[test]
-    fn a_stream_that_went_on_is_counted_by_its_own_clock() {
-        let due = due(Some(1_000));
-        assert_eq!(due.missing(1_000 + 11 * 90_000, at(13), CELL), 1);
-        assert_eq!(due.missing(1_000 + 12 * 90_000 - 900, at(11), CELL), 2);
-        assert_eq!(due.missing(1_000 - 90_000, at(0), CELL), 0, "it is early");
+    fn cells_are_counted_by_the_date_of_what_comes_back() {
+        assert_eq!(due().missing(&dated(at(11)), CELL), 1);
+        let almost = ticks::later(at(12), -JITTER_90K);
+        assert_eq!(due().missing(&dated(almost), CELL), 2);
+        assert_eq!(due().missing(&dated(at(-1)), CELL), 0, "it is early");
     }
 
     #[test]
-    fn a_wrap_of_time_stamps_is_no_jump() {
-        let before = (1 << 33) - 45_000;
+    fn cells_of_the_time_base_that_was_lost_are_counted_by_time_stamps() {
+        assert_eq!(due().missing(&stamped(CELL - GRID_TOLERANCE_90K), CELL), 1);
+        assert_eq!(due().missing(&stamped(CELL - 1_000), CELL), 0);
+        let mut next = due();
+        next.take(CELL, 6);
         assert_eq!(
-            due(Some(before)).missing(90_000 * 7 - 45_000, at(7), CELL),
-            1
+            next.arrival(&stamped(CELL - 900), at(6), CELL),
+            Arrival::InTime
+        );
+        assert_eq!(
+            next.arrival(&stamped(CELL - 901), at(6), CELL),
+            Arrival::Late
         );
     }
 
     #[test]
-    fn a_stream_that_began_anew_is_counted_by_the_wall_clock() {
-        assert_eq!(due(Some(1_000)).missing(90_000 * 40_000, at(7), CELL), 1);
-        assert_eq!(due(None).missing(0, at(5), CELL), 0);
-        assert_eq!(due(None).missing(0, at(6), CELL), 1);
+    fn behind_half_a_wrap_of_time_stamps_the_date_counts() {
+        let late = Onset {
+            date_time: at(60 * 3_600),
+            ..stamped(0)
+        };
+        assert_eq!(due().missing(&late, CELL), 2);
     }
 
     #[test]
     fn a_wall_clock_that_was_set_makes_no_flood_of_gaps() {
-        assert_eq!(due(None).missing(0, at(90_000_000), CELL), 2);
-        assert_eq!(due(None).missing(0, Wall::from_nanos(0), CELL), 0);
+        assert_eq!(due().missing(&dated(at(90_000_000)), CELL), 2);
+        assert_eq!(due().missing(&dated(Wall::from_nanos(0)), CELL), 0);
+    }
+
+    #[test]
+    fn media_of_a_cell_that_is_listed_is_passed_over_but_not_for_long() {
+        let mut due = due();
+        assert_eq!(due.arrival(&dated(at(0)), at(3), CELL), Arrival::InTime);
+        assert_eq!(due.arrival(&dated(at(-1)), at(2), CELL), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(8), CELL), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(9), CELL), Arrival::Delayed);
+        assert_eq!(due.arrival(&dated(at(0)), at(9), CELL), Arrival::InTime);
     }
 
     #[test]
     fn gaps_abut_and_only_a_hole_before_the_first_is_a_discontinuity() {
         let mut due = Due {
             listed_until: at(-3),
-            ..due(Some(0))
+            ..due()
         };
         let gaps = [due.take(CELL, 6), due.take(CELL, 6)];
         assert_eq!(gaps.map(|gap| gap.sequence), [8, 9]);
         assert_eq!(gaps.map(|gap| gap.discontinuity), [true, false]);
         assert_eq!(gaps.map(|gap| gap.date_time), [at(0), at(6)]);
-        assert_eq!(due.pts, Some(2 * CELL));
     }
 }

@@ -20,20 +20,21 @@ use crate::{
     segment::{
         Counters, MediaPlaylist, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
+        clock::{StreamClock, Timekeeping},
         coding::Coding,
         cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
-        date_time::DateTime,
-        gap::Due,
+        gap::{Arrival, Due, Onset},
         heard::Heard,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, cut_from, line_after},
+        sequence::{Sequence, cut_from, line_after, wraps_90k},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
-        timeline::{Stamps, Timeline},
+        ticks,
+        timeline::{Stamps, Timeline, as_sent},
     },
 };
 
@@ -46,6 +47,9 @@ const BYTES_MAX_MIN: u64 = 256 * 1024;
 
 /// Media between two repetitions of PAT and PMT: what TS 101 154 recommends.
 const TABLES_INTERVAL_90K: u64 = 9_000;
+
+/// Discontinuities that a rendition makes up for at most.
+const BREAKS_OWED_MAX: u64 = 8;
 
 /// Where the outputs go.
 type Each<'a> = &'a mut dyn FnMut(Output);
@@ -62,6 +66,7 @@ pub struct Segmenter {
     coding: Coding,
     target: TargetDuration,
     sequence: Sequence,
+    time: Timekeeping,
     pending: Pending,
     /// Where the newest unit of the primary stream begins, until it is understood.
     unit: Option<Mark>,
@@ -72,6 +77,8 @@ pub struct Segmenter {
     is_interrupted: bool,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
+    /// Discontinuities that are to come though nothing here asks for them.
+    breaks_owed: u64,
 }
 
 impl Segmenter {
@@ -91,12 +98,14 @@ impl Segmenter {
             coding: Coding::default(),
             target,
             sequence: Sequence::at_least(sequence_min, &rules),
+            time: Timekeeping::new(rules.phase == Phase::Grid),
             pending: Pending::default(),
             unit: None,
             started: PidSet::default(),
             on_air: None,
             is_interrupted: false,
             due: None,
+            breaks_owed: 0,
         }
     }
 
@@ -119,6 +128,30 @@ impl Segmenter {
     /// the other renditions of the channel have.
     pub fn agree(&mut self, seconds: u32) {
         self.target.agree(seconds);
+    }
+
+    /// Dates by the clock of the `channel` from now on, as far as that is of the same time base.
+    /// The rendition that `leads` keeps it: its [clock](Self::clock) is that of the channel.
+    pub fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+        self.time.agree(channel, leads);
+    }
+
+    /// Begins as many of the next segments with a discontinuity as this rendition is behind the
+    /// `channel`, which had so many, after a list that `had` fewer: players find their place in
+    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind stays
+    /// so.
+    pub fn agree_on_breaks(&mut self, channel: u64, had: u64) {
+        let open = self
+            .on_air
+            .as_ref()
+            .is_some_and(|air| air.segment.discontinuity);
+        let behind = channel.saturating_sub(had + u64::from(open));
+        self.breaks_owed = if behind <= BREAKS_OWED_MAX { behind } else { 0 };
+    }
+
+    /// The clock by which it dates; `None` before the first segment.
+    pub fn clock(&self) -> Option<StreamClock> {
+        self.time.clock()
     }
 
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
@@ -169,7 +202,7 @@ impl Segmenter {
 
     /// Media time that one gap stands for.
     pub fn gap(&self) -> Duration {
-        Duration::from_micros(self.target.target_90k().unsigned_abs() * 100 / 9)
+        ticks::span(self.target.target_90k().unsigned_abs())
     }
 
     /// What was counted so far.
@@ -186,7 +219,7 @@ impl Segmenter {
         let ended = self.end_segment(end, each);
         self.due = ended
             .filter(|_| self.rules.phase == Phase::Grid)
-            .map(|segment| Due::after(&open, &segment));
+            .map(|segment| Due::after(&open, &segment, self.time.time_base()));
     }
 
     fn make_gap(&mut self, each: Each<'_>) {
@@ -375,6 +408,7 @@ impl Segmenter {
     fn on_splice(&mut self, splice: &Splice<'_>, each: Each<'_>) {
         let Self {
             on_air: Some(air),
+            time,
             counters,
             ..
         } = self
@@ -388,15 +422,17 @@ impl Segmenter {
         }
         let section = Bytes::copy_from_slice(splice.info.bytes());
         let mut is_placed = false;
-        Notice::all(&splice.info, |notice| match air.place(&notice, &section) {
-            Some(placed) => {
-                is_placed = true;
-                counters.cues += 1;
-                counters.splices_late += u64::from(placed.is_late);
-                counters.splices_missed += u64::from(placed.is_crowded_out);
-                each(Output::Cue(placed.cue));
+        Notice::all(&splice.info, |notice| {
+            match air.place(&notice, &section, time) {
+                Some(placed) => {
+                    is_placed = true;
+                    counters.cues += 1;
+                    counters.splices_late += u64::from(placed.is_late);
+                    counters.splices_missed += u64::from(placed.is_crowded_out);
+                    each(Output::Cue(placed.cue));
+                }
+                None => counters.splices_implausible += 1,
             }
-            None => counters.splices_implausible += 1,
         });
         if is_placed {
             air.heard.remember(splice);
@@ -453,24 +489,30 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        self.fill_up(pts, mark.now, each);
-        let date_time = DateTime::anchor(pts, mark.now);
+        let Some(onset) = self.admitted_at(pts, mark.now) else {
+            self.discard();
+            return;
+        };
+        self.fill_up(&onset, each);
+        let date_time = onset.date_time;
         let frame_90k = timeline.frame_90k();
-        let line = line_after(&self.rules, &self.target, pts, None);
+        let wraps_90k = wraps_90k(onset.pts, date_time);
+        let line = line_after(&self.rules, &self.target, (pts, wraps_90k), None);
         let segment = OpenSegment {
-            sequence: self.sequence.number(pts, mark.now),
+            sequence: self.sequence.number(pts + wraps_90k, date_time),
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted,
+            is_fresh: true,
             independent: true,
-            date_time: mark.now,
+            date_time,
             bytes: 0,
         };
         self.on_air = Some(OnAir {
             segment,
             timeline,
-            date_time,
+            wraps_90k,
             suspect: None,
             random_access_pts: Some(pts),
             tables_pts: pts,
@@ -483,10 +525,33 @@ impl Segmenter {
         self.begin_segment(each);
     }
 
-    /// Makes gaps of the cells that lie between the last segment and one that begins at `pts`.
-    fn fill_up(&mut self, pts: i64, now: Wall, each: Each<'_>) {
+    /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap
+    /// already.
+    fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
+        let pts = as_sent(pts);
+        let date_time = self.time.begin(pts, now);
+        let onset = |time: &Timekeeping, date_time| Onset {
+            pts,
+            time_base: time.time_base(),
+            date_time,
+        };
+        let known = onset(&self.time, date_time);
         let cell_90k = self.target.target_90k();
-        let missing = self.due.map_or(0, |due| due.missing(pts, now, cell_90k));
+        let due = self.due.as_mut();
+        match due.map(|due| due.arrival(&known, now, cell_90k)) {
+            None | Some(Arrival::InTime) => Some(known),
+            Some(Arrival::Late) => None,
+            Some(Arrival::Delayed) => {
+                let date_time = self.time.jump(pts, now);
+                Some(onset(&self.time, date_time))
+            }
+        }
+    }
+
+    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`.
+    fn fill_up(&mut self, onset: &Onset, each: Each<'_>) {
+        let cell_90k = self.target.target_90k();
+        let missing = self.due.map_or(0, |due| due.missing(onset, cell_90k));
         for _ in 0..missing {
             self.make_gap(each);
         }
@@ -498,40 +563,56 @@ impl Segmenter {
         self.hand_on(mark.position, each);
         // A change of coding without a key frame: what is cut off one is told of it all the same.
         let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
+        // Behind a break the grid holds again, whatever it did to the segment before.
+        let is_fresh = discontinuity || cut.reason == Reason::Splice;
         self.round_off(discontinuity, each);
+        let discontinuity = discontinuity || self.pay_break(independent);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
-        let sequence = self.sequence.number(cut.begin, mark.now);
-        let Some(air) = &mut self.on_air else { return };
-        let frame_90k = air.timeline.frame_90k();
-        // Behind a break the grid holds again, whatever it did to the segment before.
-        let is_fresh = discontinuity || cut.reason == Reason::Splice;
-        let line_before = (!is_fresh).then_some(air.segment.line);
-        let line = line_after(&self.rules, &self.target, cut.begin, line_before);
-        let is_live = self.rules.phase == Phase::Grid;
-        if cut.reason.breaks_timeline() {
+        let begin = as_sent(cut.begin);
+        let date_time = match (cut.reason, self.rules.phase) {
+            (Reason::Jump, Phase::Grid) => self.time.jump(begin, mark.now),
             // A file was never received: its pictures follow one another.
-            let now = if is_live {
-                mark.now
-            } else {
-                air.date_time.of(cut.end)
-            };
-            air.date_time = DateTime::anchor(cut.begin, now);
-        } else if is_live {
-            air.date_time.follow(cut.begin, mark.now);
+            (Reason::Jump | Reason::Hole, Phase::First) => {
+                let end = self.time.of(as_sent(cut.end));
+                self.time.jump(begin, end)
+            }
+            _ => self.time.go_on(begin, mark.now),
+        };
+        let Some(air) = &mut self.on_air else { return };
+        if cut.reason == Reason::Jump {
+            air.wraps_90k = wraps_90k(begin, date_time);
         }
+        let position = cut.begin + air.wraps_90k;
+        let sequence = self.sequence.number(position, date_time);
+        let frame_90k = air.timeline.frame_90k();
+        let line_before = air
+            .segment
+            .line_before(cut.reason, self.target.target_90k());
+        let line_before = (!is_fresh).then_some(line_before);
+        let begin = (cut.begin, air.wraps_90k);
+        let line = line_after(&self.rules, &self.target, begin, line_before);
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
+            is_fresh,
             independent,
-            date_time: air.date_time.of(cut.begin),
+            date_time,
             bytes: 0,
         };
         self.begin_segment(each);
+    }
+
+    /// True when the next segment, which is `independent` or not, is to begin with a discontinuity
+    /// that another rendition had.
+    fn pay_break(&mut self, independent: bool) -> bool {
+        let is_due = independent && self.breaks_owed > 0;
+        self.breaks_owed -= u64::from(is_due);
+        is_due
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with

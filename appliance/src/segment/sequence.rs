@@ -5,7 +5,9 @@
 //! a restart. Counting targets since 1970 does that without a record on disk, as long as segments
 //! are not shorter than the target for long; who keeps a record passes it as the least number.
 //!
-//! What is counted are cells of the grid at which [`Phase::Grid`] cuts. The
+//! What is counted are cells of the grid at which [`Phase::Grid`] cuts: multiples of the target on
+//! the PTS timeline, of which wall time tells how often it has wrapped, so that a box that joins
+//! behind a wrap finds the same grid. The
 //! distance between wall time and PTS is rounded to whole cells, and the cell of the PTS is added:
 //! reception may differ by almost half a target before two boxes disagree. They do when that
 //! distance happens to lie at the very middle of a cell, after segments longer than the target, and
@@ -17,10 +19,7 @@ use weir_hal::Wall;
 
 use crate::{
     demux::Pts,
-    segment::{
-        Phase, Rules,
-        target_duration::{TargetDuration, ticks},
-    },
+    segment::{Phase, Rules, target_duration::TargetDuration, ticks},
 };
 
 /// The next Media Sequence Number.
@@ -40,9 +39,10 @@ impl Sequence {
         }
     }
 
-    /// The number of the next segment, if it begins at the unwrapped `pts`, received at `now`.
-    pub(super) fn number(self, pts: i64, now: Wall) -> u64 {
-        let cell = |target| first_sequence(now, as_sent(pts), target);
+    /// The number of the next segment, if it begins at `position` of the grid, which is of
+    /// `date_time`.
+    pub(super) fn number(self, position: i64, date_time: Wall) -> u64 {
+        let cell = |target| first_sequence(date_time, position, target);
         self.cell.map_or(0, cell).max(self.next)
     }
 
@@ -54,10 +54,19 @@ impl Sequence {
 
 /// A random access point that is no earlier than this before a line of the grid is on it: 10 ms, a
 /// rounding of time stamps. The same for all renditions, whatever their frame rate.
-const GRID_TOLERANCE_90K: i64 = 900;
+pub(super) const GRID_TOLERANCE_90K: i64 = 900;
 
-/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`. `before`: the
-/// line of the segment before it, on the same timeline.
+/// Ticks from 1970 to the wrap before `pts`, which is of `date_time`: what is added to a PTS for its
+/// position on the grid. Wraps are 26.5 hours apart, so that it does not matter by how much dates
+/// of boxes differ, unless time stamps are just half a wrap off.
+pub(super) fn wraps_90k(pts: Pts, date_time: Wall) -> i64 {
+    let wrap_90k = Pts::MODULUS.cast_signed();
+    let distance_90k = ticks::since_epoch(date_time) - pts.ticks().cast_signed();
+    (distance_90k + wrap_90k / 2).div_euclid(wrap_90k) * wrap_90k
+}
+
+/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`, which is at
+/// `pts + wraps` of the grid. `before`: the line of the segment before it, on the same timeline.
 ///
 /// Each segment of a grid ends at a line of its own, so that numbers stay those of the cells,
 /// unless random access points are too far apart for that. After a cut before its line the next
@@ -65,7 +74,7 @@ const GRID_TOLERANCE_90K: i64 = 900;
 pub(super) fn line_after(
     rules: &Rules,
     target: &TargetDuration,
-    pts: i64,
+    (pts, wraps): (i64, i64),
     before: Option<i64>,
 ) -> i64 {
     let cell = target.target_90k().max(1);
@@ -76,7 +85,7 @@ pub(super) fn line_after(
     before
         .map(|before| before + cell)
         .filter(|line| near.contains(line))
-        .unwrap_or_else(|| pts + until_grid_line(as_sent(pts), cell))
+        .unwrap_or_else(|| pts + until_grid_line(pts + wraps, cell))
 }
 
 /// The unwrapped PTS from which on a segment is cut that is to end at `line`, in a stream of
@@ -89,25 +98,19 @@ pub(super) const fn cut_from(rules: &Rules, line: i64, frame_90k: i64) -> i64 {
     }
 }
 
-/// The PTS whose unwrapped count is `pts`.
-fn as_sent(pts: i64) -> Pts {
-    Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs())
+/// The number of the segment that begins at `position` of the grid, which is of `date_time`.
+fn first_sequence(date_time: Wall, position: i64, target: Duration) -> u64 {
+    let cell_90k = ticks::of(target).max(1);
+    let distance_90k = ticks::since_epoch(date_time) - position;
+    let cells = (distance_90k + cell_90k / 2).div_euclid(cell_90k);
+    (cells + position.div_euclid(cell_90k))
+        .max(0)
+        .unsigned_abs()
 }
 
-/// The number of the segment that begins at `pts`, received at `now`.
-fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
-    let cell = i128::from(ticks(target).max(1));
-    let wall_90k = i128::from(now.as_nanos()) * 9 / 100_000;
-    let pts_90k = i128::from(pts.ticks());
-    let cells = (wall_90k - pts_90k + cell / 2).div_euclid(cell) + pts_90k / cell;
-    u64::try_from(cells.max(0)).unwrap_or(u64::MAX)
-}
-
-/// Ticks from `pts` to the next line of the grid; a line that `pts` is on is passed by.
-fn until_grid_line(pts: Pts, cell_90k: i64) -> i64 {
-    let cell_90k = cell_90k.max(1);
-    let into = i64::try_from(pts.ticks()).expect("33 bits") % cell_90k;
-    let distance = cell_90k - into;
+/// Ticks from `position` to the next line of the grid; a line that it is on is passed by.
+fn until_grid_line(position: i64, cell_90k: i64) -> i64 {
+    let distance = cell_90k - position.rem_euclid(cell_90k);
     if distance <= GRID_TOLERANCE_90K {
         distance + cell_90k
     } else {
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
 
     const TARGET: Duration = Duration::from_secs(6);
-    const SECOND: u64 = 90_000;
+    const SECOND: i64 = 90_000;
 
     #[test]
     fn boxes_that_join_at_different_moments_agree() {
@@ -128,7 +131,7 @@ mod tests {
         let at = |pts_s: u64, jitter_ms: u64| {
             let now_ms = 1_000_000_700 + (pts_s * 1_000) - 100_000 + jitter_ms;
             let now = Wall::from_nanos(now_ms * 1_000_000);
-            first_sequence(now, Pts::from_ticks(pts_s * SECOND), TARGET)
+            first_sequence(now, i64::try_from(pts_s).expect("small") * SECOND, TARGET)
         };
         assert_eq!(at(100, 0), at(97, 300), "one cell: 96 s to 102 s");
         assert_eq!(at(103, 0), at(100, 0) + 1);
@@ -136,14 +139,33 @@ mod tests {
     }
 
     #[test]
+    fn the_position_goes_on_across_a_wrap() {
+        let wrap_90k = Pts::MODULUS.cast_signed();
+        let position = |pts_90k: i64, ticks: i64| {
+            let pts = Pts::from_ticks(pts_90k.rem_euclid(wrap_90k).unsigned_abs());
+            let now = ticks::later(Wall::from_nanos(1_700_000_000_000_000_000), ticks);
+            pts.ticks().cast_signed() + wraps_90k(pts, now)
+        };
+        // Boxes of which one dates half a second later than the other.
+        for pts_90k in [wrap_90k - 1_000, wrap_90k / 5, -30 * SECOND] {
+            let first = position(pts_90k, 0);
+            for seconds in [1, 29, 31, 80_000, 95_444, 200_000] {
+                let ticks = seconds * SECOND;
+                let later = position(pts_90k + ticks, ticks + SECOND / 2);
+                assert_eq!(later, first + ticks, "{pts_90k} after {seconds} s");
+            }
+        }
+    }
+
+    #[test]
     fn grows_with_wall_time() {
         let day = Wall::from_nanos(86_400 * 1_000_000_000);
-        assert_eq!(first_sequence(day, Pts::from_ticks(0), TARGET), 14_400);
+        assert_eq!(first_sequence(day, 0, TARGET), 14_400);
     }
 
     #[test]
     fn grid_line_at_hand_is_passed_by() {
-        let until = |ticks| until_grid_line(Pts::from_ticks(ticks), 6 * 90_000);
+        let until = |position| until_grid_line(position, 6 * SECOND);
         assert_eq!(until(5 * SECOND), 90_000);
         assert_eq!(until(6 * SECOND), 540_000);
         assert_eq!(until(6 * SECOND - 900), 540_900);

@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
+mod apart;
 mod bad_input;
 mod breaks;
 mod checker;
@@ -94,6 +95,14 @@ fn the_renditions_of_a_channel_say_the_same_of_what_their_stream_does() {
         let tally = runtime.block_on(ladder::run(seed, VERSIONS));
         println!("seed {seed}: {tally:?}");
         assert!(tally.gaps > 0 && tally.restarts > 0 && tally.discontinuities > 0);
+    }
+}
+
+#[test]
+fn renditions_that_lost_different_things_agree_again() {
+    let runtime = runtime();
+    for seed in 1..=20 {
+        runtime.block_on(apart::run(seed, 20));
     }
 }
 

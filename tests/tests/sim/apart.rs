@@ -1,0 +1,139 @@
+//! Renditions of one channel that lose different things, of which one comes later than the other:
+//! whatever was, their lists agree again before long.
+//!
+//! Source: RFC 8216 §6.2.4: media that matches has the same date and the same Discontinuity
+//! Sequence Number in all renditions. That Media Sequence Numbers match is ours.
+
+use std::collections::VecDeque;
+
+use weir_hal::{
+    Clock,
+    sim::{Generator, Sender, Simulation},
+};
+use weir_tests::{
+    hls::{Version, Watch},
+    stream::{Encoder, Format},
+};
+
+use crate::{
+    ladder::{NAMES, configured, encoders, known_from},
+    life::{Life, TURN, TURNS_PER_PICTURE, send, sender_to},
+};
+
+/// What of one rendition goes on or gets lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Sent,
+    /// The source is silent.
+    Lost,
+    /// All is held back, and then sent at once.
+    Held,
+}
+
+struct Rung {
+    encoder: Encoder,
+    sender: Sender,
+    watch: Watch,
+    fate: Fate,
+    /// Pictures that this rendition comes later than the other.
+    delay: usize,
+    /// What is not sent yet; none of what is lost.
+    queue: VecDeque<Option<Vec<u8>>>,
+}
+
+/// Lets one rendition after the other lose something, so many times; both agree after each.
+pub(crate) async fn run(seed: u64, times: u64) {
+    let simulation = Simulation::new(seed);
+    let mut chance = Generator::new(seed);
+    let pts_90k = chance.below(1 << 33);
+    let mut life = Life::begin(&simulation, &configured()).await;
+    let delay = usize::try_from(chance.below(8)).expect("small");
+    let mut group = 0;
+    let mut rungs = encoders(pts_90k, Format::default()).map(|encoder| {
+        group += 1;
+        Rung {
+            encoder,
+            sender: sender_to(&simulation, group),
+            watch: Watch::default(),
+            fate: Fate::Sent,
+            delay: delay * usize::from(group - 1),
+            queue: VecDeque::new(),
+        }
+    });
+    for time in 0..times {
+        pictures(&simulation, &mut life, &mut rungs, 300);
+        agree(&life).unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
+        let rung = usize::from(chance.below(2) == 0);
+        // Up to twenty seconds are lost, up to three held back.
+        let (fate, most) = match chance.below(3) {
+            0 => (Fate::Lost, 100),
+            1 => (Fate::Held, 15),
+            _ => {
+                let jump_90k = 90_000 * (11 + chance.below(100_000));
+                for rung in &mut rungs {
+                    rung.encoder.pts_90k += jump_90k;
+                }
+                (Fate::Sent, 15)
+            }
+        };
+        rungs[rung].fate = fate;
+        pictures(&simulation, &mut life, &mut rungs, 1 + chance.below(most));
+        rungs[rung].fate = Fate::Sent;
+    }
+}
+
+/// So many pictures of each rendition, five in a second.
+fn pictures(simulation: &Simulation, life: &mut Life, rungs: &mut [Rung; 2], count: u64) {
+    for number in 0..count {
+        // The disk takes real time, of which there is little in a simulated minute.
+        if number % 50 == 0 {
+            life.flush();
+        }
+        for rung in &mut *rungs {
+            let picture = rung.encoder.picture();
+            let is_lost = rung.fate == Fate::Lost;
+            rung.queue.push_back((!is_lost).then_some(picture));
+            while rung.fate != Fate::Held && rung.queue.len() > rung.delay {
+                let picture = rung.queue.pop_front().expect("it is not empty");
+                if let Some(picture) = picture {
+                    send(&mut rung.sender, &picture);
+                }
+            }
+        }
+        for _ in 0..TURNS_PER_PICTURE {
+            simulation.clock.advance(TURN);
+            life.ingest.turn();
+        }
+        let now_ms = simulation.clock.monotonic().as_nanos() / 1_000_000;
+        for (rung, name) in rungs.iter_mut().zip(NAMES) {
+            if let Some(text) = life.playlist_of(name) {
+                let seen = rung.watch.see(&text, now_ms);
+                seen.unwrap_or_else(|breach| panic!("{name}: {breach}: {text}"));
+            }
+        }
+    }
+}
+
+/// Both lists say the same, as far as both say anything.
+fn agree(life: &Life) -> Result<(), String> {
+    let texts = NAMES.map(|name| life.playlist_of(name).unwrap_or_default());
+    let [one, two] = [Version::read(&texts[0])?, Version::read(&texts[1])?];
+    let begin = one.sequence.max(two.sequence);
+    let (known, other) = (known_from(&one, begin), known_from(&two, begin));
+    let mut pairs = known.1.iter().zip(other.1);
+    let told = |entry: &weir_tests::hls::Entry| {
+        let date_ms = entry.date_ms;
+        (
+            entry.duration_us,
+            entry.is_discontinuity,
+            entry.is_gap,
+            date_ms,
+        )
+    };
+    let is_same = pairs.all(|(one, two)| told(one) == told(two));
+    if known.0 == other.0 && is_same && known.1.len().min(other.1.len()) >= 3 {
+        Ok(())
+    } else {
+        Err(format!("{}\n{}", texts[0], texts[1]))
+    }
+}
