@@ -10,7 +10,7 @@ use crate::{
     app::rendition::Rendition,
     ladder::{Alignment, Ladder, Report},
     live,
-    segment::{MasterPlaylist, Variant},
+    segment::{MasterPlaylist, StreamClock, Variant},
 };
 
 /// One channel as the receive thread carries it.
@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Climbing {
     face: Arc<live::Channel>,
     ladder: Ladder,
+    /// What dates all its renditions.
+    clock: Option<StreamClock>,
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
 }
@@ -32,13 +34,14 @@ impl Climbing {
         all: &[Rendition<M>],
     ) -> Self {
         let names = face.renditions.iter().map(|one| one.name.clone());
-        let ladder = match before {
-            None => Ladder::new(names),
-            Some(before) => before.ladder.follow(names),
+        let (ladder, clock) = match before {
+            None => (Ladder::new(names), None),
+            Some(before) => (before.ladder.follow(names), before.clock),
         };
         let climbing = Self {
             face,
             ladder,
+            clock,
             renditions,
         };
         climbing.publish(all);
@@ -61,11 +64,14 @@ impl Climbing {
     ) {
         let mut is_changed = is_due;
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
+        let leader = self.leader(renditions);
         for (rung, rendition) in renditions.iter_mut().enumerate() {
             if let Some(seconds) = self.ladder.target_duration_s() {
                 rendition.agree(seconds);
             }
+            rendition.agree_on_time(self.clock, leader == Some(rung));
             turn(rendition);
+            self.keep_time(rendition.clock(), leader == Some(rung));
             while let Some((segment, line)) = rendition.take_told() {
                 self.ladder.listed(rung, (&segment, line), now, wall);
                 is_changed = true;
@@ -75,6 +81,26 @@ impl Climbing {
             self.ladder.look(now, wall);
             self.publish(all);
         }
+    }
+
+    /// The rendition that keeps the clock of the channel: the first on air that dates by it.
+    fn leader<M: Multicast>(&self, renditions: &[Rendition<M>]) -> Option<usize> {
+        let time_base = self.clock?.time_base();
+        let is_leader = |rendition: &Rendition<M>| {
+            let clock = rendition.clock();
+            clock.is_some_and(|clock| clock.time_base() == time_base)
+        };
+        renditions.iter().position(is_leader)
+    }
+
+    /// Takes the `clock` of a rendition for that of the channel, if it leads, or is the first in a
+    /// new time base.
+    fn keep_time(&mut self, clock: Option<StreamClock>, leads: bool) {
+        let is_newer = |clock: &StreamClock| match self.clock {
+            Some(present) => leads || clock.time_base() > present.time_base(),
+            None => true,
+        };
+        self.clock = clock.filter(is_newer).or(self.clock);
     }
 
     fn publish<M: Multicast>(&self, all: &[Rendition<M>]) {

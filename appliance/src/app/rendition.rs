@@ -18,7 +18,7 @@ use crate::{
     ladder::Line,
     live::{self, Report, State},
     receive::{Source, receive_buffer_bytes},
-    segment::{Markers, Phase, Rules, Segment, Segmenter},
+    segment::{Markers, Phase, Rules, Segment, Segmenter, StreamClock},
 };
 
 /// Pause between two attempts to join a group.
@@ -217,6 +217,17 @@ impl<M: Multicast> Rendition<M> {
     /// none is fixed.
     pub(super) fn agree(&mut self, target_duration_s: u32) {
         self.segmenter.agree(target_duration_s);
+    }
+
+    /// Goes on by the clock of the channel, which this rendition `leads` or not.
+    pub(super) fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+        self.segmenter.agree_on_time(channel, leads);
+    }
+
+    /// The clock by which it dates; `None` while it has nothing to date.
+    pub(super) fn clock(&self) -> Option<StreamClock> {
+        let clock = self.segmenter.clock();
+        clock.filter(|_| self.segmenter.is_filling())
     }
 
     /// The next segment that was listed, with what the rendition says of itself.

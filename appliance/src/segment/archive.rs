@@ -26,7 +26,7 @@ use weir_hal::Wall;
 use crate::segment::{
     Format, KeyTag, Segment,
     key_tag::write_key,
-    playlist::{LIVE_VERSION, SECOND_90K, write_date_time, write_segment},
+    playlist::{LIVE_VERSION, SECOND_90K, write_segment},
 };
 
 /// Segments whose text is kept together: some 8 KiB.
@@ -164,7 +164,7 @@ impl Archive {
             discontinuities: self.discontinuities,
             text_start: chunk.text.len(),
         });
-        let dated = (&segment, segment.discontinuity, None);
+        let dated = (&segment, true, None);
         let place = (&*self.directory, self.format);
         let text = fmt::from_fn(|text| {
             write_key(text, before.as_ref(), key.as_ref())?;
@@ -351,11 +351,7 @@ impl Archive {
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.segment.sequence)?;
         let discontinuities = first.discontinuities;
         writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}")?;
-        write_key(text, None, first.key.as_ref())?;
-        if !first.segment.discontinuity {
-            write_date_time(text, &first.segment)?;
-        }
-        Ok(())
+        write_key(text, None, first.key.as_ref())
     }
 
     fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {

@@ -8,14 +8,17 @@
 use bytes::Bytes;
 use weir_hal::Wall;
 
-use crate::demux::{
-    BreakDuration, Pts, Segmentation, SegmentationKind, SpliceCommand, SpliceInfo, SpliceInsert,
-    SpliceTime,
+use crate::{
+    demux::{
+        BreakDuration, Pts, Segmentation, SegmentationKind, SpliceCommand, SpliceInfo,
+        SpliceInsert, SpliceTime,
+    },
+    segment::ticks,
 };
 
 /// What distances between wall time and PTS are rounded to: above the jitter of reception, below
 /// the length of any file that is sent in a loop.
-const MOMENT_90K: i128 = 60 * Pts::HZ as i128;
+const MOMENT_90K: i64 = 60 * Pts::HZ.cast_signed();
 
 /// One event of the stream, as its playlist is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,14 +64,14 @@ pub enum CueKind {
 impl EventId {
     /// Event `number`, of which `date_time` is known to be at `pts`.
     pub(super) fn new(number: u32, break_kind: u8, (pts, date_time): (Pts, Wall)) -> Self {
-        let pts_90k = i128::from(pts.ticks());
-        let wall_90k = i128::from(date_time.as_nanos()) * 9 / 100_000;
-        let minutes = (wall_90k - pts_90k + MOMENT_90K / 2).div_euclid(MOMENT_90K);
+        let pts_90k = pts.ticks().cast_signed();
+        let distance_90k = ticks::since_epoch(date_time) - pts_90k;
+        let minutes = (distance_90k + MOMENT_90K / 2).div_euclid(MOMENT_90K);
         let moment_90k = (minutes * MOMENT_90K + pts_90k).max(0);
         Self {
             number,
             break_kind,
-            moment_90k: u64::try_from(moment_90k).unwrap_or(u64::MAX),
+            moment_90k: moment_90k.unsigned_abs(),
         }
     }
 

@@ -4,10 +4,7 @@
 
 use weir_hal::Wall;
 
-use crate::{
-    demux::Pts,
-    segment::{Segment, target_duration::TargetDuration},
-};
+use crate::segment::{Segment, target_duration::TargetDuration, timeline::as_sent};
 
 /// Why a segment ends before an access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +144,7 @@ impl OpenSegment {
             independent: self.independent,
             gap: false,
             date_time: self.date_time,
-            begin: Some(Pts::from_ticks(self.pts.rem_euclid(1 << 33).unsigned_abs())),
+            begin: Some(as_sent(self.pts)),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         Cue, CueKind, EventId,
         playlist::timestamp,
         seconds::{Hexadecimal, Seconds},
+        ticks,
     },
 };
 
@@ -126,7 +127,7 @@ impl DateRange {
             let (name, value) = attribute.split_once('=')?;
             match name {
                 PLANNED => range.planned_90k = Some(Seconds::read(value)?.0),
-                DURATION => range.end = Some(start + span(Seconds::read(value)?.0)),
+                DURATION => range.end = Some(start + ticks::span(Seconds::read(value)?.0)),
                 OUT => {
                     range.is_break = true;
                     range.auto_return = returns(&Hexadecimal::read(value)?);
@@ -148,7 +149,7 @@ impl DateRange {
 
     /// When it ends, or is given up if nothing more is heard of it.
     pub(super) fn end_expected(&self) -> Wall {
-        let planned = self.planned_90k.map(span);
+        let planned = self.planned_90k.map(ticks::span);
         match self.end {
             Some(end) => end,
             None if self.auto_return || !self.is_break => self.start + planned.unwrap_or_default(),
@@ -205,8 +206,4 @@ fn returns(section: &[u8]) -> bool {
 
 fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
-}
-
-fn span(ticks_90k: u64) -> Duration {
-    Duration::from_micros(ticks_90k.saturating_mul(100) / 9)
 }

@@ -4,13 +4,14 @@
 //! missing). A gap takes the number of its cell and its length, so that the numbers of a box that
 //! has lost its input stay those of a box that has not.
 //!
-//! How many cells passed is told by the stream's own clock if that went on, and by the wall clock
-//! if the stream came back with another. Refuses: to believe either blindly. Gaps are made one by
-//! one as time passes; what comes back may add [`MISSING_MAX`], whatever its stamps say.
+//! How many cells passed is told by the date of what comes back. Refuses: to believe it blindly.
+//! Gaps are made one by one as time passes; what comes back may add [`MISSING_MAX`], whatever its
+//! stamps say. And a cell that was listed stays a gap: media of it that comes after all, out of
+//! some buffer, is passed over, but not for longer than another cell lasts.
 
 use weir_hal::Wall;
 
-use crate::segment::{MediaPlaylist, Segment, cut::OpenSegment};
+use crate::segment::{MediaPlaylist, Segment, cut::OpenSegment, ticks};
 
 /// Gaps made at once at most: one for a cell that ended lately, one for a clock that was late.
 const MISSING_MAX: i64 = 2;
@@ -21,16 +22,27 @@ const TOLERANCE_90K: i64 = 9_000;
 /// A hole in the wall time of a list that deserves a discontinuity.
 const HOLE_NANOS: u64 = 1_000_000;
 
+/// What to do with media that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Take it.
+    InTime,
+    /// Pass it over: its cell is listed already.
+    Late,
+    /// It has been late for so long that it always will be: take it, and date it anew.
+    Delayed,
+}
+
 /// The cell in which the next segment is due.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Due {
     sequence: u64,
     /// When it begins.
     date_time: Wall,
-    /// Where it begins on the timeline of the last segment; unknown after a restart.
-    pts: Option<i64>,
     /// Wall time at which the list ends.
     listed_until: Wall,
+    /// Since when media comes that is of the cells before.
+    late_since: Option<Wall>,
 }
 
 impl Due {
@@ -39,9 +51,9 @@ impl Due {
         let begin = (open.pts + segment.duration_90k.cast_signed()).max(open.line);
         Self {
             sequence: segment.sequence + 1,
-            date_time: later(segment.date_time, begin - open.pts),
-            pts: Some(begin),
+            date_time: ticks::later(segment.date_time, begin - open.pts),
             listed_until: segment.end(),
+            late_since: None,
         }
     }
 
@@ -51,20 +63,27 @@ impl Due {
         Some(Self {
             sequence: playlist.sequence_next(),
             date_time: end,
-            pts: None,
             listed_until: end,
+            late_since: None,
         })
     }
 
-    /// How many cells of `cell_90k` lie between this one's beginning and a segment that begins at
-    /// the unwrapped `pts`, received at `now`.
-    pub(super) fn missing(&self, pts: i64, now: Wall, cell_90k: i64) -> u64 {
-        let elapsed_wall_90k = ticks_between(self.date_time, now);
-        let elapsed_90k = self
-            .pts
-            .map(|due| wrapped(pts - due))
-            .filter(|elapsed| (elapsed - elapsed_wall_90k).abs() < cell_90k / 2)
-            .unwrap_or(elapsed_wall_90k);
+    /// What to do with a segment that would begin at `date_time`, received at `now`.
+    pub(super) fn arrival(&mut self, date_time: Wall, now: Wall, cell_90k: i64) -> Arrival {
+        if ticks::between(date_time, self.date_time) <= TOLERANCE_90K {
+            return Arrival::InTime;
+        }
+        let late_since = *self.late_since.get_or_insert(now);
+        if ticks::between(late_since, now).abs() > cell_90k {
+            Arrival::Delayed
+        } else {
+            Arrival::Late
+        }
+    }
+
+    /// How many cells of `cell_90k` lie between this one's beginning and `date_time`.
+    pub(super) fn missing(&self, date_time: Wall, cell_90k: i64) -> u64 {
+        let elapsed_90k = ticks::between(self.date_time, date_time);
         let cells = (elapsed_90k + TOLERANCE_90K).div_euclid(cell_90k.max(1));
         cells.clamp(0, MISSING_MAX).unsigned_abs()
     }
@@ -88,27 +107,10 @@ impl Due {
             date_time: self.date_time,
         };
         self.sequence += 1;
-        self.pts = self.pts.map(|pts| pts + cell_90k);
         self.date_time = gap.end();
         self.listed_until = gap.end();
         gap
     }
-}
-
-fn later(wall: Wall, ticks: i64) -> Wall {
-    let nanos = i128::from(wall.as_nanos()) + i128::from(ticks) * 100_000 / 9;
-    Wall::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
-}
-
-fn ticks_between(earlier: Wall, later: Wall) -> i64 {
-    let nanos = i128::from(later.as_nanos()) - i128::from(earlier.as_nanos());
-    i64::try_from(nanos * 9 / 100_000).unwrap_or(i64::MAX / 4)
-}
-
-/// The distance nearest to zero that two time stamps of 33 bits may have.
-fn wrapped(ticks: i64) -> i64 {
-    const HALF: i64 = 1 << 32;
-    (ticks + HALF).rem_euclid(2 * HALF) - HALF
 }
 
 #[cfg(test)]
@@ -118,59 +120,52 @@ mod tests {
     const CELL: i64 = 540_000;
     const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
 
-    fn due(pts: Option<i64>) -> Due {
+    fn due() -> Due {
         Due {
             sequence: 8,
             date_time: START,
-            pts,
             listed_until: START,
+            late_since: None,
         }
     }
 
     fn at(seconds: i64) -> Wall {
-        later(START, seconds * 90_000)
+        ticks::later(START, seconds * 90_000)
     }
 
     #[test]
-    fn a_stream_that_went_on_is_counted_by_its_own_clock() {
-        let due = due(Some(1_000));
-        assert_eq!(due.missing(1_000 + 11 * 90_000, at(13), CELL), 1);
-        assert_eq!(due.missing(1_000 + 12 * 90_000 - 900, at(11), CELL), 2);
-        assert_eq!(due.missing(1_000 - 90_000, at(0), CELL), 0, "it is early");
-    }
-
-    #[test]
-    fn a_wrap_of_time_stamps_is_no_jump() {
-        let before = (1 << 33) - 45_000;
-        assert_eq!(
-            due(Some(before)).missing(90_000 * 7 - 45_000, at(7), CELL),
-            1
-        );
-    }
-
-    #[test]
-    fn a_stream_that_began_anew_is_counted_by_the_wall_clock() {
-        assert_eq!(due(Some(1_000)).missing(90_000 * 40_000, at(7), CELL), 1);
-        assert_eq!(due(None).missing(0, at(5), CELL), 0);
-        assert_eq!(due(None).missing(0, at(6), CELL), 1);
+    fn cells_are_counted_by_the_date_of_what_comes_back() {
+        assert_eq!(due().missing(at(11), CELL), 1);
+        let almost = ticks::later(at(12), -TOLERANCE_90K);
+        assert_eq!(due().missing(almost, CELL), 2);
+        assert_eq!(due().missing(at(-1), CELL), 0, "it is early");
     }
 
     #[test]
     fn a_wall_clock_that_was_set_makes_no_flood_of_gaps() {
-        assert_eq!(due(None).missing(0, at(90_000_000), CELL), 2);
-        assert_eq!(due(None).missing(0, Wall::from_nanos(0), CELL), 0);
+        assert_eq!(due().missing(at(90_000_000), CELL), 2);
+        assert_eq!(due().missing(Wall::from_nanos(0), CELL), 0);
+    }
+
+    #[test]
+    fn media_of_a_cell_that_is_listed_is_passed_over_but_not_for_long() {
+        let mut due = due();
+        assert_eq!(due.arrival(at(0), at(3), CELL), Arrival::InTime);
+        assert_eq!(due.arrival(at(-1), at(2), CELL), Arrival::Late);
+        assert_eq!(due.arrival(at(-1), at(8), CELL), Arrival::Late);
+        assert_eq!(due.arrival(at(-1), at(9), CELL), Arrival::Delayed);
+        assert_eq!(due.arrival(at(0), at(9), CELL), Arrival::InTime);
     }
 
     #[test]
     fn gaps_abut_and_only_a_hole_before_the_first_is_a_discontinuity() {
         let mut due = Due {
             listed_until: at(-3),
-            ..due(Some(0))
+            ..due()
         };
         let gaps = [due.take(CELL, 6), due.take(CELL, 6)];
         assert_eq!(gaps.map(|gap| gap.sequence), [8, 9]);
         assert_eq!(gaps.map(|gap| gap.discontinuity), [true, false]);
         assert_eq!(gaps.map(|gap| gap.date_time), [at(0), at(6)]);
-        assert_eq!(due.pts, Some(2 * CELL));
     }
 }

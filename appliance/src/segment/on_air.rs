@@ -8,14 +8,14 @@ use crate::{
     segment::{
         Cue, CueKind, EventId,
         boundaries::Boundaries,
+        clock::Timekeeping,
         cue::Notice,
         cut::{Circumstances, Cuttable, OpenSegment, Reason, Wish},
-        date_time::DateTime,
         heard::Heard,
         pending::Mark,
         splice_points::SplicePoints,
         target_duration::TargetDuration,
-        timeline::{Stamps, Step, Timeline},
+        timeline::{Stamps, Step, Timeline, as_sent},
     },
 };
 
@@ -31,7 +31,6 @@ const BREAK_MAX_90K: u64 = 4 * 3_600 * Pts::HZ;
 pub(super) struct OnAir {
     pub(super) segment: OpenSegment,
     pub(super) timeline: Timeline,
-    pub(super) date_time: DateTime,
     /// A unit whose stamps leap, until the next one tells whether to believe it.
     pub(super) suspect: Option<Candidate>,
     /// Unwrapped PTS of the last random access point.
@@ -124,7 +123,12 @@ impl OnAir {
 
     /// Finds the place of `notice` on the timeline, and waits for it if it is still to come; `None`
     /// when it lies too far away to be believed.
-    pub(super) fn place(&mut self, notice: &Notice, section: &Bytes) -> Option<Placed> {
+    pub(super) fn place(
+        &mut self,
+        notice: &Notice,
+        section: &Bytes,
+        time: &Timekeeping,
+    ) -> Option<Placed> {
         let next = self.timeline.end();
         let pts = match notice.time {
             SpliceTime::Immediate => next,
@@ -147,8 +151,8 @@ impl OnAir {
         if let Some(end) = end.filter(|end| *end > next) {
             is_crowded_out |= !self.splice_points.expect_return(notice, end);
         }
-        let date_time = self.date_time.of(pts);
-        let as_sent = Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs());
+        let as_sent = as_sent(pts);
+        let date_time = time.of(as_sent);
         let cue = Cue {
             event: EventId::new(notice.number, notice.break_kind, (as_sent, date_time)),
             kind: notice.kind,

@@ -10,7 +10,7 @@
 //! - A removal never leaves less than three Target Durations, up to `EXTRA_SEGMENTS_MAX` more.
 //! - A removed segment stays available for its duration and that of the longest playlist that
 //!   listed it: [`Removed::keep`].
-//! - EXT-X-PROGRAM-DATE-TIME stands on the first segment and after each discontinuity.
+//! - EXT-X-PROGRAM-DATE-TIME stands on every segment: none gets one when it comes to be the first.
 //! - EXT-X-GAP marks what never came, so that players pass over it. There are readers that want
 //!   version 8 for it, and the header of a list does not change: every live list has version 8.
 //! - EXT-X-DATERANGE stays while it reaches into the window, and is never written anew.
@@ -431,7 +431,7 @@ impl Display for Rendering<'_> {
         for row in listed {
             self.write_date_ranges(text, before, row.segment.sequence)?;
             write_key(text, key, row.key.as_ref())?;
-            self.write_row(text, before.is_none(), row)?;
+            self.write_row(text, row)?;
             before = Some(row.segment.sequence);
             key = row.key.as_ref();
         }
@@ -457,18 +457,12 @@ impl Rendering<'_> {
         lines.try_for_each(|line| writeln!(text, "{line}"))
     }
 
-    fn write_row(
-        &self,
-        text: &mut fmt::Formatter<'_>,
-        is_first: bool,
-        row: &Listed,
-    ) -> fmt::Result {
+    fn write_row(&self, text: &mut fmt::Formatter<'_>, row: &Listed) -> fmt::Result {
         let Listed {
             segment, cue_tag, ..
         } = row;
         // A file has no wall time; its events are dated from its beginning.
-        let has_dates = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
-        let is_dated = has_dates && (is_first || segment.discontinuity);
+        let is_dated = self.playlist.kind != Kind::Vod || self.playlist.date_ranges.has_lines();
         let place = (self.directory, self.playlist.format);
         write_segment(text, place, (segment, is_dated, cue_tag.as_ref()))
     }
@@ -485,7 +479,8 @@ pub(super) fn write_segment(
         writeln!(text, "#EXT-X-DISCONTINUITY")?;
     }
     if is_dated {
-        write_date_time(text, segment)?;
+        let at = timestamp(segment.date_time);
+        writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{at:.3}")?;
     }
     if let Some(tag) = cue_tag {
         writeln!(text, "{tag}")?;
@@ -498,12 +493,6 @@ pub(super) fn write_segment(
     }
     let (sequence, suffix) = (segment.sequence, format.suffix());
     writeln!(text, "{directory}segment-{sequence}{suffix}")
-}
-
-/// Writes the EXT-X-PROGRAM-DATE-TIME of `segment`.
-pub(super) fn write_date_time(text: &mut impl fmt::Write, segment: &Segment) -> fmt::Result {
-    let at = timestamp(segment.date_time);
-    writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{at:.3}")
 }
 
 /// `duration_90k` in microseconds, so close that the ticks can be read back.

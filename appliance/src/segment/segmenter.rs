@@ -20,11 +20,11 @@ use crate::{
     segment::{
         Counters, MediaPlaylist, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
+        clock::{StreamClock, Timekeeping},
         coding::Coding,
         cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
-        date_time::DateTime,
-        gap::Due,
+        gap::{Arrival, Due},
         heard::Heard,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir, Tally},
@@ -33,7 +33,8 @@ use crate::{
         sequence::{Sequence, cut_from, line_after},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
-        timeline::{Stamps, Timeline},
+        ticks,
+        timeline::{Stamps, Timeline, as_sent},
     },
 };
 
@@ -62,6 +63,7 @@ pub struct Segmenter {
     coding: Coding,
     target: TargetDuration,
     sequence: Sequence,
+    time: Timekeeping,
     pending: Pending,
     /// Where the newest unit of the primary stream begins, until it is understood.
     unit: Option<Mark>,
@@ -91,6 +93,7 @@ impl Segmenter {
             coding: Coding::default(),
             target,
             sequence: Sequence::at_least(sequence_min, &rules),
+            time: Timekeeping::new(rules.phase == Phase::Grid),
             pending: Pending::default(),
             unit: None,
             started: PidSet::default(),
@@ -119,6 +122,17 @@ impl Segmenter {
     /// the other renditions of the channel have.
     pub fn agree(&mut self, seconds: u32) {
         self.target.agree(seconds);
+    }
+
+    /// Dates by the clock of the `channel` from now on, as far as that is of the same time base.
+    /// The rendition that `leads` keeps it: its [clock](Self::clock) is that of the channel.
+    pub fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+        self.time.agree(channel, leads);
+    }
+
+    /// The clock by which it dates; `None` before the first segment.
+    pub fn clock(&self) -> Option<StreamClock> {
+        self.time.clock()
     }
 
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
@@ -169,7 +183,7 @@ impl Segmenter {
 
     /// Media time that one gap stands for.
     pub fn gap(&self) -> Duration {
-        Duration::from_micros(self.target.target_90k().unsigned_abs() * 100 / 9)
+        ticks::span(self.target.target_90k().unsigned_abs())
     }
 
     /// What was counted so far.
@@ -375,6 +389,7 @@ impl Segmenter {
     fn on_splice(&mut self, splice: &Splice<'_>, each: Each<'_>) {
         let Self {
             on_air: Some(air),
+            time,
             counters,
             ..
         } = self
@@ -388,15 +403,17 @@ impl Segmenter {
         }
         let section = Bytes::copy_from_slice(splice.info.bytes());
         let mut is_placed = false;
-        Notice::all(&splice.info, |notice| match air.place(&notice, &section) {
-            Some(placed) => {
-                is_placed = true;
-                counters.cues += 1;
-                counters.splices_late += u64::from(placed.is_late);
-                counters.splices_missed += u64::from(placed.is_crowded_out);
-                each(Output::Cue(placed.cue));
+        Notice::all(&splice.info, |notice| {
+            match air.place(&notice, &section, time) {
+                Some(placed) => {
+                    is_placed = true;
+                    counters.cues += 1;
+                    counters.splices_late += u64::from(placed.is_late);
+                    counters.splices_missed += u64::from(placed.is_crowded_out);
+                    each(Output::Cue(placed.cue));
+                }
+                None => counters.splices_implausible += 1,
             }
-            None => counters.splices_implausible += 1,
         });
         if is_placed {
             air.heard.remember(splice);
@@ -453,24 +470,26 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        self.fill_up(pts, mark.now, each);
-        let date_time = DateTime::anchor(pts, mark.now);
+        let Some(date_time) = self.admitted_at(pts, mark.now) else {
+            self.discard();
+            return;
+        };
+        self.fill_up(date_time, each);
         let frame_90k = timeline.frame_90k();
         let line = line_after(&self.rules, &self.target, pts, None);
         let segment = OpenSegment {
-            sequence: self.sequence.number(pts, mark.now),
+            sequence: self.sequence.number(pts, date_time),
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted,
             independent: true,
-            date_time: mark.now,
+            date_time,
             bytes: 0,
         };
         self.on_air = Some(OnAir {
             segment,
             timeline,
-            date_time,
             suspect: None,
             random_access_pts: Some(pts),
             tables_pts: pts,
@@ -483,10 +502,24 @@ impl Segmenter {
         self.begin_segment(each);
     }
 
-    /// Makes gaps of the cells that lie between the last segment and one that begins at `pts`.
-    fn fill_up(&mut self, pts: i64, now: Wall, each: Each<'_>) {
+    /// The wall time of media that begins at `pts`, received at `now`; `None` if its cell is listed
+    /// as a gap already.
+    fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Wall> {
+        let pts = as_sent(pts);
+        let date_time = self.time.begin(pts, now);
         let cell_90k = self.target.target_90k();
-        let missing = self.due.map_or(0, |due| due.missing(pts, now, cell_90k));
+        let due = self.due.as_mut();
+        match due.map(|due| due.arrival(date_time, now, cell_90k)) {
+            None | Some(Arrival::InTime) => Some(date_time),
+            Some(Arrival::Late) => None,
+            Some(Arrival::Delayed) => Some(self.time.jump(pts, now)),
+        }
+    }
+
+    /// Makes gaps of the cells that lie between the last segment and one of `date_time`.
+    fn fill_up(&mut self, date_time: Wall, each: Each<'_>) {
+        let cell_90k = self.target.target_90k();
+        let missing = self.due.map_or(0, |due| due.missing(date_time, cell_90k));
         for _ in 0..missing {
             self.make_gap(each);
         }
@@ -502,25 +535,23 @@ impl Segmenter {
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
-        let sequence = self.sequence.number(cut.begin, mark.now);
+        let begin = as_sent(cut.begin);
+        let date_time = match (cut.reason, self.rules.phase) {
+            (Reason::Jump, Phase::Grid) => self.time.jump(begin, mark.now),
+            // A file was never received: its pictures follow one another.
+            (Reason::Jump | Reason::Hole, Phase::First) => {
+                let end = self.time.of(as_sent(cut.end));
+                self.time.jump(begin, end)
+            }
+            _ => self.time.go_on(begin, mark.now),
+        };
+        let sequence = self.sequence.number(cut.begin, date_time);
         let Some(air) = &mut self.on_air else { return };
         let frame_90k = air.timeline.frame_90k();
         // Behind a break the grid holds again, whatever it did to the segment before.
         let is_fresh = discontinuity || cut.reason == Reason::Splice;
         let line_before = (!is_fresh).then_some(air.segment.line);
         let line = line_after(&self.rules, &self.target, cut.begin, line_before);
-        let is_live = self.rules.phase == Phase::Grid;
-        if cut.reason.breaks_timeline() {
-            // A file was never received: its pictures follow one another.
-            let now = if is_live {
-                mark.now
-            } else {
-                air.date_time.of(cut.end)
-            };
-            air.date_time = DateTime::anchor(cut.begin, now);
-        } else if is_live {
-            air.date_time.follow(cut.begin, mark.now);
-        }
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
@@ -528,7 +559,7 @@ impl Segmenter {
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
             independent,
-            date_time: air.date_time.of(cut.begin),
+            date_time,
             bytes: 0,
         };
         self.begin_segment(each);

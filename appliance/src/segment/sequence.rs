@@ -17,10 +17,7 @@ use weir_hal::Wall;
 
 use crate::{
     demux::Pts,
-    segment::{
-        Phase, Rules,
-        target_duration::{TargetDuration, ticks},
-    },
+    segment::{Phase, Rules, target_duration::TargetDuration, ticks, timeline::as_sent},
 };
 
 /// The next Media Sequence Number.
@@ -40,9 +37,10 @@ impl Sequence {
         }
     }
 
-    /// The number of the next segment, if it begins at the unwrapped `pts`, received at `now`.
-    pub(super) fn number(self, pts: i64, now: Wall) -> u64 {
-        let cell = |target| first_sequence(now, as_sent(pts), target);
+    /// The number of the next segment, if it begins at the unwrapped `pts`, which is of
+    /// `date_time`.
+    pub(super) fn number(self, pts: i64, date_time: Wall) -> u64 {
+        let cell = |target| first_sequence(date_time, as_sent(pts), target);
         self.cell.map_or(0, cell).max(self.next)
     }
 
@@ -89,18 +87,13 @@ pub(super) const fn cut_from(rules: &Rules, line: i64, frame_90k: i64) -> i64 {
     }
 }
 
-/// The PTS whose unwrapped count is `pts`.
-fn as_sent(pts: i64) -> Pts {
-    Pts::from_ticks(pts.rem_euclid(1 << 33).unsigned_abs())
-}
-
-/// The number of the segment that begins at `pts`, received at `now`.
-fn first_sequence(now: Wall, pts: Pts, target: Duration) -> u64 {
-    let cell = i128::from(ticks(target).max(1));
-    let wall_90k = i128::from(now.as_nanos()) * 9 / 100_000;
-    let pts_90k = i128::from(pts.ticks());
-    let cells = (wall_90k - pts_90k + cell / 2).div_euclid(cell) + pts_90k / cell;
-    u64::try_from(cells.max(0)).unwrap_or(u64::MAX)
+/// The number of the segment that begins at `pts`, which is of `date_time`.
+fn first_sequence(date_time: Wall, pts: Pts, target: Duration) -> u64 {
+    let cell_90k = ticks::of(target).max(1);
+    let pts_90k = pts.ticks().cast_signed();
+    let distance_90k = ticks::since_epoch(date_time) - pts_90k;
+    let cells = (distance_90k + cell_90k / 2).div_euclid(cell_90k) + pts_90k / cell_90k;
+    cells.max(0).unsigned_abs()
 }
 
 /// Ticks from `pts` to the next line of the grid; a line that `pts` is on is passed by.

@@ -14,7 +14,10 @@
 
 use heapless::{HistoryBuf, Vec};
 
-use crate::{demux::Pts, segment::Rules};
+use crate::{
+    demux::Pts,
+    segment::{Rules, ticks},
+};
 
 /// Intervals remembered: those of the last segment at a usual 1 s to 2 s between key frames.
 const INTERVALS: usize = 8;
@@ -38,10 +41,10 @@ pub(super) struct TargetDuration {
 impl TargetDuration {
     /// Nothing is fixed yet; segments are within `rules.duration_max`.
     pub(super) fn new(rules: &Rules) -> Self {
-        let target_90k = ticks(rules.target);
+        let target_90k = ticks::of(rules.target);
         Self {
             target_90k,
-            duration_max_90k: ticks(rules.duration_max).max(target_90k),
+            duration_max_90k: ticks::of(rules.duration_max).max(target_90k),
             intervals: HistoryBuf::new(),
             boundary_intervals: HistoryBuf::new(),
             fixed_s: None,
@@ -171,11 +174,6 @@ fn rounded_s(duration_90k: i64) -> u32 {
     u32::try_from((duration_90k + SECOND_90K / 2) / SECOND_90K)
         .unwrap_or(u32::MAX)
         .max(1)
-}
-
-/// `span` in ticks of 90 kHz.
-pub(super) fn ticks(span: std::time::Duration) -> i64 {
-    i64::try_from(span.as_micros() * 9 / 100).unwrap_or(i64::MAX / 4)
 }
 
 #[cfg(test)]

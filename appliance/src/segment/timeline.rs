@@ -25,6 +25,11 @@ const FRAME_MAX_90K: i64 = Pts::HZ.cast_signed() / 2;
 /// Shortest distance of two pictures that is believed: 1 ms.
 const FRAME_MIN_90K: i64 = 90;
 
+/// The PTS whose unwrapped count is `pts`.
+pub(super) fn as_sent(pts: i64) -> Pts {
+    Pts::from_ticks(pts.rem_euclid(Pts::MODULUS.cast_signed()).unsigned_abs())
+}
+
 /// The time stamps of one access unit, as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamps {

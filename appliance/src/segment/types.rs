@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_hal::Wall;
 
-use crate::{demux::Pts, segment::Cue};
+use crate::{
+    demux::Pts,
+    segment::{Cue, ticks},
+};
 
 /// When to cut. All limits hold for every segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +101,7 @@ pub struct Segment {
 impl Segment {
     /// Media time.
     pub fn duration(&self) -> Duration {
-        Duration::from_micros(self.duration_90k * 100 / 9)
+        ticks::span(self.duration_90k)
     }
 
     /// The same without its media.

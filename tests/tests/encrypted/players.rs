@@ -4,8 +4,11 @@
 use std::{fs, process::Command};
 
 use weir_tests::{
-    certificate::Certificate, daemon::Daemon, ffmpeg, gstreamer, process::peer,
-    process::weir_binary,
+    certificate::Certificate,
+    daemon::Daemon,
+    ffmpeg, gstreamer,
+    process::{peer, weir_binary},
+    wait::until,
 };
 
 use crate::rig::{LIST, PATIENCE, SECRET, Stream, get, hex, key, keys, list_when, read_all};
@@ -36,9 +39,11 @@ fn every_segment_can_be_read_by_the_key_in_its_list_and_by_no_other_word() {
     let absent = get(&daemon, "/live/ch/0123456789abcdef.key");
     assert_eq!(absent.status, 404);
     assert_eq!(absent.field("cache-control"), Some("no-store"));
-    let health = daemon.health();
-    let served = health["channels"][0]["counters"]["keys_served"].as_u64();
-    assert!(served >= Some(1), "{health}");
+    let health = until("a key that is counted", PATIENCE, || {
+        let health = daemon.health();
+        let served = health["channels"][0]["counters"]["keys_served"].as_u64();
+        (served >= Some(1)).then_some(health)
+    });
     let told = daemon.process().output();
     let told = format!("{told}{health}{}", get(&daemon, LIST).text());
     assert!(!told.contains(&digits) && !told.contains(SECRET), "{told}");
@@ -108,7 +113,7 @@ fn a_signed_channel_gives_its_keys_to_who_has_a_token_alone() {
         "2",
     ]));
     let signed = signed.trim();
-    let list = weir_tests::wait::until("a signed list", PATIENCE, || {
+    let list = until("a signed list", PATIENCE, || {
         let answer = weir_tests::http::get(signed).ok()?;
         (answer.status == 200).then(|| answer.text())
     });

@@ -105,10 +105,11 @@ fn a_list_begins_with_the_segment_on_air_at_its_start_and_ends_with_the_one_at_i
 }
 
 #[test]
-fn a_list_that_begins_with_a_discontinuity_has_one_date() {
+fn each_segment_has_one_date_behind_its_discontinuity() {
     let listed = archive(3_600, 9).excerpt(Moment::At(at(18)), None);
     let text = listed.expect("six segments").text;
-    assert_eq!(text.matches("PROGRAM-DATE-TIME").count(), 1, "{text}");
+    let count = text.matches("PROGRAM-DATE-TIME").count();
+    assert_eq!(count, text.matches("#EXTINF").count(), "{text}");
     assert!(
         text.contains("SEQUENCE:7\n#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM"),
         "{text}"

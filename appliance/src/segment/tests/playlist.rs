@@ -44,6 +44,7 @@ fn live_lists_the_last_segments_with_their_date() {
     #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.123Z
     #EXTINF:6.000000,
     segment-7.ts
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:06.123Z
     #EXTINF:6.006000,
     segment-8.ts
     #EXT-X-DISCONTINUITY
@@ -81,20 +82,26 @@ fn a_key_stands_once_before_the_first_of_its_segments_and_a_gap_is_under_it() {
     #EXTINF:6.000000,
     segment-7.ts
     #EXT-X-KEY:METHOD=AES-128,URI="one"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:06.123Z
     #EXTINF:6.000000,
     segment-8.ts
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:12.123Z
     #EXTINF:6.000000,
     #EXT-X-GAP
     segment-9.ts
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:18.123Z
     #EXTINF:6.000000,
     segment-10.ts
     #EXT-X-KEY:METHOD=AES-128,URI="two"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:24.123Z
     #EXTINF:6.000000,
     segment-11.ts
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:30.123Z
     #EXTINF:6.000000,
     #EXT-X-GAP
     segment-12.ts
     #EXT-X-KEY:METHOD=NONE
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:36.123Z
     #EXTINF:6.000000,
     segment-13.ts
     "#);
