@@ -71,14 +71,16 @@ pub fn send(streams: Streams, transport: &str, group: &str, seconds: u32) -> Pro
 
 /// Makes a file of `streams`.
 pub fn make(streams: Streams, seconds: u32, file: &Path) {
-    let arguments = streams
-        .arguments(seconds)
-        .into_iter()
-        .filter(|argument| argument != "-re");
+    make_with(streams.arguments(seconds), file);
+}
+
+/// Makes a file by ffmpeg's `arguments` from inputs to codecs, as fast as it goes.
+pub fn make_with(arguments: Vec<String>, file: &Path) {
+    let arguments = arguments.into_iter();
     peer(
         Command::new("ffmpeg")
             .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
-            .args(arguments)
+            .args(arguments.filter(|argument| argument != "-re"))
             .args(["-f", "mpegts"])
             .arg(file),
     );

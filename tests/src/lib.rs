@@ -23,6 +23,8 @@ pub mod http;
 pub mod npm;
 pub mod origin;
 mod own_network;
+pub mod package;
+pub mod parsers;
 mod poll;
 pub mod process;
 pub mod pypi;

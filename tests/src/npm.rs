@@ -1,4 +1,4 @@
-//! Programs of others that come by npm: fetched once, each by its version and its sum.
+//! Programs of others that come by npm.
 
 use std::{
     fs,
@@ -7,67 +7,70 @@ use std::{
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::process::{built, peer};
+use crate::{package::Package, process::peer};
 
 /// One file of a package.
 #[derive(Debug, Clone, Copy)]
-pub struct Package {
-    /// Its name.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-    /// The sum of all of it, as the registry writes it.
-    pub integrity: &'static str,
+pub struct PackedFile {
+    /// Its sum is that of the archive.
+    pub package: Package,
     /// The path of the file in it.
     pub file: &'static str,
 }
 
 /// A player for DASH and HLS.
-pub const SHAKA_PLAYER: Package = Package {
-    name: "shaka-player",
-    version: "5.2.12",
-    integrity: "sha512-vEsuVDI3+oLh+yqpjXexQZlg2XMUBI0VrqatDuKWacPaxAud6Uph5uCowUPLhUgN\
-        G5XKWCpoM4l1r8qYzWH+zg==",
+pub const SHAKA_PLAYER: PackedFile = PackedFile {
+    package: Package {
+        name: "shaka-player",
+        version: "5.2.12",
+        sum: "sha512-vEsuVDI3+oLh+yqpjXexQZlg2XMUBI0VrqatDuKWacPaxAud6Uph5uCowUPLhUgN\
+            G5XKWCpoM4l1r8qYzWH+zg==",
+    },
     file: "dist/shaka-player.compiled.js",
 };
 
 /// A player for HLS, with subtitles and all else that the light build leaves out.
-pub const HLS_JS: Package = Package {
-    name: "hls.js",
-    version: "1.7.4",
-    integrity: "sha512-3GlxGdPvT2YHvQYOt+yOzT/DEior/qJVNIylHA77kgeoBTdQQqi70GwefNEUmHQeNGyjC8U62+br\
-        uqW/Tpm+tg==",
+pub const HLS_JS: PackedFile = PackedFile {
+    package: Package {
+        name: "hls.js",
+        version: "1.7.4",
+        sum: "sha512-3GlxGdPvT2YHvQYOt+yOzT/DEior/qJVNIylHA77kgeoBTdQQqi70GwefNEUmHQeNGyjC8U62+br\
+            uqW/Tpm+tg==",
+    },
     file: "dist/hls.min.js",
 };
 
 /// Reads playlists, and refuses what breaks a rule of the standard.
-pub const HLS_PARSER: Package = Package {
-    name: "hls-parser",
-    version: "0.16.1",
-    integrity: "sha512-6B2XobrddgXNl1pXw0dKXq0ovczjzra/pam7ifV0G/RXpt4bEbQcE6ndY+kGGlrNxB3zE42s\
-        7xmIypwG+sxh9A==",
+pub const HLS_PARSER: PackedFile = PackedFile {
+    package: Package {
+        name: "hls-parser",
+        version: "0.16.1",
+        sum: "sha512-6B2XobrddgXNl1pXw0dKXq0ovczjzra/pam7ifV0G/RXpt4bEbQcE6ndY+kGGlrNxB3zE42s\
+            7xmIypwG+sxh9A==",
+    },
     file: "dist/hls-parser.js",
 };
 
 /// Reads playlists for the players of video.js.
-pub const M3U8_PARSER: Package = Package {
-    name: "m3u8-parser",
-    version: "7.2.0",
-    integrity: "sha512-CRatFqpjVtMiMaKXxNvuI3I++vUumIXVVT/JpCpdU/FynV/ceVw1qpPyyBNindL+JlPMSesx\
-        +WX1QJaZEJSaMQ==",
+pub const M3U8_PARSER: PackedFile = PackedFile {
+    package: Package {
+        name: "m3u8-parser",
+        version: "7.2.0",
+        sum: "sha512-CRatFqpjVtMiMaKXxNvuI3I++vUumIXVVT/JpCpdU/FynV/ceVw1qpPyyBNindL+JlPMSesx\
+            +WX1QJaZEJSaMQ==",
+    },
     file: "dist/m3u8-parser.js",
 };
 
-impl Package {
+impl PackedFile {
     /// The path of the file, fetched if this checkout has not got it.
+    ///
+    /// # Panics
+    /// When it cannot be fetched, or is another one than is expected.
     pub fn path(&self) -> PathBuf {
-        let kept = self.kept();
-        if !kept.is_file() {
-            self.fetch(&kept);
-        }
-        kept
+        let folder = self.package.kept("npm", |own| self.fetch(own));
+        folder.join(self.file)
     }
 
     /// The file, fetched if this checkout has not got it.
@@ -78,37 +81,25 @@ impl Package {
         fs::read(self.path()).expect("it was fetched")
     }
 
-    fn fetch(&self, kept: &Path) {
-        let folder = kept.parent().expect("it lies in a folder");
-        fs::create_dir_all(folder).expect("the target folder can be written");
-        let own = TempDir::new_in(folder).expect("the target folder can be written");
-        let Self { name, version, .. } = self;
+    fn fetch(&self, own: &Path) {
+        let Package { name, version, sum } = self.package;
         let told = peer(
             Command::new("npm")
                 .args(["pack", "--json", "--pack-destination"])
-                .arg(own.path())
+                .arg(own)
                 .arg(format!("{name}@{version}")),
         );
         let told: Value = serde_json::from_str(&told).expect("npm tells in JSON what it fetched");
-        assert_eq!(told[0]["integrity"], self.integrity, "{name}@{version}");
+        assert_eq!(told[0]["integrity"], sum, "{name}@{version}");
         let archive = told[0]["filename"].as_str().expect("it has a name");
-        let member = format!("package/{}", self.file);
+        // An archive of npm holds one folder, `package`.
         peer(
             Command::new("tar")
                 .arg("-xzf")
-                .arg(own.path().join(archive))
+                .arg(own.join(archive))
                 .arg("-C")
-                .arg(own.path())
-                .arg(&member),
+                .arg(own)
+                .arg(format!("package/{}", self.file)),
         );
-        // Another test may have been faster, with the same.
-        fs::rename(own.path().join(member), kept).expect("one file system");
-    }
-
-    /// Where it is kept: beside what is built.
-    fn kept(&self) -> PathBuf {
-        let name = self.file.rsplit('/').next().unwrap_or(self.file);
-        let folder = built().join("npm").join(self.name);
-        folder.join(self.version).join(name)
     }
 }

@@ -1,30 +1,30 @@
-//! Programs of others that come by `PyPI`: fetched once, each by its version and its sum.
+//! Programs of others that come by `PyPI`.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use tempfile::TempDir;
-
-use crate::process::{built, peer};
+use crate::{package::Package, process::peer};
 
 /// A package of Python alone, which needs no other.
 #[derive(Debug, Clone, Copy)]
-pub struct Package {
-    /// Its name.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-    /// SHA-256 of the wheel, as the registry writes it.
-    pub sha256: &'static str,
+pub struct Wheel {
+    /// Its sum is the SHA-256 of the wheel.
+    pub package: Package,
 }
 
 /// Reads splice information (SCTE 35).
-pub const THREEFIVE: Package = Package {
-    name: "threefive",
-    version: "3.1.5",
-    sha256: "4635101e43b2402d48dc09ca41d9c547fa9536776e5c11bde74b0080c6ca9790",
+pub const THREEFIVE: Wheel = Wheel {
+    package: Package {
+        name: "threefive",
+        version: "3.1.5",
+        sum: "4635101e43b2402d48dc09ca41d9c547fa9536776e5c11bde74b0080c6ca9790",
+    },
 };
 
-impl Package {
+impl Wheel {
     /// Runs `script` with the package at hand and `argument`, and returns what it printed.
     ///
     /// # Panics
@@ -37,24 +37,15 @@ impl Package {
         )
     }
 
-    /// The folder it is kept in, beside what is built; fetched if this checkout has not got it.
     fn fetched(&self) -> PathBuf {
-        let Self {
-            name,
-            version,
-            sha256,
-        } = self;
-        let folder = built().join("pypi");
-        let kept = folder.join(format!("{name}-{version}"));
-        if kept.is_dir() {
-            return kept;
-        }
-        fs::create_dir_all(&folder).expect("the target folder can be written");
-        let own = TempDir::new_in(&folder).expect("the target folder can be written");
-        let wanted = own.path().join("wanted.txt");
-        let line = format!("{name}=={version} --hash=sha256:{sha256}\n");
+        self.package.kept("pypi", |own| self.fetch(own))
+    }
+
+    fn fetch(&self, own: &Path) {
+        let Package { name, version, sum } = self.package;
+        let wanted = own.join("wanted.txt");
+        let line = format!("{name}=={version} --hash=sha256:{sum}\n");
         fs::write(&wanted, line).expect("the target folder can be written");
-        let target = own.path().join("package");
         peer(
             Command::new("python3")
                 .args(["-m", "pip", "install", "--quiet", "--no-deps"])
@@ -62,12 +53,7 @@ impl Package {
                 .args(["--require-hashes", "--requirement"])
                 .arg(&wanted)
                 .arg("--target")
-                .arg(&target),
+                .arg(own.join("package")),
         );
-        // Another test may have been faster, with the same.
-        if fs::rename(&target, &kept).is_err() {
-            assert!(kept.is_dir(), "{} cannot be kept", kept.display());
-        }
-        kept
     }
 }

@@ -7,6 +7,7 @@ use weir_tests::{
     ffmpeg::{self, Streams},
     hls::{Version, Watch},
     http::{self, Response},
+    process::Process,
     wait::until,
 };
 
@@ -36,77 +37,122 @@ fn assert_all_there(daemon: &Daemon, list: &Version) {
     }
 }
 
-#[test]
-fn a_channel_with_dvr_can_be_started_over_and_one_without_cannot() {
-    let group = format!("239.255.83.10:{}", free_port());
-    let channel = |id: &str, dvr: &str| {
-        format!(
-            "[[channel]]\nid = \"{id}\"\n{dvr}[[channel.rendition]]\nname = \"r\"\n\
-             sources = [\"udp://{group}\"]\ninterface = \"lo\"\n"
-        )
-    };
-    let daemon = Daemon::start(
-        &[
-            "[segment]\ntarget = \"1s\"\nwindow = 3\n".to_owned(),
-            channel("ch", "dvr = \"1h\"\n"),
-            channel("plain", ""),
-        ]
-        .concat(),
-    );
-    let _sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 60);
-    let first = until("the first list", Duration::from_secs(30), || {
-        let answer = get(&daemon, LIST);
-        (answer.status == 200).then_some(answer)
-    });
-    let start = date(&first);
-    let first = read(&first);
-    let live = until("segments that have left", Duration::from_secs(30), || {
-        Some(get(&daemon, LIST)).filter(|answer| read(answer).sequence >= first.sequence + 4)
-    });
-    let (now, live) = (date(&live), read(&live));
+/// A channel with `dvr` and one without, of which the first has a list.
+struct OnAir {
+    daemon: Daemon,
+    _sender: Process,
+    first: Version,
+    /// When the first list began.
+    start: String,
+}
 
-    let whole = get(&daemon, &format!("{LIST}?start={start}"));
+impl OnAir {
+    fn begin() -> Self {
+        let group = format!("239.255.83.10:{}", free_port());
+        let channel = |id: &str, dvr: &str| {
+            format!(
+                "[[channel]]\nid = \"{id}\"\n{dvr}[[channel.rendition]]\nname = \"r\"\n\
+                 sources = [\"udp://{group}\"]\ninterface = \"lo\"\n"
+            )
+        };
+        let daemon = Daemon::start(&format!(
+            "[segment]\ntarget = \"1s\"\nwindow = 3\n{}{}",
+            channel("ch", "dvr = \"1h\"\n"),
+            channel("plain", "")
+        ));
+        let sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 60);
+        let first = until("the first list", Duration::from_secs(30), || {
+            let answer = get(&daemon, LIST);
+            (answer.status == 200).then_some(answer)
+        });
+        Self {
+            daemon,
+            _sender: sender,
+            start: date(&first),
+            first: read(&first),
+        }
+    }
+
+    /// What is answered to LIST with `query`.
+    fn ask(&self, query: &str) -> Response {
+        get(&self.daemon, &format!("{LIST}?{query}"))
+    }
+
+    /// The live list, once four segments have left it: its date, and what it says.
+    fn later(&self) -> (String, Version) {
+        let live = until("segments that have left", Duration::from_secs(30), || {
+            let answer = get(&self.daemon, LIST);
+            Some(answer).filter(|answer| read(answer).sequence >= self.first.sequence + 4)
+        });
+        (date(&live), read(&live))
+    }
+}
+
+#[test]
+fn a_list_from_a_moment_on_has_all_since_and_goes_on() {
+    let on_air = OnAir::begin();
+    let (_, live) = on_air.later();
+    let whole = on_air.ask(&format!("start={}", on_air.start));
     assert_eq!(whole.field("cache-control"), Some("max-age=1"));
     let whole = read(&whole);
-    assert!(!whole.is_ended && whole.sequence == first.sequence && whole.end() >= live.end());
-    assert_eq!(whole.entries[0], first.entries[0]);
-    assert_all_there(&daemon, &whole);
+    assert!(!whole.is_ended && whole.end() >= live.end());
+    assert_eq!(whole.sequence, on_air.first.sequence);
+    assert_eq!(whole.entries[0], on_air.first.entries[0]);
+    assert_all_there(&on_air.daemon, &whole);
+}
 
-    let past = get(&daemon, &format!("{LIST}?start={start}&end={now}"));
-    let kept = past
-        .field("cache-control")
-        .and_then(|value| value.strip_prefix("max-age="));
-    assert!(
-        kept.and_then(|seconds| seconds.parse().ok()) >= Some(4),
-        "{kept:?}"
-    );
+#[test]
+fn a_part_that_has_passed_ends_and_may_be_kept_as_long_as_it_is_old() {
+    let on_air = OnAir::begin();
+    let (now, live) = on_air.later();
+    let past = on_air.ask(&format!("start={}&end={now}", on_air.start));
+    let kept = past.field("cache-control");
+    let kept = kept.and_then(|value| value.strip_prefix("max-age="));
+    let seconds = kept.and_then(|seconds| seconds.parse().ok());
+    assert!(seconds >= Some(4), "{kept:?}");
     let past = read(&past);
-    assert!(past.is_ended && past.sequence == first.sequence && past.end() == live.sequence);
-    assert_all_there(&daemon, &past);
+    assert!(past.is_ended && past.end() == live.sequence);
+    assert_eq!(past.sequence, on_air.first.sequence);
+    assert_all_there(&on_air.daemon, &past);
+}
 
-    let seconds = read(&get(&daemon, &format!("{LIST}?start=-2")));
+#[test]
+fn what_moves_along_keeps_three_target_durations_and_is_not_kept() {
+    let on_air = OnAir::begin();
+    on_air.later();
+    let seconds = read(&on_air.ask("start=-2"));
     assert!((4..=5).contains(&seconds.entries.len()), "{seconds:?}");
-    let master = get(&daemon, "/live/ch/master.m3u8?start=-60&end=-5&token=1").text();
-    assert!(
-        master.contains("\nch_r.m3u8?start=-60&end=-5\n"),
-        "{master}"
+    let part = on_air.ask("start=-60&end=-3");
+    assert_eq!(part.field("cache-control"), Some("max-age=1"));
+    assert!(read(&part).is_ended);
+    let master = get(
+        &on_air.daemon,
+        "/live/ch/master.m3u8?start=-60&end=-5&token=1",
     );
+    let master = master.text();
+    let uri = "\nch_r.m3u8?start=-60&end=-5\n";
+    assert!(master.contains(uri), "{master}");
+}
 
-    let status = |query: &str| get(&daemon, &format!("{LIST}?{query}")).status;
-    assert_eq!(status("start=yesterday"), 400);
-    assert_eq!(status(&format!("end={now}")), 400);
-    assert_eq!(status(&format!("start={now}&end={start}")), 400);
-    assert_eq!(status("start=2099-01-01T00:00:00Z"), 404, "it has not come");
-    assert_eq!(
-        status("start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z"),
-        404,
-        "it is gone"
-    );
-    assert_eq!(status("token=1"), 200, "other parameters are for others");
-    assert_eq!(
-        get(&daemon, "/live/plain/plain_r.m3u8?start=-60").status,
-        404
-    );
+#[test]
+fn what_cannot_be_listed_is_refused() {
+    let on_air = OnAir::begin();
+    let (now, _) = on_air.later();
+    let start = &on_air.start;
+    let gone = "start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z";
+    for (status, query) in [
+        (400, "start=yesterday"),
+        (400, &format!("end={now}")),
+        (400, &format!("start={now}&end={start}")),
+        (404, "start=2099-01-01T00:00:00Z"),
+        (404, gone),
+        // Other parameters are for others.
+        (200, "token=1"),
+    ] {
+        assert_eq!(on_air.ask(query).status, status, "{query}");
+    }
+    let without = get(&on_air.daemon, "/live/plain/plain_r.m3u8?start=-60");
+    assert_eq!(without.status, 404, "it has no dvr");
 }
 
 /// Segments that had been listed and were not on disk when the box was killed: what comes in a
@@ -146,7 +192,8 @@ fn what_can_be_started_over_outlives_kills_and_shows_for_how_long_the_box_was_do
         });
         daemon.kill();
         // Once it comes back while its list can go on, otherwise later.
-        std::thread::sleep(Duration::from_secs(kill as u64 * 2));
+        let down = Duration::from_secs(kill as u64 * 2);
+        std::thread::sleep(down);
         daemon.restart();
         let after = see(&daemon, true);
         assert_eq!(after.sequence, before.sequence);
@@ -161,13 +208,16 @@ fn what_can_be_started_over_outlives_kills_and_shows_for_how_long_the_box_was_do
             (list.end() > after.end() && is_back).then_some(list)
         });
         assert_all_there(&daemon, &back);
-        let dates = back.dates_ms();
-        let down = back.entries.iter().zip(&dates).skip(before.entries.len());
-        let behind = down
-            .filter(|(entry, _)| !entry.is_gap)
-            .map(|(_, date)| *date);
-        let late_ms = behind.min().expect("media") - dates[before.entries.len() - 1];
-        let killed_ms = i64::try_from(kill).expect("few") * 2_000;
-        assert!(late_ms >= killed_ms, "{late_ms}: {back:?}");
+        let late_ms = late_ms(&back, before.entries.len());
+        assert!(late_ms >= down.as_millis(), "{late_ms}: {back:?}");
     }
+}
+
+/// How long after the last of the `known` segments that of the first media behind them begins.
+fn late_ms(list: &Version, known: usize) -> u128 {
+    let dates = list.dates_ms();
+    let behind = list.entries.iter().zip(&dates).skip(known);
+    let media = behind.filter(|(entry, _)| !entry.is_gap).map(|row| *row.1);
+    let late_ms = media.min().expect("media") - dates[known - 1];
+    u128::try_from(late_ms).expect("it lies behind")
 }

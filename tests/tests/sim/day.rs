@@ -49,12 +49,11 @@ pub(crate) async fn day(span: Duration) -> Day {
         key_frame_interval: 5,
         ..Format::default()
     };
-    let (mut watch, mut day, mut sent_ms) = (Watch::default(), Day::default(), HashMap::new());
-    let (mut first_pts, mut sum_us) = (None, 0);
+    let (mut watch, mut log) = (Watch::default(), Log::default());
     let pictures = span.as_nanos() / PICTURE.as_nanos();
     for _ in 0..pictures {
         let wall_ms = simulation.clock.wall().as_nanos() / 1_000_000;
-        sent_ms.insert(encoder.pts_90k % (1 << 33), wall_ms);
+        log.sent(encoder.pts_90k % (1 << 33), wall_ms);
         send(&mut sender, &encoder.picture());
         life.ingest.turn();
         simulation.clock.advance(PICTURE);
@@ -62,26 +61,48 @@ pub(crate) async fn day(span: Duration) -> Day {
             continue;
         };
         let now_ms = simulation.clock.monotonic().as_nanos() / 1_000_000;
-        let new = watch
-            .see(&text, now_ms)
-            .unwrap_or_else(|breach| panic!("{breach}: {text}"));
-        for entry in new {
+        let new = watch.see(&text, now_ms);
+        for entry in new.unwrap_or_else(|breach| panic!("{breach}: {text}")) {
             let bytes = fetch(&life.store, &entry.uri).await.expect("it is listed");
             let media = Media::read(&bytes).expect("it is sound");
             let pts = media.pts_90k.expect("it has pictures");
-            let first = *first_pts.get_or_insert(pts);
-            let elapsed_us = (pts.wrapping_sub(first) & ((1 << 33) - 1)) * 100 / 9;
-            day.sum_us_off = day.sum_us_off.max(elapsed_us.abs_diff(sum_us));
-            sum_us += entry.duration_us;
-            day.segments += 1;
             let list = watch.last().expect("it was seen");
-            let off_ms = date_ms(list, &entry).abs_diff(sent_ms[&pts]);
-            day.date_ms_off_max = day.date_ms_off_max.max(off_ms);
-            // What came before is never asked for again.
-            sent_ms.retain(|_, at_ms| *at_ms + 60_000 > wall_ms);
+            log.listed(pts, entry.duration_us, date_ms(list, &entry));
         }
     }
-    day
+    log.day
+}
+
+/// When pictures were sent, and how far off what is listed of them is.
+#[derive(Debug, Default)]
+struct Log {
+    day: Day,
+    /// By their PTS.
+    sent_ms: HashMap<u64, u64>,
+    first_pts: Option<u64>,
+    sum_us: u64,
+}
+
+impl Log {
+    fn sent(&mut self, pts: u64, wall_ms: u64) {
+        self.sent_ms.insert(pts, wall_ms);
+    }
+
+    /// A segment that begins at `pts` is listed with this length and date.
+    fn listed(&mut self, pts: u64, duration_us: u64, date_ms: u64) {
+        let first = *self.first_pts.get_or_insert(pts);
+        let elapsed_us = (pts.wrapping_sub(first) & ((1 << 33) - 1)) * 100 / 9;
+        let day = &mut self.day;
+        day.sum_us_off = day.sum_us_off.max(elapsed_us.abs_diff(self.sum_us));
+        day.date_ms_off_max = day
+            .date_ms_off_max
+            .max(date_ms.abs_diff(self.sent_ms[&pts]));
+        day.segments += 1;
+        self.sum_us += duration_us;
+        // What came before is never asked for again.
+        let at_ms = self.sent_ms[&pts];
+        self.sent_ms.retain(|_, sent_ms| *sent_ms >= at_ms);
+    }
 }
 
 fn date_ms(list: &Version, entry: &Entry) -> u64 {

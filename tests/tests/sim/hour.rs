@@ -5,45 +5,26 @@ use std::time::Duration;
 use weir_hal::sim::{Generator, Simulation, WireFaults};
 use weir_tests::stream::Encoder;
 
-use crate::{
-    checker::Checker,
-    life::{BOOT, CACHE_LARGE, Life, SEGMENT, TURNS_PER_PICTURE, configuration, send, sender},
-};
+use crate::{checker::Checker, life::CACHE_LARGE, on_air::OnAir};
 
 /// One hour of pictures at 25 a second.
 const PICTURES: u64 = 3_600 * 25;
 
-/// Between two looks of the receive thread, with so many pictures.
-pub(crate) const TURN: Duration = Duration::from_millis(10);
-
 pub(crate) async fn hour(seed: u64) -> Checker {
-    let mut simulation = Simulation::new(seed);
     let mut chance = Generator::new(seed);
-    let configuration = configuration(SEGMENT, CACHE_LARGE);
-    let mut life = Life::begin(&simulation, &configuration).await;
-    let mut checker = Checker::new(seed);
     // Twenty seconds before the first wrap of PTS.
-    let mut encoder = Encoder::new((1 << 33) - 90_000 * 20, 1_000);
-    let mut sender = sender(&simulation);
+    let encoder = Encoder::new((1 << 33) - 90_000 * 20, 1_000);
+    let mut on_air = OnAir::begin(seed, encoder, CACHE_LARGE).await;
     for picture in 0..PICTURES {
-        send(&mut sender, &encoder.picture());
-        for _ in 0..TURNS_PER_PICTURE {
-            simulation.clock.advance(TURN);
-            life.ingest.turn();
-        }
-        if let Some(text) = life.playlist() {
-            checker.check(&text, &life.store).await;
-        }
+        on_air.picture().await;
         if picture % 25 == 0 {
-            disturb(&mut encoder, &simulation, &mut chance);
+            disturb(&mut on_air.encoder, &on_air.simulation, &mut chance);
         }
         if chance.below(25 * 600) == 0 {
-            encoder.pts_90k += 90_000 * BOOT.as_secs();
-            life = Life::begin_again(&mut simulation, BOOT, &configuration).await;
-            checker.restarted();
+            on_air.cut_power().await;
         }
     }
-    checker
+    on_air.checker
 }
 
 /// What happens to the encoder and the wire, by chance, once a second.

@@ -17,6 +17,7 @@ mod life;
 mod media;
 mod memory;
 mod million;
+mod on_air;
 
 use std::time::Duration;
 

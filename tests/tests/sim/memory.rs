@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use weir_cache::{Class, Key, Store, Writer};
-use weir_hal::sim::{Generator, Simulation};
+use weir_hal::sim::Generator;
 use weir_tests::stream::Encoder;
 
-use crate::{
-    checker::Checker,
-    hour::TURN,
-    life::{Life, SEGMENT, TURNS_PER_PICTURE, configuration, send, sender},
-};
+use crate::{checker::Checker, on_air::OnAir};
+
+/// Pictures of two minutes.
+const PICTURES: u64 = 25 * 120;
 
 /// Begins an object that takes all memory but for 8 KiB: room to begin a segment, not to end it.
 fn take_memory(store: &Store) -> Writer {
@@ -32,57 +31,31 @@ fn take_memory(store: &Store) -> Writer {
 
 /// Two minutes with a store whose memory cannot hold a whole segment every other moment.
 pub(crate) async fn short_of_memory(seed: u64) -> Checker {
-    let simulation = Simulation::new(seed);
-    let configuration = configuration(SEGMENT, "size = \"64MiB\"\nmemory = \"1MiB\"");
-    let mut life = Life::begin(&simulation, &configuration).await;
-    let mut checker = Checker::new(seed);
     let mut chance = Generator::new(seed);
-    let mut encoder = Encoder::new(0, 1_000);
-    let mut sender = sender(&simulation);
+    let cache = "size = \"64MiB\"\nmemory = \"1MiB\"";
+    let mut on_air = OnAir::begin(seed, Encoder::new(0, 1_000), cache).await;
     let mut hog = None;
-    for picture in 0..25 * 120 {
+    for picture in 0..PICTURES {
         // Every few seconds somebody else takes all memory for a while.
         if picture % 100 == 0 {
             drop(hog.take());
-            hog = (chance.below(2) == 0).then(|| take_memory(&life.store));
+            hog = (chance.below(2) == 0).then(|| take_memory(&on_air.life.store));
         }
-        send(&mut sender, &encoder.picture());
-        for _ in 0..TURNS_PER_PICTURE {
-            simulation.clock.advance(TURN);
-            life.ingest.turn();
-        }
-        if let Some(text) = life.playlist() {
-            checker.check(&text, &life.store).await;
-        }
+        on_air.picture().await;
     }
-    assert!(
-        life.store.counters().refused_no_memory > 0,
-        "memory was never short"
-    );
-    checker
+    let refused = on_air.life.store.counters().refused_no_memory;
+    assert!(refused > 0, "memory was never short");
+    on_air.checker
 }
 
 /// Two minutes with a store that is too small, on disk and in memory, for what players may ask.
 pub(crate) async fn short_of_everything(seed: u64) -> Checker {
-    let simulation = Simulation::new(seed);
-    let configuration = configuration(SEGMENT, "size = \"1MiB\"\nmemory = \"1MiB\"");
-    let mut life = Life::begin(&simulation, &configuration).await;
-    let mut checker = Checker::new(seed);
-    let mut encoder = Encoder::new(0, 4_000);
-    let mut sender = sender(&simulation);
-    for _ in 0..25 * 120 {
-        send(&mut sender, &encoder.picture());
-        for _ in 0..TURNS_PER_PICTURE {
-            simulation.clock.advance(TURN);
-            life.ingest.turn();
-        }
-        if let Some(text) = life.playlist() {
-            checker.check(&text, &life.store).await;
-        }
+    let cache = "size = \"1MiB\"\nmemory = \"1MiB\"";
+    let mut on_air = OnAir::begin(seed, Encoder::new(0, 4_000), cache).await;
+    for _ in 0..PICTURES {
+        on_air.picture().await;
     }
-    assert!(
-        life.store.counters().refused_no_memory > 0,
-        "it was large enough"
-    );
-    checker
+    let refused = on_air.life.store.counters().refused_no_memory;
+    assert!(refused > 0, "it was large enough");
+    on_air.checker
 }

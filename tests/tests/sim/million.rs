@@ -242,53 +242,66 @@ impl Run {
             return;
         }
         self.tally.faults += 1;
-        let format = &mut self.encoder.format;
         let pictures = 1 + self.chance.below(30);
+        let format = &mut self.encoder.format;
         match self.chance.below(26) {
-            0 => self.encoder.pts_90k += 90_000 * (1 + self.chance.below(100_000)),
-            1 => {
-                let back = 1 + self.chance.below(90_000 * 50_000);
-                self.encoder.pts_90k = self.encoder.pts_90k.saturating_sub(back);
-            }
-            // The wrap comes at any phase of a segment.
-            2 => self.encoder.pts_90k = (1 << 33) - self.chance.below(90_000 * 6),
-            3 => format.pmt_version = (format.pmt_version + 1) % 32,
-            4 => {
-                format.pmt_version = (format.pmt_version + 1) % 32;
-                format.video_pid = 0x101 + (format.video_pid + 1) % 7;
-            }
-            5 => format.is_large = !format.is_large,
-            // Another source: other PIDs, other time, other counters.
-            6 => {
-                let pts_90k = self.chance.below(1 << 33);
-                let format = Format {
-                    video_pid: 0x120,
-                    pmt_version: (format.pmt_version + 1) % 32,
-                    ..*format
-                };
-                let bytes = 300 + pictures_usize(pictures);
-                self.encoder = Encoder::new(pts_90k, bytes).with_splices();
-                self.encoder.format = format;
-            }
+            0..3 => self.jump(),
+            3..7 => self.change_streams(pictures),
             7 => self.trouble.pictures = pictures,
             8 => (format.key_frame_interval, self.trouble.format) = (0, pictures * 4),
             9 => (format.is_untimed, self.trouble.format) = (true, pictures),
-            10..14 => self.break_wire(pictures, true),
-            14 => self.break_wire(pictures * 5, true),
-            15..19 => self.break_wire(pictures, false),
-            19..22 => {
+            10 => (format.is_scrambled, self.trouble.format) = (true, pictures),
+            11..15 => self.break_wire(pictures, true),
+            15 => self.break_wire(pictures * 5, true),
+            16..20 => self.break_wire(pictures, false),
+            20..23 => {
                 let now_90k = self.encoder.pts_90k;
                 let message = self.breaks.announce(&mut self.chance, now_90k, pictures);
                 self.splice(&message);
             }
-            22 => {
+            23 => {
                 if let Some(message) = self.breaks.end(&mut self.chance) {
                     self.splice(&message);
                 }
             }
-            23 => self.send_nonsense(),
-            24 => self.trouble_with_scrambling(pictures),
+            24 => self.send_nonsense(),
             _ => self.announce_restart(),
+        }
+    }
+
+    /// Time goes on elsewhere.
+    fn jump(&mut self) {
+        let pts_90k = self.encoder.pts_90k;
+        self.encoder.pts_90k = match self.chance.below(3) {
+            0 => pts_90k + 90_000 * (1 + self.chance.below(100_000)),
+            1 => pts_90k.saturating_sub(1 + self.chance.below(90_000 * 50_000)),
+            // The wrap comes at any phase of a segment.
+            _ => (1 << 33) - self.chance.below(90_000 * 6),
+        };
+    }
+
+    fn change_streams(&mut self, pictures: u64) {
+        let format = &mut self.encoder.format;
+        let kind = self.chance.below(4);
+        if kind == 0 {
+            format.is_large = !format.is_large;
+            return;
+        }
+        format.pmt_version = (format.pmt_version + 1) % 32;
+        match kind {
+            1 => {}
+            2 => format.video_pid = 0x101 + (format.video_pid + 1) % 7,
+            // Another source: other PIDs, other time, other counters.
+            _ => {
+                let format = Format {
+                    video_pid: 0x120,
+                    ..*format
+                };
+                let bytes = 300 + pictures_usize(pictures);
+                let pts_90k = self.chance.below(1 << 33);
+                self.encoder = Encoder::new(pts_90k, bytes).with_splices();
+                self.encoder.format = format;
+            }
         }
     }
 
@@ -309,11 +322,6 @@ impl Run {
     fn splice(&mut self, message: &[u8]) {
         let packet = self.encoder.splice(message);
         send(&mut self.sender, &packet);
-    }
-
-    fn trouble_with_scrambling(&mut self, pictures: u64) {
-        self.encoder.format.is_scrambled = true;
-        self.trouble.format = pictures;
     }
 
     fn break_wire(&mut self, pictures: u64, is_silent: bool) {

@@ -1,7 +1,7 @@
 //! Breaks announced by SCTE 35, from the stream to the playlist, as independent readers see them:
 //! threefive reads messages, hls-parser (strict) and m3u8-parser read playlists.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use proptest::{
     prelude::*,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use weir::demux::{SpliceCommand, SpliceInfo, SpliceTime, crc_32};
 use weir_tests::{
-    npm::{HLS_PARSER, M3U8_PARSER},
+    parsers,
     process::{peer, weir_binary},
     pypi::THREEFIVE,
     splice::{bit, insert, low, section, segmentation},
@@ -92,20 +92,9 @@ fn segmented(cues: &str) -> (String, Value) {
             .args(["segment", &input, "--cues", cues, "--out"])
             .arg(&directory),
     );
-    let playlist = directory.join("media.m3u8");
-    let text = fs::read_to_string(&playlist).expect("it was written");
-    (text, read(&playlist))
-}
-
-fn read(playlist: &Path) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/splices/parsers.js");
-    let told = peer(
-        Command::new("node")
-            .arg(script)
-            .args([HLS_PARSER.path(), M3U8_PARSER.path()])
-            .arg(playlist),
-    );
-    serde_json::from_str(&told).expect("the script prints JSON")
+    let text = fs::read_to_string(directory.join("media.m3u8")).expect("it was written");
+    let told = parsers::read(&text);
+    (text, told)
 }
 
 /// What threefive reads in each message.
@@ -118,24 +107,25 @@ fn threefive(messages: &[String]) -> Vec<Value> {
 }
 
 #[test]
-fn a_break_goes_from_the_stream_to_the_playlist() {
+fn a_break_begins_and_ends_with_a_segment() {
     let (text, told) = segmented("both");
     assert_eq!(told["warnings"], json!([]), "{text}");
-    let durations: Vec<f64> = told["segments"]
-        .as_array()
-        .expect("segments")
-        .iter()
-        .map(|segment| segment["duration"].as_f64().expect("a number"))
-        .collect();
-    let ends = durations.iter().scan(0.0, |end, duration| {
+    let segments = told["segments"].as_array().expect("segments").iter();
+    let durations = segments.map(|segment| segment["duration"].as_f64().expect("a number"));
+    let ends = durations.scan(0.0, |end, duration| {
         *end += duration;
-        Some(*end)
+        Some((*end * 1_000.0).round())
     });
-    let ends: Vec<_> = ends.map(|end: f64| (end * 1_000.0).round()).collect();
+    let ends: Vec<f64> = ends.collect();
     assert!(
         ends.contains(&20_400.0) && ends.contains(&36_400.0),
         "{ends:?}"
     );
+}
+
+#[test]
+fn a_break_is_one_date_range_with_the_messages_that_were_sent() {
+    let (text, told) = segmented("both");
     let ranges = told["ranges"].as_array().expect("ranges");
     assert_eq!(ranges.len(), 2, "{text}");
     let (out, back) = (&ranges[0], &ranges[1]);
@@ -143,25 +133,15 @@ fn a_break_goes_from_the_stream_to_the_playlist() {
     assert_eq!(back["duration"], 16);
     assert_eq!((&out["id"], &out["start"]), (&back["id"], &back["start"]));
     assert_eq!(out["start"], "1970-01-01T00:00:20.400Z");
-    let merged = &told["merged"];
-    assert_eq!(
-        merged.as_array().map(Vec::len),
-        Some(1),
-        "one range of two lines: {merged}"
-    );
+    let merged = told["merged"].as_array().map(Vec::len);
+    assert_eq!(merged, Some(1), "one range of two lines: {told}");
     let messages = [&out["out"], &back["in"]].map(|it| it.as_str().expect("hex").to_owned());
     let read = threefive(&messages);
-    assert_eq!(
-        (&read[0]["event"], &read[0]["out"]),
-        (&json!(7), &json!(true))
-    );
-    assert_eq!(read[0]["pts"], START_90K + OUT_90K);
+    for (read, is_out, at_90k) in [(&read[0], true, OUT_90K), (&read[1], false, IN_90K)] {
+        assert_eq!((&read["event"], &read["out"]), (&json!(7), &json!(is_out)));
+        assert_eq!(read["pts"], START_90K + at_90k);
+    }
     assert_eq!(read[0]["duration"], IN_90K - OUT_90K);
-    assert_eq!(
-        (&read[1]["event"], &read[1]["out"]),
-        (&json!(7), &json!(false))
-    );
-    assert_eq!(read[1]["pts"], START_90K + IN_90K);
 }
 
 #[test]

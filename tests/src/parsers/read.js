@@ -24,9 +24,29 @@ const variant = ({ uri, bandwidth, averageBandwidth, codecs, resolution, frameRa
   height: resolution?.height,
   rate: frameRate,
 });
-console.log(JSON.stringify({
-  isMaster: strict.isMasterPlaylist,
+
+const hexadecimal = (bytes) => bytes && Buffer.from(bytes).toString("hex");
+const range = ({ id, start, duration, plannedDuration, attributes }) => ({
+  id,
+  start,
+  duration,
+  planned: plannedDuration,
+  out: hexadecimal(attributes["SCTE35-OUT"]),
+  in: hexadecimal(attributes["SCTE35-IN"]),
+});
+
+const master = () => ({
   variants: strict.variants.map(variant),
   merged: parser.manifest.playlists.map((it) => [it.uri, it.attributes.BANDWIDTH]),
-  warnings,
-}));
+});
+const media = () => ({
+  segments: strict.segments.map((segment) => ({
+    duration: segment.duration,
+    markers: segment.markers.map((marker) => marker.tagName ?? marker.type),
+  })),
+  ranges: strict.segments.map((segment) => segment.dateRange).filter(Boolean).map(range),
+  merged: parser.manifest.dateRanges,
+  cues: parser.manifest.segments.map((it) => [it.cueOut, it.cueOutCont, it.cueIn]),
+});
+const { isMasterPlaylist: isMaster } = strict;
+console.log(JSON.stringify({ isMaster, warnings, ...(isMaster ? master() : media()) }));
