@@ -202,9 +202,7 @@ impl Site {
             7 => return self.restart().await,
             8 => {
                 let message = self.breaks.end(&mut self.chance);
-                return message
-                    .into_iter()
-                    .for_each(|message| self.splice(&message));
+                return message.map_or((), |message| self.splice(&message));
             }
             _ => {
                 let pictures = 1 + self.chance.below(30);
