@@ -21,8 +21,8 @@ pub struct Package {
 }
 
 impl Package {
-    /// The folder it is kept in, beside what is built. If this checkout has not got it, `fetch` puts
-    /// it into the folder `package` of the one it is given, after a look at the sum.
+    /// The folder it is kept in, beside what is built. If this checkout has not got it, `fetch`
+    /// puts it into the folder `package` of the one it is given, after a look at the sum.
     pub(crate) fn kept(&self, registry: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
         let folder = built().join(registry);
         let kept = folder.join(format!("{}-{}", self.name, self.version));

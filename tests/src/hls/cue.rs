@@ -32,8 +32,8 @@ impl CueTag {
         }
     }
 
-    /// True when a segment with `next` may follow one with `tag`: whoever is told of a break is told
-    /// of its end, and no end is told of outside of one. One may be met in its midst.
+    /// True when a segment with `next` may follow one with `tag`: whoever is told of a break is
+    /// told of its end, and no end is told of outside of one. One may be met in its midst.
     pub(super) fn may_follow(next: Option<Self>, tag: Option<Self>) -> bool {
         let is_within = matches!(tag, Some(Self::Out { .. } | Self::Continued));
         match next {

@@ -1,10 +1,10 @@
 //! Holds successive versions of a live Media Playlist against the rules, as a player meets them.
 //!
-//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, by the numbers that
-//! rules have here: R1 to R5 (durations and numbers), R6 (no type), R7 (what has left), R8 (pace),
-//! R10 (dates), R11 (date ranges and cues) and R13 (version), as far as lists tell of them. What
-//! segments hold, and what renditions say of one another, is for who fetches them. Shares no code
-//! with the product.
+//! Source: RFC 8216 §4.3, §6.2.1, §6.2.2 and draft-pantos-hls-rfc8216bis §6.2.1, by the numbers
+//! that rules have here: R1 to R5 (durations and numbers), R6 (no type), R7 (what has left), R8
+//! (pace), R10 (dates), R11 (date ranges and cues) and R13 (version), as far as lists tell of them.
+//! What segments hold, and what renditions say of one another, is for who fetches them. Shares no
+//! code with the product.
 
 mod cue;
 mod range;
@@ -175,8 +175,8 @@ impl Version {
         }
     }
 
-    /// What must hold of it as the version after `last`.
-    fn check_after(&self, last: &Self) -> Result<(), Breach> {
+    /// What must hold of it as the version after `last`, which may get too short if that is said.
+    fn check_after(&self, last: &Self, may_be_short: bool) -> Result<(), Breach> {
         if last.is_ended {
             return Err("R2: a list that had ended has changed".to_owned());
         }
@@ -201,7 +201,7 @@ impl Version {
         self.check_ranges(last)?;
         let rest_us: u64 = self.duration_us();
         let is_short = rest_us < 3 * 1_000_000 * self.target_s;
-        if !left.is_empty() && is_short {
+        if !left.is_empty() && is_short && !may_be_short {
             return Err(format!("R5: {rest_us} us are left"));
         }
         Ok(())

@@ -34,6 +34,7 @@ pub(crate) async fn short_of_memory(seed: u64) -> Checker {
     let mut chance = Generator::new(seed);
     let cache = "size = \"64MiB\"\nmemory = \"1MiB\"";
     let mut on_air = OnAir::begin(seed, Encoder::new(0, 1_000), cache).await;
+    on_air.checker.may_be_short();
     let mut hog = None;
     for picture in 0..PICTURES {
         // Every few seconds somebody else takes all memory for a while.
@@ -52,6 +53,7 @@ pub(crate) async fn short_of_memory(seed: u64) -> Checker {
 pub(crate) async fn short_of_everything(seed: u64) -> Checker {
     let cache = "size = \"1MiB\"\nmemory = \"1MiB\"";
     let mut on_air = OnAir::begin(seed, Encoder::new(0, 4_000), cache).await;
+    on_air.checker.may_be_short();
     for _ in 0..PICTURES {
         on_air.picture().await;
     }

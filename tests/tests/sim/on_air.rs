@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use weir_hal::sim::{Sender, Simulation};
+use weir_hal::{
+    Clock,
+    sim::{Sender, Simulation},
+};
 use weir_tests::stream::Encoder;
 
 use crate::{
@@ -45,11 +48,14 @@ impl OnAir {
             self.life.ingest.turn();
         }
         if let Some(text) = self.life.playlist() {
-            self.checker.check(&text, &self.life.store).await;
+            let now_ms = self.simulation.clock.monotonic().as_nanos() / 1_000_000;
+            self.checker.check(&text, now_ms, &self.life.store).await;
         }
     }
 
+    /// What was finished is on the disk, and power is cut.
     pub(crate) async fn cut_power(&mut self) {
+        self.life.flush();
         self.encoder.pts_90k += 90_000 * BOOT.as_secs();
         self.life = Life::begin_again(&mut self.simulation, BOOT, &self.configuration).await;
         self.checker.restarted();

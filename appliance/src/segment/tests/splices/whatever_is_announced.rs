@@ -132,10 +132,10 @@ proptest! {
                 prop_assert_eq!(resumed.render(""), text);
                 resumed.set_markers(BOTH);
                 if let Some(cue) = &taken {
-                    let due = answer(playlist.clone(), cue);
-                    let answer = answer(resumed, cue);
-                    prop_assert!(answer == due || due.0 == CueOutcome::Refused, "{answer:?} {due:?}");
-                    prop_assert_eq!(answer.1, due.1);
+                    let (due, text) = answer(playlist.clone(), cue);
+                    let (outcome, told) = answer(resumed, cue);
+                    prop_assert!(outcome == due || due == CueOutcome::Refused, "{outcome:?}");
+                    prop_assert_eq!(told, text);
                 }
             }
         }
