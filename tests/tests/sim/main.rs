@@ -95,6 +95,7 @@ fn the_renditions_of_a_channel_say_the_same_of_what_their_stream_does() {
         let tally = runtime.block_on(ladder::run(seed, VERSIONS));
         println!("seed {seed}: {tally:?}");
         assert!(tally.gaps > 0 && tally.restarts > 0 && tally.discontinuities > 0);
+        assert!(tally.ranges > 0 && tally.past > 10);
     }
 }
 
