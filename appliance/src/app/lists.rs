@@ -314,7 +314,7 @@ fn publish(publisher: &mut Publisher, output: Output, main: &Publisher, moment: 
         Output::Begin { .. } | Output::Bytes(_) | Output::Cue(_) => None,
     };
     if let Some(segment) = &ended {
-        publisher.line_up(main.playlist(), segment.sequence, moment.now);
+        publisher.line_up(main.playlist(), segment.sequence, moment);
     }
     publisher.take(output, moment);
     let refused = ended.filter(|_| publisher.take_loss());

@@ -207,9 +207,9 @@ impl Publisher {
 
     /// Goes on beside `other`, the list of the rendition that this is a track of, where segment
     /// `sequence` comes next: what is lacking before it are gaps.
-    pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64, now: Monotonic) {
+    pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64, moment: Moment) {
         for gap in self.keeping.line_up(other, sequence) {
-            self.list(gap, (None, None), now);
+            self.list(gap, (None, None), moment);
         }
     }
 
@@ -250,7 +250,7 @@ impl Publisher {
             Output::End(segment) => self.end(segment, moment),
             Output::Gap(segment) => {
                 self.writer = None;
-                self.list(segment, (None, None), moment.now);
+                self.list(segment, (None, None), moment);
                 Ok(())
             }
         };
@@ -306,13 +306,13 @@ impl Publisher {
                 self.description.end_segment(&segment);
                 self.last_segment = Some(moment);
                 self.tell(segment);
-                self.list(segment, (key, Some(pin)), moment.now);
+                self.list(segment, (key, Some(pin)), moment);
             }
             Sealed::Withheld(gap) => {
                 self.counters.segments_withheld += 1;
                 // Before the first segment there is no list, and nobody who waits.
                 if !self.playlist().is_empty() {
-                    self.list(gap, (None, None), moment.now);
+                    self.list(gap, (None, None), moment);
                 }
             }
         }
@@ -320,14 +320,14 @@ impl Publisher {
     }
 
     /// Appends `segment` to the lists; a gap has neither key nor pin.
-    fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), now: Monotonic) {
-        self.counters.segments_released_early += self.keeping.list(segment, held, now);
+    fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), moment: Moment) {
+        self.counters.segments_released_early += self.keeping.list(segment, held, moment.now);
         if let Err(error) = self.keeping.store_past(&self.store, self.class) {
             self.counters.archives_refused += 1;
             warn!(channel = self.channel, rendition = self.live.name, %error, "archive not stored");
         }
-        self.updated = Some(now);
-        self.publish();
+        self.updated = Some(moment.now);
+        self.publish(moment.received);
     }
 
     /// Gives up a segment: what is pinned and does not fit on the disk stays in memory, and would
@@ -365,10 +365,10 @@ impl Publisher {
         pushed.expect("one was taken out if it was full");
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, listed: Wall) {
         let document = self.document();
         let key = key(&playlist_path(&self.channel, &self.live.name));
-        if let Err(error) = self.keep(&key, &document) {
+        if let Err(error) = self.keep(&key, &document, listed) {
             self.counters.playlists_refused += 1;
             warn!(%key, %error, "playlist not stored");
         }
@@ -387,8 +387,10 @@ impl Publisher {
         self.live.publish_archive(self.keeping.archive().cloned());
     }
 
-    fn keep(&self, key: &Key, document: &Document) -> Result<(), Error> {
-        let mut writer = self.store.begin(key, self.class, Bytes::new())?;
+    /// Stores the list that players see since `listed`, which a restart wants to know.
+    fn keep(&self, key: &Key, document: &Document, listed: Wall) -> Result<(), Error> {
+        let listed = Bytes::copy_from_slice(&listed.as_nanos().to_be_bytes());
+        let mut writer = self.store.begin(key, self.class, listed)?;
         writer.append(document.body.clone())?;
         // Its pin is not needed: losing the list to eviction only costs a restart its window.
         drop(writer.commit()?);

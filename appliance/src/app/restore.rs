@@ -2,8 +2,8 @@
 //!
 //! The last Media Playlist lies in the store under its own path, written after the segments it
 //! lists. A crash may have taken what was not written yet, a power cut the last few seconds. So the
-//! list goes on only while it is younger than its last segment is long, so that none was listed
-//! since; otherwise it begins anew, and Media Sequence Numbers leap over any that players may have
+//! list goes on only while it was listed for less time than its last segment is long, so that none
+//! was listed since; otherwise it begins anew, and Media Sequence Numbers leap over any that players may have
 //! seen.
 //!
 //! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
@@ -122,14 +122,15 @@ pub(super) async fn restore(
     let channel = plan.channel.as_str();
     let nothing = || Restored::nothing(plan.window);
     let path = key(&playlist_path(channel, rendition));
-    let Some((text, _)) = read(store, &path).await else {
+    let Some(stored) = read(store, &path).await else {
         return nothing();
     };
-    let Some(mut playlist) = MediaPlaylist::resume(&text, plan.window) else {
+    let Some(mut playlist) = MediaPlaylist::resume(&stored.text, plan.window) else {
         return nothing();
     };
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
+    let age = stored.listed.map_or(since_end, |listed| now.since(listed));
     let seen_max = seen_max(&playlist, since_end);
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
@@ -145,14 +146,14 @@ pub(super) async fn restore(
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
-        Some(listed) if has_keys && since_end < last.unwrap_or_default() => {
+        Some(listed) if has_keys && age < last.unwrap_or_default() => {
             info!(
                 channel,
                 rendition,
                 segments = listed.len(),
                 "the playlist goes on"
             );
-            Restored::going_on((playlist, listed), past, since_end)
+            Restored::going_on((playlist, listed), past, age)
         }
         _ => {
             playlist.forget(seen_max);
@@ -265,7 +266,7 @@ async fn read_blocks(
     let newest = last / Archive::BLOCK_SEGMENTS;
     for number in (oldest..=newest).rev() {
         // None is stored of what is gaps alone.
-        let Some((text, pin)) = read(store, &block_key(stem, number)).await else {
+        let Some(Stored { text, pin, .. }) = read(store, &block_key(stem, number)).await else {
             continue;
         };
         let block = MediaPlaylist::resume(&text, CAPACITY);
@@ -359,8 +360,16 @@ async fn pin_all(
     Some(pins)
 }
 
+/// A list as it was stored.
+struct Stored {
+    text: String,
+    pin: Pin,
+    /// When players saw it first, if that was noted.
+    listed: Option<Wall>,
+}
+
 /// Reads a list, and keeps it.
-async fn read(store: &Store, key: &Key) -> Option<(String, Pin)> {
+async fn read(store: &Store, key: &Key) -> Option<Stored> {
     let object = store.find(key).await?;
     let pin = object.pin()?;
     object
@@ -372,5 +381,10 @@ async fn read(store: &Store, key: &Key) -> Option<(String, Pin)> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    Some((String::from_utf8(bytes).ok()?, pin))
+    let listed = object.metadata().first_chunk();
+    Some(Stored {
+        text: String::from_utf8(bytes).ok()?,
+        pin,
+        listed: listed.map(|nanos| Wall::from_nanos(u64::from_be_bytes(*nanos))),
+    })
 }

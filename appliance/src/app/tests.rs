@@ -218,6 +218,32 @@ async fn a_list_is_on_air_again_before_the_first_datagram_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_list_of_a_source_that_is_lost_goes_on_after_a_restart() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    let gaps = |rig: &Rig| {
+        rig.playlist()
+            .map_or(0, |text| text.matches("#EXT-X-GAP").count())
+    };
+    while gaps(&rig) == 0 {
+        rig.simulation.clock.advance(Duration::from_millis(10));
+        rig.ingest.turn();
+    }
+    let before = rig.playlist();
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let simulation = rig.simulation.clone();
+    drop(rig);
+    simulation.clock.advance(Duration::from_millis(900));
+    let mut rig = Rig::start(simulation).await;
+    assert_eq!(rig.playlist(), before);
+    for _ in 0..20 {
+        rig.simulation.clock.advance(Duration::from_millis(10));
+        rig.ingest.turn();
+    }
+    assert_eq!(gaps(&rig), 2, "the next comes in its time");
+}
+
+#[tokio::test]
 async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbers() {
     let mut rig = Rig::start(sim::Simulation::new(1)).await;
     rig.play();
