@@ -10,7 +10,8 @@
 //! the unit is held back. A unit whose time stamps leap is held back until the next one confirms
 //! the leap, so that one damaged stamp makes no discontinuity.
 
-use std::time::Duration;
+mod absence;
+mod agreement;
 
 use bytes::{Bytes, BytesMut};
 use weir_hal::Wall;
@@ -18,13 +19,13 @@ use weir_hal::Wall;
 use crate::{
     demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Splice},
     segment::{
-        Counters, MediaPlaylist, Output, Phase, Rules, Segment,
+        Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
-        clock::{StreamClock, Timekeeping},
+        clock::Timekeeping,
         coding::Coding,
         cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
-        gap::{Arrival, Due, Onset},
+        gap::Due,
         heard::Heard,
         mux::Tables,
         on_air::{Candidate, Cut, OnAir, Tally},
@@ -33,7 +34,6 @@ use crate::{
         sequence::{Sequence, cut_from, line_after, wraps_90k},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
-        ticks,
         timeline::{Stamps, Timeline, as_sent},
     },
 };
@@ -47,9 +47,6 @@ const BYTES_MAX_MIN: u64 = 256 * 1024;
 
 /// Media between two repetitions of PAT and PMT: what TS 101 154 recommends.
 const TABLES_INTERVAL_90K: u64 = 9_000;
-
-/// Discontinuities that a rendition makes up for at most.
-const BREAKS_OWED_MAX: u64 = 8;
 
 /// Where the outputs go.
 type Each<'a> = &'a mut dyn FnMut(Output);
@@ -109,51 +106,6 @@ impl Segmenter {
         }
     }
 
-    /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
-    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment
-    /// begins with a discontinuity, because what was under way when the last life ended is missing.
-    pub fn resume(&mut self, playlist: &MediaPlaylist) {
-        self.is_interrupted |= playlist.sequence_next() > 0;
-        let Some(seconds) = playlist.target_duration_s() else {
-            return;
-        };
-        self.target.set(seconds);
-        if !playlist.is_empty() {
-            self.sequence.set_next(playlist.sequence_next());
-            self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);
-        }
-    }
-
-    /// Takes `seconds` for the Target Duration, if none is fixed and the target fits into it: what
-    /// the other renditions of the channel have.
-    pub fn agree(&mut self, seconds: u32) {
-        self.target.agree(seconds);
-    }
-
-    /// Dates by the clock of the `channel` from now on, as far as that is of the same time base.
-    /// The rendition that `leads` keeps it: its [clock](Self::clock) is that of the channel.
-    pub fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
-        self.time.agree(channel, leads);
-    }
-
-    /// Begins as many of the next segments with a discontinuity as this rendition is behind the
-    /// `channel`, which had so many, after a list that `had` fewer: players find their place in
-    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind stays
-    /// so.
-    pub fn agree_on_breaks(&mut self, channel: u64, had: u64) {
-        let open = self
-            .on_air
-            .as_ref()
-            .is_some_and(|air| air.segment.discontinuity);
-        let behind = channel.saturating_sub(had + u64::from(open));
-        self.breaks_owed = if behind <= BREAKS_OWED_MAX { behind } else { 0 };
-    }
-
-    /// The clock by which it dates; `None` before the first segment.
-    pub fn clock(&self) -> Option<StreamClock> {
-        self.time.clock()
-    }
-
     /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
     /// the first one, and never decides a cut.
     pub fn push(&mut self, event: Event<'_>, now: Wall, mut each: impl FnMut(Output)) {
@@ -171,74 +123,14 @@ impl Segmenter {
         }
     }
 
-    /// Ends the open segment with all that was pushed; the next one begins with a discontinuity.
-    pub fn finish(&mut self, mut each: impl FnMut(Output)) {
-        self.end_early(&mut each);
-        self.stop();
-    }
-
-    /// Goes on without media, because a segment is due and cannot end: what is open ends with what
-    /// it has, and while nothing is open a gap takes the place of the segment, if one came before.
-    pub fn lapse(&mut self, mut each: impl FnMut(Output)) {
-        if self.is_filling() {
-            self.finish(each);
-        } else {
-            self.make_gap(&mut each);
-        }
-    }
-
-    /// Forgets the open segment, because its bytes could not be kept. Its Media Sequence Number
-    /// is used again by the next one, which begins at the next random access point with a
-    /// discontinuity.
-    pub fn abandon(&mut self) {
-        self.counters.segments_abandoned += u64::from(self.on_air.is_some());
-        self.stop();
-    }
-
     /// True while a segment is open.
     pub fn is_filling(&self) -> bool {
         self.on_air.is_some()
     }
 
-    /// Media time that one gap stands for.
-    pub fn gap(&self) -> Duration {
-        ticks::span(self.target.target_90k().unsigned_abs())
-    }
-
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    fn end_early(&mut self, each: Each<'_>) {
-        let Some(air) = &self.on_air else { return };
-        let end = air.timeline.end();
-        self.hand_on(self.pending.end(), each);
-        let Some(air) = &self.on_air else { return };
-        let open = air.segment;
-        let ended = self.end_segment(end, each);
-        self.due = ended
-            .filter(|_| self.rules.phase == Phase::Grid)
-            .map(|segment| Due::after(&open, &segment, self.time.time_base()));
-    }
-
-    fn make_gap(&mut self, each: Each<'_>) {
-        let Some(due) = &mut self.due else { return };
-        let cell_90k = self.target.target_90k();
-        let gap = due.take(cell_90k, self.target.fix(cell_90k));
-        self.sequence.set_next(gap.sequence + 1);
-        self.counters.gap_segments += 1;
-        self.counters.discontinuities += u64::from(gap.discontinuity);
-        each(Output::Gap(gap));
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut air) = self.on_air.take() {
-            self.is_interrupted = true;
-            self.counters.splices_missed += air.splice_points.clear();
-        }
-        self.unit = None;
-        self.pending.discard();
     }
 
     fn on_program(&mut self, program: &Program) {
@@ -525,39 +417,6 @@ impl Segmenter {
         self.begin_segment(each);
     }
 
-    /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap
-    /// already.
-    fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
-        let pts = as_sent(pts);
-        let date_time = self.time.begin(pts, now);
-        let onset = |time: &Timekeeping, date_time| Onset {
-            pts,
-            time_base: time.time_base(),
-            date_time,
-        };
-        let known = onset(&self.time, date_time);
-        let cell_90k = self.target.target_90k();
-        let due = self.due.as_mut();
-        match due.map(|due| due.arrival(&known, now, cell_90k)) {
-            None | Some(Arrival::InTime) => Some(known),
-            Some(Arrival::Late) => None,
-            Some(Arrival::Delayed) => {
-                let date_time = self.time.jump(pts, now);
-                Some(onset(&self.time, date_time))
-            }
-        }
-    }
-
-    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`.
-    fn fill_up(&mut self, onset: &Onset, each: Each<'_>) {
-        let cell_90k = self.target.target_90k();
-        let missing = self.due.map_or(0, |due| due.missing(onset, cell_90k));
-        for _ in 0..missing {
-            self.make_gap(each);
-        }
-        self.due = None;
-    }
-
     /// Ends the open segment at `mark` and begins the next one there.
     fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
         self.hand_on(mark.position, each);
@@ -605,14 +464,6 @@ impl Segmenter {
             bytes: 0,
         };
         self.begin_segment(each);
-    }
-
-    /// True when the next segment, which is `independent` or not, is to begin with a discontinuity
-    /// that another rendition had.
-    fn pay_break(&mut self, independent: bool) -> bool {
-        let is_due = independent && self.breaks_owed > 0;
-        self.breaks_owed -= u64::from(is_due);
-        is_due
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with

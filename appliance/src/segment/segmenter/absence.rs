@@ -1,0 +1,125 @@
+//! While media is missing: what is open ends, gaps stand in, and media that comes back finds its
+//! place.
+
+use std::time::Duration;
+
+use weir_hal::Wall;
+
+use super::{Each, Segmenter};
+use crate::segment::{
+    MediaPlaylist, Output, Phase,
+    clock::Timekeeping,
+    gap::{Arrival, Due, Onset},
+    ticks,
+    timeline::as_sent,
+};
+
+impl Segmenter {
+    /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
+    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment
+    /// begins with a discontinuity, because what was under way when the last life ended is missing.
+    pub fn resume(&mut self, playlist: &MediaPlaylist) {
+        self.is_interrupted |= playlist.sequence_next() > 0;
+        let Some(seconds) = playlist.target_duration_s() else {
+            return;
+        };
+        self.target.set(seconds);
+        if !playlist.is_empty() {
+            self.sequence.set_next(playlist.sequence_next());
+            self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);
+        }
+    }
+
+    /// Ends the open segment with all that was pushed; the next one begins with a discontinuity.
+    pub fn finish(&mut self, mut each: impl FnMut(Output)) {
+        self.end_early(&mut each);
+        self.stop();
+    }
+
+    /// Goes on without media, because a segment is due and cannot end: what is open ends with what
+    /// it has, and while nothing is open a gap takes the place of the segment, if one came before.
+    pub fn lapse(&mut self, mut each: impl FnMut(Output)) {
+        if self.is_filling() {
+            self.finish(each);
+        } else {
+            self.make_gap(&mut each);
+        }
+    }
+
+    /// Forgets the open segment, because its bytes could not be kept. Its Media Sequence Number
+    /// is used again by the next one, which begins at the next random access point with a
+    /// discontinuity.
+    pub fn abandon(&mut self) {
+        self.counters.segments_abandoned += u64::from(self.on_air.is_some());
+        self.stop();
+    }
+
+    /// Media time that one gap stands for.
+    pub fn gap(&self) -> Duration {
+        ticks::span(self.target.target_90k().unsigned_abs())
+    }
+
+    pub(super) fn end_early(&mut self, each: Each<'_>) {
+        let Some(air) = &self.on_air else { return };
+        let end = air.timeline.end();
+        self.hand_on(self.pending.end(), each);
+        let Some(air) = &self.on_air else { return };
+        let open = air.segment;
+        let ended = self.end_segment(end, each);
+        self.due = ended
+            .filter(|_| self.rules.phase == Phase::Grid)
+            .map(|segment| Due::after(&open, &segment, self.time.time_base()));
+    }
+
+    pub(super) fn make_gap(&mut self, each: Each<'_>) {
+        let Some(due) = &mut self.due else { return };
+        let cell_90k = self.target.target_90k();
+        let gap = due.take(cell_90k, self.target.fix(cell_90k));
+        self.sequence.set_next(gap.sequence + 1);
+        self.counters.gap_segments += 1;
+        self.counters.discontinuities += u64::from(gap.discontinuity);
+        each(Output::Gap(gap));
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some(mut air) = self.on_air.take() {
+            self.is_interrupted = true;
+            self.counters.splices_missed += air.splice_points.clear();
+        }
+        self.unit = None;
+        self.pending.discard();
+    }
+
+    /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap
+    /// already.
+    pub(super) fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
+        let pts = as_sent(pts);
+        let date_time = self.time.begin(pts, now);
+        let onset = |time: &Timekeeping, date_time| Onset {
+            pts,
+            time_base: time.time_base(),
+            date_time,
+        };
+        let known = onset(&self.time, date_time);
+        let cell_90k = self.target.target_90k();
+        let due = self.due.as_mut();
+        match due.map(|due| due.arrival(&known, now, cell_90k)) {
+            None | Some(Arrival::InTime) => Some(known),
+            Some(Arrival::Late) => None,
+            Some(Arrival::Delayed) => {
+                let date_time = self.time.jump(pts, now);
+                Some(onset(&self.time, date_time))
+            }
+        }
+    }
+
+    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`.
+    pub(super) fn fill_up(&mut self, onset: &Onset, each: Each<'_>) {
+        let cell_90k = self.target.target_90k();
+        let missing = self.due.map_or(0, |due| due.missing(onset, cell_90k));
+        for _ in 0..missing {
+            self.make_gap(each);
+        }
+        self.due = None;
+    }
+}
