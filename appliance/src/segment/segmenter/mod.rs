@@ -429,29 +429,12 @@ impl Segmenter {
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
-        let begin = as_sent(cut.begin);
-        let date_time = match (cut.reason, self.rules.phase) {
-            (Reason::Jump, Phase::Grid) => self.time.jump(begin, mark.now),
-            // A file was never received: its pictures follow one another.
-            (Reason::Jump | Reason::Hole, Phase::First) => {
-                let end = self.time.of(as_sent(cut.end));
-                self.time.jump(begin, end)
-            }
-            _ => self.time.go_on(begin, mark.now),
-        };
+        let date_time = self.date(&cut, mark.now);
+        let line = self.line(&cut, is_fresh, date_time);
         let Some(air) = &mut self.on_air else { return };
-        if cut.reason == Reason::Jump {
-            air.wraps_90k = wraps_90k(begin, date_time);
-        }
         let position = cut.begin + air.wraps_90k;
         let sequence = self.sequence.number(position, date_time);
         let frame_90k = air.timeline.frame_90k();
-        let line_before = air
-            .segment
-            .line_before(cut.reason, self.target.target_90k());
-        let line_before = (!is_fresh).then_some(line_before);
-        let begin = (cut.begin, air.wraps_90k);
-        let line = line_after(&self.rules, &self.target, begin, line_before);
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
@@ -464,6 +447,40 @@ impl Segmenter {
             bytes: 0,
         };
         self.begin_segment(each);
+    }
+
+    /// The wall time of what begins behind `cut`, received at `now`.
+    fn date(&mut self, cut: &Cut, now: Wall) -> Wall {
+        let begin = as_sent(cut.begin);
+        match (cut.reason, self.rules.phase) {
+            (Reason::Jump, Phase::Grid) => self.time.jump(begin, now),
+            // A file was never received: its pictures follow one another.
+            (Reason::Jump | Reason::Hole, Phase::First) => {
+                let end = self.time.of(as_sent(cut.end));
+                self.time.jump(begin, end)
+            }
+            _ => self.time.go_on(begin, now),
+        }
+    }
+
+    /// The line of the grid at which a segment is to end that begins behind `cut`, of `date_time`;
+    /// `is_fresh` behind a break.
+    fn line(&mut self, cut: &Cut, is_fresh: bool, date_time: Wall) -> i64 {
+        let Some(air) = &mut self.on_air else {
+            return cut.begin;
+        };
+        if cut.reason == Reason::Jump {
+            air.wraps_90k = wraps_90k(as_sent(cut.begin), date_time);
+        }
+        let cell_90k = self.target.target_90k();
+        let before = air.segment.line_before(cut.reason, cell_90k);
+        let begin = (cut.begin, air.wraps_90k);
+        line_after(
+            &self.rules,
+            &self.target,
+            begin,
+            (!is_fresh).then_some(before),
+        )
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with
