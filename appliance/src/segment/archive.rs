@@ -98,7 +98,7 @@ impl Archive {
     /// Segments there are at most: 24 h of 6 s, or 8 h of 2 s.
     ///
     /// # Limits
-    /// Some 250 bytes each, and what the store needs to keep it; a list of all has some 1.5 MB.
+    /// Some 300 bytes each, and what the store needs to keep it; a list of all has some 2 MB.
     pub const SEGMENTS_MAX: usize = 14_400;
 
     /// Segments of a block: those whose Media Sequence Numbers, divided by it, are its number.
