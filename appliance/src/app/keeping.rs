@@ -114,6 +114,9 @@ impl<P> Keeping<P> {
     /// Begins a live list that is empty with at least so many discontinuities behind it.
     pub(super) fn begin_behind(&mut self, discontinuities: u64) {
         self.playlist.begin_behind(discontinuities);
+        if self.archive().is_some_and(Archive::is_empty) {
+            self.begin_past_anew();
+        }
     }
 
     /// Tells of events that come from now on in another way.
@@ -256,7 +259,6 @@ impl<P> Keeping<P> {
 
     /// Takes note of how long the lists are.
     fn note_length(&mut self) {
-        self.len_max = self.len_max.max(self.len());
         let listed = self.playlist.segments().map(Segment::duration).sum();
         let archived = self.archive().map_or(Duration::ZERO, Archive::duration);
         let length = archived.max(listed);
@@ -269,6 +271,7 @@ impl<P> Keeping<P> {
     /// Retains what no list has any more. Returns how many segments had to go for it before their
     /// time.
     fn retain_unlisted(&mut self, now: Monotonic) -> u64 {
+        self.len_max = self.len_max.max(self.len());
         while self.held.len() > self.len() {
             let number = self.count - self.held.len() as u64;
             while self
@@ -286,8 +289,9 @@ impl<P> Keeping<P> {
             }
         }
         let mut early = 0;
-        while self.held.len() + self.retained.len() > 2 * self.len_max + SPARE {
-            self.retained.pop_front();
+        while self.held.len() + self.retained.len() > 2 * self.len_max + SPARE
+            && self.retained.pop_front().is_some()
+        {
             early += 1;
         }
         early

@@ -95,7 +95,8 @@ impl Restored {
     fn beginning_anew(playlist: MediaPlaylist, past: Option<(Past, Pins)>, now: Wall) -> Self {
         let past = past.map(|(mut past, mut pins)| {
             // Players may have been told of those numbers: the list must not end before them.
-            let gaps = past.fill(playlist.sequence_next(), now, 0);
+            let discontinuities = playlist.discontinuity_sequence();
+            let gaps = past.fill(playlist.sequence_next(), now, discontinuities);
             pins.extend(repeat_with(|| None).take(gaps));
             pins.drain(..pins.len() - past.archive().len());
             (past, pins)

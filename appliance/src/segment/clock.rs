@@ -8,58 +8,69 @@
 //!
 //! A channel has one clock: encoders of its renditions are delayed differently, and the same PTS
 //! must have the same date in all of them. One rendition follows reception, the others the clock;
-//! a correction is announced ahead, so that all apply it from the same picture on.
+//! a correction is announced ahead, so that all apply it from the same picture on. The distance of
+//! media time from wall time is a multiple of 10 ms, so that boxes, which receive the same a little
+//! earlier or later, mostly list the same dates.
 
 use weir_hal::Wall;
 
-use crate::{demux::Pts, segment::ticks};
+use crate::{
+    demux::Pts,
+    segment::{sequence::wraps_90k, ticks, timeline::as_sent},
+};
+
+const MILLISECOND_90K: i64 = Pts::HZ.cast_signed() / 1_000;
+
+/// What distances are rounded to.
+const GRAIN_90K: i64 = 10 * MILLISECOND_90K;
 
 /// A distance beyond this means that the wall clock was set, or that it is another time base.
-const STEP_NANOS_MIN: u64 = 5_000_000_000;
+const STEP_90K_MIN: u64 = 5 * Pts::HZ;
 
 /// Farther observations count as this far: a burst after a pause.
-const OUTLIER_NANOS: i64 = 160_000_000;
+const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 
 /// Weight of one observation among those before it, against the jitter of reception.
 const WEIGHT: i64 = 16;
 
-/// A mean distance up to this is left alone.
-const TOLERANCE_NANOS: i64 = 5_000_000;
+/// A mean distance up to this is left alone: more than rounding makes.
+const TOLERANCE_90K: i64 = 8 * MILLISECOND_90K;
 
-/// Largest correction: 1,000 ppm and more, where an encoder's clock may be off by 30 ppm.
-const CORRECTION_NANOS_MAX: i64 = 20_000_000;
+/// Grains of the largest correction: 1,000 ppm and more, where an encoder's clock may be off by 30.
+const CORRECTION_GRAINS_MAX: i64 = 2;
 
 /// How far ahead a correction is announced, and how long it is remembered: more than renditions
 /// are apart.
 const NOTICE_90K: i64 = 5 * Pts::HZ.cast_signed();
-
-const WRAP_90K: i64 = Pts::MODULUS.cast_signed();
 
 /// Where the time stamps of a channel lie on the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamClock {
     /// Time bases are numbered as they begin.
     time_base: u64,
-    /// A point at which media time and wall time were seen together.
-    pts: Pts,
-    wall: Wall,
-    /// What is added from a PTS on.
-    correction_nanos: i64,
-    corrected_from: Pts,
+    /// Ticks from 1970 to the last PTS seen, as many as its wraps tell.
+    position: i64,
+    /// What is added to a position for its date.
+    distance_90k: i64,
+    /// What is added besides from a position on.
+    correction_90k: i64,
+    corrected_from: i64,
     /// Mean distance of reception from here.
-    distance_nanos: i64,
+    mean_90k: i64,
 }
 
 impl StreamClock {
     /// Begins time base number `time_base`, in which `pts` was received at `now`.
     pub(super) fn anchor(time_base: u64, pts: Pts, now: Wall) -> Self {
+        let position = pts.ticks().cast_signed() + wraps_90k(pts, now);
+        let distance_90k = ticks::since_epoch(now) - position;
         Self {
             time_base,
-            pts,
-            wall: now,
-            correction_nanos: 0,
-            corrected_from: pts,
-            distance_nanos: 0,
+            position,
+            distance_90k: (distance_90k + GRAIN_90K / 2).div_euclid(GRAIN_90K) * GRAIN_90K,
+            correction_90k: 0,
+            corrected_from: position,
+            mean_90k: 0,
         }
     }
 
@@ -70,57 +81,56 @@ impl StreamClock {
 
     /// The wall time of `pts`, which lies within 13 hours of what was [followed](Self::follow) last.
     pub(super) fn of(&self, pts: Pts) -> Wall {
-        let is_corrected = pts.ticks_since(self.corrected_from) >= 0;
-        let correction_nanos = if is_corrected {
-            self.correction_nanos
-        } else {
-            0
-        };
-        let wall = ticks::later(self.wall, pts.ticks_since(self.pts));
-        shifted(wall, correction_nanos)
+        ticks::later(Wall::default(), self.date_90k(self.position_of(pts)))
     }
 
     /// This clock, if `pts` may be of its time base when it is received at `now`, however long ago
     /// it was followed.
-    pub(super) fn fitting(mut self, pts: Pts, now: Wall) -> Option<Self> {
-        let idle_90k = ticks::between(self.wall, now);
-        if idle_90k.abs() > WRAP_90K / 4 {
-            let distance_90k = pts.ticks_since(self.pts) - idle_90k;
-            let wall = ticks::later(now, ticks::nearest(distance_90k));
-            self = Self::anchor(self.time_base, pts, wall);
-        }
-        let distance_nanos = self.of(pts).as_nanos().abs_diff(now.as_nanos());
-        (distance_nanos <= STEP_NANOS_MIN).then_some(self)
+    pub(super) fn fitting(self, pts: Pts, now: Wall) -> Option<Self> {
+        let by_date = pts.ticks().cast_signed() + wraps_90k(pts, now);
+        let now_90k = ticks::since_epoch(now);
+        let fits = |position: &i64| self.date_90k(*position).abs_diff(now_90k) <= STEP_90K_MIN;
+        let position = [self.position_of(pts), by_date].into_iter().find(fits)?;
+        Some(Self { position, ..self })
     }
 
     /// Takes note that `pts` was received at `now`.
     pub(super) fn follow(&mut self, pts: Pts, now: Wall) {
-        let nanos = i128::from(now.as_nanos()) - i128::from(self.of(pts).as_nanos());
-        if nanos.unsigned_abs() > u128::from(STEP_NANOS_MIN) {
+        self.advance(pts);
+        let observed_90k = ticks::since_epoch(now) - self.date_90k(self.position);
+        if observed_90k.unsigned_abs() > STEP_90K_MIN {
             *self = Self::anchor(self.time_base, pts, now);
             return;
         }
-        let nanos = i64::try_from(nanos).expect("a few seconds");
-        let observed = nanos.clamp(-OUTLIER_NANOS, OUTLIER_NANOS);
-        self.distance_nanos += (observed - self.distance_nanos) / WEIGHT;
-        if pts.ticks_since(self.corrected_from) < NOTICE_90K {
+        let observed_90k = observed_90k.clamp(-OUTLIER_90K, OUTLIER_90K);
+        self.mean_90k += (observed_90k - self.mean_90k) / WEIGHT;
+        if self.position - self.corrected_from < NOTICE_90K {
             return;
         }
-        self.advance(pts);
-        if self.distance_nanos.abs() > TOLERANCE_NANOS {
-            let most = CORRECTION_NANOS_MAX;
-            self.correction_nanos = self.distance_nanos.clamp(-most, most);
-            self.distance_nanos -= self.correction_nanos;
-            self.corrected_from = Pts::from_ticks(pts.ticks().wrapping_add_signed(NOTICE_90K));
+        self.distance_90k += self.correction_90k;
+        self.correction_90k = 0;
+        self.corrected_from = self.position;
+        if self.mean_90k.abs() > TOLERANCE_90K {
+            let grains = self.mean_90k.abs() / GRAIN_90K;
+            let grains = grains.clamp(1, CORRECTION_GRAINS_MAX) * self.mean_90k.signum();
+            self.correction_90k = grains * GRAIN_90K;
+            self.corrected_from += NOTICE_90K;
+            self.mean_90k -= self.correction_90k;
         }
     }
 
-    /// Moves the point to `pts`, where every correction is in force.
+    /// Takes `pts` for the last one seen.
     fn advance(&mut self, pts: Pts) {
-        self.wall = self.of(pts);
-        self.pts = pts;
-        self.correction_nanos = 0;
-        self.corrected_from = pts;
+        self.position = self.position_of(pts);
+    }
+
+    fn position_of(&self, pts: Pts) -> i64 {
+        self.position + pts.ticks_since(as_sent(self.position))
+    }
+
+    fn date_90k(&self, position: i64) -> i64 {
+        let is_corrected = position >= self.corrected_from;
+        position + self.distance_90k + if is_corrected { self.correction_90k } else { 0 }
     }
 }
 
@@ -128,9 +138,18 @@ impl StreamClock {
 #[derive(Debug)]
 pub(super) struct Timekeeping {
     own: Option<StreamClock>,
-    channel: Option<StreamClock>,
-    /// It is this one that follows reception.
-    leads: bool,
+    role: Role,
+}
+
+/// By what a rendition dates.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    /// By media time alone: it is not received.
+    File,
+    /// By reception.
+    Leading,
+    /// By the clock of its channel, if that is of the same time base, and otherwise by reception.
+    Following(Option<StreamClock>),
 }
 
 impl Timekeeping {
@@ -138,15 +157,17 @@ impl Timekeeping {
     pub(super) fn new(is_live: bool) -> Self {
         Self {
             own: None,
-            channel: None,
-            leads: is_live,
+            role: if is_live { Role::Leading } else { Role::File },
         }
     }
 
     /// Goes on beside the clock of the `channel`, which this rendition `leads` or not.
     pub(super) fn agree(&mut self, channel: Option<StreamClock>, leads: bool) {
-        self.channel = channel;
-        self.leads = leads;
+        self.role = if leads {
+            Role::Leading
+        } else {
+            Role::Following(channel)
+        };
     }
 
     /// The clock by which it dates now.
@@ -167,7 +188,8 @@ impl Timekeeping {
     /// Media begins at `pts`, received at `now`, in a time base that is known if it fits. Returns
     /// its wall time.
     pub(super) fn begin(&mut self, pts: Pts, now: Wall) -> Wall {
-        let mut known = newer(self.channel, self.own).into_iter().chain(self.own);
+        let shared = self.shared().into_iter();
+        let mut known = shared.chain(self.own).chain(self.channel());
         let fitting = known.find_map(|clock| clock.fitting(pts, now));
         self.date(fitting, pts, now)
     }
@@ -176,7 +198,7 @@ impl Timekeeping {
     /// come to, if it fits. Returns its wall time.
     pub(super) fn jump(&mut self, pts: Pts, now: Wall) -> Wall {
         let time_base = self.time_base();
-        let others = self.channel.filter(|it| it.time_base() > time_base);
+        let others = self.channel().filter(|it| it.time_base > time_base);
         let fitting = others.and_then(|clock| clock.fitting(pts, now));
         self.date(fitting, pts, now)
     }
@@ -186,45 +208,56 @@ impl Timekeeping {
         let Some(own) = &mut self.own else {
             return self.begin(pts, now);
         };
-        let time_base = own.time_base();
-        match self.channel.filter(|it| it.time_base() == time_base) {
-            Some(channel) if !self.leads => *own = channel,
-            None if !self.leads => own.advance(pts),
-            _ => own.follow(pts, now),
+        match self.role {
+            Role::File => own.advance(pts),
+            Role::Leading => own.follow(pts, now),
+            Role::Following(channel) => {
+                let shared = channel.filter(|it| it.time_base == own.time_base);
+                match shared.and_then(|clock| clock.fitting(pts, now)) {
+                    Some(shared) => *own = shared,
+                    None => own.follow(pts, now),
+                }
+            }
         }
         own.of(pts)
     }
 
+    /// The clock of the channel, as far as this rendition knows another than its own.
+    fn channel(&self) -> Option<StreamClock> {
+        match self.role {
+            Role::File | Role::Leading => None,
+            Role::Following(channel) => channel,
+        }
+    }
+
+    /// The same if its time base is no older than the rendition's own.
+    fn shared(&self) -> Option<StreamClock> {
+        let time_base = self.time_base();
+        self.channel().filter(|it| it.time_base >= time_base)
+    }
+
     fn date(&mut self, fitting: Option<StreamClock>, pts: Pts, now: Wall) -> Wall {
-        let last = newer(self.channel, self.own).map_or(0, |clock| clock.time_base());
+        let last = self.channel().map_or(0, |clock| clock.time_base);
+        let last = last.max(self.time_base());
         let clock = fitting.unwrap_or_else(|| StreamClock::anchor(last + 1, pts, now));
         self.own = Some(clock);
         clock.of(pts)
     }
 }
 
-/// Of two clocks the one of the newer time base; the first if it is the same.
-fn newer(one: Option<StreamClock>, other: Option<StreamClock>) -> Option<StreamClock> {
-    let is_older = |one: StreamClock| other.is_some_and(|it| it.time_base() > one.time_base());
-    one.filter(|one| !is_older(*one)).or(other)
-}
-
-fn shifted(wall: Wall, nanos: i64) -> Wall {
-    Wall::from_nanos(wall.as_nanos().saturating_add_signed(nanos))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
+    /// A whole number of wraps of time stamps after 1970, and of grains.
+    const START: Wall = Wall::from_nanos(1_610_612_740_000_000_000);
 
     fn at(milliseconds: i64) -> Wall {
         ticks::later(START, milliseconds * 90)
     }
 
     fn pts(milliseconds: i64) -> Pts {
-        let ticks = (milliseconds * 90).rem_euclid(WRAP_90K);
+        let ticks = (milliseconds * 90).rem_euclid(Pts::MODULUS.cast_signed());
         Pts::from_ticks(ticks.unsigned_abs())
     }
 
@@ -275,7 +308,7 @@ mod tests {
             for milliseconds in segment * 2_000 - 5_000..segment * 2_000 {
                 assert_eq!(leading.of(pts(milliseconds)), before.of(pts(milliseconds)));
             }
-            corrected += i64::from(leading.correction_nanos > 0);
+            corrected += i64::from(leading.correction_90k > 0);
         }
         assert!(corrected > 0 && off_ms(&leading, 200_000) > 80);
     }
@@ -286,7 +319,7 @@ mod tests {
         clock.follow(pts(6_000), START);
         assert_eq!(clock.of(pts(6_000)), START);
         clock.follow(pts(12_000), Wall::from_nanos(5));
-        assert_eq!(clock.of(pts(12_000)), Wall::from_nanos(5));
+        assert_eq!(clock.of(pts(12_000)), Wall::from_nanos(0));
     }
 
     #[test]
@@ -329,6 +362,24 @@ mod tests {
         assert_eq!(delayed.go_on(pts(4_000), at(4_800)), at(4_000));
         assert_eq!(delayed.jump(pts(7_000_000), at(6_800)), date);
         assert_eq!(first.jump(pts(7_000_000), at(20_000)), at(20_000));
+    }
+
+    #[test]
+    fn who_is_in_another_time_base_than_its_channel_follows_reception() {
+        let (mut newer, mut older) = (Timekeeping::new(true), Timekeeping::new(true));
+        older.begin(pts(0), at(0));
+        newer.agree(older.clock(), false);
+        newer.begin(pts(0), at(60_000));
+        assert!(newer.time_base() > older.time_base());
+        // The wall clock was set in between.
+        older.agree(newer.clock(), false);
+        assert_eq!(older.go_on(pts(6_000), at(66_000)), at(66_000));
+        // A crystal that is off is no reason to go on beside reception either.
+        for segment in 2..10_000 {
+            let now = at(60_000 + segment * 6_000 + segment);
+            let off_90k = ticks::between(older.go_on(pts(segment * 6_000), now), now);
+            assert!(off_90k.abs() < 90 * 40, "{segment}: {off_90k}");
+        }
     }
 
     #[test]

@@ -232,10 +232,8 @@ impl DateRanges {
         let Some(range) = self.ranges.iter_mut().rev().find(is_its) else {
             return self.close_unknown(cue, place);
         };
-        // Whatever is announced, a range does not end before it begins.
-        let announced = cue.date_time.max(range.start);
         if range.has_in {
-            let is_repeated = range.end.is_some_and(|end| is_near(end, announced));
+            let is_repeated = range.end.is_some_and(|end| is_near(end, cue.date_time));
             return if is_repeated {
                 CueOutcome::Taken
             } else {
@@ -244,7 +242,7 @@ impl DateRanges {
         }
         range.has_in = true;
         let is_new = range.end.is_none();
-        let end = *range.end.get_or_insert(announced);
+        let end = *range.end.get_or_insert(cue.date_time.max(range.start));
         let duration_90k = ticks(end.since(range.start));
         if place.markers.date_ranges && is_listed(&self.lines, range.event) {
             let text = range.end_line(cue, is_new.then_some(duration_90k));

@@ -1,14 +1,11 @@
 //! Ticks of 90 kHz, beside spans and wall time.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.3.7 (PTS). One tick is 100,000/9 ns; what has no exact value is
-//! rounded towards zero.
+//! rounded down.
 
 use std::time::Duration;
 
 use weir_hal::Wall;
-
-/// Ticks until a PTS wraps, halved.
-const HALF_WRAP: i64 = 1 << 32;
 
 /// Most ticks that a span is believed to have, so that sums of some hold: 800,000 years.
 const SPAN_MAX: i64 = i64::MAX / 4;
@@ -36,11 +33,6 @@ pub(super) fn between(earlier: Wall, later: Wall) -> i64 {
 
 /// `ticks` after `wall`; before it if they are below zero.
 pub(super) fn later(wall: Wall, ticks: i64) -> Wall {
-    let nanos = i128::from(wall.as_nanos()) + i128::from(ticks) * 100_000 / 9;
+    let nanos = i128::from(wall.as_nanos()) + (i128::from(ticks) * 100_000).div_euclid(9);
     Wall::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
-}
-
-/// The distance nearest to zero that two PTS may have which are `ticks` apart.
-pub(super) fn nearest(ticks: i64) -> i64 {
-    (ticks + HALF_WRAP).rem_euclid(2 * HALF_WRAP) - HALF_WRAP
 }

@@ -235,6 +235,15 @@ impl Version {
 }
 
 impl Entry {
+    /// The same without its date, which boxes may see a little apart.
+    #[must_use]
+    pub fn undated(&self) -> Self {
+        Self {
+            date_ms: None,
+            ..self.clone()
+        }
+    }
+
     fn none() -> Self {
         Self {
             uri: String::new(),

@@ -65,7 +65,7 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
     let (our_dates, dates) = (ours.dates_ms(), others.dates_ms());
     for (index, entry) in others.entries.iter().enumerate().skip(1) {
         let same = &ours.entries[skipped + index - 1];
-        assert_eq!(same, entry);
+        assert_eq!(same.undated(), entry.undated());
         assert!(bytes(&early, same) == bytes(&late, entry), "{}", entry.uri);
         let apart_ms = our_dates[skipped + index - 1].abs_diff(dates[index]);
         assert!(apart_ms <= 20, "{}: {apart_ms} ms apart", entry.uri);

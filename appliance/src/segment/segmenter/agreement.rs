@@ -24,8 +24,8 @@ impl Segmenter {
 
     /// Begins as many of the next segments with a discontinuity as this rendition is behind the
     /// `channel`, which had so many, after a list that `had` fewer: players find their place in
-    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind stays
-    /// so.
+    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind does
+    /// not.
     pub fn agree_on_breaks(&mut self, channel: u64, had: u64) {
         let open = self
             .on_air

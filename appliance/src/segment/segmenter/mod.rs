@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use weir_hal::Wall;
 
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Splice},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts, Splice},
     segment::{
         Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
@@ -469,18 +469,18 @@ impl Segmenter {
         let Some(air) = &mut self.on_air else {
             return cut.begin;
         };
-        if cut.reason == Reason::Jump {
-            air.wraps_90k = wraps_90k(as_sent(cut.begin), date_time);
+        let begin = as_sent(cut.begin);
+        let wraps = wraps_90k(begin, date_time) + begin.ticks().cast_signed() - cut.begin;
+        // By more than a wrap, where rounding may differ: the wall clock was set.
+        let is_set = wraps.abs_diff(air.wraps_90k) > Pts::MODULUS;
+        if cut.reason == Reason::Jump || is_set {
+            air.wraps_90k = wraps;
         }
         let cell_90k = self.target.target_90k();
         let before = air.segment.line_before(cut.reason, cell_90k);
+        let before = (!is_fresh && !is_set).then_some(before);
         let begin = (cut.begin, air.wraps_90k);
-        line_after(
-            &self.rules,
-            &self.target,
-            begin,
-            (!is_fresh).then_some(before),
-        )
+        line_after(&self.rules, &self.target, begin, before)
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with

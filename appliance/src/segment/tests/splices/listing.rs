@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use weir_hal::Wall;
-
 use super::{BOTH, CUE_TAGS, DATE_RANGES, listed, pictures, told, with_break};
 use crate::segment::{
-    Cue, CueKind, CueOutcome, MediaPlaylist, Phase,
+    CueOutcome, MediaPlaylist, Phase,
     date_ranges::RANGES_MAX,
     fixture::{Bench, FRAME, SECOND, Unit, insert},
 };
@@ -166,20 +164,4 @@ fn a_break_that_is_known_by_its_tag_alone_does_not_pass_the_bound() {
     resumed.push(bench.made[3].segment);
     let text = resumed.render("d/");
     assert_eq!(text.matches("DATERANGE").count(), RANGES_MAX);
-}
-
-#[test]
-fn an_end_before_the_beginning_of_its_break_may_be_repeated() {
-    let out = with_break(Phase::First).cues.remove(0);
-    let mut playlist = MediaPlaylist::live(5);
-    playlist.set_markers(DATE_RANGES);
-    assert_eq!(playlist.take_cue(&out), CueOutcome::Taken);
-    let early = Cue {
-        kind: CueKind::In,
-        date_time: Wall::from_nanos(out.date_time.as_nanos() - 2_000_000_000),
-        ..out
-    };
-    for _ in 0..2 {
-        assert_eq!(playlist.take_cue(&early), CueOutcome::Taken);
-    }
 }
