@@ -355,7 +355,10 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_good_file_makes_the_reader_panic(
-        cuts in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}=\"'#.,\n a-z0-9]{0,3}"), 1..6),
+        cuts in prop::collection::vec(
+            (any::<prop::sample::Index>(), "[\\[\\]{}=\"'#.,\n a-z0-9]{0,3}"),
+            1..6,
+        ),
     ) {
         let mut text: Vec<char> = EXAMPLE.chars().collect();
         for (at, patch) in cuts {

@@ -79,7 +79,7 @@ impl StreamClock {
         self.time_base
     }
 
-    /// The wall time of `pts`, which lies within 13 hours of what was [followed](Self::follow) last.
+    /// The wall time of `pts`, which lies within 13 hours of what was seen last.
     pub(super) fn of(&self, pts: Pts) -> Wall {
         ticks::later(Wall::default(), self.date_90k(self.position_of(pts)))
     }

@@ -4,11 +4,12 @@
 //! missing). A gap takes the number of its cell and its length, so that the numbers of a box that
 //! has lost its input stay those of a box that has not.
 //!
-//! How many cells passed is told by the time stamps of what comes back, if they are of the time base
-//! that was lost, and otherwise by its date. Refuses: to believe it blindly.
-//! Gaps are made one by one as time passes; what comes back may add [`MISSING_MAX`], whatever its
-//! stamps say. And a cell that was listed stays a gap: media of it that comes after all, out of
-//! some buffer, is passed over, but not for longer than another cell lasts.
+//! How many cells passed is told by the time stamps of what comes back, if they are of the time
+//! base that was lost, and otherwise by its date. A cell that was listed stays a gap: media of it
+//! that comes after all, out of some buffer, is passed over for as long as a cell lasts.
+//!
+//! Refuses: to believe what comes back blindly. Gaps are made one by one as time passes; it may add
+//! [`MISSING_MAX`], whatever its stamps say.
 
 use weir_hal::Wall;
 

@@ -7,11 +7,11 @@
 //!
 //! What is counted are cells of the grid at which [`Phase::Grid`] cuts: multiples of the target on
 //! the PTS timeline, of which wall time tells how often it has wrapped, so that a box that joins
-//! behind a wrap finds the same grid. The
-//! distance between wall time and PTS is rounded to whole cells, and the cell of the PTS is added:
-//! reception may differ by almost half a target before two boxes disagree. They do when that
-//! distance happens to lie at the very middle of a cell, after segments longer than the target, and
-//! after breaks, which begin and end with segments of their own.
+//! behind a wrap finds the same grid. The distance between wall time and PTS is rounded to whole
+//! cells, and the cell of the PTS is added: reception may differ by almost half a target before two
+//! boxes disagree. They do when that distance happens to lie at the very middle of a cell, after
+//! segments longer than the target, and after breaks, which begin and end with segments of their
+//! own.
 
 use std::time::Duration;
 
@@ -56,9 +56,9 @@ impl Sequence {
 /// rounding of time stamps. The same for all renditions, whatever their frame rate.
 pub(super) const GRID_TOLERANCE_90K: i64 = 900;
 
-/// Ticks from 1970 to the wrap before `pts`, which is of `date_time`: what is added to a PTS for its
-/// position on the grid. Wraps are 26.5 hours apart, so that it does not matter by how much dates
-/// of boxes differ, unless time stamps are just half a wrap off.
+/// Ticks from 1970 to the wrap before `pts`, which is of `date_time`: what is added to a PTS for
+/// its position on the grid. Wraps are 26.5 hours apart, so that it does not matter by how much
+/// dates of boxes differ, unless time stamps are just half a wrap off.
 pub(super) fn wraps_90k(pts: Pts, date_time: Wall) -> i64 {
     let wrap_90k = Pts::MODULUS.cast_signed();
     let distance_90k = ticks::since_epoch(date_time) - pts.ticks().cast_signed();

@@ -159,7 +159,7 @@ checks! {
 
     15 Violation SegmentAbsent "segment_absent" "RFC 8216 §6.2.1"
     15 Violation SegmentBreaksOff "segment_breaks_off" "RFC 8216 §6.2.1"
-    15 Violation SegmentStalls "segment_stalls" "RFC 8216 §6.2.1"
+    15 Warning SegmentStalls "segment_stalls" "RFC 8216 §6.2.1"
     15 Violation MapAbsent "map_absent" "RFC 8216 §4.3.2.5"
     15 Violation KeyAbsent "key_absent" "RFC 8216 §4.3.2.4"
     15 Violation PlaylistAbsent "playlist_absent" "RFC 8216 §6.2.1"

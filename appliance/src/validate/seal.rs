@@ -45,7 +45,9 @@ impl Seal {
             None => Some(u128::from(sequence)),
             Some(text) => vector(text),
         };
-        let key = attributes.value("URI").filter(|_| is_identity);
+        let is_of_16_bytes = is_aes || attributes.value("METHOD") == Some("SAMPLE-AES");
+        let key = attributes.value("URI");
+        let key = key.filter(|_| is_identity && is_of_16_bytes);
         let key = key.map(ToOwned::to_owned);
         match (key, vector) {
             (Some(key), Some(vector)) if is_aes => Self::Aes128 {

@@ -281,7 +281,13 @@ impl Follower {
                 map,
                 result,
             } => {
-                if let Err(failure) = map {
+                // Asked for late, it may be gone with its segment.
+                let is_late = wanted
+                    .expires_at
+                    .is_some_and(|expires_at| asked_at > expires_at);
+                if let Err(failure) = map
+                    && !is_late
+                {
                     self.checker.map_failed(&wanted.listed, &failure);
                 }
                 match result {

@@ -159,10 +159,12 @@ impl Web {
 fn is_refusal(status: StatusCode) -> bool {
     matches!(
         status,
-        StatusCode::UNAUTHORIZED
+        StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
             | StatusCode::PAYMENT_REQUIRED
             | StatusCode::FORBIDDEN
             | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            | StatusCode::TOO_MANY_REQUESTS
     )
 }
 
