@@ -3,8 +3,8 @@
 //! The last Media Playlist lies in the store under its own path, written after the segments it
 //! lists. A crash may have taken what was not written yet, a power cut the last few seconds. So the
 //! list goes on only while it was listed for less time than its last segment is long, so that none
-//! was listed since; otherwise it begins anew, and Media Sequence Numbers leap over any that players
-//! may have seen.
+//! was listed since; otherwise it begins anew, and Media Sequence Numbers leap over any that
+//! players may have seen.
 //!
 //! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
 //! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything

@@ -18,8 +18,8 @@ pub(super) const SPLICE: Pid = Pid::from_bits(0x1F0);
 pub(super) const PMT: Pid = Pid::from_bits(0x1000);
 pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
-/// 16,875 wraps of time stamps after 1970 and a little: the lines of the grid lie on multiples of six
-/// seconds of the PTS as it is sent.
+/// 16,875 wraps of time stamps after 1970 and a little: the lines of the grid lie on multiples of
+/// six seconds of the PTS as it is sent.
 const START: Wall = Wall::from_nanos(1_610_612_740_000_000_000);
 
 /// The time stamp that is 0 again.

@@ -105,7 +105,16 @@ fn ffprobe_reads_the_master_playlist_and_each_rendition() {
 #[test]
 fn hls_js_plays_twenty_seconds_without_an_error_or_a_stall() {
     let demo = start();
-    await_segments(&demo.playlist);
+    let renditions = await_segments(&demo.playlist);
+    // Nobody is to begin nearer to the end than three Target Durations (RFC 8216 §6.3.3).
+    until(
+        "three segments to begin with",
+        Duration::from_secs(15),
+        || {
+            let list = http::get(&renditions[0]).ok()?.text();
+            (list.matches("#EXTINF").count() >= 4).then_some(())
+        },
+    );
     let browser = Browser::start();
     browser.open(&demo.player);
     let number = |name: &str| browser.run(&format!("return window.weir.{name}")).as_f64();
