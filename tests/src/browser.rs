@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{http, process::Process};
 
+/// How long chromedriver may take to listen: a machine that never ran it reads all of it first.
+const START: Duration = Duration::from_secs(120);
+
 /// A browser with one open page. Dropping it ends it.
 #[derive(Debug)]
 pub struct Browser {
@@ -22,7 +25,7 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command.args(["--port=0"]);
         let driver = Process::start(command);
-        let line = driver.line_with("started successfully on port", Duration::from_secs(20));
+        let line = driver.line_with("started successfully on port", START);
         let port: String = line
             .rsplit("port ")
             .next()

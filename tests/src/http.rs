@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-/// Longest wait for any single read or write.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Longest wait for any single read or write: that of a browser that starts for the first time.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// One response, read to its end.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -101,16 +102,24 @@ impl Process {
     }
 
     /// Waits for a line that holds `text` and returns it.
+    ///
+    /// # Panics
+    /// With all that was printed, when `within` is over.
     pub fn line_with(&self, text: &str, within: Duration) -> String {
         let found = || {
             let lines = self.lines.lock().expect("no reader panics");
             lines.iter().find(|line| line.contains(text)).cloned()
         };
-        wait::until(
-            &format!("{text:?} from {}; it said:\n{}", self.name, self.output()),
-            within,
-            found,
-        )
+        // What it said is told as it is when the deadline passes.
+        let what = fmt::from_fn(|f| {
+            write!(
+                f,
+                "{text:?} from {}; it said:\n{}",
+                self.name,
+                self.output()
+            )
+        });
+        wait::until(what, within, found)
     }
 
     /// Sends `signal` ("TERM", "INT", "HUP", "KILL") to this process alone.

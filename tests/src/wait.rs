@@ -1,6 +1,9 @@
 //! Waiting with a deadline.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(10);
@@ -9,7 +12,7 @@ const POLL: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// When the deadline passes.
-pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: impl Display, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
