@@ -4,6 +4,7 @@
 //! ```text
 //! Waiting ─┬─► Found      the head came and may be shared: read the object as it grows
 //!          ├─► NotShared  the answer is for whoever asked alone: each asks for itself
+//!          ├─► NotAsked   whoever led found it stored, or left: each looks, and one leads again
 //!          └─► Failed     no origin had an answer
 //! ```
 //!
@@ -51,6 +52,8 @@ pub(super) enum State {
     Found(Box<Arrival>),
     /// The answer cannot be shared.
     NotShared,
+    /// Whoever led has gone without a word: it found the answer stored, or did not wait for it.
+    NotAsked,
     /// No origin gave an answer that helps.
     Failed(Failure),
 }
@@ -196,11 +199,10 @@ impl Drop for Ticket {
             table.flights.remove(&self.key);
         }
         drop(table);
-        // Whoever still waits is on its own.
         self.state.send_if_modified(|state| {
             let is_waiting = matches!(state, State::Waiting);
             if is_waiting {
-                *state = State::NotShared;
+                *state = State::NotAsked;
             }
             is_waiting
         });
@@ -256,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_leader_that_is_gone_is_on_its_own() {
+    fn who_waits_for_a_leader_that_is_gone_hears_that_nobody_asked() {
         let flights = Flights::default();
         let ticket = lead(&flights, "a");
         let flight = follow(&flights, "a");
         assert!(matches!(*flight.borrow(), State::Waiting));
         drop(ticket);
-        assert!(matches!(*flight.borrow(), State::NotShared));
+        assert!(matches!(*flight.borrow(), State::NotAsked));
     }
 
     #[test]
@@ -295,7 +297,7 @@ mod tests {
         drop((ticket, late));
         let flight = follow(&flights, "a");
         drop(newer);
-        assert!(matches!(*flight.borrow(), State::NotShared));
+        assert!(matches!(*flight.borrow(), State::NotAsked));
     }
 
     #[test]

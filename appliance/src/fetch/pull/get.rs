@@ -21,7 +21,7 @@ use super::{
     fill::{Arrival, Fill, Outcome, Own},
     flights::{Boarding, State, Ticket},
     question::Question,
-    shelf::{Found, Place},
+    shelf::{Found, NoWord, Place},
     wanted::Wanted,
 };
 use crate::{
@@ -60,13 +60,11 @@ impl Need {
 impl Core {
     /// Answers from what is stored, or by asking.
     pub(super) async fn get(self: &Arc<Self>, question: Arc<Question>) -> Response<Body> {
-        let Ok(mut place) = self.shelf.find(&question).await else {
+        let Ok(place) = self.find(&question).await else {
             question.counters().lookups_timed_out.add(1);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "disk-timeout");
             return self.names.failed(&failure, Forward::Miss);
         };
-        let is_current = |found: &Found| !self.is_banned(&question, &found.head);
-        place.found = place.found.filter(is_current);
         // A hit is what most requests are: the state of all that may follow it otherwise is not
         // carried along with each of them.
         let Some(found) = &place.found else {
@@ -89,6 +87,16 @@ impl Core {
                 Box::pin(self.ask_beyond(question, place, verdict)).await
             }
         }
+    }
+
+    /// Finds what is stored and was not purged since.
+    async fn find(&self, question: &Question) -> Result<Place, NoWord> {
+        let place = self.shelf.find(question).await?;
+        let is_current = |found: &Found| !self.is_banned(question, &found.head);
+        Ok(Place {
+            found: place.found.filter(is_current),
+            ..place
+        })
     }
 
     /// Answers where what is stored is not enough.
@@ -190,9 +198,9 @@ impl Core {
             self.flights.board(&need.place.key, self.clock.monotonic())
         };
         if matches!(boarding, Boarding::Lead(_))
-            && let Some(response) = self.landed(&question).await
+            && let Some((found, ttl)) = self.landed(&question).await
         {
-            return response;
+            return self.hit(&question, &found, ttl);
         }
         question.counters().misses.add(1);
         match boarding {
@@ -200,22 +208,16 @@ impl Core {
             Boarding::Lead(ticket) => self.lead(question, need, Some(ticket)).await,
             Boarding::Alone => self.lead(question, need, None).await,
             Boarding::Follow(flight) => self.follow(question, need, flight).await,
-            Boarding::Full => {
-                question.counters().flights_full.add(1);
-                self.lead_in_crowd(question, need).await
-            }
+            Boarding::Full => self.lead_in_crowd(question, need).await,
         }
     }
 
-    /// Answers from what came to be stored between the look at the store and the boarding: the end
-    /// of a flight in which this request would have followed.
-    async fn landed(self: &Arc<Self>, question: &Arc<Question>) -> Option<Response<Body>> {
-        let found = self.shelf.find(question).await.ok()?.found?;
-        if self.is_banned(question, &found.head) {
-            return None;
-        }
+    /// What came to be stored between the look at the store and the boarding, and for how long it
+    /// is fresh: the end of a flight in which this request would have followed.
+    async fn landed(&self, question: &Question) -> Option<(Found, i64)> {
+        let found = self.find(question).await.ok()?.found?;
         match self.reuse(question, &found, question.asked_at) {
-            Reuse::Fresh { ttl } => Some(self.hit(question, &found, seconds(ttl))),
+            Reuse::Fresh { ttl } => Some((found, seconds(ttl))),
             Reuse::Accepted { .. }
             | Reuse::Stale { .. }
             | Reuse::OtherVariant
@@ -230,6 +232,7 @@ impl Core {
         question: Arc<Question>,
         need: Need,
     ) -> Response<Body> {
+        question.counters().flights_full.add(1);
         let Ok(_place) = self.crowd.try_acquire() else {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "crowded");
             return self.without_origin(&question, &need, &failure);
@@ -299,8 +302,7 @@ impl Core {
         let patience = need.patience(&question).unwrap_or(FOLLOW_WAIT);
         let state = match timeout(patience, landed).await {
             Ok(Ok(state)) => state.clone(),
-            // Whoever led has gone without a word.
-            Ok(Err(_gone)) => State::NotShared,
+            Ok(Err(_gone)) => State::NotAsked,
             Err(_elapsed) => State::Failed(Failure::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "collapsed-timeout",
@@ -316,8 +318,38 @@ impl Core {
                 self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
+            State::NotAsked => self.succeed(question, need).await,
             State::NotShared | State::Waiting => self.lead_uncollapsed(question, need).await,
         }
+    }
+
+    /// Answers who waited for one that did not ask: by what that found stored, or else by another
+    /// flight, which one of those leads who waited.
+    async fn succeed(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
+        if let Some((found, ttl)) = self.landed(&question).await {
+            return self.collapse(&question, &found, ttl);
+        }
+        match self.flights.board(&need.place.key, self.clock.monotonic()) {
+            // Another may have landed between the look and the boarding.
+            Boarding::Lead(ticket) => match self.landed(&question).await {
+                Some((found, ttl)) => self.collapse(&question, &found, ttl),
+                None => self.lead(question, need, Some(ticket)).await,
+            },
+            Boarding::Follow(flight) => Box::pin(self.follow(question, need, flight)).await,
+            Boarding::Alone => self.lead_uncollapsed(question, need).await,
+            Boarding::Full => self.lead_in_crowd(question, need).await,
+        }
+    }
+
+    /// Answers who waited with what came to be stored meanwhile.
+    fn collapse(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        found: &Found,
+        ttl: i64,
+    ) -> Response<Body> {
+        question.counters().collapsed.add(1);
+        self.answer(question, found, &Told::hit(ttl))
     }
 
     /// Asks for this client after all, which waited for an answer that is not for it.

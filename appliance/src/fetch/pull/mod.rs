@@ -46,6 +46,8 @@ mod relay;
 mod routes;
 mod shelf;
 mod slices;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 use std::sync::Arc;

@@ -264,7 +264,7 @@ impl Slices {
         match state {
             State::Found(arrival) => Ok(arrival.found.object),
             State::NotShared => Err(SliceError::Changed),
-            State::Failed(_) | State::Waiting => Err(SliceError::NoOrigin),
+            State::Failed(_) | State::NotAsked | State::Waiting => Err(SliceError::NoOrigin),
         }
     }
 
