@@ -27,7 +27,16 @@ Examples:
   weir validate http://edge/live/CH_001/master.m3u8 --json | jq .findings
 
 Reloads playlists as a player does, looks into every new segment, and asks for those that left.
-Each finding names its rule and shows the lines that prove it.
+Each finding names its rule, the check and where it is written, and shows the lines that prove it,
+with the version of the playlist that they are from: version 1 is the first that came. A violation
+is forbidden by a standard; a warning is advised against. UNREAD counts segments that were not
+looked into: formats other than MPEG-2 TS and WebVTT, and those that were asked for too late.
+
+Rules: R1 durations, R2 what is listed stays, R3 Media Sequence Number, R4 discontinuities,
+R5 length of the list, R6 EVENT and VOD, R7 removed segments, R8 new ones in time, R9 gaps,
+R10 date and time, R11 date ranges, R12 renditions beside each other, R13 version, R14 media in
+segments, R15 delivery, R16 WebVTT.
+
 Exits with 0 when nothing is forbidden (warnings do not count), 65 when something is, 69 when the
 service cannot be reached, or no segment of one of its playlists came, so that nothing can be told.
 Ctrl-C ends it early, with its report.";
@@ -74,7 +83,7 @@ pub enum ValidateError {
         seconds: f64,
     },
     /// It breaks rules.
-    #[error("{url} breaks rules of HLS: {violations} violations were found")]
+    #[error("{url} breaks rules of HLS: {}", counted(*violations, "violation"))]
     Violations {
         /// What was followed.
         url: String,
@@ -136,8 +145,12 @@ fn judge(found: Report) -> Result<(), ValidateError> {
 fn show(bar: &ProgressBar, report: &Report) {
     let (versions, segments) = done(report);
     bar.set_message(format!(
-        "{:.0} s: {versions} versions, {segments} segments, {} violations, {} warnings",
-        report.seconds, report.violations, report.warnings
+        "{:.0} s: {}, {}, {}, {}",
+        report.seconds,
+        counted(versions, "version"),
+        counted(segments, "segment"),
+        counted(report.violations, "violation"),
+        counted(report.warnings, "warning")
     ));
     bar.tick();
 }
@@ -236,7 +249,7 @@ fn write_group(lines: &mut Vec<String>, group: &[&FindingReport], severity: Seve
                 format!("{} ", line.playlist)
             };
             lines.push(format!(
-                "    {elsewhere}version {} of {}, line {}: {}",
+                "    {elsewhere}version {}, loaded {}, line {}: {}",
                 line.version, line.loaded_at, line.line, line.text
             ));
         }
@@ -258,11 +271,16 @@ fn verdict(report: &Report) -> String {
     let found = match (report.violations, report.warnings) {
         (0, _) if unseen.is_some() => "no verdict".to_owned(),
         (0, 0) => "nothing to complain of".to_owned(),
-        (0, warnings) => format!("no violation, {warnings} warnings"),
-        (violations, warnings) => format!("{violations} violations, {warnings} warnings"),
+        (0, warnings) => format!("no violation, {}", counted(warnings, "warning")),
+        (violations, warnings) => {
+            let violations = counted(violations, "violation");
+            format!("{violations}, {}", counted(warnings, "warning"))
+        }
     };
     let mut text = format!(
-        "{found}, in {versions} versions and {segments} segments over {:.0} s",
+        "{found}, in {} and {} over {:.0} s",
+        counted(versions, "version"),
+        counted(segments, "segment"),
         report.seconds
     );
     let tallies = report.playlists.iter().map(|playlist| playlist.tally);
@@ -281,4 +299,10 @@ fn verdict(report: &Report) -> String {
         text.push_str(&left_out.to_string());
     }
     text
+}
+
+/// A number of things, of which `one` is one.
+fn counted(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{ending}")
 }

@@ -3,7 +3,7 @@
 //! Source: RFC 8216 §4.3.2.4 (EXT-X-KEY), §5 (keys and vectors); RFC 5652 §6.3 (padding). Pure.
 //! Shares no code with what encrypts here.
 //!
-//! Refuses: SAMPLE-AES, and keys of another format than `identity`.
+//! Refuses: to open anything but AES-128, and to name keys of another format than `identity`.
 
 use std::fmt::{self, Debug};
 

@@ -2,6 +2,8 @@
 //! what they do, and hostile ones cost it nothing.
 
 mod hostile;
+mod late;
+mod rig;
 mod unseen;
 
 use std::{
@@ -322,6 +324,6 @@ fn a_terminal_is_told_how_far_it_is() {
         .output()
         .expect("script (Debian package bsdutils) is installed");
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("1 versions, 0 segments"), "{told}");
+    assert!(told.contains("1 version, 0 segments"), "{told}");
     assert!(told.contains("format_unknown"), "{told}");
 }

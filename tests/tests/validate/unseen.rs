@@ -2,45 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use weir_tests::{
-    origin::{Origin, Reply, Seen},
-    process::weir,
+use weir_tests::{origin::Reply, process::weir};
+
+use crate::{
+    failed,
+    rig::{asked, boxes, judged, service},
 };
-
-use crate::{failed, follow, found};
-
-const PLAYLIST: [(&str, &str); 1] = [("Content-Type", "application/vnd.apple.mpegurl")];
-
-/// A live list of `segments`.
-fn live(segments: &str) -> String {
-    format!("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n{segments}")
-}
-
-/// A service of one live list; `answer` is what comes of all else.
-fn service(segments: &str, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Origin {
-    let list = live(segments);
-    Origin::start(move |seen| match seen.target.as_str() {
-        "/a.m3u8" => Reply::new(200, &PLAYLIST, &list),
-        _ => answer(seen),
-    })
-}
-
-/// What was found of it in so many seconds, and the exit code.
-fn judged(origin: &Origin, seconds: u32) -> (Value, Option<i32>) {
-    found(follow(&format!("{}/a.m3u8", origin.url()), seconds))
-}
-
-/// How often a target was asked for.
-fn asked(origin: &Origin, target: &str) -> usize {
-    let seen = origin.seen();
-    seen.iter().filter(|seen| seen.target == target).count()
-}
-
-/// What players take for fragmented MP4, which is not looked into.
-fn boxes() -> Reply {
-    Reply::new(200, &[], b"\0\0\0\x18styp....")
-}
 
 /// A part of something.
 fn part(range: &str, bytes: &[u8]) -> Reply {
@@ -156,7 +123,9 @@ fn a_key_is_asked_for_where_anybody_may_have_it() {
             Some("key_absent"),
             None,
         ),
+        ("METHOD=AES-128,URI=\"/k\"", 400, None, Some("key_refused")),
         ("METHOD=AES-128,URI=\"/k\"", 403, None, Some("key_refused")),
+        ("METHOD=AES-128,URI=\"/k\"", 429, None, Some("key_refused")),
     ] {
         let segments = format!("#EXT-X-KEY:{key}\n#EXTINF:1,\n0.ts\n");
         let origin = service(&segments, move |seen| match seen.target.as_str() {
@@ -176,6 +145,8 @@ fn a_key_is_asked_for_where_anybody_may_have_it() {
         "METHOD=SAMPLE-AES,URI=\"skd://host/k\",KEYFORMAT=\"com.apple.streamingkeydelivery\"",
         "METHOD=SAMPLE-AES,URI=\"/k\",KEYFORMAT=\"urn:uuid:edef8ba9\"",
         "METHOD=AES-128,URI=\"data:text/plain;base64,AAAA\"",
+        // Its key has 32 bytes.
+        "METHOD=AES-256,URI=\"/k\"",
     ] {
         let segments = format!("#EXT-X-KEY:{key}\n#EXTINF:1,\n0.ts\n");
         let origin = service(&segments, |_| Reply::new(200, &[], [0; 32]));
@@ -185,6 +156,23 @@ fn a_key_is_asked_for_where_anybody_may_have_it() {
         let others = origin.seen();
         let others = others.iter().filter(|seen| seen.target != "/a.m3u8");
         assert!(others.clone().all(|seen| seen.target == "/0.ts"), "{key}");
+    }
+}
+
+#[test]
+fn a_key_that_does_not_come_is_asked_for_once() {
+    let segments = (0..5).map(|number| format!("#EXTINF:1,\n{number}.ts\n"));
+    let segments: String = segments.collect();
+    let segments = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"/k\"\n{segments}#EXT-X-ENDLIST\n");
+    for status in [200, 403, 404] {
+        let origin = service(&segments, move |seen| match seen.target.as_str() {
+            "/k" => Reply::new(status, &[], "short"),
+            _ => Reply::new(200, &[], [0; 32]),
+        });
+        let (report, _) = judged(&origin, 10);
+        let come = &report["playlists"][0]["segments_not_inspected"];
+        assert_eq!(come, 5, "{report:#}");
+        assert_eq!(asked(&origin, "/k"), 1, "{status}");
     }
 }
 

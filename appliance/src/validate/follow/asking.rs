@@ -113,6 +113,13 @@ impl Asking {
         Some(done.expect("asking does not panic"))
     }
 
+    /// What is done already, and was not told of yet.
+    pub(super) fn finished(&mut self) -> Option<Done> {
+        let done = self.work.try_join_next()?;
+        self.present = None;
+        Some(done.expect("asking does not panic"))
+    }
+
     /// The segment that is still on its way, and for how long.
     pub(super) fn present(&self) -> Option<(&Wanted, Duration)> {
         let now = self.web.clock().monotonic();

@@ -15,7 +15,7 @@ use weir_hal::Monotonic;
 
 use super::{
     asking::{Asking, Done, Job, Wanted},
-    web::Web,
+    web::{Web, WebError},
 };
 use crate::{
     causes::with_causes,
@@ -110,9 +110,10 @@ impl Follower {
     /// stop.
     pub(super) async fn run(mut self) {
         let mut stop = self.stop.clone();
+        let stopped = async move { drop(stop.wait_for(|is_over| *is_over).await) };
         tokio::select! {
             () = self.follow() => {}
-            _ = stop.wait_for(|is_over| *is_over) => self.take_present(),
+            () = stopped => self.take_present().await,
         }
         self.tell().await;
     }
@@ -126,7 +127,10 @@ impl Follower {
             if self.has_ended() {
                 return self.finish().await;
             }
-            self.work_until(begun + self.reload_after(is_changed)).await;
+            // Where the playlist takes longer than that to come, segments have a turn all the same.
+            let interval = self.reload_after(is_changed);
+            let deadline = (begun + interval).max(Instant::now() + interval / 2);
+            self.work_until(deadline).await;
         }
     }
 
@@ -139,6 +143,11 @@ impl Follower {
             Ok(page) => {
                 let why = format!("the answer to who asks for the playlist is {}", page.status);
                 self.fail(Check::PlaylistAbsent, &why);
+                return false;
+            }
+            Err(WebError::TooLong) => {
+                let why = format!("the playlist is not looked at: {}", WebError::TooLong);
+                self.fail(Check::TooLong, &why);
                 return false;
             }
             Err(error) => {
@@ -335,8 +344,11 @@ impl Follower {
         self.checker.segment_failed(&wanted.listed, failure);
     }
 
-    /// Time is over, and a segment may be on its way.
-    fn take_present(&mut self) {
+    /// Time is over, and a segment may be on its way, or have come while the playlist did.
+    async fn take_present(&mut self) {
+        if let Some(done) = self.asking.finished() {
+            self.take_done(done).await;
+        }
         if let Some((wanted, took)) = self.asking.present() {
             self.checker.segment_awaited(&wanted.listed, took);
         }

@@ -1,7 +1,7 @@
 //! What segments need besides themselves: keys, and Media Initialization Sections.
 //!
-//! Source: RFC 8216 §4.3.2.4 (EXT-X-KEY), §4.3.2.5 (EXT-X-MAP). A key that came and a section that
-//! was asked for are not asked for again.
+//! Source: RFC 8216 §4.3.2.4 (EXT-X-KEY), §4.3.2.5 (EXT-X-MAP). What was asked for is not asked for
+//! with each segment: a section once, and a key again after a while if it did not come.
 //!
 //! Refuses: keys of another format than `identity`, and URIs of other schemes than http and https
 //! (`skd:`, `data:`): whom they are meant for knows how to ask.
@@ -9,11 +9,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use hyper::{StatusCode, Uri};
 use tokio::time::timeout;
 use weir_cache::rules::resolve;
+use weir_hal::Monotonic;
 
 use super::web::{PLAYLIST_WAIT, Web, WebError, next};
 use crate::{
@@ -32,16 +34,28 @@ const KEY_BYTES: usize = 16;
 /// Keys, and sections, that are remembered; then they are asked for again.
 const REMEMBERED_MAX: usize = 256;
 
+/// A key that did not come is asked for again after this: who gives it out may have been away.
+const KEY_AGAIN: Duration = Duration::from_mins(1);
+
 /// Bytes of a section that are read; what has more is there.
 const MAP_BYTES_MAX: u64 = 4 << 20;
+
+type Key = [u8; KEY_BYTES];
 
 /// What was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Keys that came, by their URLs.
-    keys: Mutex<BTreeMap<String, [u8; KEY_BYTES]>>,
+    /// What came of keys, by their URLs.
+    keys: Mutex<BTreeMap<String, AskedKey>>,
     /// What came of sections, by their URLs and ranges.
     maps: Mutex<BTreeMap<String, Result<(), Failure>>>,
+}
+
+/// What came of a key, and when.
+#[derive(Debug, Clone)]
+struct AskedKey {
+    key: Result<Key, Lock>,
+    asked_at: Monotonic,
 }
 
 /// How a segment is looked into.
@@ -80,21 +94,15 @@ impl Web {
         let Some(url) = url else {
             return Way::Shut(None);
         };
-        let asked = timeout(PLAYLIST_WAIT, self.key(&url)).await;
-        match (
-            asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT))),
-            seal,
-        ) {
+        match (self.key(&url).await, seal) {
             (Ok(key), Seal::Aes128 { vector, .. }) => Way::Open(Box::new(Opener::new(key, vector))),
             (Ok(_), Seal::Other { .. }) => Way::Shut(None),
-            (Err(WebError::KeyStatus(status)), _) if is_refusal(status) => {
-                Way::Shut(Some(Lock::KeyRefused(status.as_u16())))
-            }
-            (Err(error), _) => Way::Shut(Some(Lock::NoKey(with_causes(&error)))),
+            (Err(lock), _) => Way::Shut(Some(lock)),
         }
     }
 
-    async fn key(&self, url: &Uri) -> Result<[u8; KEY_BYTES], WebError> {
+    /// The key at `url`, or why it is not to be had.
+    async fn key(&self, url: &Uri) -> Result<Key, Lock> {
         let known = || {
             self.known()
                 .keys
@@ -102,9 +110,30 @@ impl Web {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         let name = url.to_string();
-        if let Some(key) = known().get(&name) {
-            return Ok(*key);
+        let now = self.clock().monotonic();
+        if let Some(asked) = known().get(&name)
+            && (asked.key.is_ok() || now.since(asked.asked_at) < KEY_AGAIN)
+        {
+            return asked.key.clone();
         }
+        let asked = timeout(PLAYLIST_WAIT, self.ask_for_key(url)).await;
+        let key = asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT)));
+        let key = key.map_err(|error| lock_by(&error));
+        // Who asked at the same time had it.
+        if let Some(had) = known().get(&name).filter(|had| had.key.is_ok())
+            && key.is_err()
+        {
+            return had.key.clone();
+        }
+        let asked = AskedKey {
+            key: key.clone(),
+            asked_at: self.clock().monotonic(),
+        };
+        remember(&mut known(), name, asked);
+        key
+    }
+
+    async fn ask_for_key(&self, url: &Uri) -> Result<Key, WebError> {
         let (_, response) = self.ask(url, &[]).await?;
         if response.status() != StatusCode::OK {
             return Err(WebError::KeyStatus(response.status()));
@@ -117,9 +146,7 @@ impl Web {
                 return Err(WebError::NoKey);
             }
         }
-        let key = bytes.try_into().map_err(|_wrong| WebError::NoKey)?;
-        remember(&mut known(), name, key);
-        Ok(key)
+        bytes.try_into().map_err(|_wrong| WebError::NoKey)
     }
 
     /// Asks for a Media Initialization Section, of a list at `base`.
@@ -153,6 +180,16 @@ impl Web {
         }
         Ok(())
     }
+}
+
+/// What stays shut without a key that does not come because of `error`.
+fn lock_by(error: &WebError) -> Lock {
+    if let WebError::KeyStatus(status) = error
+        && is_refusal(*status)
+    {
+        return Lock::KeyRefused(status.as_u16());
+    }
+    Lock::NoKey(with_causes(error))
 }
 
 /// Whether who asked is not the one it is meant for: others may have the key.

@@ -3,7 +3,7 @@
 //! Media Sequence Numbers tell, as far as they agree with the URIs; where they do not, the URIs do,
 //! and the numbers are at fault.
 
-use crate::validate::playlist::MediaPlaylist;
+use crate::validate::playlist::{MediaPlaylist, Segment};
 
 /// How a version lies to the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Alignment {
         }
         let first = after.segments.first();
         let by_uri = first.and_then(|first| {
-            let is_same = |segment: &_| same(segment, first);
+            let is_same = |segment: &Segment| same(segment, first);
             before.segments.iter().position(is_same)
         });
         match by_uri.filter(|removed| agrees(before, after, *removed)) {
@@ -60,9 +60,6 @@ fn agrees(before: &MediaPlaylist, after: &MediaPlaylist, removed: usize) -> bool
     }
 }
 
-fn same(
-    one: &crate::validate::playlist::Segment,
-    other: &crate::validate::playlist::Segment,
-) -> bool {
+fn same(one: &Segment, other: &Segment) -> bool {
     one.uri == other.uri && one.byte_range == other.byte_range
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Pair, seconds};
+use super::{Pair, measured, seconds};
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
     playlist::{ByteRange, MediaPlaylist},
@@ -110,7 +110,7 @@ impl Availability {
                  that, {} more",
                 removed.sequence,
                 seconds(removed.keep_us),
-                seconds(left_us)
+                measured(left_us)
             ),
             evidence: removed.evidence.clone(),
         });

@@ -39,7 +39,7 @@ pub struct Checker {
     last_seen: Loading,
     availability: Availability,
     date_ranges: DateRanges,
-    last_segment: Option<(u64, u64, SegmentFacts)>,
+    last_segment: Option<(Listed, SegmentFacts)>,
     findings: Findings,
 }
 
@@ -132,16 +132,15 @@ impl Checker {
         web_vtt::check(listed, facts, findings);
         target_duration::check_media(listed, facts, findings);
         self.check_bandwidth(listed, facts);
-        let (sequence, duration_us) = (listed.sequence, listed.segment.duration_us);
-        let last = self.last_segment.take();
-        if let Some((_, before_duration_us, before)) =
-            last.filter(|(last, ..)| last.checked_add(1) == Some(sequence))
+        let after = (listed, facts);
+        if let Some((last, last_facts)) = &self.last_segment
+            && last.sequence.checked_add(1) == Some(listed.sequence)
         {
-            let findings = &mut self.findings;
-            segment::check_next(listed, (&before, facts), findings);
-            discontinuity::check_media(listed, (&before, facts), before_duration_us, findings);
+            let before = (last, last_facts);
+            segment::check_next(before, after, &mut self.findings);
+            discontinuity::check_media(before, after, &mut self.findings);
         }
-        self.last_segment = Some((sequence, duration_us, facts.clone()));
+        self.last_segment = Some((listed.clone(), facts.clone()));
     }
 
     fn check_bandwidth(&mut self, listed: &Listed, facts: &SegmentFacts) {

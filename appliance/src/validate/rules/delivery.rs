@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::seconds;
+use super::{measured, seconds};
 use crate::{
     hash::fnv1a,
     validate::{
@@ -142,7 +142,7 @@ pub(super) fn check_speed(
         Check::SegmentSlow
     };
     findings.tell(check, Some(sequence), || {
-        let (long, took) = (seconds(duration_us), seconds(took_us));
+        let (long, took) = (seconds(duration_us), measured(took_us));
         let what = if has_come {
             format!("took {took} to come")
         } else {

@@ -91,11 +91,10 @@ fn removed_marks(pair: Pair<'_>) -> (u64, Option<u32>) {
     (marks.len() as u64, marks.first().copied())
 }
 
-/// Holds a segment against the one before it, of which `before` was found.
+/// Holds a segment against the one before it.
 pub(super) fn check_media(
-    listed: &Listed,
-    (before, facts): (&SegmentFacts, &SegmentFacts),
-    before_duration_us: u64,
+    (last, before): (&Listed, &SegmentFacts),
+    (listed, facts): (&Listed, &SegmentFacts),
     findings: &mut Findings,
 ) {
     if listed.segment.discontinuity.is_some() {
@@ -104,13 +103,13 @@ pub(super) fn check_media(
     let sequence = listed.sequence;
     let wrong = [
         other_tracks(sequence, before, facts),
-        jump(sequence, (before, facts), before_duration_us),
+        jump(sequence, (before, facts), last.segment.duration_us),
     ];
     for (check, message) in wrong.into_iter().flatten() {
         findings.tell(check, Some(sequence), || Words {
             sequence: Some(sequence),
             message,
-            evidence: vec![listed.uri_line.clone()],
+            evidence: vec![last.uri_line.clone(), listed.uri_line.clone()],
         });
     }
 }

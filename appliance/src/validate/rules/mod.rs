@@ -47,7 +47,12 @@ fn seconds(micros: u64) -> String {
     format!("{text} s")
 }
 
-/// The same with a sign.
+/// What was measured over a network, in seconds: to the millisecond, because it is no truer.
+fn measured(micros: u64) -> String {
+    seconds(micros / 1_000 * 1_000)
+}
+
+/// The same as [`seconds`] with a sign.
 fn signed_seconds(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     format!("{sign}{}", seconds(micros.unsigned_abs()))

@@ -3,7 +3,7 @@
 //!
 //! That it came too early cannot be seen by a player that reloads as it should.
 
-use super::seconds;
+use super::{measured, seconds};
 use crate::validate::{
     finding::{Check, Evidence, Findings, Words},
     version::{Loading, Version},
@@ -29,7 +29,7 @@ pub(super) fn check(version: &Version, unchanged: Loading, findings: &mut Findin
             message: format!(
                 "no new segment, nor EXT-X-GAP, came for {}; one must come within one and a half \
                  Target Durations ({})",
-                seconds(stood_us),
+                measured(stood_us),
                 seconds(allowed_us)
             ),
             evidence: vec![then, now],

@@ -82,8 +82,8 @@ fn stream<'a>(listed: &'a Listed, facts: &SegmentFacts) -> Vec<Wrong<'a>> {
 
 /// Holds a segment against the one before it.
 pub(super) fn check_next(
-    listed: &Listed,
-    (before, facts): (&SegmentFacts, &SegmentFacts),
+    (last, before): (&Listed, &SegmentFacts),
+    (listed, facts): (&Listed, &SegmentFacts),
     findings: &mut Findings,
 ) {
     if listed.segment.discontinuity.is_some() {
@@ -103,7 +103,7 @@ pub(super) fn check_next(
                  segment {sequence}, and there is no EXT-X-DISCONTINUITY",
                 pids.join(", ")
             ),
-            evidence: vec![listed.uri_line.clone()],
+            evidence: vec![last.uri_line.clone(), listed.uri_line.clone()],
         }
     });
 }

@@ -27,9 +27,8 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
     if listed_us < least_us {
         findings.tell(Check::WindowTooShort, None, || Words {
             message: format!(
-                "{} segments were removed, and {} are left, less than three Target Durations \
-                 ({})",
-                alignment.removed,
+                "segments were removed, and what is left lasts {}; at least three Target Durations \
+                 ({}) must stay",
                 seconds(listed_us),
                 seconds(least_us)
             ),

@@ -16,6 +16,11 @@ fn told(text: &str, facts: &[SegmentFacts]) -> Vec<Check> {
 }
 
 fn told_delivered(text: &str, facts: &[SegmentFacts], delivery: &Delivery) -> Vec<Check> {
+    let found = found(text, facts, delivery).into_iter();
+    found.map(|finding| finding.check).collect()
+}
+
+fn found(text: &str, facts: &[SegmentFacts], delivery: &Delivery) -> Vec<Finding> {
     let mut checker = Checker::new(Some(1_000_000));
     let version = version(1, 0.0, text);
     checker.version(&version);
@@ -28,8 +33,7 @@ fn told_delivered(text: &str, facts: &[SegmentFacts], delivery: &Delivery) -> Ve
         let listed = version.listed(sequence).expect("it is listed");
         checker.segment(&listed, &inspected);
     }
-    let found = checker.take().into_iter();
-    found.map(|finding| finding.check).collect()
+    checker.take()
 }
 
 const TWO: [&str; 2] = ["", ""];
@@ -82,6 +86,16 @@ fn r4_a_jump_is_marked() {
     let both = two(9 * SECOND);
     assert_eq!(told(&list(0, &TWO), &both), [Check::TimestampsJump]);
     assert_eq!(told(&list(0, &["", MARK]), &both), []);
+}
+
+#[test]
+fn r4_what_is_said_of_two_segments_is_proved_by_the_lines_of_both() {
+    let mut both = two(9 * SECOND);
+    both[1].coding = Some("avc1.640028 1920x1080".to_owned());
+    let found = found(&list(0, &TWO), &both, &Delivery::default());
+    let found = found.iter().filter(|it| it.check.row().rule == 4);
+    let lines = found.map(|it| it.evidence.iter().map(|line| line.text.as_str()).collect());
+    assert_eq!(lines.collect::<Vec<Vec<_>>>(), [["s0.ts", "s1.ts"]; 2]);
 }
 
 #[test]
