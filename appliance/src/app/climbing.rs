@@ -18,8 +18,9 @@ use crate::{
 pub(super) struct Climbing {
     face: Arc<live::Channel>,
     ladder: Ladder,
-    /// What dates all its renditions.
-    clock: Option<StreamClock>,
+    /// What dates its renditions: one for each time base that they are in or were in last, and for
+    /// the newest.
+    clocks: Vec<StreamClock>,
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
 }
@@ -34,14 +35,14 @@ impl Climbing {
         all: &[Rendition<M>],
     ) -> Self {
         let names = face.renditions.iter().map(|one| one.name.clone());
-        let (ladder, clock) = match before {
-            None => (Ladder::new(names), None),
-            Some(before) => (before.ladder.follow(names), before.clock),
+        let (ladder, clocks) = match before {
+            None => (Ladder::new(names), Vec::new()),
+            Some(before) => (before.ladder.follow(names), before.clocks),
         };
         let climbing = Self {
             face,
             ladder,
-            clock,
+            clocks,
             renditions,
         };
         climbing.publish(all);
@@ -64,14 +65,18 @@ impl Climbing {
     ) {
         let mut is_changed = is_due;
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
-        let leader = self.leader(renditions);
-        for (rung, rendition) in renditions.iter_mut().enumerate() {
+        self.forget_clocks(renditions);
+        for rung in 0..renditions.len() {
+            let leads = leads(renditions, rung);
+            let Some(rendition) = renditions.get_mut(rung) else {
+                break;
+            };
             if let Some(seconds) = self.ladder.target_duration_s() {
                 rendition.agree(seconds);
             }
-            rendition.agree_on_time(self.clock, leader == Some(rung));
+            rendition.agree_on_time(&self.clocks, leads);
             turn(rendition);
-            self.keep_time(rendition.clock(), leader == Some(rung));
+            self.keep_time(rendition.clock(), leads);
             while let Some((segment, line)) = rendition.take_told() {
                 self.ladder.listed(rung, (&segment, line), now, wall);
                 is_changed = true;
@@ -87,24 +92,32 @@ impl Climbing {
         }
     }
 
-    /// The rendition that keeps the clock of the channel: the first on air that dates by it.
-    fn leader<M: Multicast>(&self, renditions: &[Rendition<M>]) -> Option<usize> {
-        let time_base = self.clock?.time_base();
-        let is_leader = |rendition: &Rendition<M>| {
-            let clock = rendition.clock();
-            clock.is_some_and(|clock| clock.time_base() == time_base)
+    /// Leaves out the clocks of time bases that no rendition is in any more, but for the newest.
+    fn forget_clocks<M: Multicast>(&mut self, renditions: &[Rendition<M>]) {
+        // They are in the order in which they began.
+        let newest = self.clocks.last().map(StreamClock::time_base);
+        let is_used = |time_base| {
+            let mut used = renditions.iter().filter_map(Rendition::clock);
+            used.any(|clock| clock.time_base() == time_base)
         };
-        renditions.iter().position(is_leader)
+        self.clocks.retain(|clock| {
+            let time_base = clock.time_base();
+            Some(time_base) == newest || is_used(time_base)
+        });
     }
 
-    /// Takes the `clock` of a rendition for that of the channel, if it leads, or is the first in a
-    /// new time base.
+    /// Takes the `clock` of a rendition for that of its time base, if it `leads` there, is the
+    /// first in it, or the first that has settled it.
     fn keep_time(&mut self, clock: Option<StreamClock>, leads: bool) {
-        let is_newer = |clock: &StreamClock| match self.clock {
-            Some(present) => leads || clock.time_base() > present.time_base(),
-            None => true,
-        };
-        self.clock = clock.filter(is_newer).or(self.clock);
+        let Some(clock) = clock else { return };
+        let same = |it: &&mut StreamClock| it.time_base() == clock.time_base();
+        match self.clocks.iter_mut().find(same) {
+            Some(present) if leads || clock.is_settled() && !present.is_settled() => {
+                *present = clock;
+            }
+            Some(_) => {}
+            None => self.clocks.push(clock),
+        }
     }
 
     fn publish<M: Multicast>(&self, all: &[Rendition<M>]) {
@@ -185,4 +198,11 @@ impl Climbing {
             }
         }
     }
+}
+
+/// True when the rendition at `rung` keeps the clock of its time base: the first on air in it.
+fn leads<M: Multicast>(renditions: &[Rendition<M>], rung: usize) -> bool {
+    let time_base = renditions.get(rung).and_then(Rendition::time_base);
+    let is_first = |it: &Rendition<M>| it.time_base() == time_base;
+    time_base.is_some() && renditions.iter().position(is_first) == Some(rung)
 }

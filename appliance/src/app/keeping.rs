@@ -8,10 +8,12 @@
 //! one. So there is one hold on each segment of the longer list, whichever lists have it; it goes
 //! over to those retained when no list has the segment any more, however that came: by the next
 //! segment, another depth, the end of the archive, or a list that begins anew. From there it goes
-//! when the promise is over, and its bytes with it.
+//! when the promise is over, and the store may reuse the room.
 //!
 //! Refuses: to hold more than twice what the longest list had, and [`SPARE`]; or what the store
-//! has no room for. Then the one goes that is soonest over, or the oldest of the lists.
+//! has no room for. Then the one goes that is soonest over, or the oldest of the lists. Lists that
+//! a reload takes away have all that they held go at once: whoever configures it so means it.
+//! After a restart what had left the lists before is not held any more.
 
 use std::{collections::VecDeque, iter::repeat_with, time::Duration};
 
@@ -151,10 +153,13 @@ impl<P> Keeping<P> {
         }
     }
 
-    /// Goes on beside `other`, as [`MediaPlaylist::line_up`] does.
+    /// Goes on beside `other`, as [`MediaPlaylist::line_up`] does. An archive that was read back
+    /// goes on behind gaps, as that of `other` does, unless it reaches beyond `sequence`.
     pub(super) fn line_up(&mut self, other: &MediaPlaylist, sequence: u64) -> Vec<Segment> {
+        let ends_in_time = |it: &Archive| !it.is_empty() && it.sequences().end <= sequence;
+        let goes_on = self.playlist.is_empty() && self.archive().is_some_and(ends_in_time);
         let lacking = self.playlist.line_up(other, sequence);
-        if self.playlist.is_empty() {
+        if self.playlist.is_empty() && !goes_on {
             self.begin_past_anew();
         }
         lacking
@@ -169,10 +174,13 @@ impl<P> Keeping<P> {
         (key, pin): (Option<KeyTag>, Option<P>),
         now: Monotonic,
     ) -> u64 {
+        let discontinuities = self.playlist.discontinuities();
         self.playlist.push_encrypted(segment, key.clone());
         let gaps = self.past.as_mut().map_or(0, |past| {
             past.set_len_min(self.playlist.len());
-            past.append(segment, key)
+            let gaps = past.fill(segment.sequence, segment.date_time, discontinuities);
+            past.push(segment, key);
+            gaps
         });
         for pin in repeat_with(|| None).take(gaps).chain([pin]) {
             self.hold(segment.duration(), pin);

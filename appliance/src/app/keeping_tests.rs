@@ -1,7 +1,7 @@
 //! Claims about what stays fetchable, with holds that are counted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use weir_hal::{Monotonic, Wall};
 
-use super::keeping::Keeping;
+use super::{keeping::Keeping, past::Past};
 use crate::segment::{self, Archive, Format, MediaPlaylist, Segment};
 
 const START: u64 = 1_700_000_000;
@@ -49,8 +49,29 @@ impl Rig {
         }
     }
 
-    /// Lists a segment of that length when it has passed.
-    fn list(&mut self, duration: Duration, gap: bool) {
+    /// One of an archive of so many segments that was read back, with a list that begins anew.
+    fn restored(count: usize, depth: Duration) -> Self {
+        let mut rig = Self::new(3, None);
+        let mut past = Past::new(depth, "ch_r", Format::TransportStream, 0);
+        let mut pins = VecDeque::new();
+        for _ in 0..count {
+            let segment = rig.pass(SIX, false);
+            past.push(segment, None);
+            pins.push_back(rig.pin(&segment));
+        }
+        let name = ("ch_r".to_owned(), Format::TransportStream);
+        rig.keeping = Keeping::new(name, (MediaPlaylist::live(3), Some(past)), pins);
+        rig
+    }
+
+    /// Leaves out so many numbers, and as many segments of that length.
+    fn skip(&mut self, count: u32, duration: Duration) {
+        self.next.sequence += u64::from(count);
+        self.next.date_time = self.next.date_time + duration * count;
+    }
+
+    /// The next segment, of that length.
+    fn pass(&mut self, duration: Duration, gap: bool) -> Segment {
         let duration_90k = u64::try_from(duration.as_micros() * 9 / 100).expect("short");
         let segment = Segment {
             duration_90k,
@@ -59,12 +80,22 @@ impl Rig {
         };
         self.next.date_time = segment.end();
         self.next.sequence += 1;
+        segment
+    }
+
+    /// A hold on `segment`.
+    fn pin(&mut self, segment: &Segment) -> Option<Arc<u64>> {
+        let pin = (!segment.gap).then(|| Arc::new(segment.sequence))?;
+        self.held.insert(segment.sequence, Arc::downgrade(&pin));
+        Some(pin)
+    }
+
+    /// Lists a segment of that length when it has passed.
+    fn list(&mut self, duration: Duration, gap: bool) {
+        let segment = self.pass(duration, gap);
         self.now = self.now + segment.duration();
         self.early += self.keeping.release(self.now);
-        let pin = (!gap).then(|| Arc::new(segment.sequence));
-        if let Some(pin) = &pin {
-            self.held.insert(segment.sequence, Arc::downgrade(pin));
-        }
+        let pin = self.pin(&segment);
         self.early += self.keeping.list(segment, (None, pin), self.now);
     }
 
@@ -81,6 +112,18 @@ impl Rig {
     fn count(&self) -> usize {
         let held = self.held.values().filter(|hold| hold.strong_count() > 0);
         held.count()
+    }
+
+    /// The live list, and what the archive says from its beginning on.
+    fn texts(&self) -> [String; 2] {
+        let playlist = self.keeping.playlist();
+        let begin = playlist.segments().next().expect("a list").date_time;
+        let archive = self.keeping.archive().expect("an archive");
+        let excerpt = archive.excerpt(segment::Moment::At(begin), None);
+        [
+            playlist.render("ch_r/"),
+            excerpt.expect("what is listed").text,
+        ]
     }
 
     /// The segments of each list.
@@ -204,6 +247,62 @@ fn more_than_can_be_held_goes_early_and_is_counted() {
     assert_eq!(rig.early, 2_000 - 1_024);
     // Not those: the short ones were promised less.
     assert!((100..100 + most as u64).all(|number| rig.is_held(number)));
+}
+
+#[test]
+fn numbers_left_out_behind_an_archive_that_was_read_back_have_nothing_go_early() {
+    // The shorter one loses half at its front.
+    for depth in [Duration::from_hours(24), SIX * 600] {
+        let mut rig = Rig::restored(600, depth);
+        rig.skip(2_000, Duration::from_millis(900));
+        rig.list(SIX, false);
+        assert_eq!((rig.early, rig.count()), (0, 601));
+    }
+}
+
+#[test]
+fn a_list_that_begins_behind_discontinuities_has_as_many_in_its_archive() {
+    let mut rig = Rig::new(3, Some(SIX * 20));
+    let [listed, archived] = begin_behind(&mut rig);
+    assert_eq!(archived, listed);
+}
+
+#[test]
+fn gaps_behind_an_archive_that_was_read_back_make_up_for_discontinuities() {
+    let mut rig = Rig::restored(10, SIX * 100);
+    rig.skip(8, SIX);
+    let [listed, archived] = begin_behind(&mut rig);
+    assert_eq!(archived, listed);
+}
+
+/// Lists the first segment of this life, behind five discontinuities; both lists.
+fn begin_behind(rig: &mut Rig) -> [String; 2] {
+    rig.keeping.begin_behind(5);
+    rig.list(SIX, false);
+    let texts = rig.texts();
+    let [listed, _] = &texts;
+    assert!(listed.contains("DISCONTINUITY-SEQUENCE:5\n"), "{listed}");
+    texts
+}
+
+#[test]
+fn an_archive_of_a_track_that_was_read_back_goes_on_behind_gaps_unless_it_reaches_too_far() {
+    for (missing, kept) in [(8, true), (0, true), (-1, false)] {
+        let mut rig = Rig::restored(10, SIX * 100);
+        rig.next.sequence = rig.next.sequence.saturating_add_signed(missing);
+        rig.next.date_time = rig.next.date_time + SIX * u32::try_from(missing).unwrap_or(0);
+        let mut other = MediaPlaylist::live(3);
+        other.begin_behind(5);
+        other.push(rig.next);
+        assert_eq!(rig.keeping.line_up(&other, rig.next.sequence), []);
+        rig.list(SIX, false);
+        let [_, archived] = rig.lists();
+        assert_eq!(archived[0].sequence == 100, kept, "{missing}");
+        let [listed, archived] = rig.texts();
+        assert!(listed.contains("DISCONTINUITY-SEQUENCE:5\n"), "{listed}");
+        // Where no number is missing, no gap can carry them.
+        assert_eq!(archived == listed, missing != 0, "{archived}");
+    }
 }
 
 /// What may become of lists.

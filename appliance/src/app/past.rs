@@ -5,7 +5,9 @@
 //! each time half a window of segments has come, for the stored playlist tells of a whole one; so
 //! an archive costs a write of 8 KiB in half a minute of 6 s segments, and what a power cut takes
 //! of the last writes is still in one of the two. Blocks of nothing but gaps are not written: what
-//! is missing between two segments shows as gaps anyway.
+//! is missing between two segments shows as gaps anyway. With each block stands the number with
+//! which the archive began: what was on air before `dvr` was switched on, or made deeper, is in the
+//! store and was never promised, and a list must not grow at its front.
 //!
 //! After a restart the archive is put together from those blocks and the last playlist
 //! ([`crate::app::restore`]). A segment that is not in the store, or not whole, is a gap from then
@@ -81,14 +83,6 @@ impl Past {
         self.archive.set_len_min(len);
     }
 
-    /// Appends `segment` with its key, if it is encrypted, behind gaps for the numbers that are
-    /// missing before it. Tells how many gaps.
-    pub(super) fn append(&mut self, segment: Segment, key: Option<KeyTag>) -> usize {
-        let gaps = self.fill(segment.sequence, segment.date_time, 0);
-        self.push(segment, key);
-        gaps
-    }
-
     /// Appends gaps for the numbers before `sequence`, as [`Archive::gaps_until`] makes them. Tells
     /// how many.
     pub(super) fn fill(&mut self, sequence: u64, date_time: Wall, discontinuities: u64) -> usize {
@@ -100,7 +94,7 @@ impl Past {
 
     /// Appends `segment` with its key, if it is encrypted.
     pub(super) fn push(&mut self, segment: Segment, key: Option<KeyTag>) {
-        self.archive.push_encrypted(segment, key);
+        self.archive.push(segment, key);
     }
 
     /// Takes out the oldest segment, unless it is the only one. Tells whether one was taken.
@@ -135,12 +129,13 @@ impl Past {
         }
         let first = self.stored_until.max(sequences.start) / Archive::BLOCK_SEGMENTS;
         let last = (sequences.end - 1) / Archive::BLOCK_SEGMENTS;
+        let begin = Bytes::copy_from_slice(&sequences.start.to_be_bytes());
         for number in first..=last {
             let Some(text) = self.archive.block(number) else {
                 continue;
             };
             let key = block_key(&self.stem, number);
-            let mut writer = store.begin(&key, class, Bytes::new())?;
+            let mut writer = store.begin(&key, class, begin.clone())?;
             writer.append(text.into())?;
             let pin = writer.commit()?;
             if self.blocks.back().is_some_and(|(last, _)| *last == number) {

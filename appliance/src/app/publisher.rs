@@ -5,6 +5,9 @@
 //! [`crate::app::keeping`]. The playlist itself is stored too: after a restart the list goes on
 //! from there ([`crate::app::restore`]), and so does what players may start over in
 //! ([`crate::app::past`]).
+//!
+//! Refuses: to take a list off air before there is another. One that begins anew for a raised
+//! target is seen until its next segment; without a source, beyond the time that its segments stay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -322,24 +325,23 @@ impl Publisher {
     /// Appends `segment` to the lists; a gap has neither key nor pin.
     fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), moment: Moment) {
         self.counters.segments_released_early += self.keeping.list(segment, held, moment.now);
+        self.updated = Some(moment.now);
+        self.publish(moment.received);
+        // Behind the playlist: a power cut between both must leave no block that knows more.
         if let Err(error) = self.keeping.store_past(&self.store, self.class) {
             self.counters.archives_refused += 1;
             warn!(channel = self.channel, rendition = self.live.name, %error, "archive not stored");
         }
-        self.updated = Some(moment.now);
-        self.publish(moment.received);
     }
 
     /// Gives up a segment: what is pinned and does not fit on the disk stays in memory, and would
     /// keep every later segment out for ever.
     fn make_room(&mut self) {
-        let Some(pin) = self.keeping.give_up() else {
-            return;
-        };
-        self.counters.segments_released_early += 1;
+        let given_up = self.keeping.give_up();
+        self.counters.segments_released_early += u64::from(given_up.is_some());
         self.publish_playlist();
         self.publish_archive();
-        drop(pin);
+        drop(given_up);
     }
 
     /// The stem of the rendition's paths.

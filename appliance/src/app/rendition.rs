@@ -116,8 +116,8 @@ impl<M: Multicast> Rendition<M> {
         self.segmenter.agree(target_duration_s);
     }
 
-    /// Goes on by the clock of the channel, which this rendition `leads` or not.
-    pub(super) fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+    /// Goes on by the clocks of the channel; this rendition `leads` that of its time base or not.
+    pub(super) fn agree_on_time(&mut self, channel: &[StreamClock], leads: bool) {
         self.segmenter.agree_on_time(channel, leads);
     }
 
@@ -133,10 +133,15 @@ impl<M: Multicast> Rendition<M> {
         self.segmenter.agree_on_breaks(channel, had);
     }
 
-    /// The clock by which it dates; `None` while it has nothing to date.
+    /// The clock by which it dates; `None` before the first segment.
     pub(super) fn clock(&self) -> Option<StreamClock> {
-        let clock = self.segmenter.clock();
-        clock.filter(|_| self.segmenter.is_filling())
+        self.segmenter.clock()
+    }
+
+    /// The time base that it is on air in.
+    pub(super) fn time_base(&self) -> Option<u64> {
+        let clock = self.clock().filter(|_| self.segmenter.is_filling());
+        clock.map(|clock| clock.time_base())
     }
 
     /// The next segment that was listed, with what the rendition says of itself.

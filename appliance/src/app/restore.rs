@@ -131,8 +131,9 @@ pub(super) async fn restore(
     };
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let age = stored.listed.map_or(since_end, |listed| now.since(listed));
-    let seen_max = seen_max(&playlist, since_end);
+    let listed = stored.note.map(Wall::from_nanos);
+    let age = listed.map_or(since_end, |listed| now.since(listed));
+    let seen_max = seen_max(&playlist, since_end.max(age));
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
             channel,
@@ -167,13 +168,19 @@ pub(super) async fn restore(
     }
 }
 
-/// Segments that players may have seen behind the last of `playlist`, which ended `since_end` ago:
-/// as many as there were if each was as short as the shortest listed. In a sound stream these are
-/// the cells that have passed, so that the numbers of another box stay within reach.
-fn seen_max(playlist: &MediaPlaylist, since_end: Duration) -> u64 {
-    let media = playlist.segments().filter(|segment| !segment.gap);
-    let shortest = media.map(Segment::duration).min().unwrap_or_default();
-    let seen_max = since_end.as_nanos() / shortest.max(SEGMENT_SHORTEST).as_nanos();
+/// Segments that players may have seen behind the last of `playlist`, which has not grown for
+/// `age`: as many as there were if each was as short as the shortest listed, media before gaps. In
+/// a sound stream these are the cells that have passed, so that the numbers of another box stay
+/// within reach.
+fn seen_max(playlist: &MediaPlaylist, age: Duration) -> u64 {
+    let shortest = |gap: bool| {
+        let alike = playlist.segments().filter(|segment| segment.gap == gap);
+        alike.map(Segment::duration).min()
+    };
+    let shortest = shortest(false)
+        .or_else(|| shortest(true))
+        .unwrap_or_default();
+    let seen_max = age.as_nanos() / shortest.max(SEGMENT_SHORTEST).as_nanos();
     u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX)
 }
 
@@ -216,6 +223,8 @@ async fn restore_past(
         pins.push_back(pin);
     }
     past.drop_before(since);
+    let begin = blocks.begin.min(first.sequence);
+    while past.archive().sequences().start < begin && past.drop_first() {}
     pins.drain(..pins.len() - past.archive().len());
     past.set_stored(blocks.pins, blocks.stored_until);
     info!(
@@ -236,6 +245,8 @@ struct Blocks {
     discontinuities: BTreeMap<u64, u64>,
     /// The hold on each, and its number, oldest first.
     pins: VecDeque<(u64, Pin)>,
+    /// The number with which the archive began, as the newest one tells.
+    begin: u64,
     /// The number after the last segment.
     stored_until: u64,
 }
@@ -267,7 +278,7 @@ async fn read_blocks(
     let newest = last / Archive::BLOCK_SEGMENTS;
     for number in (oldest..=newest).rev() {
         // None is stored of what is gaps alone.
-        let Some(Stored { text, pin, .. }) = read(store, &block_key(stem, number)).await else {
+        let Some(Stored { text, pin, note }) = read(store, &block_key(stem, number)).await else {
             continue;
         };
         let block = MediaPlaylist::resume(&text, CAPACITY);
@@ -280,9 +291,12 @@ async fn read_blocks(
         let before = block.discontinuity_sequence();
         blocks.discontinuities.insert(first.sequence, before);
         blocks.take(&block);
+        if blocks.pins.is_empty() {
+            blocks.begin = note.unwrap_or(0);
+        }
         blocks.stored_until = blocks.stored_until.max(block.sequence_next());
         blocks.pins.push_front((number, pin));
-        if first.date_time < since {
+        if first.date_time < since || first.sequence <= blocks.begin {
             break;
         }
     }
@@ -365,8 +379,9 @@ async fn pin_all(
 struct Stored {
     text: String,
     pin: Pin,
-    /// When players saw it first, if that was noted.
-    listed: Option<Wall>,
+    /// What was noted with it: when players saw it first, in nanoseconds, or with which number the
+    /// archive began that it is a block of.
+    note: Option<u64>,
 }
 
 /// Reads a list, and keeps it.
@@ -382,10 +397,10 @@ async fn read(store: &Store, key: &Key) -> Option<Stored> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    let listed = object.metadata().first_chunk();
+    let note = object.metadata().first_chunk();
     Some(Stored {
         text: String::from_utf8(bytes).ok()?,
         pin,
-        listed: listed.map(|nanos| Wall::from_nanos(u64::from_be_bytes(*nanos))),
+        note: note.map(|bytes| u64::from_be_bytes(*bytes)),
     })
 }

@@ -14,7 +14,9 @@
 //! Numbers never have a hole: what is missing between two segments stands there as gaps. For the
 //! next life of the box an archive is told in blocks, each a list of its own.
 //!
-//! Refuses: to tell of breaks. EXT-X-DATERANGE and cue tags stand in the live list alone.
+//! Refuses: to tell of breaks. EXT-X-DATERANGE and cue tags stand in the live list alone. Where the
+//! live list begins anew with discontinuities made up for and no number is left out, no gap can
+//! have them: Discontinuity Sequence Numbers are lower here from then on.
 
 use std::{
     collections::VecDeque,
@@ -30,6 +32,7 @@ use crate::segment::{
     Format, KeyTag, Segment,
     key_tag::write_key,
     playlist::{LIVE_VERSION, SECOND_90K, write_segment},
+    ticks,
 };
 
 /// Segments whose text is kept together: some 8 KiB.
@@ -108,11 +111,10 @@ impl Archive {
     /// Number `discontinuity_sequence`. Segments have the URI `{directory}segment-{sequence}.ts`,
     /// unless [`Self::of_format`] says otherwise.
     pub fn new(depth: Duration, directory: &str, discontinuity_sequence: u64) -> Self {
-        let depth_90k = depth.as_micros() * 9 / 100;
         Self {
             directory: directory.into(),
             format: Format::default(),
-            depth_90k: u64::try_from(depth_90k).unwrap_or(u64::MAX),
+            depth_90k: ticks::of(depth).unsigned_abs(),
             len_min: 1,
             target_duration_s: 1,
             chunks: VecDeque::new(),
@@ -136,19 +138,13 @@ impl Archive {
         self.discontinuities = discontinuity_sequence;
     }
 
-    /// Appends `segment`, which is in the clear, and tells how many of the oldest leave: all, if it
-    /// is not the next one or has another Target Duration, which no list may change.
-    pub fn push(&mut self, segment: Segment) -> usize {
-        self.push_encrypted(segment, None)
-    }
-
-    /// The same for a segment that is encrypted, if it has a `key`. A gap is under that of the
-    /// segment before it.
-    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> usize {
+    /// Appends `segment`, which is encrypted if it has a `key`; a gap is under that of the segment
+    /// before it. The oldest leave that are too many: all, if it is not the next one or has another
+    /// Target Duration, which no list may change.
+    pub fn push(&mut self, segment: Segment, key: Option<KeyTag>) {
         let is_next = |last: &Entry| last.segment.sequence + 1 == segment.sequence;
         let goes_on = self.entries().next_back().is_some_and(is_next)
             && self.target_duration_s == segment.target_duration_s;
-        let len_before = self.len + 1;
         if !goes_on {
             self.clear();
         }
@@ -186,7 +182,6 @@ impl Archive {
         while self.is_overlong() {
             self.drop_first();
         }
-        len_before - self.len
     }
 
     /// Gaps that stand for what lies between the last segment and the one with the number
@@ -206,9 +201,9 @@ impl Archive {
         let last = self.entries().next_back().map(|entry| entry.segment);
         let last = last.filter(|_| count <= Self::SEGMENTS_MAX as u64);
         let mut begin = last.as_ref().map_or(date_time, Segment::end);
-        let hole_90k = u64::try_from(date_time.since(begin).as_micros() * 9 / 100);
+        let hole_90k = ticks::of(date_time.since(begin)).unsigned_abs();
         let longest_90k = SECOND_90K * u64::from(self.target_duration_s);
-        let duration_90k = hole_90k.unwrap_or(u64::MAX) / count.max(1);
+        let duration_90k = hole_90k / count.max(1);
         let breaks = discontinuities.saturating_sub(self.discontinuities);
         let gap = move |(index, last): (u64, Segment)| {
             let gap = Segment {
@@ -277,7 +272,7 @@ impl Archive {
 
     /// Makes it one of `depth`, from the next push on.
     pub fn set_depth(&mut self, depth: Duration) {
-        self.depth_90k = u64::try_from(depth.as_micros() * 9 / 100).unwrap_or(u64::MAX);
+        self.depth_90k = ticks::of(depth).unsigned_abs();
     }
 
     /// Has its newest `len` segments stay, however long they are: those of the live list.
@@ -302,7 +297,7 @@ impl Archive {
 
     /// Media in it.
     pub fn duration(&self) -> Duration {
-        Duration::from_micros(self.duration_90k * 100 / 9)
+        ticks::span(self.duration_90k)
     }
 
     /// The list of what was on air from `from` on, until `until` if that is given. `None` when
@@ -438,10 +433,10 @@ mod tests {
             begin: None,
         };
         for sequence in 0..10_000 {
-            archive.push(segment(sequence));
+            archive.push(segment(sequence), None);
         }
         let published = archive.clone();
-        archive.push(segment(10_000));
+        archive.push(segment(10_000), None);
         let is_shared = |chunk: &&Arc<Chunk>| Arc::strong_count(chunk) > 1;
         let shared = published.chunks.iter().filter(is_shared).count();
         assert_eq!(shared + 1, published.chunks.len());

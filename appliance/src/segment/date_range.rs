@@ -39,8 +39,18 @@ pub(super) struct DateRange {
     pub(super) auto_return: bool,
     pub(super) is_break: bool,
     pub(super) end: Option<Wall>,
-    /// The message of its end was listed.
-    pub(super) has_in: bool,
+    pub(super) ending: Ending,
+}
+
+/// What was heard of an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// No message yet.
+    Awaited,
+    /// No message, but players may have been told in a list of which nothing is known.
+    Doubtful,
+    /// Its message, which was listed.
+    Heard,
 }
 
 const TAG: &str = "#EXT-X-DATERANGE:";
@@ -67,7 +77,7 @@ impl DateRange {
             auto_return: cue.auto_return,
             is_break: cue.kind == CueKind::Out,
             end: None,
-            has_in: false,
+            ending: Ending::Awaited,
         }
     }
 
@@ -80,7 +90,7 @@ impl DateRange {
             auto_return: planned_90k.is_some(),
             is_break: true,
             end: None,
-            has_in: false,
+            ending: Ending::Awaited,
         }
     }
 
@@ -105,9 +115,8 @@ impl DateRange {
         })
     }
 
-    /// The line that it ended as it was planned.
-    pub(super) fn return_line(&self) -> String {
-        let duration_90k = self.planned_90k.unwrap_or(0);
+    /// The line that it ended after `duration_90k`, without a message.
+    pub(super) fn duration_line(&self, duration_90k: u64) -> String {
         self.line(|text| write!(text, ",{DURATION}={}", Seconds(duration_90k)))
     }
 
@@ -132,7 +141,7 @@ impl DateRange {
                     range.is_break = true;
                     range.auto_return = returns(&Hexadecimal::read(value)?);
                 }
-                IN => range.has_in = true,
+                IN => range.ending = Ending::Heard,
                 COMMAND => {}
                 _ => return None,
             }
@@ -143,7 +152,9 @@ impl DateRange {
     /// Takes over what `later`, read from another line of the same event, knows beyond this.
     pub(super) fn merge(&mut self, later: &Self) {
         self.end = self.end.or(later.end);
-        self.has_in |= later.has_in;
+        if later.ending == Ending::Heard {
+            self.ending = Ending::Heard;
+        }
         self.is_break |= later.is_break;
     }
 

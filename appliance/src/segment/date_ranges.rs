@@ -2,16 +2,18 @@
 //!
 //! Source: RFC 8216 §4.3.2.7, and §6.2.1: a range stays while it reaches into the window.
 //!
-//! Refuses: to change an attribute that players may know. A message that does is counted.
+//! Refuses: to change an attribute that players may know. A message that does is counted. That an
+//! end may be known from a list that was lost is itself forgotten by a second restart within the
+//! same break: only a line could tell, and players would read it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use weir_hal::Wall;
 
 use crate::segment::{
     Cue, CueKind, EventId, Markers, Segment,
     cue_tag::CueTag,
-    date_range::{DateRange, TOLERANCE, UNKNOWN},
+    date_range::{DateRange, Ending, TOLERANCE, UNKNOWN},
     seconds::Seconds,
 };
 
@@ -44,8 +46,8 @@ struct Line {
 #[derive(Debug, Clone, Default)]
 pub(super) struct DateRanges {
     ranges: VecDeque<DateRange>,
-    /// In the order in which they were written; at most two of an event, or three when it ends by
-    /// itself and its message comes all the same.
+    /// In the order in which they were written; at most two of an event, or three when it ends
+    /// without a message and that comes all the same.
     lines: Vec<Line>,
     /// Where the break began in which the last segment lies.
     break_start: Option<Wall>,
@@ -95,6 +97,17 @@ impl DateRanges {
         }
     }
 
+    /// Has players been told of ends in lists of which nothing is known: what is learned of those
+    /// events from now on is not told as theirs.
+    pub(super) fn doubt_ends(&mut self) {
+        let is_open = |range: &&mut DateRange| range.end.is_none();
+        for range in self.ranges.iter_mut().filter(is_open) {
+            if range.ending == Ending::Awaited {
+                range.ending = Ending::Doubtful;
+            }
+        }
+    }
+
     /// True when there is a line to be written.
     pub(super) fn has_lines(&self) -> bool {
         !self.lines.is_empty()
@@ -119,7 +132,12 @@ impl DateRanges {
     /// Takes note of the next `segment` and tells what it is to the break around it.
     pub(super) fn tag(&mut self, segment: &Segment, markers: Markers) -> Option<CueTag> {
         let start = segment.date_time + TOLERANCE;
-        self.end_returned(segment, start, markers);
+        let place = Place {
+            sequence: segment.sequence,
+            end: Some(segment.date_time),
+            markers,
+        };
+        self.end_returned(start, place);
         let was_in_break = self.break_start;
         let around = self
             .ranges
@@ -199,7 +217,7 @@ impl DateRanges {
         self.push(range)
     }
 
-    /// An event that is announced anew for another time is not what it was.
+    /// An event that is announced anew for another time is not what it was, or ends there.
     fn replace(&mut self, cue: &Cue, place: Place) {
         let is_ahead = |range: &DateRange| place.end.is_some_and(|end| range.start > end);
         self.retain(|range| !range.event.is_of(&cue.event) || !is_ahead(range));
@@ -207,6 +225,7 @@ impl DateRanges {
         for range in self.ranges.iter_mut().filter(|range| range.end.is_none()) {
             if range.event.is_of(&cue.event) && range.end_expected() > cue.date_time {
                 range.end = Some(cue.date_time.max(range.start));
+                write_end(&mut self.lines, range, place);
             }
         }
     }
@@ -232,18 +251,23 @@ impl DateRanges {
         let Some(range) = self.ranges.iter_mut().rev().find(is_its) else {
             return self.close_unknown(cue, place);
         };
-        if range.has_in {
-            let is_repeated = range.end.is_some_and(|end| is_near(end, cue.date_time));
+        // Whatever is announced, a range does not end before it begins.
+        let announced = cue.date_time.max(range.start);
+        if range.ending == Ending::Heard {
+            let is_repeated = range.end.is_some_and(|end| is_near(end, announced));
             return if is_repeated {
                 CueOutcome::Taken
             } else {
                 CueOutcome::Refused
             };
         }
-        range.has_in = true;
+        let before = mem::replace(&mut range.ending, Ending::Heard);
         let is_new = range.end.is_none();
-        let end = *range.end.get_or_insert(cue.date_time.max(range.start));
+        let end = *range.end.get_or_insert(announced);
         let duration_90k = ticks(end.since(range.start));
+        if before == Ending::Doubtful {
+            return self.close_unknown(cue, place);
+        }
         if place.markers.date_ranges && is_listed(&self.lines, range.event) {
             let text = range.end_line(cue, is_new.then_some(duration_90k));
             let event = range.event;
@@ -252,14 +276,14 @@ impl DateRanges {
         CueOutcome::Taken
     }
 
-    /// Takes the end of a break whose beginning was not seen.
+    /// Takes the end of a break whose beginning was not seen, or whose end players may know.
     fn close_unknown(&mut self, cue: &Cue, place: Place) -> CueOutcome {
         if self.ranges.iter().any(|range| range.event == cue.event) {
             return CueOutcome::Taken;
         }
         let range = DateRange {
             end: Some(cue.date_time),
-            has_in: true,
+            ending: Ending::Heard,
             ..DateRange::begin(cue)
         };
         if place.markers.date_ranges {
@@ -268,22 +292,28 @@ impl DateRanges {
         self.push(range)
     }
 
-    /// Tells of breaks that have ended by themselves when `segment` begins.
-    fn end_returned(&mut self, segment: &Segment, start: Wall, markers: Markers) {
+    /// Tells of breaks that have ended by themselves when the segment at `place` begins.
+    fn end_returned(&mut self, start: Wall, place: Place) {
         for range in &mut self.ranges {
             let end = range.end_expected();
             if !range.auto_return || range.end.is_some() || end > start {
                 continue;
             }
             range.end = Some(end);
-            if markers.date_ranges && is_listed(&self.lines, range.event) {
-                self.lines.push(Line {
-                    event: range.event,
-                    sequence: segment.sequence,
-                    text: range.return_line(),
-                });
-            }
+            write_end(&mut self.lines, range, place);
         }
+    }
+}
+
+/// Writes when `range` ended without a message of its end, if players know it.
+fn write_end(lines: &mut Vec<Line>, range: &DateRange, place: Place) {
+    let is_told = range.ending != Ending::Doubtful && is_listed(lines, range.event);
+    if let Some(end) = range.end.filter(|_| is_told && place.markers.date_ranges) {
+        lines.push(Line {
+            event: range.event,
+            sequence: place.sequence,
+            text: range.duration_line(ticks(end.since(range.start))),
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         AccessUnit, AudioCodec, ElementaryStream, Event, PACKET_BYTES, Packet, Pid, Program,
         ProgramPacket, Pts, Splice, SpliceInfo, StreamKind, VideoCodec,
     },
-    segment::{Cue, Output, Phase, Rules, Segment, Segmenter},
+    segment::{Cue, Output, Phase, Rules, Segment, Segmenter, ticks},
 };
 
 pub(super) const VIDEO: Pid = Pid::from_bits(0x100);
@@ -20,7 +20,18 @@ pub(super) const SECOND: u64 = 90_000;
 pub(super) const FRAME: u64 = 3_600;
 /// 16,875 wraps of time stamps after 1970 and a little: the lines of the grid lie on multiples of
 /// six seconds of the PTS as it is sent.
-const START: Wall = Wall::from_nanos(1_610_612_740_000_000_000);
+pub(super) const START: Wall = Wall::from_nanos(1_610_612_740_000_000_000);
+
+/// The wall time so many milliseconds from the start.
+pub(super) fn at(milliseconds: i64) -> Wall {
+    ticks::later(START, milliseconds * 90)
+}
+
+/// The time stamp at so many milliseconds.
+pub(super) fn pts(milliseconds: i64) -> Pts {
+    let ticks = (milliseconds * 90).rem_euclid(Pts::MODULUS.cast_signed());
+    Pts::from_ticks(ticks.unsigned_abs())
+}
 
 /// The time stamp that is 0 again.
 pub(super) const WRAP: u64 = 1 << 33;
@@ -262,6 +273,20 @@ impl Bench {
         self.push(Event::Packet(ProgramPacket {
             packet,
             starts_unit,
+        }));
+    }
+
+    /// Sends a packet with a PCR of `ticks` of 90 kHz.
+    pub(super) fn clock(&mut self, ticks: u64) {
+        let mut bytes = [0xFF; PACKET_BYTES];
+        let [high, low] = VIDEO.value().to_be_bytes();
+        bytes[..6].copy_from_slice(&[0x47, high, low, 0x20, 183, 0x10]);
+        let field = (ticks % WRAP) << 15 | 0x7E00;
+        bytes[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
+        let packet = Packet::new(&bytes).expect("sync byte");
+        self.push(Event::Packet(ProgramPacket {
+            packet,
+            starts_unit: false,
         }));
     }
 

@@ -9,7 +9,9 @@
 //! that comes after all, out of some buffer, is passed over for as long as a cell lasts.
 //!
 //! Refuses: to believe what comes back blindly. Gaps are made one by one as time passes; it may add
-//! [`MISSING_MAX`], whatever its stamps say.
+//! [`MISSING_MAX`], whatever its stamps say. To go on off a random access point: behind a
+//! discontinuity nothing could be decoded, so a stream with one in 40 s may stay away for as long,
+//! though its pause lost nothing.
 
 use weir_hal::Wall;
 
@@ -26,6 +28,10 @@ const MISSING_MAX: i64 = 2;
 
 /// What is dated so shortly before a line of the grid begins on it: jitter of reception.
 const JITTER_90K: i64 = 9_000;
+
+/// What is late again after longer than this has nothing to do with what was late before: more than
+/// most random access points are apart.
+const LATE_PAUSE_90K_MAX: u64 = 60 * Pts::HZ;
 
 /// A hole in the wall time of a list that deserves a discontinuity.
 const HOLE_NANOS: u64 = 1_000_000;
@@ -57,10 +63,8 @@ pub(super) struct Due {
     date_time: Wall,
     /// The same in the time base that was lost; unknown after a restart.
     position: Option<(u64, Pts)>,
-    /// Wall time at which the list ends.
-    listed_until: Wall,
-    /// Since when media comes that is of the cells before.
-    late_since: Option<Wall>,
+    /// Since when, and until when, media came that is of the cells before.
+    late: Option<(Wall, Wall)>,
 }
 
 impl Due {
@@ -71,8 +75,7 @@ impl Due {
             sequence: segment.sequence + 1,
             date_time: ticks::later(segment.date_time, begin - open.pts),
             position: Some((time_base, as_sent(begin))),
-            listed_until: segment.end(),
-            late_since: None,
+            late: None,
         }
     }
 
@@ -83,8 +86,7 @@ impl Due {
             sequence: playlist.sequence_next(),
             date_time: end,
             position: None,
-            listed_until: end,
-            late_since: None,
+            late: None,
         })
     }
 
@@ -93,8 +95,12 @@ impl Due {
         if self.until(onset) >= 0 {
             return Arrival::InTime;
         }
-        let late_since = *self.late_since.get_or_insert(now);
-        if ticks::between(late_since, now).abs() > cell_90k {
+        let before = self
+            .late
+            .filter(|(_, last)| ticks::between(*last, now).unsigned_abs() <= LATE_PAUSE_90K_MAX);
+        let since = before.map_or(now, |(since, _)| since);
+        self.late = Some((since, now));
+        if ticks::between(since, now).abs() > cell_90k {
             Arrival::Delayed
         } else {
             Arrival::Late
@@ -117,13 +123,16 @@ impl Due {
         by_stamps.filter(is_near).unwrap_or(by_date)
     }
 
-    /// Takes the cell as a gap of a list with the Target Duration `target_duration_s`; the next
-    /// one is due.
-    pub(super) fn take(&mut self, cell_90k: i64, target_duration_s: u32) -> Segment {
-        let hole_nanos = self
-            .date_time
-            .as_nanos()
-            .abs_diff(self.listed_until.as_nanos());
+    /// Takes the cell as a gap of a list with the Target Duration `target_duration_s` that goes
+    /// until `listed_until`; the next one is due.
+    pub(super) fn take(
+        &mut self,
+        cell_90k: i64,
+        target_duration_s: u32,
+        listed_until: Wall,
+    ) -> Segment {
+        let begin_nanos = self.date_time.as_nanos();
+        let hole_nanos = begin_nanos.abs_diff(listed_until.as_nanos());
         let gap = Segment {
             sequence: self.sequence,
             duration_90k: cell_90k.max(1).unsigned_abs(),
@@ -139,7 +148,6 @@ impl Due {
         let next = |pts: Pts| Pts::from_ticks(pts.ticks().wrapping_add_signed(cell_90k));
         self.position = self.position.map(|(base, pts)| (base, next(pts)));
         self.date_time = gap.end();
-        self.listed_until = gap.end();
         gap
     }
 }
@@ -156,8 +164,7 @@ mod tests {
             sequence: 8,
             date_time: START,
             position: Some((1, Pts::from_ticks(Pts::MODULUS - 90_000))),
-            listed_until: START,
-            late_since: None,
+            late: None,
         }
     }
 
@@ -197,7 +204,7 @@ mod tests {
         assert_eq!(due().missing(&stamped(CELL - GRID_TOLERANCE_90K), CELL), 1);
         assert_eq!(due().missing(&stamped(CELL - 1_000), CELL), 0);
         let mut next = due();
-        next.take(CELL, 6);
+        next.take(CELL, 6, START);
         assert_eq!(
             next.arrival(&stamped(CELL - 900), at(6), CELL),
             Arrival::InTime
@@ -231,15 +238,15 @@ mod tests {
         assert_eq!(due.arrival(&dated(at(-1)), at(8), CELL), Arrival::Late);
         assert_eq!(due.arrival(&dated(at(-1)), at(9), CELL), Arrival::Delayed);
         assert_eq!(due.arrival(&dated(at(0)), at(9), CELL), Arrival::InTime);
+        // What comes much later is passed over for as long.
+        assert_eq!(due.arrival(&dated(at(-1)), at(70), CELL), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(77), CELL), Arrival::Delayed);
     }
 
     #[test]
     fn gaps_abut_and_only_a_hole_before_the_first_is_a_discontinuity() {
-        let mut due = Due {
-            listed_until: at(-3),
-            ..due()
-        };
-        let gaps = [due.take(CELL, 6), due.take(CELL, 6)];
+        let mut due = due();
+        let gaps = [due.take(CELL, 6, at(-3)), due.take(CELL, 6, at(6))];
         assert_eq!(gaps.map(|gap| gap.sequence), [8, 9]);
         assert_eq!(gaps.map(|gap| gap.discontinuity), [true, false]);
         assert_eq!(gaps.map(|gap| gap.date_time), [at(0), at(6)]);

@@ -8,13 +8,13 @@ use crate::{
     segment::{
         Cue, CueKind, EventId,
         boundaries::Boundaries,
-        clock::Timekeeping,
         cue::Notice,
         cut::{Circumstances, Cuttable, OpenSegment, Reason, Wish},
         heard::Heard,
         pending::Mark,
         splice_points::SplicePoints,
         target_duration::TargetDuration,
+        timekeeping::Timekeeping,
         timeline::{Stamps, Step, Timeline, as_sent},
     },
 };

@@ -53,6 +53,8 @@ pub struct MediaPlaylist {
     listed: VecDeque<Listed>,
     date_ranges: DateRanges,
     sequence_next: u64,
+    /// Wall time at which the last segment ends that was ever listed.
+    end: Option<Wall>,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
 }
@@ -133,25 +135,25 @@ impl MediaPlaylist {
             listed: VecDeque::new(),
             date_ranges: DateRanges::default(),
             sequence_next: 0,
+            end: None,
             target_duration_s: None,
             discontinuity_sequence: 0,
         }
     }
 
-    /// Appends `segment`, which is in the clear, and returns those that leave: mostly one, none
-    /// while the playlist fills.
+    /// Appends `segment`, which is in the clear; the oldest leave that are too many.
     ///
     /// # Panics
     /// When `segment` does not bear the next Media Sequence Number.
-    pub fn push(&mut self, segment: Segment) -> Vec<Segment> {
-        self.push_encrypted(segment, None)
+    pub fn push(&mut self, segment: Segment) {
+        self.push_encrypted(segment, None);
     }
 
     /// The same for a segment that is encrypted, if it has a `key`. A gap has none.
     ///
     /// # Panics
     /// As [`Self::push`] does.
-    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) -> Vec<Segment> {
+    pub fn push_encrypted(&mut self, segment: Segment, key: Option<KeyTag>) {
         if let Some(last) = self.listed.back() {
             assert_eq!(
                 segment.sequence,
@@ -166,7 +168,7 @@ impl MediaPlaylist {
         } else {
             key
         };
-        let removed = self.append(Listed {
+        self.append(Listed {
             segment,
             cue_tag,
             key,
@@ -174,7 +176,6 @@ impl MediaPlaylist {
         if let (Kind::Live { .. }, Some(first)) = (self.kind, self.listed.front()) {
             self.date_ranges.shorten(first.segment.date_time);
         }
-        removed
     }
 
     /// Takes an event that the stream announces before the next segment.
@@ -197,7 +198,7 @@ impl MediaPlaylist {
         self.markers = markers;
     }
 
-    fn append(&mut self, row: Listed) -> Vec<Segment> {
+    fn append(&mut self, row: Listed) {
         let segment = row.segment;
         let target = rounded_s(segment.duration_90k).max(1);
         match (self.kind, &mut self.target_duration_s) {
@@ -207,8 +208,9 @@ impl MediaPlaylist {
             (Kind::Vod, present) => *present = Some(present.unwrap_or(1).max(target)),
         }
         self.listed.push_back(row);
+        self.end = Some(segment.end());
         self.sequence_next = segment.sequence + 1;
-        self.shorten()
+        self.shorten();
     }
 
     /// Number of segments listed.
@@ -265,9 +267,9 @@ impl MediaPlaylist {
         self.sequence_next
     }
 
-    /// Wall time at which the last segment listed ends.
+    /// Wall time at which the last segment ends that was ever listed.
     pub fn end(&self) -> Option<Wall> {
-        self.segments().next_back().map(Segment::end)
+        self.end
     }
 
     /// Takes the oldest segment off a live list before its time; the last one stays. Tells whether
@@ -304,7 +306,8 @@ impl MediaPlaylist {
 
     /// Empties a live list that is too old to go on from, as if its segments had left one by one,
     /// and up to `unknown` further ones with it that players may have seen, each of which may have
-    /// begun with a discontinuity: numbers that players know never come back.
+    /// begun with a discontinuity or told of the end of a break: numbers that players know never
+    /// come back, and no end is told otherwise than they know it.
     pub fn forget(&mut self, unknown: u64) {
         let discontinuities = self
             .segments()
@@ -313,6 +316,9 @@ impl MediaPlaylist {
         self.discontinuity_sequence += discontinuities as u64 + unknown;
         self.sequence_next = self.sequence_next.saturating_add(unknown);
         self.listed.clear();
+        if unknown > 0 {
+            self.date_ranges.doubt_ends();
+        }
     }
 
     /// Goes on beside `other`, the list of another rendition of the same content that has segment
@@ -363,13 +369,12 @@ impl MediaPlaylist {
     }
 
     /// Takes out the segments that are too many.
-    fn shorten(&mut self) -> Vec<Segment> {
+    fn shorten(&mut self) {
         let Kind::Live { window } = self.kind else {
-            return Vec::new();
+            return;
         };
         let least_90k = 3 * SECOND_90K * u64::from(self.target_duration_s.unwrap_or(0));
         let mut duration_90k = self.duration_90k();
-        let mut removed = Vec::new();
         while self.listed.len() > window {
             let Some(first) = self.listed.front().map(|row| row.segment) else {
                 break;
@@ -381,9 +386,7 @@ impl MediaPlaylist {
             }
             self.listed.pop_front();
             self.discontinuity_sequence += u64::from(first.discontinuity);
-            removed.push(first);
         }
-        removed
     }
 }
 

@@ -56,13 +56,14 @@ impl Sequence {
 /// rounding of time stamps. The same for all renditions, whatever their frame rate.
 pub(super) const GRID_TOLERANCE_90K: i64 = 900;
 
-/// Ticks from 1970 to the wrap before `pts`, which is of `date_time`: what is added to a PTS for
-/// its position on the grid. Wraps are 26.5 hours apart, so that it does not matter by how much
-/// dates of boxes differ, unless time stamps are just half a wrap off.
-pub(super) fn wraps_90k(pts: Pts, date_time: Wall) -> i64 {
+/// The position on the grid of `pts`, which is of `date_time`: its ticks, and those of all wraps
+/// since 1970. Wraps are 26.5 hours apart, so that it does not matter by how much dates of boxes
+/// differ, unless time stamps are just half a wrap off.
+pub(super) fn position(pts: Pts, date_time: Wall) -> i64 {
     let wrap_90k = Pts::MODULUS.cast_signed();
-    let distance_90k = ticks::since_epoch(date_time) - pts.ticks().cast_signed();
-    (distance_90k + wrap_90k / 2).div_euclid(wrap_90k) * wrap_90k
+    let pts_90k = pts.ticks().cast_signed();
+    let distance_90k = ticks::since_epoch(date_time) - pts_90k;
+    pts_90k + (distance_90k + wrap_90k / 2).div_euclid(wrap_90k) * wrap_90k
 }
 
 /// The unwrapped PTS of the line at which a segment is to end that begins at `pts`, which is at
@@ -141,17 +142,17 @@ mod tests {
     #[test]
     fn the_position_goes_on_across_a_wrap() {
         let wrap_90k = Pts::MODULUS.cast_signed();
-        let position = |pts_90k: i64, ticks: i64| {
+        let placed = |pts_90k: i64, ticks: i64| {
             let pts = Pts::from_ticks(pts_90k.rem_euclid(wrap_90k).unsigned_abs());
             let now = ticks::later(Wall::from_nanos(1_700_000_000_000_000_000), ticks);
-            pts.ticks().cast_signed() + wraps_90k(pts, now)
+            position(pts, now)
         };
         // Boxes of which one dates half a second later than the other.
         for pts_90k in [wrap_90k - 1_000, wrap_90k / 5, -30 * SECOND] {
-            let first = position(pts_90k, 0);
+            let first = placed(pts_90k, 0);
             for seconds in [1, 29, 31, 80_000, 95_444, 200_000] {
                 let ticks = seconds * SECOND;
-                let later = position(pts_90k + ticks, ticks + SECOND / 2);
+                let later = placed(pts_90k + ticks, ticks + SECOND / 2);
                 assert_eq!(later, first + ticks, "{pts_90k} after {seconds} s");
             }
         }

@@ -8,9 +8,9 @@ use weir_hal::Wall;
 use super::{Each, Segmenter};
 use crate::segment::{
     MediaPlaylist, Output, Phase,
-    clock::Timekeeping,
     gap::{Arrival, Due, Onset},
     ticks,
+    timekeeping::{Timekeeping, is_behind},
     timeline::as_sent,
 };
 
@@ -20,6 +20,7 @@ impl Segmenter {
     /// begins with a discontinuity, because what was under way when the last life ended is missing.
     pub fn resume(&mut self, playlist: &MediaPlaylist) {
         self.is_interrupted |= playlist.sequence_next() > 0;
+        self.listed_until = playlist.end().unwrap_or_default();
         let Some(seconds) = playlist.target_duration_s() else {
             return;
         };
@@ -59,7 +60,7 @@ impl Segmenter {
         ticks::span(self.target.target_90k().unsigned_abs())
     }
 
-    pub(super) fn end_early(&mut self, each: Each<'_>) {
+    fn end_early(&mut self, each: Each<'_>) {
         let Some(air) = &self.on_air else { return };
         let end = air.timeline.end();
         self.hand_on(self.pending.end(), each);
@@ -71,17 +72,19 @@ impl Segmenter {
             .map(|segment| Due::after(&open, &segment, self.time.time_base()));
     }
 
-    pub(super) fn make_gap(&mut self, each: Each<'_>) {
+    fn make_gap(&mut self, each: Each<'_>) {
         let Some(due) = &mut self.due else { return };
         let cell_90k = self.target.target_90k();
-        let gap = due.take(cell_90k, self.target.fix(cell_90k));
+        let gap = due.take(cell_90k, self.target.fix(cell_90k), self.listed_until);
+        self.listed_until = gap.end();
         self.sequence.set_next(gap.sequence + 1);
         self.counters.gap_segments += 1;
         self.counters.discontinuities += u64::from(gap.discontinuity);
+        self.count_break(gap.discontinuity);
         each(Output::Gap(gap));
     }
 
-    pub(super) fn stop(&mut self) {
+    fn stop(&mut self) {
         if let Some(mut air) = self.on_air.take() {
             self.is_interrupted = true;
             self.counters.splices_missed += air.splice_points.clear();
@@ -94,7 +97,7 @@ impl Segmenter {
     /// already.
     pub(super) fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
         let pts = as_sent(pts);
-        let date_time = self.time.begin(pts, now);
+        let date_time = self.time.begin(pts, now, self.listed_until);
         let onset = |time: &Timekeeping, date_time| Onset {
             pts,
             time_base: time.time_base(),
@@ -107,19 +110,26 @@ impl Segmenter {
             None | Some(Arrival::InTime) => Some(known),
             Some(Arrival::Late) => None,
             Some(Arrival::Delayed) => {
-                let date_time = self.time.jump(pts, now);
+                let date_time = self.time.jump(pts, now, self.listed_until);
                 Some(onset(&self.time, date_time))
             }
         }
     }
 
-    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`.
-    pub(super) fn fill_up(&mut self, onset: &Onset, each: Each<'_>) {
-        let cell_90k = self.target.target_90k();
-        let missing = self.due.map_or(0, |due| due.missing(onset, cell_90k));
-        for _ in 0..missing {
+    /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`,
+    /// received at `now`. Returns its wall time, which is not before the last of them ends.
+    pub(super) fn fill_up(&mut self, onset: &Onset, now: Wall, each: Each<'_>) -> Wall {
+        let Some(due) = self.due else {
+            return onset.date_time;
+        };
+        for _ in 0..due.missing(onset, self.target.target_90k()) {
             self.make_gap(each);
         }
         self.due = None;
+        if is_behind(onset.date_time, self.listed_until) {
+            onset.date_time
+        } else {
+            self.time.jump(onset.pts, now, self.listed_until)
+        }
     }
 }

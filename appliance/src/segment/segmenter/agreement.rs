@@ -6,8 +6,13 @@
 use super::Segmenter;
 use crate::segment::StreamClock;
 
-/// Discontinuities that a rendition makes up for at most.
-const BREAKS_OWED_MAX: u64 = 8;
+/// Discontinuities that a rendition makes up for at most: minutes of an encoder whose time stamps
+/// jump at each segment.
+const BREAKS_OWED_MAX: u64 = 64;
+
+/// Segments from one of them to the next: an encoder whose time stamps jump at each segment must
+/// not break up all other renditions as much.
+const SEGMENTS_PER_BREAK_MIN: u64 = 4;
 
 impl Segmenter {
     /// Takes `seconds` for the Target Duration, if none is fixed and the target fits into it: what
@@ -16,9 +21,9 @@ impl Segmenter {
         self.target.agree(seconds);
     }
 
-    /// Dates by the clock of the `channel` from now on, as far as that is of the same time base.
-    /// The rendition that `leads` keeps it: its [clock](Self::clock) is that of the channel.
-    pub fn agree_on_time(&mut self, channel: Option<StreamClock>, leads: bool) {
+    /// Dates by the clocks of the `channel` from now on, of which each is of another time base. The
+    /// rendition that `leads` keeps one: its [clock](Self::clock) is that of the channel.
+    pub fn agree_on_time(&mut self, channel: &[StreamClock], leads: bool) {
         self.time.agree(channel, leads);
     }
 
@@ -43,8 +48,21 @@ impl Segmenter {
     /// True when the next segment, which is `independent` or not, is to begin with a discontinuity
     /// that another rendition had.
     pub(super) fn pay_break(&mut self, independent: bool) -> bool {
-        let is_due = independent && self.breaks_owed > 0;
-        self.breaks_owed -= u64::from(is_due);
+        let next = self
+            .on_air
+            .as_ref()
+            .map_or(0, |air| air.segment.sequence + 1);
+        let is_due = independent && self.breaks_owed > 0 && next >= self.break_due;
+        if is_due {
+            self.break_due = next + SEGMENTS_PER_BREAK_MIN;
+        }
         is_due
+    }
+
+    /// Takes note of what was listed with a `discontinuity` or without: it makes up for one of
+    /// another rendition, wherever that was.
+    pub(super) fn count_break(&mut self, discontinuity: bool) {
+        let paid = u64::from(discontinuity);
+        self.breaks_owed = self.breaks_owed.saturating_sub(paid);
     }
 }

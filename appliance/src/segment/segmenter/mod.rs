@@ -21,7 +21,6 @@ use crate::{
     segment::{
         Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
-        clock::Timekeeping,
         coding::Coding,
         cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
@@ -31,9 +30,10 @@ use crate::{
         on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, cut_from, line_after, wraps_90k},
+        sequence::{Sequence, cut_from, line_after, position},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
+        timekeeping::Timekeeping,
         timeline::{Stamps, Timeline, as_sent},
     },
 };
@@ -74,8 +74,12 @@ pub struct Segmenter {
     is_interrupted: bool,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
+    /// Wall time at which ends what was listed.
+    listed_until: Wall,
     /// Discontinuities that are to come though nothing here asks for them.
     breaks_owed: u64,
+    /// Media Sequence Number from which on the next of them may come.
+    break_due: u64,
 }
 
 impl Segmenter {
@@ -102,12 +106,15 @@ impl Segmenter {
             on_air: None,
             is_interrupted: false,
             due: None,
+            listed_until: Wall::default(),
             breaks_owed: 0,
+            break_due: 0,
         }
     }
 
-    /// Takes the next event. `now` is when its packet was received; it dates segments and numbers
-    /// the first one, and never decides a cut.
+    /// Takes the next event. `now` is when its packet was received; it dates segments, numbers the
+    /// first one and tells how often time stamps have wrapped. It decides no cut, but whether media
+    /// is taken that comes behind gaps.
     pub fn push(&mut self, event: Event<'_>, now: Wall, mut each: impl FnMut(Output)) {
         match event {
             Event::Program(program) => self.on_program(program),
@@ -116,6 +123,7 @@ impl Segmenter {
                 self.counters.program_changes += u64::from(is_break);
             }
             Event::Packet(event) => {
+                self.time.receive(event.packet, now);
                 self.on_packet(event.packet, event.starts_unit, now, &mut each);
             }
             Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
@@ -134,6 +142,7 @@ impl Segmenter {
     }
 
     fn on_program(&mut self, program: &Program) {
+        self.time.set_pcr_pid(program.pcr_pid);
         self.tables.set(program);
         let is_break = self.coding.set_program(program);
         self.counters.program_changes += u64::from(is_break);
@@ -327,6 +336,7 @@ impl Segmenter {
             }
         });
         if is_placed {
+            time.keep();
             air.heard.remember(splice);
         }
     }
@@ -385,10 +395,9 @@ impl Segmenter {
             self.discard();
             return;
         };
-        self.fill_up(&onset, each);
-        let date_time = onset.date_time;
+        let date_time = self.fill_up(&onset, mark.now, each);
         let frame_90k = timeline.frame_90k();
-        let wraps_90k = wraps_90k(onset.pts, date_time);
+        let wraps_90k = position(onset.pts, date_time) - pts;
         let line = line_after(&self.rules, &self.target, (pts, wraps_90k), None);
         let segment = OpenSegment {
             sequence: self.sequence.number(pts + wraps_90k, date_time),
@@ -452,13 +461,11 @@ impl Segmenter {
     /// The wall time of what begins behind `cut`, received at `now`.
     fn date(&mut self, cut: &Cut, now: Wall) -> Wall {
         let begin = as_sent(cut.begin);
+        let end = self.listed_until;
         match (cut.reason, self.rules.phase) {
-            (Reason::Jump, Phase::Grid) => self.time.jump(begin, now),
+            (Reason::Jump, Phase::Grid) => self.time.jump(begin, now, end),
             // A file was never received: its pictures follow one another.
-            (Reason::Jump | Reason::Hole, Phase::First) => {
-                let end = self.time.of(as_sent(cut.end));
-                self.time.jump(begin, end)
-            }
+            (Reason::Jump | Reason::Hole, Phase::First) => self.time.jump(begin, end, end),
             _ => self.time.go_on(begin, now),
         }
     }
@@ -469,8 +476,7 @@ impl Segmenter {
         let Some(air) = &mut self.on_air else {
             return cut.begin;
         };
-        let begin = as_sent(cut.begin);
-        let wraps = wraps_90k(begin, date_time) + begin.ticks().cast_signed() - cut.begin;
+        let wraps = position(as_sent(cut.begin), date_time) - cut.begin;
         // By more than a wrap, where rounding may differ: the wall clock was set.
         let is_set = wraps.abs_diff(air.wraps_90k) > Pts::MODULUS;
         if cut.reason == Reason::Jump || is_set {
@@ -511,13 +517,20 @@ impl Segmenter {
         let mut bytes = BytesMut::with_capacity(self.tables.bytes());
         self.tables.write(&mut bytes);
         air.segment.bytes += bytes.len() as u64;
+        let discontinuity = air.segment.discontinuity;
+        self.count_break(discontinuity);
         each(Output::Bytes(bytes.freeze()));
     }
 
     fn end_segment(&mut self, end: i64, each: Each<'_>) -> Option<Segment> {
-        let air = self.on_air.as_ref()?;
+        let air = self.on_air.as_mut()?;
+        let settled = self
+            .time
+            .settle(as_sent(air.segment.pts), self.listed_until);
+        air.segment.date_time = settled.unwrap_or(air.segment.date_time);
         let segment = air.segment.complete(end, &mut self.target);
         self.sequence.set_next(segment.sequence + 1);
+        self.listed_until = segment.end();
         self.counters.segments += 1;
         self.counters.bytes += segment.bytes;
         self.counters.discontinuities += u64::from(segment.discontinuity);

@@ -6,7 +6,7 @@ use crate::{
     demux::{Event, Pts},
     segment::{
         MediaPlaylist, Phase,
-        fixture::{Bench, FRAME, Made, SECOND, Unit, program, rules},
+        fixture::{Bench, FRAME, Made, SECOND, Unit, frames, program, rules},
         timeline::{Stamps, Timeline},
     },
 };
@@ -19,6 +19,34 @@ fn box_on_air() -> Bench {
 }
 
 impl Bench {
+    /// Sends pictures of `span` from `start` on at once, a key frame a second.
+    fn burst(&mut self, start: u64, span: u64) {
+        for ticks in frames(span) {
+            let is_key = ticks.is_multiple_of(SECOND);
+            let unit = if is_key { Unit::key } else { Unit::at };
+            self.unit(unit(start + ticks));
+        }
+    }
+
+    /// Nothing comes for so long, while the list goes on as time passes.
+    fn pause(&mut self, seconds: u64) {
+        for second in 1..=seconds {
+            self.silence(1);
+            if second == 7 || second > 7 && (second - 7) % 6 == 0 {
+                self.lapse();
+            }
+        }
+    }
+
+    /// What begins before the end of what was listed before it, by more than a correction makes.
+    fn overlaps(&self) -> Vec<u64> {
+        let pairs = self.made.windows(2).map(|pair| [&pair[0], &pair[1]]);
+        let early = pairs.filter(|[one, two]| {
+            two.segment.date_time + Duration::from_millis(21) < one.segment.end()
+        });
+        early.map(|[_, two]| two.segment.sequence).collect()
+    }
+
     /// Nothing comes for so long.
     fn silence(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
@@ -98,6 +126,58 @@ fn a_stream_that_comes_back_with_other_time_stamps_is_numbered_by_the_clock() {
         [0, 1, 2, 3],
         "14 s after the line is the third cell"
     );
+}
+
+#[test]
+fn what_was_held_is_dated_by_when_it_was_sent_and_none_of_a_gap_is_listed() {
+    for seconds in 1..20 {
+        let mut bench = box_on_air();
+        bench.pictures(LINE, 8 * SECOND, SECOND);
+        bench.pause(seconds);
+        bench.burst(LINE + 8 * SECOND, seconds * SECOND);
+        bench.pictures(LINE + (8 + seconds) * SECOND, 31 * SECOND, SECOND);
+        assert_eq!(bench.overlaps(), [0; 0], "{seconds}: {:?}", bench.told());
+        let last = bench.made.last().expect("there are segments").segment;
+        let since = last.date_time.since(bench.made[0].segment.date_time);
+        let begin = last.begin.expect("it is media").ticks() - LINE;
+        let off = since.abs_diff(Duration::from_secs(begin / SECOND));
+        assert!(off <= Duration::from_millis(40), "{seconds}: {off:?}");
+        let cells = last.sequence - bench.made[0].segment.sequence;
+        assert_eq!(cells, begin / SECOND / 6, "{seconds}: {:?}", bench.told());
+    }
+}
+
+#[test]
+fn what_goes_on_behind_a_pause_is_dated_later_and_never_before_what_was_listed() {
+    for seconds in 1..=40 {
+        let mut bench = box_on_air();
+        bench.pictures(LINE, 8 * SECOND, SECOND);
+        bench.pause(seconds);
+        bench.pictures(LINE + 8 * SECOND, 31 * SECOND, SECOND);
+        // In the end the sender makes up for it.
+        let late = seconds.min(19);
+        bench.burst(LINE + 39 * SECOND, late * SECOND);
+        bench.pictures(LINE + (39 + late) * SECOND, 31 * SECOND, SECOND);
+        assert_eq!(bench.overlaps(), [0; 0], "{seconds}: {:?}", bench.told());
+    }
+}
+
+#[test]
+fn another_time_base_that_comes_just_before_a_gap_ends_begins_where_it_ends() {
+    for case in 0..40 {
+        let (early_ms, is_listed) = (case / 2 * 10, case % 2 > 0);
+        let mut bench = box_on_air();
+        bench.pictures(LINE, 8 * SECOND, SECOND);
+        bench.lapse();
+        // It is passed over, because the cell that is due begins at 12 s.
+        bench.pictures(77 * SECOND, 2 * SECOND, SECOND);
+        if is_listed {
+            bench.lapse();
+        }
+        bench.now = bench.now + Duration::from_millis(8_000 - early_ms);
+        bench.pictures(87 * SECOND - early_ms * 90, 18 * SECOND, SECOND);
+        assert_eq!(bench.overlaps(), [0; 0], "{case}: {:?}", bench.told());
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Media Sequence Numbers, over restarts and among boxes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use weir_hal::Wall;
 
 use crate::segment::{
     MediaPlaylist, Phase,
-    fixture::{Bench, Made, SECOND, Unit, WRAP, rules},
+    fixture::{Bench, FRAME, Made, SECOND, Unit, WRAP, rules},
 };
 
 #[test]
@@ -65,6 +67,109 @@ fn boxes_that_join_at_different_moments_cut_and_number_alike() {
     assert_eq!(same.segment.duration_90k, late.made[1].segment.duration_90k);
     let wall = |made: &Made| made.segment.date_time.as_nanos() / 1_000_000;
     assert!(wall(same).abs_diff(wall(&late.made[1])) <= 300);
+}
+
+#[test]
+fn boxes_that_join_at_pictures_sent_longer_before_they_are_shown_date_alike() {
+    let dates = |joined: u64| {
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        let start = bench.now;
+        for picture in joined..1_000 {
+            // Sent some 300 to 490 ms before it is shown, and received up to 7 ms late.
+            let (ticks, ahead) = (picture * FRAME, (300 + picture % 20 * 10) * 90);
+            let due = 10 * SECOND + ticks - ahead;
+            let late = Duration::from_millis(picture * 7_919 % 8);
+            bench.now = start + Duration::from_micros(due * 100 / 9) + late;
+            bench.clock(600 * SECOND + ticks - ahead);
+            let is_key = picture % 25 == 0;
+            let unit = if is_key { Unit::key } else { Unit::at };
+            bench.unit(unit(600 * SECOND + ticks));
+        }
+        let dates = bench.made.into_iter().map(|made| made.segment);
+        let dates = dates.map(|it| (it.sequence, it.date_time));
+        dates.collect::<BTreeMap<_, _>>()
+    };
+    let first = dates(0);
+    for joined in [13, 100, 123, 275, 402] {
+        let late = dates(joined);
+        assert!(late.len() > 2, "{late:?}");
+        // The first may begin later.
+        for (sequence, date) in late.into_iter().skip(1) {
+            assert_eq!(date, first[&sequence], "{joined}: {sequence}");
+        }
+    }
+}
+
+#[test]
+fn a_first_segment_that_ends_by_a_jump_is_dated_by_the_time_base_that_it_began_in() {
+    for jump in [40, 50] {
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        let start = bench.now;
+        for picture in 0..400 {
+            let jump = if picture < 60 { 0 } else { jump * SECOND };
+            let ticks = 600 * SECOND + picture * FRAME + jump;
+            bench.now = start + Duration::from_millis(picture * 40);
+            bench.clock(ticks - SECOND);
+            let is_key = picture % 25 == 0;
+            let unit = if is_key { Unit::key } else { Unit::at };
+            bench.unit(unit(ticks));
+        }
+        let [first, next] = [0, 1].map(|index| bench.made[index].segment);
+        let shown_at = start + Duration::from_secs(1);
+        assert_eq!(first.date_time, shown_at, "{jump}");
+        assert!(next.date_time >= first.end(), "{jump}");
+    }
+}
+
+#[test]
+fn a_discontinuity_of_its_own_is_one_of_those_that_a_rendition_makes_up_for() {
+    for own in [false, true] {
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        bench.pictures(6 * SECOND, 5 * SECOND, SECOND);
+        bench.segmenter.agree_on_breaks(1, 0);
+        // All in one turn.
+        let next = if own { 600 * SECOND } else { 11 * SECOND };
+        bench.pictures(next, 25 * SECOND, SECOND);
+        bench.finish();
+        assert_eq!(bench.discontinuities().len(), 1, "{own}");
+    }
+}
+
+#[test]
+fn discontinuities_of_others_are_made_up_for_in_every_fourth_segment_at_most() {
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
+    for second in 0..120 {
+        bench.pictures((6 + second) * SECOND, SECOND, SECOND);
+        // The other has one in each segment.
+        let had = bench.discontinuities().len() as u64;
+        bench.segmenter.agree_on_breaks(second / 6, had);
+    }
+    let first = bench.made[0].segment.sequence;
+    let breaks = bench.discontinuities();
+    let breaks: Vec<_> = breaks.iter().map(|number| number - first).collect();
+    assert_eq!(breaks, [2, 6, 10, 14, 18]);
+}
+
+#[test]
+fn a_wall_clock_that_is_set_moves_the_grid_to_where_other_boxes_have_it() {
+    let mut early = Bench::new(rules(Phase::Grid), 0);
+    // One wrap more, and lines of the grid lie 1.72 s before multiples of six seconds.
+    let now = early.now + Duration::from_secs(95_444);
+    early.now = Wall::from_nanos(5_000_000_000);
+    early.pictures(600 * SECOND, 20 * SECOND, SECOND);
+    let mut late = Bench::new(rules(Phase::Grid), 0);
+    let begins = [&mut early, &mut late].map(|bench| {
+        bench.now = now;
+        bench.pictures(620 * SECOND, 40 * SECOND, SECOND);
+        let begins = bench.made.iter().filter_map(|made| made.segment.begin);
+        begins
+            .map(|begin| begin.ticks() / SECOND)
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(begins[0][..4], [600, 606, 612, 618]);
+    for begins in begins {
+        assert!(begins.ends_with(&[635, 641, 647, 653]), "{begins:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ counters! {
         track_gaps,
         /// Program clock references that a track of sound took out of packets of other streams.
         clock_references,
+        /// Packets of sound left out at the end of a segment: they are of the next time base.
+        sound_ahead,
         /// Teletext pages of subtitles that were shown or cleared.
         teletext_pages,
         /// Teletext pages of the number chosen, not marked as subtitles; they are not shown.

@@ -10,7 +10,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    demux::{PACKET_BYTES, Packet, Pcr, Pid, Program, StreamKind},
+    demux::{PACKET_BYTES, Packet, Pcr, PesPayload, Pid, Program, Pts, StreamKind},
     segment::{
         Output, Segment,
         mux::Tables,
@@ -24,6 +24,10 @@ use crate::{
 
 /// Longest time between two PCRs that are written, less some jitter.
 const PCR_INTERVAL_27M: i64 = 95 * 27_000;
+
+/// Payload units farther apart are of different time bases: sound may come to the next one before
+/// pictures do, which end the segment.
+const JUMP_90K_MIN: u64 = 10 * Pts::HZ;
 
 /// PAT and PMT are written with every so many repeats of the rendition's: every 500 ms.
 const TABLES_EVERY: u32 = 5;
@@ -48,6 +52,10 @@ pub struct Sound {
 struct Open {
     bytes: u64,
     has_sound: bool,
+    /// PTS of the last payload unit.
+    last: Option<Pts>,
+    /// Streams that have come to the next time base.
+    ahead: PidSet,
     /// Repeats of the PAT since tables were written; none were before the first.
     repeats: Option<u32>,
 }
@@ -59,6 +67,22 @@ struct PcrPackets {
     /// The last one that came, and the last that was written.
     newest: Option<Pcr>,
     written: Option<Pcr>,
+}
+
+impl Open {
+    /// False for what is of the next time base: the segment of that begins without it.
+    fn admits(&mut self, packet: Packet<'_>) -> bool {
+        let pes = packet.payload().filter(|_| packet.payload_unit_start());
+        if let Some(pts) = pes.and_then(PesPayload::read).and_then(|it| it.pts) {
+            let last = self.last.unwrap_or(pts);
+            if pts.ticks_since(last).unsigned_abs() > JUMP_90K_MIN {
+                self.ahead.insert(packet.pid());
+            } else {
+                self.last = Some(pts);
+            }
+        }
+        !self.ahead.contains(packet.pid())
+    }
 }
 
 impl Sound {
@@ -186,9 +210,12 @@ impl Sound {
 
     fn keep(&mut self, packet: Packet<'_>, kept: &mut BytesMut) {
         if self.audio.contains(packet.pid()) {
-            kept.extend_from_slice(packet.bytes());
-            if let Some(open) = &mut self.open {
+            let Some(open) = &mut self.open else { return };
+            if open.admits(packet) {
+                kept.extend_from_slice(packet.bytes());
                 open.has_sound |= packet.has_payload();
+            } else {
+                self.counters.sound_ahead += 1;
             }
         } else if self.pcr.pid == Some(packet.pid())
             && let Some(clock) = self.pcr.take(packet)

@@ -281,6 +281,22 @@ fn the_clock_goes_on_without_the_pictures_it_came_with() {
 }
 
 #[test]
+fn sound_of_the_next_time_base_is_not_in_the_segment_that_the_jump_of_pictures_ends() {
+    let mut program = Program::new(VIDEO);
+    let mut packets = program.second();
+    program
+        .mux
+        .payload(AUDIO, 0, &pes(0xC0, 90_000_000, &adts()));
+    packets.append(&mut program.mux.packets);
+    let mut track = sound();
+    let outputs = outputs(7, 900_000, &packets, 40);
+    let bytes = &made(&mut track, &outputs)[0].1;
+    let stays = of(&self::packets(bytes), AUDIO);
+    assert_eq!(stays.len(), 25);
+    assert_eq!(track.counters().sound_ahead, 1);
+}
+
+#[test]
 fn a_clock_that_comes_with_the_sound_stays_where_it_is() {
     let mut program = Program::new(AUDIO);
     let mut track = sound();

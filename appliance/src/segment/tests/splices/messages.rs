@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use weir_hal::Wall;
+
 use super::{BOTH, DATE_RANGES, listed, pictures, with_break};
 use crate::segment::{
     CueKind, CueOutcome, MediaPlaylist, Phase,
@@ -121,6 +123,107 @@ fn an_announcement_that_is_repeated_after_a_restart_is_no_contradiction() {
     resumed.set_markers(BOTH);
     assert_eq!(resumed.take_cue(&bench.cues[0]), CueOutcome::Taken);
     assert_eq!(resumed.render("d/"), text);
+}
+
+#[test]
+fn an_end_that_players_may_know_otherwise_is_told_as_an_event_of_its_own() {
+    let mut bench = Bench::first();
+    bench.unit(Unit::key(0));
+    bench.splice(&insert(7, true, Some(2 * SECOND), None));
+    bench.splice(&insert(7, false, Some(14 * SECOND), None));
+    pictures(&mut bench, 20 * SECOND, &[]);
+    bench.finish();
+    let text = listed(&bench, BOTH, &[0]).render("d/");
+    let end = &bench.cues[1];
+    let told_of_end = |unknown: u64| {
+        let mut resumed = MediaPlaylist::resume(&text, 5).expect("it is ours");
+        resumed.set_markers(BOTH);
+        if unknown > 0 {
+            resumed.forget(unknown);
+        }
+        assert_eq!(resumed.take_cue(end), CueOutcome::Taken);
+        assert_eq!(resumed.take_cue(end), CueOutcome::Taken, "the same again");
+        let last = bench.made.last().expect("some were made").segment;
+        resumed.push(crate::segment::Segment {
+            sequence: resumed.sequence_next(),
+            ..last
+        });
+        let text = resumed.render("d/");
+        assert!(text.contains("#EXT-X-CUE-IN"), "{text}");
+        let id = |attribute: &str| {
+            let mut lines = text.lines().filter(|line| line.contains(attribute));
+            let line = lines.next().expect("it is told").to_owned();
+            assert_eq!(lines.next(), None);
+            line.split(',').next().map(str::to_owned)
+        };
+        (id("SCTE35-OUT") == id("SCTE35-IN"), text)
+    };
+    let (is_of_it, text_known) = told_of_end(0);
+    assert!(
+        is_of_it && text_known.contains(",DURATION="),
+        "{text_known}"
+    );
+    let (is_of_it, text) = told_of_end(3);
+    assert!(!is_of_it && !text.contains(",DURATION="), "{text}");
+}
+
+#[test]
+fn an_end_before_the_beginning_of_its_break_may_be_repeated() {
+    let out = with_break(Phase::First).cues.remove(0);
+    let mut playlist = MediaPlaylist::live(5);
+    playlist.set_markers(DATE_RANGES);
+    assert_eq!(playlist.take_cue(&out), CueOutcome::Taken);
+    let early = crate::segment::Cue {
+        kind: CueKind::In,
+        date_time: Wall::from_nanos(out.date_time.as_nanos() - 2_000_000_000),
+        ..out
+    };
+    for _ in 0..2 {
+        assert_eq!(playlist.take_cue(&early), CueOutcome::Taken);
+    }
+}
+
+#[test]
+fn the_end_that_the_next_break_of_its_number_makes_is_told_and_outlives_a_restart() {
+    let (bench, next) = (with_break(Phase::First), Duration::from_secs(6));
+    let mut playlist = MediaPlaylist::live(5);
+    playlist.set_markers(BOTH);
+    let out = crate::segment::Cue {
+        planned_90k: None,
+        auto_return: false,
+        ..bench.cues[0].clone()
+    };
+    let mut again = out.clone();
+    again.event.moment_90k += 6 * SECOND;
+    again.date_time = out.date_time + next;
+    for (made, cue) in bench.made.iter().zip([&out, &out, &out, &again]) {
+        assert_eq!(playlist.take_cue(cue), CueOutcome::Taken);
+        playlist.push(made.segment);
+    }
+    let text = playlist.render("");
+    let id = |line: &str| line.split(',').next().map(str::to_owned);
+    let with = |attribute: &str| text.lines().find(|line| line.contains(attribute));
+    assert_eq!(
+        with(",DURATION=6.000").and_then(id),
+        with("SCTE35-OUT").and_then(id),
+        "{text}"
+    );
+    // The number comes to its end, which is the second's.
+    let mut resumed = MediaPlaylist::resume(&text, 5).expect("it is ours");
+    resumed.set_markers(BOTH);
+    let end = crate::segment::Cue {
+        kind: CueKind::In,
+        date_time: again.date_time + next,
+        ..again
+    };
+    for list in [&mut playlist, &mut resumed] {
+        assert_eq!(list.take_cue(&end), CueOutcome::Taken);
+        for made in &bench.made[4..] {
+            list.push(made.segment);
+        }
+    }
+    assert_eq!(resumed.render(""), playlist.render(""));
+    assert!(playlist.render("").contains("#EXT-X-CUE-IN"));
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! Claims about what players see when the appliance is disturbed, on a simulated machine.
+
+mod past;
+mod restarts;
+mod rig;
+
+use weir_cache::Class;
+use weir_hal::sim;
+
+use self::rig::config;
+pub(super) use self::rig::{GROUP, Rig};
+use crate::{
+    app::plan::Plan,
+    config::{Config, Priority},
+};
+
+#[tokio::test]
+async fn what_memory_refuses_is_listed_as_a_gap_and_costs_neither_a_number_nor_the_process() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    let before = rig.sequences();
+    let hog = rig.hog();
+    rig.play();
+    let meanwhile = rig.sequences();
+    let text = rig.playlist().expect("a list");
+    let new = meanwhile
+        .iter()
+        .filter(|number| Some(*number) > before.last());
+    let new = new.count();
+    assert!(new > 0, "time goes on: {before:?} then {meanwhile:?}");
+    assert_eq!(
+        text.matches("#EXT-X-GAP").count(),
+        new,
+        "nothing new fitted into the memory"
+    );
+    assert!(
+        before.ends_with(&meanwhile[..meanwhile.len() - new]),
+        "only the oldest are given up: {meanwhile:?}"
+    );
+    drop(hog);
+    rig.play();
+    rig.play();
+    let after = rig.sequences();
+    assert!(after.last() > before.last(), "{before:?} then {after:?}");
+    assert!(
+        after.is_sorted_by(|one, next| one + 1 == *next),
+        "{after:?}"
+    );
+    let report = rig.live.channels()[0].renditions[0].report();
+    assert!(report.publish.segments_refused > 0, "{:?}", report.publish);
+}
+
+#[tokio::test]
+async fn a_rendition_that_is_cut_anew_after_a_reload_stays_on_air_and_keeps_its_numbers() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    let before = rig.playlist();
+    let last = rig.sequences().last().copied().expect("segments");
+    rig.reload(config("target = \"1s\"\nwindow = 4")).await;
+    assert_eq!(rig.playlist(), before, "nothing is taken off air");
+    rig.play();
+    rig.play();
+    let after = rig.sequences();
+    assert_eq!(after.len(), 4, "the new window holds");
+    assert!(
+        after[0] > last - 4 && after[3] > last,
+        "{last} then {after:?}"
+    );
+    assert!(
+        after.is_sorted_by(|one, next| one + 1 == *next),
+        "{after:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_report_names_the_source_that_is_received_and_not_the_first_in_the_list() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    let text = format!(
+        "[[channel]]\nid = \"ch\"\n[[channel.rendition]]\nname = \"r\"\n\
+         sources = [\"http://encoder/ch.ts\", \"udp://{GROUP}\"]\n"
+    );
+    rig.reload(Config::parse(&text).expect("it is sound").config)
+        .await;
+    rig.play();
+    let report = rig.live.channels()[0].renditions[0].report();
+    assert_eq!(report.source, format!("udp://{GROUP}"));
+}
+
+#[test]
+fn segments_are_of_the_live_class_of_their_channel_s_priority() {
+    let mut config = config("target = \"1s\"");
+    let mut class = |priority| {
+        config.channels[0].priority = priority;
+        Plan::all(&config)[0].class
+    };
+    assert_eq!(class(Priority::High), Class::LiveHigh);
+    assert_eq!(class(Priority::Medium), Class::Live);
+    assert_eq!(class(Priority::Low), Class::LiveLow);
+}

@@ -1,0 +1,194 @@
+//! Claims about what players may start over in.
+
+use std::time::Duration;
+
+use weir_cache::Store;
+use weir_hal::{Wall, sim};
+
+use super::rig::{Rig, config, config_with_past, past, restart, start_over};
+use crate::{
+    app::{publisher::key, store_config},
+    segment::{MediaPlaylist, Segment},
+    serve::segment_path,
+};
+
+#[tokio::test]
+async fn what_players_may_start_over_in_outlives_a_restart_and_then_another() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    for _ in 0..20 {
+        rig.play();
+        assert!(rig.store.flush(Duration::from_secs(10)), "memory is short");
+    }
+    let first = past(&rig);
+    assert!(first.len() > 64, "more than a block: {}", first.len());
+    let mut rig = restart(rig, Duration::ZERO).await;
+    let found = past(&rig);
+    assert!(found.starts_with(&first), "{first:?} then {found:?}");
+    rig.play();
+    rig.play();
+    let second = past(&rig);
+    assert!(second.starts_with(&first) && second.len() > first.len() + 4);
+    let rig = restart(rig, Duration::from_secs(20)).await;
+    let third = past(&rig);
+    assert!(third.starts_with(&second), "{second:?} then {third:?}");
+    let numbers = rig.live.channels()[0].renditions[0].report();
+    assert_eq!(numbers.publish.archives_refused, 0);
+}
+
+#[tokio::test]
+async fn the_time_for_which_a_box_was_down_is_gaps() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let mut rig = restart(rig, Duration::from_secs(30)).await;
+    rig.play();
+    rig.play();
+    let after = past(&rig);
+    assert!(after.starts_with(&before), "{before:?} then {after:?}");
+    let down: Vec<_> = after[before.len()..]
+        .iter()
+        .take_while(|segment| segment.gap)
+        .collect();
+    let seconds: f64 = down.iter().map(|gap| gap.duration().as_secs_f64()).sum();
+    assert!((29.0..34.0).contains(&seconds), "{seconds} of {down:?}");
+    let back = after[before.len() + down.len()];
+    assert!(back.discontinuity && !back.gap, "{back:?}");
+    let late = back.date_time.since(down[down.len() - 1].end());
+    // It is received half a second before it is shown.
+    assert!(late < Duration::from_millis(500), "{late:?}");
+    let listed = rig.sequences();
+    assert_eq!(listed.last(), after.last().map(|last| &last.sequence));
+}
+
+#[tokio::test]
+async fn a_list_that_begins_anew_and_its_archive_have_the_same_discontinuity_sequence_numbers() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    rig.play();
+    let mut rig = restart(rig, Duration::from_secs(30)).await;
+    rig.play();
+    rig.play();
+    let listed = rig.playlist().expect("a list");
+    let list = MediaPlaylist::resume(&listed, 3).expect("ours");
+    let begin = list.segments().next().expect("segments").date_time;
+    // Dates are told to the millisecond.
+    let begin = begin + Duration::from_millis(1);
+    assert_eq!(start_over(&rig, "r", begin), listed.replace("ch_r/", ""));
+}
+
+#[tokio::test]
+async fn players_start_over_in_the_sound_of_an_earlier_life_as_they_do_in_the_pictures() {
+    let mut config = config_with_past();
+    config.channels[0].renditions[0].is_audio_alone = true;
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let mut rig = restart(rig, Duration::from_secs(20)).await;
+    rig.play();
+    rig.play();
+    assert!(past(&rig).starts_with(&before));
+    let of = |rendition| start_over(&rig, rendition, Wall::from_nanos(0));
+    assert_eq!(of("r_audio"), of("r"));
+}
+
+#[tokio::test]
+async fn what_an_archive_did_not_have_does_not_come_to_it_by_a_restart() {
+    let with = |seconds: Option<u64>| {
+        let mut config = config("target = \"1s\"\nwindow = 3");
+        config.channels[0].dvr = seconds.map(Duration::from_secs);
+        config
+    };
+    // It was switched off for a while, or is deeper now.
+    for (first, second) in [(Some(600), None), (Some(70), Some(70))] {
+        let mut rig = Rig::start_with(sim::Simulation::new(1), with(first)).await;
+        for _ in 0..30 {
+            rig.play();
+            assert!(rig.store.flush(Duration::from_secs(10)), "memory is short");
+        }
+        rig.reload(with(second)).await;
+        rig.play();
+        rig.reload(with(Some(600))).await;
+        rig.play();
+        let before = past(&rig);
+        let rig = restart(rig, Duration::ZERO).await;
+        let after = past(&rig);
+        assert!(after.starts_with(&before), "{before:?} then {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_has_lost_is_a_gap_and_all_else_is_there() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    for _ in 0..5 {
+        rig.play();
+    }
+    let before = past(&rig);
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
+    drop(rig);
+    let board = simulation.board();
+    let store = Store::open(board.disk, board.clock, &store_config(&config.cache));
+    let store = store.expect("the disk is flawless");
+    assert!(store.evict(&key(&segment_path("ch", "r", before[4].sequence))));
+    assert!(store.flush(Duration::from_secs(10)));
+    drop(store);
+    let rig = Rig::start_with(simulation, config).await;
+    let mut due = before;
+    due[4].gap = true;
+    let found = past(&rig);
+    assert!(found.starts_with(&due), "{due:?} then {found:?}");
+}
+
+#[tokio::test]
+async fn what_is_older_than_an_archive_is_deep_does_not_come_back() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let mut rig = restart(rig, Duration::from_hours(1)).await;
+    rig.play();
+    rig.play();
+    let after = past(&rig);
+    assert!(after[0].sequence > before[before.len() - 1].sequence);
+    let length: Duration = after.iter().map(Segment::duration).sum();
+    assert!(length < Duration::from_secs(602), "{length:?}");
+}
+
+#[tokio::test]
+async fn a_reload_that_changes_dvr_disturbs_nothing_and_keeps_what_was_promised() {
+    let with = |seconds: Option<u64>| {
+        let mut config = config("target = \"1s\"\nwindow = 3");
+        config.channels[0].dvr = seconds.map(Duration::from_secs);
+        config
+    };
+    let mut rig = Rig::start_with(sim::Simulation::new(1), with(None)).await;
+    let has_past = |rig: &Rig| rig.live.channels()[0].renditions[0].archive().is_some();
+    rig.play();
+    let mut oldest = 0;
+    for seconds in [Some(600), Some(8), None] {
+        // The clip loops by a jump; what comes of it is listed before the reload.
+        rig.play_part(0..3);
+        let before = rig.sequences();
+        if has_past(&rig) {
+            oldest = past(&rig)[0].sequence;
+        }
+        rig.reload(with(seconds)).await;
+        assert_eq!(rig.sequences(), before);
+        assert_eq!(has_past(&rig), seconds.is_some(), "at once");
+        rig.play_part(3..8);
+        let list = MediaPlaylist::resume(&rig.playlist().expect("a list"), 100).expect("ours");
+        let new: Vec<_> = list
+            .segments()
+            .filter(|segment| Some(&segment.sequence) > before.last())
+            .collect();
+        let is_sound = |segment: &&Segment| !segment.discontinuity && !segment.gap;
+        assert!(!new.is_empty() && new.iter().all(is_sound), "{new:?}");
+    }
+    let oldest = key(&segment_path("ch", "r", oldest));
+    assert!(!rig.store.evict(&oldest), "no list has it, and it is held");
+    rig.simulation.clock.advance(Duration::from_secs(20));
+    rig.ingest.turn();
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    assert!(rig.store.evict(&oldest), "its time is over");
+}

@@ -1,0 +1,163 @@
+//! Claims about the live list after a restart.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use weir_hal::{Monotonic, Wall, sim};
+
+use super::rig::Rig;
+use crate::{
+    app::{
+        plan::Plan,
+        publisher::{self, Publisher},
+        restore::restore,
+    },
+    demux::PACKET_BYTES,
+    segment::{Cue, CueKind, EventId, Format, Markers, Output, Segment},
+};
+
+#[tokio::test]
+async fn a_list_is_on_air_again_before_the_first_datagram_after_a_restart() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play_half_seconds(3);
+    let before = rig.playlist();
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let simulation = rig.simulation.clone();
+    drop(rig);
+    let rig = Rig::start(simulation).await;
+    assert!(before.is_some());
+    assert_eq!(rig.playlist(), before);
+}
+
+#[tokio::test]
+async fn a_list_of_a_source_that_is_lost_goes_on_after_a_restart() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    let gaps = |rig: &Rig| {
+        rig.playlist()
+            .map_or(0, |text| text.matches("#EXT-X-GAP").count())
+    };
+    while gaps(&rig) == 0 {
+        rig.simulation.clock.advance(Duration::from_millis(10));
+        rig.ingest.turn();
+    }
+    let before = rig.playlist();
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let simulation = rig.simulation.clone();
+    drop(rig);
+    simulation.clock.advance(Duration::from_millis(900));
+    let mut rig = Rig::start(simulation).await;
+    assert_eq!(rig.playlist(), before);
+    for _ in 0..20 {
+        rig.simulation.clock.advance(Duration::from_millis(10));
+        rig.ingest.turn();
+    }
+    assert_eq!(gaps(&rig), 2, "the next comes in its time");
+}
+
+#[tokio::test]
+async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbers() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    let last = rig.sequences().last().copied().expect("segments");
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let simulation = rig.simulation.clone();
+    drop(rig);
+    simulation.clock.advance(Duration::from_secs(3));
+    let mut rig = Rig::start(simulation).await;
+    assert_eq!(rig.playlist(), None);
+    rig.play();
+    rig.play();
+    let first = rig.sequences().first().copied().expect("segments");
+    assert!(
+        first > last + 3,
+        "three more may have been listed: {last} then {first}"
+    );
+}
+
+fn at(second: u64) -> Wall {
+    Wall::from_nanos((1_700_000_000 + second) * 1_000_000_000)
+}
+
+/// A break that begins or ends at `second`.
+fn cue(kind: CueKind, second: u64) -> Cue {
+    Cue {
+        event: EventId {
+            number: 7,
+            break_kind: 0,
+            moment_90k: second * 90_000,
+        },
+        kind,
+        date_time: at(second),
+        planned_90k: None,
+        auto_return: false,
+        section: Bytes::from_static(&[0xFC]),
+    }
+}
+
+/// A publisher that goes on at `now` from what the store of `rig` has.
+async fn publisher(rig: &Rig, plan: &Plan, now: Wall) -> Publisher {
+    let (store, vault) = (&rig.store, rig.vaults.of("ch"));
+    let name = ("r", Format::TransportStream);
+    let restored = restore((store, &vault), plan, name, now).await;
+    let face = Arc::new(crate::live::Rendition::new("r".to_owned()));
+    Publisher::new(store.clone(), vault, plan, face, restored)
+}
+
+/// Lists the segment that begins at `second`, behind what `cue` announces.
+fn list(publisher: &mut Publisher, second: u64, cue: Option<Cue>) {
+    let sequence = publisher.playlist().sequence_next();
+    let segment = Segment {
+        sequence,
+        duration_90k: 90_000,
+        target_duration_s: 1,
+        bytes: 188,
+        discontinuity: false,
+        independent: true,
+        gap: false,
+        date_time: at(second),
+        begin: None,
+    };
+    let moment = publisher::Moment {
+        now: Monotonic::ZERO,
+        received: segment.end(),
+    };
+    let media = [
+        Output::Begin { sequence },
+        Output::Bytes(Bytes::from_static(&[0x47; PACKET_BYTES])),
+        Output::End(segment),
+    ];
+    for output in cue.map(Output::Cue).into_iter().chain(media) {
+        publisher.take(output, moment);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_a_lost_list_may_have_told_of_is_told_as_an_event_of_its_own() {
+    for (pause_s, events) in [(0, 1), (3, 2)] {
+        let rig = Rig::start(sim::Simulation::new(1)).await;
+        let mut plan = Plan::all(&rig.config).remove(0);
+        plan.markers = Markers {
+            date_ranges: true,
+            cue_tags: false,
+        };
+        let mut before = publisher(&rig, &plan, at(0)).await;
+        list(&mut before, 0, None);
+        list(&mut before, 1, Some(cue(CueKind::Out, 1)));
+        drop(before);
+        let mut after = publisher(&rig, &plan, at(2 + pause_s)).await;
+        list(&mut after, 5, Some(cue(CueKind::In, 5)));
+        let text = after.playlist().render("");
+        let ranges = text.lines().filter(|line| line.contains("DATERANGE"));
+        let ids = ranges.map(|line| line.split(',').next());
+        let told = ids.collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(told.len(), events, "{text}");
+        assert!(
+            text.contains("SCTE35-OUT") && text.contains("SCTE35-IN"),
+            "{text}"
+        );
+        assert_eq!(text.contains(",DURATION="), events == 1, "{text}");
+    }
+}
