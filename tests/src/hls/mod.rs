@@ -153,12 +153,8 @@ impl Version {
             if entry.date_ms.is_none() {
                 return Err(format!("R10: {entry:?} has no date"));
             }
-            // Where the timeline breaks, time that had run ahead is set right.
             let is_early = |until: &i64| date_ms + DATE_TOLERANCE_MS < *until;
-            if let Some(until_ms) = until_ms
-                .filter(is_early)
-                .filter(|_| !entry.is_discontinuity)
-            {
+            if let Some(until_ms) = until_ms.filter(is_early) {
                 return Err(format!("R10: {entry:?} begins before {until_ms}"));
             }
             until_ms = Some(date_ms + (entry.duration_us / 1_000).cast_signed());

@@ -2,7 +2,8 @@
 //! whatever was, their lists agree again before long.
 //!
 //! Source: RFC 8216 §6.2.4: media that matches has the same date and the same Discontinuity
-//! Sequence Number in all renditions. That Media Sequence Numbers match is ours.
+//! Sequence Number in all renditions. That Media Sequence Numbers match is ours; they do not behind
+//! a jump of one rendition alone, which has a segment more for it.
 
 use std::collections::VecDeque;
 
@@ -11,12 +12,12 @@ use weir_hal::{
     sim::{Generator, Sender, Simulation},
 };
 use weir_tests::{
-    hls::{Version, Watch},
+    hls::{Entry, Version, Watch},
     stream::{Encoder, Format},
 };
 
 use crate::{
-    ladder::{NAMES, configured, encoders, known_from},
+    ladder::{NAMES, configured, encoders},
     life::{Life, TURN, TURNS_PER_PICTURE, send, sender_to},
 };
 
@@ -43,31 +44,18 @@ struct Rung {
 
 /// Lets one rendition after the other lose something, so many times; both agree after each.
 pub(crate) async fn run(seed: u64, times: u64) {
-    let simulation = Simulation::new(seed);
-    let mut chance = Generator::new(seed);
-    let pts_90k = chance.below(1 << 33);
-    let mut life = Life::begin(&simulation, &configured()).await;
-    let delay = usize::try_from(chance.below(8)).expect("small");
-    let mut group = 0;
-    let mut rungs = encoders(pts_90k, Format::default()).map(|encoder| {
-        group += 1;
-        Rung {
-            encoder,
-            sender: sender_to(&simulation, group),
-            watch: Watch::default(),
-            fate: Fate::Sent,
-            delay: delay * usize::from(group - 1),
-            queue: VecDeque::new(),
-        }
-    });
+    let (simulation, mut chance) = (Simulation::new(seed), Generator::new(seed));
+    let (mut life, mut rungs) = begin(&simulation, &mut chance).await;
     for time in 0..times {
         pictures(&simulation, &mut life, &mut rungs, 300);
-        agree(&life).unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
+        let apart = agree(&life);
+        let apart = apart.unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
+        assert_eq!(apart, 0, "seed {seed}, time {time}: Media Sequence Numbers");
         let rung = usize::from(chance.below(2) == 0);
-        // Up to twenty seconds are lost, up to three held back.
+        // Up to twenty seconds are lost, up to twelve held back.
         let (fate, most) = match chance.below(3) {
             0 => (Fate::Lost, 100),
-            1 => (Fate::Held, 15),
+            1 => (Fate::Held, 60),
             _ => {
                 let jump_90k = 90_000 * (11 + chance.below(100_000));
                 for rung in &mut rungs {
@@ -80,6 +68,42 @@ pub(crate) async fn run(seed: u64, times: u64) {
         pictures(&simulation, &mut life, &mut rungs, 1 + chance.below(most));
         rungs[rung].fate = Fate::Sent;
     }
+}
+
+/// Lets one rendition after the other jump to time stamps of its own and come back to those of the
+/// other, so many times; both agree after each.
+pub(crate) async fn one_jumps(seed: u64, times: u64) {
+    let (simulation, mut chance) = (Simulation::new(seed), Generator::new(seed));
+    let (mut life, mut rungs) = begin(&simulation, &mut chance).await;
+    for time in 0..times {
+        pictures(&simulation, &mut life, &mut rungs, 300);
+        agree(&life).unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
+        let rung = usize::from(chance.below(2) == 0);
+        let jump_90k = 90_000 * (11 + chance.below(40_000));
+        rungs[rung].encoder.pts_90k += jump_90k;
+        pictures(&simulation, &mut life, &mut rungs, 1 + chance.below(600));
+        rungs[rung].encoder.pts_90k -= jump_90k;
+    }
+}
+
+/// A channel of two renditions, of which one comes up to 1.4 s later.
+async fn begin(simulation: &Simulation, chance: &mut Generator) -> (Life, [Rung; 2]) {
+    let life = Life::begin(simulation, &configured()).await;
+    let pts_90k = chance.below(1 << 33);
+    let delay = usize::try_from(chance.below(8)).expect("small");
+    let mut group = 0;
+    let rungs = encoders(pts_90k, Format::default()).map(|encoder| {
+        group += 1;
+        Rung {
+            encoder,
+            sender: sender_to(simulation, group),
+            watch: Watch::default(),
+            fate: Fate::Sent,
+            delay: delay * usize::from(group - 1),
+            queue: VecDeque::new(),
+        }
+    });
+    (life, rungs)
 }
 
 /// So many pictures of each rendition, five in a second.
@@ -114,26 +138,46 @@ fn pictures(simulation: &Simulation, life: &mut Life, rungs: &mut [Rung; 2], cou
     }
 }
 
-/// Both lists say the same, as far as both say anything.
-fn agree(life: &Life) -> Result<(), String> {
+/// Both lists say the same, as far as both say anything. Tells by how much the Media Sequence
+/// Numbers of the first are higher.
+fn agree(life: &Life) -> Result<i64, String> {
     let texts = NAMES.map(|name| life.playlist_of(name).unwrap_or_default());
     let [one, two] = [Version::read(&texts[0])?, Version::read(&texts[1])?];
-    let begin = one.sequence.max(two.sequence);
-    let (known, other) = (known_from(&one, begin), known_from(&two, begin));
-    let mut pairs = known.1.iter().zip(other.1);
-    let told = |entry: &weir_tests::hls::Entry| {
-        let date_ms = entry.date_ms;
-        (
-            entry.duration_us,
-            entry.is_discontinuity,
-            entry.is_gap,
-            date_ms,
-        )
+    let first_ms = |list: &Version| list.dates_ms().first().copied();
+    let begin_ms = first_ms(&one).max(first_ms(&two)).unwrap_or_default();
+    let (known, other) = (known_since(&one, begin_ms), known_since(&two, begin_ms));
+    let told = |entry: &Entry| {
+        let (date_ms, duration_us) = (entry.date_ms, entry.duration_us);
+        (duration_us, entry.is_discontinuity, entry.is_gap, date_ms)
     };
+    let mut pairs = known.entries.iter().zip(other.entries);
     let is_same = pairs.all(|(one, two)| told(one) == told(two));
-    if known.0 == other.0 && is_same && known.1.len().min(other.1.len()) >= 3 {
-        Ok(())
+    let same = known.entries.len().min(other.entries.len());
+    if known.breaks == other.breaks && is_same && same >= 3 {
+        Ok(known.sequence.cast_signed() - other.sequence.cast_signed())
     } else {
         Err(format!("{}\n{}", texts[0], texts[1]))
+    }
+}
+
+/// The end of a list.
+struct Known<'a> {
+    /// Media Sequence Number of the first.
+    sequence: u64,
+    /// Discontinuities before it.
+    breaks: u64,
+    entries: &'a [Entry],
+}
+
+/// The entries of a list from a date on.
+fn known_since(list: &Version, begin_ms: i64) -> Known<'_> {
+    let is_before = |entry: &&Entry| entry.date_ms < Some(begin_ms);
+    let left = list.entries.iter().take_while(is_before).count();
+    let (left, entries) = list.entries.split_at(left);
+    let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;
+    Known {
+        sequence: list.sequence + left.len() as u64,
+        breaks: list.discontinuity_sequence + breaks,
+        entries,
     }
 }

@@ -24,6 +24,9 @@ const FRAME_US: u64 = 33_367;
 /// How far the wall clock runs ahead of the encoder's: more than ISO/IEC 13818-1 §2.4.2.1 allows.
 const DRIFT_PPM: i32 = 40;
 
+/// How long before it is shown a picture is sent, by its PCR.
+const LEAD_MS: u64 = 100;
+
 /// How far a date may be off.
 const DATE_MS_MAX: u64 = 20;
 
@@ -53,7 +56,7 @@ pub(crate) async fn day(span: Duration) -> Day {
     let pictures = span.as_nanos() / PICTURE.as_nanos();
     for _ in 0..pictures {
         let wall_ms = simulation.clock.wall().as_nanos() / 1_000_000;
-        log.sent(encoder.pts_90k % (1 << 33), wall_ms);
+        log.shown(encoder.pts_90k % (1 << 33), wall_ms + LEAD_MS);
         send(&mut sender, &encoder.picture());
         life.ingest.turn();
         simulation.clock.advance(PICTURE);
@@ -73,19 +76,19 @@ pub(crate) async fn day(span: Duration) -> Day {
     log.day
 }
 
-/// When pictures were sent, and how far off what is listed of them is.
+/// When pictures are shown by the clock of the encoder, and how far off what is listed of them is.
 #[derive(Debug, Default)]
 struct Log {
     day: Day,
     /// By their PTS.
-    sent_ms: HashMap<u64, u64>,
+    shown_ms: HashMap<u64, u64>,
     first_pts: Option<u64>,
     sum_us: u64,
 }
 
 impl Log {
-    fn sent(&mut self, pts: u64, wall_ms: u64) {
-        self.sent_ms.insert(pts, wall_ms);
+    fn shown(&mut self, pts: u64, wall_ms: u64) {
+        self.shown_ms.insert(pts, wall_ms);
     }
 
     /// A segment that begins at `pts` is listed with this length and date.
@@ -96,12 +99,12 @@ impl Log {
         day.sum_us_off = day.sum_us_off.max(elapsed_us.abs_diff(self.sum_us));
         day.date_ms_off_max = day
             .date_ms_off_max
-            .max(date_ms.abs_diff(self.sent_ms[&pts]));
+            .max(date_ms.abs_diff(self.shown_ms[&pts]));
         day.segments += 1;
         self.sum_us += duration_us;
         // What came before is never asked for again.
-        let at_ms = self.sent_ms[&pts];
-        self.sent_ms.retain(|_, sent_ms| *sent_ms >= at_ms);
+        let at_ms = self.shown_ms[&pts];
+        self.shown_ms.retain(|_, shown_ms| *shown_ms >= at_ms);
     }
 }
 

@@ -271,7 +271,7 @@ fn compare_entries<'a>(
 }
 
 /// The entries of a list from a number on, and the discontinuities before them.
-pub(crate) fn known_from(list: &Version, number: u64) -> (u64, &[Entry]) {
+fn known_from(list: &Version, number: u64) -> (u64, &[Entry]) {
     let left = usize::try_from(number - list.sequence).unwrap_or(usize::MAX);
     let (left, rest) = list.entries.split_at(left.min(list.entries.len()));
     let breaks = left.iter().filter(|entry| entry.is_discontinuity).count() as u64;

@@ -108,6 +108,14 @@ fn renditions_that_lost_different_things_agree_again() {
 }
 
 #[test]
+fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
+    let runtime = runtime();
+    for seed in 1..=10 {
+        runtime.block_on(apart::one_jumps(seed, 10));
+    }
+}
+
+#[test]
 fn over_a_day_durations_add_up_to_a_picture_and_dates_stay_within_20_ms() {
     let runtime = runtime();
     let day = runtime.block_on(day::day(Duration::from_hours(24)));

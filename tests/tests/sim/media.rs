@@ -8,7 +8,8 @@ use weir_tests::stream::PACKET_BYTES;
 /// One segment's media.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Media {
-    /// PID of the pictures and their parameter set: what a discontinuity must announce.
+    /// PID of the pictures by the PMT, and the parameter set of the first of them, if it has one:
+    /// what a discontinuity must announce.
     pub(crate) coding: (u16, Vec<u8>),
     /// PTS of the first picture.
     pub(crate) pts_90k: Option<u64>,
@@ -23,6 +24,7 @@ impl Media {
     /// What is not as RFC 8216 §3.2 wants it.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut media = Self::default();
+        let mut is_decodable = false;
         let mut pat_counters = Vec::new();
         for (index, packet) in bytes.chunks(PACKET_BYTES).enumerate() {
             if packet.len() != PACKET_BYTES || packet[0] != 0x47 {
@@ -43,8 +45,13 @@ impl Media {
                 // Behind pointer_field, section header and PCR_PID: the only stream's PID.
                 media.coding.0 = u16::from(packet[18] & 0x1F) << 8 | u16::from(packet[19]);
             } else if pid > 0x100 && packet[1] & 0x40 != 0 {
+                let pes = payload(packet);
                 // On whatever PID: a last picture may come before the packets of new tables.
-                media.read_picture(payload(packet));
+                media.pts_90k = media.pts_90k.or_else(|| pts_90k(pes));
+                if pid == media.coding.0 && !is_decodable {
+                    is_decodable = true;
+                    media.coding.1 = parameter_set(pes);
+                }
             }
         }
         let goes_on = |before: &u8, next: &u8| *next == (before + 1) % 16;
@@ -57,21 +64,23 @@ impl Media {
         );
         Ok(media)
     }
+}
 
-    fn read_picture(&mut self, pes: &[u8]) {
-        if pes.len() < 14 || self.pts_90k.is_some() {
-            return;
-        }
-        if pes[7] & 0x80 != 0 {
-            let part = |index: usize, mask: u8, shift: u32| u64::from(pes[index] & mask) << shift;
-            let pts = part(9, 0x0E, 29) | part(10, 0xFF, 22) | part(11, 0xFE, 14);
-            self.pts_90k = Some(pts | part(12, 0xFF, 7) | part(13, 0xFE, 0) >> 1);
-        }
-        let is_sps = |window: &&[u8]| window[..5] == [0, 0, 0, 1, 0x67];
-        if let Some(sps) = pes.windows(24).find(is_sps) {
-            self.coding.1 = sps.to_vec();
-        }
+/// The PTS of a picture, if it has one.
+fn pts_90k(pes: &[u8]) -> Option<u64> {
+    if pes.len() < 14 || pes[7] & 0x80 == 0 {
+        return None;
     }
+    let part = |index: usize, mask: u8, shift: u32| u64::from(pes[index] & mask) << shift;
+    let pts = part(9, 0x0E, 29) | part(10, 0xFF, 22) | part(11, 0xFE, 14);
+    Some(pts | part(12, 0xFF, 7) | part(13, 0xFE, 0) >> 1)
+}
+
+/// The parameter set of a picture; empty without a key frame.
+fn parameter_set(pes: &[u8]) -> Vec<u8> {
+    let is_sps = |window: &&[u8]| window[..5] == [0, 0, 0, 1, 0x67];
+    let sps = pes.windows(24).find(is_sps);
+    sps.map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 fn payload(packet: &[u8]) -> &[u8] {
