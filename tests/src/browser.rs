@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{http, process::Process};
 
 /// How long chromedriver may take to listen: a machine that never ran it reads all of it first.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// A browser with one open page. Dropping it ends it.
 #[derive(Debug)]

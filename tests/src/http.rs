@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longest wait for any single read or write: that of a browser that starts for the first time.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// One response, read to its end.
 #[derive(Debug, Clone)]

@@ -142,7 +142,7 @@ impl Process {
     /// Waits for the process to end by itself.
     pub fn ended(mut self, within: Duration) -> Ended {
         let name = self.name.clone();
-        let status = wait::until(&format!("the end of {name}"), within, || {
+        let status = wait::until(format!("the end of {name}"), within, || {
             self.child.try_wait().expect("the child is ours")
         });
         // The readers end at end of file, which the exit has caused; their last lines may lag.

@@ -51,14 +51,10 @@ fn sequences(daemon: &Daemon) -> Vec<u64> {
 }
 
 fn await_segments(daemon: &Daemon, count: usize) -> Vec<u64> {
-    until(
-        &format!("{count} segments"),
-        Duration::from_secs(30),
-        || {
-            let sequences = sequences(daemon);
-            (sequences.len() >= count).then_some(sequences)
-        },
-    )
+    until(format!("{count} segments"), Duration::from_secs(30), || {
+        let sequences = sequences(daemon);
+        (sequences.len() >= count).then_some(sequences)
+    })
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn each_bad_source_is_named_with_its_reason_and_the_good_channel_runs() {
     let _sender = ffmpeg::send(Streams::H264Aac, "udp", &good, 30);
     let state_is = |channel: &str, state: &str, words: &[&str]| {
         until(
-            &format!("{channel} to be {state}"),
+            format!("{channel} to be {state}"),
             Duration::from_secs(15),
             || {
                 if channel == "garbage" {

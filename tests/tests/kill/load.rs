@@ -133,7 +133,7 @@ impl Playlist {
 
     /// Waits until a segment above a number is listed.
     pub(crate) fn await_newer(&self, than: u64, within: Duration) {
-        until(&format!("a segment above {than}"), within, || {
+        until(format!("a segment above {than}"), within, || {
             let last = self.listed().last().copied();
             last.filter(|last| *last > than)
         });

@@ -16,7 +16,7 @@ const SEGMENTS: usize = 3;
 
 fn segments(daemon: &Daemon, count: usize) -> Vec<Vec<u8>> {
     let base = daemon.data("/live/ch/");
-    let uris = until(&format!("{count} segments"), Duration::from_mins(1), || {
+    let uris = until(format!("{count} segments"), Duration::from_mins(1), || {
         let media = http::get(&format!("{base}ch_r.m3u8"))
             .ok()
             .filter(|r| r.status == 200)?;

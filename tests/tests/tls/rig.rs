@@ -134,7 +134,7 @@ impl Rig {
 
     /// Waits until a counter of the data listener has come to `count`.
     pub(crate) fn counted(&self, name: &str, count: u64) {
-        until(&format!("{name} to be {count}"), PATIENCE, || {
+        until(format!("{name} to be {count}"), PATIENCE, || {
             (self.counter(name) >= count).then_some(())
         });
         assert_eq!(self.counter(name), count, "{name}");
