@@ -127,6 +127,7 @@ checks! {
         "draft-pantos-hls-rfc8216bis §4.4.4.6"
     10 Warning DateTimeWithoutZone "date_time_without_zone" "RFC 8216 §4.3.2.6"
     10 Warning DateTimeDrifts "date_time_drifts" "RFC 8216 §4.3.2.6"
+    10 Warning DateTimesOverlap "date_times_overlap" "RFC 8216 §4.3.2.6"
 
     11 Violation DateRangeMalformed "date_range_malformed" "RFC 8216 §4.3.2.7"
     11 Violation DateRangeWithoutDateTime "date_range_without_date_time" "RFC 8216 §4.3.2.7"

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use hyper::Uri;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use weir_cache::rules::resolve;
 use weir_hal::Monotonic;
 
@@ -109,15 +109,18 @@ impl Asking {
             self.work.spawn(ask(Arc::clone(&self.web), job, now));
         }
         let done = self.work.join_next().await?;
-        self.present = None;
-        Some(done.expect("asking does not panic"))
+        Some(self.done(done))
     }
 
     /// What is done already, and was not told of yet.
     pub(super) fn finished(&mut self) -> Option<Done> {
         let done = self.work.try_join_next()?;
+        Some(self.done(done))
+    }
+
+    fn done(&mut self, done: Result<Done, JoinError>) -> Done {
         self.present = None;
-        Some(done.expect("asking does not panic"))
+        done.expect("asking does not panic")
     }
 
     /// The segment that is still on its way, and for how long.

@@ -113,7 +113,7 @@ impl Follower {
         let stopped = async move { drop(stop.wait_for(|is_over| *is_over).await) };
         tokio::select! {
             () = self.follow() => {}
-            () = stopped => self.take_present().await,
+            () = stopped => self.take_last().await,
         }
         self.tell().await;
     }
@@ -140,20 +140,9 @@ impl Follower {
         let loaded = self.web.playlist(&self.playlist.url).await;
         let page = match loaded {
             Ok(page) if page.status == StatusCode::OK => page,
-            Ok(page) => {
-                let why = format!("the answer to who asks for the playlist is {}", page.status);
-                self.fail(Check::PlaylistAbsent, &why);
-                return false;
-            }
-            Err(WebError::TooLong) => {
-                let why = format!("the playlist is not looked at: {}", WebError::TooLong);
-                self.fail(Check::TooLong, &why);
-                return false;
-            }
-            Err(error) => {
-                let why = with_causes(&error);
-                let why = format!("the playlist does not come: {why}");
-                self.fail(Check::PlaylistAbsent, &why);
+            refused => {
+                let (check, why) = refusal(refused.map(|page| page.status));
+                self.fail(check, &why);
                 return false;
             }
         };
@@ -345,7 +334,7 @@ impl Follower {
     }
 
     /// Time is over, and a segment may be on its way, or have come while the playlist did.
-    async fn take_present(&mut self) {
+    async fn take_last(&mut self) {
         if let Some(done) = self.asking.finished() {
             self.take_done(done).await;
         }
@@ -371,5 +360,23 @@ impl Follower {
         let target = Duration::from_secs(target_s.min(RELOAD_MAX.as_secs()));
         let wait = if is_changed { target } else { target / 2 };
         wait.max(RELOAD_MIN)
+    }
+}
+
+/// What is told of a playlist that was answered with another status than 200, or not at all.
+fn refusal(answer: Result<StatusCode, WebError>) -> (Check, String) {
+    match answer {
+        Ok(status) => {
+            let why = format!("the answer to who asks for the playlist is {status}");
+            (Check::PlaylistAbsent, why)
+        }
+        Err(WebError::TooLong) => {
+            let why = format!("the playlist is not looked at: {}", WebError::TooLong);
+            (Check::TooLong, why)
+        }
+        Err(error) => {
+            let why = format!("the playlist does not come: {}", with_causes(&error));
+            (Check::PlaylistAbsent, why)
+        }
     }
 }

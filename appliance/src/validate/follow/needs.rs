@@ -58,6 +58,13 @@ struct AskedKey {
     asked_at: Monotonic,
 }
 
+impl AskedKey {
+    /// Whether that is still so: a key is the same for ever.
+    fn holds(&self, now: Monotonic) -> bool {
+        self.key.is_ok() || now.since(self.asked_at) < KEY_AGAIN
+    }
+}
+
 /// How a segment is looked into.
 pub(super) enum Way {
     Clear,
@@ -111,15 +118,13 @@ impl Web {
         };
         let name = url.to_string();
         let now = self.clock().monotonic();
-        if let Some(asked) = known().get(&name)
-            && (asked.key.is_ok() || now.since(asked.asked_at) < KEY_AGAIN)
-        {
+        if let Some(asked) = known().get(&name).filter(|asked| asked.holds(now)) {
             return asked.key.clone();
         }
         let asked = timeout(PLAYLIST_WAIT, self.ask_for_key(url)).await;
         let key = asked.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT)));
         let key = key.map_err(|error| lock_by(&error));
-        // Who asked at the same time had it.
+        // Another playlist asked at the same time and got it.
         if let Some(had) = known().get(&name).filter(|had| had.key.is_ok())
             && key.is_err()
         {
@@ -210,4 +215,23 @@ fn remember<T>(known: &mut BTreeMap<String, T>, name: String, value: T) {
         known.clear();
     }
     known.insert(name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_holds_for_ever_and_that_there_is_none_for_a_minute() {
+        let asked = |key| AskedKey {
+            key,
+            asked_at: Monotonic::ZERO,
+        };
+        let came = asked(Ok([7; KEY_BYTES]));
+        let refused = asked(Err(lock_by(&WebError::NoKey)));
+        let after = |seconds| Monotonic::ZERO + Duration::from_secs(seconds);
+        assert!(came.holds(after(86_400)));
+        assert!(refused.holds(after(59)));
+        assert!(!refused.holds(after(60)));
+    }
 }

@@ -1,6 +1,6 @@
 //! R10: dates are there, and each segment keeps its own.
 
-use super::{Pair, signed_seconds};
+use super::{Pair, seconds, signed_seconds};
 use crate::validate::{
     finding::{Check, Findings, Words},
     playlist::Segment,
@@ -61,7 +61,19 @@ fn wrong(sequence: u64, segment: &Segment, date_due: Option<i64>) -> Option<(Che
             );
             Some((Check::DateTimeDrifts, message, tag.line))
         }
-        (Some(_), Some(_)) | (None, None) => None,
+        (Some(_), Some(tag)) => {
+            let early_us = u64::try_from(date_due?.saturating_sub(tag.value.micros)).ok()?;
+            if early_us <= DRIFT_US_MAX {
+                return None;
+            }
+            let message = format!(
+                "segment {sequence} begins {} before the end of the one before it, by their \
+                 dates: one date names two moments",
+                seconds(early_us)
+            );
+            Some((Check::DateTimesOverlap, message, tag.line))
+        }
+        (None, None) => None,
     }
 }
 

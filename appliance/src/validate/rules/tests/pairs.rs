@@ -305,6 +305,18 @@ fn r10_dates_are_there_and_go_on() {
 }
 
 #[test]
+fn r10_dates_never_step_back_behind_a_discontinuity() {
+    let told = |date: &str| {
+        let behind = format!("{MARK}#EXT-X-PROGRAM-DATE-TIME:2026-01-01T{date}Z\n");
+        warnings(&[&list(0, &[DATE, "", &behind, ""])])
+    };
+    assert!(told("00:00:10.900").contains(&Check::DateTimesOverlap));
+    for date in ["00:00:11.100", "00:00:12", "00:10:00"] {
+        assert!(!told(date).contains(&Check::DateTimesOverlap), "{date}");
+    }
+}
+
+#[test]
 fn r11_a_date_range_is_well_formed() {
     let told = |attributes: &str| {
         let range = format!("{DATE}#EXT-X-DATERANGE:{attributes}\n");
