@@ -318,14 +318,14 @@ impl Core {
                 self.answer(&question, &arrival.found, &told)
             }
             State::Failed(failure) => self.without_origin(&question, &need, &failure),
-            State::NotAsked => self.succeed(question, need).await,
+            State::NotAsked => self.take_over(question, need).await,
             State::NotShared | State::Waiting => self.lead_uncollapsed(question, need).await,
         }
     }
 
     /// Answers who waited for one that did not ask: by what that found stored, or else by another
-    /// flight, which one of those leads who waited.
-    async fn succeed(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
+    /// flight, which one of those leads who waited: each round has one less.
+    async fn take_over(self: &Arc<Self>, question: Arc<Question>, need: Need) -> Response<Body> {
         if let Some((found, ttl)) = self.landed(&question).await {
             return self.collapse(&question, &found, ttl);
         }
