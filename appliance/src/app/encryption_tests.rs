@@ -12,7 +12,7 @@ use weir_cache::Key;
 use weir_hal::{Access, sim::Simulation};
 
 use crate::{
-    app::tests::{GROUP, Rig},
+    app::tests::{GROUP, Rig, restart},
     config::Config,
     demux::PACKET_BYTES,
     encryption::{Issued, SegmentKey},
@@ -254,10 +254,7 @@ async fn a_list_goes_on_after_a_restart_with_keys_that_are_to_be_had_again() {
     rig.play();
     rig.play_half_seconds(3);
     let before = rig.playlist();
-    assert!(rig.store.flush(Duration::from_secs(10)));
-    let simulation = rig.simulation.clone();
-    drop(rig);
-    let rig = Rig::start_with(simulation, config(&sealed("/one"))).await;
+    let rig = restart(rig, Duration::ZERO).await;
     assert!(before.is_some());
     assert_eq!(rig.playlist(), before);
     assert_true(&rig, &listed(&rig)).await;

@@ -102,6 +102,11 @@ impl Past {
         self.archive.drop_first()
     }
 
+    /// Takes out what comes before segment `number`, but for the last one.
+    pub(super) fn drop_until(&mut self, number: u64) {
+        while self.archive.sequences().start < number && self.archive.drop_first() {}
+    }
+
     /// Takes out what ended before `since`, but for the segments that stay.
     pub(super) fn drop_before(&mut self, since: Wall) {
         self.archive.drop_before(since);

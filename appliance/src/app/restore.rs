@@ -223,8 +223,7 @@ async fn restore_past(
         pins.push_back(pin);
     }
     past.drop_before(since);
-    let begin = blocks.begin.min(first.sequence);
-    while past.archive().sequences().start < begin && past.drop_first() {}
+    past.drop_until(blocks.begin.min(first.sequence));
     pins.drain(..pins.len() - past.archive().len());
     past.set_stored(blocks.pins, blocks.stored_until);
     info!(

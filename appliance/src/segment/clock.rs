@@ -10,15 +10,12 @@
 //! A correction is announced ahead, so that all renditions apply it from the same picture on. The
 //! distance of media time from wall time is a multiple of 10 ms, so that boxes, which receive the
 //! same a little earlier or later, mostly list the same dates.
-//!
-//! Refuses: to date anew what lies behind the end of what was listed. What is held for more than
-//! 20 s and then sent at once is dated anew all the same, and again when the burst is over.
 
 use weir_hal::Wall;
 
 use crate::{
     demux::Pts,
-    segment::{sequence::position, ticks, timeline::as_sent},
+    segment::{sequence::grid_position, ticks, timeline::as_sent},
 };
 
 const MILLISECOND_90K: i64 = Pts::HZ.cast_signed() / 1_000;
@@ -30,7 +27,7 @@ const GRAIN_90K: i64 = 10 * MILLISECOND_90K;
 /// than senders and networks mostly hold.
 pub(super) const STEP_90K_MIN: u64 = 20 * Pts::HZ;
 
-/// Farther observations count as this far: a burst after a pause. A first PCR is no later.
+/// Farther observations count as this far: a burst after a pause.
 pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 
 /// Weight of one observation among those before it, against the jitter of reception.
@@ -71,7 +68,7 @@ pub struct StreamClock {
 impl StreamClock {
     /// Begins time base number `time_base`, in which `pts` was received at `now`.
     pub(super) fn anchor(time_base: u64, pts: Pts, now: Wall) -> Self {
-        let position = position(pts, now);
+        let position = grid_position(pts, now);
         let distance_90k = ticks::since_epoch(now) - position;
         Self {
             time_base,
@@ -104,7 +101,7 @@ impl StreamClock {
     }
 
     /// This clock, where `other` is.
-    pub(super) fn where_is(self, other: Self) -> Self {
+    pub(super) fn at_position_of(self, other: Self) -> Self {
         Self {
             position: other.position,
             ..self
@@ -126,7 +123,7 @@ impl StreamClock {
     pub(super) fn fitting(self, pts: Pts, now: Wall, distance_90k: u64) -> Option<Self> {
         let now_90k = ticks::since_epoch(now);
         let fits = |position: &i64| self.date_90k(*position).abs_diff(now_90k) <= distance_90k;
-        let position = [self.position_of(pts), position(pts, now)]
+        let position = [self.position_of(pts), grid_position(pts, now)]
             .into_iter()
             .find(fits)?;
         Some(Self { position, ..self })

@@ -31,6 +31,8 @@ counters! {
         hold_back_overflows,
         /// Changes of PIDs, stream types or coding parameters.
         program_changes,
+        /// PCRs that do not follow those before them: another time base, or the wall clock was set.
+        clock_restarts,
         /// Segments given up because they could not be stored.
         segments_abandoned,
         /// Events that splice messages announced or cancelled, breaks above all.

@@ -97,8 +97,8 @@ impl DateRanges {
         }
     }
 
-    /// Has players been told of ends in lists of which nothing is known: what is learned of those
-    /// events from now on is not told as theirs.
+    /// Lists were lost, and may have told players of the ends of all ranges that are open: what is
+    /// learned of those events from now on is not told as theirs.
     pub(super) fn doubt_ends(&mut self) {
         let is_open = |range: &&mut DateRange| range.end.is_none();
         for range in self.ranges.iter_mut().filter(is_open) {

@@ -27,6 +27,16 @@ pub(super) fn at(milliseconds: i64) -> Wall {
     ticks::later(START, milliseconds * 90)
 }
 
+/// A packet with nothing but a PCR of `ticks` of 90 kHz.
+pub(super) fn pcr_packet(ticks: u64) -> [u8; PACKET_BYTES] {
+    let mut bytes = [0xFF; PACKET_BYTES];
+    let [high, low] = VIDEO.value().to_be_bytes();
+    bytes[..6].copy_from_slice(&[0x47, high, low, 0x20, 183, 0x10]);
+    let field = ticks << 15 | 0x7E00;
+    bytes[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
+    bytes
+}
+
 /// The time stamp at so many milliseconds.
 pub(super) fn pts(milliseconds: i64) -> Pts {
     let ticks = (milliseconds * 90).rem_euclid(Pts::MODULUS.cast_signed());
@@ -278,11 +288,7 @@ impl Bench {
 
     /// Sends a packet with a PCR of `ticks` of 90 kHz.
     pub(super) fn clock(&mut self, ticks: u64) {
-        let mut bytes = [0xFF; PACKET_BYTES];
-        let [high, low] = VIDEO.value().to_be_bytes();
-        bytes[..6].copy_from_slice(&[0x47, high, low, 0x20, 183, 0x10]);
-        let field = (ticks % WRAP) << 15 | 0x7E00;
-        bytes[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
+        let bytes = pcr_packet(ticks % WRAP);
         let packet = Packet::new(&bytes).expect("sync byte");
         self.push(Event::Packet(ProgramPacket {
             packet,

@@ -79,7 +79,7 @@ impl Due {
         }
     }
 
-    /// The cell after the last segment of `playlist`; `None` if that is empty.
+    /// The cell after the last segment that `playlist` listed; `None` if it never listed one.
     pub(super) fn of(playlist: &MediaPlaylist) -> Option<Self> {
         let end = playlist.end()?;
         Some(Self {

@@ -32,10 +32,11 @@ const PCR_TICKS: u64 = Pcr::HZ / Pts::HZ;
 /// and still pictures ten.
 const LEAD_90K_MAX: i64 = 10 * Pts::HZ.cast_signed();
 
-/// How long after: what clocks of sloppy multiplexers are off.
+/// How long after it is shown a picture may be received: what clocks of sloppy multiplexers are off.
 const LATE_90K_MAX: i64 = Pts::HZ.cast_signed();
 
-/// How long ago: the longest segment.
+/// How long ago a picture may have been received that is dated again: that of a longer segment
+/// keeps its first date.
 const AGO_90K_MAX: i64 = 60 * Pts::HZ.cast_signed();
 
 /// What PCRs tell of the time at which pictures are shown.
@@ -68,23 +69,29 @@ impl Reception {
         self.pid = pid;
     }
 
-    /// Takes note of the PCR of `packet`, if it has one that counts, received at `now`.
-    pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) {
-        if self.pid == Some(packet.pid())
-            && let Some(pcr) = packet.adaptation_field().and_then(AdaptationField::pcr)
-        {
-            self.take(pcr, now);
+    /// Takes note of the PCR of `packet`, if it has one that counts, received at `now`. True if it
+    /// does not follow those before it: it is of another time base, or the wall clock was set.
+    pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) -> bool {
+        if self.pid != Some(packet.pid()) {
+            return false;
         }
+        let pcr = packet.adaptation_field().and_then(AdaptationField::pcr);
+        pcr.is_some_and(|pcr| self.take(pcr, now))
     }
 
-    fn take(&mut self, pcr: Pcr, now: Wall) {
+    fn take(&mut self, pcr: Pcr, now: Wall) -> bool {
         let clock = Pts::from_ticks(pcr.ticks() / PCR_TICKS);
-        let goes_on = self.reading.take().and_then(|it| it.on(clock, now));
-        self.reading = Some(goes_on.unwrap_or_else(|| Reading::first(clock, now)));
+        let before = self.reading.take();
+        let is_first = before.is_none();
+        let next = before.and_then(|before| before.on(clock, now));
+        let follows = next.is_some();
+        self.reading = Some(next.unwrap_or_else(|| Reading::first(clock, now)));
+        !is_first && !follows
     }
 
     /// When a receiver without delay shows the picture of `pts`, which was received at `now`. Where
-    /// PCRs are missing, or are not those of this picture, it has as long as the last one had.
+    /// PCRs are missing, or are not those of this picture, it is shown as long after its reception
+    /// as the last one was.
     pub(super) fn shown_at(&mut self, pts: Pts, now: Wall) -> Wall {
         let reading = self.reading.as_ref();
         if let Some(shown_at) = reading.and_then(|reading| reading.shown_at(pts, now)) {
@@ -229,9 +236,10 @@ mod tests {
     fn another_time_base_and_a_wall_clock_that_is_set_begin_anew() {
         let mut reception = Reception::default();
         receive(&mut reception, (0, 2_000), |_| 3);
-        receive(&mut reception, (500_000, 500_040), |_| -498_000);
+        assert!(reception.take(pcr(500_000), at(2_000)));
         assert_eq!(late_ms(&mut reception, 500_000, (500, 2_000)), -498_000);
-        receive(&mut reception, (500_040, 500_080), |_| 3_600_000);
+        assert!(reception.take(pcr(500_040), at(4_100_040)));
+        assert!(!reception.take(pcr(500_040), at(4_100_041)));
         assert_eq!(
             late_ms(&mut reception, 500_040, (500, 4_100_040)),
             3_600_000

@@ -59,7 +59,7 @@ pub(super) const GRID_TOLERANCE_90K: i64 = 900;
 /// The position on the grid of `pts`, which is of `date_time`: its ticks, and those of all wraps
 /// since 1970. Wraps are 26.5 hours apart, so that it does not matter by how much dates of boxes
 /// differ, unless time stamps are just half a wrap off.
-pub(super) fn position(pts: Pts, date_time: Wall) -> i64 {
+pub(super) fn grid_position(pts: Pts, date_time: Wall) -> i64 {
     let wrap_90k = Pts::MODULUS.cast_signed();
     let pts_90k = pts.ticks().cast_signed();
     let distance_90k = ticks::since_epoch(date_time) - pts_90k;
@@ -145,7 +145,7 @@ mod tests {
         let placed = |pts_90k: i64, ticks: i64| {
             let pts = Pts::from_ticks(pts_90k.rem_euclid(wrap_90k).unsigned_abs());
             let now = ticks::later(Wall::from_nanos(1_700_000_000_000_000_000), ticks);
-            position(pts, now)
+            grid_position(pts, now)
         };
         // Boxes of which one dates half a second later than the other.
         for pts_90k in [wrap_90k - 1_000, wrap_90k / 5, -30 * SECOND] {

@@ -5,7 +5,9 @@
 //! the same PTS must have the same date in all of them. One rendition follows
 //! [reception](super::reception), the others the clock.
 //!
-//! Refuses: to date before the end of what is listed, but for a wall clock that was set.
+//! Refuses: to date before the end of what is listed, but for a wall clock that was set. What is
+//! held for more than 20 s and then sent at once is dated anew all the same, and again when the
+//! burst is over.
 
 use weir_hal::Wall;
 
@@ -21,6 +23,10 @@ use crate::{
 /// How far renditions are apart at most in a time base that only others are in.
 const APART_90K_MAX: u64 = 5 * Pts::HZ;
 
+/// How much later at most a time base may have been dated by its first PCR than by all of a
+/// segment, or than others date it, to be taken for the same: the jitter of reception.
+const SETTLING_90K_MAX: i64 = OUTLIER_90K;
+
 /// The clock of one rendition, beside those of its channel.
 #[derive(Debug)]
 pub(super) struct Timekeeping {
@@ -29,13 +35,23 @@ pub(super) struct Timekeeping {
     channel: Vec<StreamClock>,
     role: Role,
     reception: Reception,
-    /// The open segment is its first of a time base, and is dated again when it ends.
-    is_unsettled: bool,
-    /// It began its time base, and did not come to that of another rendition.
-    has_founded: bool,
+    /// How its time base began, if the open segment is the first of it and is dated again when it
+    /// ends.
+    unsettled: Option<Beginning>,
     /// How much later it is received than the rendition by whose clock it dated last: its dates do
     /// not move when it comes to lead, or to another time base.
     lag_90k: i64,
+    /// How much later it dates than its clock, because it had listed more; less with each segment.
+    overhang_90k: i64,
+}
+
+/// How a rendition came to a time base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// No other was in it.
+    Founded,
+    /// It came to that of another.
+    Joined,
 }
 
 /// By what a rendition dates.
@@ -57,9 +73,9 @@ impl Timekeeping {
             channel: Vec::new(),
             role: if is_live { Role::Leading } else { Role::File },
             reception: Reception::default(),
-            is_unsettled: false,
-            has_founded: false,
+            unsettled: None,
             lag_90k: 0,
+            overhang_90k: 0,
         }
     }
 
@@ -71,7 +87,9 @@ impl Timekeeping {
         if leads && self.role == Role::Following {
             // Its own is from its last cut.
             let shared = self.shared();
-            self.own = self.own.map(|own| shared.unwrap_or(own).where_is(own));
+            self.own = self
+                .own
+                .map(|own| shared.unwrap_or(own).at_position_of(own));
         }
         self.role = if leads {
             Role::Leading
@@ -86,9 +104,10 @@ impl Timekeeping {
             .set_pcr_pid(pid.filter(|_| self.role != Role::File));
     }
 
-    /// Takes note of the PCR of `packet`, which was received at `now`.
-    pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) {
-        self.reception.receive(packet, now);
+    /// Takes note of the PCR of `packet`, which was received at `now`; true if it does not follow
+    /// those before it.
+    pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) -> bool {
+        self.reception.receive(packet, now)
     }
 
     /// The clock by which it dates now.
@@ -103,7 +122,10 @@ impl Timekeeping {
 
     /// The wall time of `pts`; that of 1970 before media began.
     pub(super) fn of(&self, pts: Pts) -> Wall {
-        self.own.map_or_else(Wall::default, |own| own.of(pts))
+        let dated = self
+            .own
+            .map(|own| ticks::later(own.of(pts), self.overhang_90k));
+        dated.unwrap_or_default()
     }
 
     /// Media begins at `pts`, received at `now`, in a time base that is known if it fits; otherwise
@@ -131,7 +153,7 @@ impl Timekeeping {
         let newest_first = self.channel.iter().rev();
         let mut others = newest_first.filter(|it| it.time_base() != time_base);
         let fitting = others.find_map(|clock| clock.fitting(pts, now, APART_90K_MAX));
-        let fitting = fitting.filter(|clock| is_behind(clock.of(pts), listed_until));
+        let fitting = fitting.filter(|it| overhang_90k(*it, pts, listed_until) <= SETTLING_90K_MAX);
         self.date(fitting, pts, (now, listed_until))
     }
 
@@ -141,6 +163,7 @@ impl Timekeeping {
             return self.begin(pts, now, Wall::default());
         };
         let (shared, now) = (self.shared(), self.shown_at(pts, now));
+        self.overhang_90k = (self.overhang_90k - CORRECTION_90K_MAX).max(0);
         match self.role {
             Role::File => own.advance(pts),
             Role::Leading => own.follow(pts, now),
@@ -157,45 +180,44 @@ impl Timekeeping {
             }
         }
         self.own = Some(own);
-        own.of(pts)
+        self.of(pts)
     }
 
     /// The segment that began at `pts` ends. If it was the first of a time base, which began by a
-    /// single PCR, returns its wall time by all that have come since to the rendition that began
-    /// it. That is not before `listed_until`.
+    /// single PCR, it is dated by all that have come since to the rendition that began it. Returns
+    /// its wall time if it is dated anew, never before `listed_until` but for a correction.
     pub(super) fn settle(&mut self, pts: Pts, listed_until: Wall) -> Option<Wall> {
-        if !std::mem::take(&mut self.is_unsettled) {
-            return None;
-        }
+        let beginning = self.unsettled.take()?;
         let own = self.own?;
         let listed_until = believed(listed_until, own.of(pts));
         let shared = self.shared().filter(StreamClock::is_settled);
-        let settled = match shared {
-            Some(shared) => shared.fitting(pts, own.of(pts), OUTLIER_90K.unsigned_abs())?,
-            None if self.has_founded => self.settled(own, pts, listed_until)?,
-            None => return None,
+        let settled = match (shared, beginning) {
+            (Some(shared), _) => {
+                shared.fitting(pts, own.of(pts), SETTLING_90K_MAX.unsigned_abs())?
+            }
+            (None, Beginning::Founded) => self.by_all_pcrs(own, pts, listed_until)?,
+            (None, Beginning::Joined) => return None,
         };
-        if !self.has_founded {
+        if beginning == Beginning::Joined {
             self.lag_90k -= ticks::between(own.of(pts), settled.of(pts));
         }
-        self.own = Some(settled);
-        Some(settled.of(pts).max(listed_until))
+        Some(self.take(settled, pts, overhang_90k(settled, pts, listed_until)))
     }
 
     /// The open segment was told of as it is dated now.
     pub(super) fn keep(&mut self) {
-        self.is_unsettled = false;
+        self.unsettled = None;
         self.own = self.own.map(StreamClock::settled);
     }
 
     /// `own` as all PCRs want it that came since `pts`; `None` without any.
-    fn settled(&self, own: StreamClock, pts: Pts, listed_until: Wall) -> Option<StreamClock> {
+    fn by_all_pcrs(&self, own: StreamClock, pts: Pts, listed_until: Wall) -> Option<StreamClock> {
         let shown_at = self.reception.was_shown_at(pts)?;
         let shown_at = ticks::later(shown_at, -self.lag_90k).max(listed_until);
         let off_90k = ticks::between(own.of(pts), shown_at).abs();
         // Farther off, the last PCRs are of the next time base.
         let settled = || StreamClock::anchor(own.time_base(), pts, shown_at).settled();
-        (off_90k <= OUTLIER_90K).then(settled)
+        (off_90k <= SETTLING_90K_MAX).then(settled)
     }
 
     /// When `pts`, received at `now`, is shown by whoever receives the rendition by whose clock
@@ -220,21 +242,37 @@ impl Timekeeping {
         (now, listed_until): (Wall, Wall),
     ) -> Wall {
         let time_base = self.time_base();
-        let is_new = fitting.is_none_or(|it| it.time_base() != time_base);
-        self.is_unsettled |= is_new;
-        self.has_founded = fitting.is_none() || self.has_founded && !is_new;
+        self.unsettled = match fitting {
+            None => Some(Beginning::Founded),
+            Some(it) if it.time_base() != time_base => Some(Beginning::Joined),
+            Some(_) => self.unsettled,
+        };
         let known = self.channel.iter().chain(&self.own);
         let last = known.map(StreamClock::time_base).max().unwrap_or(0);
         let begin = now.max(listed_until);
         let clock = fitting.unwrap_or_else(|| StreamClock::anchor(last + 1, pts, begin));
-        self.own = Some(clock);
-        clock.of(pts)
+        // Farther back, it is to be seen whether what comes is late, or of another time base.
+        let overhang_90k = overhang_90k(clock, pts, listed_until);
+        let is_jitter = overhang_90k <= SETTLING_90K_MAX;
+        self.take(clock, pts, if is_jitter { overhang_90k } else { 0 })
+    }
+
+    /// Goes on by `clock` with `pts`, dated so much later. Returns its wall time.
+    fn take(&mut self, clock: StreamClock, pts: Pts, overhang_90k: i64) -> Wall {
+        (self.own, self.overhang_90k) = (Some(clock), overhang_90k);
+        self.of(pts)
     }
 }
 
 /// True when what is dated so lies behind what is `listed_until` then, but for a correction.
 pub(super) fn is_behind(date_time: Wall, listed_until: Wall) -> bool {
     ticks::between(listed_until, date_time) >= -CORRECTION_90K_MAX
+}
+
+/// How much later than by `clock` the picture of `pts` is dated, so that it lies behind what is
+/// `listed_until` then, but for a correction.
+fn overhang_90k(clock: StreamClock, pts: Pts, listed_until: Wall) -> i64 {
+    (ticks::between(clock.of(pts), listed_until) - CORRECTION_90K_MAX).max(0)
 }
 
 /// Wall time at which the list ends; that of 1970 if it is so far ahead of `now` that it was dated
@@ -250,7 +288,7 @@ fn believed(listed_until: Wall, now: Wall) -> Wall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::fixture::{at, pts};
+    use crate::segment::fixture::{VIDEO, at, pcr_packet, pts};
 
     const LISTED_NOTHING: Wall = Wall::from_nanos(0);
 
@@ -259,24 +297,15 @@ mod tests {
         renditions.iter().filter_map(|it| it.clock()).collect()
     }
 
-    /// A packet with nothing but a PCR.
-    fn pcr_packet(milliseconds: i64) -> [u8; 188] {
-        let mut bytes = [0xFF; 188];
-        bytes[..6].copy_from_slice(&[0x47, 0x01, 0x00, 0x20, 183, 0x10]);
-        let field = pts(milliseconds).ticks() << 15 | 0x7E00;
-        bytes[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
-        bytes
-    }
-
     #[test]
     fn who_began_a_time_base_settles_its_date_for_all() {
         let mut renditions = [false, true].map(|_| {
             let mut it = Timekeeping::new(true);
-            it.set_pcr_pid(Some(Pid::from_bits(0x100)));
+            it.set_pcr_pid(Some(VIDEO));
             it
         });
         let receive = |it: &mut Timekeeping, due: i64, late: i64| {
-            let bytes = pcr_packet(due);
+            let bytes = pcr_packet(pts(due).ticks());
             let packet = Packet::new(&bytes).expect("sync byte");
             it.receive(packet, at(due + late));
         };
@@ -387,6 +416,30 @@ mod tests {
         let expected = first.of(pts(1_200_000));
         second.agree(&clocks(&[&first]), true);
         assert_eq!(second.of(pts(1_200_000)), expected);
+    }
+
+    #[test]
+    fn who_had_listed_a_little_more_comes_to_the_dates_of_the_others_step_by_step() {
+        let (mut one, mut other) = (Timekeeping::new(true), Timekeeping::new(true));
+        one.begin(pts(0), at(0), LISTED_NOTHING);
+        other.agree(&clocks(&[&one]), false);
+        other.begin(pts(7_000_000), at(0), LISTED_NOTHING);
+        let mut until = at(6_100);
+        assert!(other.jump(pts(6_000), at(6_000), until) >= ticks::later(until, -1_800));
+        assert_eq!(other.time_base(), one.time_base());
+        for segment in 2..8 {
+            until = other.of(pts(segment * 6_000));
+            let date = other.go_on(pts(segment * 6_000), at(segment * 6_000));
+            assert!(
+                date >= ticks::later(until, -1_800),
+                "{segment}: dates overlap"
+            );
+        }
+        assert_eq!(other.of(pts(48_000)), one.of(pts(48_000)));
+        // What is far ahead is another time base.
+        other.jump(pts(7_000_000), at(48_000), at(48_000));
+        other.jump(pts(48_000), at(48_000), at(48_200));
+        assert_ne!(other.time_base(), one.time_base());
     }
 
     #[test]

@@ -38,19 +38,30 @@ struct Rung {
     fate: Fate,
     /// Pictures that this rendition comes later than the other.
     delay: usize,
+    /// Turns that the next picture comes later besides.
+    turns_late: u32,
     /// What is not sent yet; none of what is lost.
     queue: VecDeque<Option<Vec<u8>>>,
+}
+
+impl Rung {
+    /// Sends what is due.
+    fn send(&mut self) {
+        while self.fate != Fate::Held && self.queue.len() > self.delay {
+            let picture = self.queue.pop_front().expect("it is not empty");
+            if let Some(picture) = picture {
+                send(&mut self.sender, &picture);
+            }
+        }
+    }
 }
 
 /// Lets one rendition after the other lose something, so many times; both agree after each.
 pub(crate) async fn run(seed: u64, times: u64) {
     let (simulation, mut chance) = (Simulation::new(seed), Generator::new(seed));
     let (mut life, mut rungs) = begin(&simulation, &mut chance).await;
+    pictures((&simulation, &mut chance), &mut life, &mut rungs, 300);
     for time in 0..times {
-        pictures(&simulation, &mut life, &mut rungs, 300);
-        let apart = agree(&life);
-        let apart = apart.unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
-        assert_eq!(apart, 0, "seed {seed}, time {time}: Media Sequence Numbers");
         let rung = usize::from(chance.below(2) == 0);
         // Up to twenty seconds are lost, up to twelve held back.
         let (fate, most) = match chance.below(3) {
@@ -65,8 +76,13 @@ pub(crate) async fn run(seed: u64, times: u64) {
             }
         };
         rungs[rung].fate = fate;
-        pictures(&simulation, &mut life, &mut rungs, 1 + chance.below(most));
+        let count = 1 + chance.below(most);
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, count);
         rungs[rung].fate = Fate::Sent;
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, 300);
+        let apart = agree(&life);
+        let apart = apart.unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
+        assert_eq!(apart, 0, "seed {seed}, time {time}: Media Sequence Numbers");
     }
 }
 
@@ -75,14 +91,16 @@ pub(crate) async fn run(seed: u64, times: u64) {
 pub(crate) async fn one_jumps(seed: u64, times: u64) {
     let (simulation, mut chance) = (Simulation::new(seed), Generator::new(seed));
     let (mut life, mut rungs) = begin(&simulation, &mut chance).await;
+    pictures((&simulation, &mut chance), &mut life, &mut rungs, 300);
     for time in 0..times {
-        pictures(&simulation, &mut life, &mut rungs, 300);
-        agree(&life).unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
         let rung = usize::from(chance.below(2) == 0);
         let jump_90k = 90_000 * (11 + chance.below(40_000));
         rungs[rung].encoder.pts_90k += jump_90k;
-        pictures(&simulation, &mut life, &mut rungs, 1 + chance.below(600));
+        let count = 1 + chance.below(600);
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, count);
         rungs[rung].encoder.pts_90k -= jump_90k;
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, 300);
+        agree(&life).unwrap_or_else(|breach| panic!("seed {seed}, time {time}: {breach}"));
     }
 }
 
@@ -100,14 +118,20 @@ async fn begin(simulation: &Simulation, chance: &mut Generator) -> (Life, [Rung;
             watch: Watch::default(),
             fate: Fate::Sent,
             delay: delay * usize::from(group - 1),
+            turns_late: 0,
             queue: VecDeque::new(),
         }
     });
     (life, rungs)
 }
 
-/// So many pictures of each rendition, five in a second.
-fn pictures(simulation: &Simulation, life: &mut Life, rungs: &mut [Rung; 2], count: u64) {
+/// So many pictures of each rendition, five in a second, of which one in four comes a turn late.
+fn pictures(
+    (simulation, chance): (&Simulation, &mut Generator),
+    life: &mut Life,
+    rungs: &mut [Rung; 2],
+    count: u64,
+) {
     for number in 0..count {
         // The disk takes real time, of which there is little in a simulated minute.
         if number % 50 == 0 {
@@ -117,14 +141,14 @@ fn pictures(simulation: &Simulation, life: &mut Life, rungs: &mut [Rung; 2], cou
             let picture = rung.encoder.picture();
             let is_lost = rung.fate == Fate::Lost;
             rung.queue.push_back((!is_lost).then_some(picture));
-            while rung.fate != Fate::Held && rung.queue.len() > rung.delay {
-                let picture = rung.queue.pop_front().expect("it is not empty");
-                if let Some(picture) = picture {
-                    send(&mut rung.sender, &picture);
+            rung.turns_late = u32::from(chance.below(4) == 0);
+        }
+        for turn in 0..TURNS_PER_PICTURE {
+            for rung in &mut *rungs {
+                if turn == rung.turns_late {
+                    rung.send();
                 }
             }
-        }
-        for _ in 0..TURNS_PER_PICTURE {
             simulation.clock.advance(TURN);
             life.ingest.turn();
         }

@@ -24,7 +24,7 @@ impl Media {
     /// What is not as RFC 8216 §3.2 wants it.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut media = Self::default();
-        let mut is_decodable = false;
+        let mut parameters = None;
         let mut pat_counters = Vec::new();
         for (index, packet) in bytes.chunks(PACKET_BYTES).enumerate() {
             if packet.len() != PACKET_BYTES || packet[0] != 0x47 {
@@ -48,12 +48,12 @@ impl Media {
                 let pes = payload(packet);
                 // On whatever PID: a last picture may come before the packets of new tables.
                 media.pts_90k = media.pts_90k.or_else(|| pts_90k(pes));
-                if pid == media.coding.0 && !is_decodable {
-                    is_decodable = true;
-                    media.coding.1 = parameter_set(pes);
+                if pid == media.coding.0 {
+                    parameters.get_or_insert_with(|| parameter_set(pes));
                 }
             }
         }
+        media.coding.1 = parameters.unwrap_or_default();
         let goes_on = |before: &u8, next: &u8| *next == (before + 1) % 16;
         if !pat_counters.is_sorted_by(goes_on) {
             return Err(format!("R14: counters of PAT are {pat_counters:?}"));

@@ -8,7 +8,7 @@ use weir_cache::Class;
 use weir_hal::sim;
 
 use self::rig::config;
-pub(super) use self::rig::{GROUP, Rig};
+pub(super) use self::rig::{GROUP, Rig, restart};
 use crate::{
     app::plan::Plan,
     config::{Config, Priority},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_cache::Store;
 use weir_hal::{Wall, sim};
 
-use super::rig::{Rig, config, config_with_past, past, restart, start_over};
+use super::rig::{Rig, config_with_dvr, config_with_past, past, restart, start_over};
 use crate::{
     app::{publisher::key, store_config},
     segment::{MediaPlaylist, Segment},
@@ -94,21 +94,16 @@ async fn players_start_over_in_the_sound_of_an_earlier_life_as_they_do_in_the_pi
 
 #[tokio::test]
 async fn what_an_archive_did_not_have_does_not_come_to_it_by_a_restart() {
-    let with = |seconds: Option<u64>| {
-        let mut config = config("target = \"1s\"\nwindow = 3");
-        config.channels[0].dvr = seconds.map(Duration::from_secs);
-        config
-    };
     // It was switched off for a while, or is deeper now.
     for (first, second) in [(Some(600), None), (Some(70), Some(70))] {
-        let mut rig = Rig::start_with(sim::Simulation::new(1), with(first)).await;
+        let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_dvr(first)).await;
         for _ in 0..30 {
             rig.play();
             assert!(rig.store.flush(Duration::from_secs(10)), "memory is short");
         }
-        rig.reload(with(second)).await;
+        rig.reload(config_with_dvr(second)).await;
         rig.play();
-        rig.reload(with(Some(600))).await;
+        rig.reload(config_with_dvr(Some(600))).await;
         rig.play();
         let before = past(&rig);
         let rig = restart(rig, Duration::ZERO).await;
@@ -157,12 +152,7 @@ async fn what_is_older_than_an_archive_is_deep_does_not_come_back() {
 
 #[tokio::test]
 async fn a_reload_that_changes_dvr_disturbs_nothing_and_keeps_what_was_promised() {
-    let with = |seconds: Option<u64>| {
-        let mut config = config("target = \"1s\"\nwindow = 3");
-        config.channels[0].dvr = seconds.map(Duration::from_secs);
-        config
-    };
-    let mut rig = Rig::start_with(sim::Simulation::new(1), with(None)).await;
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_dvr(None)).await;
     let has_past = |rig: &Rig| rig.live.channels()[0].renditions[0].archive().is_some();
     rig.play();
     let mut oldest = 0;
@@ -173,7 +163,7 @@ async fn a_reload_that_changes_dvr_disturbs_nothing_and_keeps_what_was_promised(
         if has_past(&rig) {
             oldest = past(&rig)[0].sequence;
         }
-        rig.reload(with(seconds)).await;
+        rig.reload(config_with_dvr(seconds)).await;
         assert_eq!(rig.sequences(), before);
         assert_eq!(has_past(&rig), seconds.is_some(), "at once");
         rig.play_part(3..8);

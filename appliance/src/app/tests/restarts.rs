@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use weir_hal::{Monotonic, Wall, sim};
 
-use super::rig::Rig;
+use super::rig::{Rig, restart};
 use crate::{
     app::{
         plan::Plan,
@@ -22,10 +22,7 @@ async fn a_list_is_on_air_again_before_the_first_datagram_after_a_restart() {
     rig.play();
     rig.play_half_seconds(3);
     let before = rig.playlist();
-    assert!(rig.store.flush(Duration::from_secs(10)));
-    let simulation = rig.simulation.clone();
-    drop(rig);
-    let rig = Rig::start(simulation).await;
+    let rig = restart(rig, Duration::ZERO).await;
     assert!(before.is_some());
     assert_eq!(rig.playlist(), before);
 }
@@ -43,11 +40,7 @@ async fn a_list_of_a_source_that_is_lost_goes_on_after_a_restart() {
         rig.ingest.turn();
     }
     let before = rig.playlist();
-    assert!(rig.store.flush(Duration::from_secs(10)));
-    let simulation = rig.simulation.clone();
-    drop(rig);
-    simulation.clock.advance(Duration::from_millis(900));
-    let mut rig = Rig::start(simulation).await;
+    let mut rig = restart(rig, Duration::from_millis(900)).await;
     assert_eq!(rig.playlist(), before);
     for _ in 0..20 {
         rig.simulation.clock.advance(Duration::from_millis(10));
@@ -62,11 +55,7 @@ async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbe
     rig.play();
     rig.play();
     let last = rig.sequences().last().copied().expect("segments");
-    assert!(rig.store.flush(Duration::from_secs(10)));
-    let simulation = rig.simulation.clone();
-    drop(rig);
-    simulation.clock.advance(Duration::from_secs(3));
-    let mut rig = Rig::start(simulation).await;
+    let mut rig = restart(rig, Duration::from_secs(3)).await;
     assert_eq!(rig.playlist(), None);
     rig.play();
     rig.play();

@@ -146,8 +146,13 @@ impl Rig {
 
 /// The configuration of a box that keeps the last ten minutes.
 pub(super) fn config_with_past() -> Config {
+    config_with_dvr(Some(600))
+}
+
+/// The configuration of a box that keeps the last so many seconds, or nothing.
+pub(super) fn config_with_dvr(seconds: Option<u64>) -> Config {
     let mut config = config("target = \"1s\"\nwindow = 3");
-    config.channels[0].dvr = Some(Duration::from_mins(10));
+    config.channels[0].dvr = seconds.map(Duration::from_secs);
     config
 }
 
@@ -170,7 +175,7 @@ pub(super) fn past(rig: &Rig) -> Vec<Segment> {
 }
 
 /// Ends the life of a box, so long, and begins another.
-pub(super) async fn restart(rig: Rig, pause: Duration) -> Rig {
+pub(in crate::app) async fn restart(rig: Rig, pause: Duration) -> Rig {
     assert!(rig.store.flush(Duration::from_secs(10)));
     let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
     drop(rig);

@@ -10,7 +10,7 @@ use crate::segment::{
     MediaPlaylist, Output, Phase,
     gap::{Arrival, Due, Onset},
     ticks,
-    timekeeping::{Timekeeping, is_behind},
+    timekeeping::is_behind,
     timeline::as_sent,
 };
 
@@ -80,7 +80,7 @@ impl Segmenter {
         self.sequence.set_next(gap.sequence + 1);
         self.counters.gap_segments += 1;
         self.counters.discontinuities += u64::from(gap.discontinuity);
-        self.count_break(gap.discontinuity);
+        self.pay_break(gap.discontinuity);
         each(Output::Gap(gap));
     }
 
@@ -98,22 +98,22 @@ impl Segmenter {
     pub(super) fn admitted_at(&mut self, pts: i64, now: Wall) -> Option<Onset> {
         let pts = as_sent(pts);
         let date_time = self.time.begin(pts, now, self.listed_until);
-        let onset = |time: &Timekeeping, date_time| Onset {
+        let mut onset = Onset {
             pts,
-            time_base: time.time_base(),
+            time_base: self.time.time_base(),
             date_time,
         };
-        let known = onset(&self.time, date_time);
         let cell_90k = self.target.target_90k();
         let due = self.due.as_mut();
-        match due.map(|due| due.arrival(&known, now, cell_90k)) {
-            None | Some(Arrival::InTime) => Some(known),
-            Some(Arrival::Late) => None,
+        match due.map(|due| due.arrival(&onset, now, cell_90k)) {
+            None | Some(Arrival::InTime) => {}
+            Some(Arrival::Late) => return None,
             Some(Arrival::Delayed) => {
-                let date_time = self.time.jump(pts, now, self.listed_until);
-                Some(onset(&self.time, date_time))
+                onset.date_time = self.time.jump(pts, now, self.listed_until);
+                onset.time_base = self.time.time_base();
             }
         }
+        Some(onset)
     }
 
     /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`,

@@ -27,10 +27,10 @@ impl Segmenter {
         self.time.agree(channel, leads);
     }
 
-    /// Begins as many of the next segments with a discontinuity as this rendition is behind the
-    /// `channel`, which had so many, after a list that `had` fewer: players find their place in
-    /// another rendition by the number (RFC 8216 §6.2.4). One that is more than a few behind does
-    /// not.
+    /// Makes up for the discontinuities by which this rendition is behind the `channel`, which had
+    /// so many, after a list that `had` fewer: one in `SEGMENTS_PER_BREAK_MIN` of the next segments
+    /// begins with one. Players find their place in another rendition by the number (RFC 8216
+    /// §6.2.4). One that is more than `BREAKS_OWED_MAX` behind stays behind.
     pub fn agree_on_breaks(&mut self, channel: u64, had: u64) {
         let open = self
             .on_air
@@ -45,24 +45,23 @@ impl Segmenter {
         self.time.clock()
     }
 
-    /// True when the next segment, which is `independent` or not, is to begin with a discontinuity
-    /// that another rendition had.
-    pub(super) fn pay_break(&mut self, independent: bool) -> bool {
+    /// Whether the next segment, which is `independent` or not, begins with a discontinuity that
+    /// another rendition had; the one after it is due some segments later.
+    pub(super) fn claim_break(&mut self, independent: bool) -> bool {
         let next = self
             .on_air
             .as_ref()
             .map_or(0, |air| air.segment.sequence + 1);
-        let is_due = independent && self.breaks_owed > 0 && next >= self.break_due;
+        let is_due = independent && self.breaks_owed > 0 && next >= self.break_sequence_min;
         if is_due {
-            self.break_due = next + SEGMENTS_PER_BREAK_MIN;
+            self.break_sequence_min = next + SEGMENTS_PER_BREAK_MIN;
         }
         is_due
     }
 
-    /// Takes note of what was listed with a `discontinuity` or without: it makes up for one of
-    /// another rendition, wherever that was.
-    pub(super) fn count_break(&mut self, discontinuity: bool) {
-        let paid = u64::from(discontinuity);
-        self.breaks_owed = self.breaks_owed.saturating_sub(paid);
+    /// Takes note of what begins with a `discontinuity` or without: it makes up for one of another
+    /// rendition, wherever that was.
+    pub(super) fn pay_break(&mut self, discontinuity: bool) {
+        self.breaks_owed = self.breaks_owed.saturating_sub(u64::from(discontinuity));
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         on_air::{Candidate, Cut, OnAir, Tally},
         pending::{CHUNK_BYTES, Mark, Pending},
         pid_set::PidSet,
-        sequence::{Sequence, cut_from, line_after, position},
+        sequence::{Sequence, cut_from, grid_position, line_after},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
         timekeeping::Timekeeping,
@@ -79,7 +79,7 @@ pub struct Segmenter {
     /// Discontinuities that are to come though nothing here asks for them.
     breaks_owed: u64,
     /// Media Sequence Number from which on the next of them may come.
-    break_due: u64,
+    break_sequence_min: u64,
 }
 
 impl Segmenter {
@@ -108,7 +108,7 @@ impl Segmenter {
             due: None,
             listed_until: Wall::default(),
             breaks_owed: 0,
-            break_due: 0,
+            break_sequence_min: 0,
         }
     }
 
@@ -123,7 +123,8 @@ impl Segmenter {
                 self.counters.program_changes += u64::from(is_break);
             }
             Event::Packet(event) => {
-                self.time.receive(event.packet, now);
+                let restarts = self.time.receive(event.packet, now);
+                self.counters.clock_restarts += u64::from(restarts);
                 self.on_packet(event.packet, event.starts_unit, now, &mut each);
             }
             Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
@@ -397,7 +398,7 @@ impl Segmenter {
         };
         let date_time = self.fill_up(&onset, mark.now, each);
         let frame_90k = timeline.frame_90k();
-        let wraps_90k = position(onset.pts, date_time) - pts;
+        let wraps_90k = grid_position(onset.pts, date_time) - pts;
         let line = line_after(&self.rules, &self.target, (pts, wraps_90k), None);
         let segment = OpenSegment {
             sequence: self.sequence.number(pts + wraps_90k, date_time),
@@ -434,7 +435,7 @@ impl Segmenter {
         // Behind a break the grid holds again, whatever it did to the segment before.
         let is_fresh = discontinuity || cut.reason == Reason::Splice;
         self.round_off(discontinuity, each);
-        let discontinuity = discontinuity || self.pay_break(independent);
+        let discontinuity = discontinuity || self.claim_break(independent);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
@@ -476,7 +477,7 @@ impl Segmenter {
         let Some(air) = &mut self.on_air else {
             return cut.begin;
         };
-        let wraps = position(as_sent(cut.begin), date_time) - cut.begin;
+        let wraps = grid_position(as_sent(cut.begin), date_time) - cut.begin;
         // By more than a wrap, where rounding may differ: the wall clock was set.
         let is_set = wraps.abs_diff(air.wraps_90k) > Pts::MODULUS;
         if cut.reason == Reason::Jump || is_set {
@@ -518,7 +519,7 @@ impl Segmenter {
         self.tables.write(&mut bytes);
         air.segment.bytes += bytes.len() as u64;
         let discontinuity = air.segment.discontinuity;
-        self.count_break(discontinuity);
+        self.pay_break(discontinuity);
         each(Output::Bytes(bytes.freeze()));
     }
 
