@@ -3,14 +3,15 @@
 //! The last Media Playlist lies in the store under its own path, written after the segments it
 //! lists. A crash may have taken what was not written yet, a power cut the last few seconds. So the
 //! list goes on only while it was listed for less time than its last segment is long, so that none
-//! was listed since; otherwise it begins anew, and Media Sequence Numbers leap over any that
-//! players may have seen.
+//! was listed since; otherwise, and where the wall clock is behind, it begins anew, and Media
+//! Sequence Numbers leap over any that players may have seen.
 //!
 //! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
 //! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything
 //! is on air, because a list that grew at its front later would break what players were told.
 //!
-//! Refuses: to tell a wall clock that was set back meanwhile from a quick restart.
+//! Refuses: to know of a shorter segment, behind a jump, that was listed and lost in less time than
+//! the one before it lasts: power does not come back so soon.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -132,7 +133,7 @@ pub(super) async fn restore(
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let listed = stored.note.map(Wall::from_nanos);
-    let age = listed.map_or(since_end, |listed| now.since(listed));
+    let age = listed.map_or(since_end, |listed| age_of(listed, now));
     let seen_max = seen_max(&playlist, since_end.max(age));
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
@@ -165,6 +166,15 @@ pub(super) async fn restore(
             );
             Restored::beginning_anew(playlist, past, now)
         }
+    }
+}
+
+/// How long ago something was `listed`.
+fn age_of(listed: Wall, now: Wall) -> Duration {
+    if listed.since(now) > SET_BACK_MAX {
+        AGE_UNKNOWN
+    } else {
+        now.since(listed)
     }
 }
 
@@ -353,6 +363,13 @@ fn earlier(wall: Wall, span: Duration) -> Wall {
     let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     Wall::from_nanos(wall.as_nanos().saturating_sub(nanos))
 }
+
+/// How far the wall clock may be behind the last list: the work of NTP.
+const SET_BACK_MAX: Duration = Duration::from_secs(1);
+
+/// How long a box may have been away whose wall clock is behind: that of a box without a clock of
+/// its own comes out of a file that is written hourly.
+const AGE_UNKNOWN: Duration = Duration::from_hours(1);
 
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
 const LEAP_MAX: u64 = 7_200;

@@ -11,6 +11,8 @@
 //! distance of media time from wall time is a multiple of 10 ms, so that boxes, which receive the
 //! same a little earlier or later, mostly list the same dates.
 
+use std::ops::RangeInclusive;
+
 use weir_hal::Wall;
 
 use crate::{
@@ -25,7 +27,7 @@ const GRAIN_90K: i64 = 10 * MILLISECOND_90K;
 
 /// A distance beyond this means that the wall clock was set, or that it is another time base: more
 /// than senders and networks mostly hold.
-pub(super) const STEP_90K_MIN: u64 = 20 * Pts::HZ;
+pub(super) const STEP_90K_MIN: i64 = 20 * Pts::HZ.cast_signed();
 
 /// Farther observations count as this far: a burst after a pause.
 pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
@@ -118,11 +120,19 @@ impl StreamClock {
         ticks::later(Wall::default(), self.date_90k(self.position_of(pts)))
     }
 
-    /// This clock, if it dates `pts` within `distance_90k` of `now`, when it is received, however
-    /// long ago it was followed.
-    pub(super) fn fitting(self, pts: Pts, now: Wall, distance_90k: u64) -> Option<Self> {
+    /// This clock, if by it `pts` is as `late_90k` when it is received at `now`, however long ago it
+    /// was followed.
+    pub(super) fn fitting(
+        self,
+        pts: Pts,
+        now: Wall,
+        late_90k: RangeInclusive<i64>,
+    ) -> Option<Self> {
         let now_90k = ticks::since_epoch(now);
-        let fits = |position: &i64| self.date_90k(*position).abs_diff(now_90k) <= distance_90k;
+        let fits = |position: &i64| {
+            let date_90k = self.date_90k(*position);
+            late_90k.contains(&now_90k.saturating_sub(date_90k))
+        };
         let position = [self.position_of(pts), grid_position(pts, now)]
             .into_iter()
             .find(fits)?;
@@ -133,7 +143,7 @@ impl StreamClock {
     pub(super) fn follow(&mut self, pts: Pts, now: Wall) {
         self.advance(pts);
         let observed_90k = ticks::since_epoch(now) - self.date_90k(self.position);
-        if observed_90k.unsigned_abs() > STEP_90K_MIN {
+        if observed_90k.saturating_abs() > STEP_90K_MIN {
             *self = Self::anchor(self.time_base, pts, now);
             return;
         }
@@ -174,6 +184,8 @@ impl StreamClock {
 mod tests {
     use super::*;
     use crate::segment::fixture::{START, at, pts};
+
+    const NEAR_90K: RangeInclusive<i64> = -450_000..=450_000;
 
     fn off_ms(clock: &StreamClock, milliseconds: i64) -> i64 {
         ticks::between(at(milliseconds), clock.of(pts(milliseconds))) / 90
@@ -242,12 +254,12 @@ mod tests {
         for hours in [0, 1, 7, 13, 14, 26, 27, 53, 1_000] {
             let milliseconds = hours * 3_600_000 + 9;
             let late = at(milliseconds + 700);
-            let fitting = clock.fitting(pts(milliseconds), late, 5 * Pts::HZ);
+            let fitting = clock.fitting(pts(milliseconds), late, NEAR_90K);
             let fitting = fitting.expect("it fits");
             let off_90k = ticks::between(fitting.of(pts(milliseconds)), late);
             assert!((off_90k - 63_000).abs() <= 1, "{hours} h: {off_90k}");
             let early = pts(milliseconds + 9_000);
-            assert_eq!(clock.fitting(early, late, 5 * Pts::HZ), None);
+            assert_eq!(clock.fitting(early, late, NEAR_90K), None);
         }
     }
 }

@@ -27,8 +27,9 @@ const GRACE: Duration = Duration::from_mins(10);
 /// How long it is kept when nothing was planned.
 const OPEN_MAX: Duration = Duration::from_hours(4);
 
-/// How far two reckonings of one time may lie apart: less than a picture.
-pub(super) const TOLERANCE: Duration = Duration::from_millis(15);
+/// How far two reckonings of one time may lie apart: what the clock of the stream is corrected by
+/// between a message and the picture that it names. Short beside segments.
+pub(super) const TOLERANCE: Duration = Duration::from_millis(150);
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]

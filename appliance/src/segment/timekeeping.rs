@@ -9,6 +9,8 @@
 //! held for more than 20 s and then sent at once is dated anew all the same, and again when the
 //! burst is over.
 
+use std::ops::RangeInclusive;
+
 use weir_hal::Wall;
 
 use crate::{
@@ -20,8 +22,15 @@ use crate::{
     },
 };
 
-/// How far renditions are apart at most in a time base that only others are in.
-const APART_90K_MAX: u64 = 5 * Pts::HZ;
+/// How late what is received may be by the clock of its own time base: buffers hold it, or its
+/// sender's clock runs ahead.
+const LATE_90K: RangeInclusive<i64> = -STEP_90K_MIN..=STEP_90K_MIN;
+
+/// How much earlier a rendition may be received than the one by whose clock it dates.
+const APART_90K_MAX: i64 = 5 * Pts::HZ.cast_signed();
+
+/// How late it may be in a time base that only others are in.
+const LATE_OF_OTHERS_90K: RangeInclusive<i64> = -APART_90K_MAX..=STEP_90K_MIN;
 
 /// How much later at most a time base may have been dated by its first PCR than by all of a
 /// segment, or than others date it, to be taken for the same: the jitter of reception.
@@ -135,8 +144,7 @@ impl Timekeeping {
         let mut known = self.channel.iter().rev().copied().chain(self.own);
         let fitting = known.find_map(|clock| {
             let is_own = clock.time_base() == time_base;
-            let distance_90k = if is_own { STEP_90K_MIN } else { APART_90K_MAX };
-            clock.fitting(pts, now, distance_90k)
+            clock.fitting(pts, now, if is_own { LATE_90K } else { LATE_OF_OTHERS_90K })
         });
         if let Some(clock) = fitting.filter(|clock| clock.time_base() != time_base) {
             self.lag_90k += ticks::between(clock.of(pts), now);
@@ -152,9 +160,21 @@ impl Timekeeping {
         let time_base = self.time_base();
         let newest_first = self.channel.iter().rev();
         let mut others = newest_first.filter(|it| it.time_base() != time_base);
-        let fitting = others.find_map(|clock| clock.fitting(pts, now, APART_90K_MAX));
+        let fitting = others.find_map(|clock| clock.fitting(pts, now, LATE_OF_OTHERS_90K));
         let fitting = fitting.filter(|it| overhang_90k(*it, pts, listed_until) <= SETTLING_90K_MAX);
         self.date(fitting, pts, (now, listed_until))
+    }
+
+    /// Media goes on at `pts`, received at `now`, behind a hole. Time stamps that leap, though not so
+    /// much time has passed, are of another time base. Returns its wall time.
+    pub(super) fn go_on_behind_hole(&mut self, pts: Pts, now: Wall, listed_until: Wall) -> Wall {
+        let shown_at = self.shown_at(pts, now);
+        let clock = self.own.map(|own| own.of(pts));
+        if clock.is_some_and(|date| ticks::between(shown_at, date) > APART_90K_MAX) {
+            self.jump(pts, now, listed_until)
+        } else {
+            self.go_on(pts, now)
+        }
     }
 
     /// Media goes on at `pts`, received at `now`. Returns its wall time.
@@ -168,7 +188,7 @@ impl Timekeeping {
             Role::File => own.advance(pts),
             Role::Leading => own.follow(pts, now),
             Role::Following => {
-                match shared.and_then(|clock| clock.fitting(pts, now, STEP_90K_MIN)) {
+                match shared.and_then(|clock| clock.fitting(pts, now, LATE_90K)) {
                     Some(shared) => {
                         own = shared;
                         // By as much as the other is off, the wall clock was set.
@@ -193,7 +213,7 @@ impl Timekeeping {
         let shared = self.shared().filter(StreamClock::is_settled);
         let settled = match (shared, beginning) {
             (Some(shared), _) => {
-                shared.fitting(pts, own.of(pts), SETTLING_90K_MAX.unsigned_abs())?
+                shared.fitting(pts, own.of(pts), -SETTLING_90K_MAX..=SETTLING_90K_MAX)?
             }
             (None, Beginning::Founded) => self.by_all_pcrs(own, pts, listed_until)?,
             (None, Beginning::Joined) => return None,
@@ -278,7 +298,7 @@ fn overhang_90k(clock: StreamClock, pts: Pts, listed_until: Wall) -> i64 {
 /// Wall time at which the list ends; that of 1970 if it is so far ahead of `now` that it was dated
 /// before the wall clock was set.
 fn believed(listed_until: Wall, now: Wall) -> Wall {
-    if ticks::between(now, listed_until) > STEP_90K_MIN.cast_signed() {
+    if ticks::between(now, listed_until) > STEP_90K_MIN {
         Wall::default()
     } else {
         listed_until
@@ -416,6 +436,40 @@ mod tests {
         let expected = first.of(pts(1_200_000));
         second.agree(&clocks(&[&first]), true);
         assert_eq!(second.of(pts(1_200_000)), expected);
+    }
+
+    #[test]
+    fn who_comes_out_of_a_buffer_to_a_new_time_base_dates_as_the_others_do() {
+        let (mut first, mut held) = (Timekeeping::new(true), Timekeeping::new(true));
+        first.begin(pts(0), at(0), LISTED_NOTHING);
+        held.agree(&clocks(&[&first]), false);
+        held.begin(pts(0), at(0), LISTED_NOTHING);
+        let date = first.jump(pts(7_000_000), at(6_000), at(6_000));
+        held.agree(&clocks(&[&first]), false);
+        assert_eq!(held.jump(pts(7_000_000), at(16_000), at(6_000)), date);
+        // What is early by as much is of another one.
+        let jump = |early: i64| {
+            let mut time = Timekeeping::new(true);
+            time.begin(pts(0), at(0), LISTED_NOTHING);
+            time.agree(&clocks(&[&first]), false);
+            time.jump(pts(7_000_000), at(6_000 - early), LISTED_NOTHING)
+        };
+        assert_eq!(jump(4_000), date);
+        assert_eq!(jump(6_000), at(0));
+    }
+
+    #[test]
+    fn time_stamps_that_leap_without_time_passing_do_not_run_away() {
+        let mut time = Timekeeping::new(true);
+        time.begin(pts(0), at(0), LISTED_NOTHING);
+        // Media was lost for as long.
+        let behind = time.go_on_behind_hole(pts(18_000), at(18_000), at(6_000));
+        assert_eq!(behind, at(18_000));
+        for leap in 1..10 {
+            let now = 18_000 + leap * 6_000;
+            let date = time.go_on_behind_hole(pts(now + leap * 9_000), at(now), at(now));
+            assert_eq!(date, at(now), "{leap}");
+        }
     }
 
     #[test]

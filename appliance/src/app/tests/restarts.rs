@@ -66,6 +66,28 @@ async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbe
     );
 }
 
+#[tokio::test]
+async fn a_list_begins_anew_where_the_wall_clock_is_behind() {
+    for (now_s, begins_anew) in [(11, true), (12, false), (13, false), (19, true)] {
+        let rig = Rig::start(sim::Simulation::new(1)).await;
+        let plan = Plan::all(&rig.config).remove(0);
+        let mut before = publisher(&rig, &plan, at(0)).await;
+        for second in 0..=11 {
+            list(&mut before, second, None);
+        }
+        let next = before.playlist().sequence_next();
+        drop(before);
+        let now = Wall::from_nanos(at(now_s).as_nanos() - 500_000_000);
+        let after = publisher(&rig, &plan, now).await;
+        assert_eq!(after.playlist().is_empty(), begins_anew, "{now_s}");
+        assert_eq!(
+            after.playlist().sequence_next() > next,
+            begins_anew,
+            "{now_s}"
+        );
+    }
+}
+
 fn at(second: u64) -> Wall {
     Wall::from_nanos((1_700_000_000 + second) * 1_000_000_000)
 }

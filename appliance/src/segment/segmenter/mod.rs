@@ -465,6 +465,7 @@ impl Segmenter {
         let end = self.listed_until;
         match (cut.reason, self.rules.phase) {
             (Reason::Jump, Phase::Grid) => self.time.jump(begin, now, end),
+            (Reason::Hole, Phase::Grid) => self.time.go_on_behind_hole(begin, now, end),
             // A file was never received: its pictures follow one another.
             (Reason::Jump | Reason::Hole, Phase::First) => self.time.jump(begin, end, end),
             _ => self.time.go_on(begin, now),

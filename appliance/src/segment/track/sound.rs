@@ -7,6 +7,8 @@
 //! that have no payload; `PCR_PID` need not be that of a stream. Each takes 188 bytes, as much as
 //! 12 ms of 128 kb/s, so as few are written as the 100 ms allow.
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::{
@@ -52,12 +54,21 @@ pub struct Sound {
 struct Open {
     bytes: u64,
     has_sound: bool,
-    /// PTS of the last payload unit.
-    last: Option<Pts>,
-    /// Streams that have come to the next time base.
-    ahead: PidSet,
+    /// What was last heard of each stream; as many as a PMT names.
+    heard: BTreeMap<Pid, Heard>,
     /// Repeats of the PAT since tables were written; none were before the first.
     repeats: Option<u32>,
+}
+
+/// What was last heard of a stream.
+#[derive(Debug)]
+struct Heard {
+    /// PTS of the last payload unit that is not ahead.
+    pts: Pts,
+    /// Such units one after the other.
+    units: u32,
+    /// The last unit was of the next time base, or its time stamp was damaged.
+    is_ahead: bool,
 }
 
 /// The clock of a program whose PCR comes in packets of no audio stream.
@@ -74,14 +85,31 @@ impl Open {
     fn admits(&mut self, packet: Packet<'_>) -> bool {
         let pes = packet.payload().filter(|_| packet.payload_unit_start());
         if let Some(pts) = pes.and_then(PesPayload::read).and_then(|it| it.pts) {
-            let last = self.last.unwrap_or(pts);
-            if pts.ticks_since(last).unsigned_abs() > JUMP_90K_MIN {
-                self.ahead.insert(packet.pid());
-            } else {
-                self.last = Some(pts);
-            }
+            let heard = self.heard.entry(packet.pid());
+            heard.or_insert(Heard::first(pts)).take(pts);
         }
-        !self.ahead.contains(packet.pid())
+        let heard = self.heard.get(&packet.pid());
+        !heard.is_some_and(|heard| heard.is_ahead)
+    }
+}
+
+impl Heard {
+    fn first(pts: Pts) -> Self {
+        Self {
+            pts,
+            units: 0,
+            is_ahead: false,
+        }
+    }
+
+    fn take(&mut self, pts: Pts) {
+        let is_far = pts.ticks_since(self.pts).unsigned_abs() > JUMP_90K_MIN;
+        // Where only one unit came, that may have been the damaged one.
+        self.is_ahead = is_far && self.units > 1;
+        if !self.is_ahead {
+            self.pts = pts;
+            self.units = if is_far { 1 } else { self.units + 1 };
+        }
     }
 }
 

@@ -297,6 +297,27 @@ fn sound_of_the_next_time_base_is_not_in_the_segment_that_the_jump_of_pictures_e
 }
 
 #[test]
+fn a_damaged_time_stamp_costs_its_own_unit_and_no_other_stream() {
+    for (damaged, lost) in [(0, 0), (1, 0), (2, 1), (12, 1), (24, 1)] {
+        let mut program = Program::new(VIDEO);
+        let mut packets = program.second();
+        let starts = |packet: &[u8; PACKET_BYTES]| {
+            let packet = Packet::new(packet).expect("sync byte");
+            packet.pid().value() == AUDIO && packet.payload_unit_start()
+        };
+        let mut units = packets.iter_mut().filter(|packet| starts(packet));
+        let unit = units.nth(damaged).expect("25 units");
+        let start = unit.windows(4).position(|bytes| bytes == [0, 0, 1, 0xC0]);
+        unit[start.expect("a start code") + 10] ^= 0x40;
+        let mut track = sound();
+        let bytes = &made(&mut track, &outputs(7, 900_000, &packets, 40))[0].1;
+        let kept = self::packets(bytes);
+        assert_eq!(of(&kept, AUDIO).len(), 25 - lost, "{damaged}");
+        assert_eq!(of(&kept, OTHER_AUDIO).len(), 25, "{damaged}");
+    }
+}
+
+#[test]
 fn a_clock_that_comes_with_the_sound_stays_where_it_is() {
     let mut program = Program::new(AUDIO);
     let mut track = sound();

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use weir_hal::Wall;
+
 use super::{BOTH, CUE_TAGS, DATE_RANGES, listed, pictures, told, with_break};
-use crate::segment::{
-    CueOutcome, MediaPlaylist, Phase,
-    date_ranges::RANGES_MAX,
-    fixture::{Bench, FRAME, SECOND, Unit, insert},
+use crate::{
+    demux::Pts,
+    segment::{
+        CueOutcome, MediaPlaylist, Phase,
+        date_ranges::RANGES_MAX,
+        fixture::{Bench, FRAME, SECOND, Unit, frames, insert, rules},
+    },
 };
 
 #[test]
@@ -53,6 +58,42 @@ fn a_break_is_listed_by_cue_tags() {
     segment-5.ts
     segment-6.ts
     ");
+}
+
+#[test]
+fn a_break_begins_at_its_segment_though_the_clock_was_corrected_since_it_was_announced() {
+    for (set_back_ms, ahead_s) in [(200, 8), (200, 60), (5_000, 12), (5_000, 60)] {
+        let out = 240 * SECOND;
+        let mut bench = Bench::new(rules(Phase::Grid), 0);
+        let mut announced = 0;
+        for ticks in frames(out + 13 * SECOND) {
+            if ticks == 150 * SECOND {
+                bench.now = Wall::from_nanos(bench.now.as_nanos() - set_back_ms * 1_000_000);
+            }
+            let is_key = ticks % SECOND == 0;
+            bench.unit(if is_key {
+                Unit::key(ticks)
+            } else {
+                Unit::at(ticks)
+            });
+            if ticks == out - ahead_s * SECOND {
+                bench.splice(&insert(7, true, Some(out), Some(30 * SECOND)));
+                announced = bench.made.len();
+            }
+            bench.now = bench.now + Duration::from_millis(40);
+        }
+        bench.finish();
+        let text = listed(&bench, CUE_TAGS, &[announced]).render("");
+        let begin = Some(Pts::from_ticks(out));
+        let first = bench.made.iter().find(|made| made.segment.begin == begin);
+        let first = first.expect("a cut").segment.sequence;
+        let told = told(&text);
+        let tag = told
+            .iter()
+            .position(|line| line.starts_with("#EXT-X-CUE-OUT:"));
+        let segment = tag.and_then(|tag| told.get(tag + 1).copied());
+        assert_eq!(segment, Some(&*format!("segment-{first}.ts")), "{text}");
+    }
 }
 
 #[test]
