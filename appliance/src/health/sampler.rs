@@ -241,6 +241,10 @@ mod tests {
             let word = self.0.lock().expect("nobody panics").recv();
             Ok(word.map(|()| CpuTime::default()).unwrap_or_default())
         }
+
+        fn nics(&self) -> Result<Vec<weir_hal::Nic>, weir_hal::Error> {
+            Ok(Vec::new())
+        }
     }
 
     #[tokio::test]
