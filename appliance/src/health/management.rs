@@ -6,14 +6,20 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
     Request, Response, StatusCode,
-    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
+    header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
     http::request::Parts,
 };
 use maud::Markup;
 
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
-    health::{Snapshot, Status, asset::Assets, json, page, player},
+    health::{
+        Snapshot, Status, api,
+        asset::Assets,
+        json,
+        metrics::{self, Format},
+        openapi, page, player,
+    },
     live::Live,
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
@@ -101,8 +107,11 @@ impl Health {
             "/readyz" => reply::readiness(self.readiness.check()),
             "/healthz" => self.healthz(),
             "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
+            "/metrics" => self.metrics(request),
+            openapi::PATH => fresh(JSON, openapi::render()),
             path => self
                 .player(request, path)
+                .or_else(|| self.api(path))
                 .or_else(|| self.assets.answer(request))
                 .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
         }
@@ -115,6 +124,18 @@ impl Health {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response
+    }
+
+    fn metrics(&self, request: &Parts) -> Response<Body> {
+        let format = Format::accepted(request.headers.get(ACCEPT));
+        let body = metrics::render(&self.settings.node, &self.latest.load(), format);
+        fresh(format.media_type(), body)
+    }
+
+    fn api(&self, path: &str) -> Option<Response<Body>> {
+        let path = path.strip_prefix(api::ROOT)?;
+        let body = api::answer(&self.settings.node, &self.latest.load(), path)?;
+        Some(fresh(JSON, body))
     }
 
     fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
@@ -228,6 +249,15 @@ mod tests {
             ("/healthz", 200, HEALTH_JSON),
             ("/livez", 200, reply::TEXT),
             ("/readyz", 503, reply::TEXT),
+            ("/metrics", 200, Format::Prometheus.media_type()),
+            ("/api/v1/status", 200, JSON),
+            ("/api/v1/channels", 200, JSON),
+            ("/api/v1/channels/CH_0", 200, JSON),
+            ("/api/v1/channels/CH_1", 404, reply::TEXT),
+            ("/api/v1/channels/CH_0/", 404, reply::TEXT),
+            ("/api/v1/status/", 404, reply::TEXT),
+            ("/api/v1/", 404, reply::TEXT),
+            ("/api/v1/openapi.json", 200, JSON),
             ("/player/CH_0", 200, HTML),
             ("/player/CH_1", 404, reply::TEXT),
             ("/nowhere", 404, reply::TEXT),

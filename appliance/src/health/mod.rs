@@ -8,14 +8,20 @@
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.
 
+mod api;
 mod asset;
 mod json;
 mod management;
+mod metrics;
+mod openapi;
 mod page;
 mod player;
 mod sampler;
 mod snapshot;
+#[cfg(test)]
+mod surface_tests;
+mod table;
 
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
-pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status};
+pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};
