@@ -103,7 +103,7 @@ impl Health {
         let node = &self.settings.node;
         match request.uri.path() {
             "/" => html_response(page::render(node, &self.latest.load())),
-            "/livez" => reply::text(StatusCode::OK, "ok"),
+            "/livez" => reply::liveness(self.readiness.is_alive()),
             "/readyz" => reply::readiness(self.readiness.check()),
             "/healthz" => self.healthz(),
             "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
@@ -112,6 +112,7 @@ impl Health {
             path => self
                 .player(request, path)
                 .or_else(|| self.api(path))
+                .or_else(|| self.channel_readiness(path))
                 .or_else(|| self.assets.answer(request))
                 .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
         }
@@ -136,6 +137,11 @@ impl Health {
         let path = path.strip_prefix(api::ROOT)?;
         let body = api::answer(&self.settings.node, &self.latest.load(), path)?;
         Some(fresh(JSON, body))
+    }
+
+    fn channel_readiness(&self, path: &str) -> Option<Response<Body>> {
+        let id = path.strip_prefix("/readyz/channel/")?;
+        Some(reply::readiness(self.readiness.check_channel(id)?))
     }
 
     fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
@@ -185,7 +191,10 @@ pub(super) fn html_response(page: Markup) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::{
+        net::{IpAddr, Ipv4Addr, SocketAddr},
+        time::Duration,
+    };
 
     use http_body_util::BodyExt;
     use hyper::{
@@ -193,10 +202,13 @@ mod tests {
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
     };
 
+    use weir_hal::sim::Simulation;
+
     use super::*;
     use crate::{
         health::{asset::HLS_JS, snapshot::tests::snapshot},
         live::{Channel, Rendition, State},
+        serve::Heartbeat,
     };
 
     fn health(state: State) -> Health {
@@ -258,6 +270,8 @@ mod tests {
             ("/api/v1/status/", 404, reply::TEXT),
             ("/api/v1/", 404, reply::TEXT),
             ("/api/v1/openapi.json", 200, JSON),
+            ("/readyz/channel/CH_0", 503, reply::TEXT),
+            ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),
             ("/player/CH_1", 404, reply::TEXT),
             ("/nowhere", 404, reply::TEXT),
@@ -267,6 +281,20 @@ mod tests {
             assert_eq!(headers[CONTENT_TYPE], media_type, "{path}");
             assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn is_alive_as_long_as_the_loop_turns_and_not_longer() {
+        let machine = Simulation::new(1);
+        let mut health = health(State::Silent);
+        let heartbeat = Arc::new(Heartbeat::new(machine.board().clock));
+        let readiness = Readiness::new(Arc::clone(&health.live)).beating(heartbeat);
+        health.readiness = Arc::new(readiness);
+        assert_eq!(get(&health, "/livez").await.0, StatusCode::OK);
+        machine.clock.advance(Duration::from_secs(11));
+        let (code, _, told) = get(&health, "/livez").await;
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(told.contains("stands still"), "{told}");
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.
 
+mod agent_check;
 mod api;
 mod asset;
 mod json;
@@ -22,6 +23,7 @@ mod snapshot;
 mod surface_tests;
 mod table;
 
+pub use agent_check::AgentCheck;
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};
