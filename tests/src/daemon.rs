@@ -79,8 +79,8 @@ impl Daemon {
         let cache = folder.path().join("cache");
         let text = format!(
             "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n\
-             [management]\nlisten = \"127.0.0.1:{management_port}\"\n{management}\n[cache]\npath = \"{}\"\n\
-             size = \"{size}\"\n{channels}",
+             [management]\nlisten = \"127.0.0.1:{management_port}\"\n{management}\n\
+             [cache]\npath = \"{}\"\nsize = \"{size}\"\n{channels}",
             cache.display()
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");

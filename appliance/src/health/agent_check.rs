@@ -1,8 +1,9 @@
 //! Tells `HAProxy` how much of its load this box may have: `[management] agent_check`.
 //!
 //! Whoever connects is sent one line and no more: `ready up 75%`, where the weight is the share of
-//! channels on air; `down` while nothing is; `drain` while the appliance shuts down. `ready` takes a
-//! `drain` back: without it `HAProxy` would keep it over a restart of the box.
+//! channels on air; `down` while nothing is; `drain` while the appliance shuts down. `ready` takes
+//! a `drain` back, which `HAProxy` would keep over a restart of the box. It takes back what an
+//! operator has set there, too, who must `disable agent` first.
 //!
 //! Source: `HAProxy` Configuration Manual 2.6, §5.2, `agent-check`.
 //! Refuses: to read. Nothing that is sent here has an effect.

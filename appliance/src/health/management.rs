@@ -201,7 +201,6 @@ mod tests {
         Method,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
     };
-
     use weir_hal::sim::Simulation;
 
     use super::*;

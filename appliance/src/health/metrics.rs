@@ -1,11 +1,11 @@
 //! The table as metrics for Prometheus: `/metrics`.
 //!
 //! A row becomes `weir_{scope}_{group}_{row}`, without the scope for the node itself, in base units
-//! (seconds, bytes, ratios), the unit last. A state is a series of value 1 with the state as a label.
-//! What tells one thing from another is a label.
+//! (seconds, bytes, ratios), the unit last. A state is a series of value 1 with the state as a
+//! label. What tells one thing from another is a label.
 //!
-//! Source: Prometheus text format 0.0.4; `OpenMetrics` 1.0.0 for who accepts it; Prometheus, *Metric
-//! and label naming*.
+//! Source: Prometheus text format 0.0.4; `OpenMetrics` 1.0.0 for who accepts it; Prometheus,
+//! *Metric and label naming*.
 //! Refuses: text, and what is unknown: a series that is not there cannot be mistaken for zero.
 //!
 //! # Limits
@@ -285,11 +285,13 @@ mod tests {
     #[test]
     fn one_name_is_told_once_with_its_type_and_all_its_series() {
         let text = metrics(Format::Prometheus);
-        let told = "# HELP weir_rendition_bitrate_bytes_per_second Bits received in the last second.\n\
-             # TYPE weir_rendition_bitrate_bytes_per_second gauge\n\
-             weir_rendition_bitrate_bytes_per_second{channel=\"CH_0\",rendition=\"R0\"} 255000\n\
-             weir_rendition_bitrate_bytes_per_second{channel=\"CH_0\",rendition=\"R1\"} 255000\n";
-        assert!(text.contains(told), "{text}");
+        let name = "weir_rendition_bitrate_bytes_per_second";
+        let told = format!(
+            "# HELP {name} Bits received in the last second.\n# TYPE {name} gauge\n\
+             {name}{{channel=\"CH_0\",rendition=\"R0\"}} 255000\n\
+             {name}{{channel=\"CH_0\",rendition=\"R1\"}} 255000\n"
+        );
+        assert!(text.contains(&told), "{text}");
         let counter = "# TYPE weir_http_requests_total counter\nweir_http_requests_total 0\n";
         assert!(text.contains(counter), "{text}");
         let state = "weir_rendition_state{channel=\"CH_0\",rendition=\"R1\",state=\"silent\"} 1\n";

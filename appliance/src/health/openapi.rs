@@ -1,8 +1,8 @@
 //! The description of `/api/v1`, made of the table: `/api/v1/openapi.json`.
 //!
 //! Source: `OpenAPI` 3.1.0; JSON Schema 2020-12.
-//! Refuses: to describe what is not made of the table. Orders (`purge`, `prewarm`) and `/api/health`
-//! have contracts of their own.
+//! Refuses: to describe what is not made of the table. Orders (`purge`, `prewarm`) and
+//! `/api/health` have contracts of their own.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};

@@ -91,7 +91,8 @@ fn nic(name: &str) -> Nic {
     }
 }
 
-/// Gives every number and text of `thing` and its parts a value of its own, whatever it was read from.
+/// Gives every number and text of `thing` and its parts a value of its own, whatever it was read
+/// from.
 fn number(thing: &mut Entity, last: &mut u64) {
     let groups = thing.scope.groups.iter().zip(&mut thing.groups);
     for (group, cells) in groups {

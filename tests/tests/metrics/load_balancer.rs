@@ -30,8 +30,8 @@ impl Balancer {
         let text = format!(
             "global\n  stats socket {}\ndefaults\n  mode http\n  timeout connect 5s\n  \
              timeout client 5s\n  timeout server 5s\nbackend edges\n  \
-             server edge {address} weight 100 agent-check agent-port {agent_port} \
-             agent-addr 127.0.0.1 agent-inter 200ms\n",
+             server edge {address} weight 100 check inter 200ms agent-check \
+             agent-port {agent_port} agent-addr 127.0.0.1 agent-inter 200ms\n",
             socket(folder.path()).display()
         );
         let file = folder.path().join("haproxy.cfg");

@@ -1,5 +1,6 @@
-//! The one list of groups. A group stands here or nobody sees it, and what stands here every surface
-//! shows.
+//! The one list of groups: what stands here every surface shows, and nothing else.
+//!
+//! Refuses: values. They come of a snapshot, in `projection`.
 
 use crate::{
     app::PublishCounters,

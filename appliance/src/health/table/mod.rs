@@ -1,5 +1,5 @@
-//! The one table of everything an operator can see: which groups of rows there are, of which things,
-//! and their values in one [`Snapshot`](crate::health::Snapshot).
+//! The one table of everything an operator can see: which groups of rows there are, of which
+//! things, and their values in one [`Snapshot`](crate::health::Snapshot).
 //!
 //! A [`Scope`] is a kind of thing (the node, a channel, one of its renditions), an [`Entity`] one
 //! such thing at one moment. JSON, its `OpenAPI` description and metrics are projections that know
@@ -65,6 +65,11 @@ pub(super) trait Listed {
     fn entity(&self) -> Entity;
 }
 
+/// The same of several.
+fn entities(things: &[impl Listed]) -> Vec<Entity> {
+    things.iter().map(Listed::entity).collect()
+}
+
 /// Declares one kind of thing: its name and that of several, its own rows, its further groups, and
 /// its parts.
 macro_rules! scope {
@@ -111,9 +116,7 @@ macro_rules! scope {
                     scope: Self::SCOPE,
                     key: self.key.clone(),
                     groups: vec![ self.own.cells(), $( self.$group.cells(), )* ],
-                    parts: vec![
-                        $( self.$part.iter().map($crate::health::table::Listed::entity).collect(), )*
-                    ],
+                    parts: vec![ $( $crate::health::table::entities(&self.$part), )* ],
                 }
             }
         }
