@@ -22,7 +22,7 @@ pub mod rules;
 mod store;
 
 pub use class::{Admission, Class, ClassRules, Classes};
-pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Offline, Summary, Total};
+pub use engine::{Condition, Counters, Flaw, Held, Inspection, Lost, Offline, Row, Summary, Total};
 pub use error::Error;
 pub use key::Key;
 pub use object::{Chunk, Object, Reader, StoredRange};

@@ -13,6 +13,7 @@ mod error;
 pub mod linux;
 mod multicast;
 mod network;
+mod nic;
 mod sensors;
 pub mod sim;
 
@@ -25,4 +26,5 @@ pub use multicast::{
     Membership, Multicast, MulticastReceiver, MulticastSender,
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
+pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus};
 pub use sensors::{CpuTime, Sensors};

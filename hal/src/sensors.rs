@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::Error;
+use crate::{Error, Nic};
 
 /// Processor time of all cores since boot, in arbitrary but equal units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,4 +34,13 @@ pub trait Sensors: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Sensor`] when the kernel does not tell.
     fn cpu_time(&self) -> Result<CpuTime, Error>;
+
+    /// Reads every network interface, in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    ///
+    /// # Limits
+    /// [`NICS_MAX`](crate::NICS_MAX) interfaces.
+    fn nics(&self) -> Result<Vec<Nic>, Error>;
 }

@@ -62,13 +62,25 @@ impl Daemon {
 
     /// The same with a cache of `size`.
     pub fn start_sized(folder: TempDir, size: &str, http: &str, channels: &str) -> Self {
+        Self::start_keyed(folder, [http, "", size], channels)
+    }
+
+    /// Starts it with further keys of `[management]`.
+    pub fn start_managed(management: &str, channels: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        Self::start_keyed(folder, ["", management, "1GiB"], channels)
+    }
+
+    /// Starts it with further keys of `[http]` and `[management]`, and the size of the cache.
+    fn start_keyed(folder: TempDir, keys: [&str; 3], channels: &str) -> Self {
+        let [http, management, size] = keys;
         let (data_port, management_port) = (free_port(), free_port());
         let file = folder.path().join("weir.toml");
         let cache = folder.path().join("cache");
         let text = format!(
             "[node]\nname = \"box\"\n[http]\nlisten = [\"127.0.0.1:{data_port}\"]\n{http}\n\
-             [management]\nlisten = \"127.0.0.1:{management_port}\"\n[cache]\npath = \"{}\"\n\
-             size = \"{size}\"\n{channels}",
+             [management]\nlisten = \"127.0.0.1:{management_port}\"\n{management}\n\
+             [cache]\npath = \"{}\"\nsize = \"{size}\"\n{channels}",
             cache.display()
         );
         std::fs::write(&file, text).expect("the temporary folder can be written");

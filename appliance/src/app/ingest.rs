@@ -23,6 +23,7 @@ use crate::{
     app::{climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, rendition::Rendition},
     encryption::Vault,
     live::{self, Live},
+    serve::Heartbeat,
 };
 
 /// Orders that may wait for the receive thread; a reload is one order.
@@ -66,6 +67,7 @@ pub struct Ingest<M: Multicast> {
     channels: Vec<Climbing>,
     batch: DatagramBatch,
     reported: Monotonic,
+    heartbeat: Option<Arc<Heartbeat>>,
 }
 
 impl<M: Multicast> Ingest<M> {
@@ -79,7 +81,15 @@ impl<M: Multicast> Ingest<M> {
             channels: Vec::new(),
             batch: DatagramBatch::new(),
             reported,
+            heartbeat: None,
         }
+    }
+
+    /// Tells `heartbeat` of each turn.
+    #[must_use]
+    pub fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
+        let heartbeat = Some(heartbeat);
+        Self { heartbeat, ..self }
     }
 
     /// Carries `channels` from now on; renditions that are not kept end here.
@@ -131,6 +141,9 @@ impl<M: Multicast> Ingest<M> {
     pub fn turn(&mut self) {
         let now = self.board.clock.monotonic();
         let wall = self.board.clock.wall();
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat(now);
+        }
         let since_report = now.since(self.reported);
         let is_due = since_report >= REPORT_INTERVAL;
         let (multicast, batch) = (&*self.board.multicast, &mut self.batch);

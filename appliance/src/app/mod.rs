@@ -34,13 +34,13 @@ mod tests;
 use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
 use tracing::{info, warn};
 use weir_cache::Store;
-use weir_hal::{Board, Multicast};
+use weir_hal::{Board, Listener, Multicast};
 
 pub use counters::PublishCounters;
 pub use error::AppError;
@@ -60,11 +60,11 @@ use crate::{
         prewarm::{self, Prewarmer},
         tiers::Tiers,
     },
-    health::{self, Health, Sampler, Watched},
+    health::{self, AgentCheck, Health, Sampler, Watched},
     live::Live,
     serve::{
-        self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
-        tls::Tls,
+        self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
+        serve_on_thread, tls::Tls,
     },
 };
 
@@ -90,6 +90,7 @@ pub struct App<M: Multicast> {
     /// For each thread that serves, an entrance at each address.
     data: Vec<Vec<Entrance>>,
     management: Entrance,
+    agent_check: Option<Box<dyn Listener>>,
     tls: Option<Arc<Tls>>,
 }
 
@@ -175,6 +176,10 @@ impl<M: Multicast> App<M> {
         let data = for_each_thread(first, config.http.threads)
             .map_err(|source| AppError::listen("http.listen", source))?;
         let management = listen(config.management.listen, "management.listen")?.into();
+        let agent_check = config.management.agent_check;
+        let agent_check = agent_check
+            .map(|address| listen(address, "management.agent_check"))
+            .transpose()?;
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
         let store_config = weir_cache::Config {
             is_format_allowed: old == OldCache::Format,
@@ -194,6 +199,7 @@ impl<M: Multicast> App<M> {
             live: Arc::default(),
             data,
             management,
+            agent_check,
             tls,
         })
     }
@@ -218,13 +224,16 @@ impl<M: Multicast> App<M> {
     ) -> Result<(), AppError> {
         warn_of_absent_parts(&self.config);
         let started = self.config.clone();
-        let mut ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
+        let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&self.board.clock)));
+        let ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
+        let mut ingest = ingest.beating(Arc::clone(&heartbeat));
         // Before anybody can ask: an appliance without channels would call itself ready.
         let kept = (&self.store, &self.vaults);
         ingest.carry(orders(&self.board, kept, &self.config, None).await);
         let interval = self.config.receive.drain_interval;
         let mut ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
-        let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)));
+        let readiness = Readiness::new(Arc::clone(&self.live)).beating(heartbeat);
+        let readiness = Arc::new(readiness);
         let faces = Faces::new(&self, &readiness);
         let Self {
             board,
@@ -236,9 +245,11 @@ impl<M: Multicast> App<M> {
             live: _,
             data,
             management,
+            agent_check,
             tls,
         } = self;
         let (stop, stopping) = watch::channel(());
+        let checked = answer_checks(agent_check, &readiness);
         let serving = faces.serve(data, management, tls.clone(), &stopping);
         let mut serving = serving.map_err(AppError::Thread)?;
         info!(
@@ -274,6 +285,7 @@ impl<M: Multicast> App<M> {
         while let Some(ended) = serving.join_next().await {
             ended.expect("serving does not panic");
         }
+        drop(checked);
         ingest.stop();
         if !close(store).await {
             warn!("the store could not write all that was finished in {FLUSH:?}");
@@ -281,6 +293,20 @@ impl<M: Multicast> App<M> {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Answers agent checks on `listener`, if there is one, until what this returns is dropped: while
+/// the others drain, it says so.
+fn answer_checks(
+    listener: Option<Box<dyn Listener>>,
+    readiness: &Arc<Readiness>,
+) -> oneshot::Sender<()> {
+    let (dropped, ended) = oneshot::channel();
+    if let Some(listener) = listener {
+        let check = AgentCheck::new(listener, Arc::clone(readiness));
+        tokio::spawn(check.run(async { drop(ended.await) }));
+    }
+    dropped
 }
 
 /// Lets `store` write what is finished, then closes it. Tells whether both were done in time; a

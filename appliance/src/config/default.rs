@@ -88,7 +88,10 @@ impl Default for AccessLog {
 impl Default for Management {
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
-        Self { listen }
+        Self {
+            listen,
+            agent_check: None,
+        }
     }
 }
 

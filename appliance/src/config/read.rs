@@ -72,15 +72,38 @@ fn read_node(mut section: Section<'_>, ledger: &mut Ledger) -> Node {
 fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -> Management {
     let found = section.text("listen", address, ledger);
     let place = section.place_of("listen");
+    let agent_check = section.text("agent_check", address, ledger);
     section.finish(ledger);
     let listen = found.map_or(Management::default().listen, |found| found.value);
-    for (key, others) in [("listen", &http.listen), ("tls_listen", &http.tls_listen)] {
-        if let Some(other) = others.iter().find(|other| collide(**other, listen)) {
-            let text = format!("{listen} is taken by http.{key} ({other}): choose another port");
-            ledger.mistake(&place, text);
+    let mut taken = vec![
+        ("http.listen", http.listen.as_slice()),
+        ("http.tls_listen", &http.tls_listen),
+    ];
+    expect_free(listen, &place, &taken, ledger);
+    if let Some(Found { value, place }) = &agent_check {
+        let management = [listen];
+        taken.push(("management.listen", &management));
+        expect_free(*value, place, &taken, ledger);
+    }
+    Management {
+        listen,
+        agent_check: agent_check.map(|found| found.value),
+    }
+}
+
+/// Notes if `address` is one of those that other keys listen on.
+fn expect_free(
+    address: SocketAddr,
+    place: &Place,
+    taken: &[(&str, &[SocketAddr])],
+    ledger: &mut Ledger,
+) {
+    for (key, others) in taken {
+        if let Some(other) = others.iter().find(|other| collide(**other, address)) {
+            let text = format!("{address} is taken by {key} ({other}): choose another port");
+            ledger.mistake(place, text);
         }
     }
-    Management { listen }
 }
 
 fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) -> SegmentConfig {

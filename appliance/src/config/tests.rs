@@ -47,7 +47,7 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 fn the_example_names_every_key_there_is() {
     let all = "node name http listen tls_listen certificates threads connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
-        management cache path \
+        management agent_check cache path \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \
@@ -263,7 +263,7 @@ fn every_mistake_is_named_with_key_path_and_line() {
 fn a_listener_of_tls_stands_beside_the_others() {
     let text = format!(
         "http = {{ tls_listen = [\"[::1]:443\", \"0.0.0.0:80\"], certificates = \"tls\" }}\n\
-         management.listen = \"[::1]:443\"\n{SMALLEST}"
+         management.listen = \"[::1]:443\"\nmanagement.agent_check = \"[::1]:443\"\n{SMALLEST}"
     );
     let named = [
         "line 1: http.certificates: \"tls\" is no absolute path: write one, from /, of at most \
@@ -271,6 +271,10 @@ fn a_listener_of_tls_stands_beside_the_others() {
         "line 1: http.tls_listen[1]: 0.0.0.0:80 is listened on already: remove it",
         "line 2: management.listen: [::1]:443 is taken by http.tls_listen ([::1]:443): choose \
          another port",
+        "line 3: management.agent_check: [::1]:443 is taken by http.tls_listen ([::1]:443): choose \
+         another port",
+        "line 3: management.agent_check: [::1]:443 is taken by management.listen ([::1]:443): \
+         choose another port",
     ];
     assert_eq!(refused(&text), named.join("\n"));
 }

@@ -158,6 +158,8 @@ pub enum LogFormat {
 pub struct Management {
     /// Address technicians and the fleet connect to. Default: `0.0.0.0:8080`.
     pub listen: SocketAddr,
+    /// Address that `HAProxy` asks how much load this box may have. Default: none.
+    pub agent_check: Option<SocketAddr>,
 }
 
 /// `[cache]`

@@ -164,6 +164,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
         },
         management: Management {
             listen: addresses.management,
+            ..Management::default()
         },
         cache: Cache {
             path: cache.to_owned(),

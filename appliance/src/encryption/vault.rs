@@ -16,9 +16,9 @@ shared_counters! {
     /// Keys on their way to this box and to players.
     pub struct Counters, shared as CounterCells {
         /// Keys of segments that players were given.
-        keys_served,
+        keys_served: detail,
         /// Keys that the key server gave.
-        keys_fetched,
+        keys_fetched: detail,
         /// Times that the key server gave none: it did not answer, or not with a key.
         key_fetches_failed,
     }

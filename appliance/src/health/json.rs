@@ -288,7 +288,8 @@ impl Serialize for Rows {
     }
 }
 
-fn render(value: &impl Serialize) -> Bytes {
+/// Renders `value` as the body of an answer.
+pub(super) fn render(value: &impl Serialize) -> Bytes {
     let mut json = serde_json::to_vec_pretty(value).expect("every key here is text");
     json.push(b'\n');
     Bytes::from(json)

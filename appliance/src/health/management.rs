@@ -6,14 +6,20 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
     Request, Response, StatusCode,
-    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
+    header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
     http::request::Parts,
 };
 use maud::Markup;
 
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
-    health::{Snapshot, Status, asset::Assets, json, page, player},
+    health::{
+        Snapshot, Status, api,
+        asset::Assets,
+        json,
+        metrics::{self, Format},
+        openapi, page, player,
+    },
     live::Live,
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
@@ -97,12 +103,16 @@ impl Health {
         let node = &self.settings.node;
         match request.uri.path() {
             "/" => html_response(page::render(node, &self.latest.load())),
-            "/livez" => reply::text(StatusCode::OK, "ok"),
+            "/livez" => reply::liveness(self.readiness.is_alive()),
             "/readyz" => reply::readiness(self.readiness.check()),
             "/healthz" => self.healthz(),
             "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
+            "/metrics" => self.metrics(request),
+            openapi::PATH => fresh(JSON, openapi::render()),
             path => self
                 .player(request, path)
+                .or_else(|| self.api(path))
+                .or_else(|| self.channel_readiness(path))
                 .or_else(|| self.assets.answer(request))
                 .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
         }
@@ -115,6 +125,23 @@ impl Health {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response
+    }
+
+    fn metrics(&self, request: &Parts) -> Response<Body> {
+        let format = Format::accepted(request.headers.get(ACCEPT));
+        let body = metrics::render(&self.settings.node, &self.latest.load(), format);
+        fresh(format.media_type(), body)
+    }
+
+    fn api(&self, path: &str) -> Option<Response<Body>> {
+        let path = path.strip_prefix(api::ROOT)?;
+        let body = api::answer(&self.settings.node, &self.latest.load(), path)?;
+        Some(fresh(JSON, body))
+    }
+
+    fn channel_readiness(&self, path: &str) -> Option<Response<Body>> {
+        let id = path.strip_prefix("/readyz/channel/")?;
+        Some(reply::readiness(self.readiness.check_channel(id)?))
     }
 
     fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
@@ -164,18 +191,23 @@ pub(super) fn html_response(page: Markup) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::{
+        net::{IpAddr, Ipv4Addr, SocketAddr},
+        time::Duration,
+    };
 
     use http_body_util::BodyExt;
     use hyper::{
         Method,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
     };
+    use weir_hal::sim::Simulation;
 
     use super::*;
     use crate::{
         health::{asset::HLS_JS, snapshot::tests::snapshot},
         live::{Channel, Rendition, State},
+        serve::Heartbeat,
     };
 
     fn health(state: State) -> Health {
@@ -228,6 +260,17 @@ mod tests {
             ("/healthz", 200, HEALTH_JSON),
             ("/livez", 200, reply::TEXT),
             ("/readyz", 503, reply::TEXT),
+            ("/metrics", 200, Format::Prometheus.media_type()),
+            ("/api/v1/status", 200, JSON),
+            ("/api/v1/channels", 200, JSON),
+            ("/api/v1/channels/CH_0", 200, JSON),
+            ("/api/v1/channels/CH_1", 404, reply::TEXT),
+            ("/api/v1/channels/CH_0/", 404, reply::TEXT),
+            ("/api/v1/status/", 404, reply::TEXT),
+            ("/api/v1/", 404, reply::TEXT),
+            ("/api/v1/openapi.json", 200, JSON),
+            ("/readyz/channel/CH_0", 503, reply::TEXT),
+            ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),
             ("/player/CH_1", 404, reply::TEXT),
             ("/nowhere", 404, reply::TEXT),
@@ -237,6 +280,20 @@ mod tests {
             assert_eq!(headers[CONTENT_TYPE], media_type, "{path}");
             assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn is_alive_as_long_as_the_loop_turns_and_not_longer() {
+        let machine = Simulation::new(1);
+        let mut health = health(State::Silent);
+        let heartbeat = Arc::new(Heartbeat::new(machine.board().clock));
+        let readiness = Readiness::new(Arc::clone(&health.live)).beating(heartbeat);
+        health.readiness = Arc::new(readiness);
+        assert_eq!(get(&health, "/livez").await.0, StatusCode::OK);
+        machine.clock.advance(Duration::from_secs(11));
+        let (code, _, told) = get(&health, "/livez").await;
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(told.contains("stands still"), "{told}");
     }
 
     #[tokio::test]

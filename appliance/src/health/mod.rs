@@ -1,21 +1,30 @@
 //! How the appliance is: one snapshot a second, and every surface that shows it over HTTP.
 //!
-//! A [`Sampler`] reads counters and gauges into a [`Snapshot`]; JSON, page and probes are
+//! A [`Sampler`] reads counters and gauges into a [`Snapshot`]; JSON, metrics, page and probes are
 //! projections of it, so they cannot disagree, and polling them never touches the data path.
-//! [`Health`] answers on the management listener, behind the same `serve::Server` as the data
-//! listener.
+//! Everything that may be told stands in one `table`, of which `/metrics`, `/api/v1` and the
+//! description of that are made. [`Health`] answers on the management listener, behind the same
+//! `serve::Server` as the data listener.
 //!
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.
 
+mod agent_check;
+mod api;
 mod asset;
 mod json;
 mod management;
+mod metrics;
+mod openapi;
 mod page;
 mod player;
 mod sampler;
 mod snapshot;
+#[cfg(test)]
+mod surface_tests;
+mod table;
 
+pub use agent_check::AgentCheck;
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
-pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status};
+pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};

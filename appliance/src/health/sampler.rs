@@ -1,11 +1,6 @@
 //! Reads counters and gauges, once a second.
 
-use std::{
-    path::{Path, PathBuf},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -13,7 +8,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 use weir_cache::Store;
-use weir_hal::{Clock, CpuTime, Disk, Monotonic, Sensors};
+use weir_hal::{Clock, CpuTime, Disk, DiskUsage, Monotonic, Sensors};
 
 use crate::{
     fetch::{
@@ -22,7 +17,7 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{ChannelSnapshot, Snapshot},
+    health::{ChannelSnapshot, DiskSnapshot, Snapshot},
     live::Live,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
@@ -134,6 +129,11 @@ impl Sampler {
         let http = watched.http.read();
         let cpu_time = watched.sensors.cpu_time().ok();
         let channels = watched.live.channels();
+        let cache_disk = DiskSnapshot {
+            path: watched.cache_path.clone(),
+            purpose: "cache",
+            usage: watched.disk.usage(&watched.cache_path).ok(),
+        };
         let snapshot = Snapshot {
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
@@ -143,7 +143,7 @@ impl Sampler {
                 now.since(self.last.at),
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
-            disk_usage_percent: disk_usage_percent(watched.disk.as_ref(), &watched.cache_path),
+            disk_usage_percent: cache_disk.usage.and_then(usage_percent),
             http,
             store: watched.store.counters(),
             purge: watched
@@ -164,6 +164,8 @@ impl Sampler {
             origins: watched.tiers.report(),
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
+            disks: vec![cache_disk],
+            nics: watched.sensors.nics().unwrap_or_default(),
         };
         self.last = Totals {
             at: now,
@@ -182,8 +184,10 @@ fn bits_per_second(bytes: u64, time: Duration) -> u64 {
     }
 }
 
-fn disk_usage_percent(disk: &dyn Disk, path: &Path) -> Option<f64> {
-    let usage = disk.usage(path).ok().filter(|it| it.bytes_total > 0)?;
+fn usage_percent(usage: DiskUsage) -> Option<f64> {
+    if usage.bytes_total == 0 {
+        return None;
+    }
     let used = usage.bytes_total.saturating_sub(usage.bytes_free);
     #[expect(clippy::cast_precision_loss, reason = "a percentage needs no 53 bits")]
     let share = used as f64 / usage.bytes_total as f64;
@@ -197,7 +201,10 @@ mod tests {
     use bytes::Bytes;
     use serde_json::{Value, json};
     use weir_cache::{Class, Config, Key};
-    use weir_hal::sim::{Call, Fault, Simulation};
+    use weir_hal::{
+        Nic,
+        sim::{Call, Fault, Simulation},
+    };
 
     use super::*;
     use crate::fetch::{Identity, exchange::Client};
@@ -240,6 +247,10 @@ mod tests {
             // The first word lets the first reading through; the sender's end lets go the rest.
             let word = self.0.lock().expect("nobody panics").recv();
             Ok(word.map(|()| CpuTime::default()).unwrap_or_default())
+        }
+
+        fn nics(&self) -> Result<Vec<Nic>, weir_hal::Error> {
+            Ok(Vec::new())
         }
     }
 

@@ -1,11 +1,11 @@
 //! What was true of the appliance at one moment.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use weir_hal::Wall;
+use weir_hal::{DiskUsage, Nic, Wall};
 
 use crate::{
-    counter::Row,
+    counter::{Group, Row},
     encryption,
     fetch::{
         prewarm,
@@ -54,6 +54,21 @@ pub struct Snapshot {
     pub routes: Vec<RouteReport>,
     /// Why the device of the store is not written any more, if so.
     pub store_offline: Option<weir_cache::Offline>,
+    /// The file systems that it writes to.
+    pub disks: Vec<DiskSnapshot>,
+    /// The network interfaces; none if the kernel does not tell.
+    pub nics: Vec<Nic>,
+}
+
+/// One file system at that moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSnapshot {
+    /// Where it is looked at.
+    pub path: PathBuf,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// Its fill; `None` if it does not tell.
+    pub usage: Option<DiskUsage>,
 }
 
 /// One channel at that moment.
@@ -155,8 +170,8 @@ impl Snapshot {
 
     /// Counters of the store, in the order of their declaration.
     pub fn store_rows(&self) -> impl Iterator<Item = (Row, u64)> {
-        let rows = self.store.rows();
-        rows.map(|(name, help, value)| (Row { name, help }, value))
+        let rows = <weir_cache::Counters as Group>::ROWS;
+        rows.iter().copied().zip(self.store.values())
     }
 
     /// Bits received from all sources in the last second.
@@ -254,6 +269,8 @@ pub(crate) mod tests {
             origins: Vec::new(),
             routes: Vec::new(),
             store_offline: None,
+            disks: Vec::new(),
+            nics: Vec::new(),
         }
     }
 

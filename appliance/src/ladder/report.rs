@@ -13,15 +13,15 @@ counters! {
     /// What became of the renditions of a channel as a ladder.
     pub struct Counters {
         /// Segments whose begin was compared with that of the other renditions.
-        segments_compared,
+        segments_compared: detail,
         /// Of these, segments that do not begin where those of the other renditions do.
         segments_unaligned,
         /// Renditions taken out of the master playlist because they listed nothing.
-        rungs_withdrawn,
+        rungs_withdrawn: detail,
         /// Renditions put back after they had listed again for long enough.
-        rungs_returned,
+        rungs_returned: detail,
         /// Findings about the ladder that were raised.
-        findings,
+        findings: detail,
     }
 }
 

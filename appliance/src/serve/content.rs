@@ -105,7 +105,7 @@ impl Content {
             return response;
         }
         match route {
-            Route::Alive => reply::text(StatusCode::OK, "ok"),
+            Route::Alive => reply::liveness(self.readiness.is_alive()),
             Route::Ready => reply::readiness(self.readiness.check()),
             Route::Live { channel, item } => self.live_content(request, channel, item).await,
             Route::Other => self.unknown(),

@@ -12,27 +12,27 @@ shared_counters! {
         /// Connections closed at once because the limit of open connections was met.
         connections_refused,
         /// Of them, those closed because their client had as many as one may have.
-        connections_refused_client,
+        connections_refused_client: detail,
         /// Connections closed because the client took too little for too long.
         connections_stalled,
         /// Connections closed because no whole request came in time.
         connections_timed_out,
         /// Connections cut because they outlasted the drain at shutdown.
-        connections_cut,
+        connections_cut: detail,
         /// Failed accept calls (want of descriptors, connection gone before it was taken).
         accept_errors,
         /// Requests understood and answered.
         requests,
         /// Answers that were given again: another request of the same second was the same.
-        answers_repeated,
+        answers_repeated: detail,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
         /// Bodies of requests cut off because they were longer than allowed, or not there in time.
-        uploads_cut,
+        uploads_cut: detail,
         /// Requests refused with 429 because their client asks too often.
         requests_throttled,
         /// Clients whose requests are counted anew because others needed the room.
-        clients_forgotten,
+        clients_forgotten: detail,
         /// Requests refused because their URL is not signed as it must be.
         requests_denied,
         /// Answers with a status of 2xx.
@@ -56,9 +56,9 @@ shared_counters! {
         /// TLS handshakes completed.
         handshakes,
         /// Of them, those that agreed on TLS 1.2; the others speak TLS 1.3.
-        handshakes_tls12,
+        handshakes_tls12: detail,
         /// Of them, those that went on from a ticket of an earlier connection.
-        handshakes_resumed,
+        handshakes_resumed: detail,
         /// Handshakes given up because they took too long.
         handshakes_timed_out,
         /// Handshakes whose client left in their midst.
@@ -68,16 +68,16 @@ shared_counters! {
         /// Handshakes of clients that speak no version, cipher or protocol of ours.
         handshakes_incompatible,
         /// Connections to a TLS listener that sent something other than TLS or HTTP.
-        handshakes_malformed,
+        handshakes_malformed: detail,
         /// Connections to a TLS listener that spoke plain HTTP, and were told so.
-        handshakes_plain_http,
+        handshakes_plain_http: detail,
         /// Connections that spoke HTTP/2.
-        connections_http2,
+        connections_http2: detail,
         /// Connections closed because their client kept calling requests back.
-        connections_resetting,
+        connections_resetting: detail,
         /// Requests of HTTP/2 that their client called back before the answer was out.
-        streams_reset,
+        streams_reset: detail,
         /// Answers of HTTP/2 broken off because their client took too little for too long.
-        streams_stalled,
+        streams_stalled: detail,
     }
 }

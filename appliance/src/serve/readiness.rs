@@ -1,4 +1,4 @@
-//! Whether a load balancer may send players here.
+//! Whether the process lives, and whether a load balancer may send players here.
 
 use std::{
     fmt::{self, Display},
@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use crate::live::{Live, State};
+use crate::{
+    live::{Channel, Live, State},
+    serve::Heartbeat,
+};
 
 /// The whole path, looked at from its end: not draining, and something to play.
 ///
@@ -17,6 +20,7 @@ use crate::live::{Live, State};
 pub struct Readiness {
     live: Arc<Live>,
     is_draining: AtomicBool,
+    heartbeat: Option<Arc<Heartbeat>>,
 }
 
 /// Why players should go elsewhere.
@@ -26,6 +30,8 @@ pub enum NotReady {
     Draining,
     /// Channels are configured, but no rendition of any is on air.
     NothingOnAir,
+    /// The channel asked for has no rendition on air.
+    ChannelOffAir,
 }
 
 impl Display for NotReady {
@@ -33,6 +39,7 @@ impl Display for NotReady {
         formatter.write_str(match self {
             Self::Draining => "shutting down",
             Self::NothingOnAir => "no channel is on air",
+            Self::ChannelOffAir => "the channel is not on air",
         })
     }
 }
@@ -43,7 +50,20 @@ impl Readiness {
         Self {
             live,
             is_draining: AtomicBool::new(false),
+            heartbeat: None,
         }
+    }
+
+    /// Has the process live as long as this heart beats.
+    #[must_use]
+    pub fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
+        let heartbeat = Some(heartbeat);
+        Self { heartbeat, ..self }
+    }
+
+    /// Whether the process is alive, whatever it could serve.
+    pub fn is_alive(&self) -> bool {
+        self.heartbeat.as_ref().is_none_or(|it| it.is_alive())
     }
 
     /// Declares that the appliance is shutting down; there is no way back.
@@ -60,16 +80,38 @@ impl Readiness {
             return Err(NotReady::Draining);
         }
         let channels = self.live.channels();
-        let is_on_air = channels
-            .iter()
-            .flat_map(|channel| &channel.renditions)
-            .any(|rendition| rendition.report().state == State::OnAir);
-        if channels.is_empty() || is_on_air {
+        if channels.is_empty() || channels.iter().any(|channel| is_on_air(channel)) {
             Ok(())
         } else {
             Err(NotReady::NothingOnAir)
         }
     }
+
+    /// Share of the channels that are on air, at least 1; 100 without channels.
+    pub fn weight_percent(&self) -> usize {
+        let channels = self.live.channels();
+        let active = channels.iter().filter(|channel| is_on_air(channel)).count();
+        (active * 100)
+            .checked_div(channels.len())
+            .map_or(100, |share| share.max(1))
+    }
+
+    /// The judgement of the channel called `id` alone; `None` if there is none.
+    pub fn check_channel(&self, id: &str) -> Option<Result<(), NotReady>> {
+        let channel = self.live.channel(id)?;
+        Some(if self.is_draining.load(Ordering::Relaxed) {
+            Err(NotReady::Draining)
+        } else if is_on_air(&channel) {
+            Ok(())
+        } else {
+            Err(NotReady::ChannelOffAir)
+        })
+    }
+}
+
+fn is_on_air(channel: &Channel) -> bool {
+    let mut renditions = channel.renditions.iter();
+    renditions.any(|rendition| rendition.report().state == State::OnAir)
 }
 
 #[cfg(test)]
@@ -102,6 +144,13 @@ mod tests {
             ..Report::default()
         });
         assert_eq!(readiness.check(), Ok(()));
+        assert_eq!(readiness.check_channel("two"), Some(Ok(())));
+        let off_air = Some(Err(NotReady::ChannelOffAir));
+        assert_eq!(readiness.check_channel("one"), off_air);
+        assert_eq!(readiness.check_channel("three"), None);
+        readiness.drain();
+        let draining = Some(Err(NotReady::Draining));
+        assert_eq!(readiness.check_channel("two"), draining);
     }
 
     #[test]

@@ -263,6 +263,18 @@ pub(crate) fn kept_text(code: StatusCode, line: &str, freshness: Freshness) -> R
     content(code, TEXT, Bytes::from(format!("{line}\n")), freshness)
 }
 
+/// What `/livez` says.
+pub(crate) fn liveness(is_alive: bool) -> Response<Body> {
+    if is_alive {
+        text(StatusCode::OK, "ok")
+    } else {
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the loop that carries the channels stands still",
+        )
+    }
+}
+
 /// What `/readyz` says.
 pub(crate) fn readiness(verdict: Result<(), NotReady>) -> Response<Body> {
     match verdict {

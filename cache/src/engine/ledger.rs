@@ -8,26 +8,63 @@ use std::sync::{
 
 use tokio::sync::{Notify, futures::Notified};
 
-/// Declares what a store tells of itself, each thing once and with its help text: gauges, which are
-/// read from its state, and counts, which the ledger keeps.
+/// One thing that a store tells of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Name, unit last.
+    pub name: &'static str,
+    /// One sentence for a person.
+    pub help: &'static str,
+    /// False for what only grows.
+    pub is_gauge: bool,
+}
+
+impl Row {
+    const fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            help: help.trim_ascii(),
+            is_gauge: true,
+        }
+    }
+
+    const fn count(name: &'static str, help: &'static str) -> Self {
+        Self {
+            is_gauge: false,
+            ..Self::gauge(name, help)
+        }
+    }
+}
+
+/// Declares what a store tells of itself, each thing once and with its help text: gauges and
+/// readings, which are read from its state (readings only grow), and counts, which the ledger
+/// keeps.
 macro_rules! counters {
     (
         gauges { $( #[doc = $gauge_help:literal] $gauge:ident, )+ }
+        readings { $( #[doc = $reading_help:literal] $reading:ident, )+ }
         counts { $( #[doc = $help:literal] $count:ident, )+ }
     ) => {
         /// What a store holds now and has done since it was opened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct Counters {
             $( #[doc = $gauge_help] pub $gauge: u64, )+
+            $( #[doc = $reading_help] pub $reading: u64, )+
             $( #[doc = $help] pub $count: u64, )+
         }
 
         impl Counters {
-            /// Name, help text and value of each, in the order of declaration.
-            pub fn rows(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-                let gauges = [ $( (stringify!($gauge), $gauge_help.trim_ascii(), self.$gauge), )+ ];
-                let counts = [ $( (stringify!($count), $help.trim_ascii(), self.$count), )+ ];
-                gauges.into_iter().chain(counts)
+            /// What each is, in the order of declaration.
+            pub const ROWS: &'static [Row] = &[
+                $( Row::gauge(stringify!($gauge), $gauge_help), )+
+                $( Row::count(stringify!($reading), $reading_help), )+
+                $( Row::count(stringify!($count), $help), )+
+            ];
+
+            /// The present values, in the order of [`Self::ROWS`].
+            pub fn values(&self) -> impl Iterator<Item = u64> {
+                let read = [ $( self.$gauge, )+ $( self.$reading, )+ ];
+                read.into_iter().chain([ $( self.$count, )+ ])
             }
         }
 
@@ -76,6 +113,8 @@ counters! {
         hot_bytes,
         /// The limit of `hot_bytes`.
         hot_bytes_max,
+    }
+    readings {
         /// Heads and small objects wanted and found in memory.
         hot_hits,
         /// Heads and small objects that left memory for others.

@@ -108,7 +108,7 @@ pub(crate) use self::{
 pub use self::{
     failures::Offline,
     inspection::{Condition, Flaw, Held, Inspection, Lost, Summary, Total},
-    ledger::Counters,
+    ledger::{Counters, Row},
 };
 use crate::{Class, Classes, Config, Error, Key};
 

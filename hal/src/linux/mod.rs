@@ -11,6 +11,7 @@ mod disk;
 mod mapping;
 mod multicast;
 mod network;
+mod nic;
 mod sensors;
 
 use std::sync::Arc;

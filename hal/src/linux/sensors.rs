@@ -8,7 +8,8 @@
 
 use std::{fs, io};
 
-use crate::{CpuTime, Error};
+use super::nic;
+use crate::{CpuTime, Error, Nic};
 
 const STAT: &str = "/proc/stat";
 
@@ -40,6 +41,10 @@ impl crate::Sensors for Sensors {
             what: "processor time from /proc/stat",
             source,
         })
+    }
+
+    fn nics(&self) -> Result<Vec<Nic>, Error> {
+        nic::nics()
     }
 }
 

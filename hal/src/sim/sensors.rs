@@ -5,25 +5,38 @@
 use std::{io, sync::Mutex};
 
 use super::lock;
-use crate::{CpuTime, Error};
+use crate::{CpuTime, Error, NICS_MAX, Nic};
 
-/// Gauges in memory. They start at zero.
+/// Gauges in memory. They start at zero, with a loopback as the only interface.
 #[derive(Debug)]
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
+    nics: Mutex<Vec<Nic>>,
 }
 
 impl Sensors {
     /// Gauges that read zero.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        let loopback = Nic {
+            name: "lo".to_owned(),
+            ..Nic::default()
+        };
         Self {
             cpu_time: Mutex::new(Some(CpuTime { busy: 0, total: 0 })),
+            nics: Mutex::new(vec![loopback]),
         }
     }
 
     /// Sets processor time, and mends a broken sensor.
     pub fn set_cpu_time(&self, cpu_time: CpuTime) {
         *lock(&self.cpu_time) = Some(cpu_time);
+    }
+
+    /// Sets the network interfaces.
+    pub fn set_nics(&self, mut nics: Vec<Nic>) {
+        nics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        nics.truncate(NICS_MAX);
+        *lock(&self.nics) = nics;
     }
 
     /// Makes processor time unreadable.
@@ -45,5 +58,9 @@ impl crate::Sensors for Sensors {
             what: "processor time of the simulation",
             source: io::ErrorKind::NotFound.into(),
         })
+    }
+
+    fn nics(&self) -> Result<Vec<Nic>, Error> {
+        Ok(lock(&self.nics).clone())
     }
 }

@@ -1,8 +1,13 @@
 //! Claims on [`weir_hal::Sensors`].
 
+use weir_hal::NICS_MAX;
+
 use crate::side::Side;
 
-crate::claims! { processor_time_never_steps_back }
+crate::claims! {
+    processor_time_never_steps_back,
+    interfaces_stand_in_order_and_once,
+}
 
 fn processor_time_never_steps_back(side: &impl Side) {
     let sensors = &side.board().sensors;
@@ -12,4 +17,16 @@ fn processor_time_never_steps_back(side: &impl Side) {
     assert!(first.total <= second.total, "{first:?} then {second:?}");
     let percent = second.busy_percent_since(first);
     assert!((0.0..=100.0).contains(&percent), "{percent}");
+}
+
+fn interfaces_stand_in_order_and_once(side: &impl Side) {
+    let nics = side.board().sensors.nics().unwrap();
+    assert!(nics.len() <= NICS_MAX);
+    assert!(
+        nics.is_sorted_by(|one, next| one.name < next.name),
+        "{nics:?}"
+    );
+    // Both sides have a loopback: what cannot be told of it is not made up.
+    let loopback = nics.iter().find(|nic| nic.name == "lo").unwrap();
+    assert_eq!((loopback.speed_bps, loopback.duplex), (None, None));
 }

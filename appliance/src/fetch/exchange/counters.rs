@@ -10,37 +10,37 @@ shared_counters! {
         /// Requests sent to it because another attempt had failed.
         retries,
         /// Requests sent to it because another endpoint was slow to answer.
-        hedges,
+        hedges: detail,
         /// Hedged requests that were answered first.
-        hedges_won,
+        hedges_won: detail,
         /// Requests sent again because a connection that was kept had died meanwhile.
-        requests_resent,
+        requests_resent: detail,
         /// Probes of its health that were answered as they should be.
-        probes_passed,
+        probes_passed: detail,
         /// Probes of its health that failed.
         probes_failed,
         /// Answers with a status of 2xx.
-        responses_2xx,
+        responses_2xx: detail,
         /// Answers with a status of 3xx.
-        responses_3xx,
+        responses_3xx: detail,
         /// Answers with a status of 4xx.
-        responses_4xx,
+        responses_4xx: detail,
         /// Answers with a status of 5xx.
         responses_5xx,
         /// Interim answers (1xx), which precede others.
-        responses_1xx,
+        responses_1xx: detail,
         /// Bytes of bodies received from it.
         bytes_received,
         /// Connections opened to it.
-        connections_opened,
+        connections_opened: detail,
         /// Requests that went over a connection that was open already.
-        connections_reused,
+        connections_reused: detail,
         /// Kept connections on which it sent what nobody had asked for; they were closed.
-        connections_unasked,
+        connections_unasked: detail,
         /// Lookups of its name.
-        lookups,
+        lookups: detail,
         /// Lookups of its name that failed; the addresses known before stay in use.
-        lookups_failed,
+        lookups_failed: detail,
         /// Failures to find its address.
         failures_resolve,
         /// Failures to connect to any of its addresses.
@@ -48,21 +48,21 @@ shared_counters! {
         /// Connections that did not stand in time.
         failures_connect_timeout,
         /// Requests given up because all connections were in use.
-        failures_busy,
+        failures_busy: detail,
         /// Failed TLS handshakes.
-        failures_tls,
+        failures_tls: detail,
         /// Connections that ended before an answer.
-        failures_closed,
+        failures_closed: detail,
         /// Answers that did not begin in time.
         failures_first_byte_timeout,
         /// Answers that broke HTTP, were ambiguous, or larger than allowed.
-        failures_malformed,
+        failures_malformed: detail,
         /// Answers that stopped in the middle.
-        failures_stall,
+        failures_stall: detail,
         /// Answers that broke off in the middle or were shorter than announced.
-        failures_broken,
+        failures_broken: detail,
         /// Requests whose own body broke off.
-        failures_upload,
+        failures_upload: detail,
     }
 }
 

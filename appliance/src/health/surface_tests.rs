@@ -1,0 +1,305 @@
+//! All surfaces of one snapshot, against one another and against their description.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::{Value as Json, json};
+use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Wall};
+
+use crate::{
+    counter::{Kind, Reach, Row, Value},
+    fetch::{
+        exchange,
+        pull::{PullCounters, RouteReport},
+        tiers::{EndpointReport, OriginReport, TierCounters},
+    },
+    health::{
+        DiskSnapshot, Snapshot,
+        api::{self, Whole},
+        json, metrics,
+        metrics::Format,
+        openapi,
+        snapshot::tests::snapshot,
+        table::{Entity, Listed, Node, Scope},
+    },
+    ladder::{self, Check, Finding},
+    live::State,
+    serve::access_log,
+};
+
+/// A snapshot with all kinds of things in it: so many channels of so many renditions each.
+fn full(channels: usize, renditions: usize) -> Snapshot {
+    let states = vec![State::OnAir; renditions];
+    let mut snapshot = snapshot(&vec![states.as_slice(); channels]);
+    let finding = Finding {
+        check: Check::RungMissing,
+        since: Wall::default(),
+        reason: "SD_1M is not there".to_owned(),
+    };
+    snapshot.channels[0].ladder = Arc::new(ladder::Report {
+        findings: vec![finding],
+        ..ladder::Report::default()
+    });
+    snapshot.origins = ["midcache", "origin"].map(origin).to_vec();
+    snapshot.routes = ["/vod/", "/"].map(route).to_vec();
+    snapshot.disks = vec![DiskSnapshot {
+        path: "/var/lib/weir/cache".into(),
+        purpose: "cache",
+        usage: Some(DiskUsage {
+            bytes_total: 1_000,
+            bytes_free: 400,
+        }),
+    }];
+    snapshot.disk_usage_percent = Some(60.0);
+    snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
+    snapshot.access_log = Some(access_log::Counters::default());
+    snapshot
+}
+
+fn origin(name: &str) -> OriginReport {
+    let endpoint = |number: u8| EndpointReport {
+        url: format!("http://{name}-{number}"),
+        state: "closed",
+        round_trip: None,
+        first_byte: [None; 3],
+        connections: 0,
+        counters: exchange::Counters::default(),
+    };
+    OriginReport {
+        name: name.to_owned(),
+        counters: TierCounters::default(),
+        endpoints: vec![endpoint(1), endpoint(2)],
+    }
+}
+
+fn route(path: &str) -> RouteReport {
+    RouteReport {
+        path: path.to_owned(),
+        counters: PullCounters::default(),
+    }
+}
+
+fn nic(name: &str) -> Nic {
+    Nic {
+        name: name.to_owned(),
+        operational_status: OperationalStatus::Up,
+        speed_bps: Some(1_000_000_000),
+        duplex: Some(Duplex::Full),
+        statistics: NicStatistics::default(),
+    }
+}
+
+/// Gives every number and text of `thing` and its parts a value of its own, whatever it was read
+/// from.
+fn number(thing: &mut Entity, last: &mut u64) {
+    let groups = thing.scope.groups.iter().zip(&mut thing.groups);
+    for (group, cells) in groups {
+        let cells = cells.as_mut().expect("everything is in use");
+        for (row, cell) in group.rows.iter().zip(cells) {
+            *last += 1;
+            match row.kind {
+                Kind::Counter | Kind::Gauge => *cell = Value::Count(*last),
+                Kind::Text => *cell = Value::Text(format!("text {last}")),
+                Kind::State => {}
+            }
+        }
+    }
+    for part in thing.parts.iter_mut().flatten() {
+        number(part, last);
+    }
+}
+
+fn numbered() -> Entity {
+    let mut root = Node::of("edge-1", &full(2, 2)).entity();
+    number(&mut root, &mut 0);
+    root
+}
+
+/// Samples by name and labels, in the order of their names; read without help of what wrote them.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let samples = lines.map(|line| {
+        let (series, number) = line.rsplit_once(' ').expect("a name and a number");
+        (series.to_owned(), number.parse().expect("a number"))
+    });
+    let all: Vec<(String, f64)> = samples.collect();
+    let count = all.len();
+    let distinct = BTreeMap::from_iter(all);
+    assert_eq!(distinct.len(), count, "a series is told twice");
+    distinct
+}
+
+/// What is told as JSON, as series: read without help of the table.
+#[derive(Default)]
+struct Expected(BTreeMap<String, f64>);
+
+impl Expected {
+    fn object(&mut self, object: &Json, prefix: &str, labels: &[String]) {
+        for (name, value) in object.as_object().expect("an object") {
+            match value {
+                Json::Number(number) => {
+                    let number = number.as_f64().expect("a number");
+                    let (stem, number) = in_base_units(name, number);
+                    self.series(&format!("{prefix}_{stem}"), labels, number);
+                }
+                Json::String(text) => {
+                    let state = format!("{name}=\"{text}\"");
+                    let labels: Vec<_> = labels.iter().cloned().chain([state]).collect();
+                    self.series(&format!("{prefix}_{name}"), &labels, 1.0);
+                }
+                Json::Object(_) => self.object(value, &format!("{prefix}_{name}"), labels),
+                Json::Array(parts) => {
+                    let kind = name.strip_suffix('s').expect("a plural");
+                    for part in parts {
+                        let key = part[kind].as_str().expect("a part has a name");
+                        let own = format!("{kind}=\"{key}\"");
+                        let labels: Vec<_> = labels.iter().cloned().chain([own]).collect();
+                        self.object(part, &format!("weir_{kind}"), &labels);
+                    }
+                }
+                Json::Null | Json::Bool(_) => panic!("{name} has no value"),
+            }
+        }
+    }
+
+    fn series(&mut self, name: &str, labels: &[String], number: f64) {
+        let labels = match labels {
+            [] => String::new(),
+            labels => format!("{{{}}}", labels.join(",")),
+        };
+        self.0.insert(format!("{name}{labels}"), number);
+    }
+}
+
+fn in_base_units(name: &str, number: f64) -> (String, f64) {
+    let words: Vec<&str> = name.split('_').collect();
+    for (unit, base, divisor) in [
+        ("bytes", "bytes", 1.0),
+        ("ms", "seconds", 1_000.0),
+        ("bps", "bytes_per_second", 8.0),
+        ("percent", "ratio", 100.0),
+    ] {
+        if words.contains(&unit) {
+            let rest = words.iter().filter(|word| **word != unit);
+            let rest: Vec<_> = rest.copied().chain([base]).collect();
+            return (rest.join("_"), number / divisor);
+        }
+    }
+    (name.to_owned(), number)
+}
+
+/// Number of rows of `thing` and its parts that are, or are not, to be metrics.
+fn count_rows(thing: &Entity, is_counted: &impl Fn(&Row) -> bool) -> usize {
+    let groups = thing.scope.groups.iter();
+    let own: usize = groups
+        .map(|group| group.rows.iter().filter(|row| is_counted(row)).count())
+        .sum();
+    let parts = thing.parts.iter().flatten();
+    own + parts
+        .map(|part| count_rows(part, is_counted))
+        .sum::<usize>()
+}
+
+#[test]
+fn json_and_metrics_of_one_snapshot_agree_cell_by_cell() {
+    let root = numbered();
+    let told: Json = serde_json::from_slice(&json::render(&Whole(&root))).expect("JSON");
+    let mut expected = Expected::default();
+    expected.object(&told, "weir", &[]);
+    let text = metrics::text(&root, Format::Prometheus);
+    let mut samples = samples(std::str::from_utf8(&text).expect("text"));
+    let build = samples.remove("weir_build_info{version=\"0.1.0\",node=\"edge-1\"}");
+    assert_eq!(build, Some(1.0));
+    let is_metric = |row: &Row| row.reach == Reach::Everywhere && row.kind != Kind::Text;
+    assert_eq!(samples.len(), count_rows(&root, &is_metric));
+    for (series, number) in samples {
+        let plain = series.replacen("_total{", "{", 1);
+        let plain = plain.strip_suffix("_total").unwrap_or(&plain);
+        let json = expected.0.remove(plain);
+        let json = json.unwrap_or_else(|| panic!("{series} is not in JSON"));
+        assert!(
+            (json - number).abs() < 1e-9,
+            "{series} {number}, not {json}"
+        );
+    }
+    // What is left is text, details, and the names of things themselves.
+    let is_left = |row: &Row| !is_metric(row);
+    let things = count_rows(&root, &|_| false) + count_things(&root);
+    assert_eq!(expected.0.len(), count_rows(&root, &is_left) + things);
+}
+
+fn count_things(thing: &Entity) -> usize {
+    let parts = thing.parts.iter().flatten();
+    1 + parts.map(count_things).sum::<usize>()
+}
+
+#[test]
+fn an_appliance_of_64_channels_has_at_most_3_000_series() {
+    let text = metrics::render("edge-1", &full(64, 3), Format::Prometheus);
+    let count = samples(std::str::from_utf8(&text).expect("text")).len();
+    assert!((2_000..=3_000).contains(&count), "{count} series");
+}
+
+#[test]
+fn each_path_of_the_description_answers_with_exactly_the_fields_it_names() {
+    let snapshot = full(2, 2);
+    let described: Json = serde_json::from_slice(&openapi::render()).expect("JSON");
+    assert_eq!(described["openapi"], json!("3.1.0"));
+    let paths = described["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 2 + api::VIEWS.len());
+    for (path, operations) in paths {
+        let path = path.replace("{id}", "CH_0");
+        let below = path.strip_prefix(api::ROOT).expect("below the root");
+        let body = api::answer("edge-1", &snapshot, below);
+        let body = body.unwrap_or_else(|| panic!("{path} is not there"));
+        let body = serde_json::from_slice(&body).expect("JSON");
+        let content = &operations["get"]["responses"]["200"]["content"];
+        validate(&content["application/json"]["schema"], &body, &path);
+    }
+}
+
+/// Holds `value` against the few words of JSON Schema that the description uses.
+fn validate(schema: &Json, value: &Json, path: &str) {
+    let kind = match value {
+        Json::Object(_) => "object",
+        Json::Array(_) => "array",
+        Json::String(_) => "string",
+        Json::Null => "null",
+        Json::Number(_) => "number",
+        Json::Bool(_) => "boolean",
+    };
+    let allowed = schema["type"].to_string();
+    let is_whole = value.is_u64() && allowed.contains("integer");
+    assert!(
+        is_whole || allowed.contains(kind),
+        "{path}: {value} is no {allowed}"
+    );
+    for item in value.as_array().into_iter().flatten() {
+        validate(&schema["items"], item, path);
+    }
+    if let Some(fields) = value.as_object() {
+        let named = schema["properties"].as_object().expect("fields");
+        let told: BTreeSet<_> = fields.keys().collect();
+        assert_eq!(told, named.keys().collect(), "{path}");
+        assert_eq!(schema["additionalProperties"], json!(false), "{path}");
+        let required = schema["required"].as_array().expect("names");
+        assert_eq!(required.len(), told.len(), "{path}");
+        for (name, value) in fields {
+            validate(&named[name], value, &format!("{path}.{name}"));
+        }
+    }
+}
+
+#[test]
+fn the_description_has_a_schema_with_a_sentence_for_every_row() {
+    fn rows(scope: &Scope) -> usize {
+        let own: usize = scope.groups.iter().map(|group| group.rows.len()).sum();
+        own + scope.parts.iter().map(|part| rows(part)).sum::<usize>()
+    }
+    let text = openapi::render();
+    let text = std::str::from_utf8(&text).expect("text");
+    let described = text.matches("\"description\": ").count();
+    assert!(described > rows(Node::SCOPE), "{described}");
+}

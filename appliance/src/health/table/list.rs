@@ -1,0 +1,143 @@
+//! The one list of groups: what stands here every surface shows, and nothing else.
+//!
+//! Refuses: values. They come of a snapshot, in `projection`.
+
+use crate::{
+    app::PublishCounters,
+    demux, encryption,
+    fetch::{
+        exchange, prewarm,
+        pull::{PrefetchCounters, PullCounters},
+        purge,
+        tiers::TierCounters,
+    },
+    health::table::{
+        readings::{
+            ChannelReadings, DiskReadings, EndpointReadings, FindingReadings, NicCounters,
+            NicReadings, NodeReadings, OriginReadings, RenditionReadings, RouteReadings,
+        },
+        scope,
+    },
+    ladder,
+    live::Served,
+    receive, segment,
+    serve::{self, access_log, coding},
+};
+
+scope! {
+    /// This appliance.
+    Node: node, nodes {
+        own: NodeReadings,
+        groups {
+            http: serve::Counters,
+            cache: weir_cache::Counters,
+            purge: purge::Counters,
+            prewarm: prewarm::Counters,
+            prefetch: PrefetchCounters,
+            coding: coding::Counters,
+            access_log: Option<access_log::Counters>,
+        }
+        parts {
+            channels: Channel,
+            origins: Origin,
+            routes: Route,
+            disks: Disk,
+            nics: Nic,
+        }
+    }
+}
+
+scope! {
+    /// A channel.
+    Channel: channel, channels {
+        own: ChannelReadings,
+        groups {
+            served: Served,
+            keys: encryption::Counters,
+            ladder: ladder::Counters,
+        }
+        parts {
+            findings: Finding,
+            renditions: Rendition,
+        }
+    }
+}
+
+scope! {
+    /// Something that is wrong with the renditions of a channel as a ladder.
+    Finding: finding, findings {
+        own: FindingReadings,
+        groups {}
+        parts {}
+    }
+}
+
+scope! {
+    /// A rendition of a channel.
+    Rendition: rendition, renditions {
+        own: RenditionReadings,
+        groups {
+            receive: receive::Counters,
+            demux: demux::Counters,
+            segment: segment::Counters,
+            publish: PublishCounters,
+            tracks: segment::track::Counters,
+        }
+        parts {}
+    }
+}
+
+scope! {
+    /// An origin.
+    Origin: origin, origins {
+        own: OriginReadings,
+        groups {
+            tier: TierCounters,
+        }
+        parts {
+            endpoints: Endpoint,
+        }
+    }
+}
+
+scope! {
+    /// A URL of an origin.
+    Endpoint: endpoint, endpoints {
+        own: EndpointReadings,
+        groups {
+            exchange: exchange::Counters,
+        }
+        parts {}
+    }
+}
+
+scope! {
+    /// A route.
+    Route: route, routes {
+        own: RouteReadings,
+        groups {
+            pull: PullCounters,
+        }
+        parts {}
+    }
+}
+
+scope! {
+    /// A file system.
+    Disk: disk, disks {
+        own: DiskReadings,
+        groups {}
+        parts {}
+    }
+}
+
+scope! {
+    /// A network interface.
+    Nic: nic, nics {
+        own: NicReadings,
+        groups {
+            statistics: NicCounters,
+        }
+        parts {}
+    }
+}

@@ -1,0 +1,165 @@
+//! The one table of everything an operator can see: which groups of rows there are, of which
+//! things, and their values in one [`Snapshot`](crate::health::Snapshot).
+//!
+//! A [`Scope`] is a kind of thing (the node, a channel, one of its renditions), an [`Entity`] one
+//! such thing at one moment. JSON, its `OpenAPI` description and metrics are projections that know
+//! neither by name. The list of groups is [`list`]; what a snapshot holds and the list does not
+//! know, or the other way round, does not compile, because [`projection`] takes snapshots apart
+//! without `..`.
+//!
+//! Refuses: to know any surface.
+
+mod list;
+mod projection;
+mod readings;
+
+pub(super) use list::Node;
+
+use crate::counter::{Row, Value};
+
+/// A kind of thing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Its name; in metrics the label that tells one from another.
+    pub(super) name: &'static str,
+    /// The name of several.
+    pub(super) plural: &'static str,
+    /// One sentence for a person.
+    pub(super) help: &'static str,
+    /// Its rows; those of the first group are its own.
+    pub(super) groups: &'static [GroupScope],
+    /// The kinds of its parts.
+    pub(super) parts: &'static [&'static Scope],
+}
+
+/// A group of rows that each thing of a kind has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GroupScope {
+    /// Its name; none for what is the thing's own.
+    pub(super) name: Option<&'static str>,
+    /// Its rows.
+    pub(super) rows: &'static [Row],
+    /// Whether a thing may be without it.
+    pub(super) is_optional: bool,
+}
+
+/// One thing at one moment.
+#[derive(Debug)]
+pub(super) struct Entity {
+    /// Its kind.
+    pub(super) scope: &'static Scope,
+    /// What tells it from others of its kind.
+    pub(super) key: String,
+    /// The values of each of [`Scope::groups`]; `None` for one that it is without.
+    pub(super) groups: Vec<Option<Vec<Value>>>,
+    /// Its parts, for each of [`Scope::parts`].
+    pub(super) parts: Vec<Vec<Entity>>,
+}
+
+/// What stands in the list of groups.
+pub(super) trait Listed {
+    /// Its kind.
+    const SCOPE: &'static Scope;
+
+    /// The same as values.
+    fn entity(&self) -> Entity;
+}
+
+/// The same of several.
+fn entities(things: &[impl Listed]) -> Vec<Entity> {
+    things.iter().map(Listed::entity).collect()
+}
+
+/// Declares one kind of thing: its name and that of several, its own rows, its further groups, and
+/// its parts.
+macro_rules! scope {
+    (
+        #[doc = $help:literal]
+        $Thing:ident: $name:ident, $plural:ident {
+            own: $Own:ty,
+            groups { $( $group:ident: $Group:ty, )* }
+            parts { $( $part:ident: $Part:ident, )* }
+        }
+    ) => {
+        #[doc = $help]
+        #[derive(Debug)]
+        pub(in crate::health) struct $Thing {
+            pub(super) key: String,
+            pub(super) own: $Own,
+            $( pub(super) $group: $Group, )*
+            $( pub(super) $part: Vec<$Part>, )*
+        }
+
+        impl $crate::health::table::Listed for $Thing {
+            const SCOPE: &'static $crate::health::table::Scope = &$crate::health::table::Scope {
+                name: stringify!($name),
+                plural: stringify!($plural),
+                help: $help.trim_ascii(),
+                groups: &[
+                    $crate::health::table::GroupScope {
+                        name: None,
+                        rows: <$Own as $crate::counter::Group>::ROWS,
+                        is_optional: false,
+                    },
+                    $( $crate::health::table::GroupScope {
+                        name: Some(stringify!($group)),
+                        rows: <$Group as $crate::counter::Group>::ROWS,
+                        is_optional: <$Group as $crate::counter::Group>::IS_OPTIONAL,
+                    }, )*
+                ],
+                parts: &[ $( <$Part as $crate::health::table::Listed>::SCOPE, )* ],
+            };
+
+            fn entity(&self) -> $crate::health::table::Entity {
+                use $crate::counter::Group;
+                $crate::health::table::Entity {
+                    scope: Self::SCOPE,
+                    key: self.key.clone(),
+                    groups: vec![ self.own.cells(), $( self.$group.cells(), )* ],
+                    parts: vec![ $( $crate::health::table::entities(&self.$part), )* ],
+                }
+            }
+        }
+    };
+}
+
+use scope;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names that stand beside one another in a JSON object of `scope`.
+    fn names(scope: &Scope) -> Vec<&str> {
+        let own = scope.groups[0].rows.iter().map(|row| row.name);
+        let groups = scope.groups.iter().filter_map(|group| group.name);
+        let parts = scope.parts.iter().map(|part| part.plural);
+        [scope.name]
+            .into_iter()
+            .chain(own)
+            .chain(groups)
+            .chain(parts)
+            .collect()
+    }
+
+    fn check(scope: &Scope) {
+        let all = names(scope);
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{}: {all:?}", scope.name);
+        for group in scope.groups {
+            let rows: BTreeSet<_> = group.rows.iter().map(|row| row.name).collect();
+            assert_eq!(rows.len(), group.rows.len(), "{:?}", group.name);
+            for row in group.rows {
+                assert!(row.help.ends_with('.'), "{} has no sentence", row.name);
+            }
+        }
+        scope.parts.iter().copied().for_each(check);
+    }
+
+    #[test]
+    fn no_two_things_beside_one_another_have_one_name_and_each_has_a_sentence() {
+        check(Node::SCOPE);
+    }
+}

@@ -1,0 +1,318 @@
+//! A snapshot as values of the table.
+//!
+//! Everything is taken apart without `..`, so that nothing of a snapshot can be forgotten here.
+
+use std::time::Duration;
+
+use weir_hal::{DiskUsage, NicStatistics, Wall};
+
+use crate::{
+    counter::Total,
+    fetch::{
+        pull::RouteReport,
+        tiers::{EndpointReport, OriginReport},
+    },
+    health::{
+        ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot,
+        json::{VERSION, timestamp},
+        table::{
+            list::{Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route},
+            readings::{
+                ChannelReadings, DiskReadings, EndpointReadings, FindingReadings, NicCounters,
+                NicReadings, NodeReadings, OriginReadings, RenditionReadings, RouteReadings,
+            },
+        },
+    },
+    ladder,
+    live::Report,
+};
+
+impl Node {
+    /// Reads `snapshot` of the node of this name.
+    pub(in crate::health) fn of(name: &str, snapshot: &Snapshot) -> Self {
+        let Snapshot {
+            taken,
+            uptime,
+            channels,
+            output_bitrate_bps,
+            cpu_usage_percent,
+            disk_usage_percent,
+            http,
+            store,
+            purge,
+            prewarm,
+            prefetch,
+            coding,
+            access_log,
+            origins,
+            routes,
+            // Told as `cache_trouble`, and as part of status and reason.
+            store_offline: _,
+            disks,
+            nics,
+        } = snapshot;
+        let own = NodeReadings {
+            status: snapshot.status().as_str(),
+            reason: snapshot.reason(),
+            version: VERSION.to_owned(),
+            time: timestamp(*taken),
+            snapshot_time_ms: milliseconds(Duration::from_nanos(taken.as_nanos())),
+            uptime_ms: milliseconds(*uptime),
+            channels_configured: channels.len() as u64,
+            channels_active: snapshot.channels_active() as u64,
+            output_bitrate_bps: *output_bitrate_bps,
+            input_bitrate_bps: snapshot.input_bitrate_bps(),
+            cpu_usage_percent: *cpu_usage_percent,
+            disk_usage_percent: *disk_usage_percent,
+            cache_trouble: snapshot.cache_trouble(),
+        };
+        let channel = |channel| Channel::of(channel, *taken);
+        Self {
+            key: name.to_owned(),
+            own,
+            http: *http,
+            cache: *store,
+            purge: *purge,
+            prewarm: *prewarm,
+            prefetch: *prefetch,
+            coding: *coding,
+            access_log: *access_log,
+            channels: channels.iter().map(channel).collect(),
+            origins: origins.iter().map(Origin::of).collect(),
+            routes: routes.iter().map(Route::of).collect(),
+            disks: disks.iter().map(Disk::of).collect(),
+            nics: nics.iter().map(Nic::of).collect(),
+        }
+    }
+}
+
+impl Channel {
+    fn of(channel: &ChannelSnapshot, taken: Wall) -> Self {
+        let ChannelSnapshot {
+            id,
+            name,
+            renditions,
+            served,
+            keys,
+            ladder,
+        } = channel;
+        let ladder::Report {
+            alignment,
+            findings,
+            counters,
+        } = &**ladder;
+        let active = renditions.iter().filter(|one| one.is_on_air()).count();
+        Self {
+            key: id.clone(),
+            own: ChannelReadings {
+                name: name.clone(),
+                status: channel.status().as_str(),
+                renditions_configured: renditions.len() as u64,
+                renditions_active: active as u64,
+                alignment: alignment.as_str(),
+                alignment_reason: alignment.to_string(),
+            },
+            served: *served,
+            keys: *keys,
+            ladder: *counters,
+            findings: findings.iter().map(Finding::of).collect(),
+            renditions: renditions
+                .iter()
+                .map(|rendition| Rendition::of(rendition, taken))
+                .collect(),
+        }
+    }
+}
+
+impl Finding {
+    fn of(finding: &ladder::Finding) -> Self {
+        let ladder::Finding {
+            check,
+            since,
+            reason,
+        } = finding;
+        Self {
+            key: check.as_str().to_owned(),
+            own: FindingReadings {
+                since: timestamp(*since),
+                reason: reason.clone(),
+            },
+        }
+    }
+}
+
+impl Rendition {
+    fn of(rendition: &RenditionSnapshot, taken: Wall) -> Self {
+        let RenditionSnapshot { name, report } = rendition;
+        let Report {
+            state,
+            source,
+            sender,
+            last_datagram,
+            last_segment,
+            bitrate_bps,
+            receive,
+            demux,
+            segment,
+            publish,
+            tracks,
+        } = &**report;
+        let age_ms = |moment: Wall| milliseconds(taken.since(moment));
+        Self {
+            key: name.clone(),
+            own: RenditionReadings {
+                state: state.as_str(),
+                reason: state.to_string(),
+                source: source.clone(),
+                sender: sender.map(|sender| sender.to_string()),
+                bitrate_bps: *bitrate_bps,
+                segment_age_ms: last_segment.map(age_ms),
+                last_datagram_age_ms: last_datagram.map(age_ms),
+            },
+            receive: *receive,
+            demux: *demux,
+            segment: *segment,
+            publish: *publish,
+            tracks: *tracks,
+        }
+    }
+}
+
+impl Origin {
+    fn of(origin: &OriginReport) -> Self {
+        let OriginReport {
+            name,
+            counters,
+            endpoints,
+        } = origin;
+        let usable = endpoints.iter().filter(|one| one.state == "closed").count();
+        Self {
+            key: name.clone(),
+            own: OriginReadings {
+                endpoints_usable: usable as u64,
+            },
+            tier: *counters,
+            endpoints: endpoints.iter().map(Endpoint::of).collect(),
+        }
+    }
+}
+
+impl Endpoint {
+    fn of(endpoint: &EndpointReport) -> Self {
+        let EndpointReport {
+            url,
+            state,
+            round_trip,
+            first_byte,
+            connections,
+            counters,
+        } = endpoint;
+        let fraction_ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let [p50, p95, p99] = first_byte.map(|time| time.map(fraction_ms));
+        Self {
+            key: url.clone(),
+            own: EndpointReadings {
+                state,
+                connections: *connections as u64,
+                round_trip_ms: round_trip.map(fraction_ms),
+                first_byte_ms_p50: p50,
+                first_byte_ms_p95: p95,
+                first_byte_ms_p99: p99,
+            },
+            exchange: *counters,
+        }
+    }
+}
+
+impl Route {
+    fn of(route: &RouteReport) -> Self {
+        let RouteReport { path, counters } = route;
+        Self {
+            key: path.clone(),
+            own: RouteReadings {},
+            pull: *counters,
+        }
+    }
+}
+
+impl Disk {
+    fn of(disk: &DiskSnapshot) -> Self {
+        let DiskSnapshot {
+            path,
+            purpose,
+            usage,
+        } = disk;
+        let (total, free) = usage
+            .map(
+                |DiskUsage {
+                     bytes_total,
+                     bytes_free,
+                 }| (bytes_total, bytes_free),
+            )
+            .unzip();
+        Self {
+            key: path.display().to_string(),
+            own: DiskReadings {
+                purpose: (*purpose).to_owned(),
+                bytes_total: total,
+                bytes_free: free,
+            },
+        }
+    }
+}
+
+impl Nic {
+    fn of(nic: &weir_hal::Nic) -> Self {
+        let weir_hal::Nic {
+            name,
+            operational_status,
+            speed_bps,
+            duplex,
+            statistics,
+        } = nic;
+        Self {
+            key: name.clone(),
+            own: NicReadings {
+                operational_status: operational_status.as_str(),
+                speed_bps: *speed_bps,
+                duplex: duplex.map(weir_hal::Duplex::as_str),
+            },
+            statistics: NicCounters::of(*statistics),
+        }
+    }
+}
+
+impl NicCounters {
+    const fn of(statistics: NicStatistics) -> Self {
+        let NicStatistics {
+            rx_bytes,
+            rx_packets,
+            rx_errors,
+            rx_dropped,
+            rx_crc_errors,
+            rx_missed_errors,
+            tx_bytes,
+            tx_packets,
+            tx_errors,
+            tx_dropped,
+            carrier_changes,
+        } = statistics;
+        Self {
+            rx_bytes: Total(rx_bytes),
+            rx_packets: Total(rx_packets),
+            rx_errors: Total(rx_errors),
+            rx_dropped: Total(rx_dropped),
+            rx_crc_errors: Total(rx_crc_errors),
+            rx_missed_errors: Total(rx_missed_errors),
+            tx_bytes: Total(tx_bytes),
+            tx_packets: Total(tx_packets),
+            tx_errors: Total(tx_errors),
+            tx_dropped: Total(tx_dropped),
+            carrier_changes: Total(carrier_changes),
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,168 @@
+//! What is read rather than counted, and what people are told, each declared once.
+//!
+//! Refuses: a value that is not in the snapshot.
+
+use crate::counter::{Total, readings};
+
+readings! {
+    /// Of the appliance as a whole.
+    pub(in crate::health) struct NodeReadings {
+        /// How well it is: `ok`, `degraded` or `failed`.
+        status: &'static str,
+        /// Why, in one sentence.
+        reason: String,
+        /// Its version.
+        version: String,
+        /// When this was read (RFC 3339).
+        time: String,
+        /// The same, since 1970.
+        snapshot_time_ms: u64,
+        /// Time since the process started.
+        uptime_ms: u64,
+        /// Channels that are configured.
+        channels_configured: u64,
+        /// Channels of which a rendition is on air.
+        channels_active: u64,
+        /// Bits handed to the kernel for players in the last second.
+        output_bitrate_bps: u64,
+        /// Bits received from all sources in the last second.
+        input_bitrate_bps: u64,
+        /// Busy share of all cores in the last second.
+        cpu_usage_percent: Option<f64>,
+        /// Fill of the file system that holds the cache.
+        disk_usage_percent: Option<f64>,
+        /// Why the cache is in memory alone, and since when, if it is.
+        cache_trouble: Option<String>,
+    }
+}
+
+readings! {
+    /// Of one channel.
+    pub(in crate::health) struct ChannelReadings {
+        /// The name for people.
+        name: String,
+        /// How well it is: `ok`, `degraded` or `failed`.
+        status: &'static str,
+        /// Renditions that are configured.
+        renditions_configured: u64 => detail,
+        /// Renditions that are on air.
+        renditions_active: u64,
+        /// Whether its renditions are cut alike: `unknown`, `aligned` or `drifting`.
+        alignment: &'static str => detail,
+        /// The same in words, with who drifts since when.
+        alignment_reason: String,
+    }
+}
+
+readings! {
+    /// Of one finding.
+    pub(in crate::health) struct FindingReadings {
+        /// Since when (RFC 3339).
+        since: String,
+        /// What is wrong, in one sentence.
+        reason: String,
+    }
+}
+
+readings! {
+    /// Of one rendition.
+    pub(in crate::health) struct RenditionReadings {
+        /// What it is doing; anything but `on_air` is a reason to act.
+        state: &'static str,
+        /// What is wrong, and what to do about it.
+        reason: String,
+        /// The source that is received.
+        source: String,
+        /// Who sends it.
+        sender: Option<String>,
+        /// Bits received in the last second.
+        bitrate_bps: u64,
+        /// Time since the last segment was listed.
+        segment_age_ms: Option<u64>,
+        /// Time since the last datagram came.
+        last_datagram_age_ms: Option<u64>,
+    }
+}
+
+readings! {
+    /// Of one origin.
+    pub(in crate::health) struct OriginReadings {
+        /// URLs that are in use.
+        endpoints_usable: u64,
+    }
+}
+
+readings! {
+    /// Of one URL of an origin.
+    pub(in crate::health) struct EndpointReadings {
+        /// Whether it is asked: `closed` (it is), `open` (it is not), `half-open` or `down`.
+        state: &'static str,
+        /// Connections open now, idle ones among them.
+        connections: u64,
+        /// Average time until a TCP connection stands.
+        round_trip_ms: Option<f64>,
+        /// Time from a request to the head of its answer, met by half of them.
+        first_byte_ms_p50: Option<f64>,
+        /// The same, met by 95 of 100.
+        first_byte_ms_p95: Option<f64>,
+        /// The same, met by 99 of 100.
+        first_byte_ms_p99: Option<f64>,
+    }
+}
+
+readings! {
+    /// Of one route.
+    pub(in crate::health) struct RouteReadings {}
+}
+
+readings! {
+    /// Of one file system.
+    pub(in crate::health) struct DiskReadings {
+        /// What it is for.
+        purpose: String,
+        /// Its size.
+        bytes_total: Option<u64>,
+        /// Bytes that may still be written.
+        bytes_free: Option<u64>,
+    }
+}
+
+readings! {
+    /// Of one network interface.
+    pub(in crate::health) struct NicReadings {
+        /// Whether it can carry anything, in the words of the kernel: `up`, `down` and others.
+        operational_status: &'static str,
+        /// Bits a second in one direction, as both ends have agreed.
+        speed_bps: Option<u64>,
+        /// Whether both ends may send at one time: `full` or `half`.
+        duplex: Option<&'static str>,
+    }
+}
+
+readings! {
+    /// What went through one network interface since it came up, under the names of the kernel.
+    pub(in crate::health) struct NicCounters {
+        /// Bytes received.
+        rx_bytes: Total,
+        /// Packets received.
+        rx_packets: Total => detail,
+        /// Packets received with damage of any kind.
+        rx_errors: Total,
+        /// Packets received and dropped for want of room, or of anybody who wants them.
+        rx_dropped: Total,
+        /// Packets whose checksum was wrong: the cable, above all.
+        rx_crc_errors: Total,
+        /// Packets lost because the machine did not fetch them in time.
+        rx_missed_errors: Total,
+        /// Bytes sent.
+        tx_bytes: Total,
+        /// Packets sent.
+        tx_packets: Total => detail,
+        /// Packets that could not be sent.
+        tx_errors: Total,
+        /// Packets dropped on their way out.
+        tx_dropped: Total,
+        /// Times that the link came or went.
+        carrier_changes: Total,
+    }
+}

@@ -1,0 +1,113 @@
+//! Network interfaces from `/sys/class/net`.
+//!
+//! Source: Documentation/ABI/testing/sysfs-class-net and sysfs-class-net-statistics of the kernel.
+//! `speed` is in megabits a second, and -1 or an error where there is none.
+//!
+//! Refuses: an interface that goes away while it is read; it is passed over. A number that is
+//! missing reads as zero only where the kernel has had it in all versions that are supported.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error,
+    nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus},
+};
+
+const FOLDER: &str = "/sys/class/net";
+
+/// The interfaces of this network namespace, in the order of their names.
+pub(super) fn nics() -> Result<Vec<Nic>, Error> {
+    read_all(Path::new(FOLDER)).map_err(|source| Error::Sensor {
+        what: "network interfaces from /sys/class/net",
+        source,
+    })
+}
+
+fn read_all(folder: &Path) -> io::Result<Vec<Nic>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "hal::linux is where the ban on files ends"
+    )]
+    let entries = fs::read_dir(folder)?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    paths.sort_unstable();
+    paths.truncate(NICS_MAX);
+    Ok(paths.iter().filter_map(|path| read(path)).collect())
+}
+
+fn read(path: &Path) -> Option<Nic> {
+    let word = |file: &str| text(&path.join(file));
+    let number = |file: &str| word(file)?.parse::<u64>().ok();
+    let counted = |file: &str| number(&format!("statistics/{file}"));
+    Some(Nic {
+        name: path.file_name()?.to_str()?.to_owned(),
+        // Files such as `bonding_masters` lie beside the interfaces, and have no state.
+        operational_status: operational_status(&word("operstate")?),
+        speed_bps: number("speed").map(|megabits| megabits.saturating_mul(1_000_000)),
+        duplex: word("duplex").as_deref().and_then(duplex),
+        statistics: NicStatistics {
+            rx_bytes: counted("rx_bytes")?,
+            rx_packets: counted("rx_packets")?,
+            rx_errors: counted("rx_errors")?,
+            rx_dropped: counted("rx_dropped")?,
+            rx_crc_errors: counted("rx_crc_errors")?,
+            rx_missed_errors: counted("rx_missed_errors")?,
+            tx_bytes: counted("tx_bytes")?,
+            tx_packets: counted("tx_packets")?,
+            tx_errors: counted("tx_errors")?,
+            tx_dropped: counted("tx_dropped")?,
+            carrier_changes: number("carrier_changes").unwrap_or(0),
+        },
+    })
+}
+
+fn text(path: &Path) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "hal::linux is where the ban on files ends"
+    )]
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim_ascii().to_owned())
+}
+
+fn operational_status(word: &str) -> OperationalStatus {
+    use OperationalStatus::{Dormant, Down, LowerLayerDown, NotPresent, Testing, Unknown, Up};
+    let known = [Up, Down, Testing, Dormant, NotPresent, LowerLayerDown];
+    let status = known.into_iter().find(|status| status.as_str() == word);
+    status.unwrap_or(Unknown)
+}
+
+fn duplex(word: &str) -> Option<Duplex> {
+    let known = [Duplex::Full, Duplex::Half];
+    known.into_iter().find(|duplex| duplex.as_str() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_kernel_are_understood_and_others_unknown() {
+        for (word, status) in [
+            ("up", OperationalStatus::Up),
+            ("lowerlayerdown", OperationalStatus::LowerLayerDown),
+            ("on fire", OperationalStatus::Unknown),
+        ] {
+            assert_eq!(operational_status(word), status);
+        }
+        assert_eq!(duplex("half"), Some(Duplex::Half));
+        assert_eq!(duplex("unknown"), None);
+    }
+
+    #[test]
+    fn what_is_no_interface_is_passed_over() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(read_all(here).expect("a folder"), []);
+        assert!(read_all(Path::new("/nowhere")).is_err());
+    }
+}
