@@ -25,3 +25,4 @@ pub mod send;
 pub mod serve;
 pub mod teletext;
 pub mod validate;
+mod whole_file;

@@ -1,9 +1,9 @@
-//! What the engine counts.
+//! What is counted of alarms.
 
 use crate::counter::counters;
 
 counters! {
-    /// Alarms, and what was left out.
+    /// Alarms, what was left out, and what was refused.
     pub struct Counters {
         /// Alarms that were raised.
         raised,
@@ -17,5 +17,9 @@ counters! {
         not_followed,
         /// Changes that were forgotten because there were newer ones.
         changes_forgotten,
+        /// Orders from addresses that may not give any.
+        orders_forbidden,
+        /// Times that alarms could not be written to disk.
+        writes_failed,
     }
 }

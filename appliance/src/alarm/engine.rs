@@ -73,6 +73,16 @@ impl Engine {
         self.settings.rules = rules;
     }
 
+    /// The number of the latest change: as long as it is the same, nothing has changed.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The rules in force.
+    pub const fn rules(&self) -> &Rules {
+        &self.settings.rules
+    }
+
     /// Judges all `measures` of a moment. What is not among them is no more.
     pub fn look(&mut self, now: Moment, measures: &[Measure]) -> Vec<Change> {
         self.now = now;

@@ -49,6 +49,7 @@ impl Phase {
             }
         };
         match (self, verdict) {
+            (phase, Verdict::Unknown) => phase,
             (Self::Quiet, Verdict::Bad(_)) => rising(now),
             (Self::Rising(since), Verdict::Bad(_)) => rising(since),
             (Self::Quiet | Self::Rising(_), Verdict::Neither | Verdict::Good) => Self::Quiet,
@@ -107,6 +108,19 @@ mod tests {
             let last = phases(&verdicts).pop();
             assert_eq!(last, Some(Phase::Falling(at(10))), "{breach:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_knows_leaves_it_where_it_is() {
+        let verdicts = [
+            BAD,
+            Verdict::Unknown,
+            Verdict::Unknown,
+            BAD,
+            Verdict::Unknown,
+        ];
+        let last = phases(&verdicts).pop();
+        assert_eq!(last, Some(Phase::Raised));
     }
 
     #[test]

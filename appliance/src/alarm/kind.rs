@@ -146,7 +146,7 @@ kinds! {
     /// The bitrate is far from that of the last five minutes.
     BitrateVariance = "bitrate-variance" {
         unit: Unit::Percent,
-        rule: Rule::above(Major, (percent(25), 10), (percent(15), 30)),
+        rule: Rule::above(Major, (percent(25), 10), (percent(15), 30)).of_samples(60),
         is_latched: false,
         causes: &[
             Kind::IngestDown,
@@ -247,6 +247,21 @@ kinds! {
         probable_cause: "serviceDegraded",
         text: "{} of the answers of a minute had a status of 5xx",
         remedy: "look at the origins, and at the counters of each route and channel",
+    }
+    /// One in twenty answers of the last minute was late.
+    AnswersSlow = "http-latency" {
+        unit: Unit::Second,
+        rule: Rule::above(
+            Major,
+            (seconds(1), 0),
+            (Amount::from_thousandths(700), 120),
+        )
+        .of_samples(100),
+        is_latched: false,
+        causes: &[Kind::OriginDown, Kind::DiskError, Kind::ServerErrors],
+        probable_cause: "responseTimeExcessive",
+        text: "one in twenty answers of a minute took {} or so to begin",
+        remedy: "look at the times of the origins, the disk and the processor",
     }
     /// Most requests of the last five minutes were for what is not here.
     HitRatioCritical = "hit-ratio-critical" {

@@ -63,8 +63,10 @@ impl Reading {
 pub(super) enum Verdict {
     /// Beyond the raise threshold.
     Bad(Amount),
-    /// Between the two, or unknown.
+    /// Between the two.
     Neither,
+    /// Nobody knows.
+    Unknown,
     /// Up to the clear threshold.
     Good,
 }
@@ -123,7 +125,7 @@ impl Rule {
 
     pub(super) fn judge(&self, reading: Reading) -> Verdict {
         let Reading::Is { amount, samples } = reading else {
-            return Verdict::Neither;
+            return Verdict::Unknown;
         };
         let (is_bad, is_good) = match self.side {
             Side::Above => (amount > self.raise, amount <= self.clear),
@@ -188,7 +190,7 @@ mod tests {
             let reading = Reading::of(Amount::from_thousandths(thousandths));
             assert_eq!(LATE.judge(reading), verdict, "{thousandths}");
         }
-        assert_eq!(LATE.judge(Reading::Unknown), Verdict::Neither);
+        assert_eq!(LATE.judge(Reading::Unknown), Verdict::Unknown);
     }
 
     #[test]

@@ -60,7 +60,7 @@ use crate::{
         prewarm::{self, Prewarmer},
         tiers::Tiers,
     },
-    health::{self, Health, Sampler, Watched},
+    health::{self, Alarms, Health, Sampler, Watched},
     live::Live,
     serve::{
         self, Content, Entrance, Front, Handler, Limits, Readiness, Server, serve_on_thread,
@@ -354,6 +354,10 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
         ("cache", started.cache != next.cache),
         ("purge", started.purge != next.purge),
         ("prewarm", started.prewarm != next.prewarm),
+        (
+            "alarm",
+            is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
+        ),
         ("node", started.node != next.node),
         (
             "receive.drain_interval",
@@ -365,6 +369,15 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
+/// Whether more has changed about alarms than their rules, which a reload changes.
+fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) -> bool {
+    let started = config::Alarm {
+        rules: next.rules,
+        ..started.clone()
+    };
+    started != *next
+}
+
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
@@ -372,6 +385,7 @@ struct Faces {
     health: Arc<Server<Health>>,
     sampler: Sampler,
     tiers: Arc<Tiers>,
+    alarms: Arc<Alarms>,
 }
 
 impl Faces {
@@ -415,6 +429,7 @@ impl Faces {
             coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
+            alarms: Arc::clone(&guarding.alarms),
         };
         let data_port = data
             .iter()
@@ -429,7 +444,8 @@ impl Faces {
             sampler.latest(),
         )
         .purging(Arc::clone(&guarding.purger))
-        .prewarming(prewarmer);
+        .prewarming(prewarmer)
+        .alarming(Arc::clone(&guarding.alarms));
         let front = Front::new(
             content,
             Arc::clone(&guarding.gate),
@@ -442,6 +458,7 @@ impl Faces {
             health: Arc::new(Server::new(health, Limits::MANAGEMENT, clock())),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
+            alarms: Arc::clone(&guarding.alarms),
         }
     }
 
@@ -471,6 +488,7 @@ impl Faces {
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
+        tasks.spawn(self.alarms.keep(stop()));
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

@@ -8,14 +8,23 @@
 //! Source: draft-inadarei-api-health-check-06 (`/healthz`); Content Security Policy Level 3.
 //! Refuses: history, and any page that would make a browser ask another host than this box.
 
+mod alarm_answer;
+mod alarm_json;
+mod alarms;
 mod asset;
 mod json;
 mod management;
+mod measures;
 mod page;
 mod player;
+mod reception;
 mod sampler;
 mod snapshot;
+#[cfg(test)]
+mod tests;
+mod window;
 
+pub use alarms::{AlarmSettings, Alarms};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status};

@@ -22,7 +22,7 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{ChannelSnapshot, Snapshot},
+    health::{Alarms, ChannelSnapshot, Snapshot},
     live::Live,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
@@ -59,6 +59,8 @@ pub struct Watched {
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
     pub pull: Option<Pull>,
+    /// Who judges what was read.
+    pub alarms: Arc<Alarms>,
 }
 
 /// The readings that rates are the difference of.
@@ -134,7 +136,7 @@ impl Sampler {
         let http = watched.http.read();
         let cpu_time = watched.sensors.cpu_time().ok();
         let channels = watched.live.channels();
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
             channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
@@ -164,7 +166,9 @@ impl Sampler {
             origins: watched.tiers.report(),
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
+            alarms: Arc::default(),
         };
+        snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
         self.last = Totals {
             at: now,
             bytes_sent: http.bytes_sent,
@@ -201,7 +205,10 @@ mod tests {
 
     use super::*;
     use crate::fetch::{Identity, exchange::Client};
-    use crate::health::json::api_health;
+    use crate::{
+        alarm::{self, Rules},
+        health::{AlarmSettings, json::api_health},
+    };
 
     fn watched(machine: &Simulation) -> Watched {
         let board = machine.board();
@@ -228,7 +235,20 @@ mod tests {
             pull: None,
             log: None,
             coder: Arc::default(),
+            alarms: alarms(&machine.board().disk),
         }
+    }
+
+    fn alarms(disk: &Arc<dyn Disk>) -> Arc<Alarms> {
+        let settings = AlarmSettings {
+            engine: alarm::Settings {
+                rules: Rules::default(),
+                boot_inhibit: Duration::ZERO,
+            },
+            allowed: Vec::new(),
+            state: "/cache.alarms".into(),
+        };
+        Arc::new(Alarms::open(settings, Arc::clone(disk)))
     }
 
     /// Gauges that answer once and then hang until the test ends.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use weir_hal::Wall;
 
 use crate::{
+    alarm,
     counter::Row,
     encryption,
     fetch::{
@@ -54,6 +55,8 @@ pub struct Snapshot {
     pub routes: Vec<RouteReport>,
     /// Why the device of the store is not written any more, if so.
     pub store_offline: Option<weir_cache::Offline>,
+    /// What is wrong, by the alarm engine.
+    pub alarms: Arc<alarm::Report>,
 }
 
 /// One channel at that moment.
@@ -143,6 +146,21 @@ impl Snapshot {
             timestamp(offline.since),
             offline.reason
         ))
+    }
+
+    /// The alarms that somebody should act on, in one sentence each, the worst first; empty without.
+    pub fn root_causes(&self) -> Vec<String> {
+        let roots = self.alarms.roots();
+        roots
+            .map(|alarm| {
+                let (severity, resource) = (alarm.severity.as_str(), &alarm.resource);
+                format!(
+                    "{severity} {} of {resource}: {}",
+                    alarm.kind.as_str(),
+                    alarm.text
+                )
+            })
+            .collect()
     }
 
     /// Channels of which at least one rendition is on air.
@@ -254,6 +272,7 @@ pub(crate) mod tests {
             origins: Vec::new(),
             routes: Vec::new(),
             store_offline: None,
+            alarms: Arc::default(),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Raised, flapping, cleared.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -116,7 +114,7 @@ fn one_that_comes_and_goes_stays_raised_and_is_told_of_seldom() {
     assert_eq!(told, [raised, cleared, raised, cleared, raised]);
     assert_eq!(changed, [(Event::Changed, kind); 5]);
     assert!(rig.only().is_flapping);
-    rig.look(269, &[good(kind, disk.clone())]);
+    rig.look(270, &[good(kind, disk.clone())]);
     assert_eq!(rig.told(), [(Event::Changed, kind)]);
     rig.look(1, &[good(kind, disk)]);
     assert_eq!(rig.told(), [cleared]);
@@ -246,20 +244,24 @@ proptest! {
     #[test]
     fn what_is_cleared_was_good_for_its_hold(readings in any_readings()) {
         for kind in [Kind::IngestDown, Kind::BitrateVariance, Kind::ServerErrors] {
-            let hold = kind.definition().rule.clear_hold.as_secs();
+            let hold = kind.definition().rule.clear_hold;
             let mut rig = Rig::new();
-            let mut good_for: BTreeMap<u64, u64> = BTreeMap::new();
             let mut good = 0;
             for (what, seconds) in &readings {
                 for _ in 0..*seconds {
-                    good = if *what == 1 { good + 1 } else { 0 };
-                    good_for.insert(START_S + rig.second, good);
+                    good = match what {
+                        1 => good + 1,
+                        // Nobody knows, and time goes on.
+                        3 if good > 0 => good + 1,
+                        _ => 0,
+                    };
                     rig.look(1, &[reading(kind, *what)]);
+                    let is_cleared = rig.told().contains(&(Event::Cleared, kind));
+                    // One that flapped is let go by its quiet, long after its hold.
+                    let has_flapped = rig.engine.report().counters.flapped > 0;
+                    prop_assert!(!is_cleared || has_flapped || good >= looks(hold), "{kind:?}");
+                    prop_assert!(!is_cleared || *what != 0, "{kind:?} is bad");
                 }
-            }
-            for change in rig.changes.iter().filter(|it| it.event == Event::Cleared) {
-                let good = good_for[&(change.at.as_nanos() / 1_000_000_000)];
-                prop_assert!(good >= looks(Duration::from_secs(hold)), "{kind:?} {change:?}");
             }
         }
     }

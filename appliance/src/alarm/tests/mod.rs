@@ -104,9 +104,11 @@ fn resource_of(kind: Kind) -> Resource {
         Kind::OriginDown => Resource::Origin("midcache".into()),
         Kind::DiskError => Resource::Store,
         Kind::DiskFull | Kind::DiskFilling => Resource::Disk,
-        Kind::ServerErrors | Kind::HitRatioCritical | Kind::HitRatioLow | Kind::AlarmsOverflow => {
-            Resource::Node
-        }
+        Kind::ServerErrors
+        | Kind::AnswersSlow
+        | Kind::HitRatioCritical
+        | Kind::HitRatioLow
+        | Kind::AlarmsOverflow => Resource::Node,
     }
 }
 
