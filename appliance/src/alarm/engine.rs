@@ -25,7 +25,7 @@ pub const LISTED_MAX: usize = 512;
 pub const FOLLOWED_MAX: usize = 8_192;
 
 /// What the engine is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// When alarms are raised and cleared.
     pub rules: Rules,
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// The rules in force.
-    pub const fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &Rules {
         &self.settings.rules
     }
 
@@ -138,24 +138,21 @@ impl Engine {
             *affected.entry(root).or_default() += 1;
         }
         let told = self.entries.iter().filter_map(|(key, entry)| {
-            let shelf = self.shelves.get(key).map(|shelf| &shelf.operation);
-            let alarm = Alarm::new(key, entry, entry.told.as_ref()?, shelf);
+            let operation = self.shelves.get(key).map(|shelf| &shelf.operation);
+            let alarm = Alarm::new(key, entry, entry.told.as_ref()?, operation);
             let affected = affected.get(key).copied().unwrap_or_default();
             Some(Alarm { affected, ..alarm })
         });
-        let shelves = self
-            .shelves
-            .iter()
-            .map(|((kind, resource), shelf)| Shelved {
-                id: shelf.id,
-                kind: *kind,
-                resource: resource.clone(),
-                operation: shelf.operation.clone(),
-            });
+        let put_aside = self.shelves.iter().map(|(key, shelf)| Shelved {
+            id: shelf.id,
+            kind: key.0,
+            resource: key.1.clone(),
+            operation: shelf.operation.clone(),
+        });
         let mut report = Report {
             sequence: self.sequence,
             alarms: told.collect(),
-            shelves: shelves.collect(),
+            shelves: put_aside.collect(),
             counters: self.counters,
         };
         report.sort();
@@ -338,8 +335,8 @@ impl Engine {
     }
 
     fn find(&self, id: u64, verb: Verb) -> Result<Key, OrderError> {
-        let mut shelves = self.shelves.iter();
-        let shelved = shelves.find(|(_, shelf)| shelf.id == id).map(|it| it.0);
+        let mut all = self.shelves.iter();
+        let shelved = all.find(|(_, shelf)| shelf.id == id).map(|it| it.0);
         let is_it = |entry: &Entry| entry.told.as_ref().is_some_and(|told| told.id == id);
         let told = self.entries.iter().find(|(_, entry)| is_it(entry));
         let told = told.map(|(key, _)| key);

@@ -34,7 +34,12 @@ pub struct Definition {
 }
 
 macro_rules! kinds {
-    ( $( #[doc = $help:literal] $Kind:ident = $id:literal { $( $field:ident: $value:expr, )+ } )+ ) => {
+    (
+        $(
+            #[doc = $help:literal]
+            $Kind:ident = $id:literal { $( $field:ident: $value:expr, )+ }
+        )+
+    ) => {
         /// A kind of alarm.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {

@@ -123,6 +123,9 @@ impl Record {
     }
 
     /// As bytes to be kept.
+    ///
+    /// # Panics
+    /// Never: numbers and texts can be written as JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         let json = serde_json::to_vec(self).expect("every key here is text");
         let mut bytes = format!("{MAGIC}{:08x}\n", crc32c::crc32c(&json)).into_bytes();
@@ -174,11 +177,11 @@ impl Record {
             let Some(key) = key(&row.kind, &row.resource)? else {
                 continue;
             };
-            let shelf = Shelf {
+            let put_aside = Shelf {
                 id: row.id,
                 operation,
             };
-            let same = engine.shelves.insert(key, shelf);
+            let same = engine.shelves.insert(key, put_aside);
             require(same.is_none(), "something is shelved twice")?;
         }
         engine.history = self.history()?;

@@ -142,23 +142,23 @@ impl Rule {
 }
 
 /// A rule for each kind; by default, those of the table of kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules([Rule; Kind::COUNT]);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules(Box<[Rule; Kind::COUNT]>);
 
 impl Default for Rules {
     fn default() -> Self {
-        Self(Kind::ALL.map(|kind| kind.definition().rule))
+        Self(Box::new(Kind::ALL.map(|kind| kind.definition().rule)))
     }
 }
 
 impl Rules {
     /// The rule of `kind`.
-    pub const fn of(&self, kind: Kind) -> &Rule {
+    pub fn of(&self, kind: Kind) -> &Rule {
         &self.0[kind as usize]
     }
 
     /// The rule of `kind`, to be changed.
-    pub const fn of_mut(&mut self, kind: Kind) -> &mut Rule {
+    pub fn of_mut(&mut self, kind: Kind) -> &mut Rule {
         &mut self.0[kind as usize]
     }
 }

@@ -69,7 +69,7 @@ impl Guarding {
 
     /// Takes the keys, and the rules of alarms, of another configuration. Blocks.
     pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
-        self.alarms.set_rules(config.alarm.rules);
+        self.alarms.set_rules(config.alarm.rules.clone());
         let (gate, errors) = self.gate.load().reopen(config, &*board.disk);
         for error in errors {
             let error = with_causes(&error);
@@ -85,7 +85,7 @@ impl Guarding {
 fn alarm_settings(alarm: &config::Alarm) -> AlarmSettings {
     AlarmSettings {
         engine: alarm::Settings {
-            rules: alarm.rules,
+            rules: alarm.rules.clone(),
             boot_inhibit: alarm.boot_inhibit,
         },
         allowed: alarm.allowed.clone(),

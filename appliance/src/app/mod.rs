@@ -372,7 +372,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
 /// Whether more has changed about alarms than their rules, which a reload changes.
 fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) -> bool {
     let started = config::Alarm {
-        rules: next.rules,
+        rules: next.rules.clone(),
         ..started.clone()
     };
     started != *next

@@ -55,6 +55,8 @@ pub struct Alarms {
     allowed: Vec<AddressPrefix>,
     state: PathBuf,
     disk: Arc<dyn Disk>,
+    /// The number of the latest change in the file; locked while that is written.
+    written: Mutex<u64>,
 }
 
 #[derive(Debug)]
@@ -85,14 +87,15 @@ impl Alarms {
             state,
         } = settings;
         let restored = read(&*disk, &state).and_then(|record| match record {
-            Some(record) => Ok(record.restore(engine)?),
-            None => Ok(Engine::new(engine)),
+            Some(record) => Ok(record.restore(engine.clone())?),
+            None => Ok(Engine::new(engine.clone())),
         });
         let engine = restored.unwrap_or_else(|why| {
             let (path, error) = (state.display(), with_causes(&why));
             warn!(%path, error, "alarms are begun anew: what was known of them is lost");
             Engine::new(engine)
         });
+        let written = Mutex::new(engine.sequence());
         let judging = Judging {
             engine,
             meter: Meter::new(),
@@ -103,6 +106,7 @@ impl Alarms {
             allowed,
             state,
             disk,
+            written,
         }
     }
 
@@ -135,7 +139,6 @@ impl Alarms {
         let mut ticks = interval_at(Instant::now() + WRITE_INTERVAL, WRITE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = pin!(shutdown);
-        let mut written = self.lock().engine.sequence();
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
@@ -144,44 +147,44 @@ impl Alarms {
             // A disk that hangs must not keep the appliance from ending.
             tokio::select! {
                 () = &mut shutdown => break,
-                sequence = self.write_newer(written) => written = sequence,
+                () = self.write_newer() => {}
             }
         }
-        drop(timeout(LAST_WRITE, self.write_newer(written)).await);
+        drop(timeout(LAST_WRITE, self.write_newer()).await);
     }
 
-    /// Writes the file if something has changed since `written`. Returns what is written now.
-    pub(super) async fn write_newer(self: &Arc<Self>, written: u64) -> u64 {
+    /// Writes the file if something has changed since it was written.
+    pub(super) async fn write_newer(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let writing = spawn_blocking(move || this.write());
+        writing.await.expect("writing does not panic");
+    }
+
+    fn write(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let (sequence, record) = {
             let judging = self.lock();
             let sequence = judging.engine.sequence();
-            (
-                sequence,
-                (sequence != written).then(|| Record::of(&judging.engine)),
-            )
+            let is_newer = sequence != *written;
+            (sequence, is_newer.then(|| Record::of(&judging.engine)))
         };
-        let Some(record) = record else {
-            return written;
-        };
-        let this = Arc::clone(self);
-        let writing = spawn_blocking(move || this.write(&record));
-        let is_written = writing.await.expect("writing does not panic");
-        if is_written { sequence } else { written }
-    }
-
-    fn write(&self, record: &Record) -> bool {
+        let Some(record) = record else { return };
         let directory = self.state.parent();
         let made = directory.map_or(Ok(()), |it| make_directory(&*self.disk, it));
-        let outcome = made.and_then(|()| replace(&*self.disk, &self.state, &record.to_bytes()));
-        if let Err(why) = &outcome {
-            let mut judging = self.lock();
-            judging.refused.writes_failed += 1;
-            if judging.refused.writes_failed == 1 {
-                let (path, error) = (self.state.display(), with_causes(why));
-                warn!(%path, error, "alarms cannot be remembered over a restart: check `alarm.state`");
-            }
+        match made.and_then(|()| replace(&*self.disk, &self.state, &record.to_bytes())) {
+            Ok(_) => *written = sequence,
+            Err(why) => self.note_failure(&why),
         }
-        outcome.is_ok()
+    }
+
+    /// Counts a write that failed, and logs the first.
+    fn note_failure(&self, why: &weir_hal::Error) {
+        let mut judging = self.lock();
+        judging.refused.writes_failed += 1;
+        if judging.refused.writes_failed == 1 {
+            let (path, error) = (self.state.display(), with_causes(why));
+            warn!(%path, error, "alarms cannot be remembered over a restart: check `alarm.state`");
+        }
     }
 
     /// Obeys an operator at address `by`, and logs it.

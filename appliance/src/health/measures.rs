@@ -28,8 +28,10 @@ const WARM: Duration = Duration::from_mins(15);
 #[derive(Debug)]
 pub(super) struct Meter {
     receptions: BTreeMap<Resource, Reception>,
-    /// All answers, those with a status of 5xx, and those that were slow.
-    answers: Window<8>,
+    /// All answers, and those with a status of 5xx.
+    answers: Window<2>,
+    /// Those that were slow.
+    slow: Window<6>,
     /// All requests for content, and hits.
     hits: Window<2>,
 }
@@ -39,6 +41,7 @@ impl Meter {
         Self {
             receptions: BTreeMap::new(),
             answers: Window::new(ANSWERS_SPAN),
+            slow: Window::new(ANSWERS_SPAN),
             hits: Window::new(HITS_SPAN),
         }
     }
@@ -73,10 +76,10 @@ impl Meter {
             http.responses_5xx,
         ];
         let answers = answers.into_iter().fold(0, u64::saturating_add);
-        let bounds = http.slow_answers();
-        let [a, b, c, d, e, f] = bounds.map(|(_, count)| count);
-        let counts = [answers, http.responses_5xx, a, b, c, d, e, f];
-        let [answers, errors, slow @ ..] = self.answers.gained(now, counts);
+        let [answers, errors] = self.answers.gained(now, [answers, http.responses_5xx]);
+        let slow = http.slow_answers();
+        let (bounds_ms, slow) = (slow.map(|it| it.0), slow.map(|it| it.1));
+        let slow = self.slow.gained(now, slow);
         let asked = http.hits.saturating_add(http.misses);
         let [asked, hits] = self.hits.gained(now, [asked, http.hits]);
         let is_warm = snapshot.uptime >= WARM;
@@ -84,10 +87,7 @@ impl Meter {
         let of_node = |kind, reading| Measure::new(kind, Resource::Node, reading);
         [
             of_node(Kind::ServerErrors, share(errors, answers)),
-            of_node(
-                Kind::AnswersSlow,
-                latency(answers, bounds.map(|it| it.0), slow),
-            ),
+            of_node(Kind::AnswersSlow, latency(answers, bounds_ms, slow)),
             of_node(Kind::HitRatioCritical, hits),
             of_node(Kind::HitRatioLow, hits),
         ]
@@ -98,10 +98,10 @@ impl Meter {
 fn latency(answers: u64, bounds_ms: [u64; 6], over: [u64; 6]) -> Reading {
     let kept = |over: u64| u128::from(over) * 20 <= u128::from(answers);
     let mut bounds = bounds_ms.into_iter().zip(over);
-    let bound_ms = bounds.find(|(_, over)| kept(*over)).map(|it| it.0);
+    let first = bounds.find(|(_, over)| kept(*over)).map(|it| it.0);
     let [.., last_ms] = bounds_ms;
     Reading::Is {
-        amount: Amount::from_thousandths(bound_ms.unwrap_or(2 * last_ms)),
+        amount: Amount::from_thousandths(first.unwrap_or(2 * last_ms)),
         samples: answers,
     }
 }

@@ -66,7 +66,7 @@ fn alarm_list(snapshot: &Snapshot) -> Markup {
     html! {
         @if !shown.is_empty() {
             section aria-label="alarms" {
-                ul class="alarms" {
+                ul {
                     @for alarm in shown { (alarm_line(alarm, snapshot.taken)) }
                     @if omitted > 0 {
                         li { a href="/api/v1/alarms" { (omitted) " more" } }

@@ -96,7 +96,8 @@ impl Reception {
 
     /// How much longer than its Target Duration no segment has come.
     fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
-        if report.last_segment != self.segment {
+        let is_first_begun = report.state == State::Filling;
+        if report.last_segment != self.segment || is_first_begun {
             self.segment = report.last_segment;
             self.segment_at = now;
         }

@@ -148,19 +148,13 @@ impl Snapshot {
         ))
     }
 
-    /// The alarms that somebody should act on, in one sentence each, the worst first; empty without.
+    /// The alarms that somebody should act on, a sentence each, the worst first.
     pub fn root_causes(&self) -> Vec<String> {
-        let roots = self.alarms.roots();
-        roots
-            .map(|alarm| {
-                let (severity, resource) = (alarm.severity.as_str(), &alarm.resource);
-                format!(
-                    "{severity} {} of {resource}: {}",
-                    alarm.kind.as_str(),
-                    alarm.text
-                )
-            })
-            .collect()
+        let sentence = |alarm: &alarm::Alarm| {
+            let (severity, name) = (alarm.severity.as_str(), alarm.kind.as_str());
+            format!("{severity} {name} of {}: {}", alarm.resource, alarm.text)
+        };
+        self.alarms.roots().map(sentence).collect()
     }
 
     /// Channels of which at least one rendition is on air.

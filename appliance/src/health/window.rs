@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn what_was_gained_before_the_span_counts_no_more() {
-        let mut window = Window::<2>::new(Duration::from_secs(60));
+        let mut window = Window::<2>::new(Duration::from_mins(1));
         assert_eq!(window.gained(at(0), [5, 100]), [0, 0]);
         assert_eq!(window.gained(at(1), [7, 200]), [2, 100]);
         for second in 2..=60 {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_a_counter_that_begins_anew_gains_nothing() {
-        let mut window = Window::<2>::new(Duration::from_secs(300));
+        let mut window = Window::<2>::new(Duration::from_mins(5));
         for second in 0..1_000 {
             window.gained(at(second / 10), [second, second]);
         }

@@ -1,5 +1,7 @@
 //! What outlives a restart.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -146,8 +148,9 @@ fn a_kind_that_is_not_known_is_passed_over() {
 fn the_largest_record_can_be_read() {
     let mut rig = Rig::new();
     let kind = Kind::IngestDown;
-    let detail: std::sync::Arc<str> = "\u{1}".repeat(TEXT_BYTES_MAX).into();
-    let all = (0..LISTED_MAX + 9).map(|it| bad(kind, rendition(it)).because(Some(detail.clone())));
+    let detail: Arc<str> = "\u{1}".repeat(TEXT_BYTES_MAX).into();
+    let all =
+        (0..LISTED_MAX + 9).map(|it| bad(kind, rendition(it)).because(Some(Arc::clone(&detail))));
     let all: Vec<Measure> = all.collect();
     let none: Vec<Measure> = (0..LISTED_MAX + 9)
         .map(|it| good(kind, rendition(it)))

@@ -11,6 +11,9 @@ use crate::{
 /// Long enough for a cache to be warm.
 const WARM_S: u64 = 1_200;
 
+/// What goes wrong.
+type Spoil = fn(&mut Snapshot);
+
 /// Has the box run while `spoil` spoils it, and then well again; tells what was told.
 fn incident(seconds: u64, well_s: u64, spoil: impl FnMut(&mut Snapshot)) -> Vec<(Event, Kind)> {
     let mut rig = Rig::after(WARM_S);
@@ -54,7 +57,7 @@ fn a_sender_that_stops_is_one_alarm_and_its_return_ends_it() {
     assert!(alarm.text.contains("check the sender"), "{}", alarm.text);
     // Packets are lost where they begin again.
     rig.run(1, |snapshot| {
-        report_of(snapshot, 0).demux.continuity_count_error += 20
+        report_of(snapshot, 0).demux.continuity_count_error += 20;
     });
     rig.run(600, |_| {});
     assert_eq!(rig.history(), raised_and_cleared(Kind::IngestDown));
@@ -103,15 +106,27 @@ fn long_segments_are_not_stale() {
 }
 
 #[test]
+fn a_first_segment_is_not_overdue_while_it_is_filled() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| {
+        let report = report_of(snapshot, 0);
+        report.last_segment = None;
+        report.target_duration_s = None;
+        report.state = State::Filling;
+    });
+    assert_eq!(rig.history(), []);
+}
+
+#[test]
 fn damage_is_told_by_its_name() {
     let tables = |snapshot: &mut Snapshot| report_of(snapshot, 0).state = State::NoTables;
-    let cases: [(Kind, u64, fn(&mut Snapshot)); 4] = [
+    let cases: [(Kind, u64, Spoil); 4] = [
         (Kind::SyncLoss, 1, |it| {
-            report_of(it, 0).demux.ts_sync_loss += 1
+            report_of(it, 0).demux.ts_sync_loss += 1;
         }),
         (Kind::TablesMissing, 3, tables),
         (Kind::ContinuityError, 1, |it| {
-            report_of(it, 0).demux.continuity_count_error += 1
+            report_of(it, 0).demux.continuity_count_error += 1;
         }),
         (Kind::ReceiveBufferDrop, 1, |it| {
             report_of(it, 0).receive.kernel_dropped_datagrams += 5;
@@ -132,7 +147,7 @@ fn damage_is_told_by_its_name() {
 fn a_burst_of_damage_is_one_alarm_in_the_end() {
     let mut rig = Rig::after(WARM_S);
     rig.run(20, |snapshot| {
-        report_of(snapshot, 0).demux.continuity_count_error += 50
+        report_of(snapshot, 0).demux.continuity_count_error += 50;
     });
     assert_eq!(rig.roots(), [Kind::ContinuityBurst]);
     rig.run(61, |_| {});
