@@ -3,6 +3,7 @@
 //! The modules are the data path, in this order; `ARCHITECTURE.md` beside this crate tells the
 //! whole story. `app` builds and wires them; `command` is the command line.
 
+pub mod alarm;
 pub mod app;
 pub mod causes;
 pub mod command;
@@ -24,3 +25,4 @@ pub mod send;
 pub mod serve;
 pub mod teletext;
 pub mod validate;
+mod whole_file;

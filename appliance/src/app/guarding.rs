@@ -1,5 +1,5 @@
 //! What guards the listeners, out of the configuration: keys of signed URLs, purging,
-//! and the access log.
+//! the access log, and alarms.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
 use crate::{
+    alarm,
     app::AppError,
     causes::with_causes,
     config::{self, Config},
@@ -16,15 +17,17 @@ use crate::{
         Pull,
         purge::{self, Purger},
     },
+    health::{AlarmSettings, Alarms},
     serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// The keys that open paths, who may purge, and what is logged.
+/// The keys that open paths, who may purge, what is logged, and what is wrong.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) gate: Arc<ArcSwap<Gate>>,
     pub(super) purger: Arc<Purger>,
     pub(super) log: Option<Arc<AccessLog>>,
+    pub(super) alarms: Arc<Alarms>,
 }
 
 impl Guarding {
@@ -57,11 +60,16 @@ impl Guarding {
             gate: Arc::new(ArcSwap::from_pointee(gate)),
             purger: Arc::new(purger),
             log: log.map_err(AppError::Thread)?,
+            alarms: Arc::new(Alarms::open(
+                alarm_settings(&config.alarm),
+                Arc::clone(&board.disk),
+            )),
         })
     }
 
-    /// Takes the keys of another configuration. Blocks.
+    /// Takes the keys, and the rules of alarms, of another configuration. Blocks.
     pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
+        self.alarms.set_rules(config.alarm.rules.clone());
         let (gate, errors) = self.gate.load().reopen(config, &*board.disk);
         for error in errors {
             let error = with_causes(&error);
@@ -71,6 +79,17 @@ impl Guarding {
             );
         }
         self.gate.store(Arc::new(gate));
+    }
+}
+
+fn alarm_settings(alarm: &config::Alarm) -> AlarmSettings {
+    AlarmSettings {
+        engine: alarm::Settings {
+            rules: alarm.rules.clone(),
+            boot_inhibit: alarm.boot_inhibit,
+        },
+        allowed: alarm.allowed.clone(),
+        state: alarm.state.clone(),
     }
 }
 

@@ -60,7 +60,7 @@ use crate::{
         prewarm::{self, Prewarmer},
         tiers::Tiers,
     },
-    health::{self, AgentCheck, Health, Sampler, Watched},
+    health::{self, AgentCheck, Alarms, Health, Sampler, Watched},
     live::Live,
     serve::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
@@ -380,6 +380,10 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
         ("cache", started.cache != next.cache),
         ("purge", started.purge != next.purge),
         ("prewarm", started.prewarm != next.prewarm),
+        (
+            "alarm",
+            is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
+        ),
         ("node", started.node != next.node),
         (
             "receive.drain_interval",
@@ -391,6 +395,15 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
+/// Whether more has changed about alarms than their rules, which a reload changes.
+fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) -> bool {
+    let started = config::Alarm {
+        rules: next.rules.clone(),
+        ..started.clone()
+    };
+    started != *next
+}
+
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
@@ -398,6 +411,7 @@ struct Faces {
     health: Arc<Server<Health>>,
     sampler: Sampler,
     tiers: Arc<Tiers>,
+    alarms: Arc<Alarms>,
 }
 
 impl Faces {
@@ -441,6 +455,7 @@ impl Faces {
             coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
+            alarms: Arc::clone(&guarding.alarms),
         };
         let data_port = data
             .iter()
@@ -455,7 +470,8 @@ impl Faces {
             sampler.latest(),
         )
         .purging(Arc::clone(&guarding.purger))
-        .prewarming(prewarmer);
+        .prewarming(prewarmer)
+        .alarming(Arc::clone(&guarding.alarms));
         let front = Front::new(
             content,
             Arc::clone(&guarding.gate),
@@ -468,6 +484,7 @@ impl Faces {
             health: Arc::new(Server::new(health, Limits::MANAGEMENT, clock())),
             sampler,
             tiers: Arc::clone(&pulling.tiers),
+            alarms: Arc::clone(&guarding.alarms),
         }
     }
 
@@ -497,6 +514,7 @@ impl Faces {
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
+        tasks.spawn(self.alarms.keep(stop()));
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

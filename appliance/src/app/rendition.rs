@@ -301,6 +301,7 @@ impl<M: Multicast> Rendition<M> {
             sender: self.source.as_ref().and_then(Source::sender),
             last_datagram: self.source.as_ref().and_then(Source::last_datagram),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
+            target_duration_s: self.lists.main().playlist().target_duration_s(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
             receive,
             demux,

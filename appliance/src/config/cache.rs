@@ -1,6 +1,9 @@
 //! What the keys of `[cache]` and of the tables of its classes mean.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use weir_cache::{Admission, ClassRules};
 
@@ -146,6 +149,19 @@ fn cache_size(text: &str) -> Result<ByteSize, String> {
         return Err(format!("{size} is too small: write at least {min}"));
     }
     Ok(size)
+}
+
+/// The name of the cache with `suffix` behind it; that of the cache by default if it is a device.
+pub(super) fn beside(cache: &Path, suffix: &str) -> PathBuf {
+    let is_device = cache.starts_with("/dev");
+    let cache = if is_device {
+        Cache::default().path
+    } else {
+        cache.to_owned()
+    };
+    let mut name = cache.into_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {

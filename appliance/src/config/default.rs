@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    AccessLog, AddressPrefix, ByteSize, Cache, ClientLimits, Config, Http, LogFormat, LogTarget,
-    Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy, Ttl,
-    purge::journal_of,
+    AccessLog, AddressPrefix, Alarm, ByteSize, Cache, ClientLimits, Config, Http, LogFormat,
+    LogTarget, Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy,
+    Ttl, alarm::state_of, purge::journal_of,
 };
+use crate::alarm::Rules;
 
 /// How long one search of the whole cache for rot takes: short beside the years in which media
 /// forget, long beside the load that it is.
@@ -30,6 +31,7 @@ impl Default for Config {
             ttl: Ttl::default(),
             purge: Purge::default(),
             prewarm: Prewarm::default(),
+            alarm: Alarm::default(),
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),
@@ -148,6 +150,17 @@ impl Default for Prewarm {
             allowed: this_machine(),
             rate_per_s: 50,
             concurrency: 4,
+        }
+    }
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self {
+            allowed: this_machine(),
+            state: state_of(&Cache::default()),
+            boot_inhibit: Duration::from_mins(1),
+            rules: Rules::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod access_log;
 mod address_prefix;
+mod alarm;
 mod cache;
 mod channel;
 mod client_limits;
@@ -39,9 +40,9 @@ pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
-    AccessLog, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat, LogTarget,
-    Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition, RequestRate,
-    Route, SegmentConfig, Source, Strategy, Transport, Ttl,
+    AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat,
+    LogTarget, Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition,
+    RequestRate, Route, SegmentConfig, Source, Strategy, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

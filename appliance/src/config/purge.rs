@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Cache, Purge, cache::absolute_path, mistake::Ledger, section::Section};
+use super::{
+    Cache, Purge,
+    cache::{absolute_path, beside},
+    mistake::Ledger,
+    section::Section,
+};
 
 /// Blocks of addresses that may purge, or prewarm.
 pub(super) const ALLOWED_MAX: usize = 64;
@@ -38,13 +43,5 @@ pub(super) fn read_purge(mut section: Section<'_>, cache: &Cache, ledger: &mut L
 
 /// Beside the cache, or where the cache is by default if it is a device.
 pub(super) fn journal_of(cache: &Path) -> PathBuf {
-    let is_device = cache.starts_with("/dev");
-    let cache = if is_device {
-        Cache::default().path
-    } else {
-        cache.to_owned()
-    };
-    let mut journal = cache.into_os_string();
-    journal.push(".purged");
-    PathBuf::from(journal)
+    beside(cache, ".purged")
 }

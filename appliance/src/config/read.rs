@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
+    alarm::read_alarm,
     cache::read_cache,
     channel::read_channels,
     http::read_http,
@@ -36,6 +37,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let ttl = read_ttl(root.table("ttl", ledger), ledger);
     let purge = read_purge(root.table("purge", ledger), &cache, ledger);
     let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
+    let alarm = read_alarm(root.table("alarm", ledger), &cache, ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, (&segment, &http), ledger);
@@ -53,6 +55,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         ttl,
         purge,
         prewarm,
+        alarm,
         segment,
         receive,
         channels,

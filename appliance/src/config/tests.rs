@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::{
     ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy,
     TeletextChoice,
 };
+use crate::alarm::{Amount, Kind, Rules, Severity};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -48,6 +51,7 @@ fn the_example_names_every_key_there_is() {
     let all = "node name http listen tls_listen certificates threads connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
         management agent_check cache path \
+        alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \
@@ -174,6 +178,36 @@ fn purges_are_remembered_beside_the_cache() {
     assert_eq!(device.journal.to_str(), Some("/var/lib/weir/cache.purged"));
     let nobody = accepted(&format!("purge.allow = []\n{SMALLEST}"));
     assert_eq!(nobody.config.purge.allowed, []);
+}
+
+#[test]
+fn alarms_go_by_the_thresholds_of_the_file_and_are_remembered_beside_the_cache() {
+    let text = format!(
+        "cache.path = \"/srv/cache\"\n[alarm]\nallow = [\"10.0.0.0/8\"]\nboot_inhibit = \"0s\"\n\
+         [alarm.disk-full]\nraise = \"97.5%\"\nseverity = \"major\"\nclear_hold = \"5s\"\n\
+         [alarm.ts-continuity-burst]\nraise = 20\n{SMALLEST}"
+    );
+    let alarm = accepted(&text).config.alarm;
+    assert_eq!(alarm.state.to_str(), Some("/srv/cache.alarms"));
+    assert_eq!(alarm.boot_inhibit, Duration::ZERO);
+    let mut rules = Rules::default();
+    let full = rules.of_mut(Kind::DiskFull);
+    full.raise = Amount::from_thousandths(97_500);
+    full.severity = Severity::Major;
+    full.clear_hold = Duration::from_secs(5);
+    rules.of_mut(Kind::ContinuityBurst).raise = Amount::whole(20);
+    assert_eq!(alarm.rules, rules);
+}
+
+#[test]
+fn each_mistake_about_alarms_is_named() {
+    let text = format!(
+        "[alarm]\nboot_inhibit = \"1h\"\n[alarm.disk-full]\nraise = \"80%\"\nlower = 1\n\
+         [alarm.hit-ratio-low]\nclear = \"80%\"\nseverity = \"cleared\"\n\
+         [alarm.disk-io]\nraise = 1\n[alarm.disk-fool]\n\
+         [alarm.segment-stale]\nraise = 4\nclear_hold = \"2d\"\n{SMALLEST}"
+    );
+    insta::assert_snapshot!(refused(&text));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
 use weir_hal::InterfaceName;
 
 use super::{AddressPrefix, Encryption, TeletextChoice};
+use crate::alarm::Rules;
 
 /// Everything an appliance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub purge: Purge,
     /// `[prewarm]`
     pub prewarm: Prewarm,
+    /// `[alarm]`
+    pub alarm: Alarm,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -199,6 +202,20 @@ pub struct Purge {
     /// The file that remembers them over restarts. Default: `cache.path` with `.purged` behind
     /// it, or `/var/lib/weir/cache.purged` for a device.
     pub journal: PathBuf,
+}
+
+/// `[alarm]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// `allow`: who may acknowledge, close and shelve, at most 64 blocks. Default: this machine.
+    pub allowed: Vec<AddressPrefix>,
+    /// The file that remembers alarms over restarts. Default: `cache.path` with `.alarms` behind
+    /// it, or `/var/lib/weir/cache.alarms` for a device.
+    pub state: PathBuf,
+    /// How long nothing is raised after the start, up to 10 minutes. Default: 1 minute.
+    pub boot_inhibit: Duration,
+    /// `[alarm.KIND]`: thresholds, holds and severity of each kind.
+    pub rules: Rules,
 }
 
 /// `[prewarm]`

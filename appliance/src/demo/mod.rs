@@ -26,7 +26,7 @@ pub use addresses::Addresses;
 use crate::{
     app::{App, AppError, OldCache, RELOADS_MAX},
     config::{
-        ByteSize, Cache, Channel, Config, Cues, Http, Management, Node, Priority, Rendition,
+        Alarm, ByteSize, Cache, Channel, Config, Cues, Http, Management, Node, Priority, Rendition,
         SegmentConfig, Source, Transport,
     },
     demo::{
@@ -172,6 +172,10 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
             memory: ByteSize(CACHE_MEMORY_BYTES),
             scrub: ByteSize(0),
             ..Cache::default()
+        },
+        alarm: Alarm {
+            state: cache.join("alarms"),
+            ..Alarm::default()
         },
         segment: SegmentConfig {
             target: Duration::from_secs(2),

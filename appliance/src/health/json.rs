@@ -16,12 +16,15 @@ use crate::{
         pull::RouteReport,
         tiers::{EndpointReport, OriginReport},
     },
-    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status},
+    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status, alarm_json::AlarmCounts},
     ladder::Finding,
 };
 
 /// The version of the appliance.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Alarms that `/healthz` names one by one.
+const ROOTS_MAX: usize = 8;
 
 /// Renders the body of `/api/health`.
 pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
@@ -50,6 +53,7 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         prefetch: rows(snapshot.prefetch.values()),
         coding: rows(snapshot.coding.values()),
         access_log: snapshot.access_log.map(|log| rows(log.values())),
+        alarms: AlarmCounts::of(&snapshot.alarms),
         origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
         routes: snapshot.routes.iter().map(RouteHealth::of).collect(),
     })
@@ -65,8 +69,20 @@ pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
         },
         version: VERSION,
         service_id: node,
-        output: snapshot.reason(),
+        output: output(snapshot),
     })
+}
+
+/// Why the status is what it is, and what is behind it.
+fn output(snapshot: &Snapshot) -> String {
+    let mut causes = snapshot.root_causes();
+    let omitted = causes.len().saturating_sub(ROOTS_MAX);
+    causes.truncate(ROOTS_MAX);
+    if omitted > 0 {
+        causes.push(format!("{omitted} more alarms"));
+    }
+    causes.insert(0, snapshot.reason());
+    causes.join("; ")
 }
 
 #[derive(Serialize)]
@@ -92,6 +108,7 @@ struct ApiHealth<'a> {
     coding: Rows,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_log: Option<Rows>,
+    alarms: AlarmCounts,
     origins: Vec<OriginHealth<'a>>,
     routes: Vec<RouteHealth<'a>>,
 }
@@ -276,9 +293,9 @@ struct Healthz<'a> {
 }
 
 /// Counters as an object, in order of declaration.
-struct Rows(Vec<(Row, u64)>);
+pub(super) struct Rows(Vec<(Row, u64)>);
 
-fn rows(values: impl Iterator<Item = (Row, u64)>) -> Rows {
+pub(super) fn rows(values: impl Iterator<Item = (Row, u64)>) -> Rows {
     Rows(values.collect())
 }
 

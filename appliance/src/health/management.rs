@@ -14,7 +14,7 @@ use maud::Markup;
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
-        Snapshot, Status, api,
+        Alarms, Snapshot, Status, alarm_answer, api,
         asset::Assets,
         json,
         metrics::{self, Format},
@@ -63,6 +63,7 @@ pub struct Health {
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
+    alarms: Option<Arc<Alarms>>,
 }
 
 impl Health {
@@ -82,6 +83,7 @@ impl Health {
             counters: Arc::default(),
             purger: None,
             prewarmer: None,
+            alarms: None,
         }
     }
 
@@ -97,6 +99,13 @@ impl Health {
     pub fn prewarming(self, prewarmer: Arc<Prewarmer>) -> Self {
         let prewarmer = Some(prewarmer);
         Self { prewarmer, ..self }
+    }
+
+    /// Tells of `alarms`, and hands orders about them on.
+    #[must_use]
+    pub fn alarming(self, alarms: Arc<Alarms>) -> Self {
+        let alarms = Some(alarms);
+        Self { alarms, ..self }
     }
 
     fn content(&self, request: &Parts) -> Response<Body> {
@@ -155,10 +164,14 @@ impl Handler for Health {
         let path = request.uri().path();
         let purger = self.purger.as_ref().filter(|_| PURGE.contains(&path));
         let prewarmer = self.prewarmer.as_ref().filter(|_| path == PREWARM);
+        let alarms = self.alarms.as_ref();
+        let alarms = alarms.filter(|_| alarm_answer::is_path(path));
         let mut response = if let Some(purger) = purger {
             purger.answer_api(request, client).await
         } else if let Some(prewarmer) = prewarmer {
             prewarmer.answer(request, client).await
+        } else if let Some(alarms) = alarms {
+            alarm_answer::answer(alarms, request, client).await
         } else {
             let (request, _body) = request.into_parts();
             let without_content = reply::without_content(&request.method);

@@ -10,21 +10,30 @@
 //! Refuses: history, and any page that would make a browser ask another host than this box.
 
 mod agent_check;
+mod alarm_answer;
+mod alarm_json;
+mod alarms;
 mod api;
 mod asset;
 mod json;
 mod management;
+mod measures;
 mod metrics;
 mod openapi;
 mod page;
 mod player;
+mod reception;
 mod sampler;
 mod snapshot;
 #[cfg(test)]
 mod surface_tests;
 mod table;
+#[cfg(test)]
+mod tests;
+mod window;
 
 pub use agent_check::AgentCheck;
+pub use alarms::{AlarmSettings, Alarms};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};

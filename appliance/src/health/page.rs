@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 use weir_hal::Wall;
 
 use crate::{
+    alarm::{Alarm, Severity},
     health::{
         ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
         asset::STYLE_CSS,
@@ -15,6 +16,9 @@ use crate::{
     },
     ladder::Alignment,
 };
+
+/// Alarms that are shown.
+const ALARMS_MAX: usize = 20;
 
 /// Renders the page of the node called `node`.
 pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
@@ -38,6 +42,7 @@ pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
                 @if let Some(trouble) = snapshot.cache_trouble() {
                     p class="degraded" { b { "cache" } ": " (trouble) }
                 }
+                (alarm_list(snapshot))
                 (summary(snapshot))
                 main {
                     @for channel in worst_first(&snapshot.channels) {
@@ -49,6 +54,46 @@ pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
                 }
                 footer { small { "Weir " (VERSION) ", " (timestamp(snapshot.taken)) } }
             }
+        }
+    }
+}
+
+/// What somebody should act on, the worst first.
+fn alarm_list(snapshot: &Snapshot) -> Markup {
+    let mut roots = snapshot.alarms.roots();
+    let shown: Vec<&Alarm> = roots.by_ref().take(ALARMS_MAX).collect();
+    let omitted = roots.count();
+    html! {
+        @if !shown.is_empty() {
+            section aria-label="alarms" {
+                ul {
+                    @for alarm in shown { (alarm_line(alarm, snapshot.taken)) }
+                    @if omitted > 0 {
+                        li { a href="/api/v1/alarms" { (omitted) " more" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn alarm_line(alarm: &Alarm, taken: Wall) -> Markup {
+    let status = match alarm.severity {
+        Severity::Critical => Status::Failed,
+        Severity::Major | Severity::Minor | Severity::Warning | Severity::Cleared => {
+            Status::Degraded
+        }
+    };
+    html! {
+        li class=(status.as_str()) {
+            b { (alarm.severity.as_str()) } " " (alarm.resource) ": " (alarm.text)
+            @if alarm.affected > 0 { " (affected: " (alarm.affected) ")" }
+            @if alarm.is_flapping { ", comes and goes" }
+            @if alarm.is_over { ", over, to be acknowledged" }
+            @if let Some(operation) = &alarm.operation {
+                ", " (operation.state.as_str()) " by " (operation.author)
+            }
+            small { " for " (span(taken.since(alarm.since))) ": " (alarm.remedy()) }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{ChannelSnapshot, DiskSnapshot, Snapshot},
+    health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot},
     live::Live,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
@@ -54,6 +54,8 @@ pub struct Watched {
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
     pub pull: Option<Pull>,
+    /// Who judges what was read.
+    pub alarms: Arc<Alarms>,
 }
 
 /// The readings that rates are the difference of.
@@ -134,7 +136,7 @@ impl Sampler {
             purpose: "cache",
             usage: watched.disk.usage(&watched.cache_path).ok(),
         };
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
             channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
@@ -166,7 +168,9 @@ impl Sampler {
             store_offline: watched.store.offline().cloned(),
             disks: vec![cache_disk],
             nics: watched.sensors.nics().unwrap_or_default(),
+            alarms: Arc::default(),
         };
+        snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
         self.last = Totals {
             at: now,
             bytes_sent: http.bytes_sent,
@@ -208,7 +212,10 @@ mod tests {
 
     use super::*;
     use crate::fetch::{Identity, exchange::Client};
-    use crate::health::json::api_health;
+    use crate::{
+        alarm::{self, Rules},
+        health::{AlarmSettings, json::api_health},
+    };
 
     fn watched(machine: &Simulation) -> Watched {
         let board = machine.board();
@@ -235,7 +242,20 @@ mod tests {
             pull: None,
             log: None,
             coder: Arc::default(),
+            alarms: alarms(&machine.board().disk),
         }
+    }
+
+    fn alarms(disk: &Arc<dyn Disk>) -> Arc<Alarms> {
+        let settings = AlarmSettings {
+            engine: alarm::Settings {
+                rules: Rules::default(),
+                boot_inhibit: Duration::ZERO,
+            },
+            allowed: Vec::new(),
+            state: "/cache.alarms".into(),
+        };
+        Arc::new(Alarms::open(settings, Arc::clone(disk)))
     }
 
     /// Gauges that answer once and then hang until the test ends.

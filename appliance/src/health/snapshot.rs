@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use weir_hal::{DiskUsage, Nic, Wall};
 
 use crate::{
+    alarm,
     counter::{Group, Row},
     encryption,
     fetch::{
@@ -58,6 +59,8 @@ pub struct Snapshot {
     pub disks: Vec<DiskSnapshot>,
     /// The network interfaces; none if the kernel does not tell.
     pub nics: Vec<Nic>,
+    /// What is wrong, by the alarm engine.
+    pub alarms: Arc<alarm::Report>,
 }
 
 /// One file system at that moment.
@@ -158,6 +161,15 @@ impl Snapshot {
             timestamp(offline.since),
             offline.reason
         ))
+    }
+
+    /// The alarms that somebody should act on, a sentence each, the worst first.
+    pub fn root_causes(&self) -> Vec<String> {
+        let sentence = |alarm: &alarm::Alarm| {
+            let (severity, name) = (alarm.severity.as_str(), alarm.kind.as_str());
+            format!("{severity} {name} of {}: {}", alarm.resource, alarm.text)
+        };
+        self.alarms.roots().map(sentence).collect()
     }
 
     /// Channels of which at least one rendition is on air.
@@ -271,6 +283,7 @@ pub(crate) mod tests {
             store_offline: None,
             disks: Vec::new(),
             nics: Vec::new(),
+            alarms: Arc::default(),
         }
     }
 

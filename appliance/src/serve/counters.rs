@@ -1,5 +1,7 @@
 //! What a listener counts.
 
+use std::time::Duration;
+
 use crate::counter::shared_counters;
 
 shared_counters! {
@@ -43,6 +45,18 @@ shared_counters! {
         responses_4xx,
         /// Answers with a status of 5xx.
         responses_5xx,
+        /// Answers whose head took longer than 250 ms to make.
+        answers_over_250_ms,
+        /// Answers whose head took longer than 500 ms.
+        answers_over_500_ms,
+        /// Answers whose head took longer than 700 ms.
+        answers_over_700_ms,
+        /// Answers whose head took longer than a second.
+        answers_over_1_s,
+        /// Answers whose head took longer than two seconds.
+        answers_over_2_s,
+        /// Answers whose head took longer than five seconds.
+        answers_over_5_s,
         /// Requests for content that were answered from this box.
         hits,
         /// Requests for content that this box does not have.
@@ -79,5 +93,51 @@ shared_counters! {
         streams_reset: detail,
         /// Answers of HTTP/2 broken off because their client took too little for too long.
         streams_stalled: detail,
+    }
+}
+
+impl Counters {
+    /// Of the answers, those whose head took longer than so many milliseconds.
+    pub const fn slow_answers(&self) -> [(u64, u64); 6] {
+        [
+            (250, self.answers_over_250_ms),
+            (500, self.answers_over_500_ms),
+            (700, self.answers_over_700_ms),
+            (1_000, self.answers_over_1_s),
+            (2_000, self.answers_over_2_s),
+            (5_000, self.answers_over_5_s),
+        ]
+    }
+}
+
+impl CounterCells {
+    /// Takes note of an answer whose head took `time`; most are counted nowhere.
+    pub(crate) fn answered_in(&self, time: Duration) {
+        let cells = [
+            (250, &self.answers_over_250_ms),
+            (500, &self.answers_over_500_ms),
+            (700, &self.answers_over_700_ms),
+            (1_000, &self.answers_over_1_s),
+            (2_000, &self.answers_over_2_s),
+            (5_000, &self.answers_over_5_s),
+        ];
+        let over = |bound_ms: &u64| time > Duration::from_millis(*bound_ms);
+        let over = cells.into_iter().take_while(|(bound_ms, _)| over(bound_ms));
+        over.for_each(|(_, cell)| cell.add(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_beyond_each_bound_that_it_took_longer_than() {
+        let cells = CounterCells::default();
+        for milliseconds in [0, 250, 251, 1_000, 1_001, 60_000] {
+            cells.answered_in(Duration::from_millis(milliseconds));
+        }
+        let slow = cells.read().slow_answers().map(|(_, count)| count);
+        assert_eq!(slow, [4, 3, 3, 2, 1, 1]);
     }
 }

@@ -115,11 +115,14 @@ impl<H: Handler> Handler for Front<H> {
         if let Ok((uri, Some(_))) = &separated {
             *request.uri_mut() = uri.clone();
         }
+        let begun = self.clock.monotonic();
         let told = self.log.as_ref().map(|log| log.begin(&request, client));
         let response = match separated {
             Ok((_, token)) => self.pass(request, token.as_deref(), client).await,
             Err(_no_uri) => self.deny(Denied::Malformed),
         };
+        let time = self.clock.monotonic().since(begun);
+        self.counters().answered_in(time);
         match told {
             Some(told) => told.answered(response),
             None => response,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
+mod alarms;
 mod bad_cache;
 mod mistakes;
 mod scrambled;

@@ -10,7 +10,8 @@ use crate::{
 const LINUX: &str = "hal/src/linux/";
 
 /// Code that does no I/O, spawns nothing, and takes time as an argument.
-const PURE: [&str; 17] = [
+const PURE: [&str; 21] = [
+    "appliance/src/alarm/",
     "appliance/src/demux/",
     "appliance/src/encryption/cipher.rs",
     "appliance/src/fetch/latency.rs",
@@ -18,6 +19,9 @@ const PURE: [&str; 17] = [
     "appliance/src/fetch/tiers/budget.rs",
     "appliance/src/fetch/tiers/choice.rs",
     "appliance/src/fetch/tiers/probing.rs",
+    "appliance/src/health/measures.rs",
+    "appliance/src/health/reception.rs",
+    "appliance/src/health/window.rs",
     "appliance/src/ladder/",
     "appliance/src/measure/",
     "appliance/src/segment/",

@@ -31,6 +31,7 @@ use super::{
     bans::{Ban, Scope},
     pattern::Pattern,
 };
+use crate::whole_file::{make_directory, replace};
 
 const PAGE_BYTES: usize = 4_096;
 const HEADER_BYTES: usize = 20;
@@ -136,33 +137,6 @@ impl Journal {
         *self = Self::begin(Arc::clone(&self.disk), &self.path, bans)?;
         Ok(())
     }
-}
-
-/// Makes a directory that survives a power cut, with its parents.
-fn make_directory(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
-    if disk.kind(directory).is_ok() {
-        return Ok(());
-    }
-    disk.create_directory(directory)?;
-    let parents = directory.ancestors().skip(1);
-    parents
-        .into_iter()
-        .try_for_each(|parent| disk.sync_directory(parent))
-}
-
-/// Puts a file with these bytes at `path` in one step.
-fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Arc<dyn File>, Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let file = disk.open(&beside, Access::Create)?;
-    file.write_at(bytes, 0)?;
-    file.sync()?;
-    disk.rename(&beside, path)?;
-    if let Some(directory) = path.parent() {
-        disk.sync_directory(directory)?;
-    }
-    Ok(file)
 }
 
 fn frame(number: u64, bans: &[Ban]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //! Refuses: values. They come of a snapshot, in `projection`.
 
 use crate::{
+    alarm,
     app::PublishCounters,
     demux, encryption,
     fetch::{
@@ -13,8 +14,9 @@ use crate::{
     },
     health::table::{
         readings::{
-            ChannelReadings, DiskReadings, EndpointReadings, FindingReadings, NicCounters,
-            NicReadings, NodeReadings, OriginReadings, RenditionReadings, RouteReadings,
+            AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
+            NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
+            RouteReadings,
         },
         scope,
     },
@@ -36,6 +38,7 @@ scope! {
             prefetch: PrefetchCounters,
             coding: coding::Counters,
             access_log: Option<access_log::Counters>,
+            alarm: alarm::Counters,
         }
         parts {
             channels: Channel,
@@ -43,7 +46,17 @@ scope! {
             routes: Route,
             disks: Disk,
             nics: Nic,
+            alarms: Alarm,
         }
+    }
+}
+
+scope! {
+    /// Something that is wrong, named by its kind and by what it is of.
+    Alarm: alarm, alarms {
+        own: AlarmReadings,
+        groups {}
+        parts {}
     }
 }
 

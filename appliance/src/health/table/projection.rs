@@ -7,6 +7,7 @@ use std::time::Duration;
 use weir_hal::{DiskUsage, NicStatistics, Wall};
 
 use crate::{
+    alarm::{self, Severity},
     counter::Total,
     fetch::{
         pull::RouteReport,
@@ -16,10 +17,11 @@ use crate::{
         ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot,
         json::{VERSION, timestamp},
         table::{
-            list::{Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route},
+            list::{Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route},
             readings::{
-                ChannelReadings, DiskReadings, EndpointReadings, FindingReadings, NicCounters,
-                NicReadings, NodeReadings, OriginReadings, RenditionReadings, RouteReadings,
+                AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
+                NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
+                RouteReadings,
             },
         },
     },
@@ -50,6 +52,7 @@ impl Node {
             store_offline: _,
             disks,
             nics,
+            alarms,
         } = snapshot;
         let own = NodeReadings {
             status: snapshot.status().as_str(),
@@ -65,6 +68,11 @@ impl Node {
             cpu_usage_percent: *cpu_usage_percent,
             disk_usage_percent: *disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
+            alarms_critical: alarms.count(Severity::Critical) as u64,
+            alarms_major: alarms.count(Severity::Major) as u64,
+            alarms_minor: alarms.count(Severity::Minor) as u64,
+            alarms_warning: alarms.count(Severity::Warning) as u64,
+            alarms_sequence: alarms.sequence,
         };
         let channel = |channel| Channel::of(channel, *taken);
         Self {
@@ -77,11 +85,41 @@ impl Node {
             prefetch: *prefetch,
             coding: *coding,
             access_log: *access_log,
+            alarm: alarms.counters,
             channels: channels.iter().map(channel).collect(),
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
+            alarms: alarms.alarms.iter().map(Alarm::of).collect(),
+        }
+    }
+}
+
+impl Alarm {
+    fn of(alarm: &alarm::Alarm) -> Self {
+        let alarm::Alarm {
+            // With the history, the states that operators gave it, and what to do: `/api/v1/alarms`.
+            id: _,
+            kind,
+            resource,
+            severity,
+            since,
+            text,
+            cause: _,
+            affected,
+            is_flapping: _,
+            is_over: _,
+            operation: _,
+        } = alarm;
+        Self {
+            key: format!("{} {resource}", kind.definition().id),
+            own: AlarmReadings {
+                severity: severity.as_str(),
+                text: text.clone(),
+                since_time_ms: milliseconds(Duration::from_nanos(since.as_nanos())),
+                affected: *affected as u64,
+            },
         }
     }
 }
@@ -156,6 +194,7 @@ impl Rendition {
             segment,
             publish,
             tracks,
+            target_duration_s,
         } = &**report;
         let age_ms = |moment: Wall| milliseconds(taken.since(moment));
         Self {
@@ -166,6 +205,7 @@ impl Rendition {
                 source: source.clone(),
                 sender: sender.map(|sender| sender.to_string()),
                 bitrate_bps: *bitrate_bps,
+                target_duration_ms: target_duration_s.map(|seconds| u64::from(seconds) * 1_000),
                 segment_age_ms: last_segment.map(age_ms),
                 last_datagram_age_ms: last_datagram.map(age_ms),
             },

@@ -33,6 +33,30 @@ readings! {
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.
         cache_trouble: Option<String>,
+        /// Alarms to act on of the severity critical.
+        alarms_critical: u64,
+        /// The same of the severity major.
+        alarms_major: u64,
+        /// The same of the severity minor.
+        alarms_minor: u64,
+        /// The same of the severity warning.
+        alarms_warning: u64,
+        /// The number of the latest change of an alarm.
+        alarms_sequence: u64,
+    }
+}
+
+readings! {
+    /// Of one alarm.
+    pub(in crate::health) struct AlarmReadings {
+        /// How bad it is, in the words of X.733.
+        severity: &'static str,
+        /// What is wrong.
+        text: String,
+        /// Since when, since 1970.
+        since_time_ms: u64,
+        /// Alarms that are effects of it.
+        affected: u64,
     }
 }
 
@@ -77,6 +101,8 @@ readings! {
         sender: Option<String>,
         /// Bits received in the last second.
         bitrate_bps: u64,
+        /// Target Duration of its list.
+        target_duration_ms: Option<u64> => detail,
         /// Time since the last segment was listed.
         segment_age_ms: Option<u64>,
         /// Time since the last datagram came.

@@ -1,0 +1,68 @@
+//! Which alarm explains which: an alarm whose kind has a cause that is raised on a related resource
+//! is an effect of it, and so of what that is an effect of. A cause explains for a minute longer
+//! than it is raised: effects last longer, and some come later.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use weir_hal::Monotonic;
+
+use crate::alarm::{
+    Kind, Resource,
+    entry::{Entry, Key},
+};
+
+/// The root of each alarm that is an effect of another.
+pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<Key, Key> {
+    let mut roots: BTreeMap<Key, Key> = BTreeMap::new();
+    // In the order of kinds: causes are met before their effects.
+    for (key, _) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
+        let mut causes = key.0.definition().causes.iter();
+        let cause = causes.find_map(|cause| explaining(entries, (*cause, &key.1), now));
+        if let Some(cause) = cause {
+            let root = roots.get(cause).unwrap_or(cause).clone();
+            roots.insert(key.clone(), root);
+        }
+    }
+    roots
+}
+
+/// An alarm of this `kind` on what is related to `resource` that explains others now.
+fn explaining<'a>(
+    entries: &'a BTreeMap<Key, Entry>,
+    (kind, resource): (Kind, &Resource),
+    now: Monotonic,
+) -> Option<&'a Key> {
+    let explains = |(key, entry): (&'a Key, &Entry)| entry.explains(now).then_some(key);
+    let whole = match resource {
+        Resource::Rendition { channel, .. } => Some(Resource::Channel(Arc::clone(channel))),
+        Resource::Node
+        | Resource::Disk
+        | Resource::Store
+        | Resource::Origin(_)
+        | Resource::Channel(_) => None,
+    };
+    let wider = [Some(resource.clone()), whole, Some(Resource::Node)];
+    let found = wider.into_iter().flatten().find_map(|resource| {
+        let found = entries.get_key_value(&(kind, resource));
+        found.and_then(explains)
+    });
+    found.or_else(|| {
+        let first = first_part(resource)?;
+        let parts = entries.range((kind, first)..);
+        let mut parts =
+            parts.take_while(|((of, part), _)| *of == kind && part.is_related_to(resource));
+        parts.find_map(explains)
+    })
+}
+
+/// Where the parts of a resource begin in the order of resources.
+fn first_part(resource: &Resource) -> Option<Resource> {
+    match resource {
+        Resource::Node => Some(Resource::Node),
+        Resource::Channel(channel) => Some(Resource::Rendition {
+            channel: Arc::clone(channel),
+            rendition: "".into(),
+        }),
+        Resource::Disk | Resource::Store | Resource::Origin(_) | Resource::Rendition { .. } => None,
+    }
+}

@@ -1,0 +1,147 @@
+//! One alarm that is raised, or was or may be soon.
+
+use std::{sync::Arc, time::Duration};
+
+use weir_hal::{Monotonic, Wall};
+
+use crate::alarm::{
+    Amount, Measure, Operation, OperatorState, Resource, Severity,
+    flapping::Flapping,
+    hysteresis::Phase,
+    kind::Kind,
+    measure::Moment,
+    rule::{Rule, Verdict},
+};
+
+/// Which alarm: there is one of each kind for each resource, at most.
+pub(super) type Key = (Kind, Resource);
+
+/// How long alarms are taken for effects of a cause after that is cleared: until a segment is whole
+/// again, and the clear hold of its alarm over.
+const AFTERMATH: Duration = Duration::from_mins(1);
+
+/// What is known of one alarm.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    phase: Phase,
+    flapping: Flapping,
+    /// The latest bad reading, and what was said of it.
+    pub(super) amount: Amount,
+    pub(super) detail: Option<Arc<str>>,
+    /// When it was raised.
+    pub(super) since: Wall,
+    /// What it is an effect of.
+    pub(super) root: Option<Key>,
+    raised_last: Option<Monotonic>,
+    /// A notice is due that it flaps.
+    pub(super) is_notice_due: bool,
+    /// It is counted among those that are not listed.
+    pub(super) is_left_out: bool,
+    pub(super) is_measured: bool,
+    pub(super) told: Option<Told>,
+}
+
+/// An alarm as it was told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) id: u64,
+    pub(super) severity: Severity,
+    pub(super) cause: Option<u64>,
+    pub(super) is_flapping: bool,
+    /// Acknowledged or closed.
+    pub(super) operation: Option<Operation>,
+}
+
+impl Entry {
+    /// Of something that is bad for the first time.
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Quiet,
+            flapping: Flapping::default(),
+            amount: Amount::ZERO,
+            detail: None,
+            since: Wall::default(),
+            root: None,
+            raised_last: None,
+            is_notice_due: false,
+            is_left_out: false,
+            is_measured: false,
+            told: None,
+        }
+    }
+
+    /// Of an alarm that was raised before a restart.
+    pub(super) fn restored(since: Wall, amount: Amount, told: Told) -> Self {
+        Self {
+            phase: Phase::Raised,
+            flapping: Flapping::of_raised(),
+            amount,
+            since,
+            told: Some(told),
+            ..Self::new()
+        }
+    }
+
+    /// Whether it is raised, or kept so because it flaps.
+    pub(super) const fn is_raised(&self) -> bool {
+        self.phase.is_raised() || self.flapping.is_flapping()
+    }
+
+    pub(super) const fn is_flapping(&self) -> bool {
+        self.flapping.is_flapping()
+    }
+
+    /// Takes in one more reading.
+    pub(super) fn judge(&mut self, measure: &Measure, rule: &Rule, now: Moment, inhibited: bool) {
+        let verdict = rule.judge(measure.reading);
+        if let Verdict::Bad(amount) = verdict {
+            self.amount = amount;
+            self.detail.clone_from(&measure.detail);
+        }
+        self.is_measured = true;
+        let phase = self.phase.after(verdict, rule, now.monotonic, inhibited);
+        self.enter(phase, now);
+    }
+
+    /// Nobody measures it any more.
+    pub(super) fn abandon(&mut self, now: Moment) {
+        self.flapping = Flapping::default();
+        self.enter(Phase::Quiet, now);
+    }
+
+    fn enter(&mut self, phase: Phase, now: Moment) {
+        if self.is_raised() {
+            self.raised_last = Some(now.monotonic);
+        } else {
+            self.since = now.wall;
+        }
+        self.phase = phase;
+        self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());
+    }
+
+    /// Whether what is related to it is taken for its effect.
+    pub(super) fn explains(&self, now: Monotonic) -> bool {
+        let last = self.raised_last;
+        self.is_raised() || last.is_some_and(|last| now.since(last) < AFTERMATH)
+    }
+
+    /// Whether it may be told of for the first time: it is an alarm by itself, and still bad.
+    pub(super) fn may_be_told(&self) -> bool {
+        let is_bad = self.phase == Phase::Raised || self.is_flapping();
+        is_bad && self.root.is_none()
+    }
+
+    /// Whether it may be forgotten.
+    pub(super) fn is_idle(&self, now: Monotonic) -> bool {
+        self.phase == Phase::Quiet && self.told.is_none() && !self.flapping.remembers(now)
+    }
+
+    /// Whether an operator has acknowledged it, or more.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        let operation = self.told.as_ref().and_then(|told| told.operation.as_ref());
+        operation.is_some_and(|operation| match operation.state {
+            OperatorState::Acknowledged | OperatorState::Closed => true,
+            OperatorState::Shelved => false,
+        })
+    }
+}

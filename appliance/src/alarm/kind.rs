@@ -1,0 +1,366 @@
+//! The one table of all kinds of alarm: rule, causes, and what people are told.
+//!
+//! Source: X.733 §8.1.2.1 (probable causes); RFC 8632 §3.2 (an alarm type is a stable name).
+//! Kinds stand behind their causes, so that one pass from the top finds the root of each alarm.
+//! Refuses: a kind that nothing measures.
+
+use crate::alarm::{
+    Amount, Unit,
+    rule::Rule,
+    severity::Severity::{Critical, Major, Minor, Warning},
+};
+
+/// What is known of one kind of alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// The stable name.
+    pub id: &'static str,
+    /// What it means, one sentence.
+    pub help: &'static str,
+    /// What is read.
+    pub unit: Unit,
+    /// Thresholds and holds, unless the configuration has others.
+    pub rule: Rule,
+    /// Whether it stays until an operator acknowledges it.
+    pub is_latched: bool,
+    /// Kinds that explain it where they are raised on a related resource.
+    pub causes: &'static [Kind],
+    /// The probable cause of X.733.
+    pub probable_cause: &'static str,
+    /// What is wrong, with `{}` for the worst lately read.
+    pub text: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+macro_rules! kinds {
+    (
+        $(
+            #[doc = $help:literal]
+            $Kind:ident = $id:literal { $( $field:ident: $value:expr, )+ }
+        )+
+    ) => {
+        /// A kind of alarm.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $( #[doc = $help] $Kind, )+
+        }
+
+        impl Kind {
+            /// All kinds, each behind its causes.
+            pub const ALL: [Self; Self::COUNT] = [ $( Self::$Kind, )+ ];
+
+            /// How many there are.
+            pub const COUNT: usize = [ $( $id, )+ ].len();
+
+            /// What is known of it.
+            pub const fn definition(self) -> &'static Definition {
+                match self {
+                    $( Self::$Kind => const {
+                        &Definition { id: $id, help: $help.trim_ascii(), $( $field: $value, )+ }
+                    }, )+
+                }
+            }
+        }
+    };
+}
+
+const fn percent(units: u64) -> Amount {
+    Amount::whole(units)
+}
+
+const fn seconds(units: u64) -> Amount {
+    Amount::whole(units)
+}
+
+/// A claim that must hold for so many seconds, and then not hold for so many.
+const fn claim(severity: super::Severity, raise_hold_s: u64, clear_hold_s: u64) -> Rule {
+    Rule::above(
+        severity,
+        (Amount::ZERO, raise_hold_s),
+        (Amount::ZERO, clear_hold_s),
+    )
+}
+
+kinds! {
+    /// No transport packet is received.
+    IngestDown = "ingest-down" {
+        unit: Unit::Second,
+        rule: Rule::above(Critical, (seconds(3), 0), (seconds(2), 5)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "lossOfSignal",
+        text: "no transport packet has come for {}",
+        remedy: "check the sender, the cable and the port of the switch",
+    }
+    /// The kernel drops datagrams because the buffer of a group is full.
+    ReceiveBufferDrop = "udp-rcvbuf-drop" {
+        unit: Unit::Count,
+        rule: Rule::above(Major, (Amount::ZERO, 0), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "queueSizeExceeded",
+        text: "the kernel dropped {} datagrams within a second, for the buffer was full",
+        remedy: "raise `receive.bitrate_max` or `receive.stall`, and look at the load of the box",
+    }
+    /// Synchronisation on transport packets is lost (TR 101 290, 1.1).
+    SyncLoss = "ts-sync-loss" {
+        unit: Unit::Count,
+        rule: Rule::above(Critical, (Amount::ZERO, 0), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop],
+        probable_cause: "framingError",
+        text: "synchronisation was lost {} times within a second",
+        remedy: "check what is sent: something other than a transport stream is on the group",
+    }
+    /// The stream has no PAT or no PMT (TR 101 290, 1.3 and 1.5).
+    TablesMissing = "ts-tables-missing" {
+        unit: Unit::Claim,
+        rule: claim(Critical, 2, 60),
+        is_latched: false,
+        causes: &[Kind::IngestDown, Kind::SyncLoss],
+        probable_cause: "framingError",
+        text: "no PAT or no PMT comes",
+        remedy: "check the tables of the multiplexer",
+    }
+    /// Many transport packets are lost or out of order (TR 101 290, 1.4).
+    ContinuityBurst = "ts-continuity-burst" {
+        unit: Unit::Count,
+        rule: Rule::above(Major, (Amount::whole(10), 5), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop, Kind::SyncLoss],
+        probable_cause: "framingError",
+        text: "{} continuity errors within a second",
+        remedy: "check the cable, the switch and the source for loss",
+    }
+    /// Transport packets are lost or out of order (TR 101 290, 1.4).
+    ContinuityError = "ts-continuity" {
+        unit: Unit::Count,
+        rule: Rule::above(Minor, (Amount::ZERO, 0), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[
+            Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
+            Kind::SyncLoss,
+            Kind::ContinuityBurst,
+        ],
+        probable_cause: "framingError",
+        text: "{} continuity errors within a second",
+        remedy: "check the cable, the switch and the source for loss",
+    }
+    /// The bitrate is far from that of the last five minutes.
+    BitrateVariance = "bitrate-variance" {
+        unit: Unit::Percent,
+        rule: Rule::above(Major, (percent(25), 10), (percent(15), 30)).of_samples(60),
+        is_latched: false,
+        causes: &[
+            Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
+            Kind::SyncLoss,
+            Kind::ContinuityBurst,
+        ],
+        probable_cause: "signalQuality",
+        text: "the bitrate is {} off that of the last five minutes",
+        remedy: "check the encoder and the multiplexer",
+    }
+    /// The next segment is overdue: the last is older than its Target Duration by the threshold.
+    SegmentStale = "segment-stale" {
+        unit: Unit::Second,
+        rule: Rule::above(Critical, (seconds(4), 0), (seconds(2), 10)),
+        is_latched: false,
+        causes: &[
+            Kind::IngestDown,
+            Kind::SyncLoss,
+            Kind::TablesMissing,
+            Kind::ContinuityBurst,
+        ],
+        probable_cause: "outputDegraded",
+        text: "the next segment is {} overdue",
+        remedy: "look at the state of the rendition, which tells what is missing",
+    }
+    /// The renditions of a channel are not cut at the same pictures.
+    LadderDrifting = "ladder-drifting" {
+        unit: Unit::Claim,
+        rule: claim(Minor, 0, 30),
+        is_latched: false,
+        causes: &[Kind::IngestDown, Kind::SyncLoss, Kind::TablesMissing, Kind::SegmentStale],
+        probable_cause: "outputDegraded",
+        text: "the renditions are not cut alike",
+        remedy: "have the encoders share one clock and one key-frame interval",
+    }
+    /// Something is wrong with the ladder of a channel.
+    LadderFinding = "ladder-finding" {
+        unit: Unit::Count,
+        rule: Rule::above(Warning, (Amount::ZERO, 0), (Amount::ZERO, 30)),
+        is_latched: false,
+        causes: &[Kind::IngestDown, Kind::SyncLoss, Kind::TablesMissing, Kind::SegmentStale],
+        probable_cause: "outputDegraded",
+        text: "{} findings about the ladder",
+        remedy: "look at the findings of the channel",
+    }
+    /// All URLs of an origin are out of use.
+    OriginDown = "origin-down" {
+        unit: Unit::Claim,
+        rule: claim(Major, 10, 10),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "communicationsSubsystemFailure",
+        text: "none of its URLs is in use",
+        remedy: "check the origin and the network to it; the counters of each URL tell what fails",
+    }
+    /// The device of the store fails, and is not written any more.
+    DiskError = "disk-io" {
+        unit: Unit::Claim,
+        rule: claim(Critical, 0, 0),
+        is_latched: true,
+        causes: &[],
+        probable_cause: "inputOutputDeviceError",
+        text: "the cache is in memory alone, for its device keeps failing",
+        remedy: "check or replace the device, then restart weir",
+    }
+    /// The file system that holds the cache is nearly full.
+    DiskFull = "disk-full" {
+        unit: Unit::Percent,
+        rule: Rule::above(Critical, (percent(95), 0), (percent(85), 0)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "storageCapacityProblem",
+        text: "the file system that holds the cache is {} full",
+        remedy: "remove what else lies there, or move the cache",
+    }
+    /// The file system that holds the cache fills up.
+    DiskFilling = "disk-filling" {
+        unit: Unit::Percent,
+        rule: Rule::above(Major, (percent(90), 0), (percent(85), 0)),
+        is_latched: false,
+        causes: &[Kind::DiskFull],
+        probable_cause: "storageCapacityProblem",
+        text: "the file system that holds the cache is {} full",
+        remedy: "remove what else lies there, or move the cache",
+    }
+    /// Many answers of the last minute have a status of 5xx.
+    ServerErrors = "http-5xx" {
+        unit: Unit::Percent,
+        rule: Rule::above(
+            Critical,
+            (Amount::from_thousandths(1_000), 0),
+            (Amount::from_thousandths(500), 120),
+        )
+        .of_samples(100),
+        is_latched: false,
+        causes: &[Kind::OriginDown, Kind::DiskError],
+        probable_cause: "serviceDegraded",
+        text: "{} of the answers of a minute had a status of 5xx",
+        remedy: "look at the origins, and at the counters of each route and channel",
+    }
+    /// One in twenty answers of the last minute was late.
+    AnswersSlow = "http-latency" {
+        unit: Unit::Second,
+        rule: Rule::above(
+            Major,
+            (seconds(1), 0),
+            (Amount::from_thousandths(700), 120),
+        )
+        .of_samples(100),
+        is_latched: false,
+        causes: &[Kind::OriginDown, Kind::DiskError, Kind::ServerErrors],
+        probable_cause: "responseTimeExcessive",
+        text: "one in twenty answers of a minute took {} or so to begin",
+        remedy: "look at the times of the origins, the disk and the processor",
+    }
+    /// Most requests of the last five minutes were for what is not here.
+    HitRatioCritical = "hit-ratio-critical" {
+        unit: Unit::Percent,
+        rule: Rule::below(Critical, (percent(50), 0), (percent(55), 0)).of_samples(200),
+        is_latched: false,
+        causes: &[Kind::OriginDown, Kind::DiskError],
+        probable_cause: "thresholdCrossed",
+        text: "only {} of the requests of five minutes were answered from this box",
+        remedy: "look at what is asked for, `cache.size`, and what was purged",
+    }
+    /// Many requests of the last five minutes were for what is not here.
+    HitRatioLow = "hit-ratio-low" {
+        unit: Unit::Percent,
+        rule: Rule::below(Major, (percent(85), 0), (percent(88), 0)).of_samples(200),
+        is_latched: false,
+        causes: &[Kind::OriginDown, Kind::DiskError, Kind::HitRatioCritical],
+        probable_cause: "thresholdCrossed",
+        text: "only {} of the requests of five minutes were answered from this box",
+        remedy: "look at what is asked for, `cache.size`, and what was purged",
+    }
+    /// There are more alarms than are listed.
+    AlarmsOverflow = "alarms-overflow" {
+        unit: Unit::Count,
+        rule: Rule::above(Major, (Amount::ZERO, 0), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "queueSizeExceeded",
+        text: "{} alarms are not listed",
+        remedy: "act on those that are, or shelve them",
+    }
+}
+
+impl Kind {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        self.definition().id
+    }
+
+    /// The kind of that name; `None` if there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// What is wrong, when `amount` is read.
+    pub(super) fn text(self, amount: Amount, detail: Option<&str>) -> String {
+        let definition = self.definition();
+        let text = definition.text.replace("{}", &definition.unit.show(amount));
+        match detail {
+            None => text,
+            Some(detail) => format!("{text}: {detail}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn kinds_stand_behind_their_causes() {
+        for kind in Kind::ALL {
+            for cause in kind.definition().causes {
+                assert!(*cause < kind, "{kind:?} is explained by {cause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_has_a_name_of_its_own_for_good() {
+        let names: BTreeSet<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
+        assert_eq!(names.len(), Kind::COUNT);
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::from_name("no-such-alarm"), None);
+    }
+
+    #[test]
+    fn thresholds_are_consistent_and_nothing_is_raised_as_cleared() {
+        for kind in Kind::ALL {
+            let rule = kind.definition().rule;
+            assert!(rule.is_consistent(), "{kind:?}");
+            assert!(rule.severity > super::super::Severity::Cleared, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn texts_tell_what_was_read_and_why() {
+        let text = Kind::SegmentStale.text(Amount::from_thousandths(7_250), Some("scrambled"));
+        assert_eq!(text, "the next segment is 7.2 s overdue: scrambled");
+        let text = Kind::TablesMissing.text(Amount::claim(true), None);
+        assert_eq!(text, "no PAT or no PMT comes");
+    }
+}

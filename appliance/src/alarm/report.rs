@@ -1,0 +1,124 @@
+//! The alarms as every surface shows them.
+
+use weir_hal::Wall;
+
+use crate::alarm::{
+    Counters, Kind, Operation, OperatorState, Resource, Severity,
+    change::{TEXT_BYTES_MAX, bounded},
+    entry::{Entry, Key, Told},
+};
+
+/// The alarms at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The number of the latest change.
+    pub sequence: u64,
+    /// What is raised, roots first, then the worst, then the oldest.
+    pub alarms: Vec<Alarm>,
+    /// What is shelved, raised or not.
+    pub shelves: Vec<Shelved>,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+/// One alarm that is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// The number of the change that raised it.
+    pub id: u64,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is of.
+    pub resource: Resource,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Wall,
+    /// One sentence.
+    pub text: String,
+    /// The alarm that it is an effect of.
+    pub cause: Option<u64>,
+    /// Alarms that are effects of it, told or not.
+    pub affected: usize,
+    /// It comes and goes, and is kept raised.
+    pub is_flapping: bool,
+    /// It is over, and waits to be acknowledged.
+    pub is_over: bool,
+    /// What an operator has said of it.
+    pub operation: Option<Operation>,
+}
+
+/// One alarm that nobody wants to hear of for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shelved {
+    /// The alarm that was shelved.
+    pub id: u64,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is of.
+    pub resource: Resource,
+    /// Who said so, and until when.
+    pub operation: Operation,
+}
+
+impl Report {
+    /// The alarms that somebody should act on: roots that are neither shelved nor closed.
+    pub fn roots(&self) -> impl Iterator<Item = &Alarm> {
+        self.alarms.iter().filter(|alarm| alarm.is_open_root())
+    }
+
+    /// How many of [`Report::roots`] are of `severity`.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.roots()
+            .filter(|alarm| alarm.severity == severity)
+            .count()
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.alarms.sort_by(|one, other| {
+            let rank = |alarm: &Alarm| (!alarm.is_open_root(), alarm.cause.is_some());
+            rank(one)
+                .cmp(&rank(other))
+                .then(other.severity.cmp(&one.severity))
+                .then(one.id.cmp(&other.id))
+        });
+    }
+}
+
+impl Alarm {
+    pub(super) fn new(
+        (kind, resource): &Key,
+        entry: &Entry,
+        told: &Told,
+        shelved: Option<&Operation>,
+    ) -> Self {
+        let text = kind.text(entry.amount, entry.detail.as_deref());
+        Self {
+            id: told.id,
+            kind: *kind,
+            resource: resource.clone(),
+            severity: told.severity,
+            since: entry.since,
+            text: bounded(text, TEXT_BYTES_MAX),
+            cause: told.cause,
+            affected: 0,
+            is_flapping: told.is_flapping,
+            is_over: !entry.is_raised(),
+            operation: shelved.or(told.operation.as_ref()).cloned(),
+        }
+    }
+
+    fn is_open_root(&self) -> bool {
+        let state = self.operation.as_ref().map(|operation| operation.state);
+        let is_put_aside = match state {
+            None | Some(OperatorState::Acknowledged) => false,
+            Some(OperatorState::Closed | OperatorState::Shelved) => true,
+        };
+        self.cause.is_none() && !is_put_aside
+    }
+
+    /// What to do about it.
+    pub const fn remedy(&self) -> &'static str {
+        self.kind.definition().remedy
+    }
+}

@@ -1,0 +1,169 @@
+//! What an alarm is of.
+//!
+//! A resource is written as a path (`channel/CH_001/HD_5M`), on every surface and on disk.
+//! Refuses: names that no configuration allows.
+
+use std::{
+    fmt::{self, Display},
+    str::FromStr,
+    sync::Arc,
+};
+
+/// Letters of a name, as the configuration has it.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A part of the appliance, or of what it relies on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// The appliance as a whole.
+    Node,
+    /// The file system that holds the cache.
+    Disk,
+    /// The store and its device.
+    Store,
+    /// An origin, by name.
+    Origin(Arc<str>),
+    /// A channel, by id.
+    Channel(Arc<str>),
+    /// A rendition.
+    Rendition {
+        /// The id of its channel.
+        channel: Arc<str>,
+        /// Its name.
+        rendition: Arc<str>,
+    },
+}
+
+/// A text that names no resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it names no part of an appliance")]
+pub struct NoResource;
+
+impl Resource {
+    /// Whether one of the two is a part of the other, or the same: what ails one may ail the
+    /// other.
+    pub fn is_related_to(&self, other: &Self) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+
+    fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Node, _) => true,
+            (Self::Channel(id), Self::Rendition { channel, .. }) => id == channel,
+            (one, other) => one == other,
+        }
+    }
+}
+
+impl Display for Resource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node => formatter.write_str("node"),
+            Self::Disk => formatter.write_str("disk"),
+            Self::Store => formatter.write_str("store"),
+            Self::Origin(name) => write!(formatter, "origin/{name}"),
+            Self::Channel(id) => write!(formatter, "channel/{id}"),
+            Self::Rendition { channel, rendition } => {
+                write!(formatter, "channel/{channel}/{rendition}")
+            }
+        }
+    }
+}
+
+impl FromStr for Resource {
+    type Err = NoResource;
+
+    fn from_str(text: &str) -> Result<Self, NoResource> {
+        let mut parts = text.splitn(4, '/');
+        let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+        match parts {
+            [Some("node"), None, ..] => Ok(Self::Node),
+            [Some("disk"), None, ..] => Ok(Self::Disk),
+            [Some("store"), None, ..] => Ok(Self::Store),
+            [Some("origin"), Some(of), None, None] => Ok(Self::Origin(name(of)?)),
+            [Some("channel"), Some(of), None, None] => Ok(Self::Channel(name(of)?)),
+            [Some("channel"), Some(channel), Some(rendition), None] => Ok(Self::Rendition {
+                channel: name(channel)?,
+                rendition: name(rendition)?,
+            }),
+            _ => Err(NoResource),
+        }
+    }
+}
+
+fn name(text: &str) -> Result<Arc<str>, NoResource> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_fit = (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
+    is_fit.then(|| text.into()).ok_or(NoResource)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn resource(text: &str) -> Resource {
+        text.parse().expect("a resource")
+    }
+
+    #[test]
+    fn reads_back_as_it_was_written() {
+        for text in [
+            "node",
+            "disk",
+            "store",
+            "origin/midcache",
+            "channel/CH_001",
+            "channel/CH_001/HD_5M",
+        ] {
+            assert_eq!(resource(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_no_configuration_names_is_refused() {
+        let long = format!("channel/{}", "x".repeat(65));
+        for text in [
+            "",
+            "nodes",
+            "node/",
+            "channel",
+            "channel/",
+            "channel/a/",
+            "channel/a/b/c",
+            "channel/a b",
+            "origin/<b>",
+            "origin/a/b",
+            &long,
+        ] {
+            assert_eq!(text.parse::<Resource>(), Err(NoResource), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_contains_is_related_to_what_it_contains_and_to_nothing_else() {
+        for (one, other, is_related) in [
+            ("node", "origin/a", true),
+            ("channel/a", "channel/a/b", true),
+            ("channel/a/b", "channel/a/b", true),
+            ("channel/a", "channel/b", false),
+            ("channel/a/b", "channel/a/c", false),
+            ("channel/a", "channel/ab/b", false),
+            ("disk", "store", false),
+        ] {
+            let (one, other) = (resource(one), resource(other));
+            assert_eq!(one.is_related_to(&other), is_related, "{one} {other}");
+            assert_eq!(other.is_related_to(&one), is_related, "{other} {one}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,90}") {
+            if let Ok(resource) = text.parse::<Resource>() {
+                prop_assert_eq!(resource.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One alarm for each root cause.
+
+use super::*;
+
+const DOWN: Kind = Kind::IngestDown;
+const STALE: Kind = Kind::SegmentStale;
+
+#[test]
+fn effects_are_hidden_and_counted_at_their_root() {
+    let channel = Resource::Channel("CH".into());
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(DOWN, rendition(0))]);
+    let all = [
+        bad(DOWN, rendition(0)),
+        bad(STALE, rendition(0)),
+        bad(Kind::BitrateVariance, rendition(0)),
+        bad(Kind::LadderFinding, channel),
+    ];
+    rig.look(60, &all);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN)]);
+    let alarm = rig.only();
+    assert_eq!((alarm.kind, alarm.affected), (DOWN, 3));
+}
+
+#[test]
+fn an_effect_on_something_else_is_an_alarm_of_its_own() {
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(DOWN, rendition(0)), bad(STALE, rendition(1))]);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Raised, STALE)]);
+}
+
+#[test]
+fn a_cause_that_recovers_takes_its_effects_along() {
+    let mut rig = Rig::new();
+    rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    // Packets come again, and a while later a segment is whole.
+    rig.look(20, &[good(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    rig.look(600, &[good(DOWN, rendition(0)), good(STALE, rendition(0))]);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
+}
+
+#[test]
+fn an_effect_that_comes_just_behind_its_cause_is_hidden_too() {
+    let mut rig = Rig::new();
+    rig.look(4, &[bad(DOWN, rendition(0)), good(STALE, rendition(0))]);
+    rig.look(7, &[good(DOWN, rendition(0)), good(STALE, rendition(0))]);
+    rig.look(10, &[good(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    rig.look(600, &[good(DOWN, rendition(0)), good(STALE, rendition(0))]);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
+}
+
+#[test]
+fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
+    let mut rig = Rig::new();
+    rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    let left = [good(DOWN, rendition(0)), bad(STALE, rendition(0))];
+    rig.look(6 + 59, &left);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
+    rig.look(1, &left);
+    assert_eq!(rig.told(), [(Event::Raised, STALE)]);
+    // As long as it is.
+    assert_eq!(rig.only().since, wall(0));
+}
+
+#[test]
+fn an_effect_that_is_about_to_clear_is_not_told() {
+    let kind = Kind::ContinuityError;
+    let mut rig = Rig::new();
+    rig.look(20, &[bad(DOWN, rendition(0)), bad(kind, rendition(0))]);
+    rig.look(10, &[good(DOWN, rendition(0)), bad(kind, rendition(0))]);
+    // Its clear hold lasts longer than what is left of the minute.
+    rig.look(600, &[good(DOWN, rendition(0)), good(kind, rendition(0))]);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
+}
+
+#[test]
+fn what_was_told_before_its_cause_becomes_an_effect() {
+    let (minor, major) = (Kind::ContinuityError, Kind::ContinuityBurst);
+    let both = [bad(major, rendition(0)), bad(minor, rendition(0))];
+    let mut rig = Rig::new();
+    rig.look(7, &both);
+    let told = [
+        (Event::Raised, minor),
+        (Event::Raised, major),
+        (Event::Changed, minor),
+    ];
+    assert_eq!(rig.told(), told);
+    assert_eq!(rig.roots(), [major]);
+    let report = rig.engine.report();
+    let [root, effect] = report.alarms.as_slice() else {
+        panic!("two alarms, not {report:?}");
+    };
+    assert_eq!((effect.kind, effect.cause), (minor, Some(root.id)));
+    assert_eq!(root.affected, 1);
+    // Both end at the same time, and neither is an alarm by itself meanwhile.
+    for _ in 0..61 {
+        rig.look(1, &[good(major, rendition(0)), good(minor, rendition(0))]);
+        assert!(rig.roots().iter().all(|kind| *kind == major));
+    }
+    assert_eq!(
+        rig.told(),
+        [(Event::Cleared, major), (Event::Cleared, minor)]
+    );
+}
+
+#[test]
+fn an_effect_of_an_effect_is_one_of_the_root() {
+    let tables = Kind::TablesMissing;
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(DOWN, rendition(0))]);
+    let all = [
+        bad(DOWN, rendition(0)),
+        bad(Kind::SyncLoss, rendition(0)),
+        bad(tables, rendition(0)),
+        bad(STALE, rendition(0)),
+    ];
+    rig.look(10, &all);
+    let alarm = rig.only();
+    assert_eq!((alarm.kind, alarm.affected), (DOWN, 3));
+}
+
+#[test]
+fn a_thousand_renditions_are_judged_each_by_its_own_cause() {
+    let all = (0..1_000).flat_map(|it| [bad(DOWN, rendition(it)), bad(STALE, rendition(it))]);
+    let all: Vec<Measure> = all.collect();
+    let mut rig = Rig::new();
+    rig.look(2, &all);
+    let report = rig.engine.report();
+    let down = report.alarms.iter().filter(|it| it.kind == DOWN);
+    assert!(down.clone().all(|alarm| alarm.affected == 1));
+    assert_eq!(down.count(), LISTED_MAX - 1);
+}

@@ -1,0 +1,265 @@
+//! The alarms of this appliance at work: judged with each snapshot, told to the log, spoken of by
+//! operators, and remembered over restarts.
+//!
+//! The file is written as a whole, when something has changed and not more often than every five
+//! seconds. What cannot be read is begun anew, and that is logged.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
+};
+use tracing::{error, info, warn};
+use weir_hal::{Disk, Monotonic};
+
+use crate::{
+    alarm::{
+        self, Change, Counters, Engine, Event, Moment, Order, OrderError, Record, RecordError,
+        Report, Rules, Severity,
+    },
+    causes::with_causes,
+    config::AddressPrefix,
+    health::{Snapshot, measures::Meter},
+    secret::contents,
+    whole_file::{make_directory, replace},
+};
+
+/// Time between two writes of the file: an eMMC takes so many for years.
+const WRITE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the last write may take when the appliance ends.
+const LAST_WRITE: Duration = Duration::from_millis(500);
+
+/// What the alarms are told.
+#[derive(Debug, Clone)]
+pub struct AlarmSettings {
+    /// When they are raised and cleared.
+    pub engine: alarm::Settings,
+    /// Who may speak for operators.
+    pub allowed: Vec<AddressPrefix>,
+    /// The file that remembers them.
+    pub state: PathBuf,
+}
+
+/// The alarms, shared by who judges and who is asked.
+#[derive(Debug)]
+pub struct Alarms {
+    judging: Mutex<Judging>,
+    allowed: Vec<AddressPrefix>,
+    state: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// The number of the latest change in the file; locked while that is written.
+    written: Mutex<u64>,
+}
+
+#[derive(Debug)]
+struct Judging {
+    engine: Engine,
+    meter: Meter,
+    /// What the engine does not count.
+    refused: Counters,
+}
+
+/// Why there is no state from before.
+#[derive(Debug, thiserror::Error)]
+enum NoState {
+    #[error("cannot read it")]
+    Read(#[source] weir_hal::Error),
+    #[error("it is longer than any that was written")]
+    TooLong,
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Alarms {
+    /// Goes on with what the file remembers; from nothing, if it cannot be read. Blocks.
+    pub fn open(settings: AlarmSettings, disk: Arc<dyn Disk>) -> Self {
+        let AlarmSettings {
+            engine,
+            allowed,
+            state,
+        } = settings;
+        let restored = read(&*disk, &state).and_then(|record| match record {
+            Some(record) => Ok(record.restore(engine.clone())?),
+            None => Ok(Engine::new(engine.clone())),
+        });
+        let engine = restored.unwrap_or_else(|why| {
+            let (path, error) = (state.display(), with_causes(&why));
+            warn!(%path, error, "alarms are begun anew: what was known of them is lost");
+            Engine::new(engine)
+        });
+        let written = Mutex::new(engine.sequence());
+        let judging = Judging {
+            engine,
+            meter: Meter::new(),
+            refused: Counters::default(),
+        };
+        Self {
+            judging: Mutex::new(judging),
+            allowed,
+            state,
+            disk,
+            written,
+        }
+    }
+
+    /// Judges what `snapshot` tells, logs what has changed, and returns how all alarms are.
+    pub fn look(&self, snapshot: &Snapshot) -> Report {
+        let now = Moment {
+            monotonic: Monotonic::ZERO + snapshot.uptime,
+            wall: snapshot.taken,
+        };
+        let (changes, report) = {
+            let mut judging = self.lock();
+            let Judging { engine, meter, .. } = &mut *judging;
+            let changes = engine.look(now, &meter.measures(snapshot));
+            (changes, judging.report())
+        };
+        changes.iter().for_each(log);
+        report
+    }
+
+    /// Goes by other rules from the next look on.
+    pub fn set_rules(&self, rules: Rules) {
+        self.lock().engine.set_rules(rules);
+    }
+
+    /// Writes the file whenever it is due, until `shutdown` completes, and once more then.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn keep(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        let mut ticks = interval_at(Instant::now() + WRITE_INTERVAL, WRITE_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = ticks.tick() => {}
+            }
+            // A disk that hangs must not keep the appliance from ending.
+            tokio::select! {
+                () = &mut shutdown => break,
+                () = self.write_newer() => {}
+            }
+        }
+        drop(timeout(LAST_WRITE, self.write_newer()).await);
+    }
+
+    /// Writes the file if something has changed since it was written.
+    pub(super) async fn write_newer(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let writing = spawn_blocking(move || this.write());
+        writing.await.expect("writing does not panic");
+    }
+
+    fn write(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sequence, record) = {
+            let judging = self.lock();
+            let sequence = judging.engine.sequence();
+            let is_newer = sequence != *written;
+            (sequence, is_newer.then(|| Record::of(&judging.engine)))
+        };
+        let Some(record) = record else { return };
+        let directory = self.state.parent();
+        let made = directory.map_or(Ok(()), |it| make_directory(&*self.disk, it));
+        match made.and_then(|()| replace(&*self.disk, &self.state, &record.to_bytes())) {
+            Ok(_) => *written = sequence,
+            Err(why) => self.note_failure(&why),
+        }
+    }
+
+    /// Counts a write that failed, and logs the first.
+    fn note_failure(&self, why: &weir_hal::Error) {
+        let mut judging = self.lock();
+        judging.refused.writes_failed += 1;
+        if judging.refused.writes_failed == 1 {
+            let (path, error) = (self.state.display(), with_causes(why));
+            warn!(%path, error, "alarms cannot be remembered over a restart: check `alarm.state`");
+        }
+    }
+
+    /// Obeys an operator at address `by`, and logs it.
+    pub(super) fn order(&self, id: u64, order: &Order, by: IpAddr) -> Result<Change, OrderError> {
+        let change = self.lock().engine.order(id, order)?;
+        info!(
+            %by,
+            id,
+            alarm = change.kind.as_str(),
+            resource = %change.resource,
+            "alarm {}: {}",
+            change.event.as_str(),
+            change.text
+        );
+        Ok(change)
+    }
+
+    /// Whether an operator may be at that address. Who may not is counted.
+    pub(super) fn may_order(&self, by: IpAddr) -> bool {
+        let may = self.allowed.iter().any(|allowed| allowed.contains(by));
+        self.lock().refused.orders_forbidden += u64::from(!may);
+        may
+    }
+
+    /// The engine as it is and what it reports, for as long as `show` looks at them.
+    pub(super) fn show<T>(&self, show: impl FnOnce(&Engine, &Report) -> T) -> T {
+        let judging = self.lock();
+        show(&judging.engine, &judging.report())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Judging> {
+        self.judging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Judging {
+    fn report(&self) -> Report {
+        let report = self.engine.report();
+        Report {
+            counters: report.counters.plus(&self.refused),
+            ..report
+        }
+    }
+}
+
+/// What the file remembers; `None` if there is none.
+fn read(disk: &dyn Disk, state: &Path) -> Result<Option<Record>, NoState> {
+    let bytes = match contents(disk, state, Record::BYTES_MAX as u64) {
+        Ok(bytes) => bytes.ok_or(NoState::TooLong)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(NoState::Read(error)),
+    };
+    Ok(Some(Record::from_bytes(&bytes)?))
+}
+
+fn log(change: &Change) {
+    let Change {
+        sequence, id, text, ..
+    } = change;
+    let (alarm, event) = (change.kind.as_str(), change.event.as_str());
+    let (resource, severity) = (&change.resource, change.severity.as_str());
+    let is_news = matches!(change.event, Event::Raised | Event::Changed);
+    match change.severity {
+        Severity::Critical | Severity::Major if is_news => {
+            error!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+        }
+        Severity::Minor | Severity::Warning if is_news => {
+            warn!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+        }
+        Severity::Critical
+        | Severity::Major
+        | Severity::Minor
+        | Severity::Warning
+        | Severity::Cleared => {
+            info!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+        }
+    }
+}

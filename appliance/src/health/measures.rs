@@ -1,0 +1,169 @@
+//! What the alarm engine judges, derived from one snapshot after the other; pure.
+//!
+//! Source: the counters and states of the stages, as every surface shows them. Ages are by the
+//! time of the snapshots, so that a wall clock that is set raises nothing.
+//! Refuses: to guess. What a stage does not tell has no measure.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use weir_hal::Monotonic;
+
+use crate::{
+    alarm::{Amount, Kind, Measure, Reading, Resource},
+    fetch::tiers::OriginReport,
+    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, reception::Reception, window::Window},
+    ladder::Alignment,
+};
+
+/// What answers are looked at over.
+const ANSWERS_SPAN: Duration = Duration::from_mins(1);
+
+/// What hits are looked at over.
+const HITS_SPAN: Duration = Duration::from_mins(5);
+
+/// Until then a cache is not warm.
+const WARM: Duration = Duration::from_mins(15);
+
+/// Derives measures, and remembers what they are differences of.
+#[derive(Debug)]
+pub(super) struct Meter {
+    receptions: BTreeMap<Resource, Reception>,
+    /// All answers, and those with a status of 5xx.
+    answers: Window<2>,
+    /// Those that were slow.
+    slow: Window<6>,
+    /// All requests for content, and hits.
+    hits: Window<2>,
+}
+
+impl Meter {
+    pub(super) const fn new() -> Self {
+        Self {
+            receptions: BTreeMap::new(),
+            answers: Window::new(ANSWERS_SPAN),
+            slow: Window::new(ANSWERS_SPAN),
+            hits: Window::new(HITS_SPAN),
+        }
+    }
+
+    /// All that `snapshot` tells: up to nine measures of a rendition, two of a channel, and a few.
+    pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
+        let now = Monotonic::ZERO + snapshot.uptime;
+        let mut measures = Vec::new();
+        let mut before = std::mem::take(&mut self.receptions);
+        for channel in &snapshot.channels {
+            for rendition in &channel.renditions {
+                let resource = resource_of(channel, rendition);
+                let reception = before.remove(&resource);
+                let mut reception = reception.unwrap_or_else(|| Reception::new(rendition, now));
+                measures.extend(reception.measures(&resource, rendition, now));
+                self.receptions.insert(resource, reception);
+            }
+            measures.extend(of_ladder(channel));
+        }
+        measures.extend(snapshot.origins.iter().map(of_origin));
+        measures.extend(of_disk(snapshot));
+        measures.extend(self.of_service(snapshot, now));
+        measures
+    }
+
+    fn of_service(&mut self, snapshot: &Snapshot, now: Monotonic) -> [Measure; 4] {
+        let http = &snapshot.http;
+        let answers = [
+            http.responses_2xx,
+            http.responses_3xx,
+            http.responses_4xx,
+            http.responses_5xx,
+        ];
+        let answers = answers.into_iter().fold(0, u64::saturating_add);
+        let [answers, errors] = self.answers.gained(now, [answers, http.responses_5xx]);
+        let slow = http.slow_answers();
+        let (bounds_ms, slow) = (slow.map(|it| it.0), slow.map(|it| it.1));
+        let slow = self.slow.gained(now, slow);
+        let asked = http.hits.saturating_add(http.misses);
+        let [asked, hits] = self.hits.gained(now, [asked, http.hits]);
+        let is_warm = snapshot.uptime >= WARM;
+        let hits = share(hits, if is_warm { asked } else { 0 });
+        let of_node = |kind, reading| Measure::new(kind, Resource::Node, reading);
+        [
+            of_node(Kind::ServerErrors, share(errors, answers)),
+            of_node(Kind::AnswersSlow, latency(answers, bounds_ms, slow)),
+            of_node(Kind::HitRatioCritical, hits),
+            of_node(Kind::HitRatioLow, hits),
+        ]
+    }
+}
+
+/// The least bound that 95 of 100 answers kept; twice the last if they kept none.
+fn latency(answers: u64, bounds_ms: [u64; 6], over: [u64; 6]) -> Reading {
+    let kept = |over: u64| u128::from(over) * 20 <= u128::from(answers);
+    let mut bounds = bounds_ms.into_iter().zip(over);
+    let first = bounds.find(|(_, over)| kept(*over)).map(|it| it.0);
+    let [.., last_ms] = bounds_ms;
+    Reading::Is {
+        amount: Amount::from_thousandths(first.unwrap_or(2 * last_ms)),
+        samples: answers,
+    }
+}
+
+fn resource_of(channel: &ChannelSnapshot, rendition: &RenditionSnapshot) -> Resource {
+    Resource::Rendition {
+        channel: channel.id.as_str().into(),
+        rendition: rendition.name.as_str().into(),
+    }
+}
+
+fn share(part: u64, whole: u64) -> Reading {
+    Reading::Is {
+        amount: Amount::percentage(part, whole),
+        samples: whole,
+    }
+}
+
+fn of_ladder(channel: &ChannelSnapshot) -> [Measure; 2] {
+    let resource = || Resource::Channel(channel.id.as_str().into());
+    let ladder = &channel.ladder;
+    let is_drifting = matches!(ladder.alignment, Alignment::Drifting { .. });
+    let drifting = is_drifting.then(|| ladder.alignment.to_string().into());
+    let findings = Reading::of(Amount::whole(ladder.findings.len() as u64));
+    let first = ladder.findings.first();
+    let first = first.map(|finding| finding.reason.as_str().into());
+    [
+        claim(Kind::LadderDrifting, resource(), is_drifting).because(drifting),
+        Measure::new(Kind::LadderFinding, resource(), findings).because(first),
+    ]
+}
+
+fn of_origin(origin: &OriginReport) -> Measure {
+    let mut states = origin.endpoints.iter().map(|endpoint| endpoint.state);
+    // What is tried is not in use yet.
+    let is_down = !origin.endpoints.is_empty() && states.all(|state| state != "closed");
+    let resource = Resource::Origin(origin.name.as_str().into());
+    claim(Kind::OriginDown, resource, is_down)
+}
+
+fn of_disk(snapshot: &Snapshot) -> [Measure; 3] {
+    let offline = snapshot.store_offline.as_ref();
+    let reason: Option<Arc<str>> = offline.map(|offline| offline.reason.as_str().into());
+    let fill = snapshot.disk_usage_percent.map_or(Reading::Unknown, fill);
+    [
+        claim(Kind::DiskError, Resource::Store, offline.is_some()).because(reason),
+        Measure::new(Kind::DiskFull, Resource::Disk, fill),
+        Measure::new(Kind::DiskFilling, Resource::Disk, fill),
+    ]
+}
+
+fn fill(percent: f64) -> Reading {
+    let thousandths = (percent * 1_000.0).clamp(0.0, 100_000.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 100,000"
+    )]
+    let thousandths = thousandths as u64;
+    Reading::of(Amount::from_thousandths(thousandths))
+}
+
+pub(super) fn claim(kind: Kind, resource: Resource, is_so: bool) -> Measure {
+    Measure::new(kind, resource, Reading::of(Amount::claim(is_so)))
+}

@@ -1,0 +1,169 @@
+//! What is measured of one rendition: how it is received, and what comes of it; pure.
+
+use std::{sync::Arc, time::Duration};
+
+use weir_hal::{Monotonic, Wall};
+
+use crate::{
+    alarm::{Amount, Kind, Measure, Reading, Resource},
+    health::{RenditionSnapshot, measures::claim},
+    live::{Report, State},
+};
+
+/// Where there is no Target Duration yet, it is that of most channels.
+const TARGET_DURATION: Duration = Duration::from_secs(6);
+
+/// Over how many seconds the bitrate is averaged: each weighs so much less than those before.
+const BITRATE_SECONDS: u64 = 300;
+
+/// What was last seen of a rendition.
+#[derive(Debug, Clone)]
+pub(super) struct Reception {
+    looked: Monotonic,
+    packets: u64,
+    packets_at: Monotonic,
+    segment: Option<Wall>,
+    segment_at: Monotonic,
+    dropped: u64,
+    sync_losses: u64,
+    continuity_errors: u64,
+    /// Average, in thousandths of a bit a second, and how many made it.
+    bitrate_average: u64,
+    bitrates: u64,
+}
+
+impl Reception {
+    /// That of a rendition that is seen for the first time: nothing is late yet.
+    pub(super) fn new(rendition: &RenditionSnapshot, now: Monotonic) -> Self {
+        let report = &*rendition.report;
+        Self {
+            looked: now,
+            packets: report.demux.packets,
+            packets_at: now,
+            segment: report.last_segment,
+            segment_at: now,
+            dropped: report.receive.kernel_dropped_datagrams,
+            sync_losses: report.demux.ts_sync_loss,
+            continuity_errors: report.demux.continuity_count_error,
+            bitrate_average: 0,
+            bitrates: 0,
+        }
+    }
+
+    /// What is measured of `rendition` now.
+    pub(super) fn measures(
+        &mut self,
+        resource: &Resource,
+        rendition: &RenditionSnapshot,
+        now: Monotonic,
+    ) -> [Measure; 8] {
+        let report = &*rendition.report;
+        let seconds = now.since(self.looked).max(Duration::from_secs(1));
+        self.looked = now;
+        let errors = gained(
+            &mut self.continuity_errors,
+            report.demux.continuity_count_error,
+        );
+        let dropped = gained(&mut self.dropped, report.receive.kernel_dropped_datagrams);
+        let sync_losses = gained(&mut self.sync_losses, report.demux.ts_sync_loss);
+        let readings = [
+            (Kind::IngestDown, age(self.packets_age(report, now))),
+            (Kind::ReceiveBufferDrop, rate(dropped, seconds)),
+            (Kind::SyncLoss, rate(sync_losses, seconds)),
+            (Kind::ContinuityBurst, rate(errors, seconds)),
+            (Kind::ContinuityError, rate(errors, seconds)),
+            (Kind::BitrateVariance, self.variance(report)),
+            (Kind::SegmentStale, age(self.overdue(report, now))),
+        ];
+        let detail = why(&report.state);
+        let is_without_tables = report.state == State::NoTables;
+        let [down, drop, sync, burst, errors, variance, stale] =
+            readings.map(|(kind, reading)| Measure::new(kind, resource.clone(), reading));
+        let tables = claim(Kind::TablesMissing, resource.clone(), is_without_tables);
+        let (down, stale) = (down.because(detail.clone()), stale.because(detail));
+        [down, drop, sync, tables, burst, errors, variance, stale]
+    }
+
+    /// Since when no packet has come.
+    fn packets_age(&mut self, report: &Report, now: Monotonic) -> Duration {
+        // It is less where a source was joined anew.
+        if report.demux.packets != self.packets {
+            self.packets = report.demux.packets;
+            self.packets_at = now;
+        }
+        now.since(self.packets_at)
+    }
+
+    /// How much longer than its Target Duration no segment has come.
+    fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
+        let is_first_begun = report.state == State::Filling;
+        if report.last_segment != self.segment || is_first_begun {
+            self.segment = report.last_segment;
+            self.segment_at = now;
+        }
+        let target = report
+            .target_duration_s
+            .map(|it| Duration::from_secs(it.into()));
+        now.since(self.segment_at)
+            .saturating_sub(target.unwrap_or(TARGET_DURATION))
+    }
+
+    /// How far the bitrate is off its average. What is not received has none.
+    fn variance(&mut self, report: &Report) -> Reading {
+        if report.bitrate_bps == 0 {
+            return Reading::Unknown;
+        }
+        let bitrate = report.bitrate_bps.saturating_mul(1_000);
+        let average = if self.bitrates == 0 {
+            bitrate
+        } else {
+            self.bitrate_average
+        };
+        self.bitrates = (self.bitrates + 1).min(BITRATE_SECONDS);
+        self.bitrate_average = if bitrate >= average {
+            average + (bitrate - average) / self.bitrates
+        } else {
+            average - (average - bitrate) / self.bitrates
+        };
+        let off = bitrate.abs_diff(self.bitrate_average);
+        Reading::Is {
+            amount: Amount::percentage(off, self.bitrate_average),
+            samples: self.bitrates,
+        }
+    }
+}
+
+/// What a state says beyond that it is so, where it is a reason.
+fn why(state: &State) -> Option<Arc<str>> {
+    match state {
+        State::OnAir | State::Filling => None,
+        State::Waiting
+        | State::NotJoined { .. }
+        | State::Silent
+        | State::NotTransportStream
+        | State::NoTables
+        | State::NoProgram { .. }
+        | State::Scrambled
+        | State::NoKey { .. }
+        | State::NoRandomAccess
+        | State::Stalled => Some(state.to_string().into()),
+    }
+}
+
+/// What a counter has gained; nothing, if it began anew.
+fn gained(last: &mut u64, now: u64) -> u64 {
+    now.saturating_sub(std::mem::replace(last, now))
+}
+
+fn age(age: Duration) -> Reading {
+    let milliseconds = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    Reading::of(Amount::from_thousandths(milliseconds))
+}
+
+/// So many in a second. What is counted less than once a second counts as much.
+fn rate(count: u64, time: Duration) -> Reading {
+    let thousandths = u128::from(count) * 1_000_000 / time.as_millis().max(1);
+    Reading::of(Amount::from_thousandths(
+        u64::try_from(thousandths).unwrap_or(u64::MAX),
+    ))
+}

@@ -1,0 +1,322 @@
+//! Each kind of alarm comes of what stages tell, one for each cause, and none of a quiet day.
+
+use weir_cache::Offline;
+
+use super::*;
+use crate::{
+    ladder::{self, Alignment, Check, Finding},
+    serve::CounterCells,
+};
+
+/// Long enough for a cache to be warm.
+const WARM_S: u64 = 1_200;
+
+/// What goes wrong.
+type Spoil = fn(&mut Snapshot);
+
+/// Has the box run while `spoil` spoils it, and then well again; tells what was told.
+fn incident(seconds: u64, well_s: u64, spoil: impl FnMut(&mut Snapshot)) -> Vec<(Event, Kind)> {
+    let mut rig = Rig::after(WARM_S);
+    assert_eq!(rig.history(), [], "before anything was spoilt");
+    rig.run(seconds, spoil);
+    rig.run(well_s, |_| {});
+    rig.history()
+}
+
+fn raised_and_cleared(kind: Kind) -> [(Event, Kind); 2] {
+    [(Event::Raised, kind), (Event::Cleared, kind)]
+}
+
+#[test]
+fn a_quiet_day_raises_nothing() {
+    let mut rig = Rig::after(24 * 3_600);
+    assert_eq!(rig.history(), []);
+    assert_eq!(rig.roots(), []);
+    // The day was one on which something could be raised.
+    rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(99.0));
+    assert_eq!(rig.roots(), [Kind::DiskFull]);
+}
+
+#[test]
+fn a_sender_that_stops_is_one_alarm_and_its_return_ends_it() {
+    let mut rig = Rig::after(WARM_S);
+    let last = rig.rendition(0).clone();
+    for _ in 0..120 {
+        rig.run(1, |snapshot| starve(report_of(snapshot, 0), &last));
+    }
+    let [alarm] = rig.report.alarms.as_slice() else {
+        panic!("one alarm, not {:?}", rig.report.alarms);
+    };
+    assert_eq!((alarm.kind, alarm.affected), (Kind::IngestDown, 1));
+    assert_eq!(alarm.resource.to_string(), "channel/CH_0/R0");
+    assert!(
+        alarm.text.starts_with("no transport packet has come for 1"),
+        "{}",
+        alarm.text
+    );
+    assert!(alarm.text.contains("check the sender"), "{}", alarm.text);
+    // Packets are lost where they begin again.
+    rig.run(1, |snapshot| {
+        report_of(snapshot, 0).demux.continuity_count_error += 20;
+    });
+    rig.run(600, |_| {});
+    assert_eq!(rig.history(), raised_and_cleared(Kind::IngestDown));
+}
+
+#[test]
+fn a_source_is_down_three_seconds_after_its_last_packet() {
+    let mut rig = Rig::after(WARM_S);
+    let last = rig.rendition(0).clone();
+    rig.run(3, |snapshot| starve(report_of(snapshot, 0), &last));
+    assert_eq!(rig.roots(), []);
+    rig.run(1, |snapshot| starve(report_of(snapshot, 0), &last));
+    assert_eq!(rig.roots(), [Kind::IngestDown]);
+}
+
+#[test]
+fn packets_without_segments_are_stale_and_tell_why() {
+    let mut rig = Rig::after(WARM_S);
+    let last = rig.rendition(1).last_segment;
+    let spoil = |snapshot: &mut Snapshot| {
+        let report = report_of(snapshot, 1);
+        report.last_segment = last;
+        report.state = State::Scrambled;
+    };
+    rig.run(10, spoil);
+    assert_eq!(rig.roots(), []);
+    rig.run(20, spoil);
+    assert_eq!(rig.roots(), [Kind::SegmentStale]);
+    let text = &rig.report.alarms[0].text;
+    assert!(text.contains("overdue: the program is scrambled"), "{text}");
+    rig.run(60, |_| {});
+    assert_eq!(rig.history(), raised_and_cleared(Kind::SegmentStale));
+}
+
+#[test]
+fn long_segments_are_not_stale() {
+    let told = incident(600, 1, |snapshot| {
+        for number in 0..RENDITIONS {
+            let report = report_of(snapshot, number);
+            report.target_duration_s = Some(30);
+            let second = snapshot.uptime.as_secs() / 30 * 30;
+            report_of(snapshot, number).last_segment = Some(wall(second));
+        }
+    });
+    assert_eq!(told, []);
+}
+
+#[test]
+fn a_first_segment_is_not_overdue_while_it_is_filled() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| {
+        let report = report_of(snapshot, 0);
+        report.last_segment = None;
+        report.target_duration_s = None;
+        report.state = State::Filling;
+    });
+    assert_eq!(rig.history(), []);
+}
+
+#[test]
+fn damage_is_told_by_its_name() {
+    let tables = |snapshot: &mut Snapshot| report_of(snapshot, 0).state = State::NoTables;
+    let cases: [(Kind, u64, Spoil); 4] = [
+        (Kind::SyncLoss, 1, |it| {
+            report_of(it, 0).demux.ts_sync_loss += 1;
+        }),
+        (Kind::TablesMissing, 3, tables),
+        (Kind::ContinuityError, 1, |it| {
+            report_of(it, 0).demux.continuity_count_error += 1;
+        }),
+        (Kind::ReceiveBufferDrop, 1, |it| {
+            report_of(it, 0).receive.kernel_dropped_datagrams += 5;
+            // They are missing, too.
+            report_of(it, 0).demux.continuity_count_error += 5;
+        }),
+    ];
+    for (kind, seconds, spoil) in cases {
+        assert_eq!(
+            incident(seconds, 61, spoil),
+            raised_and_cleared(kind),
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn a_burst_of_damage_is_one_alarm_in_the_end() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(20, |snapshot| {
+        report_of(snapshot, 0).demux.continuity_count_error += 50;
+    });
+    assert_eq!(rig.roots(), [Kind::ContinuityBurst]);
+    rig.run(61, |_| {});
+    assert_eq!(rig.report.alarms, []);
+}
+
+#[test]
+fn half_of_a_bitrate_is_told_and_is_the_new_measure_in_time() {
+    let mut rig = Rig::after(WARM_S);
+    let halve = |snapshot: &mut Snapshot| report_of(snapshot, 2).bitrate_bps = BITRATE_BPS / 2;
+    rig.run(10, halve);
+    assert_eq!(rig.roots(), []);
+    rig.run(1, halve);
+    assert_eq!(rig.roots(), [Kind::BitrateVariance]);
+    rig.run(1_200, halve);
+    assert_eq!(rig.history(), raised_and_cleared(Kind::BitrateVariance));
+}
+
+#[test]
+fn ladders_that_drift_or_lack_a_rung_are_told() {
+    let drift = |snapshot: &mut Snapshot| {
+        snapshot.channels[0].ladder = Arc::new(ladder::Report {
+            alignment: Alignment::Drifting {
+                since: wall(0),
+                renditions: Vec::new(),
+            },
+            ..ladder::Report::default()
+        });
+    };
+    let lack = |snapshot: &mut Snapshot| {
+        snapshot.channels[0].ladder = Arc::new(ladder::Report {
+            findings: vec![Finding {
+                check: Check::RungMissing,
+                since: wall(0),
+                reason: "R1 is not there".to_owned(),
+            }],
+            ..ladder::Report::default()
+        });
+    };
+    let mend = |snapshot: &mut Snapshot| snapshot.channels[0].ladder = Arc::default();
+    let mut rig = Rig::after(WARM_S);
+    rig.run(5, drift);
+    assert_eq!(rig.roots(), [Kind::LadderDrifting]);
+    rig.run(31, mend);
+    rig.run(5, lack);
+    assert_eq!(
+        rig.report.alarms[0].text,
+        "1 findings about the ladder: R1 is not there"
+    );
+    rig.run(31, mend);
+    assert_eq!(rig.history().len(), 4);
+    assert_eq!(rig.report.alarms, []);
+}
+
+#[test]
+fn an_origin_that_is_out_of_use_explains_errors() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| {
+        snapshot.origins = vec![origin("half-open")];
+        // From when it is out of use.
+        snapshot.http.responses_5xx += u64::from(snapshot.uptime.as_secs() > WARM_S + 15);
+    });
+    assert_eq!(rig.roots(), [Kind::OriginDown]);
+    assert_eq!(rig.report.alarms[0].affected, 1);
+    rig.run(600, |snapshot| snapshot.origins = vec![origin("closed")]);
+    assert_eq!(rig.history(), raised_and_cleared(Kind::OriginDown));
+}
+
+#[test]
+fn errors_are_told_from_one_in_a_hundred_on() {
+    // 50 answers a second: one error in two seconds is one in a hundred.
+    let errors = |snapshot: &mut Snapshot| {
+        let second = snapshot.uptime.as_secs();
+        snapshot.http.responses_5xx += u64::from(second.is_multiple_of(3));
+    };
+    assert_eq!(incident(300, 300, errors), []);
+    let errors = |snapshot: &mut Snapshot| snapshot.http.responses_5xx += 1;
+    assert_eq!(
+        incident(300, 300, errors),
+        raised_and_cleared(Kind::ServerErrors)
+    );
+}
+
+#[test]
+fn answers_that_take_more_than_a_second_are_told_until_they_take_less_than_0_7() {
+    // Three of the 50 answers of a second.
+    let late = |milliseconds: u64, snapshot: &mut Snapshot| {
+        let cells = CounterCells::default();
+        cells.answered_in(Duration::from_millis(milliseconds));
+        let late = cells.read();
+        for _ in 0..3 {
+            snapshot.http = snapshot.http.plus(&late);
+        }
+    };
+    assert_eq!(incident(300, 1, |snapshot| late(1_000, snapshot)), []);
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| late(1_001, snapshot));
+    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
+    rig.run(600, |snapshot| late(701, snapshot));
+    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
+    rig.run(200, |snapshot| late(700, snapshot));
+    assert_eq!(rig.history(), raised_and_cleared(Kind::AnswersSlow));
+}
+
+#[test]
+fn a_hit_ratio_is_told_low_and_then_critical_as_one() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(300, |snapshot| snapshot.http.misses += 10);
+    assert_eq!(rig.roots(), [Kind::HitRatioLow]);
+    rig.run(300, |snapshot| snapshot.http.misses += 100);
+    assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
+    rig.run(600, |_| {});
+    assert_eq!(rig.report.alarms, []);
+}
+
+#[test]
+fn a_cache_that_is_still_cold_is_not_judged_by_its_hits() {
+    let mut rig = Rig::after(0);
+    rig.run(899, |snapshot| snapshot.http.misses += 100);
+    assert_eq!(rig.history(), []);
+    rig.run(1, |snapshot| snapshot.http.misses += 100);
+    assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
+}
+
+#[test]
+fn a_disk_that_fills_up_is_one_alarm_and_what_is_unknown_none() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(90.5));
+    assert_eq!(rig.roots(), [Kind::DiskFilling]);
+    rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(95.1));
+    assert_eq!(rig.roots(), [Kind::DiskFull]);
+    rig.run(600, |snapshot| snapshot.disk_usage_percent = None);
+    assert_eq!(rig.roots(), [Kind::DiskFull]);
+    rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(84.9));
+    assert_eq!(rig.report.alarms, []);
+}
+
+#[test]
+fn a_device_that_is_given_up_is_latched() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(1, |snapshot| {
+        snapshot.store_offline = Some(Offline {
+            reason: "cannot sync /cache/store".to_owned(),
+            since: wall(0),
+        });
+    });
+    rig.run(60, |snapshot| snapshot.store_offline = None);
+    assert_eq!(rig.roots(), [Kind::DiskError]);
+    let alarm = &rig.report.alarms[0];
+    assert!(
+        alarm.is_over && alarm.text.ends_with(": cannot sync /cache/store"),
+        "{}",
+        alarm.text
+    );
+}
+
+#[test]
+fn a_channel_that_is_taken_out_takes_its_alarms_along() {
+    let mut rig = Rig::after(WARM_S);
+    let last = rig.rendition(0).clone();
+    rig.run(10, |snapshot| starve(report_of(snapshot, 0), &last));
+    rig.snapshot.channels.clear();
+    rig.report = rig.alarms.look(&rig.snapshot);
+    assert_eq!(rig.report.alarms, []);
+    assert_eq!(rig.history(), raised_and_cleared(Kind::IngestDown));
+}
+
+#[test]
+fn a_wall_clock_that_is_set_raises_nothing() {
+    let told = incident(600, 600, |snapshot| snapshot.taken = wall(10_000_000));
+    assert_eq!(told, []);
+}

@@ -1,0 +1,284 @@
+//! Operators over HTTP, every surface, and what is on disk.
+
+use std::net::SocketAddr;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use weir_hal::{
+    Access,
+    sim::{Call, Fault},
+};
+
+use super::*;
+use crate::{
+    alarm::Alarm,
+    health::{
+        Health, Settings, alarm_answer,
+        json::{api_health, healthz},
+        page,
+    },
+    live::Live,
+    serve::{Body, Client, Handler as _, Readiness, Upload},
+};
+
+/// A box whose disk is full.
+fn full() -> (Arc<Simulation>, Rig) {
+    let machine = Arc::new(Simulation::new(1));
+    let mut rig = Rig::on(&machine, 70);
+    rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(96.0));
+    (machine, rig)
+}
+
+/// A management listener over the alarms of a rig.
+fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
+    let live = Arc::new(Live::default());
+    let settings = Settings {
+        node: "edge-1".to_owned(),
+        data_port: 80,
+    };
+    let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
+    let latest = Arc::new(ArcSwap::from_pointee(rig.snapshot));
+    let alarms = Arc::new(rig.alarms);
+    let health = Health::new(settings, live, readiness, latest).alarming(Arc::clone(&alarms));
+    (health, alarms)
+}
+
+/// A request without a body.
+async fn ask(health: &Health, from: &str, method: Method, path: &str) -> (StatusCode, String) {
+    let client = Client {
+        interim: None,
+        address: SocketAddr::new(from.parse().expect("an address"), 50_000),
+        is_encrypted: false,
+    };
+    let request = Request::builder().method(method).uri(path);
+    let request = request.body(Upload::empty()).expect("a request");
+    read(health.answer(request, &client).await).await
+}
+
+/// An order in a body, from an address that may give one.
+async fn order(alarms: &Alarms, path: &str, body: &'static str) -> (StatusCode, String) {
+    let wanted = alarm_answer::order_of(path).expect("a path of an order");
+    let by = OPERATOR.parse().expect("an address");
+    read(alarm_answer::obey(
+        alarms,
+        wanted,
+        Ok(Bytes::from(body)),
+        by,
+    ))
+    .await
+}
+
+async fn read(response: Response<Body>) -> (StatusCode, String) {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.expect("a body in memory").to_bytes();
+    (head.status, String::from_utf8(body.to_vec()).expect("text"))
+}
+
+const OPERATOR: &str = "10.1.2.3";
+
+async fn told(health: &Health) -> Value {
+    let (status, body) = ask(health, "192.0.2.1", Method::GET, "/api/v1/alarms").await;
+    assert_eq!(status, StatusCode::OK);
+    serde_json::from_str(&body).expect("JSON")
+}
+
+#[tokio::test]
+async fn all_alarms_are_told_to_whoever_asks() {
+    let (_machine, rig) = full();
+    let (health, _) = listener(rig);
+    let told = told(&health).await;
+    assert_eq!(told["counts"]["critical"], json!(1));
+    let alarm = &told["active"][0];
+    for (field, value) in [
+        ("id", json!(1)),
+        ("alarm", json!("disk-full")),
+        ("resource", json!("disk")),
+        ("severity", json!("critical")),
+        ("itu_perceived_severity", json!(3)),
+        ("probable_cause", json!("storageCapacityProblem")),
+        ("since", json!("2023-11-14T22:14:31Z")),
+        (
+            "text",
+            json!("the file system that holds the cache is 96.0 % full"),
+        ),
+        ("cause", json!(null)),
+        ("affected", json!(1)),
+        ("is_flapping", json!(false)),
+        ("operator", json!(null)),
+    ] {
+        assert_eq!(alarm[field], value, "{field}");
+    }
+    assert_eq!(told["history"][0]["event"], "raised");
+    assert_eq!(told["kinds"].as_array().map(Vec::len), Some(Kind::COUNT));
+}
+
+#[tokio::test]
+async fn operators_acknowledge_shelve_unshelve_and_close() {
+    let (_machine, rig) = full();
+    let (health, alarms) = listener(rig);
+    for (verb, body, state) in [
+        (
+            "acknowledge",
+            r#"{"author": "ann", "note": "on my way"}"#,
+            json!("acknowledged"),
+        ),
+        (
+            "shelve",
+            r#"{"author": "ann", "for": "2h"}"#,
+            json!("shelved"),
+        ),
+        ("unshelve", "{}", json!("acknowledged")),
+        ("close", "{}", json!("closed")),
+    ] {
+        let path = format!("/api/v1/alarms/1/{verb}");
+        let (status, answer) = order(&alarms, &path, body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let active = &told(&health).await["active"][0];
+        assert_eq!(active["operator"]["state"], state, "{verb}");
+    }
+    let told = told(&health).await;
+    assert_eq!(told["counts"]["critical"], json!(0));
+    assert_eq!(told["active"][0]["operator"]["author"], OPERATOR);
+    assert_eq!(told["history"][3]["text"], "by ann: on my way");
+}
+
+#[tokio::test]
+async fn orders_are_refused_by_their_status_and_change_nothing() {
+    let (_machine, rig) = full();
+    let (health, alarms) = listener(rig);
+    let acknowledge = "/api/v1/alarms/1/acknowledge";
+    for (from, method, path, status) in [
+        ("192.0.2.1", Method::POST, acknowledge, 403),
+        (OPERATOR, Method::POST, acknowledge, 415),
+        (OPERATOR, Method::GET, acknowledge, 405),
+        (OPERATOR, Method::POST, "/api/v1/alarms/1/delete", 404),
+        (OPERATOR, Method::POST, "/api/v1/alarms/+1/close", 404),
+        (OPERATOR, Method::POST, "/api/v1/alarms/1", 404),
+        (OPERATOR, Method::POST, "/api/v1/alarms", 405),
+        (OPERATOR, Method::GET, "/api/v1/alarmsandmore", 404),
+    ] {
+        let (code, answer) = ask(&health, from, method, path).await;
+        assert_eq!(code, status, "{path}: {answer}");
+    }
+    let long = r#"{"author": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
+    for (path, body, status) in [
+        (acknowledge, "", 400),
+        (acknowledge, "{", 400),
+        (acknowledge, r#"{"who": "ann"}"#, 400),
+        (acknowledge, r#"{"author": ""}"#, 400),
+        (acknowledge, r#"{"author": "a\nb"}"#, 400),
+        (acknowledge, long, 400),
+        (acknowledge, r#"{"for": "1000h"}"#, 400),
+        ("/api/v1/alarms/1/shelve", "{}", 400),
+        ("/api/v1/alarms/9/close", "{}", 404),
+        ("/api/v1/alarms/1/unshelve", "{}", 409),
+    ] {
+        let (code, answer) = order(&alarms, path, body).await;
+        assert_eq!(code, status, "{path} {body}: {answer}");
+    }
+    let told = told(&health).await;
+    assert_eq!(told["active"][0]["operator"], json!(null));
+    assert_eq!(told["counters"]["orders_forbidden"], json!(1));
+}
+
+#[test]
+fn every_surface_names_the_root_and_not_its_effects() {
+    let mut rig = Rig::after(70);
+    let last = rig.rendition(0).clone();
+    rig.run(60, |snapshot| starve(report_of(snapshot, 0), &last));
+    let mut snapshot = rig.snapshot;
+    snapshot.alarms = Arc::new(rig.report);
+    let health: Value = serde_json::from_slice(&api_health("box", &snapshot)).expect("JSON");
+    let counts = json!({"critical": 1, "major": 0, "minor": 0, "warning": 0, "sequence": 1});
+    assert_eq!(health["alarms"], counts);
+    let healthz: Value = serde_json::from_slice(&healthz("box", &snapshot)).expect("JSON");
+    let output = healthz["output"].as_str().expect("text");
+    let named = "; critical ingest-down of channel/CH_0/R0: no transport packet has come for";
+    assert!(
+        output.contains(named) && !output.contains("segment-stale"),
+        "{output}"
+    );
+    let page = page::render("box", &snapshot).into_string();
+    for part in [
+        "<b>critical</b> channel/CH_0/R0: no transport packet",
+        "(affected: 1)",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+}
+
+#[test]
+fn a_page_without_alarms_has_no_list_of_them() {
+    let rig = Rig::after(70);
+    let page = page::render("box", &rig.snapshot).into_string();
+    assert!(!page.contains("aria-label=\"alarms\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_are_written_when_they_change_and_known_after_a_restart() {
+    let (machine, rig) = full();
+    let disk = Arc::clone(&machine.board().disk);
+    let (_, before) = listener(rig);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let keeping = tokio::spawn(Arc::clone(&before).keep(async { drop(stopped.await) }));
+    // Nothing but the begin has changed: the state that was read is that on disk.
+    let order = alarm::Order {
+        verb: alarm::Verb::Acknowledge,
+        author: "ann".to_owned(),
+        note: String::new(),
+        period: None,
+    };
+    tokio::task::yield_now().await;
+    before
+        .order(1, &order, "10.1.2.3".parse().expect("an address"))
+        .expect("it is there");
+    drop(stop);
+    keeping.await.expect("it ends");
+    let after = alarms(&disk);
+    // What it affects is known with the next look.
+    let kept = |alarms: &Alarms| -> Vec<Alarm> {
+        let report = alarms.show(|engine, _| engine.report());
+        let alone = report.alarms.into_iter();
+        alone
+            .map(|alarm| Alarm {
+                affected: 0,
+                ..alarm
+            })
+            .collect()
+    };
+    let [one, other] = [&*before, &after].map(kept);
+    assert_eq!(one, other);
+    assert!(one[0].operation.is_some());
+}
+
+#[test]
+fn a_damaged_file_is_begun_anew() {
+    let machine = Simulation::new(1);
+    let disk = Arc::clone(&machine.board().disk);
+    disk.create_directory("/var/weir".as_ref())
+        .expect("a flawless disk");
+    for bytes in [&b"weir-alarms 1 00000000\n{}"[..], b"", b"\xFF\x00"] {
+        let file = disk.open("/var/weir/cache.alarms".as_ref(), Access::Create);
+        file.and_then(|file| file.write_at(bytes, 0))
+            .expect("a flawless disk");
+        let alarms = alarms(&disk);
+        assert_eq!(alarms.show(|engine, _| engine.sequence()), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_does_not_take_the_file_is_counted_and_tried_again() {
+    let (machine, rig) = full();
+    machine.disk.inject(Call::Write, Fault::Once(1));
+    let (_, alarms) = listener(rig);
+    let disk = Arc::clone(&machine.board().disk);
+    let is_there = || disk.kind("/var/weir/cache.alarms".as_ref()).is_ok();
+    alarms.write_newer().await;
+    assert!(!is_there());
+    assert_eq!(alarms.show(|_, report| report.counters.writes_failed), 1);
+    alarms.write_newer().await;
+    assert!(is_there());
+}

@@ -1,0 +1,41 @@
+//! Files that are written as a whole: after any power cut the old one stands there, or the new one.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use weir_hal::{Access, Disk, Error, File};
+
+/// Makes a directory that survives a power cut, with its parents. Blocks.
+///
+/// # Errors
+/// [`Error::Disk`] when it cannot be made.
+pub(crate) fn make_directory(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+    if disk.kind(directory).is_ok() {
+        return Ok(());
+    }
+    disk.create_directory(directory)?;
+    let parents = directory.ancestors().skip(1);
+    parents
+        .into_iter()
+        .try_for_each(|parent| disk.sync_directory(parent))
+}
+
+/// Puts a file with these bytes at `path` in one step. Blocks.
+///
+/// # Errors
+/// [`Error::Disk`] when it cannot be written; what was there remains.
+pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Arc<dyn File>, Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let file = disk.open(&beside, Access::Create)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    disk.rename(&beside, path)?;
+    if let Some(directory) = path.parent() {
+        disk.sync_directory(directory)?;
+    }
+    Ok(file)
+}
