@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use weir_hal::{DiskUsage, Nic, Wall};
 
 use crate::{
-    counter::{Group, Row},
     encryption,
     fetch::{
         prewarm,
@@ -166,12 +165,6 @@ impl Snapshot {
             .iter()
             .filter(|channel| channel.status() != Status::Failed)
             .count()
-    }
-
-    /// Counters of the store, in the order of their declaration.
-    pub fn store_rows(&self) -> impl Iterator<Item = (Row, u64)> {
-        let rows = <weir_cache::Counters as Group>::ROWS;
-        rows.iter().copied().zip(self.store.values())
     }
 
     /// Bits received from all sources in the last second.
