@@ -1,5 +1,7 @@
 //! Alarms as JSON. Fields are only ever added to.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -7,7 +9,7 @@ use crate::{
     alarm::{Alarm, Change, Engine, Kind, Operation, Report, Rule, Severity, Shelved},
     health::{
         Alarms,
-        json::{Rows, render, rows, timestamp},
+        json::{render, timestamp},
     },
 };
 
@@ -43,7 +45,11 @@ pub(super) fn alarms(alarms: &Alarms) -> Bytes {
             // The newest first, as people read it.
             history: engine.history().iter().rev().map(ChangeJson::of).collect(),
             kinds: Kind::ALL.map(|kind| KindJson::of(kind, engine)).into(),
-            counters: rows(report.counters.values()),
+            counters: report
+                .counters
+                .values()
+                .map(|(row, count)| (row.name, count))
+                .collect(),
         })
     })
 }
@@ -60,7 +66,7 @@ struct AlarmsJson<'a> {
     shelved: Vec<ShelvedJson<'a>>,
     history: Vec<ChangeJson<'a>>,
     kinds: Vec<KindJson>,
-    counters: Rows,
+    counters: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]

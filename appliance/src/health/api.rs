@@ -40,7 +40,7 @@ pub(super) fn answer(node: &str, snapshot: &Snapshot, path: &str) -> Option<Byte
     let time = timestamp(snapshot.taken);
     match path.strip_prefix("channels/") {
         Some(id) => {
-            let channel = part(&root, CHANNELS)?.iter().find(|one| one.key == id)?;
+            let channel = part(&root, CHANNELS).iter().find(|one| one.key == id)?;
             Some(json::render(&Whole(channel)))
         }
         None if path == STATUS => Some(json::render(&Alone(&root))),
@@ -56,11 +56,11 @@ pub(super) fn answer(node: &str, snapshot: &Snapshot, path: &str) -> Option<Byte
     }
 }
 
-/// The parts of `thing` that are called so.
-pub(super) fn part<'a>(thing: &'a Entity, plural: &str) -> Option<&'a [Entity]> {
+/// The parts of `thing` that are called so; none if it has no such parts.
+pub(super) fn part<'a>(thing: &'a Entity, plural: &str) -> &'a [Entity] {
     let mut parts = thing.scope.parts.iter().zip(&thing.parts);
-    let (_, parts) = parts.find(|(scope, _)| scope.plural == plural)?;
-    Some(parts)
+    let found = parts.find(|(scope, _)| scope.plural == plural);
+    found.map_or(&[], |(_, parts)| parts)
 }
 
 /// One part or group of the node, beside the time.
@@ -74,11 +74,12 @@ impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("time", self.time)?;
-        if let Some(parts) = part(self.root, self.name) {
-            map.serialize_entry(self.name, &parts.iter().map(Whole).collect::<Vec<_>>())?;
-        }
-        for (group, cells) in groups(self.root).filter(|(group, _)| group.name == Some(self.name)) {
-            map.serialize_entry(self.name, &cells.map(|cells| Cells(group.rows, cells)))?;
+        let mut groups = groups(self.root);
+        if let Some((_, cells)) = groups.find(|(group, _)| group.name == Some(self.name)) {
+            map.serialize_entry(self.name, &cells)?;
+        } else {
+            let parts = part(self.root, self.name).iter().map(Whole);
+            map.serialize_entry(self.name, &parts.collect::<Vec<_>>())?;
         }
         map.end()
     }
@@ -113,7 +114,6 @@ impl Serialize for Alone<'_> {
 fn entries<M: SerializeMap>(map: &mut M, thing: &Entity) -> Result<(), M::Error> {
     map.serialize_entry(thing.scope.name, &thing.key)?;
     for (group, cells) in groups(thing) {
-        let cells = cells.map(|cells| Cells(group.rows, cells));
         match (group.name, cells) {
             (Some(name), cells) => map.serialize_entry(name, &cells)?,
             (None, Some(cells)) => cells.entries(map)?,
@@ -123,13 +123,17 @@ fn entries<M: SerializeMap>(map: &mut M, thing: &Entity) -> Result<(), M::Error>
     Ok(())
 }
 
-fn groups(thing: &Entity) -> impl Iterator<Item = (&GroupScope, Option<&[Value]>)> {
-    let values = thing.groups.iter().map(Option::as_deref);
-    thing.scope.groups.iter().zip(values)
+/// The groups of `thing`; without values, those that it is without.
+pub(super) fn groups(thing: &Entity) -> impl Iterator<Item = (&GroupScope, Option<Cells<'_>>)> {
+    let groups = thing.scope.groups.iter().zip(&thing.groups);
+    groups.map(|(group, cells)| {
+        let cells = cells.as_deref();
+        (group, cells.map(|cells| Cells(group.rows, cells)))
+    })
 }
 
 /// The rows of one group and their values.
-struct Cells<'a>(&'a [Row], &'a [Value]);
+pub(super) struct Cells<'a>(pub(super) &'a [Row], pub(super) &'a [Value]);
 
 impl Cells<'_> {
     fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {

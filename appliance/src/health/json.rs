@@ -11,12 +11,16 @@ use serde::{Serialize, Serializer};
 use weir_hal::Wall;
 
 use crate::{
-    counter::Row,
     fetch::{
         pull::RouteReport,
         tiers::{EndpointReport, OriginReport},
     },
-    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, Status, alarm_json::AlarmCounts},
+    health::{
+        ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
+        alarm_json::AlarmCounts,
+        api::{Cells, groups, part},
+        table::{Entity, Listed, Node},
+    },
     ladder::Finding,
 };
 
@@ -27,7 +31,8 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ROOTS_MAX: usize = 8;
 
 /// Renders the body of `/api/health`.
-pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
+pub(super) fn api_health(name: &str, snapshot: &Snapshot) -> Bytes {
+    let node = Node::of(name, snapshot).entity();
     render(&ApiHealth {
         status: snapshot.status().as_str(),
         reason: snapshot.reason(),
@@ -37,26 +42,31 @@ pub(super) fn api_health(node: &str, snapshot: &Snapshot) -> Bytes {
         input_bitrate_mbps: mbps(snapshot.input_bitrate_bps()),
         cpu_usage_percent: snapshot.cpu_usage_percent.map(one_decimal),
         disk_usage_percent: snapshot.disk_usage_percent.map(one_decimal),
-        node,
+        node: name,
         version: VERSION,
         time: timestamp(snapshot.taken),
         uptime_seconds: snapshot.uptime.as_secs(),
-        channels: snapshot
-            .channels
-            .iter()
-            .map(|channel| ChannelHealth::of(channel, snapshot.taken))
+        channels: each(&snapshot.channels, &node, "channels")
+            .map(|(channel, told)| ChannelHealth::of(channel, told, snapshot.taken))
             .collect(),
-        cache: rows(snapshot.store_rows()),
-        http: rows(snapshot.http.values()),
-        purge: rows(snapshot.purge.values()),
-        prewarm: rows(snapshot.prewarm.values()),
-        prefetch: rows(snapshot.prefetch.values()),
-        coding: rows(snapshot.coding.values()),
-        access_log: snapshot.access_log.map(|log| rows(log.values())),
         alarms: AlarmCounts::of(&snapshot.alarms),
-        origins: snapshot.origins.iter().map(OriginHealth::of).collect(),
-        routes: snapshot.routes.iter().map(RouteHealth::of).collect(),
+        origins: each(&snapshot.origins, &node, "origins")
+            .map(|(origin, told)| OriginHealth::of(origin, told))
+            .collect(),
+        routes: each(&snapshot.routes, &node, "routes")
+            .map(|(route, told)| RouteHealth::of(route, told))
+            .collect(),
+        groups: Groups(&node),
     })
+}
+
+/// Parts of a snapshot, each with what the table tells of it.
+fn each<'a, T>(
+    parts: &'a [T],
+    whole: &'a Entity,
+    plural: &str,
+) -> impl Iterator<Item = (&'a T, &'a Entity)> {
+    parts.iter().zip(part(whole, plural))
 }
 
 /// Renders the body of `/healthz`.
@@ -100,30 +110,24 @@ struct ApiHealth<'a> {
     time: String,
     uptime_seconds: u64,
     channels: Vec<ChannelHealth<'a>>,
-    cache: Rows,
-    http: Rows,
-    purge: Rows,
-    prewarm: Rows,
-    prefetch: Rows,
-    coding: Rows,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access_log: Option<Rows>,
     alarms: AlarmCounts,
     origins: Vec<OriginHealth<'a>>,
     routes: Vec<RouteHealth<'a>>,
+    #[serde(flatten)]
+    groups: Groups<'a>,
 }
 
 #[derive(Serialize)]
 struct RouteHealth<'a> {
     path: &'a str,
-    counters: Rows,
+    counters: Merged<'a>,
 }
 
 impl<'a> RouteHealth<'a> {
-    fn of(route: &'a RouteReport) -> Self {
+    fn of(route: &'a RouteReport, told: &'a Entity) -> Self {
         Self {
             path: &route.path,
-            counters: rows(route.counters.values()),
+            counters: Merged(told),
         }
     }
 }
@@ -131,16 +135,18 @@ impl<'a> RouteHealth<'a> {
 #[derive(Serialize)]
 struct OriginHealth<'a> {
     name: &'a str,
-    counters: Rows,
+    counters: Merged<'a>,
     endpoints: Vec<EndpointHealth<'a>>,
 }
 
 impl<'a> OriginHealth<'a> {
-    fn of(origin: &'a OriginReport) -> Self {
+    fn of(origin: &'a OriginReport, told: &'a Entity) -> Self {
         Self {
             name: &origin.name,
-            counters: rows(origin.counters.values()),
-            endpoints: origin.endpoints.iter().map(EndpointHealth::of).collect(),
+            counters: Merged(told),
+            endpoints: each(&origin.endpoints, told, "endpoints")
+                .map(|(endpoint, told)| EndpointHealth::of(endpoint, told))
+                .collect(),
         }
     }
 }
@@ -154,11 +160,11 @@ struct EndpointHealth<'a> {
     first_byte_ms_p50: Option<f64>,
     first_byte_ms_p95: Option<f64>,
     first_byte_ms_p99: Option<f64>,
-    counters: Rows,
+    counters: Merged<'a>,
 }
 
 impl<'a> EndpointHealth<'a> {
-    fn of(endpoint: &'a EndpointReport) -> Self {
+    fn of(endpoint: &'a EndpointReport, told: &'a Entity) -> Self {
         let [p50, p95, p99] = endpoint.first_byte.map(|time| time.map(milliseconds));
         Self {
             url: &endpoint.url,
@@ -168,7 +174,7 @@ impl<'a> EndpointHealth<'a> {
             first_byte_ms_p50: p50,
             first_byte_ms_p95: p95,
             first_byte_ms_p99: p99,
-            counters: rows(endpoint.counters.values()),
+            counters: Merged(told),
         }
     }
 }
@@ -181,11 +187,11 @@ struct ChannelHealth<'a> {
     alignment: AlignmentHealth,
     findings: Vec<FindingHealth<'a>>,
     renditions: Vec<RenditionHealth<'a>>,
-    counters: Rows,
+    counters: Merged<'a>,
 }
 
 impl<'a> ChannelHealth<'a> {
-    fn of(channel: &'a ChannelSnapshot, taken: Wall) -> Self {
+    fn of(channel: &'a ChannelSnapshot, told: &'a Entity, taken: Wall) -> Self {
         Self {
             id: &channel.id,
             name: &channel.name,
@@ -200,18 +206,10 @@ impl<'a> ChannelHealth<'a> {
                 .iter()
                 .map(FindingHealth::of)
                 .collect(),
-            renditions: channel
-                .renditions
-                .iter()
-                .map(|rendition| RenditionHealth::of(rendition, taken))
+            renditions: each(&channel.renditions, told, "renditions")
+                .map(|(rendition, told)| RenditionHealth::of(rendition, told, taken))
                 .collect(),
-            counters: rows(
-                channel
-                    .served
-                    .values()
-                    .chain(channel.keys.values())
-                    .chain(channel.ladder.counters.values()),
-            ),
+            counters: Merged(told),
         }
     }
 }
@@ -248,11 +246,11 @@ struct RenditionHealth<'a> {
     bitrate_mbps: f64,
     segment_age_seconds: Option<f64>,
     last_datagram_age_seconds: Option<f64>,
-    counters: StageCounters,
+    counters: Groups<'a>,
 }
 
 impl<'a> RenditionHealth<'a> {
-    fn of(rendition: &'a RenditionSnapshot, taken: Wall) -> Self {
+    fn of(rendition: &'a RenditionSnapshot, told: &'a Entity, taken: Wall) -> Self {
         let report = &rendition.report;
         let age = |moment: Wall| seconds(taken.since(moment));
         Self {
@@ -263,24 +261,9 @@ impl<'a> RenditionHealth<'a> {
             bitrate_mbps: mbps(report.bitrate_bps),
             segment_age_seconds: report.last_segment.map(age),
             last_datagram_age_seconds: report.last_datagram.map(age),
-            counters: StageCounters {
-                receive: rows(report.receive.values()),
-                demux: rows(report.demux.values()),
-                segment: rows(report.segment.values()),
-                publish: rows(report.publish.values()),
-                tracks: rows(report.tracks.values()),
-            },
+            counters: Groups(told),
         }
     }
-}
-
-#[derive(Serialize)]
-struct StageCounters {
-    receive: Rows,
-    demux: Rows,
-    segment: Rows,
-    publish: Rows,
-    tracks: Rows,
 }
 
 #[derive(Serialize)]
@@ -292,17 +275,27 @@ struct Healthz<'a> {
     output: String,
 }
 
-/// Counters as an object, in order of declaration.
-pub(super) struct Rows(Vec<(Row, u64)>);
+/// The groups of a thing, an object each; one that it is without is left out.
+struct Groups<'a>(&'a Entity);
 
-pub(super) fn rows(values: impl Iterator<Item = (Row, u64)>) -> Rows {
-    Rows(values.collect())
+impl Serialize for Groups<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(named_groups(self.0))
+    }
 }
 
-impl Serialize for Rows {
+/// The groups of a thing in one object.
+struct Merged<'a>(&'a Entity);
+
+impl Serialize for Merged<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(row, value)| (row.name, value)))
+        let cells = named_groups(self.0).flat_map(|(_, cells)| cells.0.iter().zip(cells.1));
+        serializer.collect_map(cells.map(|(row, value)| (row.name, value)))
     }
+}
+
+fn named_groups(thing: &Entity) -> impl Iterator<Item = (&'static str, Cells<'_>)> {
+    groups(thing).filter_map(|(group, cells)| Some((group.name?, cells?)))
 }
 
 /// Renders `value` as the body of an answer.

@@ -5,9 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use weir_hal::{DiskUsage, Nic, Wall};
 
 use crate::{
-    alarm,
-    counter::{Group, Row},
-    encryption,
+    alarm, encryption,
     fetch::{
         prewarm,
         pull::{PrefetchCounters, RouteReport},
@@ -178,12 +176,6 @@ impl Snapshot {
             .iter()
             .filter(|channel| channel.status() != Status::Failed)
             .count()
-    }
-
-    /// Counters of the store, in the order of their declaration.
-    pub fn store_rows(&self) -> impl Iterator<Item = (Row, u64)> {
-        let rows = <weir_cache::Counters as Group>::ROWS;
-        rows.iter().copied().zip(self.store.values())
     }
 
     /// Bits received from all sources in the last second.
