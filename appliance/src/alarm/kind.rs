@@ -100,7 +100,7 @@ kinds! {
         is_latched: false,
         causes: &[],
         probable_cause: "queueSizeExceeded",
-        text: "the kernel dropped {} datagrams within a second, for the buffer was full",
+        text: "datagrams that the kernel dropped within a second, for the buffer was full: {}",
         remedy: "raise `receive.bitrate_max` or `receive.stall`, and look at the load of the box",
     }
     /// Synchronisation on transport packets is lost (TR 101 290, 1.1).
@@ -110,7 +110,7 @@ kinds! {
         is_latched: false,
         causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop],
         probable_cause: "framingError",
-        text: "synchronisation was lost {} times within a second",
+        text: "losses of synchronisation within a second: {}",
         remedy: "check what is sent: something other than a transport stream is on the group",
     }
     /// The stream has no PAT or no PMT (TR 101 290, 1.3 and 1.5).
@@ -130,7 +130,7 @@ kinds! {
         is_latched: false,
         causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop, Kind::SyncLoss],
         probable_cause: "framingError",
-        text: "{} continuity errors within a second",
+        text: "continuity errors within a second: {}",
         remedy: "check the cable, the switch and the source for loss",
     }
     /// Transport packets are lost or out of order (TR 101 290, 1.4).
@@ -145,7 +145,7 @@ kinds! {
             Kind::ContinuityBurst,
         ],
         probable_cause: "framingError",
-        text: "{} continuity errors within a second",
+        text: "continuity errors within a second: {}",
         remedy: "check the cable, the switch and the source for loss",
     }
     /// The bitrate is far from that of the last five minutes.
@@ -195,7 +195,7 @@ kinds! {
         is_latched: false,
         causes: &[Kind::IngestDown, Kind::SyncLoss, Kind::TablesMissing, Kind::SegmentStale],
         probable_cause: "outputDegraded",
-        text: "{} findings about the ladder",
+        text: "the ladder fails {} of its checks",
         remedy: "look at the findings of the channel",
     }
     /// All URLs of an origin are out of use.
@@ -295,7 +295,7 @@ kinds! {
         is_latched: false,
         causes: &[],
         probable_cause: "queueSizeExceeded",
-        text: "{} alarms are not listed",
+        text: "alarms that are not listed: {}",
         remedy: "act on those that are, or shelve them",
     }
 }

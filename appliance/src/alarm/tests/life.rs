@@ -167,7 +167,7 @@ fn alarms_beyond_the_list_are_counted_and_told_of_as_one() {
         .iter()
         .find(|it| it.kind == Kind::AlarmsOverflow);
     let text = overflow.map(|alarm| alarm.text.as_str());
-    assert_eq!(text, Some("89 alarms are not listed"));
+    assert_eq!(text, Some("alarms that are not listed: 89"));
     // There is room again.
     let (few, _) = all.split_at(100);
     rig.look(70, few);

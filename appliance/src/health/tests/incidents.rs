@@ -195,7 +195,7 @@ fn ladders_that_drift_or_lack_a_rung_are_told() {
     rig.run(5, lack);
     assert_eq!(
         rig.report.alarms[0].text,
-        "1 findings about the ladder: R1 is not there"
+        "the ladder fails 1 of its checks: R1 is not there"
     );
     rig.run(31, mend);
     assert_eq!(rig.history().len(), 4);
