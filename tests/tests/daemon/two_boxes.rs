@@ -13,6 +13,10 @@ use weir_tests::{
     wait::until,
 };
 
+/// How late a sender without a processor of its own may have been while one of them joined: dates
+/// are by the least delay of the first segment. On a quiet machine they are the same.
+const APART_MS_MAX: u64 = 160;
+
 const LIST: &str = "/live/ch/ch_r.m3u8";
 
 fn list(daemon: &Daemon) -> Option<Version> {
@@ -68,6 +72,6 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
         assert_eq!(same.undated(), entry.undated());
         assert!(bytes(&early, same) == bytes(&late, entry), "{}", entry.uri);
         let apart_ms = our_dates[skipped + index - 1].abs_diff(dates[index]);
-        assert!(apart_ms <= 20, "{}: {apart_ms} ms apart", entry.uri);
+        assert!(apart_ms <= APART_MS_MAX, "{}: {apart_ms} ms apart", entry.uri);
     }
 }
