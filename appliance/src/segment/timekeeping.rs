@@ -26,8 +26,11 @@ use crate::{
 /// sender's clock runs ahead.
 const LATE_90K: RangeInclusive<i64> = -STEP_90K_MIN..=STEP_90K_MIN;
 
-/// How much earlier a rendition may be received than the one by whose clock it dates.
+/// How far renditions are apart at most.
 const APART_90K_MAX: i64 = 5 * Pts::HZ.cast_signed();
+
+/// How late it is by any clock whose time base it can be taken for without doubt.
+const NEAR_90K: RangeInclusive<i64> = -APART_90K_MAX..=APART_90K_MAX;
 
 /// How late it may be in a time base that only others are in.
 const LATE_OF_OTHERS_90K: RangeInclusive<i64> = -APART_90K_MAX..=STEP_90K_MIN;
@@ -141,13 +144,19 @@ impl Timekeeping {
     /// it is dated behind what is `listed_until` then. Returns its wall time.
     pub(super) fn begin(&mut self, pts: Pts, now: Wall, listed_until: Wall) -> Wall {
         let (time_base, now) = (self.time_base(), self.shown_at(pts, now));
-        let mut known = self.channel.iter().rev().copied().chain(self.own);
-        let fitting = known.find_map(|clock| {
-            let is_own = clock.time_base() == time_base;
-            clock.fitting(pts, now, if is_own { LATE_90K } else { LATE_OF_OTHERS_90K })
-        });
+        let known = self.channel.iter().rev().chain(&self.own);
+        let own = known.clone().filter(|it| it.time_base() == time_base);
+        let fitting = first_fitting(known.clone(), pts, now, NEAR_90K)
+            .or_else(|| first_fitting(own, pts, now, LATE_90K))
+            .or_else(|| first_fitting(known, pts, now, LATE_OF_OTHERS_90K));
         if let Some(clock) = fitting.filter(|clock| clock.time_base() != time_base) {
-            self.lag_90k += ticks::between(clock.of(pts), now);
+            let late_90k = ticks::between(clock.of(pts), now);
+            // More is what a buffer has held, which does not stay.
+            self.lag_90k += if NEAR_90K.contains(&late_90k) {
+                late_90k
+            } else {
+                0
+            };
         }
         self.date(fitting, pts, (now, believed(listed_until, now)))
     }
@@ -159,8 +168,9 @@ impl Timekeeping {
         let listed_until = believed(listed_until, now);
         let time_base = self.time_base();
         let newest_first = self.channel.iter().rev();
-        let mut others = newest_first.filter(|it| it.time_base() != time_base);
-        let fitting = others.find_map(|clock| clock.fitting(pts, now, LATE_OF_OTHERS_90K));
+        let others = newest_first.filter(|it| it.time_base() != time_base);
+        let fitting = first_fitting(others.clone(), pts, now, NEAR_90K)
+            .or_else(|| first_fitting(others, pts, now, LATE_OF_OTHERS_90K));
         let fitting = fitting.filter(|it| overhang_90k(*it, pts, listed_until) <= SETTLING_90K_MAX);
         self.date(fitting, pts, (now, listed_until))
     }
@@ -282,6 +292,16 @@ impl Timekeeping {
         (self.own, self.overhang_90k) = (Some(clock), overhang_90k);
         self.of(pts)
     }
+}
+
+/// The first of `clocks` by which `pts` is as `late_90k` when it is received at `now`.
+fn first_fitting<'a>(
+    mut clocks: impl Iterator<Item = &'a StreamClock>,
+    pts: Pts,
+    now: Wall,
+    late_90k: RangeInclusive<i64>,
+) -> Option<StreamClock> {
+    clocks.find_map(|clock| clock.fitting(pts, now, late_90k.clone()))
 }
 
 /// True when what is dated so lies behind what is `listed_until` then, but for a correction.
@@ -456,6 +476,32 @@ mod tests {
         };
         assert_eq!(jump(4_000), date);
         assert_eq!(jump(6_000), at(0));
+    }
+
+    #[test]
+    fn what_comes_back_is_of_its_own_time_base_though_it_would_be_late_in_another() {
+        let (mut one, mut other) = (Timekeeping::new(true), Timekeeping::new(true));
+        one.begin(pts(0), at(0), LISTED_NOTHING);
+        other.agree(&clocks(&[&one]), false);
+        other.begin(pts(0), at(0), LISTED_NOTHING);
+        // The other jumps by eleven seconds alone: by its clock all of the first is late.
+        other.jump(pts(17_000), at(6_000), at(6_000));
+        one.agree(&clocks(&[&one, &other]), true);
+        assert_eq!(one.begin(pts(40_000), at(40_000), at(6_000)), at(40_000));
+        assert_ne!(one.time_base(), other.time_base());
+    }
+
+    #[test]
+    fn who_comes_out_of_a_buffer_and_to_lead_then_is_received_as_before() {
+        let (mut first, mut held) = (Timekeeping::new(true), Timekeeping::new(true));
+        first.begin(pts(0), at(0), LISTED_NOTHING);
+        held.agree(&clocks(&[&first]), false);
+        assert_eq!(held.begin(pts(0), at(10_000), LISTED_NOTHING), at(0));
+        held.agree(&clocks(&[&first, &held]), true);
+        for segment in 2..400 {
+            held.go_on(pts(segment * 6_000), at(segment * 6_000));
+        }
+        assert_eq!(held.of(pts(2_400_000)), at(2_400_000));
     }
 
     #[test]

@@ -72,6 +72,10 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
         assert_eq!(same.undated(), entry.undated());
         assert!(bytes(&early, same) == bytes(&late, entry), "{}", entry.uri);
         let apart_ms = our_dates[skipped + index - 1].abs_diff(dates[index]);
-        assert!(apart_ms <= APART_MS_MAX, "{}: {apart_ms} ms apart", entry.uri);
+        assert!(
+            apart_ms <= APART_MS_MAX,
+            "{}: {apart_ms} ms apart",
+            entry.uri
+        );
     }
 }
