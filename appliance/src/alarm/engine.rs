@@ -133,15 +133,23 @@ impl Engine {
 
     /// The alarms as they are.
     pub fn report(&self) -> Report {
-        let mut affected: BTreeMap<&Key, usize> = BTreeMap::new();
-        for root in self.entries.values().filter_map(|it| it.root.as_ref()) {
-            *affected.entry(root).or_default() += 1;
+        let mut affected: BTreeMap<&Key, (usize, Severity)> = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            let Some(root) = &entry.root else { continue };
+            let (count, worst) = affected.entry(root).or_insert((0, Severity::Cleared));
+            *count += 1;
+            *worst = self.settings.rules.of(key.0).severity.max(*worst);
         }
         let told = self.entries.iter().filter_map(|(key, entry)| {
             let operation = self.shelves.get(key).map(|shelf| &shelf.operation);
             let alarm = Alarm::new(key, entry, entry.told.as_ref()?, operation);
-            let affected = affected.get(key).copied().unwrap_or_default();
-            Some(Alarm { affected, ..alarm })
+            let effects = affected.get(key).copied();
+            let (affected, worst) = effects.unwrap_or((0, Severity::Cleared));
+            Some(Alarm {
+                affected,
+                severity: alarm.severity.max(worst),
+                ..alarm
+            })
         });
         let put_aside = self.shelves.iter().map(|(key, shelf)| Shelved {
             id: shelf.id,

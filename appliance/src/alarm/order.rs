@@ -125,8 +125,9 @@ impl Order {
 }
 
 impl Operation {
-    /// Whether it holds no more.
+    /// Whether it holds no more, or was said while the wall clock stood far ahead.
     pub(super) fn is_over(&self, now: Wall) -> bool {
-        self.until.is_some_and(|until| until <= now)
+        let is_over = |until| until <= now || until > now + PERIOD_MAX;
+        self.until.is_some_and(is_over)
     }
 }

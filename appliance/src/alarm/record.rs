@@ -285,9 +285,12 @@ impl ChangeRow {
 
 /// Which alarm it is; `None` if this version does not know the kind.
 fn key(kind: &str, resource: &str) -> Result<Option<Key>, RecordError> {
+    let Some(kind) = Kind::from_name(kind) else {
+        return Ok(None);
+    };
     let named = resource.parse::<Resource>();
     let resource = named.map_err(|_nothing| RecordError::Invalid("a resource is none"))?;
-    Ok(Kind::from_name(kind).map(|kind| (kind, resource)))
+    Ok(Some((kind, resource)))
 }
 
 fn severity(word: &str) -> Result<Severity, RecordError> {

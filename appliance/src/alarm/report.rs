@@ -30,7 +30,7 @@ pub struct Alarm {
     pub kind: Kind,
     /// What it is of.
     pub resource: Resource,
-    /// How bad it is.
+    /// How bad it is: as bad as the worst of it and its effects.
     pub severity: Severity,
     /// Since when.
     pub since: Wall,

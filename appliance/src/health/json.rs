@@ -73,8 +73,8 @@ fn each<'a, T>(
 pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
     render(&Healthz {
         status: match snapshot.status() {
-            Status::Ok => "pass",
-            Status::Degraded => "warn",
+            Status::Ok if snapshot.alarms.roots().next().is_none() => "pass",
+            Status::Ok | Status::Degraded => "warn",
             Status::Failed => "fail",
         },
         version: VERSION,

@@ -80,10 +80,9 @@ impl Meter {
         let slow = http.slow_answers();
         let (bounds_ms, slow) = (slow.map(|it| it.0), slow.map(|it| it.1));
         let slow = self.slow.gained(now, slow);
-        let asked = http.hits.saturating_add(http.misses);
-        let [asked, hits] = self.hits.gained(now, [asked, http.hits]);
+        let [hits, misses] = self.hits.gained(now, hits_and_misses(snapshot));
         let is_warm = snapshot.uptime >= WARM;
-        let hits = share(hits, if is_warm { asked } else { 0 });
+        let hits = share(hits, if is_warm { hits + misses } else { 0 });
         let of_node = |kind, reading| Measure::new(kind, Resource::Node, reading);
         [
             of_node(Kind::ServerErrors, share(errors, answers)),
@@ -92,6 +91,17 @@ impl Meter {
             of_node(Kind::HitRatioLow, hits),
         ]
     }
+}
+
+/// Requests that routes answered from this box, and those that they did not.
+fn hits_and_misses(snapshot: &Snapshot) -> [u64; 2] {
+    let routes = snapshot.routes.iter().map(|route| &route.counters);
+    routes.fold([0, 0], |[hits, misses], route| {
+        [
+            hits + route.hits + route.hits_on_error,
+            misses + route.misses,
+        ]
+    })
 }
 
 /// The least bound that 95 of 100 answers kept; twice the last if they kept none.

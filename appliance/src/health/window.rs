@@ -23,8 +23,16 @@ impl<const COUNTERS: usize> Window<COUNTERS> {
         }
     }
 
-    /// Takes in what is counted now, and tells what each counter has gained within the span.
+    /// Takes in what is counted now, and tells what each counter has gained within the span, or
+    /// since one fell: then it begins anew, as after a reload.
     pub(super) fn gained(&mut self, now: Monotonic, counts: [u64; COUNTERS]) -> [u64; COUNTERS] {
+        let mut last = self.readings.back().into_iter().flat_map(|(_, last)| last);
+        if counts
+            .iter()
+            .any(|count| last.next().is_some_and(|last| count < last))
+        {
+            self.readings.clear();
+        }
         while let Some((at, _)) = self.readings.front() {
             let is_old = now.since(*at) > self.span || self.readings.len() >= READINGS_MAX;
             if !is_old {
@@ -48,6 +56,14 @@ mod tests {
 
     fn at(seconds: u64) -> Monotonic {
         Monotonic::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn counters_that_begin_anew_have_gained_nothing() {
+        let mut window = Window::<2>::new(Duration::from_mins(1));
+        window.gained(at(0), [1_000, 5]);
+        assert_eq!(window.gained(at(1), [900, 300]), [0, 0]);
+        assert_eq!(window.gained(at(2), [910, 301]), [10, 1]);
     }
 
     #[test]

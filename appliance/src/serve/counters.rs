@@ -46,17 +46,17 @@ shared_counters! {
         /// Answers with a status of 5xx.
         responses_5xx,
         /// Answers whose head took longer than 250 ms to make.
-        answers_over_250_ms,
+        answers_over_250ms,
         /// Answers whose head took longer than 500 ms.
-        answers_over_500_ms,
+        answers_over_500ms,
         /// Answers whose head took longer than 700 ms.
-        answers_over_700_ms,
+        answers_over_700ms,
         /// Answers whose head took longer than a second.
-        answers_over_1_s,
+        answers_over_1s,
         /// Answers whose head took longer than two seconds.
-        answers_over_2_s,
+        answers_over_2s,
         /// Answers whose head took longer than five seconds.
-        answers_over_5_s,
+        answers_over_5s,
         /// Requests for content that were answered from this box.
         hits,
         /// Requests for content that this box does not have.
@@ -100,12 +100,12 @@ impl Counters {
     /// Of the answers, those whose head took longer than so many milliseconds.
     pub const fn slow_answers(&self) -> [(u64, u64); 6] {
         [
-            (250, self.answers_over_250_ms),
-            (500, self.answers_over_500_ms),
-            (700, self.answers_over_700_ms),
-            (1_000, self.answers_over_1_s),
-            (2_000, self.answers_over_2_s),
-            (5_000, self.answers_over_5_s),
+            (250, self.answers_over_250ms),
+            (500, self.answers_over_500ms),
+            (700, self.answers_over_700ms),
+            (1_000, self.answers_over_1s),
+            (2_000, self.answers_over_2s),
+            (5_000, self.answers_over_5s),
         ]
     }
 }
@@ -114,12 +114,12 @@ impl CounterCells {
     /// Takes note of an answer whose head took `time`; most are counted nowhere.
     pub(crate) fn answered_in(&self, time: Duration) {
         let cells = [
-            (250, &self.answers_over_250_ms),
-            (500, &self.answers_over_500_ms),
-            (700, &self.answers_over_700_ms),
-            (1_000, &self.answers_over_1_s),
-            (2_000, &self.answers_over_2_s),
-            (5_000, &self.answers_over_5_s),
+            (250, &self.answers_over_250ms),
+            (500, &self.answers_over_500ms),
+            (700, &self.answers_over_700ms),
+            (1_000, &self.answers_over_1s),
+            (2_000, &self.answers_over_2s),
+            (5_000, &self.answers_over_5s),
         ];
         let over = |bound_ms: &u64| time > Duration::from_millis(*bound_ms);
         let over = cells.into_iter().take_while(|(bound_ms, _)| over(bound_ms));

@@ -255,9 +255,9 @@ fn answers_that_take_more_than_a_second_are_told_until_they_take_less_than_0_7()
 #[test]
 fn a_hit_ratio_is_told_low_and_then_critical_as_one() {
     let mut rig = Rig::after(WARM_S);
-    rig.run(300, |snapshot| snapshot.http.misses += 10);
+    rig.run(300, |snapshot| snapshot.routes[0].counters.misses += 10);
     assert_eq!(rig.roots(), [Kind::HitRatioLow]);
-    rig.run(300, |snapshot| snapshot.http.misses += 100);
+    rig.run(300, |snapshot| snapshot.routes[0].counters.misses += 100);
     assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
     rig.run(600, |_| {});
     assert_eq!(rig.report.alarms, []);
@@ -266,9 +266,9 @@ fn a_hit_ratio_is_told_low_and_then_critical_as_one() {
 #[test]
 fn a_cache_that_is_still_cold_is_not_judged_by_its_hits() {
     let mut rig = Rig::after(0);
-    rig.run(899, |snapshot| snapshot.http.misses += 100);
+    rig.run(899, |snapshot| snapshot.routes[0].counters.misses += 100);
     assert_eq!(rig.history(), []);
-    rig.run(1, |snapshot| snapshot.http.misses += 100);
+    rig.run(1, |snapshot| snapshot.routes[0].counters.misses += 100);
     assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
 }
 

@@ -9,7 +9,10 @@ use weir_hal::{Disk, Wall, sim::Simulation};
 
 use crate::{
     alarm::{self, Event, Kind, Report, Rules},
-    fetch::tiers::{EndpointReport, OriginReport, TierCounters},
+    fetch::{
+        pull::{PullCounters, RouteReport},
+        tiers::{EndpointReport, OriginReport, TierCounters},
+    },
     health::{AlarmSettings, Alarms, Snapshot, json::timestamp, snapshot::tests::snapshot},
     live::{self, State},
 };
@@ -36,6 +39,10 @@ impl Rig {
         let mut snapshot = snapshot(&[&[const { State::OnAir }; RENDITIONS]]);
         snapshot.disk_usage_percent = Some(60.0);
         snapshot.origins = vec![origin("closed")];
+        snapshot.routes = vec![RouteReport {
+            path: "/vod/".to_owned(),
+            counters: PullCounters::default(),
+        }];
         let mut rig = Self {
             alarms: alarms(&machine.board().disk),
             snapshot,
@@ -58,8 +65,9 @@ impl Rig {
             }
             let http = &mut self.snapshot.http;
             http.responses_2xx += 50;
-            http.hits += 48;
-            http.misses += 2;
+            let route = &mut self.snapshot.routes[0].counters;
+            route.hits += 48;
+            route.misses += 2;
             spoil(&mut self.snapshot);
             self.report = self.alarms.look(&self.snapshot);
         }
