@@ -1,8 +1,8 @@
 //! The clock by which one rendition dates, beside those of its channel.
 //!
 //! Source: RFC 8216 §6.2.4 (renditions map media to dates alike). A channel has one
-//! [clock](super::clock) for each time base: encoders of its renditions are delayed differently, and
-//! the same PTS must have the same date in all of them. One rendition follows
+//! [clock](super::clock) for each time base: encoders of its renditions are delayed differently,
+//! and the same PTS must have the same date in all of them. One rendition follows
 //! [reception](super::reception), the others the clock.
 //!
 //! Refuses: to date before the end of what is listed, but for a wall clock that was set.
