@@ -242,6 +242,29 @@ fn an_appliance_of_64_channels_has_at_most_3_000_series() {
     assert!((2_000..=3_000).contains(&count), "{count} series");
 }
 
+/// Types and names of all metrics, each with the names of its labels.
+fn contract(text: &str) -> String {
+    let mut lines = text.lines().peekable();
+    let mut contract = Vec::new();
+    while let Some(line) = lines.next() {
+        let Some(family) = line.strip_prefix("# TYPE ") else {
+            continue;
+        };
+        let sample = lines.peek().expect("a family has a sample");
+        let labels = sample.split_once('{').map_or("", |(_, labels)| labels);
+        let labels = labels.split(',').filter_map(|label| label.split_once('='));
+        let labels: Vec<_> = labels.map(|(name, _)| name).collect();
+        contract.push(format!("{family} {{{}}}", labels.join(", ")));
+    }
+    contract.join("\n")
+}
+
+#[test]
+fn names_types_and_labels_of_metrics_are_a_contract_with_dashboards() {
+    let text = metrics::text(&numbered(), Format::Prometheus);
+    insta::assert_snapshot!(contract(std::str::from_utf8(&text).expect("text")));
+}
+
 #[test]
 fn each_path_of_the_description_answers_with_exactly_the_fields_it_names() {
     let snapshot = full(2, 2);
