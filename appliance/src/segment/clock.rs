@@ -120,8 +120,8 @@ impl StreamClock {
         ticks::later(Wall::default(), self.date_90k(self.position_of(pts)))
     }
 
-    /// This clock, if by it `pts` is as `late_90k` when it is received at `now`, however long ago it
-    /// was followed.
+    /// This clock, if by it `pts` is as `late_90k` when it is received at `now`, however long ago
+    /// it was followed.
     pub(super) fn fitting(
         self,
         pts: Pts,

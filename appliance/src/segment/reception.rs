@@ -32,7 +32,8 @@ const PCR_TICKS: u64 = Pcr::HZ / Pts::HZ;
 /// and still pictures ten.
 const LEAD_90K_MAX: i64 = 10 * Pts::HZ.cast_signed();
 
-/// How long after it is shown a picture may be received: what clocks of sloppy multiplexers are off.
+/// How long after it is shown a picture may be received: what clocks of sloppy multiplexers are
+/// off.
 const LATE_90K_MAX: i64 = Pts::HZ.cast_signed();
 
 /// How long ago a picture may have been received that is dated again: that of a longer segment

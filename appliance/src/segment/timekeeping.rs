@@ -175,8 +175,8 @@ impl Timekeeping {
         self.date(fitting, pts, (now, listed_until))
     }
 
-    /// Media goes on at `pts`, received at `now`, behind a hole. Time stamps that leap, though not so
-    /// much time has passed, are of another time base. Returns its wall time.
+    /// Media goes on at `pts`, received at `now`, behind a hole. Time stamps that leap, though not
+    /// so much time has passed, are of another time base. Returns its wall time.
     pub(super) fn go_on_behind_hole(&mut self, pts: Pts, now: Wall, listed_until: Wall) -> Wall {
         let shown_at = self.shown_at(pts, now);
         let clock = self.own.map(|own| own.of(pts));

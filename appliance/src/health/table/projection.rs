@@ -99,7 +99,7 @@ impl Node {
 impl Alarm {
     fn of(alarm: &alarm::Alarm) -> Self {
         let alarm::Alarm {
-            // With the history, the states that operators gave it, and what to do: `/api/v1/alarms`.
+            // `/api/v1/alarms` tells these, with what operators said, and the history.
             id: _,
             kind,
             resource,
