@@ -74,6 +74,18 @@ impl Edge {
         });
     }
 
+    /// The same for a counter of the route.
+    ///
+    /// # Panics
+    /// When it does not come to it.
+    pub fn counted_by_route(&self, name: &str, value: u64) {
+        let what = format!("{name} = {value} of the route");
+        wait::until(&what, Duration::from_secs(10), || {
+            let health = self.0.health();
+            (health["routes"][0]["counters"][name] == value).then_some(())
+        });
+    }
+
     /// Gets `path`.
     ///
     /// # Errors

@@ -171,12 +171,7 @@ fn who_asks_for_what_is_being_fetched_reads_along() -> Result {
     });
     let url = edge.url("/ch/segment-100.ts");
     let reading = std::thread::spawn(move || weir_tests::http::get(&url));
-    until("the reader", Duration::from_secs(10), || {
-        let health = weir_tests::http::get(&edge.management("/api/health"))
-            .ok()?
-            .json();
-        (health["routes"][0]["counters"]["collapsed"] == 1).then_some(())
-    });
+    edge.counted_by_route("collapsed", 1);
     gate.open();
     let response = reading.join().expect("a reader")?;
     assert_eq!(response.text(), "0123456789");

@@ -7,7 +7,7 @@ use std::sync::{
 
 use weir_tests::{
     edge::Edge,
-    origin::{Origin, Reply, Seen},
+    origin::{Gate, Origin, Reply, Seen},
 };
 
 use crate::rig::{Result, content};
@@ -169,6 +169,41 @@ fn a_film_whose_origin_gives_no_parts_of_it_is_fetched_whole() -> Result {
     let part = edge.ask("GET", "/film.mp4", &jump)?;
     assert!(part.status == 206 && part.body == body[600_000..600_100]);
     assert_eq!(part.field("x-cache"), Some("HIT from box"));
+    Ok(())
+}
+
+#[test]
+fn a_slice_that_comes_late_as_a_whole_does_not_remove_what_has_come_since() -> Result {
+    let body = content(BYTES);
+    let (sent, late) = (body.clone(), Gate::default());
+    let gate = late.clone();
+    let origin = Origin::start(move |seen| {
+        let fields = [
+            ("ETag", "\"film\""),
+            ("Cache-Control", "max-age=60"),
+            ("Accept-Ranges", "bytes"),
+        ];
+        let is_late = seen.range().is_some_and(|(first, _)| first == 2 * SLICE);
+        let reply = Reply::new(200, &fields, &sent);
+        if is_late {
+            Reply::default().wait(&gate).then(reply)
+        } else {
+            reply
+        }
+    });
+    let edge = Edge::with(&[&origin], KEYS);
+    edge.get("/film.mp4").expect_err("a slice came as a whole");
+    assert!(edge.get("/film.mp4")?.body == body);
+    late.open();
+    let slices = origin
+        .seen()
+        .iter()
+        .filter(|seen| seen.range().is_some())
+        .count();
+    edge.counted_by_route("slices_changed", slices as u64);
+    let again = edge.get("/film.mp4")?;
+    assert!(again.body == body);
+    assert_eq!(again.field("x-cache"), Some("HIT from box"));
     Ok(())
 }
 

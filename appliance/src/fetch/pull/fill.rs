@@ -118,7 +118,7 @@ impl Fill {
     /// Removes what has a successor that is not stored.
     async fn clear_base(&self) {
         if let Some(base) = &self.base {
-            self.core.shelf.evict(base.object.key().clone()).await;
+            self.core.shelf.evict_object(&base.object).await;
         }
     }
 

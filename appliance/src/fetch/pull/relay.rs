@@ -162,7 +162,7 @@ impl Core {
                 self.shelf.refresh(found, Arc::new(*head), true);
             }
             HeadUpdate::Invalid => {
-                self.shelf.evict(found.object.key().clone()).await;
+                self.shelf.evict_object(&found.object).await;
             }
         }
     }

@@ -203,6 +203,19 @@ impl Shelf {
         matches!(timeout(DISK_WAIT, evicting).await, Ok(Ok(true)))
     }
 
+    /// The same for `object`, unless another one has come in its place meanwhile.
+    pub(super) async fn evict_object(&self, object: &Object) -> bool {
+        let key = object.key().clone();
+        let is_there = match timeout(DISK_WAIT, self.store.find(&key)).await {
+            // By the times in it, the metadata of an object is unlike that of any other.
+            Ok(Some(current)) => current.metadata() == object.metadata(),
+            Ok(None) => false,
+            // It is not known, and what may be wrong goes.
+            Err(_elapsed) => true,
+        };
+        is_there && self.evict(key).await
+    }
+
     /// Removes the object of `key` in the background. A few at a time, as heads come and go.
     fn evict_soon(&self, key: Key) {
         debug!(%key, "an object goes with the head that a 304 made of it");

@@ -125,8 +125,8 @@ impl Undivided {
 pub(super) struct Slices {
     core: Arc<Core>,
     question: Arc<Question>,
-    /// The key of the whole.
-    key: Key,
+    /// The object of the whole, which has its head alone.
+    whole: Object,
     sliced: Arc<Sliced>,
     length: u64,
 }
@@ -138,7 +138,7 @@ impl Slices {
         Some(Self {
             core: Arc::clone(core),
             question: Arc::clone(question),
-            key: found.object.key().clone(),
+            whole: found.object.clone(),
             length: sliced.head.length()?,
             sliced,
         })
@@ -225,7 +225,7 @@ impl Slices {
     /// The name of a slice in the store; `None` if it is too long.
     fn key_of(&self, index: u64) -> Option<Key> {
         let tag = self.tag();
-        Key::new(&format!("{} {tag:016x}.{index}", self.key))
+        Key::new(&format!("{} {tag:016x}.{index}", self.whole.key()))
     }
 
     /// Tells this representation, in slices of this size, from others of its URI.
@@ -284,12 +284,12 @@ impl Slices {
         }
         if !self.is_slice(&reply.response, &extent) {
             if self.is_whole(&reply.response) {
-                self.core.undivided.note(&self.key);
+                self.core.undivided.note(self.whole.key());
             }
             drop(reply);
-            // Whoever asks from now on finds what is there now.
+            // Whoever asks from now on finds what is there now; that may have come already.
+            self.core.shelf.evict_object(&self.whole).await;
             self.question.counters().slices_changed.add(1);
-            self.core.shelf.evict(self.key.clone()).await;
             return ticket.tell(State::NotShared);
         }
         let Some(pour) = self.begin(&key, index, reply, &ticket) else {
