@@ -261,11 +261,32 @@ impl Writer {
     /// [`Error::NoMemory`] if an append was refused, [`Error::Aborted`] if what is on disk of it
     /// already has been damaged there, [`Error::Closed`] if the store has been closed; then the
     /// object is given up.
-    pub fn commit(mut self) -> Result<Pin, Error> {
+    pub fn commit(self) -> Result<Pin, Error> {
+        self.commit_with(Bytes::new())
+    }
+
+    /// The same with the last bytes, waiting for memory as [`Writer::append_within`]: whoever has
+    /// read them finds the object complete.
+    ///
+    /// # Errors
+    /// As [`Writer::commit`].
+    ///
+    /// # Cancel safety
+    /// The object is given up if the future is dropped.
+    pub async fn commit_within(self, last: Bytes, within: Duration) -> Result<Pin, Error> {
+        let engine = Arc::clone(&self.engine);
+        let waiting = engine.wait_for_room(last.len() as u64);
+        if timeout(within, waiting).await.is_err() {
+            return Err(self.engine.refuse_memory());
+        }
+        self.commit_with(last)
+    }
+
+    fn commit_with(mut self, last: Bytes) -> Result<Pin, Error> {
         if self.state == WriterState::Broken {
             return Err(Error::NoMemory);
         }
-        self.engine.commit(&self.body)?;
+        self.engine.commit(&self.body, last)?;
         self.state = WriterState::Done;
         Ok(Pin::new(Arc::clone(&self.engine), Arc::clone(&self.body)))
     }

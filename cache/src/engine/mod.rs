@@ -253,10 +253,14 @@ impl Engine {
         Ok(body)
     }
 
-    pub(crate) fn commit(&self, body: &Arc<Body>) -> Result<(), Error> {
+    pub(crate) fn commit(&self, body: &Arc<Body>, last: Bytes) -> Result<(), Error> {
+        // Who reads the last bytes and looks for the object waits for this lock.
         let mut state = self.lock();
         if state.is_closed {
             return Err(Error::Closed);
+        }
+        if !last.is_empty() && body.append(last).is_none() && body.is_growing() {
+            return Err(self.refuse_memory());
         }
         body.finish(self.part_bytes_max());
         if body.bytes().is_none() {

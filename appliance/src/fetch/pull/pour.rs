@@ -153,21 +153,26 @@ impl Pour {
 
     /// Takes in all of the extent, or gives the object up. Tells whether it is whole.
     pub(super) async fn run(mut self, core: &Core, question: &Question) -> bool {
-        let outcome = self.take_all(core, question).await;
+        let outcome = match self.take_all(core, question).await {
+            Ok(last) => {
+                let committed = self.writer.commit_within(last, MEMORY_WAIT).await;
+                committed.map(drop).map_err(|_not_kept| Broken::Store)
+            }
+            // Dropping the writer gives the object up.
+            Err(broken) => Err(broken),
+        };
         let counters = question.counters();
         match outcome {
-            Ok(()) if self.writer.commit().is_ok() => {
-                counters.fills_completed.add(1);
-                return true;
-            }
-            Ok(()) | Err(Broken::Store) => counters.fills_not_kept.add(1),
-            // Dropping the writer gives the object up.
+            Ok(()) => counters.fills_completed.add(1),
+            Err(Broken::Store) => counters.fills_not_kept.add(1),
             Err(Broken::Origin) => counters.fills_broken.add(1),
         }
-        false
+        outcome.is_ok()
     }
 
-    async fn take_all(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
+    /// Takes in all but the last bytes, which it returns: they are shown with the whole, so that
+    /// who has read them finds it stored.
+    async fn take_all(&mut self, core: &Core, question: &Question) -> Result<Bytes, Broken> {
         let mut mends_left = MENDS_MAX;
         loop {
             match self.take(core, question).await {
@@ -181,8 +186,9 @@ impl Pour {
         }
     }
 
-    /// Takes in what comes until the extent is whole, or the body breaks.
-    async fn take(&mut self, core: &Core, question: &Question) -> Result<(), Broken> {
+    /// Takes in what comes until the extent is whole, or the body breaks. Returns the last bytes,
+    /// or none if it cannot be told which are the last.
+    async fn take(&mut self, core: &Core, question: &Question) -> Result<Bytes, Broken> {
         while self.extent.end.is_none_or(|end| self.position < end) {
             let Some(frame) = self.frame(core, question).await else {
                 // What was announced has come, or there was nothing to announce.
@@ -190,16 +196,21 @@ impl Pour {
                 return if is_short {
                     Err(Broken::Origin)
                 } else {
-                    Ok(())
+                    Ok(Bytes::new())
                 };
             };
             let frame = frame.map_err(|_broken| Broken::Origin)?;
             if let Ok(bytes) = frame.into_data() {
                 question.counters().bytes_received.add(bytes.len() as u64);
-                self.append(core, bytes).await?;
+                let bytes = self.clip(core, bytes)?;
+                if self.extent.end == Some(self.position) {
+                    return Ok(bytes);
+                }
+                let appended = self.writer.append_within(bytes, MEMORY_WAIT).await;
+                appended.map_err(|_full| Broken::Store)?;
             }
         }
-        Ok(())
+        Ok(Bytes::new())
     }
 
     /// What comes next, from whoever sends first.
@@ -248,7 +259,8 @@ impl Pour {
         Overtaking::Won
     }
 
-    async fn append(&mut self, core: &Core, mut bytes: Bytes) -> Result<(), Broken> {
+    /// Goes on behind `bytes`, as far as they belong to the extent, and returns these.
+    fn clip(&mut self, core: &Core, mut bytes: Bytes) -> Result<Bytes, Broken> {
         if let Some(end) = self.extent.end {
             // What is beyond belongs to the next slice.
             let left = usize::try_from(end - self.position).unwrap_or(usize::MAX);
@@ -258,8 +270,7 @@ impl Pour {
         if self.position - self.extent.first > core.object_bytes_max {
             return Err(Broken::Store);
         }
-        let appended = self.writer.append_within(bytes, MEMORY_WAIT).await;
-        appended.map_err(|_full| Broken::Store)
+        Ok(bytes)
     }
 
     /// Asks for the bytes that are missing.

@@ -13,7 +13,7 @@ fn put_long(running: &Running, salt: u8) {
         let chunk = Bytes::copy_from_slice(chunk);
         engine.append(&written, chunk).unwrap();
     }
-    engine.commit(&written).unwrap();
+    engine.commit(&written, Bytes::new()).unwrap();
     engine.unpin(&written);
     assert!(engine.flush(PATIENCE));
 }

@@ -3,6 +3,8 @@
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
 };
 
 use super::*;
@@ -40,6 +42,31 @@ fn a_reader_follows_the_writer_to_the_end() {
     assert_eq!(pin.bytes(), 7);
     assert_eq!(object.bytes(), Some(7));
     assert_eq!(run(rest(&mut reader)).unwrap(), b"two");
+}
+
+#[test]
+fn who_has_read_the_last_bytes_finds_the_object_complete() {
+    let store = store();
+    for round in 0..300 {
+        let name = format!("/{round}");
+        let writer = begin(&store, &name);
+        let object = writer.object();
+        let reading = thread::spawn({
+            let (store, name) = (store.clone(), name.clone());
+            move || {
+                let mut reader = object.read(0..u64::MAX);
+                // The first bytes are the last ones as well.
+                let chunk = run(reader.next()).unwrap().unwrap();
+                assert_eq!(chunk.bytes, "last");
+                store.get(&key(&name)).and_then(|found| found.bytes())
+            }
+        });
+        let last = Bytes::from_static(b"last");
+        let pin = run(writer.commit_within(last, Duration::from_secs(10))).unwrap();
+        assert_eq!(reading.join().unwrap(), Some(4));
+        drop(pin);
+        assert!(store.evict(&key(&name)));
+    }
 }
 
 #[test]

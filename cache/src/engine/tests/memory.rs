@@ -57,12 +57,6 @@ fn memory_comes_back_when_the_object_is_on_disk() {
     assert_eq!(store.counters().objects, 20);
 }
 
-/// Runs what waits for time as well.
-fn run_in_time<T>(future: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_time().build();
-    runtime.unwrap().block_on(future)
-}
-
 #[test]
 fn a_writer_that_can_wait_goes_on_as_soon_as_there_is_room() {
     let store = open(&sim::Disk::new(1), &small());
@@ -70,7 +64,7 @@ fn a_writer_that_can_wait_goes_on_as_soon_as_there_is_room() {
     first.append(Bytes::from(vec![1; 6_000])).unwrap();
     assert!(!store.is_short_of_memory());
     let mut second = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
-    run_in_time(async {
+    run(async {
         let mut waiting = Box::pin(second.append_within(Bytes::from(vec![2; 2_000]), PATIENCE));
         tokio::select! {
             biased;
@@ -91,12 +85,26 @@ fn a_writer_that_waits_in_vain_loses_its_object_and_others_keep_a_quarter() {
     live.append(Bytes::from(vec![1; 6_800])).unwrap();
     let mut patient = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
     assert!(store.is_short_of_memory());
-    let refused = run_in_time(patient.append_within(Bytes::from(vec![2; 100]), Duration::ZERO));
+    let refused = run(patient.append_within(Bytes::from(vec![2; 100]), Duration::ZERO));
     assert!(matches!(refused, Err(Error::NoMemory)));
     live.append(Bytes::from(vec![1; 1_000])).unwrap();
     assert!(matches!(patient.commit(), Err(Error::NoMemory)));
     drop(live.commit().unwrap());
     assert!(store.get(&key("/b")).is_none());
+}
+
+#[test]
+fn the_last_bytes_wait_for_memory_only_so_long() {
+    let store = open(&sim::Disk::new(1), &small());
+    let mut live = store.begin(&key("/a"), Class::Live, Bytes::new()).unwrap();
+    live.append(Bytes::from(vec![1; 6_800])).unwrap();
+    let patient = store.begin(&key("/b"), Class::Low, Bytes::new()).unwrap();
+    let object = patient.object();
+    let last = Bytes::from_static(b"last");
+    let refused = run(patient.commit_within(last, Duration::ZERO));
+    assert!(matches!(refused, Err(Error::NoMemory)), "{refused:?}");
+    assert!(store.get(&key("/b")).is_none());
+    assert!(run(object.read(0..u64::MAX).next()).is_err());
 }
 
 #[test]

@@ -171,8 +171,8 @@ fn wait_until(holds: impl Fn() -> bool) {
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().build().unwrap();
-    runtime.block_on(future)
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.unwrap().block_on(future)
 }
 
 async fn rest(reader: &mut Reader) -> Result<Vec<u8>, Error> {
