@@ -16,10 +16,8 @@ pub(crate) fn make_directory(disk: &dyn Disk, directory: &Path) -> Result<(), Er
         return Ok(());
     }
     disk.create_directory(directory)?;
-    let parents = directory.ancestors().skip(1);
-    parents
-        .into_iter()
-        .try_for_each(|parent| disk.sync_directory(parent))
+    let mut parents = directory.ancestors().skip(1);
+    parents.try_for_each(|parent| disk.sync_directory(named(parent)))
 }
 
 /// Puts a file with these bytes at `path` in one step. Blocks.
@@ -35,7 +33,16 @@ pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Arc<
     file.sync()?;
     disk.rename(&beside, path)?;
     if let Some(directory) = path.parent() {
-        disk.sync_directory(directory)?;
+        disk.sync_directory(named(directory))?;
     }
     Ok(file)
+}
+
+/// The directory above a plain name is the one this process is in, which has no name there.
+fn named(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    }
 }

@@ -10,6 +10,7 @@ mod certificates;
 pub mod check;
 pub mod demo;
 mod error;
+pub mod integrations;
 mod log;
 mod management;
 pub mod prewarm;
@@ -98,6 +99,9 @@ pub enum Command {
     /// `weir cache`
     #[command(about = cache::ABOUT, after_help = cache::EXAMPLES)]
     Cache(cache::Arguments),
+    /// `weir integrations`
+    #[command(about = integrations::ABOUT, after_help = integrations::EXAMPLES)]
+    Integrations(integrations::Arguments),
 }
 
 impl Command {
@@ -129,6 +133,7 @@ impl Arguments {
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
             Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),
             Command::Cache(arguments) => cache::execute(&arguments, board, terminal),
+            Command::Integrations(arguments) => integrations::execute(&arguments, board, terminal),
         }
     }
 }

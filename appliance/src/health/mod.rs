@@ -15,6 +15,7 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
+mod integration;
 mod json;
 mod management;
 mod measures;
@@ -34,6 +35,7 @@ mod window;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
+pub use integration::{Integration, integrations};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};

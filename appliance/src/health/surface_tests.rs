@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Wall};
 
 use crate::{
+    alarm,
     counter::{Kind, Reach, Row, Value},
     fetch::{
         exchange,
@@ -18,6 +19,7 @@ use crate::{
     health::{
         DiskSnapshot, Snapshot,
         api::{self, Whole},
+        integration::integrations,
         json, metrics,
         metrics::Format,
         openapi,
@@ -55,7 +57,27 @@ fn full(channels: usize, renditions: usize) -> Snapshot {
     snapshot.disk_usage_percent = Some(60.0);
     snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
     snapshot.access_log = Some(access_log::Counters::default());
+    snapshot.alarms = Arc::new(alarm::Report {
+        alarms: vec![alarm()],
+        ..alarm::Report::default()
+    });
     snapshot
+}
+
+fn alarm() -> alarm::Alarm {
+    alarm::Alarm {
+        id: 1,
+        kind: alarm::Kind::DiskFull,
+        resource: alarm::Resource::Disk,
+        severity: alarm::Severity::Critical,
+        since: Wall::default(),
+        text: "it is full".to_owned(),
+        cause: None,
+        affected: 0,
+        is_flapping: false,
+        is_over: false,
+        operation: None,
+    }
 }
 
 fn origin(name: &str) -> OriginReport {
@@ -325,4 +347,25 @@ fn the_description_has_a_schema_with_a_sentence_for_every_row() {
     let text = std::str::from_utf8(&text).expect("text");
     let described = text.matches("\"description\": ").count();
     assert!(described > rows(Node::SCOPE), "{described}");
+}
+
+/// The names of metrics in `text`: words that begin as they do.
+fn named(text: &str) -> BTreeSet<&str> {
+    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':';
+    let words = text.split(is_other);
+    words.filter(|word| word.starts_with("weir_")).collect()
+}
+
+#[test]
+fn integrations_name_no_metric_that_is_not_told() {
+    let text = metrics::text(&numbered(), Format::Prometheus);
+    let told = named(std::str::from_utf8(&text).expect("text"));
+    let mut count = 0;
+    for file in integrations() {
+        for name in named(&file.text) {
+            assert!(told.contains(name), "{} names {name}", file.path);
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }

@@ -34,14 +34,14 @@ fn the_linter_of_prometheus_finds_nothing_to_say() {
 }
 
 /// A Prometheus that scrapes one appliance every second.
-struct Prometheus {
+pub(crate) struct Prometheus {
     _process: Process,
     _folder: TempDir,
     port: u16,
 }
 
 impl Prometheus {
-    fn scraping(url: &str) -> Self {
+    pub(crate) fn scraping(url: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let target = url.strip_prefix("http://").expect("a URL");
         let (target, path) = target.split_once('/').expect("a path");
@@ -85,7 +85,7 @@ impl Prometheus {
         series.iter().filter_map(value).collect()
     }
 
-    fn await_values(&self, query: &str, is_right: impl Fn(&[f64]) -> bool) {
+    pub(crate) fn await_values(&self, query: &str, is_right: impl Fn(&[f64]) -> bool) {
         until(query, Duration::from_secs(30), || {
             is_right(&self.query(query)).then_some(())
         });

@@ -35,7 +35,8 @@ impl Rig {
         let origin =
             Origin::start(|_| Reply::new(200, &[("Cache-Control", "max-age=60")], "hello"));
         let text = [
-            "[segment]\ntarget = \"1s\"\n".to_owned(),
+            // The channel that is silent is an alarm at once.
+            "[alarm]\nboot_inhibit = \"0s\"\n[segment]\ntarget = \"1s\"\n".to_owned(),
             channel("good", &good),
             channel("silent", &format!("239.255.84.2:{port}")),
             route_to(&[origin.url()], "", ""),

@@ -52,7 +52,7 @@ scope! {
 }
 
 scope! {
-    /// Something that is wrong, named by its kind and by what it is of.
+    /// Something that is wrong and to be acted on, named by its kind and by what it is of.
     Alarm: alarm, alarms {
         own: AlarmReadings,
         groups {}

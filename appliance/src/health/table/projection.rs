@@ -91,7 +91,7 @@ impl Node {
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
-            alarms: alarms.alarms.iter().map(Alarm::of).collect(),
+            alarms: alarms.roots().map(Alarm::of).collect(),
         }
     }
 }
