@@ -71,7 +71,7 @@ impl Zabbix {
         let fields = [("Content-Type", "application/json-rpc")];
         let answer = http::request("POST", &self.url, &fields, question.to_string().as_bytes());
         let answer = answer.map_err(|error| error.to_string())?;
-        let told: Value = serde_json::from_slice(&answer.body).map_err(|_| answer.text())?;
+        let told: Value = serde_json::from_slice(&answer.body).map_err(|_no_json| answer.text())?;
         match told.get("result") {
             Some(result) => Ok(result.clone()),
             None => Err(told.to_string()),
