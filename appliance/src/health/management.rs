@@ -316,6 +316,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn fails_the_supervisor_when_nobody_could_look_for_long() {
+        let health = health(State::OnAir);
+        for (seconds, status) in [(10, 200), (11, 503)] {
+            let mut old = Snapshot::clone(&health.latest.load());
+            old.age = Duration::from_secs(seconds);
+            health.latest.store(Arc::new(old));
+            let (code, _, told) = get(&health, "/healthz").await;
+            assert_eq!(code, status, "{told}");
+            assert!(told.contains("s old"), "{told}");
+        }
+    }
+
+    #[tokio::test]
     async fn lets_the_player_reach_the_data_listener_and_nothing_else() {
         let (_, headers, page) = get(&health(State::OnAir), "/player/CH_0").await;
         let policy = headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");

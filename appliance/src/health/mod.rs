@@ -15,6 +15,7 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
+mod disk_gauge;
 mod json;
 mod management;
 mod measures;

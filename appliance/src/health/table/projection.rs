@@ -35,6 +35,7 @@ impl Node {
         let Snapshot {
             taken,
             uptime,
+            age,
             channels,
             output_bitrate_bps,
             cpu_usage_percent,
@@ -60,6 +61,7 @@ impl Node {
             version: VERSION.to_owned(),
             time: timestamp(*taken),
             snapshot_time_ms: milliseconds(Duration::from_nanos(taken.as_nanos())),
+            snapshot_age_ms: milliseconds(*age),
             uptime_ms: milliseconds(*uptime),
             channels_configured: channels.len() as u64,
             channels_active: snapshot.channels_active() as u64,

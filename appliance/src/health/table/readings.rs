@@ -17,6 +17,8 @@ readings! {
         time: String,
         /// The same, since 1970.
         snapshot_time_ms: u64,
+        /// How old all this is, where the machine lets nothing newer be read; zero otherwise.
+        snapshot_age_ms: u64,
         /// Time since the process started.
         uptime_ms: u64,
         /// Channels that are configured.
