@@ -20,7 +20,7 @@ pub struct Report {
     pub last_datagram: Option<Wall>,
     /// When the last segment was listed.
     pub last_segment: Option<Wall>,
-    /// The Target Duration of its playlist, in seconds, once it has one.
+    /// The Target Duration of its playlist, in seconds; the one aimed at while it has none.
     pub target_duration_s: Option<u32>,
     /// Bits received in the last second.
     pub bitrate_bps: u64,

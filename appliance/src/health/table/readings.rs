@@ -103,7 +103,7 @@ readings! {
         sender: Option<String>,
         /// Bits received in the last second.
         bitrate_bps: u64,
-        /// Target Duration of its list.
+        /// Target Duration of its list; the one aimed at while it has none.
         target_duration_ms: Option<u64> => detail,
         /// Time since the last segment was listed.
         segment_age_ms: Option<u64>,

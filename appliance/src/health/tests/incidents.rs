@@ -106,15 +106,22 @@ fn long_segments_are_not_stale() {
 }
 
 #[test]
-fn a_first_segment_is_not_overdue_while_it_is_filled() {
-    let mut rig = Rig::after(WARM_S);
-    rig.run(60, |snapshot| {
-        let report = report_of(snapshot, 0);
-        report.last_segment = None;
-        report.target_duration_s = None;
-        report.state = State::Filling;
-    });
-    assert_eq!(rig.history(), []);
+fn a_first_segment_may_take_half_as_long_again_and_is_told_of_when_it_is_stuck() {
+    for (target_duration_s, patience_s) in [(None, 9 + 4), (Some(30), 45 + 4)] {
+        let mut rig = Rig::after(WARM_S);
+        let fill = |snapshot: &mut Snapshot| {
+            let report = report_of(snapshot, 0);
+            report.last_segment = None;
+            report.target_duration_s = target_duration_s;
+            report.state = State::Filling;
+        };
+        rig.run(patience_s + 1, fill);
+        assert_eq!(rig.history(), [], "{target_duration_s:?}");
+        rig.run(1, fill);
+        assert_eq!(rig.roots(), [Kind::SegmentStale]);
+        rig.run(60, |_| {});
+        assert_eq!(rig.history(), raised_and_cleared(Kind::SegmentStale));
+    }
 }
 
 #[test]
