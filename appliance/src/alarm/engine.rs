@@ -29,7 +29,7 @@ pub const FOLLOWED_MAX: usize = 8_192;
 pub struct Settings {
     /// When alarms are raised and cleared.
     pub rules: Rules,
-    /// Nothing is raised for so long after the start.
+    /// Nothing is raised or cleared for so long after the start.
     pub boot_inhibit: Duration,
 }
 

@@ -76,6 +76,7 @@ impl Meter {
             http.responses_5xx,
         ];
         let answers = answers.into_iter().fold(0, u64::saturating_add);
+        let is_full = snapshot.uptime >= ANSWERS_SPAN;
         let [answers, errors] = self.answers.gained(now, [answers, http.responses_5xx]);
         let slow = http.slow_answers();
         let (bounds_ms, slow) = (slow.map(|it| it.0), slow.map(|it| it.1));
@@ -83,13 +84,28 @@ impl Meter {
         let [hits, misses] = self.hits.gained(now, hits_and_misses(snapshot));
         let is_warm = snapshot.uptime >= WARM;
         let hits = share(hits, if is_warm { hits + misses } else { 0 });
-        let of_node = |kind, reading| Measure::new(kind, Resource::Node, reading);
+        let latency = latency(answers, bounds_ms, slow);
+        let of_node = |kind, is_full, reading| {
+            let enough = if is_full { reading } else { if_enough(kind, reading) };
+            Measure::new(kind, Resource::Node, enough)
+        };
         [
-            of_node(Kind::ServerErrors, share(errors, answers)),
-            of_node(Kind::AnswersSlow, latency(answers, bounds_ms, slow)),
-            of_node(Kind::HitRatioCritical, hits),
-            of_node(Kind::HitRatioLow, hits),
+            of_node(Kind::ServerErrors, is_full, share(errors, answers)),
+            of_node(Kind::AnswersSlow, is_full, latency),
+            of_node(Kind::HitRatioCritical, is_warm, hits),
+            of_node(Kind::HitRatioLow, is_warm, hits),
         ]
+    }
+}
+
+/// `reading`, unless it is made of too few samples: a box that has just begun is not well for want
+/// of them.
+pub(super) fn if_enough(kind: Kind, reading: Reading) -> Reading {
+    match reading {
+        Reading::Is { samples, .. } if samples < kind.definition().rule.samples_min => {
+            Reading::Unknown
+        }
+        Reading::Is { .. } | Reading::Unknown => reading,
     }
 }
 

@@ -6,7 +6,10 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
-    health::{RenditionSnapshot, measures::claim},
+    health::{
+        RenditionSnapshot,
+        measures::{claim, if_enough},
+    },
     live::{Report, State},
 };
 
@@ -130,10 +133,11 @@ impl Reception {
             average - (average - bitrate) / self.bitrates
         };
         let off = bitrate.abs_diff(self.bitrate_average);
-        Reading::Is {
+        let reading = Reading::Is {
             amount: Amount::percentage(off, self.bitrate_average),
             samples: self.bitrates,
-        }
+        };
+        if_enough(Kind::BitrateVariance, reading)
     }
 }
 

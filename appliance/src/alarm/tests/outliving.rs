@@ -65,6 +65,17 @@ fn what_is_still_bad_after_a_restart_is_not_told_again_and_what_is_not_is_cleare
 }
 
 #[test]
+fn nothing_that_was_raised_before_a_restart_is_cleared_before_the_boot_inhibit_is_over() {
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(Kind::DiskFull, Resource::Disk)]);
+    let mut after = restarted(&rig);
+    after.look(60, &[good(Kind::DiskFull, Resource::Disk)]);
+    assert_eq!(after.told(), []);
+    after.look(1, &[good(Kind::DiskFull, Resource::Disk)]);
+    assert_eq!(after.told(), [(Event::Cleared, Kind::DiskFull)]);
+}
+
+#[test]
 fn what_is_latched_stays_so_over_a_restart() {
     let mut rig = Rig::new();
     rig.look(1, &[bad(Kind::DiskError, Resource::Store)]);

@@ -279,6 +279,19 @@ fn a_cache_that_is_still_cold_is_not_judged_by_its_hits() {
     assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
 }
 
+#[tokio::test]
+async fn a_ratio_that_was_low_before_a_restart_is_not_good_for_want_of_samples() {
+    let machine = Simulation::new(1);
+    let mut rig = Rig::on(&machine, WARM_S);
+    rig.run(300, |snapshot| snapshot.routes[0].counters.misses += 10);
+    assert_eq!(rig.roots(), [Kind::HitRatioLow]);
+    Arc::new(rig.alarms).write_newer().await;
+    let mut after = Rig::on(&machine, 899);
+    assert_eq!(after.roots(), [Kind::HitRatioLow]);
+    after.run(1, |_| {});
+    assert_eq!(after.history(), raised_and_cleared(Kind::HitRatioLow));
+}
+
 #[test]
 fn a_disk_that_fills_up_is_one_alarm_and_what_is_unknown_none() {
     let mut rig = Rig::after(WARM_S);
