@@ -86,7 +86,11 @@ impl Meter {
         let hits = share(hits, if is_warm { hits + misses } else { 0 });
         let latency = latency(answers, bounds_ms, slow);
         let of_node = |kind, is_full, reading| {
-            let enough = if is_full { reading } else { if_enough(kind, reading) };
+            let enough = if is_full {
+                reading
+            } else {
+                if_enough(kind, reading)
+            };
             Measure::new(kind, Resource::Node, enough)
         };
         [
