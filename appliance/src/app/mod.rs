@@ -464,7 +464,11 @@ impl Faces {
             .map_or(0, |entrance| entrance.listener.local_address().port());
         let sampler = Sampler::new(watched);
         let health = Health::new(
-            health::Settings { node, data_port },
+            health::Settings {
+                node,
+                names: config.management.names.clone(),
+                data_port,
+            },
             Arc::clone(live),
             Arc::clone(readiness),
             sampler.latest(),

@@ -18,7 +18,9 @@ use crate::{
         asset::Assets,
         json,
         metrics::{self, Format},
-        openapi, page, player,
+        openapi,
+        order_source::OrderSource,
+        page, player,
     },
     live::Live,
     serve::{
@@ -48,6 +50,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
 pub struct Settings {
     /// The name on every surface.
     pub node: String,
+    /// Other names by which browsers know it.
+    pub names: Vec<String>,
     /// The port players connect to, as the player page must know it.
     pub data_port: u16,
 }
@@ -60,6 +64,7 @@ pub struct Health {
     readiness: Arc<Readiness>,
     latest: Arc<ArcSwap<Snapshot>>,
     assets: Assets,
+    order_source: OrderSource,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
@@ -74,7 +79,9 @@ impl Health {
         readiness: Arc<Readiness>,
         latest: Arc<ArcSwap<Snapshot>>,
     ) -> Self {
+        let names = settings.names.iter().chain([&settings.node]);
         Self {
+            order_source: OrderSource::new(names.cloned()),
             settings,
             live,
             readiness,
@@ -166,7 +173,12 @@ impl Handler for Health {
         let prewarmer = self.prewarmer.as_ref().filter(|_| path == PREWARM);
         let alarms = self.alarms.as_ref();
         let alarms = alarms.filter(|_| alarm_answer::is_path(path));
-        let mut response = if let Some(purger) = purger {
+        let takes_orders = purger.is_some() || prewarmer.is_some() || alarms.is_some();
+        let is_order = takes_orders && !reply::is_safe(request.method());
+        let refused = is_order.then(|| self.order_source.refuse(request.headers(), client));
+        let mut response = if let Some(refused) = refused.flatten() {
+            refused
+        } else if let Some(purger) = purger {
             purger.answer_api(request, client).await
         } else if let Some(prewarmer) = prewarmer {
             prewarmer.answer(request, client).await
@@ -232,6 +244,7 @@ mod tests {
         ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
+            names: Vec::new(),
             data_port: 8_081,
         };
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));

@@ -21,6 +21,7 @@ mod management;
 mod measures;
 mod metrics;
 mod openapi;
+mod order_source;
 mod page;
 mod player;
 mod reception;

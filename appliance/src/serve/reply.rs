@@ -307,6 +307,11 @@ pub(crate) fn content(
     response
 }
 
+/// Whether a request by `method` only looks (RFC 9110 §9.2.1).
+pub(crate) fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
+}
+
 /// Answers the methods that need no content: OPTIONS, and those that are not allowed.
 /// `None` for GET and HEAD.
 pub(crate) fn without_content(method: &Method) -> Option<Response<Body>> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header::HOST};
 use serde_json::{Value, json};
 use weir_hal::{
     Access,
@@ -37,6 +37,7 @@ fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
     let live = Arc::new(Live::default());
     let settings = Settings {
         node: "edge-1".to_owned(),
+        names: vec!["edge.example".to_owned()],
         data_port: 80,
     };
     let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
@@ -48,12 +49,23 @@ fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
 
 /// A request without a body.
 async fn ask(health: &Health, from: &str, method: Method, path: &str) -> (StatusCode, String) {
+    ask_as(health, ("edge-1:8080", from), method, path).await
+}
+
+/// The same to a host of this name.
+async fn ask_as(
+    health: &Health,
+    (host, from): (&str, &str),
+    method: Method,
+    path: &str,
+) -> (StatusCode, String) {
     let client = Client {
         interim: None,
         address: SocketAddr::new(from.parse().expect("an address"), 50_000),
         is_encrypted: false,
     };
     let request = Request::builder().method(method).uri(path);
+    let request = request.header(HOST, host);
     let request = request.body(Upload::empty()).expect("a request");
     read(health.answer(request, &client).await).await
 }
@@ -182,6 +194,32 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
     let told = told(&health).await;
     assert_eq!(told["active"][0]["operator"], json!(null));
     assert_eq!(told["counters"]["orders_forbidden"], json!(1));
+}
+
+#[tokio::test]
+async fn an_order_is_not_taken_for_a_name_that_is_not_this_box_s() {
+    let (_machine, rig) = full();
+    let (health, alarms) = listener(rig);
+    let close = "/api/v1/alarms/1/close";
+    for (host, method, status) in [
+        ("evil.example:8080", Method::POST, 421),
+        ("evil.example:8080", Method::DELETE, 421),
+        // It goes on to be no JSON, and no POST.
+        ("edge.example:8080", Method::POST, 415),
+        ("edge.example:8080", Method::DELETE, 405),
+        ("evil.example:8080", Method::GET, 405),
+    ] {
+        let (code, answer) = ask_as(&health, (host, OPERATOR), method, close).await;
+        assert_eq!(code, status, "{host}: {answer}");
+    }
+    let (code, _) = ask_as(&health, ("evil.example", OPERATOR), Method::GET, "/").await;
+    assert_eq!(
+        code,
+        StatusCode::OK,
+        "whoever may look may look by any name"
+    );
+    let forbidden = alarms.show(|_, report| report.counters.orders_forbidden);
+    assert_eq!(forbidden, 0, "nobody asked who it is");
 }
 
 #[test]
