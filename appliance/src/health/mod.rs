@@ -33,6 +33,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod window;
+mod write_pace;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};

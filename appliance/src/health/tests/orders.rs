@@ -1,6 +1,6 @@
 //! Operators over HTTP, every surface, and what is on disk.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -20,7 +20,9 @@ use crate::{
         json::{api_health, healthz},
         page,
     },
+    ladder::{self, Check, Finding},
     live::Live,
+    secret::contents,
     serve::{Body, Client, Handler as _, Readiness, Upload},
 };
 
@@ -305,6 +307,55 @@ fn a_damaged_file_is_begun_anew() {
         let alarms = alarms(&disk);
         assert_eq!(alarms.show(|engine, _| engine.sequence()), 0);
     }
+}
+
+fn file(disk: &Arc<dyn Disk>) -> String {
+    let bytes = contents(&**disk, "/var/weir/cache.alarms".as_ref(), 8 << 20);
+    let bytes = bytes.ok().flatten().unwrap_or_default();
+    String::from_utf8(bytes).expect("it is text")
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_that_change_all_the_time_are_written_seldom_and_what_an_operator_said_soon() {
+    let (machine, mut rig) = full();
+    let disk = Arc::clone(&machine.board().disk);
+    let alarms = Arc::new(rig.alarms);
+    let keeping = tokio::spawn(Arc::clone(&alarms).keep(std::future::pending()));
+    // A finding is told at once, and gone with its channel.
+    let finding = Finding {
+        check: Check::RungMissing,
+        since: wall(0),
+        reason: "SD_1M is not there".to_owned(),
+    };
+    rig.snapshot.channels[0].ladder = Arc::new(ladder::Report {
+        findings: vec![finding],
+        ..ladder::Report::default()
+    });
+    let channels = std::mem::take(&mut rig.snapshot.channels);
+    let mut seen = BTreeSet::new();
+    for second in 0..3_600 {
+        rig.snapshot.uptime += Duration::from_secs(1);
+        rig.snapshot.channels = match second % 2 {
+            0 => channels.clone(),
+            _ => Vec::new(),
+        };
+        alarms.look(&rig.snapshot);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seen.insert(file(&disk));
+    }
+    // 5, 10, 20 and so on up to 300 s apart.
+    assert!((15..20).contains(&seen.len()), "{} writes", seen.len());
+    let order = alarm::Order {
+        verb: alarm::Verb::Acknowledge,
+        author: "an operator".to_owned(),
+        note: String::new(),
+        period: None,
+    };
+    let by = OPERATOR.parse().expect("an address");
+    alarms.order(1, &order, by).expect("the disk is full");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(file(&disk).contains("an operator"));
+    keeping.abort();
 }
 
 #[tokio::test(start_paused = true)]
