@@ -1,4 +1,5 @@
-//! `/api/v1/alarms`: all alarms as JSON, and the orders of operators.
+//! `/api/v1/alarms`: all alarms as JSON, as the snapshot has them that every surface shows, and the
+//! orders of operators, which the next snapshot tells of.
 //!
 //! ```text
 //! GET  /api/v1/alarms
@@ -20,7 +21,9 @@ use serde::Deserialize;
 use tracing::warn;
 
 use crate::{
-    alarm::{AUTHOR_BYTES_MAX, Change, NOTE_BYTES_MAX, Order, OrderError, PERIOD_MAX, Verb},
+    alarm::{
+        AUTHOR_BYTES_MAX, Change, NOTE_BYTES_MAX, Order, OrderError, PERIOD_MAX, Report, Verb,
+    },
     config::parse_duration,
     health::{Alarms, alarm_json},
     serve::{
@@ -66,14 +69,14 @@ pub(super) fn is_path(path: &str) -> bool {
 
 /// Answers a request for a path of [`is_path`].
 pub(super) async fn answer(
-    alarms: &Alarms,
+    (alarms, report): (&Alarms, &Report),
     request: Request<Upload>,
     client: &Client,
 ) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if path == PATH {
         let without_content = reply::without_content(request.method());
-        return without_content.unwrap_or_else(|| list(alarms));
+        return without_content.unwrap_or_else(|| list(report));
     }
     let Some(wanted) = order_of(&path) else {
         return reply::text(StatusCode::NOT_FOUND, "there is nothing here");
@@ -107,8 +110,8 @@ pub(super) fn obey(
     told(outcome, by)
 }
 
-fn list(alarms: &Alarms) -> Response<Body> {
-    let body = alarm_json::alarms(alarms);
+fn list(report: &Report) -> Response<Body> {
+    let body = alarm_json::alarms(report);
     reply::content(StatusCode::OK, "application/json", body, Freshness::NoStore)
 }
 

@@ -183,7 +183,8 @@ impl Handler for Health {
         } else if let Some(prewarmer) = prewarmer {
             prewarmer.answer(request, client).await
         } else if let Some(alarms) = alarms {
-            alarm_answer::answer(alarms, request, client).await
+            let report = Arc::clone(&self.latest.load().alarms);
+            alarm_answer::answer((alarms, &report), request, client).await
         } else {
             let (request, _body) = request.into_parts();
             let without_content = reply::without_content(&request.method);

@@ -3,12 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use serde_json::{Value as Json, json};
 use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Wall};
 
 use crate::{
+    alarm::{self, Amount, Engine, LISTED_MAX, Measure, Moment, Reading, Resource, Rules},
     counter::{Kind, Reach, Row, Value},
     fetch::{
         exchange,
@@ -235,9 +237,46 @@ fn count_things(thing: &Entity) -> usize {
     1 + parts.map(count_things).sum::<usize>()
 }
 
+/// As many alarms as are listed.
+fn many_alarms() -> alarm::Report {
+    let mut engine = Engine::new(alarm::Settings {
+        rules: Rules::default(),
+        boot_inhibit: Duration::ZERO,
+    });
+    let bad = |number: usize| {
+        let resource = Resource::Channel(format!("CH_{number}").into());
+        let reading = Reading::of(Amount::whole(1));
+        Measure::new(alarm::Kind::LadderFinding, resource, reading)
+    };
+    let all: Vec<Measure> = (0..LISTED_MAX + 1).map(bad).collect();
+    for _ in 0..2 {
+        engine.look(Moment::default(), &all);
+    }
+    engine.report()
+}
+
+#[test]
+fn alarms_beyond_the_worst_are_a_number() {
+    let mut snapshot = full(1, 1);
+    snapshot.alarms = Arc::new(many_alarms());
+    let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
+    let samples = samples(std::str::from_utf8(&text).expect("text"));
+    let told = samples
+        .keys()
+        .filter(|it| it.starts_with("weir_alarm_severity{"))
+        .count();
+    assert!((1..=32).contains(&told), "{told}");
+    let worst = "weir_alarm_severity{alarm=\"alarms-overflow node\",severity=\"major\"}";
+    assert_eq!(samples.get(worst), Some(&1.0));
+    let omitted = samples.get("weir_alarms_omitted").map(f64::to_string);
+    assert_eq!(omitted, Some((LISTED_MAX - told).to_string()));
+}
+
 #[test]
 fn an_appliance_of_64_channels_has_at_most_3_000_series() {
-    let text = metrics::render("edge-1", &full(64, 3), Format::Prometheus);
+    let mut snapshot = full(64, 3);
+    snapshot.alarms = Arc::new(many_alarms());
+    let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
     let count = samples(std::str::from_utf8(&text).expect("text")).len();
     assert!((2_000..=3_000).contains(&count), "{count} series");
 }

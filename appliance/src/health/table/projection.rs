@@ -29,6 +29,10 @@ use crate::{
     live::Report,
 };
 
+/// Alarms that are told one by one: three series each, and who has more has one cause. All are in
+/// `/api/v1/alarms`.
+const ALARMS_MAX: usize = 16;
+
 impl Node {
     /// Reads `snapshot` of the node of this name.
     pub(in crate::health) fn of(name: &str, snapshot: &Snapshot) -> Self {
@@ -74,6 +78,7 @@ impl Node {
             alarms_major: alarms.count(Severity::Major) as u64,
             alarms_minor: alarms.count(Severity::Minor) as u64,
             alarms_warning: alarms.count(Severity::Warning) as u64,
+            alarms_omitted: alarms.alarms.len().saturating_sub(ALARMS_MAX) as u64,
             alarms_sequence: alarms.sequence,
         };
         let channel = |channel| Channel::of(channel, *taken);
@@ -93,7 +98,13 @@ impl Node {
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
-            alarms: alarms.alarms.iter().map(Alarm::of).collect(),
+            // The worst come first.
+            alarms: alarms
+                .alarms
+                .iter()
+                .take(ALARMS_MAX)
+                .map(Alarm::of)
+                .collect(),
         }
     }
 }

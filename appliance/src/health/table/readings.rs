@@ -43,6 +43,8 @@ readings! {
         alarms_minor: u64,
         /// The same of the severity warning.
         alarms_warning: u64,
+        /// Alarms that are not told one by one, for there are worse ones.
+        alarms_omitted: u64,
         /// The number of the latest change of an alarm.
         alarms_sequence: u64,
     }

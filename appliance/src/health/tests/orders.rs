@@ -14,7 +14,7 @@ use weir_hal::{
 
 use super::*;
 use crate::{
-    alarm::Alarm,
+    alarm::{Alarm, Severity},
     health::{
         Health, Settings, alarm_answer,
         json::{api_health, healthz},
@@ -35,7 +35,35 @@ fn full() -> (Arc<Simulation>, Rig) {
 }
 
 /// A management listener over the alarms of a rig.
-fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
+struct Listener {
+    health: Health,
+    alarms: Arc<Alarms>,
+    latest: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Listener {
+    /// Takes the next snapshot.
+    fn look(&self) {
+        let mut snapshot = Snapshot::clone(&self.latest.load());
+        snapshot.alarms = Arc::new(self.alarms.look(&snapshot));
+        self.latest.store(Arc::new(snapshot));
+    }
+
+    /// What it tells whoever asks.
+    async fn told(&self) -> Value {
+        let (status, body) = ask(&self.health, "192.0.2.1", Method::GET, "/api/v1/alarms").await;
+        assert_eq!(status, StatusCode::OK);
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    /// The same after the next snapshot.
+    async fn next_told(&self) -> Value {
+        self.look();
+        self.told().await
+    }
+}
+
+fn listener(rig: Rig) -> Listener {
     let live = Arc::new(Live::default());
     let settings = Settings {
         node: "edge-1".to_owned(),
@@ -43,10 +71,18 @@ fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
         data_port: 80,
     };
     let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
-    let latest = Arc::new(ArcSwap::from_pointee(rig.snapshot));
+    let snapshot = Snapshot {
+        alarms: Arc::new(rig.report),
+        ..rig.snapshot
+    };
+    let latest = Arc::new(ArcSwap::from_pointee(snapshot));
     let alarms = Arc::new(rig.alarms);
-    let health = Health::new(settings, live, readiness, latest).alarming(Arc::clone(&alarms));
-    (health, alarms)
+    let health = Health::new(settings, live, readiness, Arc::clone(&latest));
+    Listener {
+        health: health.alarming(Arc::clone(&alarms)),
+        alarms,
+        latest,
+    }
 }
 
 /// A request without a body.
@@ -93,17 +129,10 @@ async fn read(response: Response<Body>) -> (StatusCode, String) {
 
 const OPERATOR: &str = "10.1.2.3";
 
-async fn told(health: &Health) -> Value {
-    let (status, body) = ask(health, "192.0.2.1", Method::GET, "/api/v1/alarms").await;
-    assert_eq!(status, StatusCode::OK);
-    serde_json::from_str(&body).expect("JSON")
-}
-
 #[tokio::test]
 async fn all_alarms_are_told_to_whoever_asks() {
     let (_machine, rig) = full();
-    let (health, _) = listener(rig);
-    let told = told(&health).await;
+    let told = listener(rig).told().await;
     assert_eq!(told["counts"]["critical"], json!(1));
     let alarm = &told["active"][0];
     for (field, value) in [
@@ -132,7 +161,7 @@ async fn all_alarms_are_told_to_whoever_asks() {
 #[tokio::test]
 async fn operators_acknowledge_shelve_unshelve_and_close() {
     let (_machine, rig) = full();
-    let (health, alarms) = listener(rig);
+    let listener = listener(rig);
     for (verb, body, state) in [
         (
             "acknowledge",
@@ -148,21 +177,39 @@ async fn operators_acknowledge_shelve_unshelve_and_close() {
         ("close", "{}", json!("closed")),
     ] {
         let path = format!("/api/v1/alarms/1/{verb}");
-        let (status, answer) = order(&alarms, &path, body).await;
+        let (status, answer) = order(&listener.alarms, &path, body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        let active = &told(&health).await["active"][0];
+        let active = &listener.next_told().await["active"][0];
         assert_eq!(active["operator"]["state"], state, "{verb}");
     }
-    let told = told(&health).await;
+    let told = listener.told().await;
     assert_eq!(told["counts"]["critical"], json!(0));
     assert_eq!(told["active"][0]["operator"]["author"], OPERATOR);
     assert_eq!(told["history"][3]["text"], "by ann: on my way");
 }
 
 #[tokio::test]
+async fn what_is_told_of_alarms_is_of_the_snapshot_that_every_surface_shows() {
+    let (_machine, rig) = full();
+    let listener = listener(rig);
+    order(&listener.alarms, "/api/v1/alarms/1/close", "{}").await;
+    for (counts, is_new) in [(1, false), (0, true)] {
+        if is_new {
+            listener.look();
+        }
+        let snapshot = listener.latest.load_full();
+        assert_eq!(snapshot.alarms.count(Severity::Critical), counts);
+        let told = listener.told().await;
+        assert_eq!(told["counts"]["critical"], json!(counts));
+        assert_eq!(told["history"].as_array().map(Vec::len), Some(2 - counts));
+    }
+}
+
+#[tokio::test]
 async fn orders_are_refused_by_their_status_and_change_nothing() {
     let (_machine, rig) = full();
-    let (health, alarms) = listener(rig);
+    let listener = listener(rig);
+    let Listener { health, alarms, .. } = &listener;
     let acknowledge = "/api/v1/alarms/1/acknowledge";
     for (from, method, path, status) in [
         ("192.0.2.1", Method::POST, acknowledge, 403),
@@ -174,7 +221,7 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
         (OPERATOR, Method::POST, "/api/v1/alarms", 405),
         (OPERATOR, Method::GET, "/api/v1/alarmsandmore", 404),
     ] {
-        let (code, answer) = ask(&health, from, method, path).await;
+        let (code, answer) = ask(health, from, method, path).await;
         assert_eq!(code, status, "{path}: {answer}");
     }
     let long = r#"{"author": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
@@ -190,10 +237,10 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
         ("/api/v1/alarms/9/close", "{}", 404),
         ("/api/v1/alarms/1/unshelve", "{}", 409),
     ] {
-        let (code, answer) = order(&alarms, path, body).await;
+        let (code, answer) = order(alarms, path, body).await;
         assert_eq!(code, status, "{path} {body}: {answer}");
     }
-    let told = told(&health).await;
+    let told = listener.next_told().await;
     assert_eq!(told["active"][0]["operator"], json!(null));
     assert_eq!(told["counters"]["orders_forbidden"], json!(1));
 }
@@ -201,7 +248,7 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
 #[tokio::test]
 async fn an_order_is_not_taken_for_a_name_that_is_not_this_box_s() {
     let (_machine, rig) = full();
-    let (health, alarms) = listener(rig);
+    let Listener { health, alarms, .. } = listener(rig);
     let close = "/api/v1/alarms/1/close";
     for (host, method, status) in [
         ("evil.example:8080", Method::POST, 421),
@@ -220,7 +267,7 @@ async fn an_order_is_not_taken_for_a_name_that_is_not_this_box_s() {
         StatusCode::OK,
         "whoever may look may look by any name"
     );
-    let forbidden = alarms.show(|_, report| report.counters.orders_forbidden);
+    let forbidden = alarms.report().counters.orders_forbidden;
     assert_eq!(forbidden, 0, "nobody asked who it is");
 }
 
@@ -261,7 +308,7 @@ fn a_page_without_alarms_has_no_list_of_them() {
 async fn alarms_are_written_when_they_change_and_known_after_a_restart() {
     let (machine, rig) = full();
     let disk = Arc::clone(&machine.board().disk);
-    let (_, before) = listener(rig);
+    let before = listener(rig).alarms;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let keeping = tokio::spawn(Arc::clone(&before).keep(async { drop(stopped.await) }));
     // Nothing but the begin has changed: the state that was read is that on disk.
@@ -280,8 +327,7 @@ async fn alarms_are_written_when_they_change_and_known_after_a_restart() {
     let after = alarms(&disk);
     // What it affects is known with the next look.
     let kept = |alarms: &Alarms| -> Vec<Alarm> {
-        let report = alarms.show(|engine, _| engine.report());
-        let alone = report.alarms.into_iter();
+        let alone = alarms.report().alarms.into_iter();
         alone
             .map(|alarm| Alarm {
                 affected: 0,
@@ -305,7 +351,7 @@ fn a_damaged_file_is_begun_anew() {
         file.and_then(|file| file.write_at(bytes, 0))
             .expect("a flawless disk");
         let alarms = alarms(&disk);
-        assert_eq!(alarms.show(|engine, _| engine.sequence()), 0);
+        assert_eq!(alarms.report().sequence, 0);
     }
 }
 
@@ -362,12 +408,12 @@ async fn alarms_that_change_all_the_time_are_written_seldom_and_what_an_operator
 async fn a_disk_that_does_not_take_the_file_is_counted_and_tried_again() {
     let (machine, rig) = full();
     machine.disk.inject(Call::Write, Fault::Once(1));
-    let (_, alarms) = listener(rig);
+    let alarms = listener(rig).alarms;
     let disk = Arc::clone(&machine.board().disk);
     let is_there = || disk.kind("/var/weir/cache.alarms".as_ref()).is_ok();
     alarms.write_newer().await;
     assert!(!is_there());
-    assert_eq!(alarms.show(|_, report| report.counters.writes_failed), 1);
+    assert_eq!(alarms.report().counters.writes_failed, 1);
     alarms.write_newer().await;
     assert!(is_there());
 }
