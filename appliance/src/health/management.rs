@@ -14,8 +14,9 @@ use maud::Markup;
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
-        Alarms, Snapshot, Status, alarm_answer, api,
+        Alarms, Snapshot, Status, alarm_answer, alarm_json, api,
         asset::Assets,
+        endpoint::{self, HEALTH_JSON, HTML, JSON, Place},
         json,
         metrics::{self, Format},
         openapi,
@@ -28,16 +29,6 @@ use crate::{
         reply::{self, Freshness},
     },
 };
-
-const JSON: &str = "application/json";
-const HEALTH_JSON: &str = "application/health+json";
-/// Where orders to purge go, by either name.
-const PURGE: [&str; 2] = ["/api/v1/purge", "/api/v1/ban"];
-
-/// Where orders to prewarm go, and are told of.
-const PREWARM: &str = "/api/v1/prewarm";
-
-const HTML: &str = "text/html; charset=utf-8";
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -115,22 +106,63 @@ impl Health {
         Self { alarms, ..self }
     }
 
-    fn content(&self, request: &Parts) -> Response<Body> {
-        let node = &self.settings.node;
-        match request.uri.path() {
-            "/" => html_response(page::render(node, &self.latest.load())),
-            "/livez" => reply::liveness(self.readiness.is_alive()),
-            "/readyz" => reply::readiness(self.readiness.check()),
-            "/healthz" => self.healthz(),
-            "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
-            "/metrics" => self.metrics(request),
-            openapi::PATH => fresh(JSON, openapi::render()),
-            path => self
-                .player(request, path)
-                .or_else(|| self.api(path))
-                .or_else(|| self.channel_readiness(path))
-                .or_else(|| self.assets.answer(request))
-                .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
+    /// Answers a request that only looks; `None` if there is nothing.
+    fn content(&self, place: Place, request: &Parts) -> Option<Response<Body>> {
+        let (node, path) = (&self.settings.node, request.uri.path());
+        let last = path.rsplit('/').next().unwrap_or_default();
+        Some(match place {
+            Place::Page => html_response(page::render(node, &self.latest.load())),
+            Place::Player => self.player(request, last)?,
+            Place::Asset => self.assets.answer(request)?,
+            Place::Alive => reply::liveness(self.readiness.is_alive()),
+            Place::Ready => reply::readiness(self.readiness.check()),
+            Place::ChannelReady => reply::readiness(self.readiness.check_channel(last)?),
+            Place::Healthz => self.healthz(),
+            Place::ApiHealth => fresh(JSON, json::api_health(node, &self.latest.load())),
+            Place::Metrics => self.metrics(request),
+            Place::Description => fresh(JSON, openapi::render()),
+            Place::Table => {
+                let view = path.strip_prefix(api::ROOT)?;
+                fresh(JSON, api::answer(node, &self.latest.load(), view)?)
+            }
+            Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
+            Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
+        })
+    }
+
+    /// Answers a request at `place`.
+    async fn at(
+        &self,
+        place: Place,
+        request: Request<Upload>,
+        client: &Client,
+    ) -> Option<Response<Body>> {
+        if place.takes_orders() && !reply::is_safe(request.method()) {
+            let refused = self.order_source.refuse(request.headers(), client);
+            if refused.is_some() {
+                return refused;
+            }
+        }
+        match place {
+            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, client).await,
+            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, client).await),
+            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, client).await),
+            Place::Page
+            | Place::Player
+            | Place::Asset
+            | Place::Alive
+            | Place::Ready
+            | Place::ChannelReady
+            | Place::Healthz
+            | Place::ApiHealth
+            | Place::Metrics
+            | Place::Description
+            | Place::Table
+            | Place::Alarms => {
+                let (request, _body) = request.into_parts();
+                let without_content = reply::without_content(&request.method);
+                without_content.or_else(|| self.content(place, &request))
+            }
         }
     }
 
@@ -149,47 +181,20 @@ impl Health {
         fresh(format.media_type(), body)
     }
 
-    fn api(&self, path: &str) -> Option<Response<Body>> {
-        let path = path.strip_prefix(api::ROOT)?;
-        let body = api::answer(&self.settings.node, &self.latest.load(), path)?;
-        Some(fresh(JSON, body))
-    }
-
-    fn channel_readiness(&self, path: &str) -> Option<Response<Body>> {
-        let id = path.strip_prefix("/readyz/channel/")?;
-        Some(reply::readiness(self.readiness.check_channel(id)?))
-    }
-
-    fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
-        let channel = self.live.channel(path.strip_prefix("/player/")?)?;
+    fn player(&self, request: &Parts, id: &str) -> Option<Response<Body>> {
+        let channel = self.live.channel(id)?;
         Some(player::answer(request, &channel, self.settings.data_port))
     }
 }
 
 impl Handler for Health {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let path = request.uri().path();
-        let purger = self.purger.as_ref().filter(|_| PURGE.contains(&path));
-        let prewarmer = self.prewarmer.as_ref().filter(|_| path == PREWARM);
-        let alarms = self.alarms.as_ref();
-        let alarms = alarms.filter(|_| alarm_answer::is_path(path));
-        let takes_orders = purger.is_some() || prewarmer.is_some() || alarms.is_some();
-        let is_order = takes_orders && !reply::is_safe(request.method());
-        let refused = is_order.then(|| self.order_source.refuse(request.headers(), client));
-        let mut response = if let Some(refused) = refused.flatten() {
-            refused
-        } else if let Some(purger) = purger {
-            purger.answer_api(request, client).await
-        } else if let Some(prewarmer) = prewarmer {
-            prewarmer.answer(request, client).await
-        } else if let Some(alarms) = alarms {
-            let report = Arc::clone(&self.latest.load().alarms);
-            alarm_answer::answer((alarms, &report), request, client).await
-        } else {
-            let (request, _body) = request.into_parts();
-            let without_content = reply::without_content(&request.method);
-            without_content.unwrap_or_else(|| self.content(&request))
+        let answer = match endpoint::place_of(request.uri().path()) {
+            Some(place) => self.at(place, request, client).await,
+            None => None,
         };
+        let nothing = || reply::text(StatusCode::NOT_FOUND, "there is nothing here");
+        let mut response = answer.unwrap_or_else(nothing);
         response
             .headers_mut()
             .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -16,6 +16,7 @@ mod alarms;
 mod api;
 mod asset;
 mod disk_gauge;
+mod endpoint;
 mod json;
 mod management;
 mod measures;
