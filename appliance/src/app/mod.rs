@@ -475,7 +475,8 @@ impl Faces {
         )
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
-        .alarming(Arc::clone(&guarding.alarms));
+        .alarming(Arc::clone(&guarding.alarms))
+        .streaming(sampler.events());
         let front = Front::new(
             content,
             Arc::clone(&guarding.gate),

@@ -148,8 +148,9 @@ impl<'a> ShelvedJson<'a> {
     }
 }
 
+/// One change.
 #[derive(Serialize)]
-struct ChangeJson<'a> {
+pub(super) struct ChangeJson<'a> {
     sequence: u64,
     id: u64,
     at: String,
@@ -161,7 +162,7 @@ struct ChangeJson<'a> {
 }
 
 impl<'a> ChangeJson<'a> {
-    fn of(change: &'a Change) -> Self {
+    pub(super) fn of(change: &'a Change) -> Self {
         Self {
             sequence: change.sequence,
             id: change.id,

@@ -19,6 +19,9 @@ pub(super) const JSON: &str = "application/json";
 /// The media type of answers to supervisors.
 pub(super) const HEALTH_JSON: &str = "application/health+json";
 
+/// The media type of events.
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
+
 /// The media type of pages.
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
@@ -55,6 +58,8 @@ pub(super) enum Place {
     Purge,
     /// Orders to prewarm.
     Prewarm,
+    /// What happens, as it happens.
+    Events,
 }
 
 impl Place {
@@ -221,6 +226,10 @@ endpoints! {
     "/api/v1/routes" => Table [get("All routes.", JSON)],
     "/api/v1/disks" => Table [get("All file systems.", JSON)],
     "/api/v1/nics" => Table [get("All network interfaces.", JSON)],
+    "/api/v1/events" => Events [Operation {
+        others: &[("503", "There are as many streams as there may be.")],
+        ..get("What happens, as it happens: `snapshot`, `channel`, `alarm`.", EVENT_STREAM)
+    }],
     "/api/v1/alarms" => Alarms [get("All alarms, what was told of them, and their kinds.", JSON)],
     "/api/v1/alarms/{id}/acknowledge" => AlarmOrder [
         post("An operator knows of an alarm.", "200", ALARM_ORDER)

@@ -6,7 +6,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
     Request, Response, StatusCode,
-    header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
+    header::{
+        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        REFERRER_POLICY,
+    },
     http::request::Parts,
 };
 use maud::Markup;
@@ -16,7 +19,8 @@ use crate::{
     health::{
         Alarms, Snapshot, Status, alarm_answer, alarm_json, api,
         asset::Assets,
-        endpoint::{self, HEALTH_JSON, HTML, JSON, Place},
+        endpoint::{self, EVENT_STREAM, HEALTH_JSON, HTML, JSON, Place},
+        events::{EventStream, Events},
         json,
         metrics::{self, Format},
         openapi,
@@ -29,6 +33,9 @@ use crate::{
         reply::{self, Freshness},
     },
 };
+
+/// The event that a reader had last (HTML Living Standard §9.2.4).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -60,6 +67,7 @@ pub struct Health {
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
     alarms: Option<Arc<Alarms>>,
+    events: Option<Arc<Events>>,
 }
 
 impl Health {
@@ -82,6 +90,7 @@ impl Health {
             purger: None,
             prewarmer: None,
             alarms: None,
+            events: None,
         }
     }
 
@@ -106,6 +115,13 @@ impl Health {
         Self { alarms, ..self }
     }
 
+    /// Streams `events`.
+    #[must_use]
+    pub fn streaming(self, events: Arc<Events>) -> Self {
+        let events = Some(events);
+        Self { events, ..self }
+    }
+
     /// Answers a request that only looks; `None` if there is nothing.
     fn content(&self, place: Place, request: &Parts) -> Option<Response<Body>> {
         let (node, path) = (&self.settings.node, request.uri.path());
@@ -125,6 +141,7 @@ impl Health {
                 let view = path.strip_prefix(api::ROOT)?;
                 fresh(JSON, api::answer(node, &self.latest.load(), view)?)
             }
+            Place::Events => self.stream(request)?,
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
             Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
         })
@@ -158,6 +175,7 @@ impl Health {
             | Place::Metrics
             | Place::Description
             | Place::Table
+            | Place::Events
             | Place::Alarms => {
                 let (request, _body) = request.into_parts();
                 let without_content = reply::without_content(&request.method);
@@ -179,6 +197,20 @@ impl Health {
         let format = Format::accepted(request.headers.get(ACCEPT));
         let body = metrics::render(&self.settings.node, &self.latest.load(), format);
         fresh(format.media_type(), body)
+    }
+
+    fn stream(&self, request: &Parts) -> Option<Response<Body>> {
+        let last_id = request.headers.get(LAST_EVENT_ID);
+        let last_id = last_id.and_then(|value| value.to_str().ok());
+        let Some(stream) = EventStream::open(self.events.as_ref()?, last_id) else {
+            let line = "there are as many streams as there may be: poll /api/v1/status instead";
+            return Some(reply::expected(line));
+        };
+        let mut response = Response::new(Body::relayed(stream));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Some(response)
     }
 
     fn player(&self, request: &Parts, id: &str) -> Option<Response<Body>> {
@@ -230,7 +262,7 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper::{
         Method,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
+        header::{ETAG, HOST, IF_NONE_MATCH},
     };
     use weir_hal::sim::Simulation;
 

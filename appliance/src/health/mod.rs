@@ -17,6 +17,7 @@ mod api;
 mod asset;
 mod disk_gauge;
 mod endpoint;
+mod events;
 mod json;
 mod management;
 mod measures;
@@ -38,6 +39,7 @@ mod write_pace;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
+pub use events::{Counters as EventCounters, Events};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};

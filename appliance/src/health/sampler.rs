@@ -20,7 +20,7 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot, disk_gauge::DiskGauge},
+    health::{Alarms, ChannelSnapshot, DiskSnapshot, Events, Snapshot, disk_gauge::DiskGauge},
     live::Live,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
@@ -74,6 +74,7 @@ struct Totals {
 pub struct Sampler {
     watched: Watched,
     latest: Arc<ArcSwap<Snapshot>>,
+    events: Arc<Events>,
     started: Monotonic,
     last: Totals,
 }
@@ -91,6 +92,7 @@ impl Sampler {
     pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
         let mut sampler = Self {
+            events: Arc::new(Events::new(watched.clock.wall())),
             watched,
             latest: Arc::default(),
             started: now,
@@ -111,11 +113,22 @@ impl Sampler {
         Arc::clone(&self.latest)
     }
 
-    /// Takes a snapshot every second until `shutdown` completes.
+    /// What each snapshot brings, as it is taken.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.events)
+    }
+
+    /// Takes a snapshot every second until `shutdown` completes. Then all streams of events end.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let events = self.events();
+        self.sample(shutdown).await;
+        events.end();
+    }
+
+    async fn sample(mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = pin!(shutdown);
@@ -200,6 +213,7 @@ impl Sampler {
             disks: vec![cache_disk],
             nics: watched.sensors.nics().unwrap_or_default(),
             alarms: Arc::default(),
+            events: self.events.counters(),
         };
         snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
         self.last = Totals {
@@ -207,7 +221,9 @@ impl Sampler {
             bytes_sent: http.bytes_sent,
             cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
         };
-        self.latest.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.latest.store(Arc::clone(&snapshot));
+        self.events.publish(&snapshot);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         purge,
         tiers::OriginReport,
     },
-    health::json::timestamp,
+    health::{EventCounters, json::timestamp},
     ladder,
     live::{Channel, Report, Served, State},
     serve::{self, access_log, coding},
@@ -67,6 +67,8 @@ pub struct Snapshot {
     pub nics: Vec<Nic>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
+    /// Counters of streams of events.
+    pub events: EventCounters,
 }
 
 /// One file system at that moment.
@@ -298,6 +300,7 @@ pub(crate) mod tests {
             disks: Vec::new(),
             nics: Vec::new(),
             alarms: Arc::default(),
+            events: EventCounters::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! its own description, the agent check by a load balancer.
 
 mod agreement;
+mod events;
 mod load_balancer;
 mod prometheus;
 mod rig;

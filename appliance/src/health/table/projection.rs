@@ -58,6 +58,7 @@ impl Node {
             disks,
             nics,
             alarms,
+            events,
         } = snapshot;
         let own = NodeReadings {
             status: snapshot.status().as_str(),
@@ -93,6 +94,7 @@ impl Node {
             coding: *coding,
             access_log: *access_log,
             alarm: alarms.counters,
+            events: *events,
             channels: channels.iter().map(channel).collect(),
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
