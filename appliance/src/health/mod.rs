@@ -39,7 +39,7 @@ mod write_pace;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
-pub use events::{Counters as EventCounters, Events};
+pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};
