@@ -64,7 +64,8 @@ impl OrderSource {
         let text = |name| headers.get(name).map(HeaderValue::as_bytes);
         let host = text(HOST).unwrap_or_default();
         let authority = Authority::try_from(host).ok();
-        let is_ours = |authority: &&Authority| self.is_ours(authority.host());
+        let is_ours =
+            |authority: &&Authority| is_whole(authority) && self.is_ours(authority.host());
         let Some(authority) = authority.as_ref().filter(is_ours) else {
             return Err(Stranger::Host(String::from_utf8_lossy(host).into_owned()));
         };
@@ -89,6 +90,12 @@ impl OrderSource {
         let mut names = self.names.iter().map(String::as_str).chain(["localhost"]);
         is_address || names.any(|name| name.eq_ignore_ascii_case(host))
     }
+}
+
+/// Whether nothing but a port follows the host, as in `[::1].evil.example`.
+fn is_whole(authority: &Authority) -> bool {
+    let rest = authority.as_str().strip_prefix(authority.host());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// Whether `origin` is that of the pages which a browser gets from `authority`.
