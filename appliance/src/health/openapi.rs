@@ -24,6 +24,7 @@ pub(super) fn render() -> Bytes {
         let item = item(endpoint);
         (endpoint.path.to_owned(), Value::Object(item))
     });
+    let paths: Map<String, Value> = paths.collect();
     json::render(&json!({
         "openapi": "3.1.0",
         "info": {
@@ -32,7 +33,7 @@ pub(super) fn render() -> Bytes {
             "description": "What the appliance knows of itself, at most a second old, and the \
                 orders that it takes.",
         },
-        "paths": Map::from_iter(paths),
+        "paths": paths,
     }))
 }
 
@@ -95,10 +96,11 @@ fn order(fields: &[Field]) -> Value {
         }
         (field.name.to_owned(), schema)
     });
+    let properties: Map<String, Value> = properties.collect();
     json!({
         "type": "object",
         "additionalProperties": false,
-        "properties": Map::from_iter(properties),
+        "properties": properties,
     })
 }
 

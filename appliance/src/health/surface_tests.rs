@@ -249,7 +249,7 @@ fn many_alarms() -> alarm::Report {
         let reading = Reading::of(Amount::whole(1));
         Measure::new(alarm::Kind::LadderFinding, resource, reading)
     };
-    let all: Vec<Measure> = (0..LISTED_MAX + 1).map(bad).collect();
+    let all: Vec<Measure> = (0..=LISTED_MAX).map(bad).collect();
     for _ in 0..2 {
         engine.look(Moment::default(), &all);
     }
