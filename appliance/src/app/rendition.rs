@@ -298,6 +298,12 @@ impl<M: Multicast> Rendition<M> {
                 .or(self.plan.rendition.sources.first())
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            interface: self
+                .plan
+                .rendition
+                .interface
+                .as_ref()
+                .map(ToString::to_string),
             sender: self.source.as_ref().and_then(Source::sender),
             last_datagram: self.source.as_ref().and_then(Source::last_datagram),
             last_segment: self.lists.main().last_segment().map(|it| it.received),

@@ -22,6 +22,7 @@ mod json;
 mod management;
 mod measures;
 mod metrics;
+mod nics;
 mod openapi;
 mod order_source;
 mod page;
@@ -42,4 +43,6 @@ pub use alarms::{AlarmSettings, Alarms};
 pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
-pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};
+pub use snapshot::{
+    CertificateEnd, ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status,
+};

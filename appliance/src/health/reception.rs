@@ -85,7 +85,12 @@ impl Reception {
         let [down, drop, sync, burst, errors, variance, stale] =
             readings.map(|(kind, reading)| Measure::new(kind, resource.clone(), reading));
         let tables = claim(Kind::TablesMissing, resource.clone(), is_without_tables);
-        let (down, stale) = (down.because(detail.clone()), stale.because(detail));
+        let through = report
+            .interface
+            .as_deref()
+            .map(|name| Resource::Nic(name.into()));
+        let down = down.because(detail.clone()).through(through);
+        let stale = stale.because(detail);
         [down, drop, sync, tables, burst, errors, variance, stale]
     }
 

@@ -20,9 +20,12 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{Alarms, ChannelSnapshot, DiskSnapshot, Events, Snapshot, disk_gauge::DiskGauge},
+    health::{
+        Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Events, Snapshot,
+        disk_gauge::DiskGauge,
+    },
     live::Live,
-    serve::{CounterCells, access_log::AccessLog, coding::Coder},
+    serve::{CounterCells, access_log::AccessLog, coding::Coder, tls::Tls},
 };
 
 /// Time between two snapshots.
@@ -57,6 +60,8 @@ pub struct Watched {
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
     pub pull: Option<Pull>,
+    /// Who shows certificates to clients, if anybody does.
+    pub tls: Option<Arc<Tls>>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
 }
@@ -190,6 +195,7 @@ impl Sampler {
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
             disk_usage_percent: cache_disk.usage.and_then(usage_percent),
+            certificate: watched.tls.as_ref().and_then(|tls| first_end(tls)),
             http,
             store: watched.store.counters(),
             purge: watched
@@ -237,6 +243,16 @@ impl Shown {
             ..Snapshot::clone(&last)
         }));
     }
+}
+
+/// The end of the certificate that ends first.
+fn first_end(tls: &Tls) -> Option<CertificateEnd> {
+    let certificates = tls.certificates();
+    let ends = certificates.pairs().iter().filter_map(|pair| {
+        let (name, not_after) = (pair.name.clone(), pair.not_after?);
+        Some(CertificateEnd { name, not_after })
+    });
+    ends.min_by_key(|end| end.not_after)
 }
 
 fn bits_per_second(bytes: u64, time: Duration) -> u64 {
@@ -301,6 +317,7 @@ mod tests {
             pull: None,
             log: None,
             coder: Arc::default(),
+            tls: None,
             alarms: alarms(&machine.board().disk),
         }
     }
@@ -389,7 +406,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(60), is_unknown).await;
+        let waited = tokio::time::timeout(Duration::from_mins(1), is_unknown).await;
         machine.disk.resume();
         assert!(waited.is_ok(), "the disk is still told of");
         let snapshot = latest.load();

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub cpu_usage_percent: Option<f64>,
     /// Fill of the file system that holds the cache; `None` if it does not tell.
     pub disk_usage_percent: Option<f64>,
+    /// The certificate that ends first of those that clients are shown, if there are any.
+    pub certificate: Option<CertificateEnd>,
     /// Counters of the data listener.
     pub http: serve::Counters,
     /// Counters of the store.
@@ -69,6 +71,15 @@ pub struct Snapshot {
     pub alarms: Arc<alarm::Report>,
     /// Counters of streams of events.
     pub events: EventCounters,
+}
+
+/// The end of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEnd {
+    /// The name of its file.
+    pub name: String,
+    /// Until when it is valid.
+    pub not_after: Wall,
 }
 
 /// One file system at that moment.
@@ -287,6 +298,7 @@ pub(crate) mod tests {
             output_bitrate_bps: 12_345_678,
             cpu_usage_percent: Some(12.34),
             disk_usage_percent: None,
+            certificate: None,
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),

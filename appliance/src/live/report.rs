@@ -14,6 +14,8 @@ pub struct Report {
     pub state: State,
     /// The source that is received, as a URL; the first configured when none can be.
     pub source: String,
+    /// The interface it is received on; `None` where the routing table chooses.
+    pub interface: Option<String>,
     /// Who sends it.
     pub sender: Option<SocketAddr>,
     /// When the last datagram came.

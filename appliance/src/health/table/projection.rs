@@ -31,7 +31,7 @@ use crate::{
 
 /// Alarms that are told one by one: three series each, and who has more has one cause. All are in
 /// `/api/v1/alarms`.
-const ALARMS_MAX: usize = 16;
+const ALARMS_MAX: usize = 12;
 
 impl Node {
     /// Reads `snapshot` of the node of this name.
@@ -44,6 +44,7 @@ impl Node {
             output_bitrate_bps,
             cpu_usage_percent,
             disk_usage_percent,
+            certificate,
             http,
             store,
             purge,
@@ -65,7 +66,7 @@ impl Node {
             reason: snapshot.reason(),
             version: VERSION.to_owned(),
             time: timestamp(*taken),
-            snapshot_time_ms: milliseconds(Duration::from_nanos(taken.as_nanos())),
+            snapshot_time_ms: since_1970_ms(*taken),
             snapshot_age_ms: milliseconds(*age),
             uptime_ms: milliseconds(*uptime),
             channels_configured: channels.len() as u64,
@@ -75,6 +76,7 @@ impl Node {
             cpu_usage_percent: *cpu_usage_percent,
             disk_usage_percent: *disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
+            certificate_end_time_ms: certificate.as_ref().map(|it| since_1970_ms(it.not_after)),
             alarms_critical: alarms.count(Severity::Critical) as u64,
             alarms_major: alarms.count(Severity::Major) as u64,
             alarms_minor: alarms.count(Severity::Minor) as u64,
@@ -100,18 +102,17 @@ impl Node {
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
-            // The worst come first.
-            alarms: alarms
-                .alarms
-                .iter()
-                .take(ALARMS_MAX)
-                .map(Alarm::of)
-                .collect(),
+            alarms: Alarm::worst(&alarms.alarms),
         }
     }
 }
 
 impl Alarm {
+    /// The first of `alarms`, which come first because they are the worst.
+    fn worst(alarms: &[alarm::Alarm]) -> Vec<Self> {
+        alarms.iter().take(ALARMS_MAX).map(Self::of).collect()
+    }
+
     fn of(alarm: &alarm::Alarm) -> Self {
         let alarm::Alarm {
             // `/api/v1/alarms` tells these, with what operators said, and the history.
@@ -132,7 +133,7 @@ impl Alarm {
             own: AlarmReadings {
                 severity: severity.as_str(),
                 text: text.clone(),
-                since_time_ms: milliseconds(Duration::from_nanos(since.as_nanos())),
+                since_time_ms: since_1970_ms(*since),
                 affected: *affected as u64,
             },
         }
@@ -200,6 +201,7 @@ impl Rendition {
         let Report {
             state,
             source,
+            interface,
             sender,
             last_datagram,
             last_segment,
@@ -218,6 +220,7 @@ impl Rendition {
                 state: state.as_str(),
                 reason: state.to_string(),
                 source: source.clone(),
+                interface: interface.clone(),
                 sender: sender.map(|sender| sender.to_string()),
                 bitrate_bps: *bitrate_bps,
                 target_duration_ms: target_duration_s.map(|seconds| u64::from(seconds) * 1_000),
@@ -366,6 +369,10 @@ impl NicCounters {
             carrier_changes: Total(carrier_changes),
         }
     }
+}
+
+fn since_1970_ms(wall: Wall) -> u64 {
+    wall.as_nanos() / 1_000_000
 }
 
 fn milliseconds(time: Duration) -> u64 {

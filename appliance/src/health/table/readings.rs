@@ -35,6 +35,8 @@ readings! {
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.
         cache_trouble: Option<String>,
+        /// When the certificate ends that ends first of those shown to clients, since 1970.
+        certificate_end_time_ms: Option<u64>,
         /// Alarms to act on of the severity critical.
         alarms_critical: u64,
         /// The same of the severity major.
@@ -101,6 +103,8 @@ readings! {
         reason: String,
         /// The source that is received.
         source: String,
+        /// The interface it is received on, if one is configured.
+        interface: Option<String>,
         /// Who sends it.
         sender: Option<String>,
         /// Bits received in the last second.
