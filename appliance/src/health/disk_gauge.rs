@@ -1,7 +1,7 @@
 //! The fill of a file system, read so that a disk that hangs holds nobody up.
 //!
-//! Refuses: to begin a reading while another one hangs. One thread is lost to a dead disk, not one a
-//! second.
+//! Refuses: to begin a reading while another one hangs. One thread is lost to a dead disk, not one
+//! a second.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

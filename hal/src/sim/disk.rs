@@ -137,8 +137,8 @@ impl Disk {
         }
     }
 
-    /// Makes every read of the device, and every look at its fill, hang until [`Disk::resume`]. What
-    /// is in memory is still read at once.
+    /// Makes every read of the device, and every look at its fill, hang until [`Disk::resume`].
+    /// What is in memory is still read at once.
     pub fn hang(&self) {
         *lock(&self.gate.is_shut) = true;
     }
