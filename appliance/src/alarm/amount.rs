@@ -43,6 +43,8 @@ impl Amount {
 pub enum Unit {
     /// Seconds.
     Second,
+    /// Days.
+    Day,
     /// Percent.
     Percent,
     /// Things, within a second where they are events.
@@ -58,6 +60,7 @@ impl Unit {
         let (whole, tenth) = (tenths / 10, tenths % 10);
         match self {
             Self::Second => format!("{whole}.{tenth} s"),
+            Self::Day => format!("{whole}.{tenth} days"),
             Self::Percent => format!("{whole}.{tenth} %"),
             Self::Count | Self::Claim => whole.to_string(),
         }

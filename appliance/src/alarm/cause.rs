@@ -1,6 +1,6 @@
-//! Which alarm explains which: an alarm whose kind has a cause that is raised on a related resource
-//! is an effect of it, and so of what that is an effect of. A cause explains for a minute longer
-//! than it is raised: effects last longer, and some come later.
+//! Which alarm explains which: an alarm whose kind has a cause that is raised on a related
+//! resource, or on what it comes through, is an effect of it, and so of what that is an effect of. A
+//! cause explains for a minute longer than it is raised: effects last longer, and some come later.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,9 +15,11 @@ use crate::alarm::{
 pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<Key, Key> {
     let mut roots: BTreeMap<Key, Key> = BTreeMap::new();
     // In the order of kinds: causes are met before their effects.
-    for (key, _) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
+    for (key, entry) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
         let mut causes = key.0.definition().causes.iter();
-        let cause = causes.find_map(|cause| explaining(entries, (*cause, &key.1), now));
+        let through = entry.through.as_ref();
+        let cause =
+            causes.find_map(|cause| explaining(entries, *cause, [Some(&key.1), through], now));
         if let Some(cause) = cause {
             let root = roots.get(cause).unwrap_or(cause).clone();
             roots.insert(key.clone(), root);
@@ -26,8 +28,18 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
     roots
 }
 
-/// An alarm of this `kind` on what is related to `resource` that explains others now.
+/// An alarm of this `kind` on what is related to one of `resources` that explains others now.
 fn explaining<'a>(
+    entries: &'a BTreeMap<Key, Entry>,
+    kind: Kind,
+    resources: [Option<&Resource>; 2],
+    now: Monotonic,
+) -> Option<&'a Key> {
+    let mut resources = resources.into_iter().flatten();
+    resources.find_map(|resource| explaining_one(entries, (kind, resource), now))
+}
+
+fn explaining_one<'a>(
     entries: &'a BTreeMap<Key, Entry>,
     (kind, resource): (Kind, &Resource),
     now: Monotonic,
@@ -38,6 +50,7 @@ fn explaining<'a>(
         Resource::Node
         | Resource::Disk
         | Resource::Store
+        | Resource::Nic(_)
         | Resource::Origin(_)
         | Resource::Channel(_) => None,
     };
@@ -63,6 +76,10 @@ fn first_part(resource: &Resource) -> Option<Resource> {
             channel: Arc::clone(channel),
             rendition: "".into(),
         }),
-        Resource::Disk | Resource::Store | Resource::Origin(_) | Resource::Rendition { .. } => None,
+        Resource::Disk
+        | Resource::Store
+        | Resource::Nic(_)
+        | Resource::Origin(_)
+        | Resource::Rendition { .. } => None,
     }
 }

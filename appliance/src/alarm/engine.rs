@@ -6,7 +6,7 @@
 //!
 //! Refuses: to forget what is latched before an operator has acknowledged it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weir_hal::Monotonic;
 
@@ -18,7 +18,8 @@ use crate::alarm::{
     entry::{Entry, Key, Told},
 };
 
-/// Alarms that are listed, of which the last place is for the alarm that there are more.
+/// Alarms that are listed beside those that are shelved, of which the last place is for the alarm
+/// that there are more.
 pub const LISTED_MAX: usize = 512;
 
 /// Alarms that are followed, raised or not: 300 bytes each.
@@ -29,7 +30,7 @@ pub const FOLLOWED_MAX: usize = 8_192;
 pub struct Settings {
     /// When alarms are raised and cleared.
     pub rules: Rules,
-    /// Nothing is raised for so long after the start.
+    /// Nothing is raised or cleared for so long after the start.
     pub boot_inhibit: Duration,
 }
 
@@ -42,7 +43,8 @@ pub struct Engine {
     pub(super) sequence: u64,
     pub(super) entries: BTreeMap<Key, Entry>,
     pub(super) shelves: BTreeMap<Key, Shelf>,
-    pub(super) history: History,
+    /// Shared with reports, so that it is copied at most once for the changes of one look.
+    pub(super) history: Arc<History>,
     pub(super) counters: Counters,
 }
 
@@ -63,7 +65,7 @@ impl Engine {
             sequence: 0,
             entries: BTreeMap::new(),
             shelves: BTreeMap::new(),
-            history: History::default(),
+            history: Arc::default(),
             counters: Counters::default(),
         }
     }
@@ -76,11 +78,6 @@ impl Engine {
     /// The number of the latest change: as long as it is the same, nothing has changed.
     pub const fn sequence(&self) -> u64 {
         self.sequence
-    }
-
-    /// The rules in force.
-    pub fn rules(&self) -> &Rules {
-        &self.settings.rules
     }
 
     /// Judges all `measures` of a moment. What is not among them is no more.
@@ -161,15 +158,12 @@ impl Engine {
             sequence: self.sequence,
             alarms: told.collect(),
             shelves: put_aside.collect(),
+            history: Arc::clone(&self.history),
+            rules: self.settings.rules.clone(),
             counters: self.counters,
         };
         report.sort();
         report
-    }
-
-    /// The latest changes.
-    pub const fn history(&self) -> &History {
-        &self.history
     }
 
     fn judge(&mut self, measures: &[Measure]) {
@@ -213,7 +207,11 @@ impl Engine {
 
     /// Tells of what is raised, as far as there is room.
     fn tell_new(&mut self, changes: &mut Vec<Change>) {
-        let listed = self.entries.values().filter(|it| it.told.is_some()).count();
+        let listed = self.entries.iter().filter(|(key, entry)| {
+            // What is shelved has a place of its own.
+            entry.told.is_some() && !self.shelves.contains_key(*key)
+        });
+        let listed = listed.count();
         let mut room = (LISTED_MAX - 1).saturating_sub(listed);
         let mut due = Vec::new();
         for (key, entry) in &mut self.entries {
@@ -390,7 +388,8 @@ impl Engine {
             severity,
             text,
         };
-        self.counters.changes_forgotten += self.history.push(change.clone());
+        let history = Arc::make_mut(&mut self.history);
+        self.counters.changes_forgotten += history.push(change.clone());
         change
     }
 }

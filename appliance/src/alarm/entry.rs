@@ -28,6 +28,8 @@ pub(super) struct Entry {
     /// The latest bad reading, and what was said of it.
     pub(super) amount: Amount,
     pub(super) detail: Option<Arc<str>>,
+    /// What it comes through.
+    pub(super) through: Option<Resource>,
     /// When it was raised.
     pub(super) since: Wall,
     /// What it is an effect of.
@@ -60,6 +62,7 @@ impl Entry {
             flapping: Flapping::default(),
             amount: Amount::ZERO,
             detail: None,
+            through: None,
             since: Wall::default(),
             root: None,
             raised_last: None,
@@ -98,6 +101,7 @@ impl Entry {
             self.amount = amount;
             self.detail.clone_from(&measure.detail);
         }
+        self.through.clone_from(&measure.through);
         self.is_measured = true;
         let phase = self.phase.after(verdict, rule, now.monotonic, inhibited);
         self.enter(phase, now);

@@ -1,6 +1,7 @@
 //! Where one alarm stands between its thresholds and holds; pure.
 //!
-//! Refuses: to raise before the boot inhibit is over. What is bad through all of it is raised then.
+//! Refuses: to raise or to clear before the boot inhibit is over: what has just begun knows nothing.
+//! What is bad through all of it is raised then; what was raised before it stays so.
 
 use weir_hal::Monotonic;
 
@@ -26,7 +27,8 @@ impl Phase {
         matches!(self, Self::Raised | Self::Falling(_))
     }
 
-    /// Where the alarm stands after one more reading. Nothing is raised while it `is_inhibited`.
+    /// Where the alarm stands after one more reading. Nothing is raised or cleared while it
+    /// `is_inhibited`.
     pub(super) fn after(
         self,
         verdict: Verdict,
@@ -50,6 +52,7 @@ impl Phase {
         };
         match (self, verdict) {
             (phase, Verdict::Unknown) => phase,
+            (phase @ (Self::Raised | Self::Falling(_)), Verdict::Good) if is_inhibited => phase,
             (Self::Quiet, Verdict::Bad(_)) => rising(now),
             (Self::Rising(since), Verdict::Bad(_)) => rising(since),
             (Self::Quiet | Self::Rising(_), Verdict::Neither | Verdict::Good) => Self::Quiet,
@@ -129,6 +132,16 @@ mod tests {
         let still = rising.after(BAD, &RULE, at(59), true);
         assert_eq!(still, Phase::Rising(at(0)));
         assert_eq!(still.after(BAD, &RULE, at(60), false), Phase::Raised);
+    }
+
+    #[test]
+    fn what_was_raised_before_the_inhibit_is_cleared_behind_it_after_its_hold() {
+        let still = Phase::Raised.after(Verdict::Good, &RULE, at(59), true);
+        assert_eq!(still, Phase::Raised);
+        let falling = still.after(Verdict::Good, &RULE, at(60), false);
+        assert_eq!(falling, Phase::Falling(at(60)));
+        let over = falling.after(Verdict::Good, &RULE, at(65), false);
+        assert_eq!(over, Phase::Quiet);
     }
 
     #[test]

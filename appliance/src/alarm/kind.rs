@@ -83,12 +83,33 @@ const fn claim(severity: super::Severity, raise_hold_s: u64, clear_hold_s: u64) 
 }
 
 kinds! {
+    /// A network interface that was up, or that a channel is received on, is down.
+    NicDown = "nic-down" {
+        unit: Unit::Claim,
+        rule: claim(Critical, 1, 5),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "lossOfSignal",
+        text: "the interface is down",
+        remedy: "check the cable and the port of the switch",
+    }
+    /// Many packets of the last minute came damaged.
+    NicErrors = "nic-errors" {
+        unit: Unit::Count,
+        rule: Rule::above(Minor, (Amount::whole(100), 0), (Amount::whole(50), 60))
+            .of_samples(1_000),
+        is_latched: false,
+        causes: &[Kind::NicDown],
+        probable_cause: "degradedSignal",
+        text: "packets that came damaged, of a million in the last minute: {}",
+        remedy: "check the cable, its connectors and the port of the switch",
+    }
     /// No transport packet is received.
     IngestDown = "ingest-down" {
         unit: Unit::Second,
         rule: Rule::above(Critical, (seconds(3), 0), (seconds(2), 5)),
         is_latched: false,
-        causes: &[],
+        causes: &[Kind::NicDown],
         probable_cause: "lossOfSignal",
         text: "no transport packet has come for {}",
         remedy: "check the sender, the cable and the port of the switch",
@@ -287,6 +308,16 @@ kinds! {
         probable_cause: "thresholdCrossed",
         text: "only {} of the requests of five minutes were answered from this box",
         remedy: "look at what is asked for, `cache.size`, and what was purged",
+    }
+    /// A certificate that clients are shown ends before long.
+    CertificateExpiry = "cert-expiry" {
+        unit: Unit::Day,
+        rule: Rule::below(Major, (Amount::whole(30), 0), (Amount::whole(30), 0)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "keyExpired",
+        text: "a certificate ends in {}",
+        remedy: "renew it, and put it into `http.certificates`; nothing need be restarted",
     }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {

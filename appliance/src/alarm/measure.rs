@@ -24,6 +24,8 @@ pub struct Measure {
     pub resource: Resource,
     /// What was read.
     pub reading: Reading,
+    /// What it comes through, whose alarms explain it too.
+    pub through: Option<Resource>,
     /// What else a person would want to know, if it is bad.
     pub detail: Option<Arc<str>>,
 }
@@ -35,8 +37,15 @@ impl Measure {
             kind,
             resource,
             reading,
+            through: None,
             detail: None,
         }
+    }
+
+    /// The same of something that comes through another.
+    #[must_use]
+    pub fn through(self, through: Option<Resource>) -> Self {
+        Self { through, ..self }
     }
 
     /// The same with a word to people.

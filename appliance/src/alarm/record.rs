@@ -5,6 +5,8 @@
 //!
 //! Refuses: what is longer, more, or later than anything that was ever written.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use weir_hal::Wall;
 
@@ -153,7 +155,7 @@ impl Record {
     /// # Errors
     /// [`RecordError::Invalid`] when no engine can be in this state.
     pub fn restore(&self, settings: Settings) -> Result<Engine, RecordError> {
-        let is_short = self.alarms.len() <= LISTED_MAX
+        let is_short = self.alarms.len() <= LISTED_MAX + SHELVES_MAX
             && self.shelves.len() <= SHELVES_MAX
             && self.history.len() <= HISTORY_MAX;
         require(is_short, "a list is too long")?;
@@ -184,7 +186,7 @@ impl Record {
             let same = engine.shelves.insert(key, put_aside);
             require(same.is_none(), "something is shelved twice")?;
         }
-        engine.history = self.history()?;
+        engine.history = Arc::new(self.history()?);
         Ok(engine)
     }
 

@@ -1,9 +1,11 @@
 //! The alarms as every surface shows them.
 
+use std::sync::Arc;
+
 use weir_hal::Wall;
 
 use crate::alarm::{
-    Counters, Kind, Operation, OperatorState, Resource, Severity,
+    Counters, History, Kind, Operation, OperatorState, Resource, Rules, Severity,
     change::{TEXT_BYTES_MAX, bounded},
     entry::{Entry, Key, Told},
 };
@@ -17,6 +19,10 @@ pub struct Report {
     pub alarms: Vec<Alarm>,
     /// What is shelved, raised or not.
     pub shelves: Vec<Shelved>,
+    /// The latest changes.
+    pub history: Arc<History>,
+    /// The rules in force.
+    pub rules: Rules,
     /// What was counted.
     pub counters: Counters,
 }

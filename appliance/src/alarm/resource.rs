@@ -12,6 +12,9 @@ use std::{
 /// Letters of a name, as the configuration has it.
 const NAME_BYTES_MAX: usize = 64;
 
+/// Letters of the name of an interface (`IFNAMSIZ` without its closing zero).
+const NIC_NAME_BYTES_MAX: usize = 15;
+
 /// A part of the appliance, or of what it relies on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
@@ -21,6 +24,8 @@ pub enum Resource {
     Disk,
     /// The store and its device.
     Store,
+    /// A network interface, by name.
+    Nic(Arc<str>),
     /// An origin, by name.
     Origin(Arc<str>),
     /// A channel, by id.
@@ -61,6 +66,7 @@ impl Display for Resource {
             Self::Node => formatter.write_str("node"),
             Self::Disk => formatter.write_str("disk"),
             Self::Store => formatter.write_str("store"),
+            Self::Nic(name) => write!(formatter, "nic/{name}"),
             Self::Origin(name) => write!(formatter, "origin/{name}"),
             Self::Channel(id) => write!(formatter, "channel/{id}"),
             Self::Rendition { channel, rendition } => {
@@ -80,6 +86,7 @@ impl FromStr for Resource {
             [Some("node"), None, ..] => Ok(Self::Node),
             [Some("disk"), None, ..] => Ok(Self::Disk),
             [Some("store"), None, ..] => Ok(Self::Store),
+            [Some("nic"), Some(of), None, None] => Ok(Self::Nic(nic_name(of)?)),
             [Some("origin"), Some(of), None, None] => Ok(Self::Origin(name(of)?)),
             [Some("channel"), Some(of), None, None] => Ok(Self::Channel(name(of)?)),
             [Some("channel"), Some(channel), Some(rendition), None] => Ok(Self::Rendition {
@@ -89,6 +96,13 @@ impl FromStr for Resource {
             _ => Err(NoResource),
         }
     }
+}
+
+/// Whatever the kernel lets an interface be called.
+fn nic_name(text: &str) -> Result<Arc<str>, NoResource> {
+    let is_fit = (1..=NIC_NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_fit.then(|| text.into()).ok_or(NoResource)
 }
 
 fn name(text: &str) -> Result<Arc<str>, NoResource> {
@@ -113,6 +127,7 @@ mod tests {
             "node",
             "disk",
             "store",
+            "nic/br-lan.100",
             "origin/midcache",
             "channel/CH_001",
             "channel/CH_001/HD_5M",
@@ -135,6 +150,9 @@ mod tests {
             "channel/a b",
             "origin/<b>",
             "origin/a/b",
+            "nic/",
+            "nic/a b",
+            "nic/0123456789abcdef",
             &long,
         ] {
             assert_eq!(text.parse::<Resource>(), Err(NoResource), "{text}");

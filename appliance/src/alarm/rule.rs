@@ -2,7 +2,7 @@
 //!
 //! Raising and clearing have a threshold and a hold each, so that a reading that trembles about one
 //! value raises nothing twice. A reading made of fewer samples than the rule wants counts as good:
-//! nobody can say that it is bad.
+//! nobody can say that it is bad. Who cannot have as many yet tells that it is unknown.
 
 use std::time::Duration;
 

@@ -404,6 +404,47 @@ fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) ->
     started != *next
 }
 
+/// What the sampler reads of `app`, of what answers its players, and of who prewarms.
+fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewarmer>) -> Watched {
+    let App {
+        board,
+        config,
+        store,
+        pulling,
+        guarding,
+        live,
+        tls,
+        ..
+    } = app;
+    Watched {
+        live: Arc::clone(live),
+        store: store.clone(),
+        http: Arc::clone(content.counters()),
+        clock: Arc::clone(&board.clock),
+        sensors: Arc::clone(&board.sensors),
+        disk: Arc::clone(&board.disk),
+        cache_path: config.cache.path.clone(),
+        purger: Some(Arc::clone(&guarding.purger)),
+        prewarmer: Some(Arc::clone(prewarmer)),
+        log: guarding.log.clone(),
+        coder: Arc::clone(content.coder()),
+        tiers: Arc::clone(&pulling.tiers),
+        pull: Some(pulling.pull.clone()),
+        tls: tls.clone(),
+        alarms: Arc::clone(&guarding.alarms),
+    }
+}
+
+/// What the management listener of an appliance is told whose players come in at `data`.
+fn health_settings(config: &Config, data: &[Vec<Entrance>]) -> health::Settings {
+    let first = data.iter().flatten().next();
+    health::Settings {
+        node: config.node.name.clone(),
+        names: config.management.names.clone(),
+        data_port: first.map_or(0, |entrance| entrance.listener.local_address().port()),
+    }
+}
+
 /// What answers on the two kinds of listener.
 #[derive(Debug)]
 struct Faces {
@@ -426,11 +467,10 @@ impl Faces {
             data,
             ..
         } = app;
-        let node = config.node.name.clone();
         let clock = || Arc::clone(&board.clock);
         let limits = Limits::for_players(&config.http.limits);
         let settings = serve::Settings {
-            node: node.clone(),
+            node: config.node.name.clone(),
             target: config.segment.target,
         };
         let content = Content::new(
@@ -441,37 +481,17 @@ impl Faces {
         )
         .pulling(pulling.pull.clone());
         let prewarmer = Arc::new(prewarmer(&config.prewarm, pulling, live));
-        let watched = Watched {
-            live: Arc::clone(live),
-            store: store.clone(),
-            http: Arc::clone(content.counters()),
-            clock: Arc::clone(&board.clock),
-            sensors: Arc::clone(&board.sensors),
-            disk: Arc::clone(&board.disk),
-            cache_path: config.cache.path.clone(),
-            purger: Some(Arc::clone(&guarding.purger)),
-            prewarmer: Some(Arc::clone(&prewarmer)),
-            log: guarding.log.clone(),
-            coder: Arc::clone(content.coder()),
-            tiers: Arc::clone(&pulling.tiers),
-            pull: Some(pulling.pull.clone()),
-            alarms: Arc::clone(&guarding.alarms),
-        };
-        let data_port = data
-            .iter()
-            .flatten()
-            .next()
-            .map_or(0, |entrance| entrance.listener.local_address().port());
-        let sampler = Sampler::new(watched);
+        let sampler = Sampler::new(watched(app, &content, &prewarmer));
         let health = Health::new(
-            health::Settings { node, data_port },
+            health_settings(config, data),
             Arc::clone(live),
             Arc::clone(readiness),
             sampler.latest(),
         )
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
-        .alarming(Arc::clone(&guarding.alarms));
+        .alarming(Arc::clone(&guarding.alarms))
+        .streaming(sampler.events());
         let front = Front::new(
             content,
             Arc::clone(&guarding.gate),

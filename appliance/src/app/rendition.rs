@@ -298,10 +298,16 @@ impl<M: Multicast> Rendition<M> {
                 .or(self.plan.rendition.sources.first())
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            interface: self
+                .plan
+                .rendition
+                .interface
+                .as_ref()
+                .map(ToString::to_string),
             sender: self.source.as_ref().and_then(Source::sender),
             last_datagram: self.source.as_ref().and_then(Source::last_datagram),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
-            target_duration_s: self.lists.main().playlist().target_duration_s(),
+            target_duration_s: self.target_duration_s(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
             receive,
             demux,
@@ -309,6 +315,13 @@ impl<M: Multicast> Rendition<M> {
             publish: self.lists.publish_counters(),
             tracks: self.lists.counters(),
         }
+    }
+
+    /// That of the list; before there is a segment, the one that is aimed at.
+    fn target_duration_s(&self) -> Option<u32> {
+        let listed = self.lists.main().playlist().target_duration_s();
+        let aimed = u32::try_from(self.plan.rules.target.as_secs());
+        listed.or(aimed.ok())
     }
 
     fn state(&self, now: Monotonic, is_scrambled: bool) -> State {

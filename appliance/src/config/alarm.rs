@@ -88,6 +88,7 @@ fn threshold(
     let value = |found: Found<Amount>| found.value;
     match unit {
         Unit::Second => section.text(key, seconds, ledger).map(value),
+        Unit::Day => section.text(key, days, ledger).map(value),
         Unit::Percent => section.text(key, percent, ledger).map(value),
         Unit::Count => section.integer(key, COUNT_RANGE, ledger).map(Amount::whole),
         // It is so or it is not.
@@ -99,6 +100,13 @@ fn seconds(text: &str) -> Result<Amount, String> {
     let milliseconds = parse_duration(text)?.as_millis();
     let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX);
     Ok(Amount::from_thousandths(milliseconds))
+}
+
+/// A time, in thousandths of a day.
+fn days(text: &str) -> Result<Amount, String> {
+    let milliseconds = parse_duration(text)?.as_millis();
+    let thousandths = u64::try_from(milliseconds / 86_400).unwrap_or(u64::MAX);
+    Ok(Amount::from_thousandths(thousandths))
 }
 
 /// Up to a hundred percent, with up to three decimals.

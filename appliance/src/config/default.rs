@@ -92,6 +92,7 @@ impl Default for Management {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
         Self {
             listen,
+            names: Vec::new(),
             agent_check: None,
         }
     }

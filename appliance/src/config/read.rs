@@ -26,6 +26,12 @@ const NAME_BYTES_MAX: usize = 128;
 /// Letters an id may have: it is a part of URLs, headers and file names.
 const ID_BYTES_MAX: usize = 64;
 
+/// Letters a name of a host may have (RFC 1035 §2.3.4).
+const HOST_NAME_BYTES_MAX: usize = 253;
+
+/// Names that browsers may know this box by.
+const NAMES_MAX: usize = 16;
+
 /// Reads the whole file. What is wrong is in the ledger, and at its default in the result.
 pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config {
     let node = read_node(root.table("node", ledger), ledger);
@@ -75,6 +81,7 @@ fn read_node(mut section: Section<'_>, ledger: &mut Ledger) -> Node {
 fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -> Management {
     let found = section.text("listen", address, ledger);
     let place = section.place_of("listen");
+    let names = section.texts("names", NAMES_MAX, host_name, ledger);
     let agent_check = section.text("agent_check", address, ledger);
     section.finish(ledger);
     let listen = found.map_or(Management::default().listen, |found| found.value);
@@ -90,6 +97,7 @@ fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -
     }
     Management {
         listen,
+        names: names.into_iter().map(|found| found.value).collect(),
         agent_check: agent_check.map(|found| found.value),
     }
 }
@@ -247,6 +255,16 @@ pub(super) fn id(text: &str) -> Result<String, String> {
         let text = quoted(text);
         let letters = "A-Z a-z 0-9 . _ -, not starting with a dot";
         format!("{text} is no name for URLs: write 1 to {ID_BYTES_MAX} of {letters}")
+    })
+}
+
+/// A name that name servers know a machine by (RFC 1123 §2.1), without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let is_fit = (1..=HOST_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
+    is_fit.then(|| text.to_owned()).ok_or_else(|| {
+        let text = quoted(text);
+        format!("{text} is no name of a host: write one without a port, such as \"edge.example\"")
     })
 }
 

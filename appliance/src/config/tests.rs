@@ -50,7 +50,7 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 fn the_example_names_every_key_there_is() {
     let all = "node name http listen tls_listen certificates threads connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
-        management agent_check cache path \
+        management names agent_check cache path \
         alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
@@ -63,6 +63,19 @@ fn the_example_names_every_key_there_is() {
         stale_if_error heuristic query query_ignored slice";
     for key in all.split_whitespace() {
         assert!(EXAMPLE.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn a_name_that_browsers_ask_for_has_no_port() {
+    let text = |name: &str| format!("{SMALLEST}[management]\nnames = [\"{name}\"]\n");
+    for name in ["edge-1.example", "edge", "Edge.EXAMPLE"] {
+        assert_eq!(accepted(&text(name)).config.management.names, [name]);
+    }
+    let long = "e".repeat(254);
+    for name in ["", "edge:80", "http://edge", "ed ge", &long] {
+        let told = refused(&text(name));
+        assert!(told.contains("is no name of a host"), "{told}");
     }
 }
 

@@ -1,7 +1,6 @@
-//! `/api/v1/alarms`: all alarms as JSON, and the orders of operators.
+//! The orders of operators about alarms, which the next snapshot tells of.
 //!
 //! ```text
-//! GET  /api/v1/alarms
 //! POST /api/v1/alarms/{id}/acknowledge|close|shelve|unshelve
 //! {"author": "ann", "note": "cable ordered", "for": "2h"}
 //! ```
@@ -29,8 +28,8 @@ use crate::{
     },
 };
 
-/// Where alarms are told, and the orders of operators begin.
-pub(super) const PATH: &str = "/api/v1/alarms";
+/// Where the paths of orders begin.
+const PATH: &str = "/api/v1/alarms";
 
 /// Why an order is not obeyed.
 #[derive(Debug, thiserror::Error)]
@@ -58,36 +57,23 @@ struct OrderBody {
     period: Option<String>,
 }
 
-/// Whether `path` is for [`answer`].
-pub(super) fn is_path(path: &str) -> bool {
-    path.strip_prefix(PATH)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Answers a request for a path of [`is_path`].
+/// Answers a request for the path of an order; `None` if it is none.
 pub(super) async fn answer(
     alarms: &Alarms,
     request: Request<Upload>,
     client: &Client,
-) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    if path == PATH {
-        let without_content = reply::without_content(request.method());
-        return without_content.unwrap_or_else(|| list(alarms));
-    }
-    let Some(wanted) = order_of(&path) else {
-        return reply::text(StatusCode::NOT_FOUND, "there is nothing here");
-    };
+) -> Option<Response<Body>> {
+    let wanted = order_of(request.uri().path())?;
     let by = client.address.ip().to_canonical();
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
-        return only_post();
+        return Some(only_post());
     }
     if !alarms.may_order(by) {
-        return told(Err(Refusal::Forbidden(by)), by);
+        return Some(told(Err(Refusal::Forbidden(by)), by));
     }
     let body = json(&head.headers, body).await;
-    obey(alarms, wanted, body, by)
+    Some(obey(alarms, wanted, body, by))
 }
 
 /// Obeys the order in a body about one alarm.
@@ -105,11 +91,6 @@ pub(super) fn obey(
         Err(NoJson::Unread) => Err(Refusal::NoBody),
     };
     told(outcome, by)
-}
-
-fn list(alarms: &Alarms) -> Response<Body> {
-    let body = alarm_json::alarms(alarms);
-    reply::content(StatusCode::OK, "application/json", body, Freshness::NoStore)
 }
 
 fn told(outcome: Result<Change, Refusal>, by: IpAddr) -> Response<Body> {

@@ -6,11 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    alarm::{Alarm, Change, Engine, Kind, Operation, Report, Rule, Severity, Shelved},
-    health::{
-        Alarms,
-        json::{render, timestamp},
-    },
+    alarm::{Alarm, Change, Kind, Operation, Report, Rule, Severity, Shelved},
+    health::json::{render, timestamp},
 };
 
 /// How many alarms there are of each severity, and the number of the latest change.
@@ -36,21 +33,21 @@ impl AlarmCounts {
 }
 
 /// Renders the body of `/api/v1/alarms`.
-pub(super) fn alarms(alarms: &Alarms) -> Bytes {
-    alarms.show(|engine, report| {
-        render(&AlarmsJson {
-            counts: AlarmCounts::of(report),
-            active: report.alarms.iter().map(AlarmJson::of).collect(),
-            shelved: report.shelves.iter().map(ShelvedJson::of).collect(),
-            // The newest first, as people read it.
-            history: engine.history().iter().rev().map(ChangeJson::of).collect(),
-            kinds: Kind::ALL.map(|kind| KindJson::of(kind, engine)).into(),
-            counters: report
-                .counters
-                .values()
-                .map(|(row, count)| (row.name, count))
-                .collect(),
-        })
+pub(super) fn alarms(report: &Report) -> Bytes {
+    render(&AlarmsJson {
+        counts: AlarmCounts::of(report),
+        active: report.alarms.iter().map(AlarmJson::of).collect(),
+        shelved: report.shelves.iter().map(ShelvedJson::of).collect(),
+        // The newest first, as people read it.
+        history: report.history.iter().rev().map(ChangeJson::of).collect(),
+        kinds: Kind::ALL
+            .map(|kind| KindJson::of(kind, report.rules.of(kind)))
+            .into(),
+        counters: report
+            .counters
+            .values()
+            .map(|(row, count)| (row.name, count))
+            .collect(),
     })
 }
 
@@ -151,8 +148,9 @@ impl<'a> ShelvedJson<'a> {
     }
 }
 
+/// One change.
 #[derive(Serialize)]
-struct ChangeJson<'a> {
+pub(super) struct ChangeJson<'a> {
     sequence: u64,
     id: u64,
     at: String,
@@ -164,7 +162,7 @@ struct ChangeJson<'a> {
 }
 
 impl<'a> ChangeJson<'a> {
-    fn of(change: &'a Change) -> Self {
+    pub(super) fn of(change: &'a Change) -> Self {
         Self {
             sequence: change.sequence,
             id: change.id,
@@ -193,9 +191,8 @@ struct KindJson {
 }
 
 impl KindJson {
-    fn of(kind: Kind, engine: &Engine) -> Self {
+    fn of(kind: Kind, rule: &Rule) -> Self {
         let definition = kind.definition();
-        let rule: &Rule = engine.rules().of(kind);
         Self {
             alarm: definition.id,
             help: definition.help,

@@ -1,8 +1,9 @@
 //! The alarms of this appliance at work: judged with each snapshot, told to the log, spoken of by
 //! operators, and remembered over restarts.
 //!
-//! The file is written as a whole, when something has changed and not more often than every five
-//! seconds. What cannot be read is begun anew, and that is logged.
+//! The file is written as a whole, when something has changed: five seconds behind what an operator
+//! said, and less and less often while alarms change all the time (`write_pace`). What cannot be
+//! read is begun anew, and that is logged.
 
 use std::{
     net::IpAddr,
@@ -13,8 +14,9 @@ use std::{
 };
 
 use tokio::{
+    sync::Notify,
     task::spawn_blocking,
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::{error, info, warn};
 use weir_hal::{Disk, Monotonic};
@@ -26,13 +28,10 @@ use crate::{
     },
     causes::with_causes,
     config::AddressPrefix,
-    health::{Snapshot, measures::Meter},
+    health::{Snapshot, measures::Meter, write_pace::WritePace},
     secret::contents,
     whole_file::{make_directory, replace},
 };
-
-/// Time between two writes of the file: an eMMC takes so many for years.
-const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long the last write may take when the appliance ends.
 const LAST_WRITE: Duration = Duration::from_millis(500);
@@ -57,6 +56,8 @@ pub struct Alarms {
     disk: Arc<dyn Disk>,
     /// The number of the latest change in the file; locked while that is written.
     written: Mutex<u64>,
+    /// An operator has said something.
+    ordered: Notify,
 }
 
 #[derive(Debug)]
@@ -107,6 +108,7 @@ impl Alarms {
             state,
             disk,
             written,
+            ordered: Notify::new(),
         }
     }
 
@@ -136,31 +138,37 @@ impl Alarms {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn keep(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
-        let mut ticks = interval_at(Instant::now() + WRITE_INTERVAL, WRITE_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = WritePace::new();
+        let mut due = Instant::now() + pace.wait();
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                _ = ticks.tick() => {}
+                () = self.ordered.notified() => {
+                    due = due.min(Instant::now() + WritePace::SHORTEST);
+                    continue;
+                }
+                () = sleep_until(due) => {}
             }
             // A disk that hangs must not keep the appliance from ending.
-            tokio::select! {
+            let was_due = tokio::select! {
                 () = &mut shutdown => break,
-                () = self.write_newer() => {}
-            }
+                was_due = self.write_newer() => was_due,
+            };
+            pace.went(was_due);
+            due = Instant::now() + pace.wait();
         }
         drop(timeout(LAST_WRITE, self.write_newer()).await);
     }
 
-    /// Writes the file if something has changed since it was written.
-    pub(super) async fn write_newer(self: &Arc<Self>) {
+    /// Writes the file if something has changed since it was written. Tells whether it had.
+    pub(super) async fn write_newer(self: &Arc<Self>) -> bool {
         let this = Arc::clone(self);
         let writing = spawn_blocking(move || this.write());
-        writing.await.expect("writing does not panic");
+        writing.await.expect("writing does not panic")
     }
 
-    fn write(&self) {
+    fn write(&self) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let (sequence, record) = {
             let judging = self.lock();
@@ -168,13 +176,14 @@ impl Alarms {
             let is_newer = sequence != *written;
             (sequence, is_newer.then(|| Record::of(&judging.engine)))
         };
-        let Some(record) = record else { return };
+        let Some(record) = record else { return false };
         let directory = self.state.parent();
         let made = directory.map_or(Ok(()), |it| make_directory(&*self.disk, it));
         match made.and_then(|()| replace(&*self.disk, &self.state, &record.to_bytes())) {
             Ok(_) => *written = sequence,
             Err(why) => self.note_failure(&why),
         }
+        true
     }
 
     /// Counts a write that failed, and logs the first.
@@ -190,6 +199,7 @@ impl Alarms {
     /// Obeys an operator at address `by`, and logs it.
     pub(super) fn order(&self, id: u64, order: &Order, by: IpAddr) -> Result<Change, OrderError> {
         let change = self.lock().engine.order(id, order)?;
+        self.ordered.notify_one();
         info!(
             %by,
             id,
@@ -209,10 +219,10 @@ impl Alarms {
         may
     }
 
-    /// The engine as it is and what it reports, for as long as `show` looks at them.
-    pub(super) fn show<T>(&self, show: impl FnOnce(&Engine, &Report) -> T) -> T {
-        let judging = self.lock();
-        show(&judging.engine, &judging.report())
+    /// How all alarms are now, which nobody is told before the next look.
+    #[cfg(test)]
+    pub(super) fn report(&self) -> Report {
+        self.lock().report()
     }
 
     fn lock(&self) -> MutexGuard<'_, Judging> {

@@ -6,7 +6,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
     Request, Response, StatusCode,
-    header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
+    header::{
+        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        REFERRER_POLICY,
+    },
     http::request::Parts,
 };
 use maud::Markup;
@@ -14,11 +17,15 @@ use maud::Markup;
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
-        Alarms, Snapshot, Status, alarm_answer, api,
+        Alarms, Snapshot, Status, alarm_answer, alarm_json, api,
         asset::Assets,
+        endpoint::{self, EVENT_STREAM, HEALTH_JSON, HTML, JSON, Place},
+        events::{EventStream, Events},
         json,
         metrics::{self, Format},
-        openapi, page, player,
+        openapi,
+        order_source::OrderSource,
+        page, player,
     },
     live::Live,
     serve::{
@@ -27,15 +34,8 @@ use crate::{
     },
 };
 
-const JSON: &str = "application/json";
-const HEALTH_JSON: &str = "application/health+json";
-/// Where orders to purge go, by either name.
-const PURGE: [&str; 2] = ["/api/v1/purge", "/api/v1/ban"];
-
-/// Where orders to prewarm go, and are told of.
-const PREWARM: &str = "/api/v1/prewarm";
-
-const HTML: &str = "text/html; charset=utf-8";
+/// The event that a reader had last (HTML Living Standard §9.2.4).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -48,6 +48,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
 pub struct Settings {
     /// The name on every surface.
     pub node: String,
+    /// Other names by which browsers know it.
+    pub names: Vec<String>,
     /// The port players connect to, as the player page must know it.
     pub data_port: u16,
 }
@@ -60,10 +62,12 @@ pub struct Health {
     readiness: Arc<Readiness>,
     latest: Arc<ArcSwap<Snapshot>>,
     assets: Assets,
+    order_source: OrderSource,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
     alarms: Option<Arc<Alarms>>,
+    events: Option<Arc<Events>>,
 }
 
 impl Health {
@@ -74,7 +78,9 @@ impl Health {
         readiness: Arc<Readiness>,
         latest: Arc<ArcSwap<Snapshot>>,
     ) -> Self {
+        let names = settings.names.iter().chain([&settings.node]);
         Self {
+            order_source: OrderSource::new(names.cloned()),
             settings,
             live,
             readiness,
@@ -84,6 +90,7 @@ impl Health {
             purger: None,
             prewarmer: None,
             alarms: None,
+            events: None,
         }
     }
 
@@ -108,22 +115,72 @@ impl Health {
         Self { alarms, ..self }
     }
 
-    fn content(&self, request: &Parts) -> Response<Body> {
-        let node = &self.settings.node;
-        match request.uri.path() {
-            "/" => html_response(page::render(node, &self.latest.load())),
-            "/livez" => reply::liveness(self.readiness.is_alive()),
-            "/readyz" => reply::readiness(self.readiness.check()),
-            "/healthz" => self.healthz(),
-            "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
-            "/metrics" => self.metrics(request),
-            openapi::PATH => fresh(JSON, openapi::render()),
-            path => self
-                .player(request, path)
-                .or_else(|| self.api(path))
-                .or_else(|| self.channel_readiness(path))
-                .or_else(|| self.assets.answer(request))
-                .unwrap_or_else(|| reply::text(StatusCode::NOT_FOUND, "there is nothing here")),
+    /// Streams `events`.
+    #[must_use]
+    pub fn streaming(self, events: Arc<Events>) -> Self {
+        let events = Some(events);
+        Self { events, ..self }
+    }
+
+    /// Answers a request that only looks; `None` if there is nothing.
+    fn content(&self, place: Place, request: &Parts) -> Option<Response<Body>> {
+        let (node, path) = (&self.settings.node, request.uri.path());
+        let last = path.rsplit('/').next().unwrap_or_default();
+        Some(match place {
+            Place::Page => html_response(page::render(node, &self.latest.load())),
+            Place::Player => self.player(request, last)?,
+            Place::Asset => self.assets.answer(request)?,
+            Place::Alive => reply::liveness(self.readiness.is_alive()),
+            Place::Ready => reply::readiness(self.readiness.check()),
+            Place::ChannelReady => reply::readiness(self.readiness.check_channel(last)?),
+            Place::Healthz => self.healthz(),
+            Place::ApiHealth => fresh(JSON, json::api_health(node, &self.latest.load())),
+            Place::Metrics => self.metrics(request),
+            Place::Description => fresh(JSON, openapi::render()),
+            Place::Table => {
+                let view = path.strip_prefix(api::ROOT)?;
+                fresh(JSON, api::answer(node, &self.latest.load(), view)?)
+            }
+            Place::Events => self.stream(request)?,
+            Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
+            Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
+        })
+    }
+
+    /// Answers a request at `place`.
+    async fn at(
+        &self,
+        place: Place,
+        request: Request<Upload>,
+        client: &Client,
+    ) -> Option<Response<Body>> {
+        if place.takes_orders() && !reply::is_safe(request.method()) {
+            let refused = self.order_source.refuse(request.headers(), client);
+            if refused.is_some() {
+                return refused;
+            }
+        }
+        match place {
+            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, client).await,
+            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, client).await),
+            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, client).await),
+            Place::Page
+            | Place::Player
+            | Place::Asset
+            | Place::Alive
+            | Place::Ready
+            | Place::ChannelReady
+            | Place::Healthz
+            | Place::ApiHealth
+            | Place::Metrics
+            | Place::Description
+            | Place::Table
+            | Place::Events
+            | Place::Alarms => {
+                let (request, _body) = request.into_parts();
+                let without_content = reply::without_content(&request.method);
+                without_content.or_else(|| self.content(place, &request))
+            }
         }
     }
 
@@ -142,41 +199,34 @@ impl Health {
         fresh(format.media_type(), body)
     }
 
-    fn api(&self, path: &str) -> Option<Response<Body>> {
-        let path = path.strip_prefix(api::ROOT)?;
-        let body = api::answer(&self.settings.node, &self.latest.load(), path)?;
-        Some(fresh(JSON, body))
+    fn stream(&self, request: &Parts) -> Option<Response<Body>> {
+        let last_id = request.headers.get(LAST_EVENT_ID);
+        let last_id = last_id.and_then(|value| value.to_str().ok());
+        let Some(stream) = EventStream::open(self.events.as_ref()?, last_id) else {
+            let line = "there are as many streams as there may be: poll /api/v1/status instead";
+            return Some(reply::expected(line));
+        };
+        let mut response = Response::new(Body::relayed(stream));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Some(response)
     }
 
-    fn channel_readiness(&self, path: &str) -> Option<Response<Body>> {
-        let id = path.strip_prefix("/readyz/channel/")?;
-        Some(reply::readiness(self.readiness.check_channel(id)?))
-    }
-
-    fn player(&self, request: &Parts, path: &str) -> Option<Response<Body>> {
-        let channel = self.live.channel(path.strip_prefix("/player/")?)?;
+    fn player(&self, request: &Parts, id: &str) -> Option<Response<Body>> {
+        let channel = self.live.channel(id)?;
         Some(player::answer(request, &channel, self.settings.data_port))
     }
 }
 
 impl Handler for Health {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let path = request.uri().path();
-        let purger = self.purger.as_ref().filter(|_| PURGE.contains(&path));
-        let prewarmer = self.prewarmer.as_ref().filter(|_| path == PREWARM);
-        let alarms = self.alarms.as_ref();
-        let alarms = alarms.filter(|_| alarm_answer::is_path(path));
-        let mut response = if let Some(purger) = purger {
-            purger.answer_api(request, client).await
-        } else if let Some(prewarmer) = prewarmer {
-            prewarmer.answer(request, client).await
-        } else if let Some(alarms) = alarms {
-            alarm_answer::answer(alarms, request, client).await
-        } else {
-            let (request, _body) = request.into_parts();
-            let without_content = reply::without_content(&request.method);
-            without_content.unwrap_or_else(|| self.content(&request))
+        let answer = match endpoint::place_of(request.uri().path()) {
+            Some(place) => self.at(place, request, client).await,
+            None => None,
         };
+        let nothing = || reply::text(StatusCode::NOT_FOUND, "there is nothing here");
+        let mut response = answer.unwrap_or_else(nothing);
         response
             .headers_mut()
             .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -212,7 +262,7 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper::{
         Method,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH},
+        header::{ETAG, HOST, IF_NONE_MATCH},
     };
     use weir_hal::sim::Simulation;
 
@@ -232,6 +282,7 @@ mod tests {
         ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
+            names: Vec::new(),
             data_port: 8_081,
         };
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
@@ -313,6 +364,19 @@ mod tests {
     async fn fails_the_supervisor_when_nothing_is_on_air() {
         let (code, _, _) = get(&health(State::Silent), "/healthz").await;
         assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn fails_the_supervisor_when_nobody_could_look_for_long() {
+        let health = health(State::OnAir);
+        for (seconds, status) in [(10, 200), (11, 503)] {
+            let mut old = Snapshot::clone(&health.latest.load());
+            old.age = Duration::from_secs(seconds);
+            health.latest.store(Arc::new(old));
+            let (code, _, told) = get(&health, "/healthz").await;
+            assert_eq!(code, status, "{told}");
+            assert!(told.contains("s old"), "{told}");
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@ use weir_hal::Monotonic;
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
     fetch::tiers::OriginReport,
-    health::{ChannelSnapshot, RenditionSnapshot, Snapshot, reception::Reception, window::Window},
+    health::{
+        CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, nics::NicMeter,
+        reception::Reception, window::Window,
+    },
     ladder::Alignment,
 };
 
@@ -21,6 +24,9 @@ const ANSWERS_SPAN: Duration = Duration::from_mins(1);
 /// What hits are looked at over.
 const HITS_SPAN: Duration = Duration::from_mins(5);
 
+/// Seconds of a day: so many milliseconds are a thousandth of one.
+const DAY_S: u128 = 86_400;
+
 /// Until then a cache is not warm.
 const WARM: Duration = Duration::from_mins(15);
 
@@ -28,6 +34,7 @@ const WARM: Duration = Duration::from_mins(15);
 #[derive(Debug)]
 pub(super) struct Meter {
     receptions: BTreeMap<Resource, Reception>,
+    nics: NicMeter,
     /// All answers, and those with a status of 5xx.
     answers: Window<2>,
     /// Those that were slow.
@@ -40,6 +47,7 @@ impl Meter {
     pub(super) const fn new() -> Self {
         Self {
             receptions: BTreeMap::new(),
+            nics: NicMeter::new(),
             answers: Window::new(ANSWERS_SPAN),
             slow: Window::new(ANSWERS_SPAN),
             hits: Window::new(HITS_SPAN),
@@ -63,6 +71,13 @@ impl Meter {
         }
         measures.extend(snapshot.origins.iter().map(of_origin));
         measures.extend(of_disk(snapshot));
+        measures.extend(self.nics.measures(snapshot));
+        measures.extend(
+            snapshot
+                .certificate
+                .as_ref()
+                .map(|end| of_certificate(end, snapshot)),
+        );
         measures.extend(self.of_service(snapshot, now));
         measures
     }
@@ -76,6 +91,7 @@ impl Meter {
             http.responses_5xx,
         ];
         let answers = answers.into_iter().fold(0, u64::saturating_add);
+        let is_full = snapshot.uptime >= ANSWERS_SPAN;
         let [answers, errors] = self.answers.gained(now, [answers, http.responses_5xx]);
         let slow = http.slow_answers();
         let (bounds_ms, slow) = (slow.map(|it| it.0), slow.map(|it| it.1));
@@ -83,13 +99,32 @@ impl Meter {
         let [hits, misses] = self.hits.gained(now, hits_and_misses(snapshot));
         let is_warm = snapshot.uptime >= WARM;
         let hits = share(hits, if is_warm { hits + misses } else { 0 });
-        let of_node = |kind, reading| Measure::new(kind, Resource::Node, reading);
+        let latency = latency(answers, bounds_ms, slow);
+        let of_node = |kind, is_full, reading| {
+            let enough = if is_full {
+                reading
+            } else {
+                if_enough(kind, reading)
+            };
+            Measure::new(kind, Resource::Node, enough)
+        };
         [
-            of_node(Kind::ServerErrors, share(errors, answers)),
-            of_node(Kind::AnswersSlow, latency(answers, bounds_ms, slow)),
-            of_node(Kind::HitRatioCritical, hits),
-            of_node(Kind::HitRatioLow, hits),
+            of_node(Kind::ServerErrors, is_full, share(errors, answers)),
+            of_node(Kind::AnswersSlow, is_full, latency),
+            of_node(Kind::HitRatioCritical, is_warm, hits),
+            of_node(Kind::HitRatioLow, is_warm, hits),
         ]
+    }
+}
+
+/// `reading`, unless it is made of too few samples: a box that has just begun is not well for want
+/// of them.
+pub(super) fn if_enough(kind: Kind, reading: Reading) -> Reading {
+    match reading {
+        Reading::Is { samples, .. } if samples < kind.definition().rule.samples_min => {
+            Reading::Unknown
+        }
+        Reading::Is { .. } | Reading::Unknown => reading,
     }
 }
 
@@ -161,6 +196,14 @@ fn of_disk(snapshot: &Snapshot) -> [Measure; 3] {
         Measure::new(Kind::DiskFull, Resource::Disk, fill),
         Measure::new(Kind::DiskFilling, Resource::Disk, fill),
     ]
+}
+
+/// How long the certificate that ends first is still valid; no time at all behind its end.
+fn of_certificate(end: &CertificateEnd, snapshot: &Snapshot) -> Measure {
+    let left = end.not_after.since(snapshot.taken).as_millis() / DAY_S;
+    let days = Amount::from_thousandths(u64::try_from(left).unwrap_or(u64::MAX));
+    let name = Arc::from(end.name.as_str());
+    Measure::new(Kind::CertificateExpiry, Resource::Node, Reading::of(days)).because(Some(name))
 }
 
 fn fill(percent: f64) -> Reading {

@@ -15,12 +15,17 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
+mod disk_gauge;
+mod endpoint;
+mod events;
 mod integration;
 mod json;
 mod management;
 mod measures;
 mod metrics;
+mod nics;
 mod openapi;
+mod order_source;
 mod page;
 mod player;
 mod reception;
@@ -32,10 +37,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod window;
+mod write_pace;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
+pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use integration::{Integration, integrations};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
-pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};
+pub use snapshot::{
+    CertificateEnd, ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status,
+};

@@ -1,8 +1,9 @@
-//! The description of `/api/v1`, made of the table: `/api/v1/openapi.json`.
+//! The description of the management listener: `/api/v1/openapi.json`. Its paths and orders are
+//! those of `endpoint`, and the fields of what is made of the table are those of the table.
 //!
 //! Source: `OpenAPI` 3.1.0; JSON Schema 2020-12.
-//! Refuses: to describe what is not made of the table. Orders (`purge`, `prewarm`) and
-//! `/api/health` have contracts of their own.
+//! Refuses: to name the fields of what is not made of the table. `/api/health` and
+//! `/api/v1/alarms` have contracts of their own.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -10,63 +11,128 @@ use serde_json::{Map, Value, json};
 use crate::{
     counter::{Kind, Row, Unit},
     health::{
-        api::{CHANNELS, ROOT, STATUS, VIEWS},
+        api::{CHANNELS, ROOT, STATUS},
+        endpoint::{ENDPOINTS, Endpoint, Field, JSON, Operation, Place},
         json::{self, VERSION},
         table::{GroupScope, Listed, Node, Scope},
     },
 };
 
-/// The path of the description itself.
-pub(super) const PATH: &str = "/api/v1/openapi.json";
-
 /// Renders the description.
 pub(super) fn render() -> Bytes {
-    let root = Node::SCOPE;
-    let mut paths = Map::new();
-    let status = get("The node without its parts.", &object(&own_fields(root)));
-    paths.insert(format!("{ROOT}{STATUS}"), status);
-    for view in VIEWS {
-        let (help, schema) = view_of(root, view);
-        let fields = Map::from_iter([
-            ("time".to_owned(), text("When it was read (RFC 3339).")),
-            (view.to_owned(), schema),
-        ]);
-        paths.insert(format!("{ROOT}{view}"), get(&help, &object(&fields)));
-    }
-    let channel = root.parts.iter().find(|part| part.plural == CHANNELS);
-    let channel = channel.expect("a node has channels");
-    let mut one = get(channel.help, &whole(channel));
-    one["parameters"] = json!([{
-        "name": "id", "in": "path", "required": true, "schema": { "type": "string" },
-    }]);
-    one["get"]["responses"]["404"] = json!({ "description": "There is no such channel." });
-    paths.insert(format!("{ROOT}{CHANNELS}/{{id}}"), one);
+    let paths = ENDPOINTS.iter().map(|endpoint| {
+        let item = item(endpoint);
+        (endpoint.path.to_owned(), Value::Object(item))
+    });
+    let paths: Map<String, Value> = paths.collect();
     json::render(&json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Weir",
             "version": VERSION,
-            "description": "What the appliance knows of itself, at most a second old.",
+            "description": "What the appliance knows of itself, at most a second old, and the \
+                orders that it takes.",
         },
         "paths": paths,
     }))
 }
 
-fn get(help: &str, schema: &Value) -> Value {
-    let content = json!({ "application/json": { "schema": schema } });
-    let answer = json!({ "description": help, "content": content });
-    json!({ "get": { "summary": help, "responses": { "200": answer } } })
+/// All that can be done at one path.
+fn item(endpoint: &Endpoint) -> Map<String, Value> {
+    let operations = endpoint.operations.iter();
+    let mut item: Map<String, Value> = operations
+        .map(|operation| {
+            let described = described(operation, schema_at(endpoint));
+            (operation.method.to_owned(), described)
+        })
+        .collect();
+    let parameters: Vec<Value> = parameters(endpoint.path).collect();
+    if !parameters.is_empty() {
+        item.insert("parameters".to_owned(), Value::Array(parameters));
+    }
+    item
 }
 
-/// The part or group of `root` that is called `view`.
-fn view_of(root: &Scope, view: &str) -> (String, Value) {
+/// The parts of a path that stand for others.
+fn parameters(path: &str) -> impl Iterator<Item = Value> {
+    let names = path.split('/').filter_map(|part| {
+        let name = part.strip_prefix('{')?;
+        name.strip_suffix('}')
+    });
+    names.map(|name| {
+        json!({
+            "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+        })
+    })
+}
+
+/// What one method does, whose answer is of `schema`, if that is known.
+fn described(operation: &Operation, schema: Option<Value>) -> Value {
+    let media = schema.map_or_else(|| json!({}), |schema| json!({ "schema": schema }));
+    let success = json!({
+        "description": operation.help,
+        "content": { operation.media_type: media },
+    });
+    let mut responses = Map::from_iter([(operation.success.to_owned(), success)]);
+    for (status, help) in operation.others {
+        responses.insert((*status).to_owned(), json!({ "description": help }));
+    }
+    let mut described = json!({ "summary": operation.help, "responses": responses });
+    if let Some(fields) = operation.order {
+        described["requestBody"] = json!({
+            "required": true,
+            "content": { JSON: { "schema": order(fields) } },
+        });
+    }
+    described
+}
+
+/// The body of an order; all fields may be left out.
+fn order(fields: &[Field]) -> Value {
+    let properties = fields.iter().map(|field| {
+        let mut schema = json!({ "type": field.kind, "description": field.help });
+        if field.kind == "array" {
+            schema["items"] = json!({ "type": "string" });
+        }
+        (field.name.to_owned(), schema)
+    });
+    let properties: Map<String, Value> = properties.collect();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+/// The schema of what is answered at `endpoint`, if that is made of the table.
+fn schema_at(endpoint: &Endpoint) -> Option<Value> {
+    if endpoint.place != Place::Table {
+        return None;
+    }
+    let root = Node::SCOPE;
+    let view = endpoint.path.strip_prefix(ROOT)?;
+    if view == STATUS {
+        return Some(object(&own_fields(root)));
+    }
+    if view.starts_with(CHANNELS) && view != CHANNELS {
+        let channel = root.parts.iter().find(|part| part.plural == CHANNELS)?;
+        return Some(whole(channel));
+    }
+    let fields = Map::from_iter([
+        ("time".to_owned(), text("When it was read (RFC 3339).")),
+        (view.to_owned(), view_of(root, view)),
+    ]);
+    Some(object(&fields))
+}
+
+/// The schema of the part or group of `root` that is called `view`.
+fn view_of(root: &Scope, view: &str) -> Value {
     if let Some(part) = root.parts.iter().find(|part| part.plural == view) {
-        (format!("All {view}."), list(part))
+        list(part)
     } else {
         let mut groups = root.groups.iter();
         let group = groups.find(|group| group.name == Some(view));
-        let group = group.expect("every view is a part or a group of the node");
-        (format!("The counters of `{view}`."), group_schema(group))
+        group_schema(group.expect("every view is a part or a group of the node"))
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) fn render(node: &str, snapshot: &Snapshot) -> Markup {
                     h1 { (node) " " b class=(status.as_str()) { (word(status)) } }
                     a href="/api/health" { "as JSON" }
                 }
+                @if let Some(trouble) = snapshot.age_trouble() {
+                    p class="failed" { b { "old" } ": " (trouble) }
+                }
                 @if let Some(trouble) = snapshot.cache_trouble() {
                     p class="degraded" { b { "cache" } ": " (trouble) }
                 }
@@ -241,6 +244,15 @@ mod tests {
             has_trouble(&page) && page.contains("cannot write &lt;the device&gt;"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn says_how_old_it_is_where_nothing_newer_could_be_read() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let is_old = |page: &str| page.contains("all that is told here is");
+        assert!(!is_old(&render("edge-1", &snapshot).into_string()));
+        snapshot.age = Duration::from_secs(4);
+        assert!(is_old(&render("edge-1", &snapshot).into_string()));
     }
 
     #[test]

@@ -6,7 +6,10 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
-    health::{RenditionSnapshot, measures::claim},
+    health::{
+        RenditionSnapshot,
+        measures::{claim, if_enough},
+    },
     live::{Report, State},
 };
 
@@ -24,6 +27,7 @@ pub(super) struct Reception {
     packets_at: Monotonic,
     segment: Option<Wall>,
     segment_at: Monotonic,
+    is_filling: bool,
     dropped: u64,
     sync_losses: u64,
     continuity_errors: u64,
@@ -42,6 +46,7 @@ impl Reception {
             packets_at: now,
             segment: report.last_segment,
             segment_at: now,
+            is_filling: report.state == State::Filling,
             dropped: report.receive.kernel_dropped_datagrams,
             sync_losses: report.demux.ts_sync_loss,
             continuity_errors: report.demux.continuity_count_error,
@@ -80,7 +85,12 @@ impl Reception {
         let [down, drop, sync, burst, errors, variance, stale] =
             readings.map(|(kind, reading)| Measure::new(kind, resource.clone(), reading));
         let tables = claim(Kind::TablesMissing, resource.clone(), is_without_tables);
-        let (down, stale) = (down.because(detail.clone()), stale.because(detail));
+        let through = report
+            .interface
+            .as_deref()
+            .map(|name| Resource::Nic(name.into()));
+        let down = down.because(detail.clone()).through(through);
+        let stale = stale.because(detail);
         [down, drop, sync, tables, burst, errors, variance, stale]
     }
 
@@ -94,18 +104,20 @@ impl Reception {
         now.since(self.packets_at)
     }
 
-    /// How much longer than its Target Duration no segment has come.
+    /// How much longer than its Target Duration no segment has come; of the first, which begins
+    /// anywhere in a group of pictures, than one and a half of it.
     fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
-        let is_first_begun = report.state == State::Filling;
-        if report.last_segment != self.segment || is_first_begun {
+        let is_filling = report.state == State::Filling;
+        let is_begun = is_filling && !self.is_filling;
+        self.is_filling = is_filling;
+        if report.last_segment != self.segment || is_begun {
             self.segment = report.last_segment;
             self.segment_at = now;
         }
-        let target = report
-            .target_duration_s
-            .map(|it| Duration::from_secs(it.into()));
-        now.since(self.segment_at)
-            .saturating_sub(target.unwrap_or(TARGET_DURATION))
+        let target = report.target_duration_s.map(u64::from);
+        let target = target.map_or(TARGET_DURATION, Duration::from_secs);
+        let patience = if is_filling { target * 3 / 2 } else { target };
+        now.since(self.segment_at).saturating_sub(patience)
     }
 
     /// How far the bitrate is off its average. What is not received has none.
@@ -126,10 +138,11 @@ impl Reception {
             average - (average - bitrate) / self.bitrates
         };
         let off = bitrate.abs_diff(self.bitrate_average);
-        Reading::Is {
+        let reading = Reading::Is {
             amount: Amount::percentage(off, self.bitrate_average),
             samples: self.bitrates,
-        }
+        };
+        if_enough(Kind::BitrateVariance, reading)
     }
 }
 

@@ -1,4 +1,7 @@
 //! Reads counters and gauges, once a second.
+//!
+//! Nothing that hangs holds the rest up, or looks fresh: the disk is read by a [`DiskGauge`], and
+//! while a snapshot cannot be taken at all the last one is shown with its age, by every surface.
 
 use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
@@ -17,9 +20,12 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot},
+    health::{
+        Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Events, Snapshot,
+        disk_gauge::DiskGauge,
+    },
     live::Live,
-    serve::{CounterCells, access_log::AccessLog, coding::Coder},
+    serve::{CounterCells, access_log::AccessLog, coding::Coder, tls::Tls},
 };
 
 /// Time between two snapshots.
@@ -54,6 +60,8 @@ pub struct Watched {
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
     pub pull: Option<Pull>,
+    /// Who shows certificates to clients, if anybody does.
+    pub tls: Option<Arc<Tls>>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
 }
@@ -71,8 +79,17 @@ struct Totals {
 pub struct Sampler {
     watched: Watched,
     latest: Arc<ArcSwap<Snapshot>>,
+    events: Arc<Events>,
     started: Monotonic,
     last: Totals,
+}
+
+/// The last snapshot, and what its age is told by.
+#[derive(Debug)]
+struct Shown {
+    latest: Arc<ArcSwap<Snapshot>>,
+    clock: Arc<dyn Clock>,
+    started: Monotonic,
 }
 
 impl Sampler {
@@ -80,6 +97,7 @@ impl Sampler {
     pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
         let mut sampler = Self {
+            events: Arc::new(Events::new(watched.clock.wall())),
             watched,
             latest: Arc::default(),
             started: now,
@@ -89,43 +107,73 @@ impl Sampler {
                 cpu_time: CpuTime::default(),
             },
         };
-        sampler.take();
+        let usage = sampler.watched.disk.usage(&sampler.watched.cache_path);
+        sampler.take(usage.ok());
         sampler
     }
 
-    /// Where the last snapshot is, at most a second old while [`Sampler::run`] runs.
+    /// Where the last snapshot is, which tells its age if it is older than a second or two while
+    /// [`Sampler::run`] runs.
     pub fn latest(&self) -> Arc<ArcSwap<Snapshot>> {
         Arc::clone(&self.latest)
     }
 
-    /// Takes a snapshot every second until `shutdown` completes.
+    /// What each snapshot brings, as it is taken.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.events)
+    }
+
+    /// Takes a snapshot every second until `shutdown` completes. Then all streams of events end.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let events = self.events();
+        self.sample(shutdown).await;
+        events.end();
+    }
+
+    async fn sample(mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = pin!(shutdown);
+        let watched = &self.watched;
+        let mut gauge = DiskGauge::new(Arc::clone(&watched.disk), watched.cache_path.clone());
+        let shown = self.shown();
         loop {
-            tokio::select! {
+            let usage = tokio::select! {
                 () = &mut shutdown => return,
-                _ = ticks.tick() => {}
-            }
-            let taking = spawn_blocking(move || {
-                self.take();
+                usage = async {
+                    ticks.tick().await;
+                    gauge.usage().await
+                } => usage,
+            };
+            let mut taking = spawn_blocking(move || {
+                self.take(usage);
                 self
             });
-            // A disk that hangs must not keep the appliance from ending.
-            let taken = tokio::select! {
-                () = &mut shutdown => return,
-                taken = taking => taken,
+            // A machine that hangs must not keep the appliance from ending.
+            self = loop {
+                tokio::select! {
+                    biased;
+                    () = &mut shutdown => return,
+                    taken = &mut taking => break taken.expect("a sampler does not panic"),
+                    _ = ticks.tick() => shown.grow_old(),
+                }
             };
-            self = taken.expect("a sampler does not panic");
         }
     }
 
-    /// Takes one snapshot. May block on a slow disk.
-    fn take(&mut self) {
+    fn shown(&self) -> Shown {
+        Shown {
+            latest: self.latest(),
+            clock: Arc::clone(&self.watched.clock),
+            started: self.started,
+        }
+    }
+
+    /// Takes one snapshot, of a file system that is filled so.
+    fn take(&mut self, usage: Option<DiskUsage>) {
         let watched = &self.watched;
         let now = watched.clock.monotonic();
         let http = watched.http.read();
@@ -134,11 +182,12 @@ impl Sampler {
         let cache_disk = DiskSnapshot {
             path: watched.cache_path.clone(),
             purpose: "cache",
-            usage: watched.disk.usage(&watched.cache_path).ok(),
+            usage,
         };
         let mut snapshot = Snapshot {
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
+            age: Duration::ZERO,
             channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
             output_bitrate_bps: bits_per_second(
                 http.bytes_sent.saturating_sub(self.last.bytes_sent),
@@ -146,6 +195,7 @@ impl Sampler {
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
             disk_usage_percent: cache_disk.usage.and_then(usage_percent),
+            certificate: watched.tls.as_ref().and_then(|tls| first_end(tls)),
             http,
             store: watched.store.counters(),
             purge: watched
@@ -169,6 +219,7 @@ impl Sampler {
             disks: vec![cache_disk],
             nics: watched.sensors.nics().unwrap_or_default(),
             alarms: Arc::default(),
+            events: self.events.counters(),
         };
         snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
         self.last = Totals {
@@ -176,8 +227,32 @@ impl Sampler {
             bytes_sent: http.bytes_sent,
             cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
         };
-        self.latest.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.latest.store(Arc::clone(&snapshot));
+        self.events.publish(&snapshot);
     }
+}
+
+impl Shown {
+    /// Shows the last snapshot with the age that it has now.
+    fn grow_old(&self) {
+        let last = self.latest.load();
+        let age = self.clock.monotonic().since(self.started + last.uptime);
+        self.latest.store(Arc::new(Snapshot {
+            age,
+            ..Snapshot::clone(&last)
+        }));
+    }
+}
+
+/// The end of the certificate that ends first.
+fn first_end(tls: &Tls) -> Option<CertificateEnd> {
+    let certificates = tls.certificates();
+    let ends = certificates.pairs().iter().filter_map(|pair| {
+        let (name, not_after) = (pair.name.clone(), pair.not_after?);
+        Some(CertificateEnd { name, not_after })
+    });
+    ends.min_by_key(|end| end.not_after)
 }
 
 fn bits_per_second(bytes: u64, time: Duration) -> u64 {
@@ -214,7 +289,7 @@ mod tests {
     use crate::fetch::{Identity, exchange::Client};
     use crate::{
         alarm::{self, Rules},
-        health::{AlarmSettings, json::api_health},
+        health::{AlarmSettings, Status, json::api_health},
     };
 
     fn watched(machine: &Simulation) -> Watched {
@@ -242,6 +317,7 @@ mod tests {
             pull: None,
             log: None,
             coder: Arc::default(),
+            tls: None,
             alarms: alarms(&machine.board().disk),
         }
     }
@@ -287,6 +363,56 @@ mod tests {
         assert!(ended.is_ok(), "the sampler waits for the reading");
     }
 
+    /// A sampler of `machine` that runs, and where its snapshots are. It ends with the runtime.
+    fn running(watched: Watched) -> Arc<ArcSwap<Snapshot>> {
+        let sampler = Sampler::new(watched);
+        let latest = sampler.latest();
+        drop(tokio::spawn(sampler.run(std::future::pending())));
+        latest
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_that_cannot_be_taken_anew_tells_its_age_and_fails_in_time() {
+        let (answer, answers) = std::sync::mpsc::sync_channel(1);
+        answer.send(()).expect("room for one word");
+        let machine = Simulation::new(1);
+        let mut watched = watched(&machine);
+        watched.sensors = Arc::new(Hanging(Mutex::new(answers)));
+        let latest = running(watched);
+        let mut told = Vec::new();
+        for _ in 0..14 {
+            machine.clock.advance(INTERVAL);
+            tokio::time::advance(INTERVAL).await;
+            tokio::task::yield_now().await;
+            let snapshot = latest.load();
+            told.push((snapshot.status(), snapshot.age_trouble().is_some()));
+        }
+        drop(answer);
+        assert_eq!(told.first(), Some(&(Status::Ok, false)));
+        assert!(told.contains(&(Status::Ok, true)), "{told:?}");
+        assert_eq!(told.last(), Some(&(Status::Failed, true)));
+        assert!(told.is_sorted_by_key(|(status, is_old)| (*is_old, *status == Status::Failed)));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_unknown_and_all_else_is_measured() {
+        let machine = Simulation::new(1);
+        let latest = running(watched(&machine));
+        assert!(latest.load().disk_usage_percent.is_some());
+        machine.disk.hang();
+        machine.clock.advance(INTERVAL);
+        let is_unknown = async {
+            while latest.load().disk_usage_percent.is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_mins(1), is_unknown).await;
+        machine.disk.resume();
+        assert!(waited.is_ok(), "the disk is still told of");
+        let snapshot = latest.load();
+        assert_eq!((snapshot.uptime, snapshot.age), (INTERVAL, Duration::ZERO));
+    }
+
     #[test]
     fn rates_are_taken_over_the_time_between_two_snapshots() {
         let machine = Simulation::new(1);
@@ -305,12 +431,16 @@ mod tests {
             total: 200,
         });
         http.bytes_sent.add(500_000);
-        sampler.take();
+        let usage = DiskUsage {
+            bytes_total: 1_000,
+            bytes_free: 400,
+        };
+        sampler.take(Some(usage));
         let second = sampler.latest().load_full();
         assert_eq!(second.output_bitrate_bps, 2_000_000);
         assert_eq!(second.cpu_usage_percent, Some(25.0));
         assert_eq!(second.uptime, Duration::from_secs(2));
-        assert!(second.disk_usage_percent.is_some());
+        assert_eq!(second.disk_usage_percent, Some(60.0));
     }
 
     /// Puts objects in a store whose device fails until it is given up.
@@ -344,7 +474,7 @@ mod tests {
         assert_eq!(health(&sampler)["status"], "ok");
         machine.disk.inject(Call::Write, Fault::ForEver(1));
         break_down(&store);
-        sampler.take();
+        sampler.take(None);
         let told = health(&sampler);
         assert_eq!(told["status"], "degraded");
         assert_eq!(told["cache"]["is_offline"], json!(1));

@@ -12,11 +12,17 @@ use crate::{
         purge,
         tiers::OriginReport,
     },
-    health::json::timestamp,
+    health::{EventCounters, json::timestamp},
     ladder,
     live::{Channel, Report, Served, State},
     serve::{self, access_log, coding},
 };
+
+/// Age from which a snapshot is said to be old: two were missed.
+const OLD: Duration = Duration::from_secs(3);
+
+/// Age from which nobody should rely on a snapshot.
+const OLD_MAX: Duration = Duration::from_secs(10);
 
 /// The appliance at one moment; by default, before anything was looked at.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +31,8 @@ pub struct Snapshot {
     pub taken: Wall,
     /// Time since the process started.
     pub uptime: Duration,
+    /// How old it is now, where no newer one can be taken; zero otherwise.
+    pub age: Duration,
     /// The channels, in the order of the configuration.
     pub channels: Vec<ChannelSnapshot>,
     /// Bits handed to the kernel for players in the last second.
@@ -33,6 +41,8 @@ pub struct Snapshot {
     pub cpu_usage_percent: Option<f64>,
     /// Fill of the file system that holds the cache; `None` if it does not tell.
     pub disk_usage_percent: Option<f64>,
+    /// The certificate that ends first of those that clients are shown, if there are any.
+    pub certificate: Option<CertificateEnd>,
     /// Counters of the data listener.
     pub http: serve::Counters,
     /// Counters of the store.
@@ -59,6 +69,17 @@ pub struct Snapshot {
     pub nics: Vec<Nic>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
+    /// Counters of streams of events.
+    pub events: EventCounters,
+}
+
+/// The end of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEnd {
+    /// The name of its file.
+    pub name: String,
+    /// Until when it is valid.
+    pub not_after: Wall,
 }
 
 /// One file system at that moment.
@@ -122,8 +143,11 @@ impl Status {
 
 impl Snapshot {
     /// The appliance as a whole: as well as its channels, and degraded at best without the device
-    /// of its store. Without channels it is well.
+    /// of its store. Without channels it is well. What nobody has looked at for long is failed.
     pub fn status(&self) -> Status {
+        if self.age > OLD_MAX {
+            return Status::Failed;
+        }
         let mut statuses = self.channels.iter().map(ChannelSnapshot::status);
         if statuses.clone().all(|status| status == Status::Ok) {
             match self.store_offline {
@@ -144,10 +168,20 @@ impl Snapshot {
             self.channels_active(),
             self.channels.len()
         );
-        match self.cache_trouble() {
-            None => on_air,
-            Some(trouble) => format!("{on_air}; {trouble}"),
-        }
+        let troubles = [self.age_trouble(), self.cache_trouble()];
+        let told = troubles.into_iter().flatten();
+        told.fold(on_air, |told, trouble| format!("{told}; {trouble}"))
+    }
+
+    /// How old this is, and what to do about it, if it is old.
+    pub fn age_trouble(&self) -> Option<String> {
+        (self.age > OLD).then(|| {
+            format!(
+                "all that is told here is {} s old, for the machine does not answer: look at its \
+                 load and its log, and restart weir if it stays so",
+                self.age.as_secs()
+            )
+        })
     }
 
     /// What is wrong with the device of the store, since when, and what to do about it.
@@ -259,10 +293,12 @@ pub(crate) mod tests {
         Snapshot {
             taken: Wall::from_nanos(1_700_000_004_250_000_000),
             uptime: Duration::from_secs(90),
+            age: Duration::ZERO,
             channels: channels.iter().enumerate().map(channel).collect(),
             output_bitrate_bps: 12_345_678,
             cpu_usage_percent: Some(12.34),
             disk_usage_percent: None,
+            certificate: None,
             http: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
@@ -276,6 +312,7 @@ pub(crate) mod tests {
             disks: Vec::new(),
             nics: Vec::new(),
             alarms: Arc::default(),
+            events: EventCounters::default(),
         }
     }
 
@@ -316,6 +353,23 @@ pub(crate) mod tests {
                      /cache/store: check or replace the device, then restart weir"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn is_said_to_be_old_after_3_s_and_failed_after_10() {
+        for (seconds, status, is_old) in [
+            (0, Status::Ok, false),
+            (3, Status::Ok, false),
+            (4, Status::Ok, true),
+            (10, Status::Ok, true),
+            (11, Status::Failed, true),
+        ] {
+            let mut snapshot = snapshot(&[&[State::OnAir]]);
+            snapshot.age = Duration::from_secs(seconds);
+            assert_eq!(snapshot.status(), status, "{seconds}");
+            let told = format!("1 of 1 channels on air; all that is told here is {seconds} s old");
+            assert_eq!(snapshot.reason().starts_with(&told), is_old, "{seconds}");
         }
     }
 

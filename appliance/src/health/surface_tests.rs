@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use serde_json::{Value as Json, json};
 use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Wall};
 
 use crate::{
-    alarm,
+    alarm::{self, Amount, Engine, LISTED_MAX, Measure, Moment, Reading, Resource, Rules},
     counter::{Kind, Reach, Row, Value},
     fetch::{
         exchange,
@@ -19,6 +20,7 @@ use crate::{
     health::{
         DiskSnapshot, Snapshot,
         api::{self, Whole},
+        endpoint::ENDPOINTS,
         integration::integrations,
         json, metrics,
         metrics::Format,
@@ -58,17 +60,17 @@ fn full(channels: usize, renditions: usize) -> Snapshot {
     snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
     snapshot.access_log = Some(access_log::Counters::default());
     snapshot.alarms = Arc::new(alarm::Report {
-        alarms: vec![alarm()],
+        alarms: vec![disk_full()],
         ..alarm::Report::default()
     });
     snapshot
 }
 
-fn alarm() -> alarm::Alarm {
+fn disk_full() -> alarm::Alarm {
     alarm::Alarm {
         id: 1,
         kind: alarm::Kind::DiskFull,
-        resource: alarm::Resource::Disk,
+        resource: Resource::Disk,
         severity: alarm::Severity::Critical,
         since: Wall::default(),
         text: "it is full".to_owned(),
@@ -257,9 +259,46 @@ fn count_things(thing: &Entity) -> usize {
     1 + parts.map(count_things).sum::<usize>()
 }
 
+/// As many alarms as are listed.
+fn many_alarms() -> alarm::Report {
+    let mut engine = Engine::new(alarm::Settings {
+        rules: Rules::default(),
+        boot_inhibit: Duration::ZERO,
+    });
+    let bad = |number: usize| {
+        let resource = Resource::Channel(format!("CH_{number}").into());
+        let reading = Reading::of(Amount::whole(1));
+        Measure::new(alarm::Kind::LadderFinding, resource, reading)
+    };
+    let all: Vec<Measure> = (0..=LISTED_MAX).map(bad).collect();
+    for _ in 0..2 {
+        engine.look(Moment::default(), &all);
+    }
+    engine.report()
+}
+
+#[test]
+fn alarms_beyond_the_worst_are_a_number() {
+    let mut snapshot = full(1, 1);
+    snapshot.alarms = Arc::new(many_alarms());
+    let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
+    let samples = samples(std::str::from_utf8(&text).expect("text"));
+    let told = samples
+        .keys()
+        .filter(|it| it.starts_with("weir_alarm_severity{"))
+        .count();
+    assert!((1..=32).contains(&told), "{told}");
+    let worst = "weir_alarm_severity{alarm=\"alarms-overflow node\",severity=\"major\"}";
+    assert_eq!(samples.get(worst), Some(&1.0));
+    let omitted = samples.get("weir_alarms_omitted").map(f64::to_string);
+    assert_eq!(omitted, Some((LISTED_MAX - told).to_string()));
+}
+
 #[test]
 fn an_appliance_of_64_channels_has_at_most_3_000_series() {
-    let text = metrics::render("edge-1", &full(64, 3), Format::Prometheus);
+    let mut snapshot = full(64, 3);
+    snapshot.alarms = Arc::new(many_alarms());
+    let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
     let count = samples(std::str::from_utf8(&text).expect("text")).len();
     assert!((2_000..=3_000).contains(&count), "{count} series");
 }
@@ -293,15 +332,20 @@ fn each_path_of_the_description_answers_with_exactly_the_fields_it_names() {
     let described: Json = serde_json::from_slice(&openapi::render()).expect("JSON");
     assert_eq!(described["openapi"], json!("3.1.0"));
     let paths = described["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 2 + api::VIEWS.len());
-    for (path, operations) in paths {
+    let schema = |item: &Json| {
+        let content = &item["get"]["responses"]["200"]["content"];
+        content["application/json"]["schema"].clone()
+    };
+    let of_table = paths.iter().map(|(path, item)| (path, schema(item)));
+    let of_table: Vec<_> = of_table.filter(|(_, schema)| !schema.is_null()).collect();
+    assert_eq!(of_table.len(), 2 + api::VIEWS.len());
+    for (path, schema) in of_table {
         let path = path.replace("{id}", "CH_0");
         let below = path.strip_prefix(api::ROOT).expect("below the root");
         let body = api::answer("edge-1", &snapshot, below);
         let body = body.unwrap_or_else(|| panic!("{path} is not there"));
         let body = serde_json::from_slice(&body).expect("JSON");
-        let content = &operations["get"]["responses"]["200"]["content"];
-        validate(&content["application/json"]["schema"], &body, &path);
+        validate(&schema, &body, &path);
     }
 }
 
@@ -334,6 +378,27 @@ fn validate(schema: &Json, value: &Json, path: &str) {
         for (name, value) in fields {
             validate(&named[name], value, &format!("{path}.{name}"));
         }
+    }
+}
+
+#[test]
+fn all_that_answers_is_described_and_all_that_is_described_answers() {
+    let described: Json = serde_json::from_slice(&openapi::render()).expect("JSON");
+    let paths = described["paths"].as_object().expect("paths");
+    let described: BTreeSet<&str> = paths.keys().map(String::as_str).collect();
+    let answering = ENDPOINTS.iter().map(|endpoint| endpoint.path);
+    assert_eq!(described, answering.collect());
+    for endpoint in ENDPOINTS {
+        for operation in endpoint.operations {
+            let described = &paths[endpoint.path][operation.method];
+            assert_eq!(described["summary"], operation.help, "{}", endpoint.path);
+            let takes_body = described["requestBody"].is_object();
+            assert_eq!(takes_body, operation.order.is_some(), "{}", endpoint.path);
+        }
+    }
+    for view in api::VIEWS.into_iter().chain([api::STATUS]) {
+        let path = format!("{}{view}", api::ROOT);
+        assert!(paths.contains_key(&path), "{path}");
     }
 }
 

@@ -14,13 +14,15 @@ pub struct Report {
     pub state: State,
     /// The source that is received, as a URL; the first configured when none can be.
     pub source: String,
+    /// The interface it is received on; `None` where the routing table chooses.
+    pub interface: Option<String>,
     /// Who sends it.
     pub sender: Option<SocketAddr>,
     /// When the last datagram came.
     pub last_datagram: Option<Wall>,
     /// When the last segment was listed.
     pub last_segment: Option<Wall>,
-    /// The Target Duration of its playlist, in seconds, once it has one.
+    /// The Target Duration of its playlist, in seconds; the one aimed at while it has none.
     pub target_duration_s: Option<u32>,
     /// Bits received in the last second.
     pub bitrate_bps: u64,

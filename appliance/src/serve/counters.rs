@@ -37,6 +37,8 @@ shared_counters! {
         clients_forgotten: detail,
         /// Requests refused because their URL is not signed as it must be.
         requests_denied,
+        /// Answers to `/livez` and `/readyz`, which are not among those that follow.
+        probes: detail,
         /// Answers with a status of 2xx.
         responses_2xx,
         /// Answers with a status of 3xx.

@@ -263,24 +263,34 @@ pub(crate) fn kept_text(code: StatusCode, line: &str, freshness: Freshness) -> R
     content(code, TEXT, Bytes::from(format!("{line}\n")), freshness)
 }
 
+/// The extension of an answer to who only wants to know whether to ask: it is no part of the
+/// service, however it turns out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probed;
+
 /// What `/livez` says.
 pub(crate) fn liveness(is_alive: bool) -> Response<Body> {
-    if is_alive {
+    probed(if is_alive {
         text(StatusCode::OK, "ok")
     } else {
         text(
             StatusCode::SERVICE_UNAVAILABLE,
             "the loop that carries the channels stands still",
         )
-    }
+    })
 }
 
 /// What `/readyz` says.
 pub(crate) fn readiness(verdict: Result<(), NotReady>) -> Response<Body> {
-    match verdict {
+    probed(match verdict {
         Ok(()) => text(StatusCode::OK, "ready"),
         Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &reason.to_string()),
-    }
+    })
+}
+
+fn probed(mut response: Response<Body>) -> Response<Body> {
+    response.extensions_mut().insert(Probed);
+    response
 }
 
 /// A body made for this one answer.
@@ -295,6 +305,11 @@ pub(crate) fn content(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, freshness.to_value());
     response
+}
+
+/// Whether a request by `method` only looks (RFC 9110 §9.2.1).
+pub(crate) fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
 /// Answers the methods that need no content: OPTIONS, and those that are not allowed.

@@ -31,7 +31,7 @@ use crate::serve::{
     link::Link,
     outbox::Outbox,
     protocol::{self, Dialect, Opened},
-    reply,
+    reply::{self, Probed},
     request_rate::{RequestRates, Verdict},
     talk::{Desk, Talk},
     tls::Tls,
@@ -263,8 +263,14 @@ impl<H: Handler> Server<H> {
         Upload::new(source, &self.limits, self.handler.counters())
     }
 
+    /// Counts `response`. What probes are told, who ask a box most while it is ill, would be errors
+    /// of a service that nobody was denied.
     pub(crate) fn counted(&self, response: Response<Body>) -> Response<Body> {
         let counters = self.handler.counters();
+        if response.extensions().get::<Probed>().is_some() {
+            counters.probes.add(1);
+            return response;
+        }
         let classes = [
             &counters.responses_2xx,
             &counters.responses_3xx,

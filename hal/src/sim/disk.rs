@@ -62,7 +62,7 @@ pub struct Disk {
     gate: Arc<Gate>,
 }
 
-/// Where reads wait while the device hangs.
+/// Where calls wait while the device hangs.
 #[derive(Debug, Default)]
 struct Gate {
     is_shut: Mutex<bool>,
@@ -137,8 +137,8 @@ impl Disk {
         }
     }
 
-    /// Makes every read of the device hang until [`Disk::resume`]. What is in memory is still
-    /// read at once.
+    /// Makes every read of the device, and every look at its fill, hang until [`Disk::resume`].
+    /// What is in memory is still read at once.
     pub fn hang(&self) {
         *lock(&self.gate.is_shut) = true;
     }
@@ -303,6 +303,7 @@ impl crate::Disk for Disk {
     }
 
     fn usage(&self, path: &Path) -> Result<DiskUsage, Error> {
+        self.gate.pass();
         self.act("take the fill of", path, |state| {
             state.node(path)?;
             Ok(DiskUsage {

@@ -1,12 +1,13 @@
 //! A sender that stops is one alarm, on every surface, over a restart, until it sends again.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use weir_tests::{
     daemon::{Daemon, free_port},
     ffmpeg::{self, Streams},
     http,
+    process::peer,
     wait::until,
 };
 
@@ -39,6 +40,21 @@ fn told_since(daemon: &Daemon, sequence: u64) -> Vec<(u64, String, String)> {
         (id, word(change, "event"), word(change, "alarm"))
     })
     .collect()
+}
+
+/// The status of an order with one field that a browser would send.
+fn order_with(field: &str, url: &str) -> String {
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "--json",
+        "{}",
+    ]);
+    peer(curl.args(["-H", field, url]))
 }
 
 fn await_calm(daemon: &Daemon) {
@@ -91,6 +107,18 @@ fn a_sender_that_stops_is_one_alarm_until_it_sends_again() {
     let body = br#"{"author": "ann", "note": "on my way"}"#;
     let answer = http::request("POST", &daemon.management(&path), &[], body);
     assert_eq!(answer.expect("it is answered").status, 200);
+
+    for (field, status) in [
+        ("Host: evil.example", "421"),
+        ("Origin: http://evil.example", "403"),
+        ("Sec-Fetch-Site: cross-site", "403"),
+    ] {
+        assert_eq!(
+            order_with(field, &daemon.management(&path)),
+            status,
+            "{field}"
+        );
+    }
 
     let (ended, folder) = daemon.end("TERM", PATIENCE);
     assert!(ended.status.success(), "{}", ended.output);

@@ -120,6 +120,26 @@ fn an_effect_of_an_effect_is_one_of_the_root() {
 }
 
 #[test]
+fn what_comes_through_an_interface_that_is_down_is_an_effect_of_that() {
+    let nic = |name: &str| Resource::Nic(name.into());
+    let through = |number, name| bad(DOWN, rendition(number)).through(Some(nic(name)));
+    let all = [
+        bad(Kind::NicDown, nic("eth1")),
+        through(0, "eth1"),
+        bad(STALE, rendition(0)),
+        through(1, "eth2"),
+    ];
+    let mut rig = Rig::new();
+    rig.look(1, &all[..1]);
+    rig.look(60, &all);
+    let told = [(Event::Raised, Kind::NicDown), (Event::Raised, DOWN)];
+    assert_eq!(rig.told(), told);
+    let report = rig.engine.report();
+    let affected = report.alarms.iter().map(|it| (it.kind, it.affected));
+    assert!(affected.eq([(Kind::NicDown, 2), (DOWN, 0)]), "{report:?}");
+}
+
+#[test]
 fn a_thousand_renditions_are_judged_each_by_its_own_cause() {
     let all = (0..1_000).flat_map(|it| [bad(DOWN, rendition(it)), bad(STALE, rendition(it))]);
     let all: Vec<Measure> = all.collect();

@@ -92,6 +92,7 @@ fn rendition(number: usize) -> Resource {
 /// What a kind is mostly measured of.
 fn resource_of(kind: Kind) -> Resource {
     match kind {
+        Kind::NicDown | Kind::NicErrors => Resource::Nic("eth1".into()),
         Kind::IngestDown
         | Kind::ReceiveBufferDrop
         | Kind::SyncLoss
@@ -108,6 +109,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::AnswersSlow
         | Kind::HitRatioCritical
         | Kind::HitRatioLow
+        | Kind::CertificateExpiry
         | Kind::AlarmsOverflow => Resource::Node,
     }
 }

@@ -102,6 +102,28 @@ fn an_order_for_no_alarm_is_refused() {
 }
 
 #[test]
+fn what_is_shelved_makes_room_in_the_list() {
+    let kind = Kind::IngestDown;
+    let all: Vec<Measure> = (0..LISTED_MAX + 88)
+        .map(|it| bad(kind, rendition(it)))
+        .collect();
+    let mut rig = Rig::new();
+    rig.look(2, &all);
+    let listed = rig.engine.report().alarms;
+    for alarm in listed.iter().filter(|it| it.kind == kind).take(100) {
+        obey(&mut rig, alarm.id, Verb::Shelve, None);
+    }
+    rig.look(62, &all);
+    let report = rig.engine.report();
+    let of_kind = report.alarms.iter().filter(|it| it.kind == kind);
+    assert_eq!(of_kind.count(), LISTED_MAX + 88);
+    assert_eq!(rig.roots().len(), LISTED_MAX - 12);
+    let bytes = Record::of(&rig.engine).to_bytes();
+    let record = Record::from_bytes(&bytes).expect("it was just written");
+    assert!(record.restore(settings(0)).is_ok());
+}
+
+#[test]
 fn shelves_are_bounded() {
     let mut rig = Rig::new();
     let kind = Kind::IngestDown;

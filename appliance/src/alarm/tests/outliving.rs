@@ -38,7 +38,7 @@ fn alarms_orders_and_changes_outlive_a_restart() {
     assert_eq!(one.sequence, other.sequence);
     assert_eq!(one.shelves, other.shelves);
     assert_eq!(one.alarms, other.alarms);
-    assert_eq!(before.engine.history(), after.engine.history());
+    assert_eq!(one.history, other.history);
 }
 
 #[test]
@@ -62,6 +62,17 @@ fn what_is_still_bad_after_a_restart_is_not_told_again_and_what_is_not_is_cleare
     // unless it is the first.
     assert!(cleared.contains(&Kind::DiskFull), "{cleared:?}");
     assert!(!cleared.contains(&Kind::IngestDown), "{cleared:?}");
+}
+
+#[test]
+fn nothing_that_was_raised_before_a_restart_is_cleared_before_the_boot_inhibit_is_over() {
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(Kind::DiskFull, Resource::Disk)]);
+    let mut after = restarted(&rig);
+    after.look(60, &[good(Kind::DiskFull, Resource::Disk)]);
+    assert_eq!(after.told(), []);
+    after.look(1, &[good(Kind::DiskFull, Resource::Disk)]);
+    assert_eq!(after.told(), [(Event::Cleared, Kind::DiskFull)]);
 }
 
 #[test]

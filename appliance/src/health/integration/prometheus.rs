@@ -29,7 +29,7 @@ struct NodeRule {
     remedy: &'static str,
 }
 
-const NODE_RULES: [NodeRule; 3] = [
+const NODE_RULES: [NodeRule; 4] = [
     NodeRule {
         alert: "WeirDown",
         expression: "up{job=\"weir\"} == 0",
@@ -53,6 +53,14 @@ const NODE_RULES: [NodeRule; 3] = [
         severity: "warning",
         summary: "{{ $labels.instance }} has restarted more than twice within an hour.",
         remedy: "Read its log of the last minutes before each start.",
+    },
+    NodeRule {
+        alert: "WeirAlarmsOmitted",
+        expression: "weir_alarms_omitted > 0",
+        hold: "0s",
+        severity: "info",
+        summary: "{{ $labels.instance }} has more alarms than it tells here.",
+        remedy: "Look at all of them on its page, or at /api/v1/alarms.",
     },
 ];
 
@@ -153,8 +161,8 @@ pub(super) fn rule_tests() -> String {
     text
 }
 
-/// An appliance that is well, one that does not answer, one that stands still and one that starts
-/// again and again.
+/// An appliance that is well, one that does not answer, one that stands still, one that starts again
+/// and again, and one with very many alarms.
 fn node_tests(text: &mut String) -> std::fmt::Result {
     writeln!(
         text,
@@ -177,7 +185,10 @@ fn node_tests(text: &mut String) -> std::fmt::Result {
         writeln!(text, "      - {{series: {series}, values: '{values}'}}")?;
     }
     writeln!(text, "    alert_rule_test:")?;
-    for (rule, instance) in NODE_RULES.iter().zip(["dark", "still", "restarting"]) {
+    for (rule, instance) in NODE_RULES
+        .iter()
+        .zip(["dark", "still", "restarting", "crowded"])
+    {
         writeln!(
             text,
             "      - eval_time: 50s\n        alertname: {}",

@@ -12,13 +12,16 @@ use crate::{
         purge,
         tiers::TierCounters,
     },
-    health::table::{
-        readings::{
-            AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
-            NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-            RouteReadings,
+    health::{
+        EventCounters,
+        table::{
+            readings::{
+                AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
+                NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
+                RouteReadings,
+            },
+            scope,
         },
-        scope,
     },
     ladder,
     live::Served,
@@ -39,6 +42,7 @@ scope! {
             coding: coding::Counters,
             access_log: Option<access_log::Counters>,
             alarm: alarm::Counters,
+            events: EventCounters,
         }
         parts {
             channels: Channel,

@@ -29,16 +29,22 @@ use crate::{
     live::Report,
 };
 
+/// Alarms that are told one by one: three series each, and who has more has one cause. All are in
+/// `/api/v1/alarms`.
+const ALARMS_MAX: usize = 12;
+
 impl Node {
     /// Reads `snapshot` of the node of this name.
     pub(in crate::health) fn of(name: &str, snapshot: &Snapshot) -> Self {
         let Snapshot {
             taken,
             uptime,
+            age,
             channels,
             output_bitrate_bps,
             cpu_usage_percent,
             disk_usage_percent,
+            certificate,
             http,
             store,
             purge,
@@ -53,13 +59,15 @@ impl Node {
             disks,
             nics,
             alarms,
+            events,
         } = snapshot;
         let own = NodeReadings {
             status: snapshot.status().as_str(),
             reason: snapshot.reason(),
             version: VERSION.to_owned(),
             time: timestamp(*taken),
-            snapshot_time_ms: milliseconds(Duration::from_nanos(taken.as_nanos())),
+            snapshot_time_ms: since_1970_ms(*taken),
+            snapshot_age_ms: milliseconds(*age),
             uptime_ms: milliseconds(*uptime),
             channels_configured: channels.len() as u64,
             channels_active: snapshot.channels_active() as u64,
@@ -68,10 +76,12 @@ impl Node {
             cpu_usage_percent: *cpu_usage_percent,
             disk_usage_percent: *disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
+            certificate_end_time_ms: certificate.as_ref().map(|it| since_1970_ms(it.not_after)),
             alarms_critical: alarms.count(Severity::Critical) as u64,
             alarms_major: alarms.count(Severity::Major) as u64,
             alarms_minor: alarms.count(Severity::Minor) as u64,
             alarms_warning: alarms.count(Severity::Warning) as u64,
+            alarms_omitted: alarms.roots().skip(ALARMS_MAX).count() as u64,
             alarms_sequence: alarms.sequence,
         };
         let channel = |channel| Channel::of(channel, *taken);
@@ -86,12 +96,13 @@ impl Node {
             coding: *coding,
             access_log: *access_log,
             alarm: alarms.counters,
+            events: *events,
             channels: channels.iter().map(channel).collect(),
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
-            alarms: alarms.roots().map(Alarm::of).collect(),
+            alarms: alarms.roots().take(ALARMS_MAX).map(Alarm::of).collect(),
         }
     }
 }
@@ -117,7 +128,7 @@ impl Alarm {
             own: AlarmReadings {
                 severity: severity.as_str(),
                 text: text.clone(),
-                since_time_ms: milliseconds(Duration::from_nanos(since.as_nanos())),
+                since_time_ms: since_1970_ms(*since),
                 affected: *affected as u64,
             },
         }
@@ -185,6 +196,7 @@ impl Rendition {
         let Report {
             state,
             source,
+            interface,
             sender,
             last_datagram,
             last_segment,
@@ -203,6 +215,7 @@ impl Rendition {
                 state: state.as_str(),
                 reason: state.to_string(),
                 source: source.clone(),
+                interface: interface.clone(),
                 sender: sender.map(|sender| sender.to_string()),
                 bitrate_bps: *bitrate_bps,
                 target_duration_ms: target_duration_s.map(|seconds| u64::from(seconds) * 1_000),
@@ -351,6 +364,10 @@ impl NicCounters {
             carrier_changes: Total(carrier_changes),
         }
     }
+}
+
+fn since_1970_ms(wall: Wall) -> u64 {
+    wall.as_nanos() / 1_000_000
 }
 
 fn milliseconds(time: Duration) -> u64 {

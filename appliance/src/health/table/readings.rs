@@ -17,6 +17,8 @@ readings! {
         time: String,
         /// The same, since 1970.
         snapshot_time_ms: u64,
+        /// How old all this is, where the machine lets nothing newer be read; zero otherwise.
+        snapshot_age_ms: u64,
         /// Time since the process started.
         uptime_ms: u64,
         /// Channels that are configured.
@@ -33,6 +35,8 @@ readings! {
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.
         cache_trouble: Option<String>,
+        /// When the certificate ends that ends first of those shown to clients, since 1970.
+        certificate_end_time_ms: Option<u64>,
         /// Alarms to act on of the severity critical.
         alarms_critical: u64,
         /// The same of the severity major.
@@ -41,6 +45,8 @@ readings! {
         alarms_minor: u64,
         /// The same of the severity warning.
         alarms_warning: u64,
+        /// Alarms that are not told one by one, for there are worse ones.
+        alarms_omitted: u64,
         /// The number of the latest change of an alarm.
         alarms_sequence: u64,
     }
@@ -97,11 +103,13 @@ readings! {
         reason: String,
         /// The source that is received.
         source: String,
+        /// The interface it is received on, if one is configured.
+        interface: Option<String>,
         /// Who sends it.
         sender: Option<String>,
         /// Bits received in the last second.
         bitrate_bps: u64,
-        /// Target Duration of its list.
+        /// Target Duration of its list; the one aimed at while it has none.
         target_duration_ms: Option<u64> => detail,
         /// Time since the last segment was listed.
         segment_age_ms: Option<u64>,

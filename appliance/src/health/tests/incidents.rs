@@ -1,9 +1,11 @@
 //! Each kind of alarm comes of what stages tell, one for each cause, and none of a quiet day.
 
 use weir_cache::Offline;
+use weir_hal::{Nic, OperationalStatus};
 
 use super::*;
 use crate::{
+    health::CertificateEnd,
     ladder::{self, Alignment, Check, Finding},
     serve::CounterCells,
 };
@@ -92,6 +94,89 @@ fn packets_without_segments_are_stale_and_tell_why() {
     assert_eq!(rig.history(), raised_and_cleared(Kind::SegmentStale));
 }
 
+fn nic(name: &str, status: OperationalStatus) -> Nic {
+    Nic {
+        name: name.to_owned(),
+        operational_status: status,
+        ..Nic::default()
+    }
+}
+
+#[test]
+fn a_cable_that_is_pulled_is_one_alarm_for_all_that_came_through_it() {
+    use OperationalStatus::{Down, Unknown, Up};
+    let mut rig = Rig::after(WARM_S);
+    let plug = |snapshot: &mut Snapshot, status| {
+        let spare = nic("eth2", Down);
+        snapshot.nics = vec![nic("eth1", status), spare, nic("lo", Unknown)];
+        for number in 0..RENDITIONS {
+            report_of(snapshot, number).interface = Some("eth1".to_owned());
+        }
+    };
+    rig.run(60, |snapshot| plug(snapshot, Up));
+    let last: Vec<live::Report> = (0..RENDITIONS)
+        .map(|it| rig.rendition(it).clone())
+        .collect();
+    rig.run(60, |snapshot| {
+        plug(snapshot, Down);
+        for (number, last) in last.iter().enumerate() {
+            starve(report_of(snapshot, number), last);
+        }
+    });
+    assert_eq!(rig.roots(), [Kind::NicDown]);
+    let alarm = &rig.report.alarms[0];
+    assert_eq!(alarm.resource.to_string(), "nic/eth1");
+    assert_eq!(alarm.affected, 2 * RENDITIONS);
+    // Nobody knows, and nothing is cleared for that.
+    rig.run(60, |snapshot| snapshot.nics = Vec::new());
+    rig.run(600, |snapshot| plug(snapshot, Up));
+    assert_eq!(rig.history(), raised_and_cleared(Kind::NicDown));
+}
+
+#[test]
+fn an_interface_that_is_gone_is_down_where_it_is_needed() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(3, |snapshot| {
+        snapshot.nics = vec![nic("lo", OperationalStatus::Unknown)];
+        report_of(snapshot, 0).interface = Some("eth1".to_owned());
+    });
+    assert_eq!(rig.roots(), [Kind::NicDown]);
+}
+
+#[test]
+fn damage_on_the_cable_is_told_from_one_packet_in_ten_thousand_on() {
+    let mut rig = Rig::after(WARM_S);
+    for (errors, is_told) in [(1, false), (2, true)] {
+        rig.run(120, |snapshot| {
+            if snapshot.nics.is_empty() {
+                snapshot.nics = vec![nic("eth1", OperationalStatus::Up)];
+            }
+            let statistics = &mut snapshot.nics[0].statistics;
+            statistics.rx_packets += 10_000;
+            statistics.rx_errors += errors;
+        });
+        let told: &[Kind] = if is_told { &[Kind::NicErrors] } else { &[] };
+        assert_eq!(rig.roots(), told, "{errors}");
+    }
+}
+
+#[test]
+fn a_certificate_is_told_of_thirty_days_before_its_end_and_no_more_when_it_is_renewed() {
+    let mut rig = Rig::after(WARM_S);
+    let ends = |snapshot: &mut Snapshot, days: u64| {
+        let not_after = snapshot.taken + Duration::from_secs(days * 86_400);
+        let name = "edge.example".to_owned();
+        snapshot.certificate = Some(CertificateEnd { name, not_after });
+    };
+    rig.run(5, |snapshot| ends(snapshot, 30));
+    assert_eq!(rig.roots(), []);
+    rig.run(5, |snapshot| ends(snapshot, 29));
+    let text = &rig.report.alarms[0].text;
+    assert_eq!(text, "a certificate ends in 29.0 days: edge.example");
+    rig.run(5, |snapshot| ends(snapshot, 90));
+    assert_eq!(rig.history(), raised_and_cleared(Kind::CertificateExpiry));
+}
+
 #[test]
 fn long_segments_are_not_stale() {
     let told = incident(600, 1, |snapshot| {
@@ -106,15 +191,22 @@ fn long_segments_are_not_stale() {
 }
 
 #[test]
-fn a_first_segment_is_not_overdue_while_it_is_filled() {
-    let mut rig = Rig::after(WARM_S);
-    rig.run(60, |snapshot| {
-        let report = report_of(snapshot, 0);
-        report.last_segment = None;
-        report.target_duration_s = None;
-        report.state = State::Filling;
-    });
-    assert_eq!(rig.history(), []);
+fn a_first_segment_may_take_half_as_long_again_and_is_told_of_when_it_is_stuck() {
+    for (target_duration_s, patience_s) in [(None, 9 + 4), (Some(30), 45 + 4)] {
+        let mut rig = Rig::after(WARM_S);
+        let fill = |snapshot: &mut Snapshot| {
+            let report = report_of(snapshot, 0);
+            report.last_segment = None;
+            report.target_duration_s = target_duration_s;
+            report.state = State::Filling;
+        };
+        rig.run(patience_s + 1, fill);
+        assert_eq!(rig.history(), [], "{target_duration_s:?}");
+        rig.run(1, fill);
+        assert_eq!(rig.roots(), [Kind::SegmentStale]);
+        rig.run(60, |_| {});
+        assert_eq!(rig.history(), raised_and_cleared(Kind::SegmentStale));
+    }
 }
 
 #[test]
@@ -270,6 +362,19 @@ fn a_cache_that_is_still_cold_is_not_judged_by_its_hits() {
     assert_eq!(rig.history(), []);
     rig.run(1, |snapshot| snapshot.routes[0].counters.misses += 100);
     assert_eq!(rig.roots(), [Kind::HitRatioCritical]);
+}
+
+#[tokio::test]
+async fn a_ratio_that_was_low_before_a_restart_is_not_good_for_want_of_samples() {
+    let machine = Simulation::new(1);
+    let mut rig = Rig::on(&machine, WARM_S);
+    rig.run(300, |snapshot| snapshot.routes[0].counters.misses += 10);
+    assert_eq!(rig.roots(), [Kind::HitRatioLow]);
+    Arc::new(rig.alarms).write_newer().await;
+    let mut after = Rig::on(&machine, 899);
+    assert_eq!(after.roots(), [Kind::HitRatioLow]);
+    after.run(1, |_| {});
+    assert_eq!(after.history(), raised_and_cleared(Kind::HitRatioLow));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Operators over HTTP, every surface, and what is on disk.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header::HOST};
 use serde_json::{Value, json};
 use weir_hal::{
     Access,
@@ -14,13 +14,15 @@ use weir_hal::{
 
 use super::*;
 use crate::{
-    alarm::Alarm,
+    alarm::{Alarm, Severity},
     health::{
         Health, Settings, alarm_answer,
         json::{api_health, healthz},
         page,
     },
+    ladder::{self, Check, Finding},
     live::Live,
+    secret::contents,
     serve::{Body, Client, Handler as _, Readiness, Upload},
 };
 
@@ -33,27 +35,75 @@ fn full() -> (Arc<Simulation>, Rig) {
 }
 
 /// A management listener over the alarms of a rig.
-fn listener(rig: Rig) -> (Health, Arc<Alarms>) {
+struct Listener {
+    health: Health,
+    alarms: Arc<Alarms>,
+    latest: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Listener {
+    /// Takes the next snapshot.
+    fn look(&self) {
+        let mut snapshot = Snapshot::clone(&self.latest.load());
+        snapshot.alarms = Arc::new(self.alarms.look(&snapshot));
+        self.latest.store(Arc::new(snapshot));
+    }
+
+    /// What it tells whoever asks.
+    async fn told(&self) -> Value {
+        let (status, body) = ask(&self.health, "192.0.2.1", Method::GET, "/api/v1/alarms").await;
+        assert_eq!(status, StatusCode::OK);
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    /// The same after the next snapshot.
+    async fn next_told(&self) -> Value {
+        self.look();
+        self.told().await
+    }
+}
+
+fn listener(rig: Rig) -> Listener {
     let live = Arc::new(Live::default());
     let settings = Settings {
         node: "edge-1".to_owned(),
+        names: vec!["edge.example".to_owned()],
         data_port: 80,
     };
     let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
-    let latest = Arc::new(ArcSwap::from_pointee(rig.snapshot));
+    let snapshot = Snapshot {
+        alarms: Arc::new(rig.report),
+        ..rig.snapshot
+    };
+    let latest = Arc::new(ArcSwap::from_pointee(snapshot));
     let alarms = Arc::new(rig.alarms);
-    let health = Health::new(settings, live, readiness, latest).alarming(Arc::clone(&alarms));
-    (health, alarms)
+    let health = Health::new(settings, live, readiness, Arc::clone(&latest));
+    Listener {
+        health: health.alarming(Arc::clone(&alarms)),
+        alarms,
+        latest,
+    }
 }
 
 /// A request without a body.
 async fn ask(health: &Health, from: &str, method: Method, path: &str) -> (StatusCode, String) {
+    ask_as(health, ("edge-1:8080", from), method, path).await
+}
+
+/// The same to a host of this name.
+async fn ask_as(
+    health: &Health,
+    (host, from): (&str, &str),
+    method: Method,
+    path: &str,
+) -> (StatusCode, String) {
     let client = Client {
         interim: None,
         address: SocketAddr::new(from.parse().expect("an address"), 50_000),
         is_encrypted: false,
     };
     let request = Request::builder().method(method).uri(path);
+    let request = request.header(HOST, host);
     let request = request.body(Upload::empty()).expect("a request");
     read(health.answer(request, &client).await).await
 }
@@ -79,17 +129,10 @@ async fn read(response: Response<Body>) -> (StatusCode, String) {
 
 const OPERATOR: &str = "10.1.2.3";
 
-async fn told(health: &Health) -> Value {
-    let (status, body) = ask(health, "192.0.2.1", Method::GET, "/api/v1/alarms").await;
-    assert_eq!(status, StatusCode::OK);
-    serde_json::from_str(&body).expect("JSON")
-}
-
 #[tokio::test]
 async fn all_alarms_are_told_to_whoever_asks() {
     let (_machine, rig) = full();
-    let (health, _) = listener(rig);
-    let told = told(&health).await;
+    let told = listener(rig).told().await;
     assert_eq!(told["counts"]["critical"], json!(1));
     let alarm = &told["active"][0];
     for (field, value) in [
@@ -118,7 +161,7 @@ async fn all_alarms_are_told_to_whoever_asks() {
 #[tokio::test]
 async fn operators_acknowledge_shelve_unshelve_and_close() {
     let (_machine, rig) = full();
-    let (health, alarms) = listener(rig);
+    let listener = listener(rig);
     for (verb, body, state) in [
         (
             "acknowledge",
@@ -134,21 +177,39 @@ async fn operators_acknowledge_shelve_unshelve_and_close() {
         ("close", "{}", json!("closed")),
     ] {
         let path = format!("/api/v1/alarms/1/{verb}");
-        let (status, answer) = order(&alarms, &path, body).await;
+        let (status, answer) = order(&listener.alarms, &path, body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        let active = &told(&health).await["active"][0];
+        let active = &listener.next_told().await["active"][0];
         assert_eq!(active["operator"]["state"], state, "{verb}");
     }
-    let told = told(&health).await;
+    let told = listener.told().await;
     assert_eq!(told["counts"]["critical"], json!(0));
     assert_eq!(told["active"][0]["operator"]["author"], OPERATOR);
     assert_eq!(told["history"][3]["text"], "by ann: on my way");
 }
 
 #[tokio::test]
+async fn what_is_told_of_alarms_is_of_the_snapshot_that_every_surface_shows() {
+    let (_machine, rig) = full();
+    let listener = listener(rig);
+    order(&listener.alarms, "/api/v1/alarms/1/close", "{}").await;
+    for (counts, is_new) in [(1, false), (0, true)] {
+        if is_new {
+            listener.look();
+        }
+        let snapshot = listener.latest.load_full();
+        assert_eq!(snapshot.alarms.count(Severity::Critical), counts);
+        let told = listener.told().await;
+        assert_eq!(told["counts"]["critical"], json!(counts));
+        assert_eq!(told["history"].as_array().map(Vec::len), Some(2 - counts));
+    }
+}
+
+#[tokio::test]
 async fn orders_are_refused_by_their_status_and_change_nothing() {
     let (_machine, rig) = full();
-    let (health, alarms) = listener(rig);
+    let listener = listener(rig);
+    let Listener { health, alarms, .. } = &listener;
     let acknowledge = "/api/v1/alarms/1/acknowledge";
     for (from, method, path, status) in [
         ("192.0.2.1", Method::POST, acknowledge, 403),
@@ -160,7 +221,7 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
         (OPERATOR, Method::POST, "/api/v1/alarms", 405),
         (OPERATOR, Method::GET, "/api/v1/alarmsandmore", 404),
     ] {
-        let (code, answer) = ask(&health, from, method, path).await;
+        let (code, answer) = ask(health, from, method, path).await;
         assert_eq!(code, status, "{path}: {answer}");
     }
     let long = r#"{"author": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
@@ -176,12 +237,38 @@ async fn orders_are_refused_by_their_status_and_change_nothing() {
         ("/api/v1/alarms/9/close", "{}", 404),
         ("/api/v1/alarms/1/unshelve", "{}", 409),
     ] {
-        let (code, answer) = order(&alarms, path, body).await;
+        let (code, answer) = order(alarms, path, body).await;
         assert_eq!(code, status, "{path} {body}: {answer}");
     }
-    let told = told(&health).await;
+    let told = listener.next_told().await;
     assert_eq!(told["active"][0]["operator"], json!(null));
     assert_eq!(told["counters"]["orders_forbidden"], json!(1));
+}
+
+#[tokio::test]
+async fn an_order_is_not_taken_for_a_name_that_is_not_this_box_s() {
+    let (_machine, rig) = full();
+    let Listener { health, alarms, .. } = listener(rig);
+    let close = "/api/v1/alarms/1/close";
+    for (host, method, status) in [
+        ("evil.example:8080", Method::POST, 421),
+        ("evil.example:8080", Method::DELETE, 421),
+        // It goes on to be no JSON, and no POST.
+        ("edge.example:8080", Method::POST, 415),
+        ("edge.example:8080", Method::DELETE, 405),
+        ("evil.example:8080", Method::GET, 405),
+    ] {
+        let (code, answer) = ask_as(&health, (host, OPERATOR), method, close).await;
+        assert_eq!(code, status, "{host}: {answer}");
+    }
+    let (code, _) = ask_as(&health, ("evil.example", OPERATOR), Method::GET, "/").await;
+    assert_eq!(
+        code,
+        StatusCode::OK,
+        "whoever may look may look by any name"
+    );
+    let forbidden = alarms.report().counters.orders_forbidden;
+    assert_eq!(forbidden, 0, "nobody asked who it is");
 }
 
 #[test]
@@ -221,7 +308,7 @@ fn a_page_without_alarms_has_no_list_of_them() {
 async fn alarms_are_written_when_they_change_and_known_after_a_restart() {
     let (machine, rig) = full();
     let disk = Arc::clone(&machine.board().disk);
-    let (_, before) = listener(rig);
+    let before = listener(rig).alarms;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let keeping = tokio::spawn(Arc::clone(&before).keep(async { drop(stopped.await) }));
     // Nothing but the begin has changed: the state that was read is that on disk.
@@ -240,8 +327,7 @@ async fn alarms_are_written_when_they_change_and_known_after_a_restart() {
     let after = alarms(&disk);
     // What it affects is known with the next look.
     let kept = |alarms: &Alarms| -> Vec<Alarm> {
-        let report = alarms.show(|engine, _| engine.report());
-        let alone = report.alarms.into_iter();
+        let alone = alarms.report().alarms.into_iter();
         alone
             .map(|alarm| Alarm {
                 affected: 0,
@@ -265,20 +351,69 @@ fn a_damaged_file_is_begun_anew() {
         file.and_then(|file| file.write_at(bytes, 0))
             .expect("a flawless disk");
         let alarms = alarms(&disk);
-        assert_eq!(alarms.show(|engine, _| engine.sequence()), 0);
+        assert_eq!(alarms.report().sequence, 0);
     }
+}
+
+fn file(disk: &Arc<dyn Disk>) -> String {
+    let bytes = contents(&**disk, "/var/weir/cache.alarms".as_ref(), 8 << 20);
+    let bytes = bytes.ok().flatten().unwrap_or_default();
+    String::from_utf8(bytes).expect("it is text")
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_that_change_all_the_time_are_written_seldom_and_what_an_operator_said_soon() {
+    let (machine, mut rig) = full();
+    let disk = Arc::clone(&machine.board().disk);
+    let alarms = Arc::new(rig.alarms);
+    let keeping = tokio::spawn(Arc::clone(&alarms).keep(std::future::pending()));
+    // A finding is told at once, and gone with its channel.
+    let finding = Finding {
+        check: Check::RungMissing,
+        since: wall(0),
+        reason: "SD_1M is not there".to_owned(),
+    };
+    rig.snapshot.channels[0].ladder = Arc::new(ladder::Report {
+        findings: vec![finding],
+        ..ladder::Report::default()
+    });
+    let channels = std::mem::take(&mut rig.snapshot.channels);
+    let mut seen = BTreeSet::new();
+    for second in 0..3_600 {
+        rig.snapshot.uptime += Duration::from_secs(1);
+        rig.snapshot.channels = match second % 2 {
+            0 => channels.clone(),
+            _ => Vec::new(),
+        };
+        alarms.look(&rig.snapshot);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seen.insert(file(&disk));
+    }
+    // 5, 10, 20 and so on up to 300 s apart.
+    assert!((15..20).contains(&seen.len()), "{} writes", seen.len());
+    let order = alarm::Order {
+        verb: alarm::Verb::Acknowledge,
+        author: "an operator".to_owned(),
+        note: String::new(),
+        period: None,
+    };
+    let by = OPERATOR.parse().expect("an address");
+    alarms.order(1, &order, by).expect("the disk is full");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(file(&disk).contains("an operator"));
+    keeping.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_does_not_take_the_file_is_counted_and_tried_again() {
     let (machine, rig) = full();
     machine.disk.inject(Call::Write, Fault::Once(1));
-    let (_, alarms) = listener(rig);
+    let alarms = listener(rig).alarms;
     let disk = Arc::clone(&machine.board().disk);
     let is_there = || disk.kind("/var/weir/cache.alarms".as_ref()).is_ok();
     alarms.write_newer().await;
     assert!(!is_there());
-    assert_eq!(alarms.show(|_, report| report.counters.writes_failed), 1);
+    assert_eq!(alarms.report().counters.writes_failed, 1);
     alarms.write_newer().await;
     assert!(is_there());
 }

@@ -258,6 +258,24 @@ async fn answers_the_probes() {
 }
 
 #[tokio::test]
+async fn a_probe_that_is_told_no_is_no_error_of_the_service() {
+    let rig = Rig::start();
+    for _ in 0..3 {
+        assert_eq!(rig.get("/readyz").await.status, 503);
+        assert_eq!(rig.get("/livez").await.status, 200);
+    }
+    rig.get("/nowhere").await;
+    let counters = rig.counters();
+    let answers = [
+        counters.responses_2xx,
+        counters.responses_4xx,
+        counters.responses_5xx,
+    ];
+    assert_eq!(answers, [0, 1, 0]);
+    assert_eq!((counters.requests, counters.probes), (7, 6));
+}
+
+#[tokio::test]
 async fn serves_a_segment_while_it_is_being_written() {
     let rig = Rig::start();
     let mut writer = rig.begin(1);
