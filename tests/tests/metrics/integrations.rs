@@ -5,11 +5,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
-use weir_tests::process::weir_binary;
+use weir_tests::{http, process::weir_binary};
 
 use crate::{prometheus::Prometheus, rig::Rig};
 
@@ -128,10 +130,21 @@ fn every_query_of_the_dashboard_has_an_answer_from_a_real_prometheus() {
     let prometheus = Prometheus::scraping(&rig.daemon.management("/metrics"));
     let queries = queries(&dashboard);
     assert!(queries.len() > 16, "{}", queries.len());
-    for query in queries {
-        assert!(!query.contains('$'), "{query}");
-        prometheus.await_values(&query, |values| {
-            values.iter().any(|value| value.is_finite())
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // A share of requests needs requests.
+        let viewing = scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                http::get(&rig.daemon.data("/hello")).expect("an answer");
+            }
         });
-    }
+        for query in queries {
+            assert!(!query.contains('$'), "{query}");
+            prometheus.await_values(&query, |values| {
+                values.iter().any(|value| value.is_finite())
+            });
+        }
+        is_over.store(true, Ordering::SeqCst);
+        viewing.join().expect("no answer is missing");
+    });
 }

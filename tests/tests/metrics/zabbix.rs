@@ -68,8 +68,7 @@ impl Zabbix {
         let question = json!({
             "jsonrpc": "2.0", "method": method, "params": parameters, "id": 1, "auth": self.token,
         });
-        let fields = [("Content-Type", "application/json-rpc")];
-        let answer = http::request("POST", &self.url, &fields, question.to_string().as_bytes());
+        let answer = http::request("POST", &self.url, &[], question.to_string().as_bytes());
         let answer = answer.map_err(|error| error.to_string())?;
         let told: Value = serde_json::from_slice(&answer.body).map_err(|_no_json| answer.text())?;
         match told.get("result") {

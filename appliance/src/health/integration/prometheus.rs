@@ -179,6 +179,8 @@ fn node_tests(text: &mut String) -> std::fmt::Result {
             "restarting",
             "0+10x9 0+10x9 0+10x9 0+10x9",
         ),
+        ("weir_alarms_omitted", "well", "0x60"),
+        ("weir_alarms_omitted", "crowded", "0x6 3x54"),
     ] {
         let series = format!("{series}{{instance=\"{instance}\",job=\"{JOB}\"}}");
         let series = quoted(&series);
