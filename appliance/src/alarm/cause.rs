@@ -1,6 +1,7 @@
 //! Which alarm explains which: an alarm whose kind has a cause that is raised on a related
-//! resource, or on what it comes through, is an effect of it, and so of what that is an effect of. A
-//! cause explains for a minute longer than it is raised: effects last longer, and some come later.
+//! resource, or on what it comes through, is an effect of it, and so of what that is an effect of.
+//! A cause explains for a minute longer than it is raised: effects last longer, and some come
+//! later.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! Where one alarm stands between its thresholds and holds; pure.
 //!
-//! Refuses: to raise or to clear before the boot inhibit is over: what has just begun knows nothing.
-//! What is bad through all of it is raised then; what was raised before it stays so.
+//! Refuses: to raise or to clear before the boot inhibit is over, for what has just begun knows
+//! nothing. What is bad through all of it is raised then; what was raised before it stays so.
 
 use weir_hal::Monotonic;
 
