@@ -62,6 +62,7 @@ use crate::{
     },
     health::{self, AgentCheck, Alarms, Health, Sampler, Watched},
     live::Live,
+    recorder::Recorder,
     serve::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
         serve_on_thread, tls::Tls,
@@ -73,6 +74,9 @@ const DRAIN: Duration = Duration::from_secs(4);
 
 /// How long the store may take to write what is finished, after that.
 const FLUSH: Duration = Duration::from_millis(500);
+
+/// How long the flight recorder may take to write its last minute.
+const LAST_MINUTE: Duration = Duration::from_millis(500);
 
 /// Reloads that may wait; more are the same as one.
 pub const RELOADS_MAX: usize = 1;
@@ -309,6 +313,15 @@ fn answer_checks(
     dropped
 }
 
+/// Has `recorder` write its last minute once `stopping` completes.
+async fn flush_at(stopping: impl Future<Output = ()> + Send, recorder: Arc<Recorder>) {
+    stopping.await;
+    let flushing = spawn_blocking(move || recorder.flush(LAST_MINUTE));
+    if !flushing.await.expect("flushing does not panic") {
+        warn!("the flight recorder could not write its last minute in {LAST_MINUTE:?}");
+    }
+}
+
 /// Lets `store` write what is finished, then closes it. Tells whether both were done in time; a
 /// disk that hangs is left behind.
 async fn close(store: Store) -> bool {
@@ -326,6 +339,12 @@ fn open_tls<M: Multicast>(
     }
     let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
     Ok(Some(Arc::new(Tls::open(disk, clock, &http.certificates)?)))
+}
+
+/// The port that players are told of.
+fn first_port(data: &[Vec<Entrance>]) -> u16 {
+    let first = data.iter().flatten().next();
+    first.map_or(0, |entrance| entrance.listener.local_address().port())
 }
 
 /// Who prewarms, as `config` allows.
@@ -412,6 +431,7 @@ struct Faces {
     sampler: Sampler,
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
+    recorder: Arc<Recorder>,
 }
 
 impl Faces {
@@ -456,12 +476,9 @@ impl Faces {
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
             alarms: Arc::clone(&guarding.alarms),
+            recorder: Some(Arc::clone(&guarding.recorder)),
         };
-        let data_port = data
-            .iter()
-            .flatten()
-            .next()
-            .map_or(0, |entrance| entrance.listener.local_address().port());
+        let data_port = first_port(data);
         let sampler = Sampler::new(watched);
         let health = Health::new(
             health::Settings { node, data_port },
@@ -485,6 +502,7 @@ impl Faces {
             sampler,
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
+            recorder: Arc::clone(&guarding.recorder),
         }
     }
 
@@ -515,6 +533,7 @@ impl Faces {
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
+        tasks.spawn(flush_at(stop(), self.recorder));
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

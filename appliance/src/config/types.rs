@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, TeletextChoice};
+use super::{AddressPrefix, Encryption, TeletextChoice, cache::beside};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -184,6 +184,14 @@ pub struct Cache {
     /// `[cache.live]`, `[cache.high]`, `[cache.medium]`, `[cache.low]`: what each class is
     /// promised. The reservations leave a quarter of `size`. Default: weights 1, 4, 2 and 1.
     pub classes: weir_cache::Classes,
+}
+
+impl Cache {
+    /// The directory of the flight recorder: `path` with `.recorder` behind it, or
+    /// `/var/lib/weir/cache.recorder` for a device.
+    pub fn recorder(&self) -> PathBuf {
+        beside(&self.path, ".recorder")
+    }
 }
 
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.

@@ -16,11 +16,12 @@ use crate::{
     health::{
         Alarms, Snapshot, Status, alarm_answer, api,
         asset::Assets,
-        json,
+        json, log_json,
         metrics::{self, Format},
         openapi, page, player,
     },
     live::Live,
+    log,
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
@@ -117,6 +118,7 @@ impl Health {
             "/healthz" => self.healthz(),
             "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
             "/metrics" => self.metrics(request),
+            log_json::PATH => fresh(JSON, log_json::log(log::of_process())),
             openapi::PATH => fresh(JSON, openapi::render()),
             path => self
                 .player(request, path)
@@ -282,6 +284,7 @@ mod tests {
             ("/api/v1/status/", 404, reply::TEXT),
             ("/api/v1/", 404, reply::TEXT),
             ("/api/v1/openapi.json", 200, JSON),
+            ("/api/v1/log", 200, JSON),
             ("/readyz/channel/CH_0", 503, reply::TEXT),
             ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),

@@ -16,6 +16,8 @@ mod alarms;
 mod api;
 mod asset;
 mod json;
+mod last_minute;
+mod log_json;
 mod management;
 mod measures;
 mod metrics;
@@ -23,6 +25,7 @@ mod openapi;
 mod page;
 mod player;
 mod reception;
+mod recording;
 mod sampler;
 mod snapshot;
 #[cfg(test)]

@@ -17,8 +17,9 @@ use crate::{
         purge::{self, Purger},
         tiers::Tiers,
     },
-    health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot},
+    health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot, last_minute::LastMinute, recording},
     live::Live,
+    recorder::Recorder,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
 };
 
@@ -56,6 +57,8 @@ pub struct Watched {
     pub pull: Option<Pull>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
+    /// Who keeps it for a day, if anybody does.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// The readings that rates are the difference of.
@@ -73,6 +76,7 @@ pub struct Sampler {
     latest: Arc<ArcSwap<Snapshot>>,
     started: Monotonic,
     last: Totals,
+    last_minute: LastMinute,
 }
 
 impl Sampler {
@@ -88,6 +92,7 @@ impl Sampler {
                 bytes_sent: 0,
                 cpu_time: CpuTime::default(),
             },
+            last_minute: LastMinute::default(),
         };
         sampler.take();
         sampler
@@ -163,6 +168,11 @@ impl Sampler {
                 .unwrap_or_default(),
             coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
+            recorder: watched
+                .recorder
+                .as_ref()
+                .map(|it| it.counters())
+                .unwrap_or_default(),
             origins: watched.tiers.report(),
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
@@ -170,7 +180,11 @@ impl Sampler {
             nics: watched.sensors.nics().unwrap_or_default(),
             alarms: Arc::default(),
         };
+        self.last_minute.fill(&mut snapshot.channels, now);
         snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
+        if let Some(recorder) = &watched.recorder {
+            recorder.take(recording::sample(&snapshot));
+        }
         self.last = Totals {
             at: now,
             bytes_sent: http.bytes_sent,
@@ -243,6 +257,7 @@ mod tests {
             log: None,
             coder: Arc::default(),
             alarms: alarms(&machine.board().disk),
+            recorder: None,
         }
     }
 
@@ -271,6 +286,10 @@ mod tests {
 
         fn nics(&self) -> Result<Vec<Nic>, weir_hal::Error> {
             Ok(Vec::new())
+        }
+
+        fn kernel_messages(&self, _bytes_max: usize) -> Result<String, weir_hal::Error> {
+            Ok(String::new())
         }
     }
 
