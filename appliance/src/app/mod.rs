@@ -20,6 +20,7 @@ mod keeping_tests;
 mod language;
 mod lapse;
 mod lists;
+mod logging;
 mod past;
 mod plan;
 mod publisher;
@@ -62,6 +63,7 @@ use crate::{
     },
     health::{self, AgentCheck, Alarms, Health, Sampler, Watched},
     live::Live,
+    log::syslog::Forwarder,
     recorder::Recorder,
     serve::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
@@ -96,6 +98,7 @@ pub struct App<M: Multicast> {
     management: Entrance,
     agent_check: Option<Box<dyn Listener>>,
     tls: Option<Arc<Tls>>,
+    forwarder: Option<Forwarder>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -193,6 +196,7 @@ impl<M: Multicast> App<M> {
         let pulling = Pulling::new(&config, &board, &store)?;
         let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
         let vaults = Vaults::open(&config, &board)?;
+        let forwarder = logging::forwarder(&config, &board)?;
         Ok(Self {
             board,
             config,
@@ -205,6 +209,7 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            forwarder,
         })
     }
 
@@ -251,6 +256,7 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            forwarder: _,
         } = self;
         let (stop, stopping) = watch::channel(());
         let checked = answer_checks(agent_check, &readiness);
@@ -311,6 +317,12 @@ fn answer_checks(
         tokio::spawn(check.run(async { drop(ended.await) }));
     }
     dropped
+}
+
+/// Completes when `stopping` has changed, or its sender has gone, which means the same.
+fn stopped(stopping: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopping = stopping.clone();
+    async move { drop(stopping.changed().await) }
 }
 
 /// Has `recorder` write its last minute once `stopping` completes.
@@ -403,6 +415,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
             "alarm",
             is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
         ),
+        ("log", started.log != next.log),
         ("node", started.node != next.node),
         (
             "receive.drain_interval",
@@ -432,6 +445,7 @@ struct Faces {
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
     recorder: Arc<Recorder>,
+    forwarder: Option<Forwarder>,
 }
 
 impl Faces {
@@ -503,6 +517,7 @@ impl Faces {
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
             recorder: Arc::clone(&guarding.recorder),
+            forwarder: app.forwarder.clone(),
         }
     }
 
@@ -524,16 +539,15 @@ impl Faces {
             let ended = serve_on_thread(number, server, entrances, stop, DRAIN)?;
             tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
         }
-        let stop = || {
-            let mut stopping = stopping.clone();
-            // The sender gone means the same as its word.
-            async move { drop(stopping.changed().await) }
-        };
+        let stop = || stopped(stopping);
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
         tasks.spawn(flush_at(stop(), self.recorder));
+        if let Some(forwarder) = self.forwarder {
+            tasks.spawn(forwarder.run(stop()));
+        }
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

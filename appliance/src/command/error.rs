@@ -196,6 +196,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         AppError::Origin(_)
         | AppError::Gate(_)
         | AppError::Keys(_)
+        | AppError::Syslog(_)
         | AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }

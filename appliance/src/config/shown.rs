@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 108] = [
+const KEYS: [&str; 111] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -76,6 +76,9 @@ const KEYS: [&str; 108] = [
     "alarm.*.raise_hold",
     "alarm.*.clear",
     "alarm.*.clear_hold",
+    "log.syslog.address",
+    "log.syslog.transport",
+    "log.syslog.ca",
     "segment.target",
     "segment.window",
     "segment.longest",

@@ -30,6 +30,8 @@ pub struct Config {
     pub prewarm: Prewarm,
     /// `[alarm]`
     pub alarm: Alarm,
+    /// `[log]`
+    pub log: Log,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -224,6 +226,37 @@ pub struct Alarm {
     pub boot_inhibit: Duration,
     /// `[alarm.KIND]`: thresholds, holds and severity of each kind.
     pub rules: Rules,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Log {
+    /// `[log.syslog]`: where events are sent; nowhere when absent.
+    pub syslog: Option<Syslog>,
+}
+
+/// `[log.syslog]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Syslog {
+    /// The host of `address`, by name or in numbers.
+    pub host: String,
+    /// The port of `address`.
+    pub port: u16,
+    /// How messages go. Default: udp.
+    pub transport: SyslogTransport,
+    /// A file of certificates to believe instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// How messages go to a syslog server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyslogTransport {
+    /// A datagram each (RFC 5426).
+    Udp,
+    /// By TCP, each behind its length (RFC 6587).
+    Tcp,
+    /// The same by TLS (RFC 5425).
+    Tls,
 }
 
 /// `[prewarm]`

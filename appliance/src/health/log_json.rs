@@ -18,6 +18,9 @@ struct LogJson<'a> {
     events_total: u64,
     events_forgotten: u64,
     events_suppressed: u64,
+    forwarded: u64,
+    forwarding_missed: u64,
+    forwarding_failures: u64,
     events: Vec<EventJson<'a>>,
 }
 
@@ -40,6 +43,9 @@ pub(super) fn log(ring: &Ring) -> Bytes {
         events_total: counts.events,
         events_forgotten: counts.events_forgotten,
         events_suppressed: counts.events_suppressed,
+        forwarded: counts.forwarded,
+        forwarding_missed: counts.forwarding_missed,
+        forwarding_failures: counts.forwarding_failures,
         events: events.iter().map(|event| EventJson::of(event)).collect(),
     })
 }

@@ -5,12 +5,15 @@
 //! the code that says the same again and again is heard [`Limiter::EVENTS_MAX`] times in
 //! [`Limiter::WINDOW`], and then counted.
 //!
-//! Refuses: to wait, to write, and to say anything itself.
+//! [`syslog`] sends them on, and has the ring for its queue.
+//!
+//! Refuses: to wait, and to say anything itself.
 
 mod event;
 mod layer;
 mod limiter;
 mod ring;
+pub mod syslog;
 
 pub use event::{Event, FIELDS_MAX, TEXT_BYTES_MAX};
 pub use layer::Layer;

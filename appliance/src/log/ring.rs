@@ -28,6 +28,12 @@ pub struct Counts {
     pub events_forgotten: u64,
     /// Events that were not taken in because their place had said too much.
     pub events_suppressed: u64,
+    /// Events that were sent to the syslog server.
+    pub forwarded: u64,
+    /// Events that went to make room before they could be sent there.
+    pub forwarding_missed: u64,
+    /// Times that it could not be reached, or went.
+    pub forwarding_failures: u64,
 }
 
 /// Events, the newest last.
@@ -82,6 +88,18 @@ impl Ring {
     /// What was counted.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// Counts an event that was sent, behind so many that could not be.
+    pub(super) fn note_forwarded(&self, missed: u64) {
+        let counts = &mut self.lock().counts;
+        counts.forwarded += 1;
+        counts.forwarding_missed += missed;
+    }
+
+    /// Counts a server that could not be reached.
+    pub(super) fn note_failure(&self) {
+        self.lock().counts.forwarding_failures += 1;
     }
 
     fn admit(&self, place: Identifier, now: Monotonic) -> Option<u64> {

@@ -7,7 +7,7 @@
 //!
 //! Arithmetic: a POP box of 50 channels in three renditions has 600 series of those and some 30 of
 //! its own. A minute of them takes under 40 KiB, of which the bitrates that tremble are most, and
-//! 24 hours under 56 MiB; a box of four channels takes 3 MiB. On disk there are never more than
+//! 24 hours under 56 MiB; a box of four channels a few MiB. On disk there are never more than
 //! [`DISK_BYTES_MAX`] and the block that comes to it. In memory are the open block (at most
 //! [`SERIES_MAX`] series of [`SAMPLES_MAX`] values, 2 MB) and the queue (8 samples, 2 MB).
 //!

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod cache;
+mod log;
 mod status;
 
 use std::{

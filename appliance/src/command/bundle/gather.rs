@@ -11,7 +11,7 @@ use super::contents::Contents;
 use crate::{causes::with_causes, command::management::Management};
 
 /// What the appliance is asked for, and what it is called.
-const VIEWS: [(&str, &str); 10] = [
+const VIEWS: [(&str, &str); 9] = [
     ("status.json", "/api/v1/status"),
     ("channels.json", "/api/v1/channels"),
     ("alarms.json", "/api/v1/alarms"),
@@ -21,7 +21,6 @@ const VIEWS: [(&str, &str); 10] = [
     ("nics.json", "/api/v1/nics"),
     ("log.json", "/api/v1/log"),
     ("metrics.txt", "/metrics"),
-    ("ready.txt", "/readyz"),
 ];
 
 /// What the kernel tells of the network and of the machine.

@@ -148,8 +148,11 @@ fn told(out: &Path, contents: &Contents, bytes: usize) -> String {
         size(bytes as u64),
         contents.parts.len() + 1,
     );
-    for missing in &contents.missing {
-        text.extend(["\nwithout ", &missing.name, ": ", &missing.why]);
+    // What is missing for the same reason stands together.
+    for missing in contents.missing.chunk_by(|one, next| one.why == next.why) {
+        let names: Vec<&str> = missing.iter().map(|it| it.name.as_str()).collect();
+        let why = missing.first().map_or("", |it| it.why.as_str());
+        text.extend(["\nwithout ", &names.join(", "), ": ", why]);
     }
     text
 }

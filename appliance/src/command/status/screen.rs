@@ -27,7 +27,7 @@ const RENDITIONS_MAX: usize = 40;
 const REASONS_MAX: usize = 8;
 
 /// Characters of the name of a rendition, its channel's among them.
-const NAME_CHARACTERS_MAX: usize = 22;
+const NAME_CHARACTERS_MAX: usize = 21;
 
 /// Characters of a path or URL.
 const PATH_CHARACTERS_MAX: usize = 36;
@@ -178,7 +178,7 @@ fn origins(origins: &[Origin], terminal: Terminal) -> Option<String> {
         };
         let first_byte = endpoint.first_byte_ms_p95;
         table.add_row([
-            Cell::new(clipped(&plain(&origin.name), 14)),
+            Cell::new(clipped(&plain(&origin.name), 13)),
             Cell::new(clipped(&plain(&endpoint.name), PATH_CHARACTERS_MAX)),
             state,
             Cell::new(endpoint.connections),
@@ -206,13 +206,7 @@ fn disks(disks: &[Disk], terminal: Terminal) -> Option<String> {
 
 fn nics(nics: &[Nic], terminal: Terminal) -> Option<String> {
     let header = [
-        "NIC",
-        "STATE",
-        "SPEED",
-        "DUPLEX",
-        "ERRORS",
-        "DROPPED",
-        "CHANGES",
+        "NIC", "STATE", "SPEED", "DUPLEX", "ERRORS", "DROPPED", "CHANGES",
     ];
     let mut table = terminal.table(&header);
     for nic in nics {
@@ -222,7 +216,7 @@ fn nics(nics: &[Nic], terminal: Terminal) -> Option<String> {
             .speed_bps
             .map(|speed| format!("{} Mb/s", speed / 1_000_000));
         table.add_row([
-            Cell::new(clipped(&plain(&nic.name), 11)),
+            Cell::new(clipped(&plain(&nic.name), 10)),
             if is_down {
                 bad(state)
             } else {
