@@ -122,7 +122,7 @@ impl Management {
     ///
     /// # Errors
     /// [`ManagementError`]
-    pub(super) async fn get_json<T: DeserializeOwned>(
+    pub(super) async fn read_json<T: DeserializeOwned>(
         &self,
         path: &str,
     ) -> Result<T, ManagementError> {

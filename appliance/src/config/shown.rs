@@ -391,7 +391,8 @@ mod tests {
             [channel.encryption]\n\
             keys = \"https://keys.example/path-canary/{key}?t=query-canary\"\n\
             [[channel.rendition]]\nname = \"hd\"\n\
-            sources = [\"rtp://10.9.0.7@239.1.2.1:5000\", \"http://user:user-canary@encoder/a.ts?x=1\"]\n";
+            sources = [\"rtp://10.9.0.7@239.1.2.1:5000\", \
+            \"http://user:user-canary@encoder/a.ts?x=1\"]\n";
         let shown = Shown::of(text).expect("it is TOML");
         let expected = "channel[0].encryption.keys = \"https://keys.example/(hidden)\"\n\
             channel[0].id = \"ch\"\n\

@@ -51,7 +51,8 @@ fn the_example_names_every_key_there_is() {
     let all = "node name http listen tls_listen certificates threads connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
         management agent_check cache path \
-        log syslog address transport alarm boot_inhibit state severity raise raise_hold clear clear_hold \
+        log syslog address transport \
+        alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
         longest largest receive drain_interval bitrate_max stall channel id priority dvr cues \

@@ -22,6 +22,11 @@ use clap::Args;
 use tokio::task::block_in_place;
 use weir_hal::{Board, Multicast};
 
+use self::{
+    archive::{BUNDLE_BYTES_MAX, PART_OVERHEAD_BYTES, Stamp},
+    contents::Contents,
+    secrets::Secrets,
+};
 use super::{
     CommandError, Terminal,
     cache::{date, size},
@@ -35,10 +40,6 @@ use crate::{
     secret::contents,
     whole_file::replace,
 };
-
-use archive::{BUNDLE_BYTES_MAX, PART_OVERHEAD_BYTES, Stamp};
-use contents::Contents;
-use secrets::Secrets;
 
 pub(super) const ABOUT: &str = "Pack what this box knows of itself for a distant engineer";
 pub(super) const EXAMPLES: &str = "\

@@ -181,13 +181,13 @@ impl Document {
     /// # Errors
     /// [`ManagementError`] when one of them is not to be had.
     pub(super) async fn ask(management: &Management) -> Result<Self, ManagementError> {
-        let Channels { channels } = management.get_json("/api/v1/channels").await?;
-        let Origins { origins } = management.get_json("/api/v1/origins").await?;
-        let Disks { disks } = management.get_json("/api/v1/disks").await?;
-        let Nics { nics } = management.get_json("/api/v1/nics").await?;
-        let Alarms { active } = management.get_json("/api/v1/alarms").await?;
+        let Channels { channels } = management.read_json("/api/v1/channels").await?;
+        let Origins { origins } = management.read_json("/api/v1/origins").await?;
+        let Disks { disks } = management.read_json("/api/v1/disks").await?;
+        let Nics { nics } = management.read_json("/api/v1/nics").await?;
+        let Alarms { active } = management.read_json("/api/v1/alarms").await?;
         Ok(Self {
-            node: management.get_json(super::PATH).await?,
+            node: management.read_json(super::PATH).await?,
             channels,
             origins,
             disks,

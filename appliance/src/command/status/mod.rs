@@ -11,14 +11,13 @@ use clap::Args;
 use tokio::time::sleep;
 use weir_hal::{Board, Multicast};
 
+use self::document::{Document, Node};
 use super::{
     CommandError, Terminal,
     management::Management,
     run::{interrupted, on_runtime},
 };
 use crate::causes::with_causes;
-
-use document::{Document, Node};
 
 pub(super) const ABOUT: &str = "Tell how a running appliance is";
 pub(super) const EXAMPLES: &str = "\
