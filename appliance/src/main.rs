@@ -1,6 +1,6 @@
 //! The command line of Weir: arguments, log, board, command, exit code.
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use weir::{
@@ -16,8 +16,10 @@ fn main() -> ExitCode {
     };
     let is_color_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let terminal = Terminal::new(arguments.color, is_color_unwanted);
-    start_log(&arguments.command, arguments.verbose, terminal);
-    match arguments.execute(&linux::board(), terminal) {
+    let board = linux::board();
+    let clock = Arc::clone(&board.clock);
+    start_log(&arguments.command, arguments.verbose, clock, terminal);
+    match arguments.execute(&board, terminal) {
         Ok(()) => exit(ExitStatus::Done),
         Err(error) if error.is_reader_gone() => exit(ExitStatus::Done),
         Err(error) => {

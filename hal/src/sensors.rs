@@ -43,4 +43,11 @@ pub trait Sensors: Debug + Send + Sync {
     /// # Limits
     /// [`NICS_MAX`](crate::NICS_MAX) interfaces.
     fn nics(&self) -> Result<Vec<Nic>, Error>;
+
+    /// Reads what the kernel has said since boot, a line each: `<level>[seconds] text`. The newest
+    /// lines that have at most `bytes_max` bytes together; never waits for more.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell, as to who may not know.
+    fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error>;
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     encryption::KeyError,
-    fetch::tiers::OriginError,
+    fetch::{tiers::OriginError, tls::TlsError},
     serve::{signed_url::GateError, tls::CertificateError},
 };
 
@@ -37,6 +37,9 @@ pub enum AppError {
     /// The keys of a channel cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The certificates of the syslog server cannot be read.
+    #[error("`log.syslog` cannot be obeyed: check its `ca`")]
+    Syslog(#[source] TlsError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

@@ -1,5 +1,5 @@
 //! What guards the listeners, out of the configuration: keys of signed URLs, purging,
-//! the access log, and alarms.
+//! the access log, alarms, and the flight recorder.
 
 use std::sync::Arc;
 
@@ -18,16 +18,18 @@ use crate::{
         purge::{self, Purger},
     },
     health::{AlarmSettings, Alarms},
+    recorder::Recorder,
     serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// The keys that open paths, who may purge, what is logged, and what is wrong.
+/// The keys that open paths, who may purge, what is logged, what is wrong, and what was.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) gate: Arc<ArcSwap<Gate>>,
     pub(super) purger: Arc<Purger>,
     pub(super) log: Option<Arc<AccessLog>>,
     pub(super) alarms: Arc<Alarms>,
+    pub(super) recorder: Arc<Recorder>,
 }
 
 impl Guarding {
@@ -35,7 +37,8 @@ impl Guarding {
     ///
     /// # Errors
     /// [`AppError::Gate`] when a file of keys cannot be used: what it guards must not lie open.
-    /// [`AppError::Thread`] when the system has no room for the thread of the log.
+    /// [`AppError::Thread`] when the system has no room for the thread of the log
+    /// or of the recorder.
     pub(super) fn new<M: Multicast>(
         config: &Config,
         board: &Board<M>,
@@ -56,6 +59,7 @@ impl Guarding {
             AccessLog::open(settings, disk, clock).map(Arc::new)
         };
         let log = config.http.access_log.as_ref().map(open).transpose();
+        let recorder = Recorder::start(config.cache.recorder(), Arc::clone(&board.disk));
         Ok(Self {
             gate: Arc::new(ArcSwap::from_pointee(gate)),
             purger: Arc::new(purger),
@@ -64,6 +68,7 @@ impl Guarding {
                 alarm_settings(&config.alarm),
                 Arc::clone(&board.disk),
             )),
+            recorder: Arc::new(recorder.map_err(AppError::Thread)?),
         })
     }
 

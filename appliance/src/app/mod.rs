@@ -20,6 +20,7 @@ mod keeping_tests;
 mod language;
 mod lapse;
 mod lists;
+mod logging;
 mod past;
 mod plan;
 mod publisher;
@@ -62,6 +63,8 @@ use crate::{
     },
     health::{self, AgentCheck, Alarms, Health, Sampler, Watched},
     live::Live,
+    log::syslog::Forwarder,
+    recorder::Recorder,
     serve::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
         serve_on_thread, tls::Tls,
@@ -73,6 +76,9 @@ const DRAIN: Duration = Duration::from_secs(4);
 
 /// How long the store may take to write what is finished, after that.
 const FLUSH: Duration = Duration::from_millis(500);
+
+/// How long the flight recorder may take to write its last minute.
+const LAST_MINUTE: Duration = Duration::from_millis(500);
 
 /// Reloads that may wait; more are the same as one.
 pub const RELOADS_MAX: usize = 1;
@@ -92,6 +98,7 @@ pub struct App<M: Multicast> {
     management: Entrance,
     agent_check: Option<Box<dyn Listener>>,
     tls: Option<Arc<Tls>>,
+    forwarder: Option<Forwarder>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -189,6 +196,7 @@ impl<M: Multicast> App<M> {
         let pulling = Pulling::new(&config, &board, &store)?;
         let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
         let vaults = Vaults::open(&config, &board)?;
+        let forwarder = logging::forwarder(&config, &board)?;
         Ok(Self {
             board,
             config,
@@ -201,6 +209,7 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            forwarder,
         })
     }
 
@@ -247,6 +256,7 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            forwarder: _,
         } = self;
         let (stop, stopping) = watch::channel(());
         let checked = answer_checks(agent_check, &readiness);
@@ -307,6 +317,21 @@ fn answer_checks(
         tokio::spawn(check.run(async { drop(ended.await) }));
     }
     dropped
+}
+
+/// Completes when `stopping` has changed, or its sender has gone, which means the same.
+fn stopped(stopping: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopping = stopping.clone();
+    async move { drop(stopping.changed().await) }
+}
+
+/// Has `recorder` write its last minute once `stopping` completes.
+async fn flush_at(stopping: impl Future<Output = ()> + Send, recorder: Arc<Recorder>) {
+    stopping.await;
+    let flushing = spawn_blocking(move || recorder.flush(LAST_MINUTE));
+    if !flushing.await.expect("flushing does not panic") {
+        warn!("the flight recorder could not write its last minute in {LAST_MINUTE:?}");
+    }
 }
 
 /// Lets `store` write what is finished, then closes it. Tells whether both were done in time; a
@@ -384,6 +409,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
             "alarm",
             is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
         ),
+        ("log", started.log != next.log),
         ("node", started.node != next.node),
         (
             "receive.drain_interval",
@@ -432,6 +458,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         pull: Some(pulling.pull.clone()),
         tls: tls.clone(),
         alarms: Arc::clone(&guarding.alarms),
+        recorder: Some(Arc::clone(&guarding.recorder)),
     }
 }
 
@@ -453,6 +480,8 @@ struct Faces {
     sampler: Sampler,
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
+    recorder: Arc<Recorder>,
+    forwarder: Option<Forwarder>,
 }
 
 impl Faces {
@@ -505,6 +534,8 @@ impl Faces {
             sampler,
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
+            recorder: Arc::clone(&guarding.recorder),
+            forwarder: app.forwarder.clone(),
         }
     }
 
@@ -526,15 +557,15 @@ impl Faces {
             let ended = serve_on_thread(number, server, entrances, stop, DRAIN)?;
             tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
         }
-        let stop = || {
-            let mut stopping = stopping.clone();
-            // The sender gone means the same as its word.
-            async move { drop(stopping.changed().await) }
-        };
+        let stop = || stopped(stopping);
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
+        tasks.spawn(flush_at(stop(), self.recorder));
+        if let Some(forwarder) = self.forwarder {
+            tasks.spawn(forwarder.run(stop()));
+        }
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

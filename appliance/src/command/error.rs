@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 
 use super::{
     analyze::AnalyzeError, management::ManagementError, prewarm::PrewarmError, probe::ProbeError,
-    segment, validate::ValidateError,
+    recorder::RecorderError, segment, validate::ValidateError,
 };
 use crate::{
     app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
@@ -19,6 +19,8 @@ use crate::{
 pub enum ExitStatus {
     /// The work is done.
     Done = 0,
+    /// The appliance that was asked is degraded or has failed.
+    Unwell = 1,
     /// The command line cannot be obeyed (`EX_USAGE`).
     Usage = 64,
     /// What was looked at breaks its standard (`EX_DATAERR`).
@@ -84,6 +86,19 @@ pub enum CommandError {
     /// Not all is in the cache that was to be.
     #[error(transparent)]
     Prewarm(#[from] PrewarmError),
+    /// What the flight recorder kept cannot be shown.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    /// The appliance that was asked is not well.
+    #[error("{node}: {status}: {reason}")]
+    Unwell {
+        /// Its name.
+        node: String,
+        /// How it is, in its own word.
+        status: String,
+        /// Why.
+        reason: String,
+    },
     /// There is no cache that can be looked at.
     #[error(transparent)]
     Cache(#[from] weir_cache::Error),
@@ -133,11 +148,13 @@ impl CommandError {
             | Self::Segment(segment::Error::NoProgram { .. })
             | Self::Management(ManagementError::NoUrl(_))
             | Self::Validate(ValidateError::Follow(FollowError::Url(_)))
+            | Self::Recorder(RecorderError::NoSeries(_))
             | Self::Prewarm(PrewarmError::Nothing(_)) => ExitStatus::Usage,
             Self::Configuration(LoadError::Refused { .. }) | Self::Pairs { .. } => {
                 ExitStatus::Configuration
             }
             Self::Validate(ValidateError::Violations { .. }) => ExitStatus::Data,
+            Self::Unwell { .. } => ExitStatus::Unwell,
             Self::Certificates(error) => certificate_status(error),
             Self::Configuration(LoadError::Read(error))
             | Self::Hal(error)
@@ -159,6 +176,7 @@ impl CommandError {
             | Self::Segment(_)
             | Self::Cache(_)
             | Self::Prewarm(_)
+            | Self::Recorder(_)
             | Self::Dropped { .. }
             | Self::Flawed { .. }
             | Self::Output(_) => ExitStatus::Io,
@@ -178,6 +196,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         AppError::Origin(_)
         | AppError::Gate(_)
         | AppError::Keys(_)
+        | AppError::Syslog(_)
         | AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }

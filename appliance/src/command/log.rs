@@ -1,13 +1,15 @@
-//! The log: events with fields on standard error.
+//! The log: events with fields on standard error, and the latest of them in memory.
 //!
 //! Refuses: the environment. What is logged depends on the command line alone.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use weir_hal::Clock;
 
 use super::{Command, Terminal};
+use crate::log;
 
 /// Targets of the log that are ours; others speak from level `warn` up.
 const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
@@ -16,7 +18,7 @@ const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
 ///
 /// A daemon logs its life cycle (`info`), a tool only what is wrong (`warn`); each `verbose` adds
 /// a level.
-pub fn start_log(command: &Command, verbose: u8, terminal: Terminal) {
+pub fn start_log(command: &Command, verbose: u8, clock: Arc<dyn Clock>, terminal: Terminal) {
     let level = match verbose.saturating_add(u8::from(command.is_daemon())) {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
@@ -30,6 +32,8 @@ pub fn start_log(command: &Command, verbose: u8, terminal: Terminal) {
         .with_writer(io::stderr)
         .with_ansi(terminal.has_error_color())
         .with_target(command.is_daemon());
-    let log = tracing_subscriber::registry().with(lines).with(targets);
+    let kept = log::Layer::new(Arc::clone(log::of_process()), clock);
+    let log = tracing_subscriber::registry();
+    let log = log.with(lines).with(kept).with(targets);
     drop(log.try_init());
 }

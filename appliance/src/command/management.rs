@@ -13,14 +13,15 @@ use hyper::{
     http::uri::Authority,
 };
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use weir_hal::Network;
 
 /// Longest time from the first packet to the end of an answer.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Bytes an answer may have.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Bytes an answer may have: all counters of 1,000 renditions are 6 MB.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// Why the appliance did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,26 @@ impl Management {
             status,
             text: String::from_utf8_lossy(&answer).trim_end().to_owned(),
         })
+    }
+
+    /// What stands at `path`.
+    ///
+    /// # Errors
+    /// [`ManagementError`]
+    pub(super) async fn get(&self, path: &str) -> Result<Bytes, ManagementError> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    /// What stands at `path`, which is JSON.
+    ///
+    /// # Errors
+    /// [`ManagementError`]
+    pub(super) async fn read_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<T, ManagementError> {
+        let answer = self.get(path).await?;
+        serde_json::from_slice(&answer).map_err(|_other| self.garbled())
     }
 
     /// Says that what answers is no appliance.

@@ -5,6 +5,7 @@
 //! error a command ended with, which `main` does, once.
 
 pub mod analyze;
+pub mod bundle;
 pub mod cache;
 mod certificates;
 pub mod check;
@@ -15,11 +16,13 @@ mod log;
 mod management;
 pub mod prewarm;
 pub mod probe;
+pub mod recorder;
 mod report;
 pub mod run;
 pub mod segment;
 pub mod send;
 pub mod sign;
+pub mod status;
 mod terminal;
 pub mod validate;
 
@@ -34,6 +37,7 @@ pub use terminal::{Color, Terminal};
 const EXIT_CODES: &str = "\
 Exit codes:
    0  done
+   1  the appliance that was asked is degraded or has failed
   64  the command line cannot be obeyed
   65  what was looked at breaks its standard
   69  a port, group, interface, source or object is not to be had
@@ -96,6 +100,15 @@ pub enum Command {
     /// `weir prewarm`
     #[command(about = prewarm::ABOUT, after_help = prewarm::EXAMPLES)]
     Prewarm(prewarm::Arguments),
+    /// `weir status`
+    #[command(about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status(status::Arguments),
+    /// `weir recorder`
+    #[command(about = recorder::ABOUT, after_help = recorder::EXAMPLES)]
+    Recorder(recorder::Arguments),
+    /// `weir bundle`
+    #[command(about = bundle::ABOUT, after_help = bundle::EXAMPLES)]
+    Bundle(bundle::Arguments),
     /// `weir cache`
     #[command(about = cache::ABOUT, after_help = cache::EXAMPLES)]
     Cache(cache::Arguments),
@@ -132,6 +145,9 @@ impl Arguments {
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
             Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),
+            Command::Status(arguments) => status::execute(&arguments, board, terminal),
+            Command::Recorder(arguments) => recorder::execute(&arguments, board, terminal),
+            Command::Bundle(arguments) => bundle::execute(&arguments, board, terminal),
             Command::Cache(arguments) => cache::execute(&arguments, board, terminal),
             Command::Integrations(arguments) => integrations::execute(&arguments, board, terminal),
         }

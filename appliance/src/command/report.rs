@@ -315,7 +315,7 @@ fn told(count: u64) -> Cell {
     }
 }
 
-fn fault(count: u64) -> Cell {
+pub(super) fn fault(count: u64) -> Cell {
     if count > 0 {
         bad(grouped(count))
     } else {
@@ -332,13 +332,13 @@ fn judged(millis: Option<f64>, millis_max: f64) -> Cell {
     }
 }
 
-fn bad(text: String) -> Cell {
+pub(super) fn bad(text: String) -> Cell {
     Cell::new(text)
         .fg(Color::Red)
         .add_attribute(Attribute::Bold)
 }
 
-fn align_right(table: &mut Table, columns: &[usize]) {
+pub(super) fn align_right(table: &mut Table, columns: &[usize]) {
     for &column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -351,8 +351,13 @@ fn hex(pid: u16) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(NAME_CHARACTERS_MAX).collect();
-    if text.chars().nth(NAME_CHARACTERS_MAX).is_some() {
+    clipped(text, NAME_CHARACTERS_MAX)
+}
+
+/// So many characters of `text`, the last of which says that there are more.
+pub(super) fn clipped(text: &str, characters_max: usize) -> String {
+    let mut shown: String = text.chars().take(characters_max).collect();
+    if text.chars().nth(characters_max).is_some() {
         shown.pop();
         shown.push('…');
     }
@@ -360,7 +365,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// A bitrate in the unit that suits it.
-fn rate(bps: Option<u64>) -> String {
+pub(super) fn rate(bps: Option<u64>) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let bps = bps.map(|bps| bps as f64);
     match bps {
@@ -377,7 +382,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 /// A number with its thousands set apart.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

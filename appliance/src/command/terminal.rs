@@ -48,6 +48,14 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// A pipe on standard output.
+    #[cfg(test)]
+    pub(super) const PIPE: Self = Self {
+        is_output_seen: false,
+        is_error_seen: true,
+        color: Color::Auto,
+    };
+
     /// Looks at standard output and standard error.
     ///
     /// Under [`Color::Auto`], `is_color_unwanted` is what the environment says (`NO_COLOR`).
@@ -71,6 +79,21 @@ impl Terminal {
     /// Whether standard output takes colour.
     pub fn has_output_color(self) -> bool {
         self.has_color(self.is_output_seen)
+    }
+
+    /// Puts the cursor where a screen begins, and takes away what stood there; nothing where
+    /// nobody looks.
+    ///
+    /// # Errors
+    /// [`CommandError::Output`] when nobody takes it.
+    pub fn clear(self) -> Result<(), CommandError> {
+        if !self.is_output_seen {
+            return Ok(());
+        }
+        // ECMA-48: CUP, then ED of all that follows.
+        let mut output = io::stdout().lock();
+        let written = output.write_all(b"\x1B[H\x1B[J");
+        written.map_err(CommandError::Output)
     }
 
     /// Whether standard error takes colour.
@@ -180,22 +203,16 @@ mod tests {
 
     use super::{COUNT, Color, PROGRESS, Terminal};
 
-    const PIPE: Terminal = Terminal {
-        is_output_seen: false,
-        is_error_seen: true,
-        color: Color::Auto,
-    };
-
     #[test]
     fn a_pipe_gets_plain_text_and_no_progress() {
-        let mut table = PIPE.table(&["PID", "PACKETS"]);
+        let mut table = Terminal::PIPE.table(&["PID", "PACKETS"]);
         table.add_row(["256", "12"]);
         let lines: Vec<String> = table.lines().collect();
         assert_eq!(
             lines,
             [" PID  PACKETS ", "──────────────", " 256  12      "]
         );
-        assert!(PIPE.progress("analyzing", 1_000).is_hidden());
+        assert!(Terminal::PIPE.progress("analyzing", 1_000).is_hidden());
     }
 
     #[test]

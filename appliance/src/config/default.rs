@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    AccessLog, AddressPrefix, Alarm, ByteSize, Cache, ClientLimits, Config, Http, LogFormat,
+    AccessLog, AddressPrefix, Alarm, ByteSize, Cache, ClientLimits, Config, Http, Log, LogFormat,
     LogTarget, Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy,
     Ttl, alarm::state_of, purge::journal_of,
 };
@@ -32,6 +32,7 @@ impl Default for Config {
             purge: Purge::default(),
             prewarm: Prewarm::default(),
             alarm: Alarm::default(),
+            log: Log::default(),
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),

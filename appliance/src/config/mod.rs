@@ -16,6 +16,7 @@ mod default;
 mod encryption;
 mod http;
 mod load;
+mod log;
 mod mistake;
 mod origin;
 mod prewarm;
@@ -23,6 +24,7 @@ mod purge;
 mod read;
 mod route;
 mod section;
+mod shown;
 mod source;
 mod terms;
 mod track;
@@ -38,11 +40,12 @@ pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
+pub use shown::{HIDDEN, Shown};
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
-    AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat,
+    AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, Log, LogFormat,
     LogTarget, Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition,
-    RequestRate, Route, SegmentConfig, Source, Strategy, Transport, Ttl,
+    RequestRate, Route, SegmentConfig, Source, Strategy, Syslog, SyslogTransport, Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

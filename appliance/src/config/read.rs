@@ -11,6 +11,7 @@ use super::{
     cache::read_cache,
     channel::read_channels,
     http::read_http,
+    log::read_log,
     mistake::{Ledger, Place, quoted},
     prewarm::read_prewarm,
     purge::read_purge,
@@ -44,6 +45,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let purge = read_purge(root.table("purge", ledger), &cache, ledger);
     let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
     let alarm = read_alarm(root.table("alarm", ledger), &cache, ledger);
+    let log = read_log(root.table("log", ledger), ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, (&segment, &http), ledger);
@@ -62,6 +64,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         purge,
         prewarm,
         alarm,
+        log,
         segment,
         receive,
         channels,

@@ -51,6 +51,7 @@ fn the_example_names_every_key_there_is() {
     let all = "node name http listen tls_listen certificates threads connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
         management names agent_check cache path \
+        log syslog address transport \
         alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \

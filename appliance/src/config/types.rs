@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, TeletextChoice};
+use super::{AddressPrefix, Encryption, TeletextChoice, cache::beside};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -30,6 +30,8 @@ pub struct Config {
     pub prewarm: Prewarm,
     /// `[alarm]`
     pub alarm: Alarm,
+    /// `[log]`
+    pub log: Log,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`
@@ -188,6 +190,14 @@ pub struct Cache {
     pub classes: weir_cache::Classes,
 }
 
+impl Cache {
+    /// The directory of the flight recorder: `path` with `.recorder` behind it, or
+    /// `/var/lib/weir/cache.recorder` for a device.
+    pub fn recorder(&self) -> PathBuf {
+        beside(&self.path, ".recorder")
+    }
+}
+
 /// A size in bytes, written with a unit: `64MiB`, `10GiB`, `500MB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
@@ -218,6 +228,37 @@ pub struct Alarm {
     pub boot_inhibit: Duration,
     /// `[alarm.KIND]`: thresholds, holds and severity of each kind.
     pub rules: Rules,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Log {
+    /// `[log.syslog]`: where events are sent; nowhere when absent.
+    pub syslog: Option<Syslog>,
+}
+
+/// `[log.syslog]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Syslog {
+    /// The host of `address`, by name or in numbers.
+    pub host: String,
+    /// The port of `address`.
+    pub port: u16,
+    /// How messages go. Default: udp.
+    pub transport: SyslogTransport,
+    /// A file of certificates to believe instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// How messages go to a syslog server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyslogTransport {
+    /// A datagram each (RFC 5426).
+    Udp,
+    /// By TCP, each behind its length (RFC 6587).
+    Tcp,
+    /// The same by TLS (RFC 5425).
+    Tls,
 }
 
 /// `[prewarm]`

@@ -52,6 +52,8 @@ pub(super) enum Place {
     Table,
     /// All alarms.
     Alarms,
+    /// The latest events of the log.
+    Log,
     /// What an operator says of one.
     AlarmOrder,
     /// Orders to purge.
@@ -230,6 +232,7 @@ endpoints! {
         others: &[("503", "There are as many streams as there may be.")],
         ..get("What happens, as it happens: `snapshot`, `channel`, `alarm`.", EVENT_STREAM)
     }],
+    "/api/v1/log" => Log [get("The latest events of the log.", JSON)],
     "/api/v1/alarms" => Alarms [get("All alarms, what was told of them, and their kinds.", JSON)],
     "/api/v1/alarms/{id}/acknowledge" => AlarmOrder [
         post("An operator knows of an alarm.", "200", ALARM_ORDER)

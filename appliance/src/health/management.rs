@@ -21,13 +21,14 @@ use crate::{
         asset::Assets,
         endpoint::{self, EVENT_STREAM, HEALTH_JSON, HTML, JSON, Place},
         events::{EventStream, Events},
-        json,
+        json, log_json,
         metrics::{self, Format},
         openapi,
         order_source::OrderSource,
         page, player,
     },
     live::Live,
+    log,
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
@@ -143,6 +144,7 @@ impl Health {
             }
             Place::Events => self.stream(request)?,
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
+            Place::Log => fresh(JSON, log_json::log(log::of_process())),
             Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
         })
     }
@@ -176,7 +178,8 @@ impl Health {
             | Place::Description
             | Place::Table
             | Place::Events
-            | Place::Alarms => {
+            | Place::Alarms
+            | Place::Log => {
                 let (request, _body) = request.into_parts();
                 let without_content = reply::without_content(&request.method);
                 without_content.or_else(|| self.content(place, &request))
@@ -333,6 +336,7 @@ mod tests {
             ("/api/v1/status/", 404, reply::TEXT),
             ("/api/v1/", 404, reply::TEXT),
             ("/api/v1/openapi.json", 200, JSON),
+            ("/api/v1/log", 200, JSON),
             ("/readyz/channel/CH_0", 503, reply::TEXT),
             ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),

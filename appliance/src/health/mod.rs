@@ -20,6 +20,8 @@ mod endpoint;
 mod events;
 mod integration;
 mod json;
+mod last_minute;
+mod log_json;
 mod management;
 mod measures;
 mod metrics;
@@ -29,6 +31,7 @@ mod order_source;
 mod page;
 mod player;
 mod reception;
+mod recording;
 mod sampler;
 mod snapshot;
 #[cfg(test)]

@@ -22,9 +22,10 @@ use crate::{
     },
     health::{
         Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Events, Snapshot,
-        disk_gauge::DiskGauge,
+        disk_gauge::DiskGauge, last_minute::LastMinute, recording,
     },
     live::Live,
+    recorder::Recorder,
     serve::{CounterCells, access_log::AccessLog, coding::Coder, tls::Tls},
 };
 
@@ -64,6 +65,8 @@ pub struct Watched {
     pub tls: Option<Arc<Tls>>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
+    /// Who keeps it for a day, if anybody does.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// The readings that rates are the difference of.
@@ -82,6 +85,7 @@ pub struct Sampler {
     events: Arc<Events>,
     started: Monotonic,
     last: Totals,
+    last_minute: LastMinute,
 }
 
 /// The last snapshot, and what its age is told by.
@@ -106,6 +110,7 @@ impl Sampler {
                 bytes_sent: 0,
                 cpu_time: CpuTime::default(),
             },
+            last_minute: LastMinute::default(),
         };
         let usage = sampler.watched.disk.usage(&sampler.watched.cache_path);
         sampler.take(usage.ok());
@@ -213,6 +218,11 @@ impl Sampler {
                 .unwrap_or_default(),
             coding: watched.coder.counters(),
             access_log: watched.log.as_ref().map(|it| it.counters()),
+            recorder: watched
+                .recorder
+                .as_ref()
+                .map(|it| it.counters())
+                .unwrap_or_default(),
             origins: watched.tiers.report(),
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
@@ -221,7 +231,11 @@ impl Sampler {
             alarms: Arc::default(),
             events: self.events.counters(),
         };
+        self.last_minute.fill(&mut snapshot.channels, now);
         snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
+        if let Some(recorder) = &watched.recorder {
+            recorder.take(recording::sample(&snapshot));
+        }
         self.last = Totals {
             at: now,
             bytes_sent: http.bytes_sent,
@@ -319,6 +333,7 @@ mod tests {
             coder: Arc::default(),
             tls: None,
             alarms: alarms(&machine.board().disk),
+            recorder: None,
         }
     }
 
@@ -347,6 +362,10 @@ mod tests {
 
         fn nics(&self) -> Result<Vec<Nic>, weir_hal::Error> {
             Ok(Vec::new())
+        }
+
+        fn kernel_messages(&self, _bytes_max: usize) -> Result<String, weir_hal::Error> {
+            Ok(String::new())
         }
     }
 

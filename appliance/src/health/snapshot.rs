@@ -15,6 +15,7 @@ use crate::{
     health::{EventCounters, json::timestamp},
     ladder,
     live::{Channel, Report, Served, State},
+    recorder,
     serve::{self, access_log, coding},
 };
 
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub coding: coding::Counters,
     /// Counters of the access log, if there is one.
     pub access_log: Option<access_log::Counters>,
+    /// Counters of the flight recorder.
+    pub recorder: recorder::Counters,
     /// The origins, in the order of the configuration.
     pub origins: Vec<OriginReport>,
     /// The routes, longest path first.
@@ -117,6 +120,8 @@ pub struct RenditionSnapshot {
     pub name: String,
     /// State and counters.
     pub report: Arc<Report>,
+    /// What `continuity_count_error` has gained in a minute; filled in by who watched so long.
+    pub continuity_errors_last_minute: u64,
 }
 
 /// How well something is, worst first.
@@ -231,6 +236,7 @@ impl ChannelSnapshot {
             .map(|rendition| RenditionSnapshot {
                 name: rendition.name.clone(),
                 report: rendition.report(),
+                continuity_errors_last_minute: 0,
             });
         Self {
             id: channel.id.clone(),
@@ -281,6 +287,7 @@ pub(crate) mod tests {
                 last_segment: Some(Wall::from_nanos(1_700_000_000_000_000_000)),
                 ..Report::default()
             }),
+            continuity_errors_last_minute: 0,
         };
         let channel = |(index, states): (usize, &&[State])| ChannelSnapshot {
             id: format!("CH_{index}"),
@@ -306,6 +313,7 @@ pub(crate) mod tests {
             prefetch: PrefetchCounters::default(),
             coding: coding::Counters::default(),
             access_log: None,
+            recorder: recorder::Counters::default(),
             origins: Vec::new(),
             routes: Vec::new(),
             store_offline: None,

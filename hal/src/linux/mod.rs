@@ -8,6 +8,7 @@
 
 mod clock;
 mod disk;
+mod kernel_log;
 mod mapping;
 mod multicast;
 mod network;

@@ -8,7 +8,7 @@
 
 use std::{fs, io};
 
-use super::nic;
+use super::{kernel_log, nic};
 use crate::{CpuTime, Error, Nic};
 
 const STAT: &str = "/proc/stat";
@@ -45,6 +45,10 @@ impl crate::Sensors for Sensors {
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
         nic::nics()
+    }
+
+    fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {
+        kernel_log::messages(bytes_max)
     }
 }
 

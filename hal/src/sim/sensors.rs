@@ -12,6 +12,7 @@ use crate::{CpuTime, Error, NICS_MAX, Nic};
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
     nics: Mutex<Vec<Nic>>,
+    kernel_messages: Mutex<String>,
 }
 
 impl Sensors {
@@ -24,6 +25,7 @@ impl Sensors {
         Self {
             cpu_time: Mutex::new(Some(CpuTime { busy: 0, total: 0 })),
             nics: Mutex::new(vec![loopback]),
+            kernel_messages: Mutex::default(),
         }
     }
 
@@ -37,6 +39,11 @@ impl Sensors {
         nics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         nics.truncate(NICS_MAX);
         *lock(&self.nics) = nics;
+    }
+
+    /// Sets what the kernel has said, a line each.
+    pub fn set_kernel_messages(&self, lines: &str) {
+        lines.clone_into(&mut lock(&self.kernel_messages));
     }
 
     /// Makes processor time unreadable.
@@ -62,5 +69,17 @@ impl crate::Sensors for Sensors {
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
         Ok(lock(&self.nics).clone())
+    }
+
+    fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {
+        let said = lock(&self.kernel_messages);
+        let mut lines: Vec<&str> = said.split_inclusive('\n').collect();
+        let mut bytes = said.len();
+        lines.retain(|line| {
+            let is_kept = bytes <= bytes_max;
+            bytes -= if is_kept { 0 } else { line.len() };
+            is_kept
+        });
+        Ok(lines.concat())
     }
 }

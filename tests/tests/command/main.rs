@@ -1,7 +1,10 @@
 //! The command line as scripts and people meet it: exit codes, what goes to which stream, and
 //! that what is printed fits its reader.
 
+mod bundle;
 mod cache;
+mod log;
+mod status;
 
 use std::{
     fs,
@@ -12,8 +15,9 @@ use std::{
 use tempfile::TempDir;
 use weir_tests::{process::weir_binary, stream::Encoder};
 
-const COMMANDS: [&str; 9] = [
-    "demo", "run", "check", "analyze", "segment", "probe", "validate", "send", "cache",
+const COMMANDS: [&str; 12] = [
+    "demo", "run", "check", "analyze", "segment", "probe", "validate", "send", "status",
+    "recorder", "bundle", "cache",
 ];
 
 const GOOD: &str = "[[channel]]\nid = \"CH_1\"\n[[channel.rendition]]\nname = \"HD\"\n\

@@ -7,6 +7,7 @@ use crate::side::Side;
 crate::claims! {
     processor_time_never_steps_back,
     interfaces_stand_in_order_and_once,
+    kernel_messages_are_whole_lines_and_no_more_than_was_asked_for,
 }
 
 fn processor_time_never_steps_back(side: &impl Side) {
@@ -29,4 +30,18 @@ fn interfaces_stand_in_order_and_once(side: &impl Side) {
     // Both sides have a loopback: what cannot be told of it is not made up.
     let loopback = nics.iter().find(|nic| nic.name == "lo").unwrap();
     assert_eq!((loopback.speed_bps, loopback.duplex), (None, None));
+}
+
+fn kernel_messages_are_whole_lines_and_no_more_than_was_asked_for(side: &impl Side) {
+    let sensors = &side.board().sensors;
+    for bytes_max in [0, 100, 1 << 20] {
+        match sensors.kernel_messages(bytes_max) {
+            Ok(text) => {
+                assert!(text.len() <= bytes_max, "{} bytes", text.len());
+                assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+            }
+            // Who runs this may not be told.
+            Err(error) => assert!(error.to_string().contains("kernel messages"), "{error}"),
+        }
+    }
 }

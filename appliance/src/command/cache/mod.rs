@@ -166,7 +166,7 @@ pub(super) fn date(at: Wall) -> String {
 }
 
 /// How long ago something was, in the largest unit that has two of them.
-fn age(seconds: u64) -> String {
+pub(in crate::command) fn age(seconds: u64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("min", 60)];
     let fitting = units.iter().find(|(_, length)| seconds >= 2 * length);
     let (unit, length) = fitting.copied().unwrap_or(("s", 1));
@@ -174,7 +174,7 @@ fn age(seconds: u64) -> String {
 }
 
 /// Bytes with a binary unit and, above the first, one decimal.
-fn size(bytes: u64) -> String {
+pub(in crate::command) fn size(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let Some((unit, power)) = units.iter().find(|(_, power)| bytes >> power > 0) else {
         return format!("{bytes} B");

@@ -25,7 +25,7 @@ use crate::{
     },
     ladder,
     live::Served,
-    receive, segment,
+    receive, recorder, segment,
     serve::{self, access_log, coding},
 };
 
@@ -41,6 +41,7 @@ scope! {
             prefetch: PrefetchCounters,
             coding: coding::Counters,
             access_log: Option<access_log::Counters>,
+            recorder: recorder::Counters,
             alarm: alarm::Counters,
             events: EventCounters,
         }

@@ -52,6 +52,7 @@ impl Node {
             prefetch,
             coding,
             access_log,
+            recorder,
             origins,
             routes,
             // Told as `cache_trouble`, and as part of status and reason.
@@ -95,6 +96,7 @@ impl Node {
             prefetch: *prefetch,
             coding: *coding,
             access_log: *access_log,
+            recorder: *recorder,
             alarm: alarms.counters,
             events: *events,
             channels: channels.iter().map(channel).collect(),
@@ -192,7 +194,11 @@ impl Finding {
 
 impl Rendition {
     fn of(rendition: &RenditionSnapshot, taken: Wall) -> Self {
-        let RenditionSnapshot { name, report } = rendition;
+        let RenditionSnapshot {
+            name,
+            report,
+            continuity_errors_last_minute,
+        } = rendition;
         let Report {
             state,
             source,
@@ -221,6 +227,7 @@ impl Rendition {
                 target_duration_ms: target_duration_s.map(|seconds| u64::from(seconds) * 1_000),
                 segment_age_ms: last_segment.map(age_ms),
                 last_datagram_age_ms: last_datagram.map(age_ms),
+                continuity_count_error_last_minute: *continuity_errors_last_minute,
             },
             receive: *receive,
             demux: *demux,

@@ -115,6 +115,8 @@ readings! {
         segment_age_ms: Option<u64>,
         /// Time since the last datagram came.
         last_datagram_age_ms: Option<u64>,
+        /// What `continuity_count_error` has gained in the last minute.
+        continuity_count_error_last_minute: u64 => detail,
     }
 }
 

@@ -1,0 +1,169 @@
+//! What must not be in a bundle, and the last look for it.
+//!
+//! Nothing that a bundle is made of is meant to hold a secret. But a log line may quote a URL, and
+//! a status the source that it was told; so every text is searched for the secrets of this
+//! configuration before it goes in.
+//!
+//! Refuses: to look for what is shorter than eight bytes, which would strike out common words.
+
+use std::path::Path;
+
+use weir_hal::{Disk, FileKind};
+
+use super::hex;
+use crate::{
+    config::{HIDDEN, Shown},
+    secret::contents,
+};
+
+/// Bytes of the shortest secret that is looked for.
+const SECRET_BYTES_MIN: usize = 8;
+
+/// Bytes of a file of secrets.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Files of one directory that are read.
+const FILES_MAX: usize = 1_024;
+
+/// Secrets that are looked for.
+const SECRETS_MAX: usize = 16_384;
+
+/// The secrets of a configuration, the longest first.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// What `shown` has left out, and what stands in its files of secrets. One that cannot be read
+    /// by who asks holds nothing that can have come here through them. Blocks.
+    pub(super) fn of(shown: &Shown, disk: &dyn Disk) -> Self {
+        let mut secrets = shown.hidden.clone();
+        for path in &shown.secret_files {
+            read_into(&mut secrets, disk, Path::new(path));
+        }
+        Self::new(secrets)
+    }
+
+    fn new(secrets: Vec<String>) -> Self {
+        let forms = secrets.into_iter().flat_map(forms_of);
+        let mut forms: Vec<String> = forms.filter(|it| it.len() >= SECRET_BYTES_MIN).collect();
+        // What is part of another must not be struck out of it first.
+        forms.sort_unstable_by(|one, other| {
+            let longer = other.len().cmp(&one.len());
+            longer.then_with(|| one.cmp(other))
+        });
+        forms.dedup();
+        forms.truncate(SECRETS_MAX);
+        Self(forms)
+    }
+
+    /// `text` without any of them.
+    pub(super) fn strike(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| {
+            if text.contains(secret.as_str()) {
+                text.replace(secret.as_str(), HIDDEN)
+            } else {
+                text
+            }
+        })
+    }
+}
+
+/// A secret as it may be written: as it is, in JSON, in a URL that was decoded.
+fn forms_of(secret: String) -> Vec<String> {
+    let json = serde_json::to_string(&secret).unwrap_or_default();
+    let json = json.trim_matches('"').to_owned();
+    vec![decoded(&secret), json, secret]
+}
+
+/// Percent-decoded (RFC 3986 §2.1), as far as it is text.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        let digits = behind.split_first_chunk::<2>().filter(|_| *byte == b'%');
+        let value = digits.and_then(|(digits, behind)| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            Some((u8::from_str_radix(digits, 16).ok()?, behind))
+        });
+        let (byte, behind) = value.unwrap_or((*byte, behind));
+        bytes.push(byte);
+        rest = behind;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Adds what stands in a file, or in the files of a directory: its words, and all of it in
+/// hexadecimal, as keys are often written.
+fn read_into(secrets: &mut Vec<String>, disk: &dyn Disk, path: &Path) {
+    let is_directory = disk
+        .kind(path)
+        .is_ok_and(|kind| kind == FileKind::Directory);
+    let entries = if is_directory {
+        disk.list(path).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let within = entries
+        .iter()
+        .filter(|entry| entry.kind == FileKind::Regular);
+    // The chain of a certificate is public, and its words are in every log of TLS.
+    let within = within.map(|entry| entry.path.as_path());
+    let within = within.filter(|path| path.extension().is_none_or(|it| it != "crt"));
+    let alone = (!is_directory).then_some(path);
+    for path in within.take(FILES_MAX).chain(alone) {
+        let Ok(Some(bytes)) = contents(disk, path, FILE_BYTES_MAX) else {
+            continue;
+        };
+        secrets.push(hex(&bytes));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        secrets.extend(text.split_whitespace().map(ToOwned::to_owned));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::{Access, sim::Simulation};
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_struck_out_however_they_are_written() {
+        let secrets = [
+            "swordfish",
+            "swordfish-long",
+            "pass\"word1",
+            "s%65cret-token",
+            "short",
+        ];
+        let secrets = Secrets::new(secrets.map(ToOwned::to_owned).to_vec());
+        for (text, struck) in [
+            ("a swordfish-long b", "a (hidden) b"),
+            ("a swordfish b", "a (hidden) b"),
+            (r#"{"a": "pass\"word1"}"#, r#"{"a": "(hidden)"}"#),
+            ("secret-token and s%65cret-token", "(hidden) and (hidden)"),
+            ("too short to be looked for", "too short to be looked for"),
+        ] {
+            assert_eq!(secrets.strike(text.to_owned()), struck);
+        }
+    }
+
+    #[test]
+    fn the_files_of_a_directory_are_read_and_certificates_are_public() {
+        let disk = Simulation::new(1).board().disk;
+        disk.create_directory(Path::new("/tls")).expect("room");
+        for (name, text) in [
+            ("/tls/a.key", "-----BEGIN\nMIIEkeykey=\n"),
+            ("/tls/a.crt", "MIIEpublic=\n"),
+        ] {
+            let file = disk.open(Path::new(name), Access::Create).expect("room");
+            file.write_at(text.as_bytes(), 0).expect("room");
+        }
+        let shown = Shown {
+            secret_files: vec!["/tls".to_owned(), "/nowhere".to_owned()],
+            ..Shown::default()
+        };
+        let secrets = Secrets::of(&shown, &*disk);
+        let told = secrets.strike("MIIEkeykey= MIIEpublic=".to_owned());
+        assert_eq!(told, "(hidden) MIIEpublic=");
+    }
+}
