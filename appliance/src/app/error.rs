@@ -6,6 +6,7 @@ use crate::{
     encryption::KeyError,
     fetch::tiers::OriginError,
     serve::{signed_url::GateError, tls::CertificateError},
+    snmp::SnmpError,
 };
 
 /// One sentence an operator can act on.
@@ -37,6 +38,9 @@ pub enum AppError {
     /// The keys of a channel cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// There is no SNMP agent.
+    #[error(transparent)]
+    Snmp(#[from] SnmpError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

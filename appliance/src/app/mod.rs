@@ -66,6 +66,7 @@ use crate::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
         serve_on_thread, tls::Tls,
     },
+    snmp,
 };
 
 /// How long answers under way may take after a shutdown has begun.
@@ -92,6 +93,7 @@ pub struct App<M: Multicast> {
     management: Entrance,
     agent_check: Option<Box<dyn Listener>>,
     tls: Option<Arc<Tls>>,
+    snmp: Option<snmp::Agent>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -189,6 +191,10 @@ impl<M: Multicast> App<M> {
         let pulling = Pulling::new(&config, &board, &store)?;
         let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
         let vaults = Vaults::open(&config, &board)?;
+        let snmp = config.snmp.as_ref();
+        let snmp = snmp
+            .map(|it| snmp::Agent::open(it, &board.disk))
+            .transpose()?;
         Ok(Self {
             board,
             config,
@@ -201,6 +207,7 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            snmp,
         })
     }
 
@@ -213,7 +220,8 @@ impl<M: Multicast> App<M> {
     /// complete, finished segments reach the disk. Takes each configuration that `reloads` brings.
     ///
     /// # Errors
-    /// [`AppError::Thread`] when a thread cannot start.
+    /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot
+    /// reach the box.
     ///
     /// # Panics
     /// When a thread or task of the appliance has met a bug.
@@ -247,11 +255,16 @@ impl<M: Multicast> App<M> {
             management,
             agent_check,
             tls,
+            snmp,
         } = self;
+        let snmp = faces.listen(snmp, &config).await?;
         let (stop, stopping) = watch::channel(());
         let checked = answer_checks(agent_check, &readiness);
         let serving = faces.serve(data, management, tls.clone(), &stopping);
         let mut serving = serving.map_err(AppError::Thread)?;
+        if let Some(snmp) = snmp {
+            serving.spawn(snmp.run(stopped(&stopping)));
+        }
         info!(
             node = config.node.name,
             channels = config.channels.len(),
@@ -293,6 +306,13 @@ impl<M: Multicast> App<M> {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Completes once `stopping` has changed.
+fn stopped(stopping: &watch::Receiver<()>) -> impl Future<Output = ()> + use<> {
+    let mut stopping = stopping.clone();
+    // The sender gone means the same as its word.
+    async move { drop(stopping.changed().await) }
 }
 
 /// Answers agent checks on `listener`, if there is one, until what this returns is dropped: while
@@ -380,6 +400,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
         ("cache", started.cache != next.cache),
         ("purge", started.purge != next.purge),
         ("prewarm", started.prewarm != next.prewarm),
+        ("snmp", started.snmp != next.snmp),
         (
             "alarm",
             is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
@@ -412,6 +433,7 @@ struct Faces {
     sampler: Sampler,
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
+    tally: Arc<snmp::Tally>,
 }
 
 impl Faces {
@@ -440,6 +462,7 @@ impl Faces {
             Arc::clone(readiness),
         )
         .pulling(pulling.pull.clone());
+        let tally = Arc::new(snmp::Tally::default());
         let prewarmer = Arc::new(prewarmer(&config.prewarm, pulling, live));
         let watched = Watched {
             live: Arc::clone(live),
@@ -455,6 +478,7 @@ impl Faces {
             coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
+            snmp: app.snmp.as_ref().map(|_| Arc::clone(&tally)),
             alarms: Arc::clone(&guarding.alarms),
         };
         let data_port = data
@@ -485,7 +509,26 @@ impl Faces {
             sampler,
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
+            tally,
         }
+    }
+
+    /// Has `agent`, if there is one, listen and answer with what these faces show.
+    async fn listen(
+        &self,
+        agent: Option<snmp::Agent>,
+        config: &Config,
+    ) -> Result<Option<snmp::Listening>, AppError> {
+        let (Some(agent), Some(told)) = (agent, &config.snmp) else {
+            return Ok(None);
+        };
+        let site = snmp::Site {
+            contact: told.contact.clone(),
+            location: told.location.clone(),
+        };
+        let (latest, alarms) = (self.sampler.latest(), Arc::clone(&self.alarms));
+        let mib = snmp::Mib::new((config.node.name.clone(), site), latest, alarms);
+        Ok(Some(agent.listen(mib, &self.tally).await?))
     }
 
     /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
@@ -506,11 +549,7 @@ impl Faces {
             let ended = serve_on_thread(number, server, entrances, stop, DRAIN)?;
             tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
         }
-        let stop = || {
-            let mut stopping = stopping.clone();
-            // The sender gone means the same as its word.
-            async move { drop(stopping.changed().await) }
-        };
+        let stop = || stopped(stopping);
         tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));

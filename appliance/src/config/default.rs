@@ -32,6 +32,7 @@ impl Default for Config {
             purge: Purge::default(),
             prewarm: Prewarm::default(),
             alarm: Alarm::default(),
+            snmp: None,
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),

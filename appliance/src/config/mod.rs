@@ -23,6 +23,7 @@ mod purge;
 mod read;
 mod route;
 mod section;
+mod snmp;
 mod source;
 mod terms;
 mod track;
@@ -38,6 +39,7 @@ pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
+pub use snmp::{Snmp, SnmpCommunity, SnmpManager, SnmpUser};
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
     AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat,

@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, TeletextChoice};
+use super::{AddressPrefix, Encryption, Snmp, TeletextChoice};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -30,6 +30,8 @@ pub struct Config {
     pub prewarm: Prewarm,
     /// `[alarm]`
     pub alarm: Alarm,
+    /// `[snmp]`: no agent when absent.
+    pub snmp: Option<Snmp>,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`

@@ -210,7 +210,7 @@ impl Alarms {
     }
 
     /// The engine as it is and what it reports, for as long as `show` looks at them.
-    pub(super) fn show<T>(&self, show: impl FnOnce(&Engine, &Report) -> T) -> T {
+    pub(crate) fn show<T>(&self, show: impl FnOnce(&Engine, &Report) -> T) -> T {
         let judging = self.lock();
         show(&judging.engine, &judging.report())
     }

@@ -25,6 +25,7 @@ use crate::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
     },
+    snmp::{ENTERPRISE_NUMBER, mib_text},
 };
 
 const JSON: &str = "application/json";
@@ -34,6 +35,9 @@ const PURGE: [&str; 2] = ["/api/v1/purge", "/api/v1/ban"];
 
 /// Where orders to prewarm go, and are told of.
 const PREWARM: &str = "/api/v1/prewarm";
+
+/// The module of what SNMP tells, for the managers that ask this box.
+const MIB: &str = "/WEIR-MIB.txt";
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -118,6 +122,7 @@ impl Health {
             "/api/health" => fresh(JSON, json::api_health(node, &self.latest.load())),
             "/metrics" => self.metrics(request),
             openapi::PATH => fresh(JSON, openapi::render()),
+            MIB => fresh(reply::TEXT, Bytes::from(mib_text(ENTERPRISE_NUMBER))),
             path => self
                 .player(request, path)
                 .or_else(|| self.api(path))
@@ -282,6 +287,7 @@ mod tests {
             ("/api/v1/status/", 404, reply::TEXT),
             ("/api/v1/", 404, reply::TEXT),
             ("/api/v1/openapi.json", 200, JSON),
+            ("/WEIR-MIB.txt", 200, reply::TEXT),
             ("/readyz/channel/CH_0", 503, reply::TEXT),
             ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),

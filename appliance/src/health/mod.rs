@@ -26,14 +26,15 @@ mod reception;
 mod sampler;
 mod snapshot;
 #[cfg(test)]
-mod surface_tests;
-mod table;
+pub(crate) mod surface_tests;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
+pub(crate) use json::VERSION;
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status};

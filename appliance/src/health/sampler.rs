@@ -20,6 +20,7 @@ use crate::{
     health::{Alarms, ChannelSnapshot, DiskSnapshot, Snapshot},
     live::Live,
     serve::{CounterCells, access_log::AccessLog, coding::Coder},
+    snmp::Tally,
 };
 
 /// Time between two snapshots.
@@ -54,6 +55,8 @@ pub struct Watched {
     pub tiers: Arc<Tiers>,
     /// The routes, if there are any.
     pub pull: Option<Pull>,
+    /// What the SNMP agent counts, if there is one.
+    pub snmp: Option<Arc<Tally>>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
 }
@@ -137,6 +140,7 @@ impl Sampler {
             usage: watched.disk.usage(&watched.cache_path).ok(),
         };
         let mut snapshot = Snapshot {
+            sequence: self.latest.load().sequence + 1,
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
             channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
@@ -168,6 +172,7 @@ impl Sampler {
             store_offline: watched.store.offline().cloned(),
             disks: vec![cache_disk],
             nics: watched.sensors.nics().unwrap_or_default(),
+            snmp: watched.snmp.as_ref().map(|it| it.read()),
             alarms: Arc::default(),
         };
         snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
@@ -242,6 +247,7 @@ mod tests {
             pull: None,
             log: None,
             coder: Arc::default(),
+            snmp: None,
             alarms: alarms(&machine.board().disk),
         }
     }

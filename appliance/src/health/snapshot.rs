@@ -16,11 +16,14 @@ use crate::{
     ladder,
     live::{Channel, Report, Served, State},
     serve::{self, access_log, coding},
+    snmp,
 };
 
 /// The appliance at one moment; by default, before anything was looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// Each has the next number.
+    pub sequence: u64,
     /// When it was taken.
     pub taken: Wall,
     /// Time since the process started.
@@ -57,6 +60,8 @@ pub struct Snapshot {
     pub disks: Vec<DiskSnapshot>,
     /// The network interfaces; none if the kernel does not tell.
     pub nics: Vec<Nic>,
+    /// Counters of the SNMP agent, if there is one.
+    pub snmp: Option<snmp::Counters>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
 }
@@ -257,6 +262,7 @@ pub(crate) mod tests {
             ladder: Arc::default(),
         };
         Snapshot {
+            sequence: 7,
             taken: Wall::from_nanos(1_700_000_004_250_000_000),
             uptime: Duration::from_secs(90),
             channels: channels.iter().enumerate().map(channel).collect(),
@@ -275,6 +281,7 @@ pub(crate) mod tests {
             store_offline: None,
             disks: Vec::new(),
             nics: Vec::new(),
+            snmp: None,
             alarms: Arc::default(),
         }
     }

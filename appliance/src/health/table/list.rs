@@ -24,6 +24,7 @@ use crate::{
     live::Served,
     receive, segment,
     serve::{self, access_log, coding},
+    snmp,
 };
 
 scope! {
@@ -39,6 +40,7 @@ scope! {
             coding: coding::Counters,
             access_log: Option<access_log::Counters>,
             alarm: alarm::Counters,
+            snmp: Option<snmp::Counters>,
         }
         parts {
             channels: Channel,

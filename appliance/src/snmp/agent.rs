@@ -1,0 +1,425 @@
+//! The agent: SNMP on a socket, in front of the objects.
+//!
+//! Everybody who may ask may read everything and write nothing. A user must come with authentication
+//! and privacy, a community from where it may be used: to anybody else there is nothing here.
+//!
+//! Source: RFC 3414 (USM), RFC 3415 (VACM), RFC 7860 (HMAC-SHA-256), RFC 3826 (AES-128); the library
+//! `async-snmp`, which nothing but this folder names.
+//! Refuses: `SNMPv1`, SET, and a user without privacy.
+
+use std::{
+    fmt::{self, Debug},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_snmp::{
+    AgentBuilder, Auth, AuthProtocol, AuthoritativeEngine, BoxFuture, GetNextResult, GetResult,
+    HandlerError, HandlerResult, MibHandler, PrivProtocol, RequestContext, SecurityLevel,
+    SecurityModel, VarBind,
+};
+use tokio::{sync::oneshot, task::JoinSet};
+use tracing::{error, info, warn};
+use weir_hal::Disk;
+
+use crate::{
+    causes::with_causes,
+    config::{self, AddressPrefix},
+    secret,
+    snmp::{
+        Mib, Oid, SnmpError, Tally, Value, engine_state,
+        enterprise::{ENTERPRISE_NUMBER, is_development},
+        notifier::{Manager, Notifier},
+        tree::MibTree,
+    },
+};
+
+/// Requests answered at one time.
+const REQUESTS_MAX: usize = 16;
+
+/// Bytes of requests that wait in the kernel.
+const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
+
+/// How long a request may wait before it is not looked at any more.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long an answer may take to get out.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer: what fits into one frame of Ethernet.
+const ANSWER_BYTES_MAX: usize = 1_472;
+
+/// Bytes of a secret (RFC 3414 §11.2 wants 8), and of its file.
+const SECRET_BYTES_MIN: usize = 8;
+const SECRET_BYTES_MAX: u64 = 256;
+
+/// Below which everything is.
+const INTERNET: [u32; 4] = [1, 3, 6, 1];
+
+/// What a community may read: nothing of the security of the agent itself.
+const COMMUNITY_VIEW: [&[u32]; 2] = [&[1, 3, 6, 1, 2, 1], &[1, 3, 6, 1, 4, 1]];
+
+/// Names of groups and views of VACM.
+const USERS: &str = "users";
+const COMMUNITY: &str = "community";
+
+/// An agent that knows whom to answer, and does not listen yet.
+pub struct Agent {
+    listen: SocketAddr,
+    engine: AuthoritativeEngine,
+    users: Vec<User>,
+    community: Option<Community>,
+    managers: Vec<Manager>,
+}
+
+struct User {
+    name: String,
+    auth: Vec<u8>,
+    privacy: Vec<u8>,
+}
+
+struct Community {
+    secret: Vec<u8>,
+    allowed: Vec<AddressPrefix>,
+}
+
+/// An agent that listens.
+pub struct Listening {
+    agent: async_snmp::Agent,
+    notifiers: Vec<Notifier>,
+}
+
+impl Debug for Agent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Agent")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for Listening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.local_address();
+        formatter
+            .debug_struct("Listening")
+            .field("address", &address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// Reads the secrets that `config` names, and counts one more start. Blocks.
+    ///
+    /// # Errors
+    /// [`SnmpError`], which names the file and shows nothing of it.
+    pub fn open(config: &config::Snmp, disk: &Arc<dyn Disk>) -> Result<Self, SnmpError> {
+        let read = |path: &Path, bytes_min| secret_at(&**disk, path, bytes_min);
+        let mut users = Vec::with_capacity(config.users.len());
+        for user in &config.users {
+            users.push(User {
+                name: user.name.clone(),
+                auth: read(&user.auth_secret, SECRET_BYTES_MIN)?,
+                privacy: read(&user.privacy_secret, SECRET_BYTES_MIN)?,
+            });
+        }
+        let mut community = None;
+        if let Some(config::SnmpCommunity { secret, allowed }) = &config.community {
+            community = Some(Community {
+                secret: read(secret, 1)?,
+                allowed: allowed.clone(),
+            });
+        }
+        let managers = managers(config, &users, community.as_ref())?;
+        Ok(Self {
+            listen: config.listen,
+            engine: engine_state::start(Arc::clone(disk), &config.state)?,
+            users,
+            community,
+            managers,
+        })
+    }
+
+    /// Listens, to answer with `mib` and count in `tally`.
+    ///
+    /// # Errors
+    /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the secrets
+    /// of a user cannot be used.
+    pub async fn listen(self, mib: Mib, tally: &Arc<Tally>) -> Result<Listening, SnmpError> {
+        let Self {
+            listen,
+            engine,
+            users,
+            community,
+            managers,
+        } = self;
+        let mib = Arc::new(mib);
+        if is_development() {
+            warn!(
+                "SNMP goes by the development enterprise number {ENTERPRISE_NUMBER}: no box may be \
+                 sold with it"
+            );
+        }
+        let handler = Objects {
+            mib: Arc::clone(&mib),
+            allowed: community
+                .as_ref()
+                .map(|it| it.allowed.clone())
+                .unwrap_or_default(),
+            tally: Arc::clone(tally),
+        };
+        let names: Vec<String> = users.iter().map(|user| user.name.clone()).collect();
+        let mut builder = AgentBuilder::new()
+            .bind(listen.to_string())
+            .authoritative_engine(engine.clone())
+            .max_message_size(ANSWER_BYTES_MAX)
+            .max_concurrent_requests(Some(REQUESTS_MAX))
+            .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
+            .request_deadline(Some(REQUEST_DEADLINE))
+            .response_send_timeout(SEND_TIMEOUT)
+            .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
+        for user in users {
+            builder = with_user(builder, user)?;
+        }
+        let secret = community.map(|community| community.secret);
+        if let Some(secret) = &secret {
+            builder = builder.community(secret);
+        }
+        let agent = restricted(builder, names, secret).build().await;
+        let agent = agent.map_err(|source| SnmpError::Listen {
+            address: listen,
+            source,
+        })?;
+        info!(address = %agent.local_addr(), "SNMP is answered");
+        drop(tally.agent.set(agent.clone()));
+        let notifier =
+            |manager| Notifier::new(manager, engine.clone(), Arc::clone(&mib), Arc::clone(tally));
+        let notifiers = managers.into_iter().map(notifier).collect();
+        Ok(Listening { agent, notifiers })
+    }
+}
+
+impl Listening {
+    /// Where it listens.
+    pub fn local_address(&self) -> SocketAddr {
+        self.agent.local_addr()
+    }
+
+    /// Answers until `shutdown` completes, and what was asked by then; tells managers meanwhile.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let (ended, end) = oneshot::channel::<()>();
+        let agent = self.agent.clone();
+        let mut telling = JoinSet::new();
+        for notifier in self.notifiers {
+            telling.spawn(notifier.run());
+        }
+        let stop = async {
+            tokio::select! {
+                () = shutdown => agent.cancel(),
+                _ = end => {}
+            }
+        };
+        let answer = async {
+            if let Err(why) = self.agent.run().await {
+                let error = with_causes(&*why);
+                error!(error, "SNMP is not answered any more: restart weir");
+            }
+            drop(ended);
+        };
+        tokio::join!(stop, answer);
+        telling.shutdown().await;
+    }
+}
+
+/// Whom to tell of alarms, and as whom.
+fn managers(
+    config: &config::Snmp,
+    users: &[User],
+    community: Option<&Community>,
+) -> Result<Vec<Manager>, SnmpError> {
+    let mut managers = Vec::with_capacity(config.managers.len());
+    for manager in &config.managers {
+        let name = manager.user.as_ref();
+        let user = name.and_then(|name| users.iter().find(|user| user.name == *name));
+        let auth = match (user, community) {
+            (Some(user), _) => with_keys(user)?,
+            (None, Some(community)) => Auth::v2c(&community.secret),
+            // The configuration has seen to it that one of them is there.
+            (None, None) => continue,
+        };
+        managers.push(Manager {
+            address: manager.address,
+            auth,
+            is_informed: manager.informs,
+        });
+    }
+    Ok(managers)
+}
+
+fn with_keys(user: &User) -> Result<Auth, SnmpError> {
+    let User {
+        name,
+        auth,
+        privacy,
+    } = user;
+    let keyed = async_snmp::UsmConfig::new(name.clone());
+    let keyed = keyed.auth_priv(AuthProtocol::Sha256, auth, PrivProtocol::Aes128, privacy);
+    let name = name.clone();
+    keyed
+        .map(Auth::from)
+        .map_err(|source| SnmpError::User { name, source })
+}
+
+fn with_user(builder: AgentBuilder, user: User) -> Result<AgentBuilder, SnmpError> {
+    let User {
+        name,
+        auth,
+        privacy,
+    } = user;
+    let with_keys = |user: async_snmp::UsmUser| {
+        user.auth_priv(AuthProtocol::Sha256, auth, PrivProtocol::Aes128, privacy)
+    };
+    let added = builder.usm_user(name.clone(), with_keys);
+    added.map_err(|source| SnmpError::User { name, source })
+}
+
+/// Lets users in by authentication and privacy alone, and the community by `SNMPv2c` alone.
+fn restricted(
+    builder: AgentBuilder,
+    users: Vec<String>,
+    community: Option<Vec<u8>>,
+) -> AgentBuilder {
+    let view = |mut view: async_snmp::View, subtrees: &[&[u32]]| {
+        for subtree in subtrees {
+            view = view.include(theirs(&Oid::new(subtree)));
+        }
+        view
+    };
+    builder.vacm(|mut vacm| {
+        for user in users {
+            vacm = vacm.group(user, SecurityModel::Usm, USERS);
+        }
+        if let Some(community) = community {
+            vacm = vacm.group(community, SecurityModel::V2c, COMMUNITY);
+        }
+        vacm.access(
+            USERS,
+            SecurityModel::Usm,
+            SecurityLevel::AuthPriv,
+            |access| access.read_view(USERS),
+        )
+        .access(
+            COMMUNITY,
+            SecurityModel::V2c,
+            SecurityLevel::NoAuthNoPriv,
+            |access| access.read_view(COMMUNITY),
+        )
+        .view(USERS, |it| view(it, &[&INTERNET]))
+        .view(COMMUNITY, |it| view(it, &COMMUNITY_VIEW))
+    })
+}
+
+/// The secret in a file: its text without the end of the line.
+fn secret_at(disk: &dyn Disk, path: &Path, bytes_min: usize) -> Result<Vec<u8>, SnmpError> {
+    let secret = secret::read(disk, path, SECRET_BYTES_MAX)?
+        .trim_ascii_end()
+        .to_vec();
+    if secret.len() < bytes_min {
+        let path = path.to_owned();
+        return Err(SnmpError::ShortSecret { path, bytes_min });
+    }
+    Ok(secret)
+}
+
+/// Answers with the objects.
+struct Objects {
+    mib: Arc<Mib>,
+    /// From where the community may be used.
+    allowed: Vec<AddressPrefix>,
+    tally: Arc<Tally>,
+}
+
+impl Objects {
+    /// Whether there is anything here for whoever asks; who may not ask is counted.
+    ///
+    /// The library would skip what a view hides one by one, and give up after a thousand.
+    fn may_ask(&self, context: &RequestContext) -> bool {
+        let source = context.source().ip();
+        let may = match context.security_model() {
+            SecurityModel::Usm => true,
+            SecurityModel::V2c => self.allowed.iter().any(|allowed| allowed.contains(source)),
+            SecurityModel::V1 => false,
+        };
+        self.tally.forbidden.add(u64::from(!may));
+        may
+    }
+
+    fn look<T>(
+        &self,
+        context: &RequestContext,
+        nothing: T,
+        look: impl FnOnce(&dyn MibTree) -> T,
+    ) -> HandlerResult<T> {
+        if context.is_cancelled() {
+            return Err(HandlerError::new("it waited for too long"));
+        }
+        if !self.may_ask(context) {
+            return Ok(nothing);
+        }
+        Ok(look(&*self.mib.tables()))
+    }
+}
+
+impl MibHandler for Objects {
+    fn get<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        oid: &'a async_snmp::Oid,
+    ) -> BoxFuture<'a, HandlerResult<GetResult>> {
+        let found = self.look(context, GetResult::NoSuchObject, |tree| {
+            let oid = Oid::new(oid.arcs());
+            match tree.get(&oid) {
+                Some(value) => GetResult::Value(value.into()),
+                None if tree.knows(&oid) => GetResult::NoSuchInstance,
+                None => GetResult::NoSuchObject,
+            }
+        });
+        Box::pin(std::future::ready(found))
+    }
+
+    fn get_next<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        oid: &'a async_snmp::Oid,
+    ) -> BoxFuture<'a, HandlerResult<GetNextResult>> {
+        let found = self.look(context, GetNextResult::EndOfMibView, |tree| {
+            match tree.next(&Oid::new(oid.arcs())) {
+                Some((oid, value)) => {
+                    GetNextResult::Value(VarBind::new(theirs(&oid), value.into()))
+                }
+                None => GetNextResult::EndOfMibView,
+            }
+        });
+        Box::pin(std::future::ready(found))
+    }
+}
+
+pub(super) fn theirs(oid: &Oid) -> async_snmp::Oid {
+    async_snmp::Oid::from_slice(oid.arcs())
+}
+
+impl From<Value> for async_snmp::Value {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::OctetString(text.into_owned().into()),
+            Value::ObjectIdentifier(oid) => Self::ObjectIdentifier(theirs(&oid)),
+            Value::Counter32(count) => Self::Counter32(count),
+            Value::Counter64(count) => Self::Counter64(count),
+            Value::Unsigned32(number) => Self::Gauge32(number),
+            Value::TimeTicks(ticks) => Self::TimeTicks(ticks),
+        }
+    }
+}
