@@ -240,8 +240,7 @@ impl<M: Multicast> App<M> {
         ingest.carry(orders(&self.board, kept, &self.config, None).await);
         let interval = self.config.receive.drain_interval;
         let mut ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
-        let readiness = Readiness::new(Arc::clone(&self.live)).beating(heartbeat);
-        let readiness = Arc::new(readiness);
+        let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)).beating(heartbeat));
         let faces = Faces::new(&self, &readiness);
         let Self {
             board,
@@ -257,14 +256,11 @@ impl<M: Multicast> App<M> {
             tls,
             snmp,
         } = self;
-        let snmp = faces.listen(snmp, &config).await?;
+        let faces = Box::pin(faces.listening(snmp, &config)).await?;
         let (stop, stopping) = watch::channel(());
         let checked = answer_checks(agent_check, &readiness);
         let serving = faces.serve(data, management, tls.clone(), &stopping);
         let mut serving = serving.map_err(AppError::Thread)?;
-        if let Some(snmp) = snmp {
-            serving.spawn(snmp.run(stopped(&stopping)));
-        }
         info!(
             node = config.node.name,
             channels = config.channels.len(),
@@ -433,7 +429,7 @@ struct Faces {
     sampler: Sampler,
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
-    tally: Arc<snmp::Tally>,
+    snmp: Option<snmp::Listening>,
 }
 
 impl Faces {
@@ -462,7 +458,6 @@ impl Faces {
             Arc::clone(readiness),
         )
         .pulling(pulling.pull.clone());
-        let tally = Arc::new(snmp::Tally::default());
         let prewarmer = Arc::new(prewarmer(&config.prewarm, pulling, live));
         let watched = Watched {
             live: Arc::clone(live),
@@ -478,14 +473,11 @@ impl Faces {
             coder: Arc::clone(content.coder()),
             tiers: Arc::clone(&pulling.tiers),
             pull: Some(pulling.pull.clone()),
-            snmp: app.snmp.as_ref().map(|_| Arc::clone(&tally)),
+            snmp: app.snmp.as_ref().map(snmp::Agent::tally),
             alarms: Arc::clone(&guarding.alarms),
         };
-        let data_port = data
-            .iter()
-            .flatten()
-            .next()
-            .map_or(0, |entrance| entrance.listener.local_address().port());
+        let first = data.iter().flatten().next();
+        let data_port = first.map_or(0, |entrance| entrance.listener.local_address().port());
         let sampler = Sampler::new(watched);
         let health = Health::new(
             health::Settings { node, data_port },
@@ -509,26 +501,26 @@ impl Faces {
             sampler,
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
-            tally,
+            snmp: None,
         }
     }
 
-    /// Has `agent`, if there is one, listen and answer with what these faces show.
-    async fn listen(
-        &self,
+    /// The same, with `agent`, if there is one, listening to answer with what these faces show.
+    async fn listening(
+        mut self,
         agent: Option<snmp::Agent>,
         config: &Config,
-    ) -> Result<Option<snmp::Listening>, AppError> {
-        let (Some(agent), Some(told)) = (agent, &config.snmp) else {
-            return Ok(None);
-        };
-        let site = snmp::Site {
-            contact: told.contact.clone(),
-            location: told.location.clone(),
-        };
-        let (latest, alarms) = (self.sampler.latest(), Arc::clone(&self.alarms));
-        let mib = snmp::Mib::new((config.node.name.clone(), site), latest, alarms);
-        Ok(Some(agent.listen(mib, &self.tally).await?))
+    ) -> Result<Self, AppError> {
+        if let (Some(agent), Some(told)) = (agent, &config.snmp) {
+            let site = snmp::Site {
+                contact: told.contact.clone(),
+                location: told.location.clone(),
+            };
+            let (latest, alarms) = (self.sampler.latest(), Arc::clone(&self.alarms));
+            let mib = snmp::Mib::new((config.node.name.clone(), site), latest, alarms);
+            self.snmp = Some(agent.listen(mib).await?);
+        }
+        Ok(self)
     }
 
     /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
@@ -554,6 +546,9 @@ impl Faces {
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
+        if let Some(snmp) = self.snmp {
+            tasks.spawn(snmp.run(stop()));
+        }
         if let Some(tls) = tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });

@@ -16,9 +16,8 @@ use std::{
 };
 
 use async_snmp::{
-    AgentBuilder, Auth, AuthProtocol, AuthoritativeEngine, BoxFuture, GetNextResult, GetResult,
-    HandlerError, HandlerResult, MibHandler, PrivProtocol, RequestContext, SecurityLevel,
-    SecurityModel, VarBind,
+    AgentBuilder, Auth, AuthProtocol, AuthoritativeEngine, PrivProtocol, SecurityLevel,
+    SecurityModel,
 };
 use tokio::{sync::oneshot, task::JoinSet};
 use tracing::{error, info, warn};
@@ -29,10 +28,10 @@ use crate::{
     config::{self, AddressPrefix},
     secret,
     snmp::{
-        Mib, Oid, SnmpError, Tally, Value, engine_state,
+        Mib, Oid, SnmpError, Tally, engine_state,
         enterprise::{ENTERPRISE_NUMBER, is_development},
         notifier::{Manager, Notifier},
-        tree::MibTree,
+        objects::{Objects, theirs},
     },
 };
 
@@ -72,6 +71,7 @@ pub struct Agent {
     users: Vec<User>,
     community: Option<Community>,
     managers: Vec<Manager>,
+    tally: Arc<Tally>,
 }
 
 struct User {
@@ -133,42 +133,44 @@ impl Agent {
             });
         }
         let managers = managers(config, &users, community.as_ref())?;
+        warn_of_development();
         Ok(Self {
             listen: config.listen,
-            engine: engine_state::start(Arc::clone(disk), &config.state)?,
+            engine: engine_state::start(disk, &config.state)?,
             users,
             community,
             managers,
+            tally: Arc::default(),
         })
     }
 
-    /// Listens, to answer with `mib` and count in `tally`.
+    /// What it counts, now and once it listens.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Listens, to answer with `mib`.
     ///
     /// # Errors
     /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the secrets
     /// of a user cannot be used.
-    pub async fn listen(self, mib: Mib, tally: &Arc<Tally>) -> Result<Listening, SnmpError> {
+    pub async fn listen(self, mib: Mib) -> Result<Listening, SnmpError> {
         let Self {
             listen,
             engine,
             users,
             community,
             managers,
+            tally,
         } = self;
         let mib = Arc::new(mib);
-        if is_development() {
-            warn!(
-                "SNMP goes by the development enterprise number {ENTERPRISE_NUMBER}: no box may be \
-                 sold with it"
-            );
-        }
         let handler = Objects {
             mib: Arc::clone(&mib),
             allowed: community
                 .as_ref()
                 .map(|it| it.allowed.clone())
                 .unwrap_or_default(),
-            tally: Arc::clone(tally),
+            tally: Arc::clone(&tally),
         };
         let names: Vec<String> = users.iter().map(|user| user.name.clone()).collect();
         let mut builder = AgentBuilder::new()
@@ -194,8 +196,14 @@ impl Agent {
         })?;
         info!(address = %agent.local_addr(), "SNMP is answered");
         drop(tally.agent.set(agent.clone()));
-        let notifier =
-            |manager| Notifier::new(manager, engine.clone(), Arc::clone(&mib), Arc::clone(tally));
+        let notifier = |manager| {
+            Notifier::new(
+                manager,
+                engine.clone(),
+                Arc::clone(&mib),
+                Arc::clone(&tally),
+            )
+        };
         let notifiers = managers.into_iter().map(notifier).collect();
         Ok(Listening { agent, notifiers })
     }
@@ -213,7 +221,7 @@ impl Listening {
         let agent = self.agent.clone();
         let mut telling = JoinSet::new();
         for notifier in self.notifiers {
-            telling.spawn(notifier.run());
+            telling.spawn(notifier.run(agent.cancellation_token().cancelled_owned()));
         }
         let stop = async {
             tokio::select! {
@@ -229,7 +237,15 @@ impl Listening {
             drop(ended);
         };
         tokio::join!(stop, answer);
-        telling.shutdown().await;
+        agent.cancel();
+        telling.join_all().await;
+    }
+}
+
+/// Says so if no box may be sold with this build.
+fn warn_of_development() {
+    if is_development() {
+        warn!("SNMP goes by the development enterprise number {ENTERPRISE_NUMBER}: not for sale");
     }
 }
 
@@ -331,95 +347,4 @@ fn secret_at(disk: &dyn Disk, path: &Path, bytes_min: usize) -> Result<Vec<u8>, 
         return Err(SnmpError::ShortSecret { path, bytes_min });
     }
     Ok(secret)
-}
-
-/// Answers with the objects.
-struct Objects {
-    mib: Arc<Mib>,
-    /// From where the community may be used.
-    allowed: Vec<AddressPrefix>,
-    tally: Arc<Tally>,
-}
-
-impl Objects {
-    /// Whether there is anything here for whoever asks; who may not ask is counted.
-    ///
-    /// The library would skip what a view hides one by one, and give up after a thousand.
-    fn may_ask(&self, context: &RequestContext) -> bool {
-        let source = context.source().ip();
-        let may = match context.security_model() {
-            SecurityModel::Usm => true,
-            SecurityModel::V2c => self.allowed.iter().any(|allowed| allowed.contains(source)),
-            SecurityModel::V1 => false,
-        };
-        self.tally.forbidden.add(u64::from(!may));
-        may
-    }
-
-    fn look<T>(
-        &self,
-        context: &RequestContext,
-        nothing: T,
-        look: impl FnOnce(&dyn MibTree) -> T,
-    ) -> HandlerResult<T> {
-        if context.is_cancelled() {
-            return Err(HandlerError::new("it waited for too long"));
-        }
-        if !self.may_ask(context) {
-            return Ok(nothing);
-        }
-        Ok(look(&*self.mib.tables()))
-    }
-}
-
-impl MibHandler for Objects {
-    fn get<'a>(
-        &'a self,
-        context: &'a RequestContext,
-        oid: &'a async_snmp::Oid,
-    ) -> BoxFuture<'a, HandlerResult<GetResult>> {
-        let found = self.look(context, GetResult::NoSuchObject, |tree| {
-            let oid = Oid::new(oid.arcs());
-            match tree.get(&oid) {
-                Some(value) => GetResult::Value(value.into()),
-                None if tree.knows(&oid) => GetResult::NoSuchInstance,
-                None => GetResult::NoSuchObject,
-            }
-        });
-        Box::pin(std::future::ready(found))
-    }
-
-    fn get_next<'a>(
-        &'a self,
-        context: &'a RequestContext,
-        oid: &'a async_snmp::Oid,
-    ) -> BoxFuture<'a, HandlerResult<GetNextResult>> {
-        let found = self.look(context, GetNextResult::EndOfMibView, |tree| {
-            match tree.next(&Oid::new(oid.arcs())) {
-                Some((oid, value)) => {
-                    GetNextResult::Value(VarBind::new(theirs(&oid), value.into()))
-                }
-                None => GetNextResult::EndOfMibView,
-            }
-        });
-        Box::pin(std::future::ready(found))
-    }
-}
-
-pub(super) fn theirs(oid: &Oid) -> async_snmp::Oid {
-    async_snmp::Oid::from_slice(oid.arcs())
-}
-
-impl From<Value> for async_snmp::Value {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Integer(number) => Self::Integer(number),
-            Value::Text(text) => Self::OctetString(text.into_owned().into()),
-            Value::ObjectIdentifier(oid) => Self::ObjectIdentifier(theirs(&oid)),
-            Value::Counter32(count) => Self::Counter32(count),
-            Value::Counter64(count) => Self::Counter64(count),
-            Value::Unsigned32(number) => Self::Gauge32(number),
-            Value::TimeTicks(ticks) => Self::TimeTicks(ticks),
-        }
-    }
 }

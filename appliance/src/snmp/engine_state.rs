@@ -4,13 +4,10 @@
 //! A line `weir-snmp 1 CRC`, the CRC-32C of all behind it in hexadecimal, and then the engine ID in
 //! hexadecimal and snmpEngineBoots. The file is written before the number in it is used.
 //!
-//! Source: RFC 3411 §5 (SnmpEngineID, format 5), RFC 3414 §2.2 (snmpEngineBoots).
+//! Source: RFC 3411 §5 (`SnmpEngineID`, format 5), RFC 3414 §2.2 (`snmpEngineBoots`).
 //! Refuses: to go on with an ID whose number of starts is lost. It takes a new one.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use async_snmp::{AuthoritativeEngine, PersistedAuthoritativeEngine};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -48,13 +45,13 @@ enum StateError {
 ///
 /// # Errors
 /// [`SnmpError::State`] when the file cannot be written.
-pub(super) fn start(disk: Arc<dyn Disk>, path: &Path) -> Result<AuthoritativeEngine, SnmpError> {
-    let before = read(&*disk, path).unwrap_or_else(|why| {
+pub(super) fn start(disk: &Arc<dyn Disk>, path: &Path) -> Result<AuthoritativeEngine, SnmpError> {
+    let before = read(&**disk, path).unwrap_or_else(|why| {
         let (path, error) = (path.display(), with_causes(&why));
         warn!(%path, error, "the agent takes a new engine ID: managers must discover it anew");
         None
     });
-    let (own, disk) = (path.to_owned(), Arc::clone(&disk));
+    let (own, disk) = (path.to_owned(), Arc::clone(disk));
     let persist = move |state: &PersistedAuthoritativeEngine| write(&*disk, &own, state);
     let started = match before {
         Some(before) => AuthoritativeEngine::restart(before, persist),
@@ -103,7 +100,7 @@ fn parse(bytes: &[u8]) -> Option<PersistedAuthoritativeEngine> {
 
 fn write(
     disk: &dyn Disk,
-    path: &PathBuf,
+    path: &Path,
     state: &PersistedAuthoritativeEngine,
 ) -> Result<(), weir_hal::Error> {
     let octets = state.engine_id().iter().map(|octet| format!("{octet:02x}"));
@@ -125,7 +122,7 @@ mod tests {
     const PATH: &str = "/state/cache.snmp";
 
     fn started(disk: &Arc<dyn Disk>) -> AuthoritativeEngine {
-        start(Arc::clone(disk), Path::new(PATH)).expect("a flawless disk")
+        start(disk, Path::new(PATH)).expect("a flawless disk")
     }
 
     #[test]

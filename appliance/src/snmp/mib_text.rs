@@ -1,7 +1,7 @@
 //! WEIR-MIB as the text that managers read, made of the objects that the agent answers.
 //!
-//! Source: RFC 2578, 2579, 2580 (SMIv2). Refuses: anything beyond ASCII, and quotation marks within
-//! sentences, which SMIv2 cannot write.
+//! Source: RFC 2578, 2579, 2580 (`SMIv2`). Refuses: anything beyond ASCII, and quotation marks within
+//! sentences, which `SMIv2` cannot write.
 
 use crate::{
     counter::Unit,
@@ -238,20 +238,12 @@ fn notifications() -> String {
 }
 
 fn conformance() -> String {
-    let mut text = String::new();
-    let mut groups = Vec::new();
-    for Subtree {
-        name,
-        number,
-        objects,
-        ..
-    } in &*SUBTREES
-    {
-        let group = format!("{name}Group");
-        let names: Vec<String> = objects.iter().map(|object| object.name.clone()).collect();
+    let group = |subtree: &Subtree| {
+        let names: Vec<String> = subtree.objects.iter().map(|it| it.name.clone()).collect();
+        let (name, number) = (&subtree.name, subtree.number);
         let (objects, help) = (list(&names), sentence("All that is told of it."));
-        text += &format!(
-            "{group} OBJECT-GROUP
+        format!(
+            "{name}Group OBJECT-GROUP
     OBJECTS {{
 {objects}    }}
     STATUS current
@@ -259,30 +251,30 @@ fn conformance() -> String {
 {help}    ::= {{ weirGroups {number} }}
 
 "
-        );
-        groups.push(group);
-    }
+        )
+    };
+    let groups: String = SUBTREES.iter().map(group).collect();
     let names = Notification::ALL.map(|it| it.descriptor().to_owned());
-    let (names, help) = (list(&names), sentence("All that is notified of."));
-    text += &format!(
-        "weirNotificationGroup NOTIFICATION-GROUP
+    let (notifications, told) = (list(&names), sentence("All that is notified of."));
+    let names = SUBTREES
+        .iter()
+        .map(|subtree| format!("{}Group", subtree.name));
+    let names: Vec<String> = names.chain(["weirNotificationGroup".to_owned()]).collect();
+    let (mandatory, help) = (list(&names), sentence("What every box answers."));
+    format!(
+        "{groups}weirNotificationGroup NOTIFICATION-GROUP
     NOTIFICATIONS {{
-{names}    }}
+{notifications}    }}
     STATUS current
     DESCRIPTION
-{help}    ::= {{ weirConformance 3 }}
+{told}    ::= {{ weirConformance 3 }}
 
-"
-    );
-    groups.push("weirNotificationGroup".to_owned());
-    let (groups, help) = (list(&groups), sentence("What every box answers."));
-    text + &format!(
-        "weirCompliance MODULE-COMPLIANCE
+weirCompliance MODULE-COMPLIANCE
     STATUS current
     DESCRIPTION
 {help}    MODULE
     MANDATORY-GROUPS {{
-{groups}    }}
+{mandatory}    }}
     ::= {{ weirConformance 2 }}
 
 "

@@ -5,7 +5,7 @@
 //! of a list that is only added to (`number`), and with what every manager asks first (`standard`).
 //! `mib_text` writes the module that managers load, of the same objects. [`Agent`] is the socket.
 //!
-//! Source: RFC 3411 to 3418 (SNMPv3 and SNMPv2c); RFC 2578 to 2580 (SMIv2).
+//! Source: RFC 3411 to 3418 (`SNMPv3` and `SNMPv2c`); RFC 2578 to 2580 (`SMIv2`).
 //! Refuses: to write anything, and to be asked for what other surfaces do not show.
 
 mod agent;
@@ -21,6 +21,7 @@ mod notification;
 mod notifier;
 mod number;
 mod object;
+mod objects;
 mod oid;
 mod queue;
 mod standard;

@@ -7,7 +7,7 @@
 //! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
 //! Refuses: what changed before the start, which managers read in the table of alarms.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use async_snmp::{Auth, AuthoritativeEngine, Client, Retry, UdpClient, VarBind};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
@@ -17,7 +17,7 @@ use crate::{
     alarm::Change,
     causes::with_causes,
     snmp::{
-        Mib, Notification, Oid, Tally, Value, agent::theirs, change, enterprise, queue::Queue,
+        Mib, Notification, Oid, Tally, Value, change, enterprise, objects::theirs, queue::Queue,
         standard::SYSTEM_NAME,
     },
 };
@@ -72,14 +72,22 @@ impl Notifier {
         }
     }
 
-    /// Tells what changes, for as long as it is polled. What waits then is lost, and shows in the
+    /// Tells what changes, until `shutdown` completes. What waits then is lost, and shows in the
     /// numbers.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
         loop {
-            ticks.tick().await;
-            self.tell_all().await;
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = ticks.tick() => {}
+            }
+            // An inform that is under way may be given up: its change is still in the queue.
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = self.tell_all() => {}
+            }
         }
     }
 

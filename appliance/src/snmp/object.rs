@@ -224,27 +224,26 @@ mod tests {
     }
 
     /// What the list lacks, a line each.
-    fn lacking(table: &[(String, Vec<String>)]) -> String {
-        let mut lines = String::new();
-        for (subtree, rows) in table {
-            if NUMBERS.of_subtree(subtree).is_none() {
-                lines.push_str(&format!("[{subtree}]\n"));
-            }
-            for row in rows
-                .iter()
-                .filter(|row| NUMBERS.of_row(subtree, row).is_none())
-            {
-                lines.push_str(&format!("{row} of [{subtree}]\n"));
-            }
-        }
-        lines
+    fn lacking(table: &[(String, Vec<String>)]) -> Vec<String> {
+        let lacking = table.iter().flat_map(|(subtree, rows)| {
+            let is_new = NUMBERS.of_subtree(subtree).is_none();
+            let header = is_new.then(|| format!("[{subtree}]"));
+            let is_lacking = |row: &&String| NUMBERS.of_row(subtree, row).is_none();
+            let rows = rows.iter().filter(is_lacking);
+            let rows = rows.map(|row| format!("{row} of [{subtree}]"));
+            header.into_iter().chain(rows).collect::<Vec<_>>()
+        });
+        lacking.collect()
     }
 
     #[test]
     fn each_row_of_the_table_has_a_number_and_each_number_a_row() {
         let table = table();
         let lacking = lacking(&table);
-        assert!(lacking.is_empty(), "add to the list of numbers:\n{lacking}");
+        assert!(
+            lacking.is_empty(),
+            "add to the list of numbers: {lacking:?}"
+        );
         let rows: BTreeMap<_, BTreeSet<_>> = table
             .into_iter()
             .map(|(name, rows)| (name, rows.into_iter().collect()))

@@ -84,9 +84,9 @@ pub(crate) fn tables(
         (1, Some(Value::text(description(version)))),
         (2, Some(Value::ObjectIdentifier(product()))),
         (3, Some(Value::TimeTicks(up_time(snapshot)))),
-        (4, text(&site.contact)),
-        (5, text(node)),
-        (6, text(&site.location)),
+        (4, Some(text(&site.contact))),
+        (5, Some(text(node))),
+        (6, Some(text(&site.location))),
         (7, Some(Value::Integer(SERVICES))),
     ];
     let nics = &snapshot.nics;
@@ -122,7 +122,7 @@ fn table(entry: &[u32], rows: Vec<(u32, Cells)>) -> Table {
 
 fn interface(index: u32, nic: &Nic) -> Cells {
     let counter = |count| Some(Value::Counter32(lower_half(count)));
-    let counted = &nic.statistics;
+    let statistics = &nic.statistics;
     let kind = if nic.name == "lo" {
         SOFTWARE_LOOPBACK
     } else {
@@ -133,38 +133,38 @@ fn interface(index: u32, nic: &Nic) -> Cells {
         .map(|bps| u32::try_from(bps).unwrap_or(u32::MAX));
     vec![
         (1, Some(integer(index.into()))),
-        (2, text(&nic.name)),
+        (2, Some(text(&nic.name))),
         (3, Some(Value::Integer(kind))),
         (5, speed.map(Value::Unsigned32)),
         (
             8,
             Some(Value::Integer(operational_status(nic.operational_status))),
         ),
-        (10, counter(counted.rx_bytes)),
-        (11, counter(counted.rx_packets)),
-        (13, counter(counted.rx_dropped)),
-        (14, counter(counted.rx_errors)),
-        (16, counter(counted.tx_bytes)),
-        (17, counter(counted.tx_packets)),
-        (19, counter(counted.tx_dropped)),
-        (20, counter(counted.tx_errors)),
+        (10, counter(statistics.rx_bytes)),
+        (11, counter(statistics.rx_packets)),
+        (13, counter(statistics.rx_dropped)),
+        (14, counter(statistics.rx_errors)),
+        (16, counter(statistics.tx_bytes)),
+        (17, counter(statistics.tx_packets)),
+        (19, counter(statistics.tx_dropped)),
+        (20, counter(statistics.tx_errors)),
     ]
 }
 
 fn interface_extension(nic: &Nic) -> Cells {
-    let counted = &nic.statistics;
+    let statistics = &nic.statistics;
     let counter = |count| Some(Value::Counter64(count));
     let speed_mbps = nic
         .speed_bps
         .map(|bps| u32::try_from(bps / 1_000_000).unwrap_or(u32::MAX));
     vec![
-        (1, text(&nic.name)),
-        (6, counter(counted.rx_bytes)),
-        (7, counter(counted.rx_packets)),
-        (10, counter(counted.tx_bytes)),
-        (11, counter(counted.tx_packets)),
+        (1, Some(text(&nic.name))),
+        (6, counter(statistics.rx_bytes)),
+        (7, counter(statistics.rx_packets)),
+        (10, counter(statistics.tx_bytes)),
+        (11, counter(statistics.tx_packets)),
         (15, speed_mbps.map(Value::Unsigned32)),
-        (18, text("")),
+        (18, Some(text(""))),
         (19, Some(Value::TimeTicks(0))),
     ]
 }
@@ -205,7 +205,7 @@ fn storage(index: u32, path: &str, usage: Option<DiskUsage>) -> Cells {
             2,
             Some(Value::ObjectIdentifier(Oid::new(&STORAGE_FIXED_DISK))),
         ),
-        (3, text(path)),
+        (3, Some(text(path))),
         (4, unit),
         (5, total),
         (6, used),
@@ -233,7 +233,7 @@ fn processor(busy_percent: Option<f64>) -> (Cells, Cells, Cells) {
             2,
             Some(Value::ObjectIdentifier(Oid::new(&DEVICE_PROCESSOR))),
         ),
-        (3, text("all cores")),
+        (3, Some(text("all cores"))),
     ];
     let none = Value::ObjectIdentifier(Oid::new(&[0, 0]));
     let load = vec![(1, Some(none)), (2, busy.map(Value::Integer))];
@@ -244,8 +244,8 @@ fn processor(busy_percent: Option<f64>) -> (Cells, Cells, Cells) {
     )
 }
 
-fn text(text: &str) -> Option<Value> {
-    Some(Value::text(text.to_owned()))
+fn text(text: &str) -> Value {
+    Value::text(text.to_owned())
 }
 
 fn integer(number: u64) -> Value {

@@ -43,9 +43,9 @@ impl Walked {
                 Value::Object(_) => self.take_object(value, &descriptor, index),
                 Value::Array(parts) => {
                     let kind = name.strip_suffix('s').expect("a plural");
-                    parts
-                        .iter()
-                        .for_each(|part| self.take_part(part, kind, index));
+                    for part in parts {
+                        self.take_part(part, kind, index);
+                    }
                 }
                 Value::Null => {}
                 Value::Bool(_) | Value::Number(_) | Value::String(_) => {
@@ -81,7 +81,7 @@ impl Walked {
         let told = told.unwrap_or_else(|| panic!("{descriptor}{index} is not there"));
         let is_same = match told.split_once(": ") {
             None => told == "\"\"" && *value == "",
-            Some(("Counter64", number)) => value.to_string() == number,
+            Some(("Counter64", number)) => number.parse().ok() == value.as_u64(),
             Some(("Gauge32", thousandths)) => {
                 let told: f64 = thousandths.parse().expect("a number");
                 (value.as_f64().expect("a number") * 1e3 - told).abs() <= 0.5
@@ -129,7 +129,7 @@ fn every_cell_of_the_api_is_an_object_with_its_value_and_no_other_object_is_told
     // All is of one snapshot when that has one number before and behind.
     until(
         "two surfaces of one snapshot",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         || {
             let mut status = get("status");
             let mut parts = PARTS.map(|part| (part, get(part)));

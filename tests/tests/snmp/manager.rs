@@ -55,12 +55,13 @@ impl Appliance {
              [[origin]]\nname = \"mid\"\nurls = [\"http://127.0.0.1:9\", \"http://127.0.0.1:10\"]\n\
              [[route]]\npath = \"/vod/\"\norigin = [\"mid\"]\n"
         );
-        for number in 0..channels {
-            text += &format!(
+        let channel = |number: usize| {
+            format!(
                 "[[channel]]\nid = \"CH_{number:03}\"\n[[channel.rendition]]\nname = \"HD\"\n\
                  sources = [\"udp://239.255.86.1:{port}\"]\ninterface = \"lo\"\n"
-            );
-        }
+            )
+        };
+        text.extend((0..channels).map(channel));
         let daemon = Daemon::start(&(text + more));
         Self { daemon, port, own }
     }
