@@ -39,7 +39,7 @@ pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
-pub use snmp::{Snmp, SnmpCommunity, SnmpManager, SnmpUser};
+pub use snmp::{Snmp, SnmpCommunity, SnmpTarget, SnmpUser};
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
     AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, LogFormat,

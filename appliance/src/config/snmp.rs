@@ -40,7 +40,7 @@ pub struct Snmp {
     /// `[snmp.community]`: who may ask by `SNMPv2c`. Default: nobody.
     pub community: Option<SnmpCommunity>,
     /// `[[snmp.manager]]`, at most 8: who is told of alarms.
-    pub managers: Vec<SnmpManager>,
+    pub managers: Vec<SnmpTarget>,
 }
 
 /// `[[snmp.user]]`: asks with authentication (HMAC-SHA-256) and privacy (AES-128), or not at all.
@@ -65,7 +65,7 @@ pub struct SnmpCommunity {
 
 /// `[[snmp.manager]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnmpManager {
+pub struct SnmpTarget {
     /// Where it listens, by UDP.
     pub address: SocketAddr,
     /// The `snmp.user` it is told as. Default: the community.
@@ -178,7 +178,7 @@ fn read_managers(
     section: &mut Section<'_>,
     (users, has_community): (&[SnmpUser], bool),
     ledger: &mut Ledger,
-) -> Vec<SnmpManager> {
+) -> Vec<SnmpTarget> {
     let mut managers = Vec::new();
     for mut section in section.tables("manager", MANAGERS_MAX, ledger) {
         section.require("address", "address = \"10.0.0.5:162\"", ledger);
@@ -200,7 +200,7 @@ fn read_managers(
             }
             Some(_) | None => {}
         }
-        managers.extend(address.map(|address| SnmpManager {
+        managers.extend(address.map(|address| SnmpTarget {
             address: address.value,
             user: user.map(|user| user.value),
             informs: informs.unwrap_or(false),

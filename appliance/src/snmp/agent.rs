@@ -1,10 +1,11 @@
 //! The agent: SNMP on a socket, in front of the objects.
 //!
-//! Everybody who may ask may read everything and write nothing. A user must come with authentication
-//! and privacy, a community from where it may be used: to anybody else there is nothing here.
+//! Everybody who may ask may read everything and write nothing. A user must come with
+//! authentication and privacy, a community from where it may be used: to anybody else there is
+//! nothing here.
 //!
-//! Source: RFC 3414 (USM), RFC 3415 (VACM), RFC 7860 (HMAC-SHA-256), RFC 3826 (AES-128); the library
-//! `async-snmp`, which nothing but this folder names.
+//! Source: RFC 3414 (USM), RFC 3415 (VACM), RFC 7860 (HMAC-SHA-256), RFC 3826 (AES-128); the
+//! library `async-snmp`, which nothing but this folder names.
 //! Refuses: `SNMPv1`, SET, and a user without privacy.
 
 use std::{
@@ -30,7 +31,7 @@ use crate::{
     snmp::{
         Mib, Oid, SnmpError, Tally, engine_state,
         enterprise::{ENTERPRISE_NUMBER, is_development},
-        notifier::{Manager, Notifier},
+        notifier::{Notifier, Target},
         objects::{Objects, theirs},
     },
 };
@@ -70,7 +71,7 @@ pub struct Agent {
     engine: AuthoritativeEngine,
     users: Vec<User>,
     community: Option<Community>,
-    managers: Vec<Manager>,
+    managers: Vec<Target>,
     tally: Arc<Tally>,
 }
 
@@ -152,8 +153,8 @@ impl Agent {
     /// Listens, to answer with `mib`.
     ///
     /// # Errors
-    /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the secrets
-    /// of a user cannot be used.
+    /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the
+    /// secrets of a user cannot be used.
     pub async fn listen(self, mib: Mib) -> Result<Listening, SnmpError> {
         let Self {
             listen,
@@ -254,7 +255,7 @@ fn managers(
     config: &config::Snmp,
     users: &[User],
     community: Option<&Community>,
-) -> Result<Vec<Manager>, SnmpError> {
+) -> Result<Vec<Target>, SnmpError> {
     let mut managers = Vec::with_capacity(config.managers.len());
     for manager in &config.managers {
         let name = manager.user.as_ref();
@@ -265,7 +266,7 @@ fn managers(
             // The configuration has seen to it that one of them is there.
             (None, None) => continue,
         };
-        managers.push(Manager {
+        managers.push(Target {
             address: manager.address,
             auth,
             is_informed: manager.informs,

@@ -1,7 +1,7 @@
 //! Changes of alarms as objects: the history, and what a notification carries.
 //!
-//! A notification carries the columns of the row that its change has in the history, so that whoever
-//! missed it can ask for the same later.
+//! A notification carries the columns of the row that its change has in the history, so that
+//! whoever missed it can ask for the same later.
 //!
 //! Source: RFC 8632 §3.5; RFC 3877 (`ItuPerceivedSeverity`).
 

@@ -23,7 +23,7 @@ counters! {
         decryption_errors,
         /// Requests with a security that their user has not got.
         unsupported_security_levels,
-        /// Datagrams that are no SNMP, or not once they are decrypted with the secret of their user.
+        /// Datagrams that are no SNMP, or none once they are decrypted.
         asn_parse_errors,
         /// Requests without any answer that is small enough.
         silent_drops,

@@ -1,7 +1,7 @@
 //! WEIR-MIB as the text that managers read, made of the objects that the agent answers.
 //!
-//! Source: RFC 2578, 2579, 2580 (`SMIv2`). Refuses: anything beyond ASCII, and quotation marks within
-//! sentences, which `SMIv2` cannot write.
+//! Source: RFC 2578, 2579, 2580 (`SMIv2`). Refuses: anything beyond ASCII, and quotation marks
+//! within sentences, which `SMIv2` cannot write.
 
 use crate::{
     counter::Unit,
@@ -92,7 +92,8 @@ WeirThousandths ::= TEXTUAL-CONVENTION
 ",
         text = sentence("Text in UTF-8, for people or one of a few words."),
         gauge = sentence(
-            "A number that comes and goes, of 64 bits. It is sent as a Counter64, as RFC 2856 does.",
+            "A number that comes and goes, of 64 bits. It is sent as a Counter64, as RFC 2856 \
+             does.",
         ),
         thousandths = sentence(
             "A number that has fractions, times 1000; what is too large is the largest there is.",

@@ -1,8 +1,8 @@
 //! Tells one manager of changes of alarms, as traps or as informs that it must acknowledge.
 //!
 //! The history of alarms is what is read, once a second, so nobody waits for a manager. What a
-//! manager does not acknowledge stays in a queue and is told again every ten seconds; what falls out
-//! of that is counted, and shows in the numbers of changes.
+//! manager does not acknowledge stays in a queue and is told again every ten seconds; what falls
+//! out of that is counted, and shows in the numbers of changes.
 //!
 //! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
 //! Refuses: what changed before the start, which managers read in the table of alarms.
@@ -33,7 +33,7 @@ const RETRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A manager that is to be told.
-pub(super) struct Manager {
+pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
     pub(super) is_informed: bool,
@@ -41,7 +41,7 @@ pub(super) struct Manager {
 
 /// Tells one manager.
 pub(super) struct Notifier {
-    manager: Manager,
+    target: Target,
     engine: AuthoritativeEngine,
     mib: Arc<Mib>,
     tally: Arc<Tally>,
@@ -54,14 +54,14 @@ pub(super) struct Notifier {
 
 impl Notifier {
     pub(super) fn new(
-        manager: Manager,
+        target: Target,
         engine: AuthoritativeEngine,
         mib: Arc<Mib>,
         tally: Arc<Tally>,
     ) -> Self {
         let seen = mib.latest_change();
         Self {
-            manager,
+            target,
             engine,
             mib,
             tally,
@@ -96,7 +96,7 @@ impl Notifier {
         while let Some(change) = self.queue.first().cloned() {
             let told = self.tell(&change).await;
             self.note(&told);
-            if told.is_err() && self.manager.is_informed {
+            if told.is_err() && self.target.is_informed {
                 self.client = None;
                 sleep(PAUSE).await;
             } else {
@@ -130,7 +130,7 @@ impl Notifier {
             Some(client) => client,
             None => self.connect().await?,
         };
-        let told = if self.manager.is_informed {
+        let told = if self.target.is_informed {
             client.send_inform(&kind, up_time, carried).await
         } else {
             client.send_trap(&kind, up_time, carried).await
@@ -140,7 +140,7 @@ impl Notifier {
     }
 
     async fn connect(&self) -> async_snmp::Result<UdpClient> {
-        let Manager { address, auth, .. } = &self.manager;
+        let Target { address, auth, .. } = &self.target;
         let builder = Client::builder(address.to_string(), auth.clone())
             .local_authoritative_engine(self.engine.clone())
             .request_timeout(ACKNOWLEDGEMENT)
@@ -153,7 +153,7 @@ impl Notifier {
 
     /// Counts what came of telling, and logs when that is another than before.
     fn note(&mut self, told: &async_snmp::Result<()>) {
-        let manager = self.manager.address;
+        let manager = self.target.address;
         match told {
             Ok(()) => {
                 self.tally.notifications_sent.add(1);

@@ -1,4 +1,4 @@
-//! The objects of WEIR-MIB: what the table of counters has, each with the number it has in the list.
+//! The objects of WEIR-MIB: what the table of counters has, each with its number of the list.
 //!
 //! A group of the node's is a subtree of scalars, any other kind of thing a table, whose index is
 //! that of what it is a part of and its own. The first column of a table is its index; number 2 is

@@ -1,5 +1,5 @@
-//! What every manager asks first, out of the same snapshot: the groups of the standard that this box
-//! can answer with what it knows. What it does not know is not there.
+//! What every manager asks first, out of the same snapshot: the groups of the standard that this
+//! box can answer with what it knows. What it does not know is not there.
 //!
 //! Source: RFC 3418 (system), RFC 2863 (interfaces), RFC 2790 (storage, processor), UCD-SNMP-MIB
 //! (`ssCpuIdle`).
