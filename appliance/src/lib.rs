@@ -25,6 +25,7 @@ pub mod secret;
 pub mod segment;
 pub mod send;
 pub mod serve;
+pub mod snmp;
 pub mod teletext;
 pub mod validate;
 mod whole_file;

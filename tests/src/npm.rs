@@ -63,6 +63,17 @@ pub const M3U8_PARSER: PackedFile = PackedFile {
     file: "dist/m3u8-parser.js",
 };
 
+/// A client for SNMP, with the modules of the standard that Debian leaves out.
+pub const SNMP_MODULES: PackedFile = PackedFile {
+    package: Package {
+        name: "net-snmp",
+        version: "3.29.2",
+        sum: "sha512-ZXQyrPayCUaZxkxXBvExAYjkvZsPDBYUpK8ljIzrA5a/jByYR4REr/hpbld9wJ0tCr8d/pM7pSog\
+            DC0B/syiXQ==",
+    },
+    file: "lib/mibs",
+};
+
 impl PackedFile {
     /// The path of the file, fetched if this checkout has not got it.
     ///

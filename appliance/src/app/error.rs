@@ -6,6 +6,7 @@ use crate::{
     encryption::KeyError,
     fetch::{tiers::OriginError, tls::TlsError},
     serve::{signed_url::GateError, tls::CertificateError},
+    snmp::SnmpError,
 };
 
 /// One sentence an operator can act on.
@@ -40,6 +41,9 @@ pub enum AppError {
     /// The certificates of the syslog server cannot be read.
     #[error("`log.syslog` cannot be obeyed: check its `ca`")]
     Syslog(#[source] TlsError),
+    /// There is no SNMP agent.
+    #[error(transparent)]
+    Snmp(#[from] SnmpError),
     /// The system has no room for the receive thread.
     #[error("cannot start the receive thread: raise the process limit")]
     Thread(#[source] io::Error),

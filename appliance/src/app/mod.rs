@@ -69,6 +69,7 @@ use crate::{
         self, Content, Entrance, Front, Handler, Heartbeat, Limits, Readiness, Server,
         serve_on_thread, tls::Tls,
     },
+    snmp,
 };
 
 /// How long answers under way may take after a shutdown has begun.
@@ -99,6 +100,7 @@ pub struct App<M: Multicast> {
     agent_check: Option<Box<dyn Listener>>,
     tls: Option<Arc<Tls>>,
     forwarder: Option<Forwarder>,
+    snmp: Option<snmp::Agent>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -197,6 +199,10 @@ impl<M: Multicast> App<M> {
         let guarding = Guarding::new(&config, &board, &store, &pulling.pull)?;
         let vaults = Vaults::open(&config, &board)?;
         let forwarder = logging::forwarder(&config, &board)?;
+        let snmp = config.snmp.as_ref();
+        let snmp = snmp
+            .map(|it| snmp::Agent::open(it, &board.disk))
+            .transpose()?;
         Ok(Self {
             board,
             config,
@@ -210,6 +216,7 @@ impl<M: Multicast> App<M> {
             agent_check,
             tls,
             forwarder,
+            snmp,
         })
     }
 
@@ -222,7 +229,8 @@ impl<M: Multicast> App<M> {
     /// complete, finished segments reach the disk. Takes each configuration that `reloads` brings.
     ///
     /// # Errors
-    /// [`AppError::Thread`] when a thread cannot start.
+    /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot
+    /// reach the box.
     ///
     /// # Panics
     /// When a thread or task of the appliance has met a bug.
@@ -241,8 +249,7 @@ impl<M: Multicast> App<M> {
         ingest.carry(orders(&self.board, kept, &self.config, None).await);
         let interval = self.config.receive.drain_interval;
         let mut ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
-        let readiness = Readiness::new(Arc::clone(&self.live)).beating(heartbeat);
-        let readiness = Arc::new(readiness);
+        let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)).beating(heartbeat));
         let faces = Faces::new(&self, &readiness);
         let Self {
             board,
@@ -257,7 +264,9 @@ impl<M: Multicast> App<M> {
             agent_check,
             tls,
             forwarder: _,
+            snmp,
         } = self;
+        let faces = Box::pin(faces.listening(snmp, &config)).await?;
         let (stop, stopping) = watch::channel(());
         let checked = answer_checks(agent_check, &readiness);
         let serving = faces.serve(data, management, tls.clone(), &stopping);
@@ -405,6 +414,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
         ("cache", started.cache != next.cache),
         ("purge", started.purge != next.purge),
         ("prewarm", started.prewarm != next.prewarm),
+        ("snmp", started.snmp != next.snmp),
         (
             "alarm",
             is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
@@ -457,6 +467,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         tiers: Arc::clone(&pulling.tiers),
         pull: Some(pulling.pull.clone()),
         tls: tls.clone(),
+        snmp: app.snmp.as_ref().map(snmp::Agent::tally),
         alarms: Arc::clone(&guarding.alarms),
         recorder: Some(Arc::clone(&guarding.recorder)),
     }
@@ -482,6 +493,7 @@ struct Faces {
     alarms: Arc<Alarms>,
     recorder: Arc<Recorder>,
     forwarder: Option<Forwarder>,
+    snmp: Option<snmp::Listening>,
 }
 
 impl Faces {
@@ -536,7 +548,25 @@ impl Faces {
             alarms: Arc::clone(&guarding.alarms),
             recorder: Arc::clone(&guarding.recorder),
             forwarder: app.forwarder.clone(),
+            snmp: None,
         }
+    }
+
+    /// The same, with `agent`, if there is one, listening to answer with what these faces show.
+    async fn listening(
+        mut self,
+        agent: Option<snmp::Agent>,
+        config: &Config,
+    ) -> Result<Self, AppError> {
+        if let (Some(agent), Some(told)) = (agent, &config.snmp) {
+            let site = snmp::Site {
+                contact: told.contact.clone(),
+                location: told.location.clone(),
+            };
+            let mib = snmp::Mib::new((config.node.name.clone(), site), self.sampler.latest());
+            self.snmp = Some(agent.listen(mib).await?);
+        }
+        Ok(self)
     }
 
     /// Begins to serve. What it returns ends once `stopping` has changed and the last answer is
@@ -565,6 +595,9 @@ impl Faces {
         tasks.spawn(flush_at(stop(), self.recorder));
         if let Some(forwarder) = self.forwarder {
             tasks.spawn(forwarder.run(stop()));
+        }
+        if let Some(snmp) = self.snmp {
+            tasks.spawn(snmp.run(stop()));
         }
         if let Some(tls) = tls {
             let stop = stop();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::AppError, config::LoadError, demo::DemoError, send, serve::tls::CertificateError,
-    validate::follow::FollowError,
+    snmp::SnmpError, validate::follow::FollowError,
 };
 
 /// How a command ended, for scripts.
@@ -203,6 +203,17 @@ fn app_status(error: &AppError) -> ExitStatus {
             | weir_cache::Error::Unfit { .. },
         ) => ExitStatus::Configuration,
         AppError::Store(_) => ExitStatus::Io,
+        AppError::Snmp(error) => snmp_status(error),
+    }
+}
+
+fn snmp_status(error: &SnmpError) -> ExitStatus {
+    match error {
+        SnmpError::Secret(_) | SnmpError::ShortSecret { .. } | SnmpError::User { .. } => {
+            ExitStatus::Configuration
+        }
+        SnmpError::State { .. } => ExitStatus::Io,
+        SnmpError::Random | SnmpError::Listen { .. } => ExitStatus::Unavailable,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::log;
 /// Targets of the log that are ours; others speak from level `warn` up.
 const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
 
+/// What warns of each datagram that it refuses, which anybody may send; they are counted.
+const COUNTED: &str = "async_snmp";
+
 /// Starts the log, for the rest of the process. A second call changes nothing.
 ///
 /// A daemon logs its life cycle (`info`), a tool only what is wrong (`warn`); each `verbose` adds
@@ -27,7 +30,8 @@ pub fn start_log(command: &Command, verbose: u8, clock: Arc<dyn Clock>, terminal
     };
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_targets(OURS.map(|target| (target, level)));
+        .with_targets(OURS.map(|target| (target, level)))
+        .with_target(COUNTED, LevelFilter::ERROR);
     let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(terminal.has_error_color())

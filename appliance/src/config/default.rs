@@ -33,6 +33,7 @@ impl Default for Config {
             prewarm: Prewarm::default(),
             alarm: Alarm::default(),
             log: Log::default(),
+            snmp: None,
             segment: SegmentConfig::default(),
             receive: Receive::default(),
             channels: Vec::new(),

@@ -25,6 +25,7 @@ mod read;
 mod route;
 mod section;
 mod shown;
+mod snmp;
 mod source;
 mod terms;
 mod track;
@@ -41,6 +42,7 @@ pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
 pub use shown::{HIDDEN, Shown};
+pub use snmp::{Snmp, SnmpCommunity, SnmpTarget, SnmpUser};
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
     AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, Log, LogFormat,

@@ -17,6 +17,7 @@ use super::{
     purge::read_purge,
     route::read_pull,
     section::{Found, Section},
+    snmp::read_snmp,
     ttl::read_ttl,
     unit::{parse_bitrate, parse_duration},
 };
@@ -46,6 +47,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let prewarm = read_prewarm(root.table("prewarm", ledger), ledger);
     let alarm = read_alarm(root.table("alarm", ledger), &cache, ledger);
     let log = read_log(root.table("log", ledger), ledger);
+    let snmp = read_snmp(&mut root, &cache, ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
     let channels = read_channels(&mut root, (&segment, &http), ledger);
@@ -65,6 +67,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         prewarm,
         alarm,
         log,
+        snmp,
         segment,
         receive,
         channels,

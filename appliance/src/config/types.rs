@@ -8,7 +8,7 @@ use std::{
 
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, TeletextChoice, cache::beside};
+use super::{AddressPrefix, Encryption, Snmp, TeletextChoice, cache::beside};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -32,6 +32,8 @@ pub struct Config {
     pub alarm: Alarm,
     /// `[log]`
     pub log: Log,
+    /// `[snmp]`: no agent when absent.
+    pub snmp: Option<Snmp>,
     /// `[segment]`
     pub segment: SegmentConfig,
     /// `[receive]`

@@ -118,6 +118,7 @@ macro_rules! readings {
                 $( $crate::counter::Row {
                     kind: <$type as $crate::counter::Reading>::KIND,
                     is_optional: <$type as $crate::counter::Reading>::IS_OPTIONAL,
+                    is_fraction: <$type as $crate::counter::Reading>::IS_FRACTION,
                     reach: $crate::counter::reach!($($reach)?),
                     ..$crate::counter::counted(stringify!($field), $help)
                 }, )*

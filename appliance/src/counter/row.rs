@@ -13,6 +13,8 @@ pub struct Row {
     pub kind: Kind,
     /// Whether its value may be unknown.
     pub is_optional: bool,
+    /// Whether its value may lie between two whole numbers.
+    pub is_fraction: bool,
     /// Which surfaces show it.
     pub reach: Reach,
 }
@@ -82,6 +84,7 @@ pub(crate) const fn counted(name: &'static str, help: &'static str) -> Row {
         help: help.trim_ascii(),
         kind: Kind::Counter,
         is_optional: false,
+        is_fraction: false,
         reach: Reach::Everywhere,
     }
 }

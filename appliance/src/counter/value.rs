@@ -25,6 +25,8 @@ pub trait Reading {
     const KIND: Kind = Kind::Gauge;
     /// Whether its value may be unknown.
     const IS_OPTIONAL: bool = false;
+    /// Whether its value may lie between two whole numbers.
+    const IS_FRACTION: bool = false;
 
     /// The present value.
     fn value(&self) -> Value;
@@ -37,6 +39,8 @@ impl Reading for u64 {
 }
 
 impl Reading for f64 {
+    const IS_FRACTION: bool = true;
+
     fn value(&self) -> Value {
         Value::Number(*self)
     }
@@ -73,6 +77,7 @@ impl Reading for String {
 impl<R: Reading> Reading for Option<R> {
     const KIND: Kind = R::KIND;
     const IS_OPTIONAL: bool = true;
+    const IS_FRACTION: bool = R::IS_FRACTION;
 
     fn value(&self) -> Value {
         self.as_ref().map_or(Value::Unknown, R::value)

@@ -54,6 +54,8 @@ pub(super) enum Place {
     Alarms,
     /// The latest events of the log.
     Log,
+    /// The module of what SNMP tells.
+    Mib,
     /// What an operator says of one.
     AlarmOrder,
     /// Orders to purge.
@@ -232,6 +234,7 @@ endpoints! {
         others: &[("503", "There are as many streams as there may be.")],
         ..get("What happens, as it happens: `snapshot`, `channel`, `alarm`.", EVENT_STREAM)
     }],
+    "/WEIR-MIB.txt" => Mib [get("The module of what SNMP tells.", TEXT)],
     "/api/v1/log" => Log [get("The latest events of the log.", JSON)],
     "/api/v1/alarms" => Alarms [get("All alarms, what was told of them, and their kinds.", JSON)],
     "/api/v1/alarms/{id}/acknowledge" => AlarmOrder [

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The version of the appliance.
-pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Alarms that `/healthz` names one by one.
 const ROOTS_MAX: usize = 8;

@@ -33,6 +33,7 @@ use crate::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
     },
+    snmp::{ENTERPRISE_NUMBER, mib_text},
 };
 
 /// The event that a reader had last (HTML Living Standard §9.2.4).
@@ -145,6 +146,7 @@ impl Health {
             Place::Events => self.stream(request)?,
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
             Place::Log => fresh(JSON, log_json::log(log::of_process())),
+            Place::Mib => fresh(reply::TEXT, Bytes::from(mib_text(ENTERPRISE_NUMBER))),
             Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
         })
     }
@@ -179,7 +181,8 @@ impl Health {
             | Place::Table
             | Place::Events
             | Place::Alarms
-            | Place::Log => {
+            | Place::Log
+            | Place::Mib => {
                 let (request, _body) = request.into_parts();
                 let without_content = reply::without_content(&request.method);
                 without_content.or_else(|| self.content(place, &request))
@@ -337,6 +340,7 @@ mod tests {
             ("/api/v1/", 404, reply::TEXT),
             ("/api/v1/openapi.json", 200, JSON),
             ("/api/v1/log", 200, JSON),
+            ("/WEIR-MIB.txt", 200, reply::TEXT),
             ("/readyz/channel/CH_0", 503, reply::TEXT),
             ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),

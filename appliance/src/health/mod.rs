@@ -35,8 +35,8 @@ mod recording;
 mod sampler;
 mod snapshot;
 #[cfg(test)]
-mod surface_tests;
-mod table;
+pub(crate) mod surface_tests;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -46,6 +46,7 @@ pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
 pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use integration::{Integration, integrations};
+pub(crate) use json::VERSION;
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 pub use snapshot::{

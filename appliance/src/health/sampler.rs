@@ -27,6 +27,7 @@ use crate::{
     live::Live,
     recorder::Recorder,
     serve::{CounterCells, access_log::AccessLog, coding::Coder, tls::Tls},
+    snmp::Tally,
 };
 
 /// Time between two snapshots.
@@ -63,6 +64,8 @@ pub struct Watched {
     pub pull: Option<Pull>,
     /// Who shows certificates to clients, if anybody does.
     pub tls: Option<Arc<Tls>>,
+    /// What the SNMP agent counts, if there is one.
+    pub snmp: Option<Arc<Tally>>,
     /// Who judges what was read.
     pub alarms: Arc<Alarms>,
     /// Who keeps it for a day, if anybody does.
@@ -190,6 +193,7 @@ impl Sampler {
             usage,
         };
         let mut snapshot = Snapshot {
+            sequence: self.latest.load().sequence + 1,
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
             age: Duration::ZERO,
@@ -228,6 +232,7 @@ impl Sampler {
             store_offline: watched.store.offline().cloned(),
             disks: vec![cache_disk],
             nics: watched.sensors.nics().unwrap_or_default(),
+            snmp: watched.snmp.as_ref().map(|it| it.read()),
             alarms: Arc::default(),
             events: self.events.counters(),
         };
@@ -332,6 +337,7 @@ mod tests {
             log: None,
             coder: Arc::default(),
             tls: None,
+            snmp: None,
             alarms: alarms(&machine.board().disk),
             recorder: None,
         }

@@ -17,6 +17,7 @@ use crate::{
     live::{Channel, Report, Served, State},
     recorder,
     serve::{self, access_log, coding},
+    snmp,
 };
 
 /// Age from which a snapshot is said to be old: two were missed.
@@ -28,6 +29,8 @@ const OLD_MAX: Duration = Duration::from_secs(10);
 /// The appliance at one moment; by default, before anything was looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// Each has the next number.
+    pub sequence: u64,
     /// When it was taken.
     pub taken: Wall,
     /// Time since the process started.
@@ -70,6 +73,8 @@ pub struct Snapshot {
     pub disks: Vec<DiskSnapshot>,
     /// The network interfaces; none if the kernel does not tell.
     pub nics: Vec<Nic>,
+    /// Counters of the SNMP agent, if there is one.
+    pub snmp: Option<snmp::Counters>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
     /// Counters of streams of events.
@@ -298,6 +303,7 @@ pub(crate) mod tests {
             ladder: Arc::default(),
         };
         Snapshot {
+            sequence: 7,
             taken: Wall::from_nanos(1_700_000_004_250_000_000),
             uptime: Duration::from_secs(90),
             age: Duration::ZERO,
@@ -319,6 +325,7 @@ pub(crate) mod tests {
             store_offline: None,
             disks: Vec::new(),
             nics: Vec::new(),
+            snmp: None,
             alarms: Arc::default(),
             events: EventCounters::default(),
         }

@@ -31,10 +31,11 @@ use crate::{
     ladder::{self, Check, Finding},
     live::State,
     serve::access_log,
+    snmp,
 };
 
 /// A snapshot with all kinds of things in it: so many channels of so many renditions each.
-fn full(channels: usize, renditions: usize) -> Snapshot {
+pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
     let states = vec![State::OnAir; renditions];
     let mut snapshot = snapshot(&vec![states.as_slice(); channels]);
     let finding = Finding {
@@ -63,6 +64,7 @@ fn full(channels: usize, renditions: usize) -> Snapshot {
         alarms: vec![disk_full()],
         ..alarm::Report::default()
     });
+    snapshot.snmp = Some(snmp::Counters::default());
     snapshot
 }
 
@@ -135,10 +137,16 @@ fn number(thing: &mut Entity, last: &mut u64) {
     }
 }
 
-fn numbered() -> Entity {
+/// A node with a number or text of its own in each cell.
+pub(crate) fn numbered() -> Entity {
     let mut root = Node::of("edge-1", &full(2, 2)).entity();
     number(&mut root, &mut 0);
     root
+}
+
+/// `thing` with its parts as JSON.
+pub(crate) fn told(thing: &Entity) -> Json {
+    serde_json::from_slice(&json::render(&Whole(thing))).expect("JSON")
 }
 
 /// Samples by name and labels, in the order of their names; read without help of what wrote them.
@@ -229,7 +237,7 @@ fn count_rows(thing: &Entity, is_counted: &impl Fn(&Row) -> bool) -> usize {
 #[test]
 fn json_and_metrics_of_one_snapshot_agree_cell_by_cell() {
     let root = numbered();
-    let told: Json = serde_json::from_slice(&json::render(&Whole(&root))).expect("JSON");
+    let told = told(&root);
     let mut expected = Expected::default();
     expected.object(&told, "weir", &[]);
     let text = metrics::text(&root, Format::Prometheus);

@@ -10,7 +10,7 @@ use crate::{
 const LINUX: &str = "hal/src/linux/";
 
 /// Code that does no I/O, spawns nothing, and takes time as an argument.
-const PURE: [&str; 21] = [
+const PURE: [&str; 29] = [
     "appliance/src/alarm/",
     "appliance/src/demux/",
     "appliance/src/encryption/cipher.rs",
@@ -25,6 +25,14 @@ const PURE: [&str; 21] = [
     "appliance/src/ladder/",
     "appliance/src/measure/",
     "appliance/src/segment/",
+    "appliance/src/snmp/index.rs",
+    "appliance/src/snmp/mib_text.rs",
+    "appliance/src/snmp/number.rs",
+    "appliance/src/snmp/object.rs",
+    "appliance/src/snmp/oid.rs",
+    "appliance/src/snmp/queue.rs",
+    "appliance/src/snmp/tree.rs",
+    "appliance/src/snmp/value.rs",
     "appliance/src/validate/finding.rs",
     "appliance/src/validate/inspect.rs",
     "appliance/src/validate/playlist/",
@@ -148,6 +156,9 @@ fn only_main_reads_the_environment() {
     breaches.expect_none("only main reads the environment");
 }
 
+/// What traits of other crates call their methods.
+const METHODS_OF_OTHERS: &[&str] = &["get_next"];
+
 #[test]
 fn names_say_what_a_thing_is() {
     let mut breaches = Breaches::default();
@@ -158,7 +169,8 @@ fn names_say_what_a_thing_is() {
             let [keyword, name] = pair else { continue };
             let is_type = ["struct", "enum", "trait"].contains(&keyword.text.as_str());
             let is_vague = vague.iter().any(|word| name.text.ends_with(word));
-            let is_getter = keyword.text == "fn" && name.text.starts_with("get_");
+            let is_ours = !METHODS_OF_OTHERS.contains(&name.text.as_str());
+            let is_getter = keyword.text == "fn" && name.text.starts_with("get_") && is_ours;
             if is_type && is_vague || is_getter {
                 breaches.note(
                     &file.path,

@@ -27,6 +27,7 @@ use crate::{
     live::Served,
     receive, recorder, segment,
     serve::{self, access_log, coding},
+    snmp,
 };
 
 scope! {
@@ -44,6 +45,7 @@ scope! {
             recorder: recorder::Counters,
             alarm: alarm::Counters,
             events: EventCounters,
+            snmp: Option<snmp::Counters>,
         }
         parts {
             channels: Channel,

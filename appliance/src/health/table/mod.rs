@@ -13,51 +13,51 @@ mod list;
 mod projection;
 mod readings;
 
-pub(super) use list::Node;
+pub(crate) use list::Node;
 
 use crate::counter::{Row, Value};
 
 /// A kind of thing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     /// Its name; in metrics the label that tells one from another.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The name of several.
-    pub(super) plural: &'static str,
+    pub(crate) plural: &'static str,
     /// One sentence for a person.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
     /// Its rows; those of the first group are its own.
-    pub(super) groups: &'static [GroupScope],
+    pub(crate) groups: &'static [GroupScope],
     /// The kinds of its parts.
-    pub(super) parts: &'static [&'static Scope],
+    pub(crate) parts: &'static [&'static Scope],
 }
 
 /// A group of rows that each thing of a kind has.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct GroupScope {
+pub(crate) struct GroupScope {
     /// Its name; none for what is the thing's own.
-    pub(super) name: Option<&'static str>,
+    pub(crate) name: Option<&'static str>,
     /// Its rows.
-    pub(super) rows: &'static [Row],
+    pub(crate) rows: &'static [Row],
     /// Whether a thing may be without it.
-    pub(super) is_optional: bool,
+    pub(crate) is_optional: bool,
 }
 
 /// One thing at one moment.
 #[derive(Debug)]
-pub(super) struct Entity {
+pub(crate) struct Entity {
     /// Its kind.
-    pub(super) scope: &'static Scope,
+    pub(crate) scope: &'static Scope,
     /// What tells it from others of its kind.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// The values of each of [`Scope::groups`]; `None` for one that it is without.
-    pub(super) groups: Vec<Option<Vec<Value>>>,
+    pub(crate) groups: Vec<Option<Vec<Value>>>,
     /// Its parts, for each of [`Scope::parts`].
-    pub(super) parts: Vec<Vec<Entity>>,
+    pub(crate) parts: Vec<Vec<Entity>>,
 }
 
 /// What stands in the list of groups.
-pub(super) trait Listed {
+pub(crate) trait Listed {
     /// Its kind.
     const SCOPE: &'static Scope;
 
@@ -83,7 +83,7 @@ macro_rules! scope {
     ) => {
         #[doc = $help]
         #[derive(Debug)]
-        pub(in crate::health) struct $Thing {
+        pub(crate) struct $Thing {
             pub(super) key: String,
             pub(super) own: $Own,
             $( pub(super) $group: $Group, )*

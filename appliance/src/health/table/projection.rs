@@ -35,8 +35,9 @@ const ALARMS_MAX: usize = 12;
 
 impl Node {
     /// Reads `snapshot` of the node of this name.
-    pub(in crate::health) fn of(name: &str, snapshot: &Snapshot) -> Self {
+    pub(crate) fn of(name: &str, snapshot: &Snapshot) -> Self {
         let Snapshot {
+            sequence,
             taken,
             uptime,
             age,
@@ -59,6 +60,7 @@ impl Node {
             store_offline: _,
             disks,
             nics,
+            snmp,
             alarms,
             events,
         } = snapshot;
@@ -69,6 +71,7 @@ impl Node {
             time: timestamp(*taken),
             snapshot_time_ms: since_1970_ms(*taken),
             snapshot_age_ms: milliseconds(*age),
+            snapshot_sequence: *sequence,
             uptime_ms: milliseconds(*uptime),
             channels_configured: channels.len() as u64,
             channels_active: snapshot.channels_active() as u64,
@@ -99,6 +102,7 @@ impl Node {
             recorder: *recorder,
             alarm: alarms.counters,
             events: *events,
+            snmp: *snmp,
             channels: channels.iter().map(channel).collect(),
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
@@ -112,19 +116,24 @@ impl Node {
 impl Alarm {
     fn of(alarm: &alarm::Alarm) -> Self {
         let alarm::Alarm {
-            // `/api/v1/alarms` tells these, with what operators said, and the history.
-            id: _,
+            id,
             kind,
             resource,
             severity,
             since,
             text,
-            cause: _,
+            cause,
             affected,
-            is_flapping: _,
-            is_over: _,
-            operation: _,
+            is_flapping,
+            is_over,
+            // `/api/v1/alarms` tells who said so and why, and the history.
+            operation,
         } = alarm;
+        let state = match (is_over, is_flapping) {
+            (true, _) => "over",
+            (false, true) => "flapping",
+            (false, false) => "raised",
+        };
         Self {
             key: format!("{} {resource}", kind.definition().id),
             own: AlarmReadings {
@@ -132,6 +141,12 @@ impl Alarm {
                 text: text.clone(),
                 since_time_ms: since_1970_ms(*since),
                 affected: *affected as u64,
+                id: *id,
+                kind: kind.as_str(),
+                resource: resource.to_string(),
+                state,
+                operator_state: operation.as_ref().map(|said| said.state.as_str()),
+                cause: *cause,
             },
         }
     }

@@ -19,6 +19,8 @@ readings! {
         snapshot_time_ms: u64,
         /// How old all this is, where the machine lets nothing newer be read; zero otherwise.
         snapshot_age_ms: u64,
+        /// The number of this reading: what has the same was read at one moment.
+        snapshot_sequence: u64 => detail,
         /// Time since the process started.
         uptime_ms: u64,
         /// Channels that are configured.
@@ -63,6 +65,18 @@ readings! {
         since_time_ms: u64,
         /// Alarms that are effects of it.
         affected: u64,
+        /// The number of the change that raised it.
+        id: u64 => detail,
+        /// The kind of alarm.
+        kind: &'static str => detail,
+        /// What it is of.
+        resource: String,
+        /// Whether it is `raised`, `flapping` or `over`, which must be acknowledged.
+        state: &'static str => detail,
+        /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
+        operator_state: Option<&'static str> => detail,
+        /// The number of the alarm that it is an effect of.
+        cause: Option<u64> => detail,
     }
 }
 

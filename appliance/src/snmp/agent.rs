@@ -1,0 +1,351 @@
+//! The agent: SNMP on a socket, in front of the objects.
+//!
+//! Everybody who may ask may read everything and write nothing. A user must come with
+//! authentication and privacy, a community from where it may be used: to anybody else there is
+//! nothing here.
+//!
+//! Source: RFC 3414 (USM), RFC 3415 (VACM), RFC 7860 (HMAC-SHA-256), RFC 3826 (AES-128); the
+//! library `async-snmp`, which nothing but this folder names.
+//! Refuses: `SNMPv1`, SET, and a user without privacy.
+
+use std::{
+    fmt::{self, Debug},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_snmp::{
+    AgentBuilder, Auth, AuthProtocol, AuthoritativeEngine, PrivProtocol, SecurityLevel,
+    SecurityModel,
+};
+use tokio::{sync::oneshot, task::JoinSet};
+use tracing::{error, info, warn};
+use weir_hal::Disk;
+
+use crate::{
+    causes::with_causes,
+    config::{self, AddressPrefix},
+    secret,
+    snmp::{
+        Mib, Oid, SnmpError, Tally, engine_state,
+        enterprise::{ENTERPRISE_NUMBER, is_development},
+        notifier::{Notifier, Target},
+        objects::{Objects, theirs},
+    },
+};
+
+/// Requests answered at one time.
+const REQUESTS_MAX: usize = 16;
+
+/// Bytes of requests that wait in the kernel.
+const RECEIVE_BUFFER_BYTES: usize = 256 << 10;
+
+/// How long a request may wait before it is not looked at any more.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long an answer may take to get out.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer: what fits into one frame of Ethernet.
+const ANSWER_BYTES_MAX: usize = 1_472;
+
+/// Bytes of a secret (RFC 3414 §11.2 wants 8), and of its file.
+const SECRET_BYTES_MIN: usize = 8;
+const SECRET_BYTES_MAX: u64 = 256;
+
+/// Below which everything is.
+const INTERNET: [u32; 4] = [1, 3, 6, 1];
+
+/// What a community may read: nothing of the security of the agent itself.
+const COMMUNITY_VIEW: [&[u32]; 2] = [&[1, 3, 6, 1, 2, 1], &[1, 3, 6, 1, 4, 1]];
+
+/// Names of groups and views of VACM.
+const USERS: &str = "users";
+const COMMUNITY: &str = "community";
+
+/// An agent that knows whom to answer, and does not listen yet.
+pub struct Agent {
+    listen: SocketAddr,
+    engine: AuthoritativeEngine,
+    users: Vec<User>,
+    community: Option<Community>,
+    managers: Vec<Target>,
+    tally: Arc<Tally>,
+}
+
+struct User {
+    name: String,
+    auth: Vec<u8>,
+    privacy: Vec<u8>,
+}
+
+struct Community {
+    secret: Vec<u8>,
+    allowed: Vec<AddressPrefix>,
+}
+
+/// An agent that listens.
+pub struct Listening {
+    agent: async_snmp::Agent,
+    notifiers: Vec<Notifier>,
+}
+
+impl Debug for Agent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Agent")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for Listening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.local_address();
+        formatter
+            .debug_struct("Listening")
+            .field("address", &address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// Reads the secrets that `config` names, and counts one more start. Blocks.
+    ///
+    /// # Errors
+    /// [`SnmpError`], which names the file and shows nothing of it.
+    pub fn open(config: &config::Snmp, disk: &Arc<dyn Disk>) -> Result<Self, SnmpError> {
+        let read = |path: &Path, bytes_min| secret_at(&**disk, path, bytes_min);
+        let mut users = Vec::with_capacity(config.users.len());
+        for user in &config.users {
+            users.push(User {
+                name: user.name.clone(),
+                auth: read(&user.auth_secret, SECRET_BYTES_MIN)?,
+                privacy: read(&user.privacy_secret, SECRET_BYTES_MIN)?,
+            });
+        }
+        let mut community = None;
+        if let Some(config::SnmpCommunity { secret, allowed }) = &config.community {
+            community = Some(Community {
+                secret: read(secret, 1)?,
+                allowed: allowed.clone(),
+            });
+        }
+        let managers = managers(config, &users, community.as_ref())?;
+        warn_of_development();
+        Ok(Self {
+            listen: config.listen,
+            engine: engine_state::start(disk, &config.state)?,
+            users,
+            community,
+            managers,
+            tally: Arc::default(),
+        })
+    }
+
+    /// What it counts, now and once it listens.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Listens, to answer with `mib`.
+    ///
+    /// # Errors
+    /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the
+    /// secrets of a user cannot be used.
+    pub async fn listen(self, mib: Mib) -> Result<Listening, SnmpError> {
+        let Self {
+            listen,
+            engine,
+            users,
+            community,
+            managers,
+            tally,
+        } = self;
+        let mib = Arc::new(mib);
+        let handler = Objects {
+            mib: Arc::clone(&mib),
+            allowed: community
+                .as_ref()
+                .map(|it| it.allowed.clone())
+                .unwrap_or_default(),
+            tally: Arc::clone(&tally),
+        };
+        let names: Vec<String> = users.iter().map(|user| user.name.clone()).collect();
+        let mut builder = AgentBuilder::new()
+            .bind(listen.to_string())
+            .authoritative_engine(engine.clone())
+            .max_message_size(ANSWER_BYTES_MAX)
+            .max_concurrent_requests(Some(REQUESTS_MAX))
+            .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
+            .request_deadline(Some(REQUEST_DEADLINE))
+            .response_send_timeout(SEND_TIMEOUT)
+            .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
+        for user in users {
+            builder = with_user(builder, user)?;
+        }
+        let secret = community.map(|community| community.secret);
+        if let Some(secret) = &secret {
+            builder = builder.community(secret);
+        }
+        let agent = restricted(builder, names, secret).build().await;
+        let agent = agent.map_err(|source| SnmpError::Listen {
+            address: listen,
+            source,
+        })?;
+        info!(address = %agent.local_addr(), "SNMP is answered");
+        drop(tally.agent.set(agent.clone()));
+        let notifier = |manager| {
+            Notifier::new(
+                manager,
+                engine.clone(),
+                Arc::clone(&mib),
+                Arc::clone(&tally),
+            )
+        };
+        let notifiers = managers.into_iter().map(notifier).collect();
+        Ok(Listening { agent, notifiers })
+    }
+}
+
+impl Listening {
+    /// Where it listens.
+    pub fn local_address(&self) -> SocketAddr {
+        self.agent.local_addr()
+    }
+
+    /// Answers until `shutdown` completes, and what was asked by then; tells managers meanwhile.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let (ended, end) = oneshot::channel::<()>();
+        let agent = self.agent.clone();
+        let mut telling = JoinSet::new();
+        for notifier in self.notifiers {
+            telling.spawn(notifier.run(agent.cancellation_token().cancelled_owned()));
+        }
+        let stop = async {
+            tokio::select! {
+                () = shutdown => agent.cancel(),
+                _ = end => {}
+            }
+        };
+        let answer = async {
+            if let Err(why) = self.agent.run().await {
+                let error = with_causes(&*why);
+                error!(error, "SNMP is not answered any more: restart weir");
+            }
+            drop(ended);
+        };
+        tokio::join!(stop, answer);
+        agent.cancel();
+        telling.join_all().await;
+    }
+}
+
+/// Says so if no box may be sold with this build.
+fn warn_of_development() {
+    if is_development() {
+        warn!("SNMP goes by the development enterprise number {ENTERPRISE_NUMBER}: not for sale");
+    }
+}
+
+/// Whom to tell of alarms, and as whom.
+fn managers(
+    config: &config::Snmp,
+    users: &[User],
+    community: Option<&Community>,
+) -> Result<Vec<Target>, SnmpError> {
+    let mut managers = Vec::with_capacity(config.managers.len());
+    for manager in &config.managers {
+        let name = manager.user.as_ref();
+        let user = name.and_then(|name| users.iter().find(|user| user.name == *name));
+        let auth = match (user, community) {
+            (Some(user), _) => with_keys(user)?,
+            (None, Some(community)) => Auth::v2c(&community.secret),
+            // The configuration has seen to it that one of them is there.
+            (None, None) => continue,
+        };
+        managers.push(Target {
+            address: manager.address,
+            auth,
+            is_informed: manager.informs,
+        });
+    }
+    Ok(managers)
+}
+
+fn with_keys(user: &User) -> Result<Auth, SnmpError> {
+    let User {
+        name,
+        auth,
+        privacy,
+    } = user;
+    let keyed = async_snmp::UsmConfig::new(name.clone());
+    let keyed = keyed.auth_priv(AuthProtocol::Sha256, auth, PrivProtocol::Aes128, privacy);
+    let name = name.clone();
+    keyed
+        .map(Auth::from)
+        .map_err(|source| SnmpError::User { name, source })
+}
+
+fn with_user(builder: AgentBuilder, user: User) -> Result<AgentBuilder, SnmpError> {
+    let User {
+        name,
+        auth,
+        privacy,
+    } = user;
+    let with_keys = |user: async_snmp::UsmUser| {
+        user.auth_priv(AuthProtocol::Sha256, auth, PrivProtocol::Aes128, privacy)
+    };
+    let added = builder.usm_user(name.clone(), with_keys);
+    added.map_err(|source| SnmpError::User { name, source })
+}
+
+/// Lets users in by authentication and privacy alone, and the community by `SNMPv2c` alone.
+fn restricted(
+    builder: AgentBuilder,
+    users: Vec<String>,
+    community: Option<Vec<u8>>,
+) -> AgentBuilder {
+    let view = |mut view: async_snmp::View, subtrees: &[&[u32]]| {
+        for subtree in subtrees {
+            view = view.include(theirs(&Oid::new(subtree)));
+        }
+        view
+    };
+    builder.vacm(|mut vacm| {
+        for user in users {
+            vacm = vacm.group(user, SecurityModel::Usm, USERS);
+        }
+        if let Some(community) = community {
+            vacm = vacm.group(community, SecurityModel::V2c, COMMUNITY);
+        }
+        vacm.access(
+            USERS,
+            SecurityModel::Usm,
+            SecurityLevel::AuthPriv,
+            |access| access.read_view(USERS),
+        )
+        .access(
+            COMMUNITY,
+            SecurityModel::V2c,
+            SecurityLevel::NoAuthNoPriv,
+            |access| access.read_view(COMMUNITY),
+        )
+        .view(USERS, |it| view(it, &[&INTERNET]))
+        .view(COMMUNITY, |it| view(it, &COMMUNITY_VIEW))
+    })
+}
+
+/// The secret in a file: its text without the end of the line.
+fn secret_at(disk: &dyn Disk, path: &Path, bytes_min: usize) -> Result<Vec<u8>, SnmpError> {
+    let secret = secret::read(disk, path, SECRET_BYTES_MAX)?
+        .trim_ascii_end()
+        .to_vec();
+    if secret.len() < bytes_min {
+        let path = path.to_owned();
+        return Err(SnmpError::ShortSecret { path, bytes_min });
+    }
+    Ok(secret)
+}

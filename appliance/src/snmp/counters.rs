@@ -1,0 +1,74 @@
+//! What the agent counts, and what the library under it does.
+
+use std::sync::OnceLock;
+
+use async_snmp::Agent;
+
+use crate::counter::{Shared, counters};
+
+counters! {
+    /// Requests that were not answered, or not with what they asked for.
+    pub struct Counters {
+        /// Objects looked for by a community from where it may not be used; none is found.
+        lookups_forbidden,
+        /// Requests by a user that is not configured.
+        unknown_user_names,
+        /// Requests that were not authenticated with the secret of their user.
+        wrong_digests,
+        /// Requests that were made too early or too late, or sent again.
+        not_in_time_windows,
+        /// Requests for another agent, the first of each manager among them.
+        unknown_engine_ids,
+        /// Requests that cannot be decrypted with the secret of their user.
+        decryption_errors,
+        /// Requests with a security that their user has not got.
+        unsupported_security_levels,
+        /// Datagrams that are no SNMP, or none once they are decrypted.
+        asn_parse_errors,
+        /// Requests without any answer that is small enough.
+        silent_drops,
+        /// Notifications that were sent, and acknowledged if they must be.
+        notifications_sent,
+        /// Notifications that could not be sent, or were not acknowledged.
+        notifications_failed,
+        /// Notifications given up for others, because a manager was not reached for long.
+        notifications_dropped,
+    }
+}
+
+/// The agent's cells: ours, and those of the library once it listens.
+#[derive(Default)]
+pub struct Tally {
+    pub(super) forbidden: Shared,
+    pub(super) notifications_sent: Shared,
+    pub(super) notifications_failed: Shared,
+    pub(super) notifications_dropped: Shared,
+    pub(super) agent: OnceLock<Agent>,
+}
+
+impl Tally {
+    /// Reads every cell. Those of the library have 32 bits, and begin anew behind them.
+    pub fn read(&self) -> Counters {
+        let told = |read: fn(&Agent) -> u32| self.agent.get().map_or(0, read).into();
+        Counters {
+            lookups_forbidden: self.forbidden.read(),
+            unknown_user_names: told(Agent::usm_unknown_usernames),
+            wrong_digests: told(Agent::usm_wrong_digests),
+            not_in_time_windows: told(Agent::usm_not_in_time_windows),
+            unknown_engine_ids: told(Agent::usm_unknown_engine_ids),
+            decryption_errors: told(Agent::usm_decryption_errors),
+            unsupported_security_levels: told(Agent::usm_unsupported_sec_levels),
+            asn_parse_errors: told(Agent::snmp_in_asn_parse_errs),
+            silent_drops: told(Agent::snmp_silent_drops),
+            notifications_sent: self.notifications_sent.read(),
+            notifications_failed: self.notifications_failed.read(),
+            notifications_dropped: self.notifications_dropped.read(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.read().fmt(formatter)
+    }
+}

@@ -1,0 +1,151 @@
+//! WEIR-MIB at one moment: the table of counters, and the changes of alarms, under their numbers.
+//!
+//! Source: RFC 5612 (32473 is the enterprise number of examples, and of no device that is sold).
+//! Refuses: a number of its own choice. Without one that IANA gave, it is the number of examples,
+//! and the appliance says so.
+
+use std::sync::LazyLock;
+
+use crate::{
+    health::table::Entity,
+    snmp::{
+        Oid, Value,
+        index::indexes,
+        object::{Cell, Object, SUBTREES, Subtree},
+        tree::{Table, TableRow},
+    },
+};
+
+/// The enterprise number of examples (RFC 5612).
+pub(crate) const DEVELOPMENT: u32 = 32_473;
+
+/// The enterprise number that this was built with: `WEIR_ENTERPRISE_NUMBER`, or that of examples.
+pub const ENTERPRISE_NUMBER: u32 = match option_env!("WEIR_ENTERPRISE_NUMBER") {
+    Some(text) => parsed(text),
+    None => DEVELOPMENT,
+};
+
+/// Arcs of `enterprises`.
+const ENTERPRISES: [u32; 6] = [1, 3, 6, 1, 4, 1];
+
+/// Arcs of the module below the enterprise, of what it notifies of, and of its objects.
+pub(crate) const MODULE: u32 = 1;
+pub(crate) const NOTIFICATIONS: u32 = 0;
+pub(crate) const OBJECTS: u32 = 1;
+
+/// Arcs of the kind of box below the enterprise.
+const PRODUCT: [u32; 2] = [2, 1];
+
+/// Below which all objects are.
+static OBJECTS_OID: LazyLock<Oid> = LazyLock::new(|| enterprise().below(&[MODULE, OBJECTS]));
+
+/// The number in `text`.
+///
+/// # Panics
+/// When it is none: the build ends.
+const fn parsed(text: &str) -> u32 {
+    match u32::from_str_radix(text, 10) {
+        Ok(number) if number > 0 => number,
+        Ok(_) | Err(_) => panic!("WEIR_ENTERPRISE_NUMBER is no enterprise number"),
+    }
+}
+
+/// Whether this build has an enterprise number that no device may be sold with.
+pub const fn is_development() -> bool {
+    ENTERPRISE_NUMBER == DEVELOPMENT
+}
+
+fn enterprise() -> Oid {
+    Oid::new(&ENTERPRISES).child(ENTERPRISE_NUMBER)
+}
+
+/// What `sysObjectID` says: the kind of box.
+pub(crate) fn product() -> Oid {
+    enterprise().below(&PRODUCT)
+}
+
+/// The name of the notification of that number.
+pub(crate) fn notification(number: u32) -> Oid {
+    enterprise().below(&[MODULE, NOTIFICATIONS, number])
+}
+
+/// All tables of WEIR-MIB, out of the node and of the changes of alarms.
+pub(crate) fn tables(node: &Entity, changes: &[Entity]) -> Vec<Table> {
+    let table = |subtree: &Subtree| {
+        let prefix = OBJECTS_OID.child(subtree.number);
+        let Some((kind, above)) = subtree.indexed_by.split_first() else {
+            let scalar = |object: &Object| (object.number, value(object, node));
+            return Table::scalars(prefix, subtree.objects.iter().map(scalar).collect());
+        };
+        let is_change = *kind == super::change::SCOPE.name;
+        let things = if is_change {
+            changes
+        } else {
+            parts(node, kind)
+        };
+        let mut rows = Vec::new();
+        table_rows(subtree, things, above, &[], &mut rows);
+        let columns = subtree.objects.iter().map(|object| object.number).collect();
+        Table::new(prefix.child(1), columns, rows)
+    };
+    SUBTREES.iter().map(table).collect()
+}
+
+/// The name and value of each column of the row that `change` has.
+pub(crate) fn columns(change: &Entity) -> Vec<(Oid, Value)> {
+    let kind = change.scope.name;
+    let subtree = SUBTREES.iter().find(|subtree| subtree.indexed_by == [kind]);
+    let index = indexes(&[&change.key]);
+    let cell = |(subtree, object): (&Subtree, &Object)| {
+        let column = OBJECTS_OID.below(&[subtree.number, 1, object.number]);
+        Some((column.below(&index), value(object, change)?))
+    };
+    let objects = subtree.into_iter();
+    let objects = objects.flat_map(|subtree| subtree.objects.iter().map(move |it| (subtree, it)));
+    objects.filter_map(cell).collect()
+}
+
+/// Adds the rows of the things that are reached through kinds `path` from `things` on.
+fn table_rows(
+    subtree: &Subtree,
+    things: &[Entity],
+    path: &[&str],
+    above: &[u32],
+    to: &mut Vec<TableRow>,
+) {
+    let keys: Vec<&str> = things.iter().map(|thing| thing.key.as_str()).collect();
+    for (thing, index) in things.iter().zip(indexes(&keys)) {
+        let index = [above, &[index]].concat();
+        if let Some((kind, path)) = path.split_first() {
+            table_rows(subtree, parts(thing, kind), path, &index, to);
+        } else {
+            let cells = subtree
+                .objects
+                .iter()
+                .map(|object| value(object, thing))
+                .collect();
+            to.push(TableRow { index, cells });
+        }
+    }
+}
+
+/// The parts of `thing` of that kind.
+fn parts<'a>(thing: &'a Entity, kind: &str) -> &'a [Entity] {
+    let mut parts = thing.scope.parts.iter().zip(&thing.parts);
+    let found = parts.find(|(scope, _)| scope.name == kind);
+    found.map_or(&[], |(_, parts)| parts)
+}
+
+fn value(object: &Object, thing: &Entity) -> Option<Value> {
+    match &object.cell {
+        Cell::Key => Some(Value::text(thing.key.clone())),
+        Cell::Row {
+            group,
+            position,
+            row,
+        } => {
+            let cells = thing.groups.get(*group)?.as_ref()?;
+            Value::of_cell(row, cells.get(*position)?)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Tells one manager of changes of alarms, as traps or as informs that it must acknowledge.
+//!
+//! The history of alarms is what is read, once a second, so nobody waits for a manager. What a
+//! manager does not acknowledge stays in a queue and is told again every ten seconds; what falls
+//! out of that is counted, and shows in the numbers of changes.
+//!
+//! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
+//! Refuses: what changed before the start, which managers read in the table of alarms.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use async_snmp::{Auth, AuthoritativeEngine, Client, Retry, UdpClient, VarBind};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tracing::{info, warn};
+
+use crate::{
+    alarm::Change,
+    causes::with_causes,
+    snmp::{
+        Mib, Notification, Oid, Tally, Value, change, enterprise, objects::theirs, queue::Queue,
+        standard::SYSTEM_NAME,
+    },
+};
+
+/// Time between two looks at the history.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a manager may take to acknowledge, and how often it is asked before a pause.
+const ACKNOWLEDGEMENT: Duration = Duration::from_secs(2);
+const RETRIES: u32 = 2;
+
+/// The pause after a manager did not acknowledge.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A manager that is to be told.
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    pub(super) auth: Auth,
+    pub(super) is_informed: bool,
+}
+
+/// Tells one manager.
+pub(super) struct Notifier {
+    target: Target,
+    engine: AuthoritativeEngine,
+    mib: Arc<Mib>,
+    tally: Arc<Tally>,
+    queue: Queue,
+    /// The number of the latest change that was taken from the history.
+    seen: u64,
+    client: Option<UdpClient>,
+    is_reached: bool,
+}
+
+impl Notifier {
+    pub(super) fn new(
+        target: Target,
+        engine: AuthoritativeEngine,
+        mib: Arc<Mib>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        let seen = mib.latest_change();
+        Self {
+            target,
+            engine,
+            mib,
+            tally,
+            queue: Queue::default(),
+            seen,
+            client: None,
+            is_reached: true,
+        }
+    }
+
+    /// Tells what changes, until `shutdown` completes. What waits then is lost, and shows in the
+    /// numbers.
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = ticks.tick() => {}
+            }
+            // An inform that is under way may be given up: its change is still in the queue.
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = self.tell_all() => {}
+            }
+        }
+    }
+
+    async fn tell_all(&mut self) {
+        self.take_new();
+        while let Some(change) = self.queue.first().cloned() {
+            let told = self.tell(&change).await;
+            self.note(&told);
+            if told.is_err() && self.target.is_informed {
+                self.client = None;
+                sleep(PAUSE).await;
+            } else {
+                self.queue.remove_first();
+            }
+            self.take_new();
+        }
+    }
+
+    /// Takes what is new in the history.
+    fn take_new(&mut self) {
+        for change in self.mib.changes_behind(self.seen) {
+            self.seen = change.sequence;
+            self.tally
+                .notifications_dropped
+                .add(self.queue.push(change));
+        }
+    }
+
+    async fn tell(&mut self, change: &Change) -> async_snmp::Result<()> {
+        let kind = theirs(&Notification::of(change.event).oid());
+        let mut carried = enterprise::columns(&change::entity(change));
+        carried.push((
+            Oid::new(&SYSTEM_NAME),
+            Value::text(self.mib.node().to_owned()),
+        ));
+        let carried = carried.into_iter();
+        let carried = carried.map(|(oid, value)| VarBind::new(theirs(&oid), value.into()));
+        let (carried, up_time) = (carried.collect(), self.mib.up_time());
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => self.connect().await?,
+        };
+        let told = if self.target.is_informed {
+            client.send_inform(&kind, up_time, carried).await
+        } else {
+            client.send_trap(&kind, up_time, carried).await
+        };
+        self.client = Some(client);
+        told
+    }
+
+    async fn connect(&self) -> async_snmp::Result<UdpClient> {
+        let Target { address, auth, .. } = &self.target;
+        let builder = Client::builder(address.to_string(), auth.clone())
+            .local_authoritative_engine(self.engine.clone())
+            .request_timeout(ACKNOWLEDGEMENT)
+            .send_timeout(ACKNOWLEDGEMENT);
+        match Retry::fixed(RETRIES, Duration::ZERO) {
+            Ok(retry) => builder.retry(retry).connect().await,
+            Err(_) => builder.connect().await,
+        }
+    }
+
+    /// Counts what came of telling, and logs when that is another than before.
+    fn note(&mut self, told: &async_snmp::Result<()>) {
+        let manager = self.target.address;
+        match told {
+            Ok(()) => {
+                self.tally.notifications_sent.add(1);
+                if !self.is_reached {
+                    info!(%manager, "the manager is told of alarms again");
+                }
+            }
+            Err(why) => {
+                self.tally.notifications_failed.add(1);
+                if self.is_reached {
+                    let error = with_causes(&**why);
+                    warn!(%manager, error, "the manager cannot be told of alarms");
+                }
+            }
+        }
+        self.is_reached = told.is_ok();
+    }
+}

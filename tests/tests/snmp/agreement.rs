@@ -1,0 +1,157 @@
+//! Every cell of `/api/v1` is an object, and has its value; and there is no other object.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+use weir_tests::{http, wait::until};
+
+use crate::{
+    manager::{Appliance, ENTERPRISE},
+    module::objects,
+};
+
+/// The parts of `/api/v1` that have a path of their own.
+const PARTS: [&str; 5] = ["channels", "origins", "routes", "disks", "nics"];
+
+/// What `/api/v1` has no cells of: alarms have a document of their own.
+const ELSEWHERE: [&str; 2] = ["weirAlarm", "weirChange"];
+
+/// What a walk has told, of which cells take away what is theirs.
+struct Walked {
+    objects: BTreeMap<String, String>,
+    instances: BTreeMap<String, String>,
+}
+
+impl Walked {
+    fn of(appliance: &Appliance) -> Self {
+        Self {
+            objects: objects(),
+            instances: appliance.walk(ENTERPRISE).into_iter().collect(),
+        }
+    }
+
+    fn number(&self, descriptor: &str) -> &str {
+        let number = self.objects.get(descriptor);
+        number.unwrap_or_else(|| panic!("{descriptor} is no object"))
+    }
+
+    /// Takes the cells of a JSON object, whose names stand behind `prefix`, away.
+    fn take_object(&mut self, object: &Value, prefix: &str, index: &str) {
+        for (name, value) in object.as_object().expect("an object") {
+            let descriptor = format!("{prefix}{}", pascal(name));
+            match value {
+                Value::Object(_) => self.take_object(value, &descriptor, index),
+                Value::Array(parts) => {
+                    let kind = name.strip_suffix('s').expect("a plural");
+                    for part in parts {
+                        self.take_part(part, kind, index);
+                    }
+                }
+                Value::Null => {}
+                Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    self.take(value, &descriptor, index);
+                }
+            }
+        }
+    }
+
+    /// Takes one part of that kind away, which is found by its name.
+    fn take_part(&mut self, part: &Value, kind: &str, above: &str) {
+        let prefix = format!("weir{}", pascal(kind));
+        let key = format!("STRING: \"{}\"", part[kind].as_str().expect("a name"));
+        let column = format!("{}{above}.", self.number(&format!("{prefix}Key")));
+        let mut named = self.instances.iter();
+        let found = named.find(|(name, value)| name.starts_with(&column) && **value == key);
+        let (name, _) = found.unwrap_or_else(|| panic!("no {kind} is called {key}"));
+        let index = name
+            .strip_prefix(column.as_str())
+            .expect("an index")
+            .to_owned();
+        let index = format!("{above}.{index}");
+        self.instances
+            .remove(&format!("{}{index}", self.number(&format!("{prefix}Key"))));
+        let mut part = part.clone();
+        part.as_object_mut().expect("an object").remove(kind);
+        self.take_object(&part, &prefix, &index);
+    }
+
+    fn take(&mut self, value: &Value, descriptor: &str, index: &str) {
+        let name = format!("{}{index}", self.number(descriptor));
+        let told = self.instances.remove(&name);
+        let told = told.unwrap_or_else(|| panic!("{descriptor}{index} is not there"));
+        let is_same = match told.split_once(": ") {
+            None => told == "\"\"" && *value == "",
+            Some(("Counter64", number)) => number.parse().ok() == value.as_u64(),
+            Some(("Gauge32", thousandths)) => {
+                let told: f64 = thousandths.parse().expect("a number");
+                (value.as_f64().expect("a number") * 1e3 - told).abs() <= 0.5
+            }
+            Some(("STRING", text)) => format!("\"{}\"", value.as_str().expect("a text")) == text,
+            Some(_) => false,
+        };
+        assert!(is_same, "{descriptor}{index} is {told}, not {value}");
+    }
+
+    /// The descriptors of the instances that are left.
+    fn left(&self) -> Vec<&str> {
+        let descriptor = |name: &String| {
+            let mut objects = self.objects.iter();
+            let behind = |number: &String| name.starts_with(&format!("{number}."));
+            let mut found: Vec<_> = objects
+                .by_ref()
+                .filter(|(_, number)| behind(number))
+                .collect();
+            found.sort_by_key(|(_, number)| number.len());
+            found
+                .last()
+                .map_or("", |(descriptor, _)| descriptor.as_str())
+        };
+        self.instances.keys().map(descriptor).collect()
+    }
+}
+
+/// `bytes_sent` as `BytesSent`.
+fn pascal(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect()
+}
+
+#[test]
+fn every_cell_of_the_api_is_an_object_with_its_value_and_no_other_object_is_told() {
+    let appliance = Appliance::start(3, "127.0.0.0/8");
+    let get = |view: &str| {
+        let url = appliance.daemon.management(&format!("/api/v1/{view}"));
+        http::get(&url).expect("an answer").json()
+    };
+    // All is of one snapshot when that has one number before and behind.
+    until(
+        "two surfaces of one snapshot",
+        Duration::from_mins(1),
+        || {
+            let mut status = get("status");
+            let mut parts = PARTS.map(|part| (part, get(part)));
+            let mut walked = Walked::of(&appliance);
+            if get("status")["snapshot_sequence"] != status["snapshot_sequence"] {
+                return None;
+            }
+            let all = walked.instances.len();
+            assert!(all > 500, "{all}");
+            let node = status.as_object_mut().expect("an object");
+            let name = node.remove("node").expect("the name of the node");
+            walked.take(&name, "weirNodeKey", ".0");
+            walked.take_object(&status, "weirNode", ".0");
+            for (_, told) in &mut parts {
+                told.as_object_mut().expect("an object").remove("time");
+                walked.take_object(told, "weir", "");
+            }
+            let left = walked.left();
+            let is_elsewhere = |it: &&str| ELSEWHERE.iter().any(|prefix| it.starts_with(prefix));
+            let surplus: Vec<_> = left.iter().filter(|it| !is_elsewhere(it)).collect();
+            assert!(surplus.is_empty(), "{surplus:?}");
+            Some(())
+        },
+    );
+}

@@ -1,0 +1,80 @@
+//! Walks end, grow, and have what gets have, whatever is asked for at a time.
+
+use weir_tests::process::peer;
+
+use crate::manager::{Appliance, instances};
+
+/// Instances asked for at a time: their names alone must fit into a datagram.
+const GET_MAX: usize = 40;
+
+/// The type that stands before a value.
+fn kind(value: &str) -> &str {
+    value.split_once(':').map_or(value, |(kind, _)| kind)
+}
+
+fn numbers(name: &str) -> Vec<u32> {
+    let numbers = name.split('.').skip(1);
+    numbers
+        .map(|number| number.parse().expect("a number"))
+        .collect()
+}
+
+#[test]
+fn every_instance_of_a_walk_answers_a_get_with_the_same_type() {
+    let appliance = Appliance::start(2, "127.0.0.0/8");
+    let walked = appliance.walk(".1.3.6.1");
+    assert!(walked.len() > 500, "{}", walked.len());
+    assert!(walked.is_sorted_by(|(one, _), (other, _)| numbers(one) < numbers(other)));
+    for instances_asked in walked.chunks(GET_MAX) {
+        let names = instances_asked.iter().map(|(name, _)| name);
+        let told = peer(
+            appliance
+                .as_user("snmpget")
+                .arg(appliance.address())
+                .args(names),
+        );
+        let told = instances(&told);
+        assert_eq!(told.len(), instances_asked.len());
+        for ((name, walked), (same, got)) in instances_asked.iter().zip(told) {
+            assert_eq!(*name, same);
+            assert_eq!(kind(walked), kind(&got), "{name}");
+            assert!(!got.starts_with("No Such"), "{name}: {got}");
+        }
+    }
+}
+
+#[test]
+fn walks_have_the_same_instances_however_many_come_at_a_time() {
+    let appliance = Appliance::start(2, "127.0.0.0/8");
+    let address = appliance.address();
+    let names =
+        |text: &str| -> Vec<String> { instances(text).into_iter().map(|(name, _)| name).collect() };
+    let one_by_one = names(&peer(
+        appliance.as_user("snmpwalk").args([&address, ".1.3.6.1"]),
+    ));
+    assert!(one_by_one.len() > 500, "{}", one_by_one.len());
+    for repetitions in ["-Cr1", "-Cr10", "-Cr50", "-Cr5000"] {
+        let mut command = appliance.as_user("snmpbulkwalk");
+        let told = peer(command.args([repetitions, &address, ".1.3.6.1"]));
+        assert_eq!(names(&told), one_by_one, "{repetitions}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_there_and_what_does_not_exist_is_no_object() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    assert_eq!(
+        appliance.get(".1.3.6.1.2.1.1.99.0"),
+        "No Such Object available on this agent at this OID"
+    );
+    assert_eq!(
+        appliance.get(".1.3.6.1.2.1.1.5.1"),
+        "No Such Instance currently exists at this OID"
+    );
+    assert_eq!(appliance.get(".1.3.6.1.2.1.1.5.0"), "STRING: \"box\"");
+    assert_eq!(appliance.get(".1.3.6.1.2.1.1.6.0"), "STRING: \"rack 7\"");
+    assert_eq!(
+        appliance.get(".1.3.6.1.2.1.1.2.0"),
+        "OID: .1.3.6.1.4.1.32473.2.1"
+    );
+}
