@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 111] = [
+const KEYS: [&str; 124] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -37,6 +37,7 @@ const KEYS: [&str; 111] = [
     "http.send_rate_min",
     "http.send_pause",
     "management.listen",
+    "management.names",
     "management.agent_check",
     "cache.path",
     "cache.size",
@@ -68,6 +69,18 @@ const KEYS: [&str; 111] = [
     "prewarm.allow",
     "prewarm.rate",
     "prewarm.concurrency",
+    "snmp.listen",
+    "snmp.state",
+    "snmp.contact",
+    "snmp.location",
+    "snmp.user.name",
+    "snmp.user.auth_secret",
+    "snmp.user.privacy_secret",
+    "snmp.community.secret",
+    "snmp.community.allow",
+    "snmp.manager.address",
+    "snmp.manager.user",
+    "snmp.manager.informs",
     "alarm.allow",
     "alarm.boot_inhibit",
     "alarm.state",
@@ -136,8 +149,11 @@ const KEYS: [&str; 111] = [
 const KEY_URLS: [&str; 2] = ["channel.encryption.keys", "channel.encryption.uri"];
 
 /// Keys that name files of secrets, or directories of them.
-const SECRET_FILES: [&str; 5] = [
+const SECRET_FILES: [&str; 8] = [
     "http.certificates",
+    "snmp.user.auth_secret",
+    "snmp.user.privacy_secret",
+    "snmp.community.secret",
     "channel.sign_keys",
     "channel.encryption.keys",
     "channel.encryption.token",

@@ -80,7 +80,13 @@ fn disk_full() -> alarm::Alarm {
         affected: 0,
         is_flapping: false,
         is_over: false,
-        operation: None,
+        operation: Some(alarm::Operation {
+            state: alarm::OperatorState::Acknowledged,
+            author: "ann".to_owned(),
+            note: "it is known".to_owned(),
+            at: Wall::default(),
+            until: None,
+        }),
     }
 }
 

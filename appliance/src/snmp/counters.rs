@@ -12,23 +12,23 @@ counters! {
         /// Objects looked for by a community from where it may not be used; none is found.
         lookups_forbidden,
         /// Requests by a user that is not configured.
-        unknown_user_names,
+        unknown_user_names: detail,
         /// Requests that were not authenticated with the secret of their user.
         wrong_digests,
         /// Requests that were made too early or too late, or sent again.
-        not_in_time_windows,
+        not_in_time_windows: detail,
         /// Requests for another agent, the first of each manager among them.
-        unknown_engine_ids,
+        unknown_engine_ids: detail,
         /// Requests that cannot be decrypted with the secret of their user.
-        decryption_errors,
+        decryption_errors: detail,
         /// Requests with a security that their user has not got.
-        unsupported_security_levels,
+        unsupported_security_levels: detail,
         /// Datagrams that are no SNMP, or none once they are decrypted.
-        asn_parse_errors,
+        asn_parse_errors: detail,
         /// Requests without any answer that is small enough.
-        silent_drops,
+        silent_drops: detail,
         /// Notifications that were sent, and acknowledged if they must be.
-        notifications_sent,
+        notifications_sent: detail,
         /// Notifications that could not be sent, or were not acknowledged.
         notifications_failed,
         /// Notifications given up for others, because a manager was not reached for long.

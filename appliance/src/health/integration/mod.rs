@@ -14,6 +14,8 @@ mod grafana;
 mod prometheus;
 mod zabbix;
 
+use crate::snmp::{ENTERPRISE_NUMBER, mib_text};
+
 /// A file for another system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Integration {
@@ -27,6 +29,7 @@ pub struct Integration {
 pub fn integrations() -> Vec<Integration> {
     let file = |path, text| Integration { path, text };
     vec![
+        file("WEIR-MIB.txt", mib_text(ENTERPRISE_NUMBER)),
         file(
             "alertmanager/alertmanager.example.yml",
             prometheus::routes(),
