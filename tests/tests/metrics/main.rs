@@ -7,4 +7,3 @@ mod integrations;
 mod load_balancer;
 mod prometheus;
 mod rig;
-mod zabbix;
