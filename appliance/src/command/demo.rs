@@ -47,7 +47,7 @@ async fn run<M: Multicast>(board: &Board<M>, terminal: Terminal) -> Result<(), C
         terminal.spinner("waiting for the first segment"),
         terminal,
     ));
-    let outcome = demo.run(shutdown).await;
+    let outcome = Box::pin(demo.run(shutdown)).await;
     progress.abort();
     Ok(outcome?)
 }

@@ -132,7 +132,9 @@ fn every_query_of_the_dashboard_has_an_answer_from_a_real_prometheus() {
         assert!(!query.contains('$'), "{query}");
         prometheus.await_values(&query, |values| {
             // A share of requests needs requests.
-            http::get(&rig.daemon.data("/hello")).expect("an answer");
+            for path in ["/live/good/master.m3u8", "/hello"] {
+                http::get(&rig.daemon.data(path)).expect("an answer");
+            }
             values.iter().any(|value| value.is_finite())
         });
     }

@@ -156,13 +156,22 @@ const PANELS: [Panel; 16] = [
         title: "Requests answered from the box",
         kind: "timeseries",
         unit: "percentunit",
-        queries: &[(
-            "sum by (instance) (rate(weir_http_hits_total{instance=~\"$instance\"}\
-             [$__rate_interval])) / sum by (instance) \
-             (rate(weir_http_hits_total{instance=~\"$instance\"}[$__rate_interval]) \
-             + rate(weir_http_misses_total{instance=~\"$instance\"}[$__rate_interval]))",
-            "{{instance}}",
-        )],
+        queries: &[
+            (
+                "rate(weir_http_hits_total{instance=~\"$instance\"}[$__rate_interval]) \
+                 / (rate(weir_http_hits_total{instance=~\"$instance\"}[$__rate_interval]) \
+                 + rate(weir_http_misses_total{instance=~\"$instance\"}[$__rate_interval]))",
+                "{{instance}} live",
+            ),
+            (
+                "rate(weir_route_pull_hits_total{instance=~\"$instance\"}[$__rate_interval]) \
+                 / (rate(weir_route_pull_hits_total{instance=~\"$instance\"}\
+                 [$__rate_interval]) \
+                 + rate(weir_route_pull_misses_total{instance=~\"$instance\"}\
+                 [$__rate_interval]))",
+                "{{instance}} {{route}}",
+            ),
+        ],
     },
     Panel {
         title: "Cache",

@@ -65,11 +65,16 @@ const NODE_RULES: [NodeRule; 4] = [
 ];
 
 /// Ratios that dashboards and people ask for: name and expression.
-const RATIOS: [(&str, &str); 2] = [
+const RATIOS: [(&str, &str); 3] = [
     (
         "weir:http_hits:ratio_rate5m",
         "rate(weir_http_hits_total[5m])\n          \
          / (rate(weir_http_hits_total[5m]) + rate(weir_http_misses_total[5m]))",
+    ),
+    (
+        "weir:route_pull_hits:ratio_rate5m",
+        "rate(weir_route_pull_hits_total[5m])\n          \
+         / (rate(weir_route_pull_hits_total[5m]) + rate(weir_route_pull_misses_total[5m]))",
     ),
     (
         "weir:http_responses_5xx:ratio_rate5m",
@@ -161,8 +166,8 @@ pub(super) fn rule_tests() -> String {
     text
 }
 
-/// An appliance that is well, one that does not answer, one that stands still, one that starts again
-/// and again, and one with very many alarms.
+/// An appliance that is well, one that does not answer, one that stands still, one that starts
+/// again and again, and one with very many alarms.
 fn node_tests(text: &mut String) -> std::fmt::Result {
     writeln!(
         text,

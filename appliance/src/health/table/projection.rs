@@ -37,15 +37,16 @@ impl Node {
     /// Reads `snapshot` of the node of this name.
     pub(crate) fn of(name: &str, snapshot: &Snapshot) -> Self {
         let Snapshot {
-            sequence,
             taken,
-            uptime,
-            age,
             channels,
-            output_bitrate_bps,
-            cpu_usage_percent,
-            disk_usage_percent,
-            certificate,
+            // Told by `NodeReadings`.
+            sequence: _,
+            uptime: _,
+            age: _,
+            output_bitrate_bps: _,
+            cpu_usage_percent: _,
+            disk_usage_percent: _,
+            certificate: _,
             http,
             store,
             purge,
@@ -64,34 +65,10 @@ impl Node {
             alarms,
             events,
         } = snapshot;
-        let own = NodeReadings {
-            status: snapshot.status().as_str(),
-            reason: snapshot.reason(),
-            version: VERSION.to_owned(),
-            time: timestamp(*taken),
-            snapshot_time_ms: since_1970_ms(*taken),
-            snapshot_age_ms: milliseconds(*age),
-            snapshot_sequence: *sequence,
-            uptime_ms: milliseconds(*uptime),
-            channels_configured: channels.len() as u64,
-            channels_active: snapshot.channels_active() as u64,
-            output_bitrate_bps: *output_bitrate_bps,
-            input_bitrate_bps: snapshot.input_bitrate_bps(),
-            cpu_usage_percent: *cpu_usage_percent,
-            disk_usage_percent: *disk_usage_percent,
-            cache_trouble: snapshot.cache_trouble(),
-            certificate_end_time_ms: certificate.as_ref().map(|it| since_1970_ms(it.not_after)),
-            alarms_critical: alarms.count(Severity::Critical) as u64,
-            alarms_major: alarms.count(Severity::Major) as u64,
-            alarms_minor: alarms.count(Severity::Minor) as u64,
-            alarms_warning: alarms.count(Severity::Warning) as u64,
-            alarms_omitted: alarms.roots().skip(ALARMS_MAX).count() as u64,
-            alarms_sequence: alarms.sequence,
-        };
         let channel = |channel| Channel::of(channel, *taken);
         Self {
             key: name.to_owned(),
-            own,
+            own: NodeReadings::of(snapshot),
             http: *http,
             cache: *store,
             purge: *purge,
@@ -109,6 +86,38 @@ impl Node {
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
             alarms: alarms.roots().take(ALARMS_MAX).map(Alarm::of).collect(),
+        }
+    }
+}
+
+impl NodeReadings {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            status: snapshot.status().as_str(),
+            reason: snapshot.reason(),
+            version: VERSION.to_owned(),
+            time: timestamp(snapshot.taken),
+            snapshot_time_ms: since_1970_ms(snapshot.taken),
+            snapshot_age_ms: milliseconds(snapshot.age),
+            snapshot_sequence: snapshot.sequence,
+            uptime_ms: milliseconds(snapshot.uptime),
+            channels_configured: snapshot.channels.len() as u64,
+            channels_active: snapshot.channels_active() as u64,
+            output_bitrate_bps: snapshot.output_bitrate_bps,
+            input_bitrate_bps: snapshot.input_bitrate_bps(),
+            cpu_usage_percent: snapshot.cpu_usage_percent,
+            disk_usage_percent: snapshot.disk_usage_percent,
+            cache_trouble: snapshot.cache_trouble(),
+            certificate_end_time_ms: snapshot
+                .certificate
+                .as_ref()
+                .map(|it| since_1970_ms(it.not_after)),
+            alarms_critical: snapshot.alarms.count(Severity::Critical) as u64,
+            alarms_major: snapshot.alarms.count(Severity::Major) as u64,
+            alarms_minor: snapshot.alarms.count(Severity::Minor) as u64,
+            alarms_warning: snapshot.alarms.count(Severity::Warning) as u64,
+            alarms_omitted: snapshot.alarms.roots().skip(ALARMS_MAX).count() as u64,
+            alarms_sequence: snapshot.alarms.sequence,
         }
     }
 }

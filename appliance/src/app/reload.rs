@@ -1,0 +1,105 @@
+//! What changes while an appliance runs, when it is given another configuration; and what then
+//! does not change, said aloud.
+//!
+//! Refuses: mistakes, of which there are none left (`config`).
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use weir_cache::Store;
+use weir_hal::{Board, Multicast};
+
+use crate::{
+    app::{Vaults, guarding::Guarding, ingest::IngestThread, orders, pulling::Pulling},
+    config::{self, Config},
+    serve::tls::Tls,
+};
+
+/// The parts of an appliance that follow its configuration.
+#[derive(Debug)]
+pub(super) struct Running<M: Multicast> {
+    pub(super) board: Board<M>,
+    /// What it was started with.
+    pub(super) started: Config,
+    /// What it follows now.
+    pub(super) config: Config,
+    pub(super) store: Store,
+    pub(super) vaults: Vaults,
+    pub(super) pulling: Pulling,
+    pub(super) guarding: Guarding,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) ingest: IngestThread,
+}
+
+impl<M: Multicast> Running<M> {
+    /// Follows `next` from now on.
+    pub(super) async fn follow(&mut self, next: Config) {
+        warn_of_fixed_parts(&self.started, &next);
+        warn_of_absent_parts(&next);
+        // Before anything of a channel begins that is to be encrypted.
+        self.vaults.reload(&next, &self.board);
+        let kept = (&self.store, &self.vaults);
+        let orders = orders(&self.board, kept, &next, Some(&self.config)).await;
+        self.ingest.carry(orders);
+        // First: a new path must not lie open for a moment.
+        self.guarding.reload(&next, &self.board);
+        self.pulling.reload(&next, &self.board);
+        if let Some(tls) = &self.tls {
+            tls.look();
+        }
+        info!(channels = next.channels.len(), "reloaded");
+        self.config = next;
+    }
+}
+
+/// Names what the configuration may ask for and this version does not do, so that nobody waits for
+/// it.
+pub(super) fn warn_of_absent_parts(config: &Config) {
+    for channel in &config.channels {
+        for rendition in channel
+            .renditions
+            .iter()
+            .filter(|one| one.sources.len() > 1)
+        {
+            warn!(
+                channel = channel.id,
+                rendition = rendition.name,
+                "only the first group of `sources` is received: there is no failover yet"
+            );
+        }
+    }
+}
+
+/// Names what a reload cannot change while it runs.
+fn warn_of_fixed_parts(started: &Config, next: &Config) {
+    let parts = [
+        ("http", started.http != next.http),
+        ("management", started.management != next.management),
+        ("cache", started.cache != next.cache),
+        ("purge", started.purge != next.purge),
+        ("prewarm", started.prewarm != next.prewarm),
+        ("snmp", started.snmp != next.snmp),
+        (
+            "alarm",
+            is_alarm_fixed_part_changed(&started.alarm, &next.alarm),
+        ),
+        ("log", started.log != next.log),
+        ("node", started.node != next.node),
+        (
+            "receive.drain_interval",
+            started.receive.drain_interval != next.receive.drain_interval,
+        ),
+    ];
+    for (part, _) in parts.iter().filter(|(_, is_changed)| *is_changed) {
+        warn!("`{part}` has changed: restart weir for it to take effect");
+    }
+}
+
+/// Whether more has changed about alarms than their rules, which a reload changes.
+fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) -> bool {
+    let started = config::Alarm {
+        rules: next.rules.clone(),
+        ..started.clone()
+    };
+    started != *next
+}
