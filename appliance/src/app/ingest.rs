@@ -100,17 +100,20 @@ impl<M: Multicast> Ingest<M> {
         let mut before = std::mem::take(&mut self.renditions);
         let mut channels_before = std::mem::take(&mut self.channels);
         let mut faces = Vec::with_capacity(channels.len());
+        let now = self.board.clock.monotonic();
         for channel in channels {
             let first = self.renditions.len();
             let mut renditions = Vec::with_capacity(channel.renditions.len());
             let mut tracks = Vec::new();
             for order in channel.renditions {
                 let rendition = match order {
-                    RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1),
+                    RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1, now),
                     RenditionOrder::Keep(plan) => {
                         let place = before.iter().position(|it| it.plan().is_named_as(&plan));
                         let running = place.map(|place| before.swap_remove(place));
-                        running.expect("only running ones are kept").follow(&plan)
+                        running
+                            .expect("only running ones are kept")
+                            .follow(&plan, now)
                     }
                 };
                 renditions.push(Arc::clone(rendition.live()));

@@ -6,7 +6,7 @@ use weir_cache::Class;
 use weir_hal::Membership;
 
 use crate::{
-    config::{self, Cues, Priority, Source as SourceAddress, Transport},
+    config::{self, Cues, Failover, Priority, Source as SourceAddress, Transport},
     receive::receive_buffer_bytes,
     segment::{Markers, Phase, Rules},
 };
@@ -25,6 +25,8 @@ pub(super) struct Plan {
     /// How much of the past players may start over in. Nor does a change of it.
     pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
+    /// When another source is used. A change of it disturbs nothing.
+    pub(super) failover: Failover,
 }
 
 impl Plan {
@@ -49,6 +51,7 @@ impl Plan {
             window: config.segment.window,
             dvr: channel.dvr,
             receive_buffer_bytes: buffer,
+            failover: config.failover,
         };
         channel.renditions.iter().map(plan).collect()
     }
@@ -59,32 +62,30 @@ impl Plan {
         self.channel == other.channel && self.rendition.name == other.rendition.name
     }
 
-    /// The source that is received: the first that comes as datagrams, in order of preference.
-    pub(super) fn source(&self) -> Option<&SourceAddress> {
-        let is_datagrams = |source: &&SourceAddress| match source {
-            SourceAddress::Datagram { .. } => true,
-            SourceAddress::Http { .. } => false,
-        };
-        self.rendition.sources.iter().find(is_datagrams)
-    }
-
-    /// How [`Self::source`] is joined.
-    pub(super) fn membership(&self) -> Option<(Transport, Membership)> {
-        let SourceAddress::Datagram {
-            transport,
-            group,
-            source,
-        } = self.source()?
-        else {
-            return None;
-        };
-        let membership = Membership {
-            group: *group,
-            source: *source,
-            interface: self.rendition.interface.clone(),
-            receive_buffer_bytes: self.receive_buffer_bytes,
-        };
-        Some((*transport, membership))
+    /// The sources that are received, those that come as datagrams, in order of preference: each
+    /// with its URL and how it is joined.
+    pub(super) fn legs(&self) -> impl Iterator<Item = (String, Transport, Membership)> {
+        let sources = self.rendition.sources.iter().enumerate();
+        // One that stands there twice is one.
+        let sources =
+            sources.filter(|(index, address)| !self.rendition.sources[..*index].contains(address));
+        sources.filter_map(|(_, address)| {
+            let SourceAddress::Datagram {
+                transport,
+                group,
+                source,
+            } = address
+            else {
+                return None;
+            };
+            let membership = Membership {
+                group: *group,
+                source: *source,
+                interface: self.rendition.interface.clone(),
+                receive_buffer_bytes: self.receive_buffer_bytes,
+            };
+            Some((address.to_string(), *transport, membership))
+        })
     }
 }
 

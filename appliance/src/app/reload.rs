@@ -55,17 +55,16 @@ impl<M: Multicast> Running<M> {
 /// Names what the configuration may ask for and this version does not do, so that nobody waits for
 /// it.
 pub(super) fn warn_of_absent_parts(config: &Config) {
+    let is_http = |source: &&config::Source| matches!(source, config::Source::Http { .. });
     for channel in &config.channels {
-        for rendition in channel
-            .renditions
-            .iter()
-            .filter(|one| one.sources.len() > 1)
-        {
-            warn!(
-                channel = channel.id,
-                rendition = rendition.name,
-                "only the first group of `sources` is received: there is no failover yet"
-            );
+        for rendition in &channel.renditions {
+            if let Some(source) = rendition.sources.iter().find(is_http) {
+                warn!(
+                    channel = channel.id,
+                    rendition = rendition.name,
+                    "{source} is not received: sources over HTTP are not there yet"
+                );
+            }
         }
     }
 }

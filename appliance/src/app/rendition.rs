@@ -1,27 +1,25 @@
 //! The data path of one rendition: source → sync → demux → segment → publisher.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
-use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast};
+use weir_hal::{DatagramBatch, Monotonic, Multicast};
 
 use crate::{
     app::{
         lapse::{Input, Lapse, Wait},
+        leg::Leg,
         lists::Lists,
         plan::Plan,
+        protection::Protection,
         publisher::Moment,
     },
-    causes::with_causes,
-    demux::{self, Demux, Event, PacketSync, Selection},
+    demux::{self, Demux, Event, Selection},
     ladder::Line,
     live::{self, Report, State},
-    receive::Source,
+    receive::{self, Source},
     segment::{Segment, Segmenter, StreamClock},
 };
-
-/// Pause between two attempts to join a group.
-const JOIN_RETRY: Duration = Duration::from_secs(5);
 
 /// Silence after which datagrams are said to have stopped: a slow radio channel sends less than
 /// one a second.
@@ -30,20 +28,22 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Silence after which no more is expected of an open segment: the bursts of a poor sender.
 const ALIVE: Duration = Duration::from_millis(250);
 
+/// What is said where nothing can be joined.
+const NO_GROUP: &str =
+    "no source is a group: add a udp:// or rtp:// source, http:// is not received yet";
+
 /// One rendition at work.
 #[derive(Debug)]
 pub(super) struct Rendition<M: Multicast> {
     plan: Plan,
-    source: Option<Source<M::Receiver>>,
-    join_failure: Option<String>,
-    join_at: Monotonic,
-    sync: PacketSync,
-    sync_counters: demux::Counters,
-    demux: Demux,
+    /// Its sources, in order of preference.
+    legs: Vec<Leg<M>>,
+    protection: Protection,
+    source_switches: u64,
+    /// What is to be added to the counters of the source in use for those of the rendition.
+    carried: (receive::Counters, demux::Counters),
     segmenter: Segmenter,
     lists: Lists,
-    /// When a turn last found datagrams. The wall clock may step; silence must not.
-    heard: Option<Monotonic>,
     lapse: Lapse,
     /// When a report last found that random access points had come.
     random_access: Option<Monotonic>,
@@ -53,7 +53,8 @@ pub(super) struct Rendition<M: Multicast> {
 }
 
 impl<M: Multicast> Rendition<M> {
-    pub(super) fn new(plan: Plan, lists: Lists) -> Self {
+    /// Begins at `now`.
+    pub(super) fn new(plan: Plan, lists: Lists, now: Monotonic) -> Self {
         let selection = plan
             .rendition
             .program
@@ -61,17 +62,17 @@ impl<M: Multicast> Rendition<M> {
         let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
+        let legs = plan.legs().map(|(url, transport, membership)| {
+            Leg::new(url, Source::new(membership, transport), selection, now)
+        });
         Self {
+            legs: legs.collect(),
             plan,
-            source: None,
-            join_failure: None,
-            join_at: Monotonic::ZERO,
-            sync: PacketSync::new(),
-            sync_counters: demux::Counters::default(),
-            demux: Demux::new(selection),
+            protection: Protection::new(now),
+            source_switches: 0,
+            carried: Default::default(),
             segmenter,
             lists,
-            heard: None,
             lapse: Lapse::default(),
             random_access: None,
             last_bytes: 0,
@@ -81,10 +82,11 @@ impl<M: Multicast> Rendition<M> {
 
     /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
     /// cut anew, in the same list.
-    pub(super) fn follow(mut self, plan: &Plan) -> Self {
+    pub(super) fn follow(mut self, plan: &Plan, now: Monotonic) -> Self {
         self.plan.class = plan.class;
         self.plan.markers = plan.markers;
         self.plan.dvr = plan.dvr;
+        self.plan.failover = plan.failover;
         self.plan.rendition.is_audio_alone = plan.rendition.is_audio_alone;
         self.plan
             .rendition
@@ -94,7 +96,7 @@ impl<M: Multicast> Rendition<M> {
             self.lists.follow(plan);
             return self;
         }
-        Self::new(plan.clone(), self.lists.begin_anew(plan))
+        Self::new(plan.clone(), self.lists.begin_anew(plan), now)
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -152,39 +154,77 @@ impl<M: Multicast> Rendition<M> {
     /// Takes all that has arrived through the whole path. Never waits.
     pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, moment: Moment) {
         self.lists.release(moment.now);
-        if self.source.is_none() && moment.now >= self.join_at {
-            self.join(multicast, moment.now);
-        }
-        self.drain(batch, moment.now);
+        self.drain(multicast, batch, moment.now);
+        self.protect(moment);
         self.go_on_without_media(moment);
     }
 
-    fn drain(&mut self, batch: &mut DatagramBatch, now: Monotonic) {
+    fn drain(&mut self, multicast: &M, batch: &mut DatagramBatch, now: Monotonic) {
         let Self {
-            source: Some(source),
-            sync,
-            sync_counters,
-            demux,
+            plan,
+            legs,
+            protection,
             segmenter,
             lists,
-            heard,
             ..
-        } = self
-        else {
-            return;
-        };
-        let datagrams = source.counters().datagrams;
-        source.drain(batch, |bytes, received| {
-            let moment = Moment { now, received };
-            sync.push_datagram(bytes, sync_counters, |packet| {
-                demux.push(packet, |event| {
-                    cut(event, segmenter, lists, moment);
-                });
-            });
-        });
-        if source.counters().datagrams > datagrams {
-            *heard = Some(now);
+        } = self;
+        for (index, leg) in legs.iter_mut().enumerate() {
+            let is_active = index == protection.active();
+            leg.turn(
+                (multicast, batch),
+                &plan.failover,
+                now,
+                |event, received| {
+                    if is_active {
+                        cut(event, segmenter, lists, Moment { now, received });
+                    }
+                },
+            );
         }
+    }
+
+    /// Goes over to another source if that is better: what is open ends with what it has.
+    fn protect(&mut self, moment: Moment) {
+        let before = self.protection.active();
+        let watches = self.legs.iter().map(Leg::watch);
+        let next = self
+            .protection
+            .choose(watches, &self.plan.failover, moment.now);
+        let Some(next) = next else { return };
+        warn!(
+            channel = self.plan.channel,
+            rendition = self.plan.rendition.name,
+            "{} is {}: going over to {}, which is {}",
+            self.legs[before].url(),
+            self.legs[before].watch().condition().as_str(),
+            self.legs[next].url(),
+            self.legs[next].watch().condition().as_str(),
+        );
+        self.source_switches += 1;
+        let (receive, demux) = self.used(before);
+        let leg = &self.legs[next];
+        self.carried = (
+            receive.minus(leg.received()),
+            demux.minus(&leg.demultiplexed()),
+        );
+        let Self {
+            segmenter, lists, ..
+        } = self;
+        segmenter.finish(|output| lists.take(output, moment));
+        give_up_lost(segmenter, lists, moment);
+        leg.introduce(|event| cut(event, segmenter, lists, moment));
+    }
+
+    /// The counters of the sources while they were in use; of all, the one at `active` is now.
+    fn used(&self, active: usize) -> (receive::Counters, demux::Counters) {
+        let (receive, demux) = &self.carried;
+        let leg = self.legs.get(active);
+        leg.map_or((*receive, *demux), |leg| {
+            (
+                receive.plus(leg.received()),
+                demux.plus(&leg.demultiplexed()),
+            )
+        })
     }
 
     /// Has the list grow in time though no segment could end: players move on, and come back by
@@ -198,7 +238,9 @@ impl<M: Multicast> Rendition<M> {
         let (Some(updated), Some(seconds)) = (main.updated(), seconds) else {
             return;
         };
-        let heard = self.heard.map(|heard| moment.now.since(heard));
+        let active = self.legs.get(self.protection.active());
+        let heard = active.and_then(|leg| leg.watch().heard());
+        let heard = heard.map(|heard| moment.now.since(heard));
         let is_alive = heard.is_some_and(|since| since < ALIVE);
         let wait = Wait {
             target_duration: Duration::from_secs(seconds.into()),
@@ -212,37 +254,6 @@ impl<M: Multicast> Rendition<M> {
         if self.lapse.is_due(updated, &wait, moment.now) {
             segmenter.lapse(|output| lists.take(output, moment));
             give_up_lost(segmenter, lists, moment);
-        }
-    }
-
-    fn join(&mut self, multicast: &M, now: Monotonic) {
-        let Some((transport, membership)) = self.plan.membership() else {
-            self.join_failure = Some(
-                "no source is a group: add a udp:// or rtp:// source, http:// is not received yet"
-                    .to_owned(),
-            );
-            self.join_at = now + JOIN_RETRY;
-            return;
-        };
-        match Source::join(multicast, &membership, transport) {
-            Ok(source) => {
-                let granted = source.receive_buffer_bytes();
-                info!(group = %membership.group, receive_buffer_bytes = granted, "joined");
-                self.join_failure = None;
-                self.source = Some(source);
-            }
-            Err(error) => {
-                let reason = join_sentence(&error, &membership);
-                if self.join_failure.as_ref() != Some(&reason) {
-                    warn!(
-                        channel = self.plan.channel,
-                        rendition = self.plan.rendition.name,
-                        "{reason}"
-                    );
-                }
-                self.join_failure = Some(reason);
-                self.join_at = now + JOIN_RETRY;
-            }
         }
     }
 
@@ -270,12 +281,8 @@ impl<M: Multicast> Rendition<M> {
     }
 
     fn observe(&mut self, now: Monotonic, interval: Duration) -> Report {
-        let receive = self
-            .source
-            .as_ref()
-            .map(|source| *source.counters())
-            .unwrap_or_default();
-        let demux = self.demux.counters().plus(&self.sync_counters);
+        let active = self.protection.active();
+        let (receive, demux) = self.used(active);
         let last = &self.last_demux;
         let scrambled = demux.access_units_scrambled - last.access_units_scrambled;
         let clear = demux.access_units - last.access_units;
@@ -290,13 +297,15 @@ impl<M: Multicast> Rendition<M> {
             .max(1);
         self.last_bytes = receive.bytes;
         self.last_demux = demux;
+        let legs = self.legs.iter_mut().enumerate();
+        let legs = legs.map(|(index, leg)| leg.report(index == active, interval));
+        let legs: Vec<live::Leg> = legs.collect();
+        let leg = legs.get(active);
         Report {
             state,
-            source: self
-                .plan
-                .source()
-                .or(self.plan.rendition.sources.first())
-                .map(ToString::to_string)
+            source: leg
+                .map(|leg| leg.url.clone())
+                .or_else(|| self.plan.rendition.sources.first().map(ToString::to_string))
                 .unwrap_or_default(),
             interface: self
                 .plan
@@ -304,11 +313,13 @@ impl<M: Multicast> Rendition<M> {
                 .interface
                 .as_ref()
                 .map(ToString::to_string),
-            sender: self.source.as_ref().and_then(Source::sender),
-            last_datagram: self.source.as_ref().and_then(Source::last_datagram),
+            sender: leg.and_then(|leg| leg.sender),
+            last_datagram: leg.and_then(|leg| leg.last_datagram),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
             target_duration_s: self.target_duration_s(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
+            legs,
+            source_switches: self.source_switches,
             receive,
             demux,
             segment: *self.segmenter.counters(),
@@ -325,20 +336,25 @@ impl<M: Multicast> Rendition<M> {
     }
 
     fn state(&self, now: Monotonic, is_scrambled: bool) -> State {
-        if self.source.is_none() {
-            let reason = self.join_failure.clone();
+        let Some(leg) = self.legs.get(self.protection.active()) else {
+            return State::NotJoined {
+                reason: NO_GROUP.to_owned(),
+            };
+        };
+        if !leg.is_joined() {
+            let reason = leg.failure().map(str::to_owned);
             return reason.map_or(State::Waiting, |reason| State::NotJoined { reason });
         }
-        match self.heard {
+        match leg.watch().heard() {
             None => return State::Waiting,
             Some(heard) if now.since(heard) >= SILENCE => return State::Silent,
             Some(_) => {}
         }
-        if self.demux.counters().packets == 0 {
+        if leg.demux().counters().packets == 0 {
             return State::NotTransportStream;
         }
-        if self.demux.program().is_none() {
-            return self.state_without_program(is_scrambled);
+        if leg.demux().program().is_none() {
+            return self.state_without_program(leg.demux(), is_scrambled);
         }
         if is_scrambled {
             State::Scrambled
@@ -365,8 +381,8 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    fn state_without_program(&self, is_scrambled: bool) -> State {
-        let available: Vec<u16> = self.demux.programs().map(|(number, _)| number).collect();
+    fn state_without_program(&self, demux: &Demux, is_scrambled: bool) -> State {
+        let available: Vec<u16> = demux.programs().map(|(number, _)| number).collect();
         match self.plan.rendition.program {
             Some(wanted) if !available.is_empty() && !available.contains(&wanted) => {
                 State::NoProgram { wanted, available }
@@ -392,21 +408,5 @@ fn give_up_lost(segmenter: &mut Segmenter, lists: &mut Lists, moment: Moment) {
         segmenter.abandon();
         // The lost segment may have ended since, and another begun: its number is due again.
         segmenter.resume(lists.main().playlist());
-    }
-}
-
-fn join_sentence(error: &weir_hal::Error, membership: &Membership) -> String {
-    let group: SocketAddr = membership.group;
-    match (error, &membership.interface) {
-        (weir_hal::Error::NoInterface { name }, _) => format!(
-            "cannot join {group}: there is no interface {name}; plug it in or change `interface`"
-        ),
-        (other, Some(interface)) => {
-            format!("cannot join {group} on {interface}: {}", with_causes(other))
-        }
-        (other, None) => format!(
-            "cannot join {group}: {}; set `interface` if the routing table has no route for it",
-            with_causes(other)
-        ),
     }
 }

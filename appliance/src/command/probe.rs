@@ -196,7 +196,8 @@ pub fn probe<M: Multicast>(
     multicast: &M,
     request: &ProbeRequest,
 ) -> Result<ProbeReport, ProbeError> {
-    let mut source = Source::join(multicast, &request.membership, request.transport)?;
+    let mut source = Source::new(request.membership.clone(), request.transport);
+    source.join(multicast)?;
     let mut measurement = Measurement::new();
     let mut batch = DatagramBatch::new();
     let started = clock.monotonic();

@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    AccessLog, AddressPrefix, Alarm, ByteSize, Cache, ClientLimits, Config, Http, Log, LogFormat,
-    LogTarget, Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig, Strategy,
-    Ttl, alarm::state_of, purge::journal_of,
+    AccessLog, AddressPrefix, Alarm, ByteSize, Cache, ClientLimits, Config, Failover, Http, Log,
+    LogFormat, LogTarget, Management, Node, Origin, Prewarm, Probe, Purge, Receive, SegmentConfig,
+    Strategy, Ttl, alarm::state_of, purge::journal_of,
 };
 use crate::alarm::Rules;
 
@@ -36,6 +36,7 @@ impl Default for Config {
             snmp: None,
             segment: SegmentConfig::default(),
             receive: Receive::default(),
+            failover: Failover::default(),
             channels: Vec::new(),
             origins: Vec::new(),
             routes: Vec::new(),
@@ -185,6 +186,18 @@ impl Default for SegmentConfig {
             window: 10,
             longest: Duration::from_secs(12),
             largest: ByteSize(64 << 20),
+        }
+    }
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(1),
+            media: Duration::from_secs(3),
+            errors: 50,
+            is_returning: true,
+            hold: Duration::from_mins(1),
         }
     }
 }

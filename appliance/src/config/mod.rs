@@ -45,9 +45,10 @@ pub use shown::{HIDDEN, Shown};
 pub use snmp::{Snmp, SnmpCommunity, SnmpTarget, SnmpUser};
 pub use track::{TeletextChoice, parse_teletext};
 pub use types::{
-    AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Http, Log, LogFormat,
-    LogTarget, Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive, Rendition,
-    RequestRate, Route, SegmentConfig, Source, Strategy, Syslog, SyslogTransport, Transport, Ttl,
+    AccessLog, Alarm, ByteSize, Cache, Channel, ClientLimits, Config, Cues, Failover, Http, Log,
+    LogFormat, LogTarget, Management, Node, Origin, Prewarm, Priority, Probe, Purge, Receive,
+    Rendition, RequestRate, Route, SegmentConfig, Source, Strategy, Syslog, SyslogTransport,
+    Transport, Ttl,
 };
 pub use unit::{parse_bitrate, parse_duration};
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ByteSize, Cache, Config, Http, Management, Node, Receive, SegmentConfig,
+    ByteSize, Cache, Config, Failover, Http, Management, Node, Receive, SegmentConfig,
     alarm::read_alarm,
     cache::read_cache,
     channel::read_channels,
@@ -50,6 +50,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
     let snmp = read_snmp(&mut root, &cache, ledger);
     let segment = read_segment(root.table("segment", ledger), &cache, ledger);
     let receive = read_receive(root.table("receive", ledger), ledger);
+    let failover = read_failover(root.table("failover", ledger), ledger);
     let channels = read_channels(&mut root, (&segment, &http), ledger);
     let (origins, routes) = read_pull(&mut root, ledger);
     if !root.has("channel") && !root.has("origin") {
@@ -70,6 +71,7 @@ pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config 
         snmp,
         segment,
         receive,
+        failover,
         channels,
         origins,
         routes,
@@ -178,6 +180,23 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
         drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
         bitrate_bps_max: bitrate.map_or(default.bitrate_bps_max, |found| found.value),
         stall: stall.map_or(default.stall, |found| found.value),
+    }
+}
+
+fn read_failover(mut section: Section<'_>, ledger: &mut Ledger) -> Failover {
+    let default = Failover::default();
+    let silence = duration_in(&mut section, "silence", (100, 60_000), ledger);
+    let media = duration_in(&mut section, "media", (500, 60_000), ledger);
+    let errors = section.integer("errors", (1, 1_000_000), ledger);
+    let is_returning = section.flag("fail_back", ledger);
+    let hold = duration_in(&mut section, "hold", (1_000, 86_400_000), ledger);
+    section.finish(ledger);
+    Failover {
+        silence: silence.map_or(default.silence, |found| found.value),
+        media: media.map_or(default.media, |found| found.value),
+        errors: errors.unwrap_or(default.errors),
+        is_returning: is_returning.unwrap_or(default.is_returning),
+        hold: hold.map_or(default.hold, |found| found.value),
     }
 }
 

@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 124] = [
+const KEYS: [&str; 129] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -99,6 +99,11 @@ const KEYS: [&str; 124] = [
     "receive.drain_interval",
     "receive.bitrate_max",
     "receive.stall",
+    "failover.silence",
+    "failover.media",
+    "failover.errors",
+    "failover.fail_back",
+    "failover.hold",
     "channel.id",
     "channel.name",
     "channel.priority",

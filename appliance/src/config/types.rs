@@ -38,6 +38,8 @@ pub struct Config {
     pub segment: SegmentConfig,
     /// `[receive]`
     pub receive: Receive,
+    /// `[failover]`: when another source of a rendition is used.
+    pub failover: Failover,
     /// `[[channel]]`, at most [`Config::CHANNELS_MAX`].
     pub channels: Vec<Channel>,
     /// `[[origin]]`
@@ -322,6 +324,23 @@ pub struct Receive {
     pub bitrate_bps_max: u64,
     /// How long the receiver may be kept from running without loss, 10 ms to 5 s. Default: 250 ms.
     pub stall: Duration,
+}
+
+/// `[failover]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failover {
+    /// How long a source may be silent, 100 ms to 60 s. Default: 1 s.
+    pub silence: Duration,
+    /// How long a source may bring no access unit of the program in the clear, 500 ms to 60 s.
+    /// Default: 3 s.
+    pub media: Duration,
+    /// Continuity errors, packets marked as damaged and losses of synchronisation within 5 s that
+    /// make a source worse than one without, 1 to 1,000,000. Default: 50.
+    pub errors: u64,
+    /// `fail_back`: whether a preferred source is gone back to. Default: true.
+    pub is_returning: bool,
+    /// How long it must have been good by then, 1 s to 1 day. Default: 1 min.
+    pub hold: Duration,
 }
 
 /// `[[channel]]`

@@ -53,6 +53,12 @@ macro_rules! counters {
                 Self { $( $field: self.$field.wrapping_add(other.$field), )+ }
             }
 
+            /// The counts of `self` without those of `other`.
+            #[must_use]
+            $visibility const fn minus(&self, other: &Self) -> Self {
+                Self { $( $field: self.$field.wrapping_sub(other.$field), )+ }
+            }
+
             /// The present values, in the order of [`Self::ROWS`].
             $visibility fn values(&self) -> impl Iterator<Item = ($crate::counter::Row, u64)> {
                 Self::ROWS.iter().copied().zip([ $( self.$field, )+ ])
@@ -201,6 +207,13 @@ mod tests {
                 sent: 2
             }
         );
+        assert_eq!(one.plus(&other).minus(&other), one);
+        let before = Sample::default().minus(&other);
+        assert_eq!(
+            before.plus(&other),
+            Sample::default(),
+            "it may be below nothing"
+        );
     }
 
     shared_counters! {
@@ -218,6 +231,7 @@ mod tests {
         cells.visits.add(3);
         let visits = cells.read();
         assert_eq!(visits.plus(&visits), Visits { visits: 10 });
+        assert_eq!(visits.minus(&visits), Visits::default());
         let row = visits.values().map(|(row, value)| (row.help, value)).next();
         assert_eq!(row, Some(("Visits seen.", 5)));
     }

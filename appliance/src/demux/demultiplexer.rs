@@ -95,6 +95,20 @@ impl Demux {
         self.selected.as_ref()?.parameters(pid)
     }
 
+    /// Calls `each` with all that is known of the selected program, for one who has not listened
+    /// from the beginning.
+    pub fn introduce(&self, mut each: impl FnMut(Event<'_>)) {
+        let Some(program) = self.program() else {
+            return;
+        };
+        each(Event::Program(program));
+        for stream in &program.streams {
+            if let Some(parameters) = self.parameters(stream.pid) {
+                each(Event::Parameters(stream.pid, parameters));
+            }
+        }
+    }
+
     /// Reads the first PAT and the first PMT of each program ahead of the stream, for a source
     /// that can be read again from its beginning: pictures that come before the tables are then
     /// not lost. Counts nothing. Returns true when no more can be learned.

@@ -16,7 +16,7 @@ use std::sync::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use document::Document;
-pub use report::{Report, State};
+pub use report::{Condition, Leg, Report, State};
 pub use served::{Served, ServedCells};
 
 use crate::{

@@ -26,9 +26,13 @@ pub struct Report {
     pub target_duration_s: Option<u32>,
     /// Bits received in the last second.
     pub bitrate_bps: u64,
-    /// Counters of `receive`.
+    /// Each source that is received, in order of preference.
+    pub legs: Vec<Leg>,
+    /// Times that another source was gone over to.
+    pub source_switches: u64,
+    /// Counters of `receive`, of the sources while they were in use.
     pub receive: crate::receive::Counters,
-    /// Counters of `demux`.
+    /// Counters of `demux`, of the sources while they were in use.
     pub demux: crate::demux::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
@@ -36,6 +40,52 @@ pub struct Report {
     pub publish: crate::app::PublishCounters,
     /// Counters of its tracks.
     pub tracks: crate::segment::track::Counters,
+}
+
+/// One source of a rendition.
+#[derive(Debug, Clone, Default)]
+pub struct Leg {
+    /// Its URL, as it is configured.
+    pub url: String,
+    /// True for the one that segments are made of.
+    pub is_active: bool,
+    /// How well it is received.
+    pub condition: Condition,
+    /// Why its group could not be joined: one sentence, with the remedy.
+    pub failure: Option<String>,
+    /// Who sends it.
+    pub sender: Option<SocketAddr>,
+    /// When its last datagram came.
+    pub last_datagram: Option<Wall>,
+    /// Bits received in the last second.
+    pub bitrate_bps: u64,
+    /// Counters of `receive`.
+    pub receive: crate::receive::Counters,
+    /// Counters of `demux`.
+    pub demux: crate::demux::Counters,
+}
+
+/// How well a source is received; the better, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Condition {
+    /// It is not joined, silent, no transport stream, scrambled, or without the program.
+    #[default]
+    Unusable,
+    /// Media come, with many errors.
+    Damaged,
+    /// Media come.
+    Good,
+}
+
+impl Condition {
+    /// A stable word for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unusable => "unusable",
+            Self::Damaged => "damaged",
+            Self::Good => "good",
+        }
+    }
 }
 
 /// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.

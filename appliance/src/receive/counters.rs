@@ -21,6 +21,8 @@ counters! {
         rtp_restarts: detail,
         /// Times datagrams began to come from another address or port.
         sender_changes: detail,
+        /// Times the group was joined anew, because nothing came any more.
+        renewals: detail,
         /// Receive calls that failed (ICMP errors, a link that went down).
         receive_errors: detail,
     }

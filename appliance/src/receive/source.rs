@@ -36,11 +36,14 @@ pub fn receive_buffer_bytes(bitrate_bps: u64, stall: Duration) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// One membership.
+/// One source: a membership that may be taken anew, and what came by it.
 #[derive(Debug)]
 pub struct Source<R> {
-    receiver: R,
+    membership: Membership,
     transport: Transport,
+    receiver: Option<R>,
+    /// Datagrams dropped on the sockets before this one.
+    dropped_before: u64,
     sequence: Sequence,
     sender: Option<SocketAddr>,
     last_datagram: Option<Wall>,
@@ -48,26 +51,45 @@ pub struct Source<R> {
 }
 
 impl<R: MulticastReceiver> Source<R> {
-    /// Joins the group of `membership`.
-    ///
-    /// # Errors
-    /// Those of [`Multicast::join`].
-    pub fn join<M>(
-        multicast: &M,
-        membership: &Membership,
-        transport: Transport,
-    ) -> Result<Self, Error>
-    where
-        M: Multicast<Receiver = R>,
-    {
-        Ok(Self {
-            receiver: multicast.join(membership)?,
+    /// A source that is not joined yet.
+    pub fn new(membership: Membership, transport: Transport) -> Self {
+        Self {
+            membership,
             transport,
+            receiver: None,
+            dropped_before: 0,
             sequence: Sequence::default(),
             sender: None,
             last_datagram: None,
             counters: Counters::default(),
-        })
+        }
+    }
+
+    /// Joins the group; if it is joined, leaves it first, so that the network is told anew. What is
+    /// counted stays.
+    ///
+    /// # Errors
+    /// Those of [`Multicast::join`]; it is not joined then.
+    pub fn join<M>(&mut self, multicast: &M) -> Result<(), Error>
+    where
+        M: Multicast<Receiver = R>,
+    {
+        if self.receiver.take().is_some() {
+            self.counters.renewals += 1;
+        }
+        self.dropped_before = self.counters.kernel_dropped_datagrams;
+        self.receiver = Some(multicast.join(&self.membership)?);
+        Ok(())
+    }
+
+    /// True once it is joined.
+    pub fn is_joined(&self) -> bool {
+        self.receiver.is_some()
+    }
+
+    /// What is joined.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     /// Takes all that has arrived and calls `each` with the transport-stream bytes of every
@@ -77,7 +99,10 @@ impl<R: MulticastReceiver> Source<R> {
     /// 4,096 datagrams; what is left waits in the kernel for the next drain.
     pub fn drain(&mut self, batch: &mut DatagramBatch, mut each: impl FnMut(&[u8], Wall)) {
         for _ in 0..BATCHES_PER_DRAIN_MAX {
-            let Ok(received) = self.receiver.receive(batch) else {
+            let Some(receiver) = &mut self.receiver else {
+                return;
+            };
+            let Ok(received) = receiver.receive(batch) else {
                 self.counters.receive_errors += 1;
                 return;
             };
@@ -90,10 +115,13 @@ impl<R: MulticastReceiver> Source<R> {
                 break;
             }
         }
-        self.counters.kernel_dropped_datagrams = self.receiver.dropped_datagrams();
+        if let Some(receiver) = &self.receiver {
+            let dropped = self.dropped_before + receiver.dropped_datagrams();
+            self.counters.kernel_dropped_datagrams = dropped;
+        }
     }
 
-    /// Counters since the join.
+    /// Counters since it was made.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -108,9 +136,9 @@ impl<R: MulticastReceiver> Source<R> {
         self.sender
     }
 
-    /// The kernel buffer that was granted, bookkeeping included.
-    pub fn receive_buffer_bytes(&self) -> usize {
-        self.receiver.receive_buffer_bytes()
+    /// The kernel buffer that was granted, bookkeeping included; `None` while it is not joined.
+    pub fn receive_buffer_bytes(&self) -> Option<usize> {
+        self.receiver.as_ref().map(R::receive_buffer_bytes)
     }
 
     fn accept<'a>(&mut self, datagram: Datagram<'a>) -> Option<&'a [u8]> {

@@ -5,6 +5,7 @@
 mod alarms;
 mod bad_cache;
 mod mistakes;
+mod protection;
 mod scrambled;
 mod signals;
 mod sources;

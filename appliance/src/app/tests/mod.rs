@@ -1,6 +1,7 @@
 //! Claims about what players see when the appliance is disturbed, on a simulated machine.
 
 mod past;
+mod protection;
 mod restarts;
 mod rig;
 

@@ -76,21 +76,31 @@ impl Rig {
 
     /// Sends these half seconds of the clip.
     pub(super) fn play_part(&mut self, half_seconds: Range<usize>) {
-        let destination = Destination {
-            group: GROUP.parse().expect("an address"),
-            interface: None,
-            hops: 1,
-        };
+        self.play_to(&[GROUP], half_seconds);
+    }
+
+    /// Sends these half seconds of the clip to each of `groups`; to none, their time passes.
+    pub(super) fn play_to(&mut self, groups: &[&str], half_seconds: Range<usize>) {
         let board = self.simulation.board();
-        let sender = board.multicast.sender(&destination);
-        let mut sender = sender.expect("the wire has room");
+        let sender = |group: &&str| {
+            let destination = Destination {
+                group: group.parse().expect("an address"),
+                interface: None,
+                hops: 1,
+            };
+            let sender = board.multicast.sender(&destination);
+            sender.expect("the wire has room")
+        };
+        let mut senders: Vec<_> = groups.iter().map(sender).collect();
         let datagrams = CLIP.chunks(7 * PACKET_BYTES);
         let pause = Duration::from_secs(4) / u32::try_from(datagrams.len()).expect("few");
         self.ingest.turn();
         let place = |half_seconds: usize| datagrams.len() * half_seconds / 8;
         let (first, end) = (place(half_seconds.start), place(half_seconds.end));
         for datagram in datagrams.take(end).skip(first) {
-            sender.send(datagram).expect("the wire has room");
+            for sender in &mut senders {
+                sender.send(datagram).expect("the wire has room");
+            }
             self.simulation.clock.advance(pause);
             self.ingest.turn();
         }

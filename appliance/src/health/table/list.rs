@@ -18,7 +18,7 @@ use crate::{
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-                RouteReadings,
+                RouteReadings, SourceReadings,
             },
             scope,
         },
@@ -103,6 +103,17 @@ scope! {
             publish: PublishCounters,
             tracks: segment::track::Counters,
         }
+        parts {
+            sources: Source,
+        }
+    }
+}
+
+scope! {
+    /// A source of a rendition.
+    Source: source, sources {
+        own: SourceReadings,
+        groups {}
         parts {}
     }
 }

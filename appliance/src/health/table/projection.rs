@@ -17,16 +17,19 @@ use crate::{
         ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot,
         json::{VERSION, timestamp},
         table::{
-            list::{Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route},
+            list::{
+                Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route,
+                Source,
+            },
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-                RouteReadings,
+                RouteReadings, SourceReadings,
             },
         },
     },
     ladder,
-    live::Report,
+    live::{self, Report},
 };
 
 /// Alarms that are told one by one: three series each, and who has more has one cause. All are in
@@ -231,6 +234,8 @@ impl Rendition {
             last_datagram,
             last_segment,
             bitrate_bps,
+            legs,
+            source_switches,
             receive,
             demux,
             segment,
@@ -245,6 +250,7 @@ impl Rendition {
                 state: state.as_str(),
                 reason: state.to_string(),
                 source: source.clone(),
+                source_switches: Total(*source_switches),
                 interface: interface.clone(),
                 sender: sender.map(|sender| sender.to_string()),
                 bitrate_bps: *bitrate_bps,
@@ -258,6 +264,41 @@ impl Rendition {
             segment: *segment,
             publish: *publish,
             tracks: *tracks,
+            sources: legs.iter().map(|leg| Source::of(leg, taken)).collect(),
+        }
+    }
+}
+
+impl Source {
+    fn of(leg: &live::Leg, taken: Wall) -> Self {
+        let live::Leg {
+            url,
+            is_active,
+            condition,
+            failure,
+            sender,
+            last_datagram,
+            bitrate_bps,
+            receive,
+            demux,
+        } = leg;
+        Self {
+            key: url.clone(),
+            own: SourceReadings {
+                role: if *is_active { "active" } else { "standby" },
+                condition: condition.as_str(),
+                failure: failure.clone(),
+                sender: sender.map(|sender| sender.to_string()),
+                bitrate_bps: *bitrate_bps,
+                last_datagram_age_ms: last_datagram.map(|it| milliseconds(taken.since(it))),
+                datagrams: Total(receive.datagrams),
+                kernel_dropped_datagrams: Total(receive.kernel_dropped_datagrams),
+                rtp_lost: Total(receive.rtp_lost),
+                renewals: Total(receive.renewals),
+                ts_sync_loss: Total(demux.ts_sync_loss),
+                transport_error: Total(demux.transport_error),
+                continuity_count_error: Total(demux.continuity_count_error),
+            },
         }
     }
 }

@@ -115,8 +115,10 @@ readings! {
         state: &'static str,
         /// What is wrong, and what to do about it.
         reason: String,
-        /// The source that is received.
+        /// The source that segments are made of.
         source: String,
+        /// Times that another source was gone over to.
+        source_switches: Total => detail,
         /// The interface it is received on, if one is configured.
         interface: Option<String>,
         /// Who sends it.
@@ -131,6 +133,38 @@ readings! {
         last_datagram_age_ms: Option<u64>,
         /// What `continuity_count_error` has gained in the last minute.
         continuity_count_error_last_minute: u64 => detail,
+    }
+}
+
+readings! {
+    /// Of one source of a rendition, whether it is in use or not.
+    pub(in crate::health) struct SourceReadings {
+        /// `active` for the one that segments are made of, `standby` for the others.
+        role: &'static str => detail,
+        /// How well it is received: `good`, `damaged` or `unusable`.
+        condition: &'static str => detail,
+        /// Why its group could not be joined, and what to do about it.
+        failure: Option<String> => detail,
+        /// Who sends it.
+        sender: Option<String> => detail,
+        /// Bits received in the last second.
+        bitrate_bps: u64 => detail,
+        /// Time since its last datagram came.
+        last_datagram_age_ms: Option<u64> => detail,
+        /// Datagrams received.
+        datagrams: Total => detail,
+        /// Datagrams the kernel dropped because the socket's buffer was full.
+        kernel_dropped_datagrams: Total => detail,
+        /// RTP packets missing from the sequence.
+        rtp_lost: Total => detail,
+        /// Times the group was joined anew, because nothing came any more.
+        renewals: Total => detail,
+        /// Times synchronisation was lost.
+        ts_sync_loss: Total => detail,
+        /// Packets that were marked as damaged on their way.
+        transport_error: Total => detail,
+        /// Packets out of order, lost, or present more than twice.
+        continuity_count_error: Total => detail,
     }
 }
 
