@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const GROUPS: [&str; 2] = ["239.255.86.1:5000", "239.255.86.2:5000"];
 
-/// A cable with a box at this end and an encoder at the far one, in one network: hence the kernel is
-/// told to believe in datagrams that come in from addresses of its own.
+/// A cable with a box at this end and an encoder at the far one, in one network: hence the kernel
+/// is told to believe in datagrams that come in from addresses of its own.
 const PLUG: &str = "ip link add box type veth peer name far \
     && for key in accept_local rp_filter; do for name in all box; do \
         [ $key = accept_local ] && value=1 || value=0; \
