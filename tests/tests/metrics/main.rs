@@ -7,3 +7,4 @@ mod integrations;
 mod load_balancer;
 mod prometheus;
 mod rig;
+mod zabbix;
