@@ -20,13 +20,14 @@ use crate::{
             list::{Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route},
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
-                NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-                RouteReadings,
+                ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
+                RenditionReadings, RouteReadings,
             },
         },
     },
     ladder,
     live::Report,
+    serve,
 };
 
 /// Alarms that are told one by one: three series each, and who has more has one cause. All are in
@@ -46,8 +47,10 @@ impl Node {
             output_bitrate_bps: _,
             cpu_usage_percent: _,
             disk_usage_percent: _,
+            clock_discipline: _,
             certificate: _,
             http,
+            management,
             store,
             purge,
             prewarm,
@@ -70,6 +73,7 @@ impl Node {
             key: name.to_owned(),
             own: NodeReadings::of(snapshot),
             http: *http,
+            management: ManagementCounters::of(management),
             cache: *store,
             purge: *purge,
             prewarm: *prewarm,
@@ -92,6 +96,8 @@ impl Node {
 
 impl NodeReadings {
     fn of(snapshot: &Snapshot) -> Self {
+        let discipline = snapshot.clock_discipline;
+        let offset = discipline.and_then(|it| it.offset);
         Self {
             status: snapshot.status().as_str(),
             reason: snapshot.reason(),
@@ -108,6 +114,8 @@ impl NodeReadings {
             cpu_usage_percent: snapshot.cpu_usage_percent,
             disk_usage_percent: snapshot.disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
+            clock_synchronised: discipline.map(|it| it.offset.is_some().into()),
+            clock_offset_ms: offset.map(|it| it.as_secs_f64() * 1e3),
             certificate_end_time_ms: snapshot
                 .certificate
                 .as_ref()
@@ -362,6 +370,19 @@ impl Nic {
                 duplex: duplex.map(weir_hal::Duplex::as_str),
             },
             statistics: NicCounters::of(*statistics),
+        }
+    }
+}
+
+impl ManagementCounters {
+    fn of(counters: &serve::Counters) -> Self {
+        Self {
+            connections_accepted: Total(counters.connections_accepted),
+            connections_refused: Total(counters.connections_refused),
+            connections_stalled: Total(counters.connections_stalled),
+            connections_timed_out: Total(counters.connections_timed_out),
+            requests: Total(counters.requests),
+            requests_malformed: Total(counters.requests_malformed),
         }
     }
 }
