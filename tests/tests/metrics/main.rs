@@ -2,6 +2,7 @@
 //! its own description, the agent check by a load balancer, and the files that bring it into them.
 
 mod agreement;
+mod description;
 mod events;
 mod integrations;
 mod load_balancer;
