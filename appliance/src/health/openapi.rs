@@ -117,9 +117,9 @@ fn form(field: &Field) -> Value {
         Form::Texts(pattern) => {
             json!({ "type": "array", "items": { "type": "string", "pattern": pattern } })
         }
-        Form::Number(minimum, maximum) => {
-            json!({ "type": ["integer", "null"], "minimum": minimum, "maximum": maximum })
-        }
+        Form::Number(minimum) => json!({
+            "type": ["integer", "null"], "minimum": minimum, "maximum": u32::MAX,
+        }),
     };
     schema["description"] = json!(field.help);
     schema

@@ -30,8 +30,8 @@ pub(super) enum Form {
     Required(&'static str),
     /// A list of texts that look so.
     Texts(&'static str),
-    /// A whole number in this range, or null.
-    Number(u64, u64),
+    /// A whole number from this one on, or null.
+    Number(u64),
 }
 
 /// A label of a name.
@@ -48,10 +48,17 @@ macro_rules! host {
     };
 }
 
-/// A letter of a path (RFC 3986 §3.3, but for the star).
+/// A letter of a path or query; more than RFC 3986 allows is understood.
 macro_rules! letter {
     () => {
-        r"[A-Za-z0-9._~!$&'()+,;=:@%-]"
+        r"[^\u0000-\u0020\u007f-\u009f<>`/]"
+    };
+}
+
+/// The same but for the star.
+macro_rules! plain_letter {
+    () => {
+        r"[^\u0000-\u0020\u007f-\u009f<>`/*]"
     };
 }
 
@@ -67,13 +74,13 @@ const URL: &str = concat!("^(https?://", host!(), ")?", path!(), "$");
 const PATTERN: &str = concat!(
     "^(https?://",
     host!(),
-    r")?/(",
-    letter!(),
-    r"|[*])?(",
-    letter!(),
-    r"|/)*([*](",
-    letter!(),
-    r"|/)*){0,7}$"
+    ")?/(",
+    plain_letter!(),
+    "(",
+    plain_letter!(),
+    "|/)*)?([*](",
+    plain_letter!(),
+    "|/)*){0,8}$"
 );
 
 /// A URL with a host, or the id of a channel.
@@ -100,20 +107,20 @@ const fn texts(name: &'static str, pattern: &'static str, help: &'static str) ->
     Field { name, form, help }
 }
 
-const fn number(name: &'static str, (min, max): (u64, u64), help: &'static str) -> Field {
-    let form = Form::Number(min, max);
+const fn number(name: &'static str, min: u64, help: &'static str) -> Field {
+    let form = Form::Number(min);
     Field { name, form, help }
 }
 
 const AUTHOR: Field = text(
     "author",
-    "^[ -~]{1,64}$",
+    r"^([ -~]{1,64}|[^\u0000-\u001f\u007f-\u009f]{1,16})$",
     "Who says so; the address of the client by default.",
 );
 
 const NOTE: Field = Field {
     name: "note",
-    form: Form::Required("^[ -~]{0,256}$"),
+    form: Form::Required(r"^([ -~]{0,256}|[^\u0000-\u001f\u007f-\u009f]{0,64})$"),
     help: "Why.",
 };
 
@@ -164,13 +171,9 @@ pub(super) const PREWARM_ORDER: &Order = &Order {
         texts("playlists", OBJECT, "Playlists, with what they list."),
         texts("channels", CHANNEL, "Channels, with what they list."),
         text("host", HOST, "The host of paths."),
-        number(
-            "segments",
-            (0, 10_000),
-            "Segments of each playlist, the newest.",
-        ),
-        number("rate", (1, 10_000), "Objects begun in a second."),
-        number("concurrency", (1, 64), "Objects fetched at one time."),
+        number("segments", 0, "Segments of each playlist, the newest."),
+        number("rate", 1, "Objects begun in a second."),
+        number("concurrency", 1, "Objects fetched at one time."),
     ],
     required: &[],
     some_of: &["urls", "playlists", "channels"],

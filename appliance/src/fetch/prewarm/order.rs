@@ -148,7 +148,8 @@ impl Order {
 
 fn authority(text: &str) -> Result<Authority, Unfit> {
     let authority = text.parse::<Authority>().ok();
-    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let authority = authority.filter(|authority| authority.as_str().bytes().all(is_letter));
     authority.ok_or_else(|| Unfit::BadHost(text.to_owned()))
 }
 
