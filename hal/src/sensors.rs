@@ -1,6 +1,6 @@
 //! Readings of the machine that a person or a fleet wants to see.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use crate::{Error, Nic};
 
@@ -27,6 +27,14 @@ impl CpuTime {
     }
 }
 
+/// How the wall clock is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClockDiscipline {
+    /// How far the clock is from its source of time, by the kernel's estimate; `None` if no source
+    /// sets it.
+    pub offset: Option<Duration>,
+}
+
 /// The machine's gauges.
 pub trait Sensors: Debug + Send + Sync {
     /// Reads processor time.
@@ -43,6 +51,12 @@ pub trait Sensors: Debug + Send + Sync {
     /// # Limits
     /// [`NICS_MAX`](crate::NICS_MAX) interfaces.
     fn nics(&self) -> Result<Vec<Nic>, Error>;
+
+    /// Reads how the wall clock is kept.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn clock_discipline(&self) -> Result<ClockDiscipline, Error>;
 
     /// Reads what the kernel has said since boot, a line each: `<level>[seconds] text`. The newest
     /// lines that have at most `bytes_max` bytes together; never waits for more.

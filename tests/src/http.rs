@@ -69,22 +69,25 @@ pub fn request(
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
+    // All in one piece: there are servers that take the first one for all of it.
+    let mut said = Vec::new();
     write!(
-        stream,
+        said,
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     )?;
     if !body.is_empty() {
         let length = body.len();
         write!(
-            stream,
+            said,
             "Content-Length: {length}\r\nContent-Type: application/json\r\n"
         )?;
     }
     for (name, value) in fields {
-        write!(stream, "{name}: {value}\r\n")?;
+        write!(said, "{name}: {value}\r\n")?;
     }
-    stream.write_all(b"\r\n")?;
-    stream.write_all(body)?;
+    said.extend_from_slice(b"\r\n");
+    said.extend_from_slice(body);
+    stream.write_all(&said)?;
     let mut bytes = Vec::new();
     let mut room = [0; 8 * 1024];
     // Not every server closes when asked to: a body of announced length ends by itself.

@@ -24,6 +24,39 @@ pub const THREEFIVE: Wheel = Wheel {
     },
 };
 
+/// A program of Python and all that it needs, each package by its version and its sums.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its sum is that of none: each package has those of `requirements`.
+    package: Package,
+    requirements: &'static str,
+}
+
+/// Holds a service against its `OpenAPI` description.
+pub const SCHEMATHESIS: Program = Program {
+    package: Package {
+        name: "schemathesis",
+        version: "4.32.5",
+        sum: "",
+    },
+    requirements: include_str!("schemathesis.txt"),
+};
+
+impl Program {
+    /// A command of the program.
+    ///
+    /// # Panics
+    /// When a package cannot be fetched or is another one than is expected.
+    pub fn command(&self) -> Command {
+        let fetch = |own: &Path| install(own, self.requirements);
+        let folder = self.package.kept("pypi", fetch);
+        let mut command = Command::new("python3");
+        command.env("PYTHONPATH", &folder);
+        command.arg(folder.join("bin").join(self.package.name));
+        command
+    }
+}
+
 impl Wheel {
     /// Runs `script` with the package at hand and `argument`, and returns what it printed.
     ///
@@ -43,17 +76,21 @@ impl Wheel {
 
     fn fetch(&self, own: &Path) {
         let Package { name, version, sum } = self.package;
-        let wanted = own.join("wanted.txt");
-        let line = format!("{name}=={version} --hash=sha256:{sum}\n");
-        fs::write(&wanted, line).expect("the target folder can be written");
-        peer(
-            Command::new("python3")
-                .args(["-m", "pip", "install", "--quiet", "--no-deps"])
-                .args(["--disable-pip-version-check", "--only-binary", ":all:"])
-                .args(["--require-hashes", "--requirement"])
-                .arg(&wanted)
-                .arg("--target")
-                .arg(own.join("package")),
-        );
+        install(own, &format!("{name}=={version} --hash=sha256:{sum}\n"));
     }
+}
+
+/// Puts what `requirements` name into the folder `package` of `own`, and nothing else.
+fn install(own: &Path, requirements: &str) {
+    let wanted = own.join("wanted.txt");
+    fs::write(&wanted, requirements).expect("the target folder can be written");
+    peer(
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--only-binary", ":all:"])
+            .args(["--require-hashes", "--requirement"])
+            .arg(&wanted)
+            .arg("--target")
+            .arg(own.join("package")),
+    );
 }

@@ -12,7 +12,20 @@ const POLL: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// When the deadline passes.
-pub fn until<T>(what: impl Display, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: impl Display, within: Duration, look: impl FnMut() -> Option<T>) -> T {
+    until_every(POLL, what, within, look)
+}
+
+/// The same with a pause of one's own between two looks, for those that cost others something.
+///
+/// # Panics
+/// When the deadline passes.
+pub fn until_every<T>(
+    pause: Duration,
+    what: impl Display,
+    within: Duration,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -22,7 +35,7 @@ pub fn until<T>(what: impl Display, within: Duration, mut look: impl FnMut() -> 
             start.elapsed() < within,
             "waited {within:?} in vain for {what}"
         );
-        std::thread::sleep(POLL);
+        std::thread::sleep(pause);
     }
 }
 

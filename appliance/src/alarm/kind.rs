@@ -319,6 +319,21 @@ kinds! {
         text: "a certificate ends in {}",
         remedy: "renew it, and put it into `http.certificates`; nothing need be restarted",
     }
+    /// No source of time sets the clock, or it is far from its source.
+    ClockUnsynchronised = "clock-unsync" {
+        unit: Unit::Second,
+        rule: Rule::above(
+            Major,
+            (Amount::from_thousandths(100), 600),
+            (Amount::from_thousandths(50), 60),
+        ),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "timingProblem",
+        text: "the clock may be {} off",
+        remedy: "check the NTP service of this box and the way to its servers: dates of playlists, \
+                 signed URLs and certificates go by the clock",
+    }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {
         unit: Unit::Count,

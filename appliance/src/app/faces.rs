@@ -75,13 +75,16 @@ impl Faces {
         )
         .pulling(pulling.pull.clone());
         let prewarmer = Arc::new(prewarmer(&config.prewarm, pulling, live));
-        let sampler = Sampler::new(watched(app, &content, &prewarmer));
+        let watched = watched(app, &content, &prewarmer);
+        let counters = Arc::clone(&watched.management);
+        let sampler = Sampler::new(watched);
         let health = Health::new(
             health_settings(config, data),
             Arc::clone(live),
             Arc::clone(readiness),
             sampler.latest(),
         )
+        .counting(counters)
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
         .alarming(Arc::clone(&guarding.alarms))
@@ -176,6 +179,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         live: Arc::clone(live),
         store: store.clone(),
         http: Arc::clone(content.counters()),
+        management: Arc::default(),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),

@@ -24,6 +24,7 @@ use weir_hal::{Board, Destination, InterfaceName, Multicast};
 pub use addresses::Addresses;
 
 use crate::{
+    alarm::{Amount, Kind, Rules},
     app::{App, AppError, OldCache, RELOADS_MAX},
     config::{
         Alarm, ByteSize, Cache, Channel, Config, Cues, Http, Management, Node, Priority, Rendition,
@@ -152,6 +153,13 @@ pub fn is_on_air(live: &Live) -> bool {
     live.channel(CHANNEL).is_some_and(is_listed)
 }
 
+/// Where somebody looks at a demo, nobody need keep the clock.
+fn rules() -> Rules {
+    let mut rules = Rules::default();
+    rules.of_mut(Kind::ClockUnsynchronised).raise = Amount::whole(60);
+    rules
+}
+
 /// What an integrator would write for this channel.
 fn config(addresses: Addresses, cache: &Path) -> Config {
     Config {
@@ -175,6 +183,7 @@ fn config(addresses: Addresses, cache: &Path) -> Config {
         },
         alarm: Alarm {
             state: cache.join("alarms"),
+            rules: rules(),
             ..Alarm::default()
         },
         segment: SegmentConfig {

@@ -9,6 +9,7 @@ use crate::{
     health::{
         asset::{HLS_JS, PLAYER_JS, STYLE_CSS},
         metrics::Format,
+        order_form::{ALARM_ORDER, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
     },
     serve::reply::TEXT,
 };
@@ -92,17 +93,8 @@ pub(super) struct Operation {
     pub(super) media_type: &'static str,
     /// Further statuses, and what they mean.
     pub(super) others: &'static [(&'static str, &'static str)],
-    /// The fields of the JSON that it takes, if it takes any.
-    pub(super) order: Option<&'static [Field]>,
-}
-
-/// A field of an order.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    /// Its type in JSON Schema; an array is one of texts.
-    pub(super) kind: &'static str,
-    pub(super) help: &'static str,
+    /// The JSON that it takes, if it takes any.
+    pub(super) order: Option<&'static Order>,
 }
 
 const UNREADY: &[(&str, &str)] = &[("503", "It is not, and why.")];
@@ -133,7 +125,7 @@ const fn get(help: &'static str, media_type: &'static str) -> Operation {
     }
 }
 
-const fn post(help: &'static str, success: &'static str, order: &'static [Field]) -> Operation {
+const fn post(help: &'static str, success: &'static str, order: &'static Order) -> Operation {
     Operation {
         method: "post",
         success,
@@ -142,47 +134,6 @@ const fn post(help: &'static str, success: &'static str, order: &'static [Field]
         ..get(help, JSON)
     }
 }
-
-const fn text(name: &'static str, help: &'static str) -> Field {
-    let kind = "string";
-    Field { name, kind, help }
-}
-
-const fn texts(name: &'static str, help: &'static str) -> Field {
-    let kind = "array";
-    Field { name, kind, help }
-}
-
-const fn number(name: &'static str, help: &'static str) -> Field {
-    let kind = "integer";
-    Field { name, kind, help }
-}
-
-const ALARM_ORDER: &[Field] = &[
-    text(
-        "author",
-        "Who says so; the address of the client by default.",
-    ),
-    text("note", "Why."),
-    text("for", "For how long, as in \"2h\"; at most 720 h."),
-];
-
-const PURGE_ORDER: &[Field] = &[
-    texts("urls", "URLs or paths to forget."),
-    texts("prefixes", "What begins so."),
-    texts("patterns", "What looks so, with stars."),
-    texts("tags", "What has one of these surrogate keys."),
-];
-
-const PREWARM_ORDER: &[Field] = &[
-    texts("urls", "URLs or paths to fetch."),
-    texts("playlists", "Playlists, with what they list."),
-    texts("channels", "Channels, with what they list."),
-    text("host", "The host of paths."),
-    number("segments", "Segments of each playlist, the newest."),
-    number("rate", "Objects begun in a second."),
-    number("concurrency", "Objects fetched at one time."),
-];
 
 macro_rules! endpoints {
     ( $( $path:expr => $place:ident $operations:tt, )+ ) => {
@@ -244,7 +195,7 @@ endpoints! {
         post("An operator has done with an alarm.", "200", ALARM_ORDER)
     ],
     "/api/v1/alarms/{id}/shelve" => AlarmOrder [
-        post("An operator does not want to hear of it for a while.", "200", ALARM_ORDER)
+        post("An operator does not want to hear of it for a while.", "200", SHELVE_ORDER)
     ],
     "/api/v1/alarms/{id}/unshelve" => AlarmOrder [
         post("An operator does again.", "200", ALARM_ORDER)

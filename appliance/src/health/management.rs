@@ -96,6 +96,12 @@ impl Health {
         }
     }
 
+    /// Counts in `counters`.
+    #[must_use]
+    pub fn counting(self, counters: Arc<CounterCells>) -> Self {
+        Self { counters, ..self }
+    }
+
     /// Hands orders to purge to `purger`.
     #[must_use]
     pub fn purging(self, purger: Arc<Purger>) -> Self {

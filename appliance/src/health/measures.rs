@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use weir_hal::Monotonic;
+use weir_hal::{ClockDiscipline, Monotonic};
 
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
@@ -26,6 +26,10 @@ const HITS_SPAN: Duration = Duration::from_mins(5);
 
 /// Seconds of a day: so many milliseconds are a thousandth of one.
 const DAY_S: u128 = 86_400;
+
+/// What the kernel takes a clock to be off at most that a source sets (`NTP_PHASE_LIMIT`): one that
+/// none sets is as far off at least, by all that anybody knows.
+const CLOCK_ERROR_MAX: Duration = Duration::from_secs(16);
 
 /// Until then a cache is not warm.
 const WARM: Duration = Duration::from_mins(15);
@@ -71,6 +75,7 @@ impl Meter {
         }
         measures.extend(snapshot.origins.iter().map(of_origin));
         measures.extend(of_disk(snapshot));
+        measures.push(of_clock(snapshot.clock_discipline));
         measures.extend(self.nics.measures(snapshot));
         measures.extend(
             snapshot
@@ -204,6 +209,18 @@ fn of_certificate(end: &CertificateEnd, snapshot: &Snapshot) -> Measure {
     let days = Amount::from_thousandths(u64::try_from(left).unwrap_or(u64::MAX));
     let name = Arc::from(end.name.as_str());
     Measure::new(Kind::CertificateExpiry, Resource::Node, Reading::of(days)).because(Some(name))
+}
+
+/// How far the clock may be off.
+fn of_clock(discipline: Option<ClockDiscipline>) -> Measure {
+    let of_node = |reading| Measure::new(Kind::ClockUnsynchronised, Resource::Node, reading);
+    let Some(ClockDiscipline { offset }) = discipline else {
+        return of_node(Reading::Unknown);
+    };
+    let off = offset.unwrap_or(CLOCK_ERROR_MAX).as_millis();
+    let off = Amount::from_thousandths(u64::try_from(off).unwrap_or(u64::MAX));
+    let why = offset.is_none().then(|| "no source of time sets it".into());
+    of_node(Reading::of(off)).because(why)
 }
 
 fn fill(percent: f64) -> Reading {

@@ -27,6 +27,7 @@ mod measures;
 mod metrics;
 mod nics;
 mod openapi;
+mod order_form;
 mod order_source;
 mod page;
 mod player;

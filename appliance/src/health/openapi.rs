@@ -12,8 +12,9 @@ use crate::{
     counter::{Kind, Row, Unit},
     health::{
         api::{CHANNELS, ROOT, STATUS},
-        endpoint::{ENDPOINTS, Endpoint, Field, JSON, Operation, Place},
+        endpoint::{ENDPOINTS, Endpoint, JSON, Operation, Place},
         json::{self, VERSION},
+        order_form::{Field, Form, Order},
         table::{GroupScope, Listed, Node, Scope},
     },
 };
@@ -59,11 +60,12 @@ fn parameters(path: &str) -> impl Iterator<Item = Value> {
         let name = part.strip_prefix('{')?;
         name.strip_suffix('}')
     });
-    names.map(|name| {
-        json!({
-            "name": name, "in": "path", "required": true, "schema": { "type": "string" },
-        })
-    })
+    let schema = if path.contains("/alarms/") {
+        json!({ "type": "integer", "minimum": 1 })
+    } else {
+        json!({ "type": "string" })
+    };
+    names.map(move |name| json!({ "name": name, "in": "path", "required": true, "schema": schema }))
 }
 
 /// What one method does, whose answer is of `schema`, if that is known.
@@ -78,30 +80,49 @@ fn described(operation: &Operation, schema: Option<Value>) -> Value {
         responses.insert((*status).to_owned(), json!({ "description": help }));
     }
     let mut described = json!({ "summary": operation.help, "responses": responses });
-    if let Some(fields) = operation.order {
+    if let Some(wanted) = operation.order {
         described["requestBody"] = json!({
             "required": true,
-            "content": { JSON: { "schema": order(fields) } },
+            "content": { JSON: { "schema": order(wanted) } },
         });
     }
     described
 }
 
-/// The body of an order; all fields may be left out.
-fn order(fields: &[Field]) -> Value {
-    let properties = fields.iter().map(|field| {
-        let mut schema = json!({ "type": field.kind, "description": field.help });
-        if field.kind == "array" {
-            schema["items"] = json!({ "type": "string" });
-        }
-        (field.name.to_owned(), schema)
-    });
+/// The body of an order.
+fn order(order: &Order) -> Value {
+    let fields = order.fields.iter();
+    let properties = fields.map(|field| (field.name.to_owned(), form(field)));
     let properties: Map<String, Value> = properties.collect();
-    json!({
+    let mut schema = json!({
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
-    })
+        "required": order.required,
+    });
+    if !order.some_of.is_empty() {
+        let lists = order
+            .some_of
+            .iter()
+            .map(|list| json!({ "required": [list], "properties": { *list: { "minItems": 1 } } }));
+        schema["anyOf"] = lists.collect();
+    }
+    schema
+}
+
+fn form(field: &Field) -> Value {
+    let mut schema = match field.form {
+        Form::Text(pattern) => json!({ "type": ["string", "null"], "pattern": pattern }),
+        Form::Required(pattern) => json!({ "type": "string", "pattern": pattern }),
+        Form::Texts(pattern) => {
+            json!({ "type": "array", "items": { "type": "string", "pattern": pattern } })
+        }
+        Form::Number(minimum) => json!({
+            "type": ["integer", "null"], "minimum": minimum, "maximum": u32::MAX,
+        }),
+    };
+    schema["description"] = json!(field.help);
+    schema
 }
 
 /// The schema of what is answered at `endpoint`, if that is made of the table.

@@ -42,6 +42,8 @@ pub struct Watched {
     pub store: Store,
     /// Counters of the data listener.
     pub http: Arc<CounterCells>,
+    /// Counters of the management listener.
+    pub management: Arc<CounterCells>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Processor load.
@@ -204,8 +206,10 @@ impl Sampler {
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
             disk_usage_percent: cache_disk.usage.and_then(usage_percent),
+            clock_discipline: watched.sensors.clock_discipline().ok(),
             certificate: watched.tls.as_ref().and_then(|tls| first_end(tls)),
             http,
+            management: watched.management.read(),
             store: watched.store.counters(),
             purge: watched
                 .purger
@@ -300,7 +304,7 @@ mod tests {
     use serde_json::{Value, json};
     use weir_cache::{Class, Config, Key};
     use weir_hal::{
-        Nic,
+        ClockDiscipline, Nic,
         sim::{Call, Fault, Simulation},
     };
 
@@ -327,6 +331,7 @@ mod tests {
             tiers: Arc::new(tiers),
             store: Store::open(disk, clock, &config).expect("a flawless disk"),
             http: Arc::default(),
+            management: Arc::default(),
             clock: board.clock,
             sensors: board.sensors,
             disk: board.disk,
@@ -368,6 +373,10 @@ mod tests {
 
         fn nics(&self) -> Result<Vec<Nic>, weir_hal::Error> {
             Ok(Vec::new())
+        }
+
+        fn clock_discipline(&self) -> Result<ClockDiscipline, weir_hal::Error> {
+            Ok(ClockDiscipline::default())
         }
 
         fn kernel_messages(&self, _bytes_max: usize) -> Result<String, weir_hal::Error> {

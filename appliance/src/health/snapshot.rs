@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use weir_hal::{DiskUsage, Nic, Wall};
+use weir_hal::{ClockDiscipline, DiskUsage, Nic, Wall};
 
 use crate::{
     alarm, encryption,
@@ -45,10 +45,14 @@ pub struct Snapshot {
     pub cpu_usage_percent: Option<f64>,
     /// Fill of the file system that holds the cache; `None` if it does not tell.
     pub disk_usage_percent: Option<f64>,
+    /// How the wall clock is kept; `None` if the kernel does not tell.
+    pub clock_discipline: Option<ClockDiscipline>,
     /// The certificate that ends first of those that clients are shown, if there are any.
     pub certificate: Option<CertificateEnd>,
     /// Counters of the data listener.
     pub http: serve::Counters,
+    /// Counters of the management listener.
+    pub management: serve::Counters,
     /// Counters of the store.
     pub store: weir_cache::Counters,
     /// Counters of purging.
@@ -311,8 +315,12 @@ pub(crate) mod tests {
             output_bitrate_bps: 12_345_678,
             cpu_usage_percent: Some(12.34),
             disk_usage_percent: None,
+            clock_discipline: Some(ClockDiscipline {
+                offset: Some(Duration::ZERO),
+            }),
             certificate: None,
             http: serve::Counters::default(),
+            management: serve::Counters::default(),
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
             prewarm: prewarm::Counters::default(),

@@ -55,6 +55,11 @@ pub const fn is_development() -> bool {
     ENTERPRISE_NUMBER == DEVELOPMENT
 }
 
+/// Below which all objects of the module are.
+pub(crate) fn objects_oid() -> &'static Oid {
+    &OBJECTS_OID
+}
+
 fn enterprise() -> Oid {
     Oid::new(&ENTERPRISES).child(ENTERPRISE_NUMBER)
 }

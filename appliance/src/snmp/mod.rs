@@ -41,4 +41,8 @@ pub use standard::Site;
 pub use tree::{MibTree, Table, TableRow, Tables};
 pub use value::Value;
 
+pub(crate) use enterprise::objects_oid;
+pub(crate) use object::{Cell, KEY, Object, SUBTREES, Subtree};
+pub(crate) use value::Syntax;
+
 use notification::Notification;

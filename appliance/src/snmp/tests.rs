@@ -139,7 +139,7 @@ fn defined(text: &str, descriptor: &str) -> Option<u32> {
 fn the_text_of_the_module_names_each_object_that_is_answered() {
     let text = mib_text(ENTERPRISE_NUMBER);
     let mut objects = 0;
-    for subtree in &*object::SUBTREES {
+    for subtree in &*SUBTREES {
         for object in &subtree.objects {
             objects += 1;
             assert_eq!(
@@ -150,7 +150,7 @@ fn the_text_of_the_module_names_each_object_that_is_answered() {
             );
         }
     }
-    let indexes = object::SUBTREES
+    let indexes = SUBTREES
         .iter()
         .filter(|it| !it.indexed_by.is_empty())
         .count();

@@ -8,8 +8,8 @@
 
 use std::{fs, io};
 
-use super::{kernel_log, nic};
-use crate::{CpuTime, Error, Nic};
+use super::{discipline, kernel_log, nic};
+use crate::{ClockDiscipline, CpuTime, Error, Nic};
 
 const STAT: &str = "/proc/stat";
 
@@ -45,6 +45,10 @@ impl crate::Sensors for Sensors {
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
         nic::nics()
+    }
+
+    fn clock_discipline(&self) -> Result<ClockDiscipline, Error> {
+        discipline::discipline()
     }
 
     fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {

@@ -2,16 +2,18 @@
 //!
 //! Refuses: to invent. A sensor that a test has broken stays an error until it is set again.
 
-use std::{io, sync::Mutex};
+use std::{io, sync::Mutex, time::Duration};
 
 use super::lock;
-use crate::{CpuTime, Error, NICS_MAX, Nic};
+use crate::{ClockDiscipline, CpuTime, Error, NICS_MAX, Nic};
 
-/// Gauges in memory. They start at zero, with a loopback as the only interface.
+/// Gauges in memory. They start at zero, with a loopback as the only interface and a clock that is
+/// right.
 #[derive(Debug)]
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
     nics: Mutex<Vec<Nic>>,
+    clock_discipline: Mutex<Option<ClockDiscipline>>,
     kernel_messages: Mutex<String>,
 }
 
@@ -25,6 +27,9 @@ impl Sensors {
         Self {
             cpu_time: Mutex::new(Some(CpuTime { busy: 0, total: 0 })),
             nics: Mutex::new(vec![loopback]),
+            clock_discipline: Mutex::new(Some(ClockDiscipline {
+                offset: Some(Duration::ZERO),
+            })),
             kernel_messages: Mutex::default(),
         }
     }
@@ -39,6 +44,11 @@ impl Sensors {
         nics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         nics.truncate(NICS_MAX);
         *lock(&self.nics) = nics;
+    }
+
+    /// Sets how the clock is kept; `None` makes it unreadable.
+    pub fn set_clock_discipline(&self, discipline: Option<ClockDiscipline>) {
+        *lock(&self.clock_discipline) = discipline;
     }
 
     /// Sets what the kernel has said, a line each.
@@ -69,6 +79,14 @@ impl crate::Sensors for Sensors {
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
         Ok(lock(&self.nics).clone())
+    }
+
+    fn clock_discipline(&self) -> Result<ClockDiscipline, Error> {
+        let reading = *lock(&self.clock_discipline);
+        reading.ok_or_else(|| Error::Sensor {
+            what: "how the clock of the simulation is kept",
+            source: io::ErrorKind::NotFound.into(),
+        })
     }
 
     fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {

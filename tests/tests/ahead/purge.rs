@@ -61,6 +61,21 @@ fn both_listeners_purge_what_the_other_would() -> Result {
 }
 
 #[test]
+fn a_page_cannot_have_a_browser_purge() -> Result {
+    let origin = origin();
+    let edge = Edge::before(&[&origin]);
+    edge.get("/a/1")?;
+    for method in ["PURGE", "BAN"] {
+        let answer = edge.ask(method, "/a/1", &[("Origin", "http://evil.example")])?;
+        assert_eq!(answer.status, 403, "{method}: {}", answer.text());
+    }
+    assert!(is_hit(&edge, "/a/1")?);
+    assert_eq!(edge.ask("PURGE", "/a/1", &[])?.status, 200);
+    assert!(!is_hit(&edge, "/a/1")?);
+    Ok(())
+}
+
+#[test]
 fn one_bucket_and_one_list_of_addresses_go_for_both() -> Result {
     let origin = origin();
     let url = origin.url();

@@ -1,5 +1,7 @@
 //! Claims on [`weir_hal::Sensors`].
 
+use std::time::Duration;
+
 use weir_hal::NICS_MAX;
 
 use crate::side::Side;
@@ -7,6 +9,7 @@ use crate::side::Side;
 crate::claims! {
     processor_time_never_steps_back,
     interfaces_stand_in_order_and_once,
+    how_the_clock_is_kept_is_told_and_an_error_of_a_source_is_below_what_the_kernel_allows,
     kernel_messages_are_whole_lines_and_no_more_than_was_asked_for,
 }
 
@@ -30,6 +33,13 @@ fn interfaces_stand_in_order_and_once(side: &impl Side) {
     // Both sides have a loopback: what cannot be told of it is not made up.
     let loopback = nics.iter().find(|nic| nic.name == "lo").unwrap();
     assert_eq!((loopback.speed_bps, loopback.duplex), (None, None));
+}
+
+fn how_the_clock_is_kept_is_told_and_an_error_of_a_source_is_below_what_the_kernel_allows(
+    side: &impl Side,
+) {
+    let told = side.board().sensors.clock_discipline().unwrap();
+    assert!(told.offset <= Some(Duration::from_secs(16)), "{told:?}");
 }
 
 fn kernel_messages_are_whole_lines_and_no_more_than_was_asked_for(side: &impl Side) {

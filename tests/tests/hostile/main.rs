@@ -7,5 +7,6 @@ mod crowd;
 mod downgrade;
 mod limits;
 mod origin_side;
+mod pollers;
 mod requests;
 mod rig;

@@ -14,7 +14,7 @@ use weir_tests::{http, process::weir_binary};
 use crate::{prometheus::Prometheus, rig::Rig};
 
 /// Writes the files.
-fn written() -> TempDir {
+pub(crate) fn written() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     run(Command::new(weir_binary())
         .arg("integrations")

@@ -23,6 +23,15 @@ pub(crate) struct Rig {
 impl Rig {
     /// Waits until the channel `good` is on air.
     pub(crate) fn start() -> Self {
+        Self::with(&["silent"])
+    }
+
+    /// The same without the channel that is silent.
+    pub(crate) fn well() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(silent: &[&str]) -> Self {
         let port = free_port();
         let good = format!("239.255.84.1:{port}");
         let channel = |id: &str, group: &str| {
@@ -34,16 +43,16 @@ impl Rig {
         };
         let origin =
             Origin::start(|_| Reply::new(200, &[("Cache-Control", "max-age=60")], "hello"));
-        let text = [
-            // The channel that is silent is an alarm at once.
-            "[alarm]\nboot_inhibit = \"0s\"\n[segment]\ntarget = \"1s\"\n".to_owned(),
-            channel("good", &good),
-            channel("silent", &format!("239.255.84.2:{port}")),
-            route_to(&[origin.url()], "", ""),
-        ];
-        let daemon = Daemon::start(&text.concat());
+        // The channel that is silent is an alarm at once.
+        let mut text = "[alarm]\nboot_inhibit = \"0s\"\n[segment]\ntarget = \"1s\"\n".to_owned();
+        text += &channel("good", &good);
+        for id in silent {
+            text += &channel(id, &format!("239.255.84.2:{port}"));
+        }
+        text += &route_to(&[origin.url()], "", "");
+        let daemon = Daemon::start(&text);
         let rig = Self {
-            _sender: ffmpeg::send(Streams::H264Aac, "udp", &good, 120),
+            _sender: ffmpeg::send(Streams::H264Aac, "udp", &good, 900),
             daemon,
             _origin: origin,
         };

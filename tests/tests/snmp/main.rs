@@ -2,6 +2,7 @@
 //! them and by smilint.
 
 mod agreement;
+mod flood;
 mod identity;
 mod manager;
 mod module;

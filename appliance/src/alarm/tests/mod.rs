@@ -110,6 +110,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::HitRatioCritical
         | Kind::HitRatioLow
         | Kind::CertificateExpiry
+        | Kind::ClockUnsynchronised
         | Kind::AlarmsOverflow => Resource::Node,
     }
 }

@@ -13,12 +13,15 @@ use hyper::{
     Uri,
     http::uri::{Authority, Scheme},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::fetch::resolve;
 
 /// Things one order may name.
 pub(super) const ITEMS_MAX: usize = 10_000;
+
+/// Letters of the id of a channel, as the configuration has it.
+const CHANNEL_ID_BYTES_MAX: usize = 64;
 
 /// Most that an order may ask for in a second, and at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +79,29 @@ struct Body {
     #[serde(default)]
     channels: Vec<String>,
     host: Option<String>,
-    segments: Option<usize>,
+    #[serde(default, deserialize_with = "whole")]
+    segments: Option<u32>,
+    #[serde(default, deserialize_with = "whole")]
     rate: Option<u32>,
-    concurrency: Option<usize>,
+    #[serde(default, deserialize_with = "whole")]
+    concurrency: Option<u32>,
+}
+
+/// A whole number, which JSON may write as `3.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = Option::<f64>::deserialize(deserializer)?;
+    let is_fit = |it: &f64| it.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(it);
+    let Some(number) = number else {
+        return Ok(None);
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole and in the range of the type"
+    )]
+    let fit = is_fit(&number).then_some(number as u32);
+    let refused = || D::Error::custom(format_args!("{number} is no whole number up to 2^32"));
+    fit.map(Some).ok_or_else(refused)
 }
 
 impl Order {
@@ -100,7 +123,8 @@ impl Order {
             .chain(&body.channels);
         let items = texts.map(|text| item(text.trim_ascii(), host.as_ref()));
         let items = items.collect::<Result<_, _>>()?;
-        let (rate, concurrency) = (body.rate, body.concurrency);
+        let (segments, rate, concurrency) = (body.segments, body.rate, body.concurrency);
+        let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         if rate == Some(0) || concurrency == Some(0) {
             let key = if rate == Some(0) {
                 "rate"
@@ -111,10 +135,12 @@ impl Order {
         }
         Ok(Self {
             items,
-            segments_max: body.segments,
+            segments_max: segments.map(size),
             bounds: Bounds {
                 rate_per_s: rate.unwrap_or(u32::MAX).min(bounds.rate_per_s),
-                concurrency: concurrency.unwrap_or(usize::MAX).min(bounds.concurrency),
+                concurrency: concurrency
+                    .map_or(bounds.concurrency, size)
+                    .min(bounds.concurrency),
             },
         })
     }
@@ -122,13 +148,19 @@ impl Order {
 
 fn authority(text: &str) -> Result<Authority, Unfit> {
     let authority = text.parse::<Authority>().ok();
-    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let authority = authority.filter(|authority| authority.as_str().bytes().all(is_letter));
     authority.ok_or_else(|| Unfit::BadHost(text.to_owned()))
 }
 
+/// Whether a channel may be called so.
+fn is_channel_id(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=CHANNEL_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
+}
+
 fn item(text: &str, host: Option<&Authority>) -> Result<Item, Unfit> {
-    let is_channel = !text.is_empty() && !text.contains(['/', '?', '#']);
-    if is_channel {
+    if is_channel_id(text) {
         return Ok(Item::Channel(text.to_owned()));
     }
     let base = match (text.parse::<Uri>(), host) {
@@ -198,6 +230,8 @@ mod tests {
             (3, 8)
         );
         assert_eq!(bounds.segments_max, Some(2));
+        let whole = order(r#"{"urls": ["a"], "segments": 2.0, "rate": null}"#);
+        assert_eq!(whole.expect("an order").segments_max, Some(2));
     }
 
     #[test]
@@ -221,6 +255,7 @@ mod tests {
                 Unfit::NoUrl("//x/b".to_owned()),
             ),
             (r#"{"urls": [""]}"#, Unfit::NoUrl(String::new())),
+            (r#"{"urls": ["é"]}"#, Unfit::NoUrl("é".to_owned())),
             (
                 r#"{"urls": ["a"], "host": "u@h"}"#,
                 Unfit::BadHost("u@h".to_owned()),
@@ -229,7 +264,15 @@ mod tests {
         ] {
             assert_eq!(order(text), Err(unfit), "{text}");
         }
-        for text in ["", "7", r#"{"url": []}"#, r#"{"urls": "a"}"#] {
+        for text in [
+            "",
+            "7",
+            r#"{"url": []}"#,
+            r#"{"urls": "a"}"#,
+            r#"{"urls": ["a"], "rate": 2.5}"#,
+            r#"{"urls": ["a"], "rate": -1}"#,
+            r#"{"urls": ["a"], "segments": 1e12}"#,
+        ] {
             assert!(matches!(order(text), Err(Unfit::NoOrder(_))), "{text}");
         }
     }

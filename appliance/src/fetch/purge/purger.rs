@@ -4,8 +4,8 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
-    Method, Request, Response, StatusCode,
-    header::{ALLOW, HeaderValue, RETRY_AFTER},
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{ALLOW, HeaderValue, ORIGIN, RETRY_AFTER},
     http::request,
 };
 use serde::Serialize;
@@ -88,6 +88,8 @@ struct Done {
 enum Refusal {
     #[error("{0} may not purge: add it to `purge.allow`")]
     Forbidden(IpAddr),
+    #[error("a page has a browser ask: purge from a program, or by the management listener")]
+    Page,
     #[error("too much was purged of late: try again in {} s", seconds(*.0))]
     Throttled(Duration),
     #[error("more than {0} things are named: send several orders, or raise `purge.burst`")]
@@ -168,7 +170,8 @@ impl Purger {
         matches!(method.as_str(), "PURGE" | "BAN")
     }
 
-    /// Answers a `PURGE` or `BAN`. A client that may not purge learns nothing else.
+    /// Answers a `PURGE` or `BAN`. A client that may not purge learns nothing else. Players may ask
+    /// for any host, so a page of another site is told by its browser's `Origin` alone.
     pub async fn answer_method(&self, request: &request::Parts, client: &Client) -> Response<Body> {
         let by = client.address.ip().to_canonical();
         let order = || {
@@ -178,7 +181,8 @@ impl Purger {
                 Order::of_purge(&request.uri, &request.headers, &*self.names)
             }
         };
-        let outcome = match self.admit(by) {
+        let admitted = self.admit(by).and_then(|()| of_program(&request.headers));
+        let outcome = match admitted {
             Ok(()) => self.obey(order(), by).await,
             Err(refusal) => Err(refusal),
         };
@@ -272,6 +276,15 @@ impl Purger {
     }
 }
 
+/// Refuses what a browser sends for a page, whose every such request names it (Fetch §3.1).
+fn of_program(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(ORIGIN) {
+        Err(Refusal::Page)
+    } else {
+        Ok(())
+    }
+}
+
 fn answer(outcome: Result<Done, Refusal>, by: IpAddr) -> Response<Body> {
     let refusal = match outcome {
         Ok(done) => {
@@ -283,7 +296,7 @@ fn answer(outcome: Result<Done, Refusal>, by: IpAddr) -> Response<Body> {
     };
     warn!(%by, %refusal, "purge refused");
     let status = match &refusal {
-        Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
+        Refusal::Forbidden(_) | Refusal::Page => StatusCode::FORBIDDEN,
         Refusal::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unfit(Unfit::NoRoute(_)) => StatusCode::NOT_FOUND,
         Refusal::Unfit(_) | Refusal::TooMany(_) | Refusal::NoBody => StatusCode::BAD_REQUEST,

@@ -6,13 +6,14 @@
 //! passes its alarms on and adds only what a box cannot say of itself: that it does not answer.
 //!
 //! Source: Prometheus, *Alerting rules* and *Unit testing for rules*; Alertmanager configuration;
-//! Grafana JSON model, schema 39; Zabbix 6.0; `HAProxy` 2.6; keepalived 2.2.
+//! Grafana JSON model, schema 39; Zabbix 6.0 and 7.0; `HAProxy` 2.6; keepalived 2.2.
 //! Refuses: thresholds of a second kind.
 
 mod balancers;
 mod grafana;
 mod prometheus;
 mod zabbix;
+mod zabbix_snmp;
 
 use crate::snmp::{ENTERPRISE_NUMBER, mib_text};
 
@@ -44,6 +45,7 @@ pub fn integrations() -> Vec<Integration> {
         file("prometheus/weir.rules.test.yml", prometheus::rule_tests()),
         file("prometheus/weir.rules.yml", prometheus::rules()),
         file("zabbix/weir_http_6.0.json", zabbix::template()),
+        file("zabbix/weir_snmp_7.0.json", zabbix_snmp::template()),
     ]
 }
 

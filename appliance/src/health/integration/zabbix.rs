@@ -24,7 +24,7 @@ const INTERVAL: &str = "30s";
 const STATUS: &str = "weir.status.answer";
 
 /// The name, the severity in the words of Zabbix, and the word of X.733 of each trigger.
-const SEVERITIES: [(&str, &str); 4] = [
+pub(super) const SEVERITIES: [(&str, &str); 4] = [
     ("critical", "DISASTER"),
     ("major", "HIGH"),
     ("minor", "AVERAGE"),
@@ -59,7 +59,7 @@ pub(super) fn template() -> String {
 
 /// What Zabbix tells things by, in the form of a random one (RFC 9562 §5.4): the same name always
 /// has the same, so that a newer template replaces an older one.
-fn uuid(name: &str) -> String {
+pub(super) fn uuid(name: &str) -> String {
     let half = |salt: &str| fnv1a(salt.bytes().chain(name.bytes()));
     let high = half("weir high ") & !0xF000 | 0x4000;
     let low = half("weir low ") & !(0b11 << 62) | 0b10 << 62;
@@ -131,7 +131,7 @@ fn dotted(group: &GroupScope, row: &Row) -> String {
 }
 
 /// What every item of `row` has.
-fn item(key: &str, row: &Row) -> Value {
+pub(super) fn item(key: &str, row: &Row) -> Value {
     let is_text = matches!(row.kind, Kind::State | Kind::Text);
     json!({
         "uuid": uuid(key),
@@ -168,26 +168,34 @@ fn units(row: &Row) -> &'static str {
 
 /// How the value of `row` comes out of the answer of `master`.
 fn dependent(master: &str, row: &Row, path: &str) -> Value {
-    let step = |kind: &str, parameter: &str| json!({ "type": kind, "parameters": [parameter] });
     let dropping = |kind: &str, parameter: &str| {
         let handling = json!({ "error_handler": "DISCARD_VALUE" });
-        with(step(kind, parameter), handling)
+        with(step(kind, &[parameter]), handling)
     };
     let mut steps = vec![dropping("JSONPATH", path)];
     if row.is_optional {
         steps.push(dropping("NOT_MATCHES_REGEX", "^null$"));
     }
     if row.unit() == Unit::Milliseconds {
-        steps.push(step("MULTIPLIER", "0.001"));
+        steps.push(step("MULTIPLIER", &["0.001"]));
     }
-    if row.kind == Kind::Counter {
-        steps.push(step("CHANGE_PER_SECOND", ""));
-    }
+    steps.extend(per_second(row));
     json!({ "master_item": { "key": master }, "preprocessing": steps })
 }
 
+/// A step of preprocessing.
+pub(super) fn step(kind: &str, parameters: &[impl AsRef<str>]) -> Value {
+    let parameters: Vec<&str> = parameters.iter().map(AsRef::as_ref).collect();
+    json!({ "type": kind, "parameters": parameters })
+}
+
+/// The step that makes a rate of a counter.
+pub(super) fn per_second(row: &Row) -> Option<Value> {
+    (row.kind == Kind::Counter).then(|| step("CHANGE_PER_SECOND", &[""]))
+}
+
 /// `one` with the fields of `other`.
-fn with(mut one: Value, other: Value) -> Value {
+pub(super) fn with(mut one: Value, other: Value) -> Value {
     if let (Value::Object(fields), Value::Object(more)) = (&mut one, other) {
         fields.extend(more);
     }
@@ -222,7 +230,7 @@ fn worst(word: &str, priority: &str) -> Value {
             "uuid": uuid(&format!("trigger {word}")),
             "expression": expression,
             "name": format!("Weir: {word} alarm"),
-            "event_name": format!("Weir: {{?last(/{TEMPLATE}/{key})}}"),
+            "event_name": format!("Weir: {{?last(/{{HOST.HOST}}/{key})}}"),
             "priority": priority,
             "tags": [{ "tag": "x733", "value": word }],
         }],

@@ -17,8 +17,8 @@ use crate::{
         table::{
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
-                NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-                RouteReadings, SourceReadings,
+                ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
+                RenditionReadings, RouteReadings, SourceReadings,
             },
             scope,
         },
@@ -36,6 +36,7 @@ scope! {
         own: NodeReadings,
         groups {
             http: serve::Counters,
+            management: ManagementCounters,
             cache: weir_cache::Counters,
             purge: purge::Counters,
             prewarm: prewarm::Counters,

@@ -23,13 +23,14 @@ use crate::{
             },
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
-                NicCounters, NicReadings, NodeReadings, OriginReadings, RenditionReadings,
-                RouteReadings, SourceReadings,
+                ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
+                RenditionReadings, RouteReadings, SourceReadings,
             },
         },
     },
     ladder,
     live::{self, Report},
+    serve,
 };
 
 /// Alarms that are told one by one: three series each, and who has more has one cause. All are in
@@ -49,8 +50,10 @@ impl Node {
             output_bitrate_bps: _,
             cpu_usage_percent: _,
             disk_usage_percent: _,
+            clock_discipline: _,
             certificate: _,
             http,
+            management,
             store,
             purge,
             prewarm,
@@ -73,6 +76,7 @@ impl Node {
             key: name.to_owned(),
             own: NodeReadings::of(snapshot),
             http: *http,
+            management: ManagementCounters::of(management),
             cache: *store,
             purge: *purge,
             prewarm: *prewarm,
@@ -95,6 +99,8 @@ impl Node {
 
 impl NodeReadings {
     fn of(snapshot: &Snapshot) -> Self {
+        let discipline = snapshot.clock_discipline;
+        let offset = discipline.and_then(|it| it.offset);
         Self {
             status: snapshot.status().as_str(),
             reason: snapshot.reason(),
@@ -111,6 +117,8 @@ impl NodeReadings {
             cpu_usage_percent: snapshot.cpu_usage_percent,
             disk_usage_percent: snapshot.disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
+            clock_synchronised: discipline.map(|it| it.offset.is_some().into()),
+            clock_offset_ms: offset.map(|it| it.as_secs_f64() * 1e3),
             certificate_end_time_ms: snapshot
                 .certificate
                 .as_ref()
@@ -403,6 +411,19 @@ impl Nic {
                 duplex: duplex.map(weir_hal::Duplex::as_str),
             },
             statistics: NicCounters::of(*statistics),
+        }
+    }
+}
+
+impl ManagementCounters {
+    fn of(counters: &serve::Counters) -> Self {
+        Self {
+            connections_accepted: Total(counters.connections_accepted),
+            connections_refused: Total(counters.connections_refused),
+            connections_stalled: Total(counters.connections_stalled),
+            connections_timed_out: Total(counters.connections_timed_out),
+            requests: Total(counters.requests),
+            requests_malformed: Total(counters.requests_malformed),
         }
     }
 }

@@ -37,6 +37,10 @@ readings! {
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.
         cache_trouble: Option<String>,
+        /// One if a source of time sets the clock, zero if none does.
+        clock_synchronised: Option<u64>,
+        /// How far the clock is from its source, by the kernel's estimate.
+        clock_offset_ms: Option<f64>,
         /// When the certificate ends that ends first of those shown to clients, since 1970.
         certificate_end_time_ms: Option<u64>,
         /// Alarms to act on of the severity critical.
@@ -51,6 +55,24 @@ readings! {
         alarms_omitted: u64,
         /// The number of the latest change of an alarm.
         alarms_sequence: u64,
+    }
+}
+
+readings! {
+    /// Of the management listener.
+    pub(in crate::health) struct ManagementCounters {
+        /// Connections accepted.
+        connections_accepted: Total => detail,
+        /// Connections closed at once because the limit of open connections was met.
+        connections_refused: Total,
+        /// Connections closed because the client took too little for too long.
+        connections_stalled: Total,
+        /// Connections closed because no whole request came in time.
+        connections_timed_out: Total,
+        /// Requests understood and answered.
+        requests: Total => detail,
+        /// Requests refused because they break HTTP/1.1 or are too large.
+        requests_malformed: Total => detail,
     }
 }
 

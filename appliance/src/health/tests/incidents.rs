@@ -1,7 +1,7 @@
 //! Each kind of alarm comes of what stages tell, one for each cause, and none of a quiet day.
 
 use weir_cache::Offline;
-use weir_hal::{Nic, OperationalStatus};
+use weir_hal::{ClockDiscipline, Nic, OperationalStatus};
 
 use super::*;
 use crate::{
@@ -175,6 +175,35 @@ fn a_certificate_is_told_of_thirty_days_before_its_end_and_no_more_when_it_is_re
     assert_eq!(text, "a certificate ends in 29.0 days: edge.example");
     rig.run(5, |snapshot| ends(snapshot, 90));
     assert_eq!(rig.history(), raised_and_cleared(Kind::CertificateExpiry));
+}
+
+#[test]
+fn a_clock_that_nothing_sets_or_that_is_far_off_is_told_after_ten_minutes() {
+    let offset = |ms| ClockDiscipline {
+        offset: Some(Duration::from_millis(ms)),
+    };
+    let unset = ClockDiscipline { offset: None };
+    for (bad, text) in [
+        (
+            unset,
+            "the clock may be 16.0 s off: no source of time sets it",
+        ),
+        (offset(101), "the clock may be 0.1 s off"),
+    ] {
+        let mut rig = Rig::after(WARM_S);
+        rig.run(600, |snapshot| snapshot.clock_discipline = Some(bad));
+        assert_eq!(rig.roots(), []);
+        rig.run(1, |snapshot| snapshot.clock_discipline = Some(bad));
+        assert_eq!(rig.roots(), [Kind::ClockUnsynchronised]);
+        let told = &rig.report.alarms[0];
+        assert!(told.text.starts_with(text), "{}", told.text);
+        // Who does not tell, and who is only a little better, clears nothing.
+        rig.run(100, |snapshot| snapshot.clock_discipline = None);
+        rig.run(100, |snapshot| snapshot.clock_discipline = Some(offset(51)));
+        assert_eq!(rig.roots(), [Kind::ClockUnsynchronised]);
+        rig.run(100, |snapshot| snapshot.clock_discipline = Some(offset(50)));
+        assert_eq!(rig.history(), raised_and_cleared(Kind::ClockUnsynchronised));
+    }
 }
 
 #[test]
