@@ -182,6 +182,7 @@ impl Agent {
             .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
             .request_deadline(Some(REQUEST_DEADLINE))
             .response_send_timeout(SEND_TIMEOUT)
+            .without_builtin_handlers()
             .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
         for user in users {
             builder = with_user(builder, user)?;

@@ -15,6 +15,7 @@ use crate::{
         enterprise::{is_development, product},
         index::indexes,
         tree::{Table, TableRow},
+        value::{integer, lower_half},
     },
 };
 
@@ -248,16 +249,6 @@ fn text(text: &str) -> Value {
     Value::text(text.to_owned())
 }
 
-fn integer(number: u64) -> Value {
-    Value::Integer(i32::try_from(number).unwrap_or(i32::MAX))
-}
-
-fn lower_half(number: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "counters of 32 bits wrap")]
-    let lower = number as u32;
-    lower
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -276,7 +267,7 @@ mod tests {
     }
 
     fn get(tree: &Tables, parent: &[u32], rest: &[u32]) -> Option<Value> {
-        tree.get(&Oid::new(parent).below(rest))
+        tree.get(&[parent, rest].concat())
     }
 
     #[test]

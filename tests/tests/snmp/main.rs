@@ -1,5 +1,5 @@
-//! The SNMP agent of a running appliance, asked by the tools of net-snmp, and its module, read by
-//! them and by smilint.
+//! The SNMP agent of a running appliance, asked by the tools of net-snmp, by pysnmp and by net-snmp
+//! of npm, and its module, read by them and by smilint.
 
 mod agreement;
 mod identity;
@@ -8,3 +8,4 @@ mod module;
 mod notifications;
 mod security;
 mod walk;
+mod walker;
