@@ -16,7 +16,7 @@ use crate::{
     snmp::{
         Tally,
         change::{self, CHANGES_MAX},
-        enterprise, own, standard,
+        enterprise, machine, own, standard,
         standard::Site,
         tree::Tables,
     },
@@ -86,6 +86,11 @@ impl Mib {
         &self.node
     }
 
+    /// The newest snapshot.
+    pub(super) fn latest(&self) -> Arc<Snapshot> {
+        self.latest.load_full()
+    }
+
     /// `sysUpTime` at this moment, or a second before.
     pub(super) fn up_time(&self) -> u32 {
         standard::up_time(&self.latest.load())
@@ -110,7 +115,9 @@ impl Mib {
         let newest = snapshot.alarms.history.iter().rev().take(CHANGES_MAX);
         let changes: Vec<_> = newest.map(change::entity).collect();
         let node = Node::of(&self.node, snapshot).entity();
-        let mut tables = standard::tables(snapshot, (&self.node, VERSION), &self.site);
+        let named = (self.node.as_str(), VERSION);
+        let mut tables = standard::tables(snapshot, named, &self.site);
+        tables.extend(machine::tables(snapshot, named));
         if let Some(counters) = &snapshot.snmp {
             tables.extend(own::tables(counters, self.agent.engine()));
         }

@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 use weir_hal::Wall;
 
 use super::{
-    change, enterprise,
+    change, enterprise, machine,
     mib_text::mib_text,
-    standard,
+    own, standard,
     tree::{Table, walk},
     *,
 };
@@ -49,6 +49,8 @@ fn all(snapshot: &Snapshot) -> Tables {
         ("edge-1", "1.2.3"),
         &Site::default(),
     ));
+    tables.extend(machine::tables(snapshot, ("edge-1", "1.2.3")));
+    tables.extend(own::tables(&Counters::default(), None));
     Tables::new(tables)
 }
 

@@ -31,6 +31,9 @@ pub struct Table {
     rows: Vec<TableRow>,
 }
 
+/// Number and value of each column of one row, in order.
+pub(super) type Cells = Vec<(u32, Option<Value>)>;
+
 /// One row: its index, and a cell for each column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRow {
@@ -67,10 +70,25 @@ impl Table {
     ///
     /// # Panics
     /// When the numbers are not in order.
-    pub fn scalars(prefix: Oid, scalars: Vec<(u32, Option<Value>)>) -> Self {
+    pub fn scalars(prefix: Oid, scalars: Cells) -> Self {
         let (columns, cells) = scalars.into_iter().unzip();
         let index = vec![0];
         Self::new(prefix, columns, vec![TableRow { index, cells }])
+    }
+
+    /// A table below `entry`, whose rows have an index of one number and the same columns.
+    ///
+    /// # Panics
+    /// When they are not in order, or not the same.
+    pub fn of_rows(entry: &[u32], rows: Vec<(u32, Cells)>) -> Self {
+        let first = rows.first().map(|(_, cells)| cells);
+        let columns = first.map(|cells| cells.iter().map(|(column, _)| *column).collect());
+        let row = |(index, cells): (u32, Cells)| TableRow {
+            index: vec![index],
+            cells: cells.into_iter().map(|(_, value)| value).collect(),
+        };
+        let rows = rows.into_iter().map(row).collect();
+        Self::new(Oid::new(entry), columns.unwrap_or_default(), rows)
     }
 
     /// Number of a column, and index, of an instance that is named below this table.

@@ -45,6 +45,8 @@ impl Node {
             age: _,
             output_bitrate_bps: _,
             cpu_usage_percent: _,
+            load_averages: _,
+            memory: _,
             disk_usage_percent: _,
             certificate: _,
             http,
@@ -106,6 +108,9 @@ impl NodeReadings {
             output_bitrate_bps: snapshot.output_bitrate_bps,
             input_bitrate_bps: snapshot.input_bitrate_bps(),
             cpu_usage_percent: snapshot.cpu_usage_percent,
+            load_average: snapshot.load_averages.map(|[minute, _, _]| minute),
+            memory_bytes_total: snapshot.memory.map(|it| it.bytes_total),
+            memory_bytes_available: snapshot.memory.map(|it| it.bytes_available),
             disk_usage_percent: snapshot.disk_usage_percent,
             cache_trouble: snapshot.cache_trouble(),
             certificate_end_time_ms: snapshot

@@ -97,9 +97,6 @@ impl Display for Times {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [least, p50, p99] =
             [0.0, 0.5, 0.99].map(|share| self.quantile(share).as_secs_f64() * 1e3);
-        write!(
-            formatter,
-            "least {least:.1}, p50 {p50:.1}, p99 {p99:.1} ms"
-        )
+        write!(formatter, "least {least:.1}, p50 {p50:.1}, p99 {p99:.1} ms")
     }
 }

@@ -123,8 +123,7 @@ impl Rig {
              auth_secret = \"{auth}\"\nprivacy_secret = \"{privacy}\"\n{}",
             channels(plan)
         );
-        let daemon =
-            Daemon::start_managed(&format!("agent_check = \"{agent_check}\""), &text);
+        let daemon = Daemon::start_managed(&format!("agent_check = \"{agent_check}\""), &text);
         let all = plan.channels as u64;
         until("all channels on air", PATIENCE, || {
             (daemon.health()["channels_active"].as_u64() == Some(all)).then_some(())
