@@ -90,14 +90,14 @@ pub const NET_SNMP: Module = Module {
         Package {
             name: "asn1-ber",
             version: "1.2.2",
-            sum: "sha512-CbNem/7hxrjSiOAOOTX4iZxu+0m3jiLqlsERQwwPM1IDR/22M8IPpA1VVndCLw5KtjRYyRODbvAE\
-                IfuTogNDng==",
+            sum: "sha512-CbNem/7hxrjSiOAOOTX4iZxu+0m3jiLqlsERQwwPM1IDR/22M8IPpA1VVndCLw5KtjRYyRO\
+                DbvAEIfuTogNDng==",
         },
         Package {
             name: "smart-buffer",
             version: "4.2.0",
-            sum: "sha512-94hK0Hh8rPqQl2xXc3HsaBoOXKV20MToPkcXvwbISWLEs+64sBq5kFgn2kJDHb1Pry9yrP0dxrCI\
-                9RRci7RXKg==",
+            sum: "sha512-94hK0Hh8rPqQl2xXc3HsaBoOXKV20MToPkcXvwbISWLEs+64sBq5kFgn2kJDHb1Pry9yrP0\
+                dxrCI9RRci7RXKg==",
         },
     ],
 };

@@ -2,9 +2,9 @@
 //!
 //! [`MibTree`] is what an agent asks; [`Mib`] answers it out of the newest snapshot, with WEIR-MIB
 //! (`enterprise`), whose objects are the rows of the table of counters (`object`) under the numbers
-//! of a list that is only added to (`number`), and with what every manager asks first (`standard`), of the agent (`own`) and of the
-//! machine (`machine`) too.
-//! `mib_text` writes the module that managers load, of the same objects. [`Agent`] is the socket.
+//! of a list that is only added to (`number`), and with what every manager asks first: of the box
+//! (`standard`), of the agent (`own`) and of the machine (`machine`). `mib_text` writes the module
+//! that managers load, of the same objects. [`Agent`] is the socket.
 //!
 //! Source: RFC 3411 to 3418 (`SNMPv3` and `SNMPv2c`); RFC 2578 to 2580 (`SMIv2`).
 //! Refuses: to write anything, and to be asked for what other surfaces do not show.

@@ -3,9 +3,11 @@
 
 mod agreement;
 mod identity;
+mod machine;
 mod manager;
 mod module;
 mod notifications;
 mod security;
+mod table;
 mod walk;
 mod walker;

@@ -1,4 +1,5 @@
-//! Managers are told of alarms: by traps, and by informs until they acknowledge them.
+//! Managers are told of the start and of alarms: by traps, and by informs until they acknowledge
+//! them.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -153,8 +154,10 @@ fn net_snmp_of_npm_receives_informs_and_acknowledges_them() {
 fn net_snmp_of_npm_receives_traps() {
     let port = free_port();
     let receiver = receiver_of_npm(port);
-    let (appliance, alarm) = (started_at(port, false), ".1.3.6.1.4.1.32473.1.0.1");
-    let told = receiver.line_with(alarm, PATIENCE);
+    let appliance = started_at(port, false);
+    let cold_start = receiver.line_with(".1.3.6.1.6.3.1.1.4.1.0 = 1.3.6.1.6.3.1.1.5.1", PATIENCE);
+    assert!(cold_start.contains("= box"), "{cold_start}");
+    let told = receiver.line_with(".1.3.6.1.4.1.32473.1.0.1", PATIENCE);
     assert!(told.starts_with("TrapV2 | "), "{told}");
     let active = await_alarm(&appliance);
     let text = active["text"].as_str().expect("a text");
