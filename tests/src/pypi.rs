@@ -91,7 +91,7 @@ impl Wheel {
         let wanted = own.join("wanted.txt");
         let line = |Package { name, version, sum }: &Package| {
             let sums = sum.split_whitespace();
-            let sums: String = sums.map(|sum| format!(" --hash=sha256:{sum}")).collect();
+            let sums = sums.fold(String::new(), |sums, sum| sums + " --hash=sha256:" + sum);
             format!("{name}=={version}{sums}\n")
         };
         let lines = [self.package]

@@ -20,8 +20,8 @@ pub(crate) const COMMUNITY: &str = "community-of-tests";
 /// Where all objects of the enterprise of examples are.
 pub(crate) const ENTERPRISE: &str = ".1.3.6.1.4.1.32473";
 
-/// Instances asked for at a time: their names alone must fit into a datagram.
-pub(crate) const GET_MAX: usize = 40;
+/// Instances asked for at a time: all of them must fit into a datagram, texts among them.
+pub(crate) const GET_MAX: usize = 24;
 
 /// An appliance that a user may ask, and a community from `allow`.
 #[derive(Debug)]

@@ -98,7 +98,7 @@ fn run(plan: Plan) -> Outcome {
 
 /// Walks all objects, and prints what that takes.
 fn walks(rig: &Rig, count: usize) -> Outcome {
-    let cells = rig.walk()?;
+    let cells = rig.walk();
     let before = cpu_seconds(rig.process())?;
     let began = std::time::Instant::now();
     thread::sleep(Duration::from_secs(5));
@@ -108,7 +108,7 @@ fn walks(rig: &Rig, count: usize) -> Outcome {
         let before = cpu_seconds(rig.process())?;
         let (walk, told) = timed(|| rig.walk());
         let spent = cpu_seconds(rig.process())? - before - idle * walk.as_secs_f64();
-        if told? * 10 < cells * 9 {
+        if told * 10 < cells * 9 {
             return Err("a walk lacks objects".into());
         }
         walks.add(walk);
