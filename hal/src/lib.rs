@@ -27,4 +27,4 @@ pub use multicast::{
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
 pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus};
-pub use sensors::{ClockDiscipline, CpuTime, Sensors};
+pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors};

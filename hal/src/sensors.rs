@@ -35,6 +35,25 @@ pub struct ClockDiscipline {
     pub offset: Option<Duration>,
 }
 
+/// Main memory at one moment, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// What the kernel has to share out.
+    pub bytes_total: u64,
+    /// What nobody uses.
+    pub bytes_free: u64,
+    /// What a process could get: what is free, and what the kernel would give back.
+    pub bytes_available: u64,
+    /// Blocks of devices that the kernel keeps.
+    pub bytes_buffers: u64,
+    /// Contents of files that the kernel keeps.
+    pub bytes_cached: u64,
+    /// Room to swap to.
+    pub swap_bytes_total: u64,
+    /// What of that nobody uses.
+    pub swap_bytes_free: u64,
+}
+
 /// The machine's gauges.
 pub trait Sensors: Debug + Send + Sync {
     /// Reads processor time.
@@ -42,6 +61,18 @@ pub trait Sensors: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Sensor`] when the kernel does not tell.
     fn cpu_time(&self) -> Result<CpuTime, Error>;
+
+    /// Reads how many processes ran or waited to run, as averages over 1, 5 and 15 minutes.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn load_averages(&self) -> Result<[f64; 3], Error>;
+
+    /// Reads main memory.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn memory(&self) -> Result<Memory, Error>;
 
     /// Reads every network interface, in the order of their names.
     ///

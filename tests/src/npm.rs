@@ -74,6 +74,73 @@ pub const SNMP_MODULES: PackedFile = PackedFile {
     file: "lib/mibs",
 };
 
+/// A package for Node.js, with all that it needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Module {
+    /// Its sum is that of the archive.
+    pub package: Package,
+    /// What it needs.
+    pub needs: &'static [Package],
+}
+
+/// A client for SNMP, which receives notifications, too.
+pub const NET_SNMP: Module = Module {
+    package: SNMP_MODULES.package,
+    needs: &[
+        Package {
+            name: "asn1-ber",
+            version: "1.2.2",
+            sum: "sha512-CbNem/7hxrjSiOAOOTX4iZxu+0m3jiLqlsERQwwPM1IDR/22M8IPpA1VVndCLw5KtjRYyRO\
+                DbvAEIfuTogNDng==",
+        },
+        Package {
+            name: "smart-buffer",
+            version: "4.2.0",
+            sum: "sha512-94hK0Hh8rPqQl2xXc3HsaBoOXKV20MToPkcXvwbISWLEs+64sBq5kFgn2kJDHb1Pry9yrP0\
+                dxrCI9RRci7RXKg==",
+        },
+    ],
+};
+
+impl Module {
+    /// Node.js with the package at hand.
+    ///
+    /// # Panics
+    /// When the package cannot be fetched, or is another one than is expected.
+    pub fn node(&self) -> Command {
+        let mut command = Command::new("node");
+        command.env(
+            "NODE_PATH",
+            self.package.kept("node", |own| self.fetch(own)),
+        );
+        command
+    }
+
+    fn fetch(&self, own: &Path) {
+        for package in [self.package].iter().chain(self.needs) {
+            let archive = packed(*package, own);
+            let folder = own.join("package").join(package.name);
+            fs::create_dir_all(&folder).expect("the target folder can be written");
+            let mut unpack = Command::new("tar");
+            unpack.args(["--strip-components=1", "-xzf"]).arg(archive);
+            peer(unpack.arg("-C").arg(folder));
+        }
+    }
+}
+
+/// The archive of `package`, fetched into `own`.
+fn packed(Package { name, version, sum }: Package, own: &Path) -> PathBuf {
+    let told = peer(
+        Command::new("npm")
+            .args(["pack", "--json", "--pack-destination"])
+            .arg(own)
+            .arg(format!("{name}@{version}")),
+    );
+    let told: Value = serde_json::from_str(&told).expect("npm tells in JSON what it fetched");
+    assert_eq!(told[0]["integrity"], sum, "{name}@{version}");
+    own.join(told[0]["filename"].as_str().expect("it has a name"))
+}
+
 impl PackedFile {
     /// The path of the file, fetched if this checkout has not got it.
     ///
@@ -93,21 +160,11 @@ impl PackedFile {
     }
 
     fn fetch(&self, own: &Path) {
-        let Package { name, version, sum } = self.package;
-        let told = peer(
-            Command::new("npm")
-                .args(["pack", "--json", "--pack-destination"])
-                .arg(own)
-                .arg(format!("{name}@{version}")),
-        );
-        let told: Value = serde_json::from_str(&told).expect("npm tells in JSON what it fetched");
-        assert_eq!(told[0]["integrity"], sum, "{name}@{version}");
-        let archive = told[0]["filename"].as_str().expect("it has a name");
         // An archive of npm holds one folder, `package`.
         peer(
             Command::new("tar")
                 .arg("-xzf")
-                .arg(own.join(archive))
+                .arg(packed(self.package, own))
                 .arg("-C")
                 .arg(own)
                 .arg(format!("package/{}", self.file)),

@@ -119,7 +119,8 @@ impl Faces {
                 contact: told.contact.clone(),
                 location: told.location.clone(),
             };
-            let mib = snmp::Mib::new((config.node.name.clone(), site), self.sampler.latest());
+            let named = (config.node.name.clone(), site);
+            let mib = snmp::Mib::new(named, self.sampler.latest(), agent.tally());
             self.snmp = Some(agent.listen(mib).await?);
         }
         Ok(self)

@@ -10,6 +10,7 @@ use crate::{
     app::AppError,
     config::{Channel, Config, Encryption, LoadError, Parsed, Priority, Rendition, load},
     encryption::check_stock,
+    snmp::check_secrets,
 };
 
 pub(super) const ABOUT: &str = "Validate a configuration: name every mistake with its key and line";
@@ -33,7 +34,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
-/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys.
+/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys, or
+/// of the secrets of SNMP.
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -43,6 +45,9 @@ pub fn execute<M: Multicast>(
     let Parsed { config, .. } = tell(loaded, terminal)?;
     let certificates = certificates::check(&config.http, board, terminal)?;
     check_keys(&*board.disk, &config)?;
+    if let Some(snmp) = &config.snmp {
+        check_secrets(snmp, &*board.disk).map_err(AppError::Snmp)?;
+    }
     let file = arguments.file.display();
     terminal.print(&format!("{file} is good: {}", summary(&config)))?;
     if !config.channels.is_empty() {

@@ -12,7 +12,6 @@ use hyper::{
     },
     http::request::Parts,
 };
-use maud::Markup;
 
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
@@ -26,6 +25,7 @@ use crate::{
         openapi,
         order_source::OrderSource,
         page, player,
+        retold::Retold,
     },
     live::Live,
     log,
@@ -63,6 +63,7 @@ pub struct Health {
     live: Arc<Live>,
     readiness: Arc<Readiness>,
     latest: Arc<ArcSwap<Snapshot>>,
+    retold: Retold,
     assets: Assets,
     order_source: OrderSource,
     counters: Arc<CounterCells>,
@@ -87,6 +88,7 @@ impl Health {
             live,
             readiness,
             latest,
+            retold: Retold::default(),
             assets: Assets::new(),
             counters: Arc::default(),
             purger: None,
@@ -135,19 +137,24 @@ impl Health {
         let (node, path) = (&self.settings.node, request.uri.path());
         let last = path.rsplit('/').next().unwrap_or_default();
         Some(match place {
-            Place::Page => html_response(page::render(node, &self.latest.load())),
+            Place::Page => html_response(self.retold(path, |it| {
+                Some(Bytes::from(page::render(node, it).into_string()))
+            })?),
             Place::Player => self.player(request, last)?,
             Place::Asset => self.assets.answer(request)?,
             Place::Alive => reply::liveness(self.readiness.is_alive()),
             Place::Ready => reply::readiness(self.readiness.check()),
             Place::ChannelReady => reply::readiness(self.readiness.check_channel(last)?),
             Place::Healthz => self.healthz(),
-            Place::ApiHealth => fresh(JSON, json::api_health(node, &self.latest.load())),
-            Place::Metrics => self.metrics(request),
+            Place::ApiHealth => fresh(
+                JSON,
+                self.retold(path, |it| Some(json::api_health(node, it)))?,
+            ),
+            Place::Metrics => self.metrics(request)?,
             Place::Description => fresh(JSON, openapi::render()),
             Place::Table => {
                 let view = path.strip_prefix(api::ROOT)?;
-                fresh(JSON, api::answer(node, &self.latest.load(), view)?)
+                fresh(JSON, self.retold(path, |it| api::answer(node, it, view))?)
             }
             Place::Events => self.stream(request)?,
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
@@ -205,10 +212,17 @@ impl Health {
         response
     }
 
-    fn metrics(&self, request: &Parts) -> Response<Body> {
+    fn metrics(&self, request: &Parts) -> Option<Response<Body>> {
         let format = Format::accepted(request.headers.get(ACCEPT));
-        let body = metrics::render(&self.settings.node, &self.latest.load(), format);
-        fresh(format.media_type(), body)
+        let media_type = format.media_type();
+        let node = &self.settings.node;
+        let body = self.retold(media_type, |it| Some(metrics::render(node, it, format)))?;
+        Some(fresh(media_type, body))
+    }
+
+    /// The answer of that name out of the newest snapshot.
+    fn retold(&self, name: &str, make: impl FnOnce(&Snapshot) -> Option<Bytes>) -> Option<Bytes> {
+        self.retold.answer(&self.latest.load(), name, make)
     }
 
     fn stream(&self, request: &Parts) -> Option<Response<Body>> {
@@ -255,9 +269,8 @@ fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {
 }
 
 /// A page, which may load nothing but its style.
-pub(super) fn html_response(page: Markup) -> Response<Body> {
-    let body = Bytes::from(page.into_string());
-    let mut response = fresh(HTML, body);
+pub(super) fn html_response(page: Bytes) -> Response<Body> {
+    let mut response = fresh(HTML, page);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

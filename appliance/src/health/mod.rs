@@ -33,6 +33,7 @@ mod page;
 mod player;
 mod reception;
 mod recording;
+mod retold;
 mod sampler;
 mod snapshot;
 #[cfg(test)]

@@ -205,6 +205,8 @@ impl Sampler {
                 now.since(self.last.at),
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
+            load_averages: watched.sensors.load_averages().ok(),
+            memory: watched.sensors.memory().ok(),
             disk_usage_percent: cache_disk.usage.and_then(usage_percent),
             clock_discipline: watched.sensors.clock_discipline().ok(),
             certificate: watched.tls.as_ref().and_then(|tls| first_end(tls)),
@@ -304,7 +306,7 @@ mod tests {
     use serde_json::{Value, json};
     use weir_cache::{Class, Config, Key};
     use weir_hal::{
-        ClockDiscipline, Nic,
+        ClockDiscipline, Memory, Nic,
         sim::{Call, Fault, Simulation},
     };
 
@@ -369,6 +371,14 @@ mod tests {
             // The first word lets the first reading through; the sender's end lets go the rest.
             let word = self.0.lock().expect("nobody panics").recv();
             Ok(word.map(|()| CpuTime::default()).unwrap_or_default())
+        }
+
+        fn load_averages(&self) -> Result<[f64; 3], weir_hal::Error> {
+            Ok([0.0; 3])
+        }
+
+        fn memory(&self) -> Result<Memory, weir_hal::Error> {
+            Ok(Memory::default())
         }
 
         fn nics(&self) -> Result<Vec<Nic>, weir_hal::Error> {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use weir_hal::{ClockDiscipline, DiskUsage, Nic, Wall};
+use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Wall};
 
 use crate::{
     alarm, encryption,
@@ -43,6 +43,11 @@ pub struct Snapshot {
     pub output_bitrate_bps: u64,
     /// Busy share of all cores in the last second; `None` if the kernel does not tell.
     pub cpu_usage_percent: Option<f64>,
+    /// Processes that ran or waited to run, on average over 1, 5 and 15 minutes; `None` if the
+    /// kernel does not tell.
+    pub load_averages: Option<[f64; 3]>,
+    /// Main memory; `None` if the kernel does not tell.
+    pub memory: Option<Memory>,
     /// Fill of the file system that holds the cache; `None` if it does not tell.
     pub disk_usage_percent: Option<f64>,
     /// How the wall clock is kept; `None` if the kernel does not tell.
@@ -314,6 +319,8 @@ pub(crate) mod tests {
             channels: channels.iter().enumerate().map(channel).collect(),
             output_bitrate_bps: 12_345_678,
             cpu_usage_percent: Some(12.34),
+            load_averages: None,
+            memory: None,
             disk_usage_percent: None,
             clock_discipline: Some(ClockDiscipline {
                 offset: Some(Duration::ZERO),

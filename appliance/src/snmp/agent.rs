@@ -11,7 +11,6 @@
 use std::{
     fmt::{self, Debug},
     net::SocketAddr,
-    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -26,10 +25,11 @@ use weir_hal::Disk;
 
 use crate::{
     causes::with_causes,
-    config::{self, AddressPrefix},
-    secret,
+    config,
     snmp::{
-        Mib, Oid, SnmpError, Tally, engine_state,
+        Mib, Oid, SnmpError, Tally,
+        access::{Access, User},
+        engine_state,
         enterprise::{ENTERPRISE_NUMBER, is_development},
         notifier::{Notifier, Target},
         objects::{Objects, theirs},
@@ -51,10 +51,6 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of an answer: what fits into one frame of Ethernet.
 const ANSWER_BYTES_MAX: usize = 1_472;
 
-/// Bytes of a secret (RFC 3414 §11.2 wants 8), and of its file.
-const SECRET_BYTES_MIN: usize = 8;
-const SECRET_BYTES_MAX: u64 = 256;
-
 /// Below which everything is.
 const INTERNET: [u32; 4] = [1, 3, 6, 1];
 
@@ -69,21 +65,9 @@ const COMMUNITY: &str = "community";
 pub struct Agent {
     listen: SocketAddr,
     engine: AuthoritativeEngine,
-    users: Vec<User>,
-    community: Option<Community>,
+    access: Access,
     managers: Vec<Target>,
     tally: Arc<Tally>,
-}
-
-struct User {
-    name: String,
-    auth: Vec<u8>,
-    privacy: Vec<u8>,
-}
-
-struct Community {
-    secret: Vec<u8>,
-    allowed: Vec<AddressPrefix>,
 }
 
 /// An agent that listens.
@@ -117,29 +101,13 @@ impl Agent {
     /// # Errors
     /// [`SnmpError`], which names the file and shows nothing of it.
     pub fn open(config: &config::Snmp, disk: &Arc<dyn Disk>) -> Result<Self, SnmpError> {
-        let read = |path: &Path, bytes_min| secret_at(&**disk, path, bytes_min);
-        let mut users = Vec::with_capacity(config.users.len());
-        for user in &config.users {
-            users.push(User {
-                name: user.name.clone(),
-                auth: read(&user.auth_secret, SECRET_BYTES_MIN)?,
-                privacy: read(&user.privacy_secret, SECRET_BYTES_MIN)?,
-            });
-        }
-        let mut community = None;
-        if let Some(config::SnmpCommunity { secret, allowed }) = &config.community {
-            community = Some(Community {
-                secret: read(secret, 1)?,
-                allowed: allowed.clone(),
-            });
-        }
-        let managers = managers(config, &users, community.as_ref())?;
+        let access = Access::read(config, &**disk)?;
+        let managers = managers(config, &access)?;
         warn_of_development();
         Ok(Self {
             listen: config.listen,
             engine: engine_state::start(disk, &config.state)?,
-            users,
-            community,
+            access,
             managers,
             tally: Arc::default(),
         })
@@ -159,8 +127,7 @@ impl Agent {
         let Self {
             listen,
             engine,
-            users,
-            community,
+            access: Access { users, community },
             managers,
             tally,
         } = self;
@@ -182,6 +149,7 @@ impl Agent {
             .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
             .request_deadline(Some(REQUEST_DEADLINE))
             .response_send_timeout(SEND_TIMEOUT)
+            .without_builtin_handlers()
             .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
         for user in users {
             builder = with_user(builder, user)?;
@@ -251,17 +219,13 @@ fn warn_of_development() {
 }
 
 /// Whom to tell of alarms, and as whom.
-fn managers(
-    config: &config::Snmp,
-    users: &[User],
-    community: Option<&Community>,
-) -> Result<Vec<Target>, SnmpError> {
+fn managers(config: &config::Snmp, access: &Access) -> Result<Vec<Target>, SnmpError> {
     let mut managers = Vec::with_capacity(config.managers.len());
     for manager in &config.managers {
         let name = manager.user.as_ref();
-        let user = name.and_then(|name| users.iter().find(|user| user.name == *name));
-        let auth = match (user, community) {
-            (Some(user), _) => with_keys(user)?,
+        let user = name.and_then(|name| access.users.iter().find(|user| user.name == *name));
+        let auth = match (user, &access.community) {
+            (Some(user), _) => user.keyed()?,
             (None, Some(community)) => Auth::v2c(&community.secret),
             // The configuration has seen to it that one of them is there.
             (None, None) => continue,
@@ -273,20 +237,6 @@ fn managers(
         });
     }
     Ok(managers)
-}
-
-fn with_keys(user: &User) -> Result<Auth, SnmpError> {
-    let User {
-        name,
-        auth,
-        privacy,
-    } = user;
-    let keyed = async_snmp::UsmConfig::new(name.clone());
-    let keyed = keyed.auth_priv(AuthProtocol::Sha256, auth, PrivProtocol::Aes128, privacy);
-    let name = name.clone();
-    keyed
-        .map(Auth::from)
-        .map_err(|source| SnmpError::User { name, source })
 }
 
 fn with_user(builder: AgentBuilder, user: User) -> Result<AgentBuilder, SnmpError> {
@@ -336,16 +286,4 @@ fn restricted(
         .view(USERS, |it| view(it, &[&INTERNET]))
         .view(COMMUNITY, |it| view(it, &COMMUNITY_VIEW))
     })
-}
-
-/// The secret in a file: its text without the end of the line.
-fn secret_at(disk: &dyn Disk, path: &Path, bytes_min: usize) -> Result<Vec<u8>, SnmpError> {
-    let secret = secret::read(disk, path, SECRET_BYTES_MAX)?
-        .trim_ascii_end()
-        .to_vec();
-    if secret.len() < bytes_min {
-        let path = path.to_owned();
-        return Err(SnmpError::ShortSecret { path, bytes_min });
-    }
-    Ok(secret)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use async_snmp::Agent;
+use async_snmp::{Agent, UDP_RECEIVE_LIMITS};
 
 use crate::counter::{Shared, counters};
 
@@ -25,6 +25,10 @@ counters! {
         unsupported_security_levels: detail,
         /// Datagrams that are no SNMP, or none once they are decrypted.
         asn_parse_errors: detail,
+        /// Messages whose flags make no sense.
+        invalid_messages: detail,
+        /// Messages by a security model that is not known here.
+        unknown_security_models: detail,
         /// Requests without any answer that is small enough.
         silent_drops: detail,
         /// Notifications that were sent, and acknowledged if they must be.
@@ -46,7 +50,32 @@ pub struct Tally {
     pub(super) agent: OnceLock<Agent>,
 }
 
+/// Who the agent is, as managers ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Engine {
+    /// `snmpEngineID`.
+    pub(crate) id: Vec<u8>,
+    /// `snmpEngineBoots`.
+    pub(crate) boots: u32,
+    /// `snmpEngineTime`, seconds.
+    pub(crate) time_s: u32,
+    /// Bytes of a message that it takes.
+    pub(crate) message_bytes_max: u64,
+}
+
 impl Tally {
+    /// Who the agent is; `None` before it listens.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        let agent = self.agent.get()?;
+        let (boots, time_s) = agent.engine_boots_time().ok()?;
+        Some(Engine {
+            id: agent.engine_id().to_vec(),
+            boots,
+            time_s,
+            message_bytes_max: UDP_RECEIVE_LIMITS.advertised().as_usize() as u64,
+        })
+    }
+
     /// Reads every cell. Those of the library have 32 bits, and begin anew behind them.
     pub fn read(&self) -> Counters {
         let told = |read: fn(&Agent) -> u32| self.agent.get().map_or(0, read).into();
@@ -59,6 +88,8 @@ impl Tally {
             decryption_errors: told(Agent::usm_decryption_errors),
             unsupported_security_levels: told(Agent::usm_unsupported_sec_levels),
             asn_parse_errors: told(Agent::snmp_in_asn_parse_errs),
+            invalid_messages: told(Agent::snmp_invalid_msgs),
+            unknown_security_models: told(Agent::snmp_unknown_security_models),
             silent_drops: told(Agent::snmp_silent_drops),
             notifications_sent: self.notifications_sent.read(),
             notifications_failed: self.notifications_failed.read(),

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
     alarm::Change,
@@ -14,8 +14,9 @@ use crate::{
         table::{Listed, Node},
     },
     snmp::{
+        Tally,
         change::{self, CHANGES_MAX},
-        enterprise, standard,
+        enterprise, machine, own, standard,
         standard::Site,
         tree::Tables,
     },
@@ -27,7 +28,9 @@ pub struct Mib {
     node: String,
     site: Site,
     latest: Arc<ArcSwap<Snapshot>>,
-    made: Mutex<Option<Made>>,
+    agent: Arc<Tally>,
+    made: ArcSwapOption<Made>,
+    making: Mutex<()>,
 }
 
 /// The objects of one snapshot.
@@ -38,36 +41,54 @@ struct Made {
 }
 
 impl Mib {
-    /// The objects of a node of this name, out of whatever is in `latest`.
-    pub fn new((node, site): (String, Site), latest: Arc<ArcSwap<Snapshot>>) -> Self {
+    /// The objects of a node of this name and of its `agent`, out of whatever is in `latest`.
+    pub fn new(
+        (node, site): (String, Site),
+        latest: Arc<ArcSwap<Snapshot>>,
+        agent: Arc<Tally>,
+    ) -> Self {
         Self {
             node,
             site,
             latest,
-            made: Mutex::new(None),
+            agent,
+            made: ArcSwapOption::empty(),
+            making: Mutex::new(()),
         }
     }
 
     /// The objects of the newest snapshot. Takes some milliseconds for the first who asks.
     pub(super) fn tables(&self) -> Arc<Tables> {
-        let snapshot = self.latest.load_full();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Made { of, tables }) = &*made
-            && Arc::ptr_eq(of, &snapshot)
-        {
-            return Arc::clone(tables);
+        let snapshot = self.latest.load();
+        if let Some(tables) = self.made_of(&snapshot) {
+            return tables;
         }
-        let tables = Arc::new(self.make(&snapshot));
-        *made = Some(Made {
-            of: snapshot,
-            tables: Arc::clone(&tables),
-        });
-        tables
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        self.made_of(&snapshot).unwrap_or_else(|| {
+            let tables = Arc::new(self.make(&snapshot));
+            self.made.store(Some(Arc::new(Made {
+                of: Arc::clone(&snapshot),
+                tables: Arc::clone(&tables),
+            })));
+            tables
+        })
+    }
+
+    /// The objects of `snapshot`, if they are those that were made last.
+    fn made_of(&self, snapshot: &Arc<Snapshot>) -> Option<Arc<Tables>> {
+        let made = self.made.load();
+        let made = made.as_ref()?;
+        Arc::ptr_eq(&made.of, snapshot).then(|| Arc::clone(&made.tables))
     }
 
     /// The name of the node.
     pub(super) fn node(&self) -> &str {
         &self.node
+    }
+
+    /// The newest snapshot.
+    pub(super) fn latest(&self) -> Arc<Snapshot> {
+        self.latest.load_full()
     }
 
     /// `sysUpTime` at this moment, or a second before.
@@ -94,7 +115,12 @@ impl Mib {
         let newest = snapshot.alarms.history.iter().rev().take(CHANGES_MAX);
         let changes: Vec<_> = newest.map(change::entity).collect();
         let node = Node::of(&self.node, snapshot).entity();
-        let mut tables = standard::tables(snapshot, (&self.node, VERSION), &self.site);
+        let named = (self.node.as_str(), VERSION);
+        let mut tables = standard::tables(snapshot, named, &self.site);
+        tables.extend(machine::tables(snapshot, named));
+        if let Some(counters) = &snapshot.snmp {
+            tables.extend(own::tables(counters, self.agent.engine()));
+        }
         tables.extend(enterprise::tables(&node, &changes));
         Tables::new(tables)
     }

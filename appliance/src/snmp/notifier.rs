@@ -1,11 +1,13 @@
-//! Tells one manager of changes of alarms, as traps or as informs that it must acknowledge.
+//! Tells one manager of changes of alarms, of links and of the start, as traps or as informs that
+//! it must acknowledge.
 //!
-//! The history of alarms is what is read, once a second, so nobody waits for a manager. What a
+//! The newest snapshot is what is read, once a second, so nobody waits for a manager. What a
 //! manager does not acknowledge stays in a queue and is told again every ten seconds; what falls
 //! out of that is counted, and shows in the numbers of changes.
 //!
 //! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
-//! Refuses: what changed before the start, which managers read in the table of alarms.
+//! Refuses: what changed before the start, which managers read in the table of alarms. A link that
+//! goes and comes within a second is told of by its counter alone.
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -14,10 +16,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{info, warn};
 
 use crate::{
-    alarm::Change,
     causes::with_causes,
+    health::Snapshot,
     snmp::{
-        Mib, Notification, Oid, Tally, Value, change, enterprise, objects::theirs, queue::Queue,
+        Mib, Oid, Tally, Value,
+        notification::{Notice, links},
+        objects::theirs,
+        queue::Queue,
         standard::SYSTEM_NAME,
     },
 };
@@ -48,6 +53,8 @@ pub(super) struct Notifier {
     queue: Queue,
     /// The number of the latest change that was taken from the history.
     seen: u64,
+    /// The snapshot whose links were told of last.
+    linked: Arc<Snapshot>,
     client: Option<UdpClient>,
     is_reached: bool,
 }
@@ -60,12 +67,16 @@ impl Notifier {
         tally: Arc<Tally>,
     ) -> Self {
         let seen = mib.latest_change();
+        let mut queue = Queue::default();
+        let dropped = queue.push(Notice::Started);
+        tally.notifications_dropped.add(dropped);
         Self {
+            linked: mib.latest(),
             target,
             engine,
             mib,
             tally,
-            queue: Queue::default(),
+            queue,
             seen,
             client: None,
             is_reached: true,
@@ -93,8 +104,8 @@ impl Notifier {
 
     async fn tell_all(&mut self) {
         self.take_new();
-        while let Some(change) = self.queue.first().cloned() {
-            let told = self.tell(&change).await;
+        while let Some(notice) = self.queue.first().cloned() {
+            let told = self.tell(&notice).await;
             self.note(&told);
             if told.is_err() && self.target.is_informed {
                 self.client = None;
@@ -106,19 +117,27 @@ impl Notifier {
         }
     }
 
-    /// Takes what is new in the history.
+    /// Takes what is new in the newest snapshot: a link before the alarm that it is.
     fn take_new(&mut self) {
+        let latest = self.mib.latest();
+        for link in links(&self.linked.nics, &latest.nics) {
+            self.push(Notice::Link(link));
+        }
+        self.linked = latest;
         for change in self.mib.changes_behind(self.seen) {
             self.seen = change.sequence;
-            self.tally
-                .notifications_dropped
-                .add(self.queue.push(change));
+            self.push(Notice::Alarm(change));
         }
     }
 
-    async fn tell(&mut self, change: &Change) -> async_snmp::Result<()> {
-        let kind = theirs(&Notification::of(change.event).oid());
-        let mut carried = enterprise::columns(&change::entity(change));
+    fn push(&mut self, notice: Notice) {
+        let dropped = self.queue.push(notice);
+        self.tally.notifications_dropped.add(dropped);
+    }
+
+    async fn tell(&mut self, notice: &Notice) -> async_snmp::Result<()> {
+        let (kind, mut carried) = notice.told();
+        let kind = theirs(&kind);
         carried.push((
             Oid::new(&SYSTEM_NAME),
             Value::text(self.mib.node().to_owned()),

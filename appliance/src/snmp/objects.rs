@@ -2,12 +2,13 @@
 //!
 //! Source: RFC 3416 §4.2.1 to §4.2.3. Refuses: to wait for anything; objects are in memory.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_snmp::{
     BoxFuture, GetNextResult, GetResult, HandlerError, HandlerResult, MibHandler, RequestContext,
     SecurityModel, VarBind,
 };
+use bytes::Bytes;
 
 use crate::{
     config::AddressPrefix,
@@ -62,10 +63,9 @@ impl MibHandler for Objects {
         oid: &'a async_snmp::Oid,
     ) -> BoxFuture<'a, HandlerResult<GetResult>> {
         let found = self.look(context, GetResult::NoSuchObject, |tree| {
-            let oid = Oid::new(oid.arcs());
-            match tree.get(&oid) {
+            match tree.get(oid.arcs()) {
                 Some(value) => GetResult::Value(value.into()),
-                None if tree.knows(&oid) => GetResult::NoSuchInstance,
+                None if tree.knows(oid.arcs()) => GetResult::NoSuchInstance,
                 None => GetResult::NoSuchObject,
             }
         });
@@ -78,7 +78,7 @@ impl MibHandler for Objects {
         oid: &'a async_snmp::Oid,
     ) -> BoxFuture<'a, HandlerResult<GetNextResult>> {
         let found = self.look(context, GetNextResult::EndOfMibView, |tree| {
-            match tree.next(&Oid::new(oid.arcs())) {
+            match tree.next(oid.arcs()) {
                 Some((oid, value)) => {
                     GetNextResult::Value(VarBind::new(theirs(&oid), value.into()))
                 }
@@ -98,7 +98,11 @@ impl From<Value> for async_snmp::Value {
     fn from(value: Value) -> Self {
         match value {
             Value::Integer(number) => Self::Integer(number),
-            Value::Text(text) => Self::OctetString(text.into_owned().into()),
+            Value::Text(Cow::Borrowed(text)) => {
+                Self::OctetString(Bytes::from_static(text.as_bytes()))
+            }
+            Value::Text(Cow::Owned(text)) => Self::OctetString(text.into()),
+            Value::Octets(octets) => Self::OctetString(octets.into()),
             Value::ObjectIdentifier(oid) => Self::ObjectIdentifier(theirs(&oid)),
             Value::Counter32(count) => Self::Counter32(count),
             Value::Counter64(count) => Self::Counter64(count),

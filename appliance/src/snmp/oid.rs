@@ -14,6 +14,11 @@ impl Oid {
         Self(arcs.to_vec())
     }
 
+    /// The identifier of these sub-identifiers, one part behind the other.
+    pub fn joined(parts: &[&[u32]]) -> Self {
+        Self(parts.concat())
+    }
+
     /// Its sub-identifiers.
     pub fn arcs(&self) -> &[u32] {
         &self.0
@@ -28,7 +33,7 @@ impl Oid {
     /// What is below it under `arcs`.
     #[must_use]
     pub fn below(&self, arcs: &[u32]) -> Self {
-        Self([self.arcs(), arcs].concat())
+        Self::joined(&[self.arcs(), arcs])
     }
 }
 

@@ -1,28 +1,28 @@
-//! Changes of alarms that wait for a manager: a bounded queue that gives up the least severe first.
+//! What waits for a manager: a bounded queue that gives up the least severe first.
 //!
 //! Refuses: to grow while nobody answers.
 
 use std::collections::VecDeque;
 
-use crate::alarm::Change;
+use crate::snmp::notification::Notice;
 
-/// Changes that wait: of a bad hour, and 100 KiB.
+/// Notices that wait: of a bad hour, and 100 KiB.
 pub(super) const WAITING_MAX: usize = 256;
 
-/// Changes that wait, the oldest first.
+/// Notices that wait, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Queue(VecDeque<Change>);
+pub(super) struct Queue(VecDeque<Notice>);
 
 impl Queue {
-    /// Adds `change`. Tells how many are given up for it: of the least severe the oldest, which may
+    /// Adds `notice`. Tells how many are given up for it: of the least severe the oldest, which may
     /// be itself.
-    pub(super) fn push(&mut self, change: Change) -> u64 {
-        self.0.push_back(change);
+    pub(super) fn push(&mut self, notice: Notice) -> u64 {
+        self.0.push_back(notice);
         if self.0.len() <= WAITING_MAX {
             return 0;
         }
         let numbered = self.0.iter().enumerate();
-        let least = numbered.min_by_key(|(position, change)| (change.severity, *position));
+        let least = numbered.min_by_key(|(position, notice)| (notice.severity(), *position));
         let position = least.map(|(position, _)| position);
         position
             .and_then(|position| self.0.remove(position))
@@ -30,7 +30,7 @@ impl Queue {
     }
 
     /// The one that is next.
-    pub(super) fn first(&self) -> Option<&Change> {
+    pub(super) fn first(&self) -> Option<&Notice> {
         self.0.front()
     }
 
@@ -44,19 +44,29 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::{
-        alarm::Severity::{self, Critical, Major, Minor},
+        alarm::{
+            Change,
+            Severity::{self, Critical, Major, Minor},
+        },
         snmp::tests::change,
     };
 
-    fn of(sequence: u64, severity: Severity) -> Change {
-        Change {
+    fn of(sequence: u64, severity: Severity) -> Notice {
+        Notice::Alarm(Change {
             severity,
             ..change(sequence)
+        })
+    }
+
+    fn sequence(notice: &Notice) -> Option<u64> {
+        match notice {
+            Notice::Alarm(change) => Some(change.sequence),
+            Notice::Started | Notice::Link(_) => None,
         }
     }
 
     fn sequences(queue: &Queue) -> Vec<u64> {
-        queue.0.iter().map(|change| change.sequence).collect()
+        queue.0.iter().filter_map(sequence).collect()
     }
 
     #[test]
@@ -80,7 +90,7 @@ mod tests {
         assert_eq!(queue.push(of(capacity + 2, Critical)), 1);
         assert!(!sequences(&queue).contains(&capacity));
         assert_eq!(queue.push(of(capacity + 3, Critical)), 1);
-        assert_eq!(queue.first().map(|change| change.sequence), Some(1));
+        assert_eq!(queue.first().and_then(sequence), Some(1));
         assert_eq!(queue.push(of(capacity + 4, Minor)), 1);
         assert!(!sequences(&queue).contains(&(capacity + 4)));
     }

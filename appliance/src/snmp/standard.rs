@@ -14,7 +14,8 @@ use crate::{
         Oid, Value,
         enterprise::{is_development, product},
         index::indexes,
-        tree::{Table, TableRow},
+        tree::{Cells, Table},
+        value::{integer, lower_half},
     },
 };
 
@@ -54,9 +55,6 @@ pub struct Site {
     /// `sysLocation`.
     pub location: String,
 }
-
-/// Number and value of each column of one row.
-type Cells = Vec<(u32, Option<Value>)>;
 
 /// `sysUpTime`: since the process started; it begins anew after 497 days.
 pub(crate) fn up_time(snapshot: &Snapshot) -> u32 {
@@ -99,25 +97,13 @@ pub(crate) fn tables(
     vec![
         Table::scalars(Oid::new(&SYSTEM), system),
         Table::scalars(Oid::new(&INTERFACES), count),
-        table(&INTERFACE_ENTRY, interfaces.collect()),
-        table(&INTERFACE_X_ENTRY, extensions.collect()),
-        table(&STORAGE_ENTRY, storages(&snapshot.disks)),
-        table(&DEVICE_ENTRY, vec![(PROCESSOR, device)]),
-        table(&PROCESSOR_ENTRY, vec![(PROCESSOR, load)]),
+        Table::of_rows(&INTERFACE_ENTRY, interfaces.collect()),
+        Table::of_rows(&INTERFACE_X_ENTRY, extensions.collect()),
+        Table::of_rows(&STORAGE_ENTRY, storages(&snapshot.disks)),
+        Table::of_rows(&DEVICE_ENTRY, vec![(PROCESSOR, device)]),
+        Table::of_rows(&PROCESSOR_ENTRY, vec![(PROCESSOR, load)]),
         Table::scalars(Oid::new(&SYSTEM_STATISTICS), idle),
     ]
-}
-
-/// A table below `entry`, whose rows have one column after another.
-fn table(entry: &[u32], rows: Vec<(u32, Cells)>) -> Table {
-    let first = rows.first().map(|(_, cells)| cells);
-    let columns = first.map(|cells| cells.iter().map(|(column, _)| *column).collect());
-    let row = |(index, cells): (u32, Cells)| TableRow {
-        index: vec![index],
-        cells: cells.into_iter().map(|(_, value)| value).collect(),
-    };
-    let rows = rows.into_iter().map(row).collect();
-    Table::new(Oid::new(entry), columns.unwrap_or_default(), rows)
 }
 
 fn interface(index: u32, nic: &Nic) -> Cells {
@@ -148,6 +134,19 @@ fn interface(index: u32, nic: &Nic) -> Cells {
         (17, counter(statistics.tx_packets)),
         (19, counter(statistics.tx_dropped)),
         (20, counter(statistics.tx_errors)),
+    ]
+}
+
+/// What `linkDown` and `linkUp` carry of an interface: its index, state and name.
+pub(crate) fn link_columns(index: u32, name: &str, status: OperationalStatus) -> Vec<(Oid, Value)> {
+    let of_entry = |column: u32, value| {
+        let name = Oid::new(&INTERFACE_ENTRY).below(&[column, index]);
+        (name, value)
+    };
+    vec![
+        of_entry(1, integer(index.into())),
+        of_entry(8, Value::Integer(operational_status(status))),
+        of_entry(2, text(name)),
     ]
 }
 
@@ -248,16 +247,6 @@ fn text(text: &str) -> Value {
     Value::text(text.to_owned())
 }
 
-fn integer(number: u64) -> Value {
-    Value::Integer(i32::try_from(number).unwrap_or(i32::MAX))
-}
-
-fn lower_half(number: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "counters of 32 bits wrap")]
-    let lower = number as u32;
-    lower
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -276,7 +265,7 @@ mod tests {
     }
 
     fn get(tree: &Tables, parent: &[u32], rest: &[u32]) -> Option<Value> {
-        tree.get(&Oid::new(parent).below(rest))
+        tree.get(&[parent, rest].concat())
     }
 
     #[test]

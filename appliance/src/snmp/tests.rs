@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 use weir_hal::Wall;
 
 use super::{
-    change, enterprise,
+    change, enterprise, machine,
     mib_text::mib_text,
-    standard,
+    own, standard,
     tree::{Table, walk},
     *,
 };
@@ -49,6 +49,8 @@ fn all(snapshot: &Snapshot) -> Tables {
         ("edge-1", "1.2.3"),
         &Site::default(),
     ));
+    tables.extend(machine::tables(snapshot, ("edge-1", "1.2.3")));
+    tables.extend(own::tables(&Counters::default(), None));
     Tables::new(tables)
 }
 
@@ -78,6 +80,7 @@ fn walks_tell_what_json_tells_and_nothing_else() {
             }
             Value::Text(text) => drop(walked_texts.insert(text.into_owned())),
             Value::Integer(_)
+            | Value::Octets(_)
             | Value::ObjectIdentifier(_)
             | Value::Counter32(_)
             | Value::TimeTicks(_) => panic!("{oid} is of no row"),
@@ -94,7 +97,7 @@ fn a_walk_has_what_gets_have_and_grows_and_ends() {
     assert!(walked.len() > 1_000, "{}", walked.len());
     assert!(walked.is_sorted_by(|(one, _), (other, _)| one < other));
     for (oid, value) in &walked {
-        assert_eq!(tree.get(oid).as_ref(), Some(value), "{oid}");
+        assert_eq!(tree.get(oid.arcs()).as_ref(), Some(value), "{oid}");
     }
 }
 
@@ -123,7 +126,7 @@ fn what_a_notification_carries_can_be_asked_for_later() {
     assert!(carried.len() > 8, "{carried:?}");
     for (oid, value) in carried {
         assert_eq!(oid.arcs().last(), Some(&4_712));
-        assert_eq!(tree.get(&oid), Some(value), "{oid}");
+        assert_eq!(tree.get(oid.arcs()), Some(value), "{oid}");
     }
 }
 

@@ -13,14 +13,14 @@ use crate::snmp::{Oid, Value};
 /// Whoever implements it keeps these rules, on which agents rely: [`MibTree::next`] tells a name
 /// behind the one that was asked for, and [`MibTree::get`] has the same value for it.
 pub trait MibTree {
-    /// The value of exactly that instance.
-    fn get(&self, oid: &Oid) -> Option<Value>;
+    /// The value of exactly the instance of that name.
+    fn get(&self, name: &[u32]) -> Option<Value>;
 
-    /// The first instance behind `oid`; `None` at the end.
-    fn next(&self, oid: &Oid) -> Option<(Oid, Value)>;
+    /// The first instance behind that name; `None` at the end.
+    fn next(&self, name: &[u32]) -> Option<(Oid, Value)>;
 
     /// Whether there is such an object, with this instance or without.
-    fn knows(&self, oid: &Oid) -> bool;
+    fn knows(&self, name: &[u32]) -> bool;
 }
 
 /// Columns of some objects, and their rows.
@@ -30,6 +30,9 @@ pub struct Table {
     columns: Vec<u32>,
     rows: Vec<TableRow>,
 }
+
+/// Number and value of each column of one row, in order.
+pub(super) type Cells = Vec<(u32, Option<Value>)>;
 
 /// One row: its index, and a cell for each column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,20 +70,35 @@ impl Table {
     ///
     /// # Panics
     /// When the numbers are not in order.
-    pub fn scalars(prefix: Oid, scalars: Vec<(u32, Option<Value>)>) -> Self {
+    pub fn scalars(prefix: Oid, scalars: Cells) -> Self {
         let (columns, cells) = scalars.into_iter().unzip();
         let index = vec![0];
         Self::new(prefix, columns, vec![TableRow { index, cells }])
     }
 
+    /// A table below `entry`, whose rows have an index of one number and the same columns.
+    ///
+    /// # Panics
+    /// When they are not in order, or not the same.
+    pub fn of_rows(entry: &[u32], rows: Vec<(u32, Cells)>) -> Self {
+        let first = rows.first().map(|(_, cells)| cells);
+        let columns = first.map(|cells| cells.iter().map(|(column, _)| *column).collect());
+        let row = |(index, cells): (u32, Cells)| TableRow {
+            index: vec![index],
+            cells: cells.into_iter().map(|(_, value)| value).collect(),
+        };
+        let rows = rows.into_iter().map(row).collect();
+        Self::new(Oid::new(entry), columns.unwrap_or_default(), rows)
+    }
+
     /// Number of a column, and index, of an instance that is named below this table.
-    fn split<'a>(&self, oid: &'a Oid) -> Option<(u32, &'a [u32])> {
-        let rest = oid.arcs().strip_prefix(self.prefix.arcs())?;
+    fn split<'a>(&self, name: &'a [u32]) -> Option<(u32, &'a [u32])> {
+        let rest = name.strip_prefix(self.prefix.arcs())?;
         rest.split_first().map(|(column, index)| (*column, index))
     }
 
-    fn get(&self, oid: &Oid) -> Option<&Value> {
-        let (column, index) = self.split(oid)?;
+    fn get(&self, name: &[u32]) -> Option<&Value> {
+        let (column, index) = self.split(name)?;
         let column = self.columns.binary_search(&column).ok()?;
         let row = self
             .rows
@@ -88,12 +106,12 @@ impl Table {
         self.rows.get(row.ok()?)?.cells.get(column)?.as_ref()
     }
 
-    /// Where a search for what is behind `oid` begins: a column, and a row of that.
-    fn start(&self, oid: &Oid) -> Option<(usize, usize)> {
-        if oid <= &self.prefix {
+    /// Where a search for what is behind `name` begins: a column, and a row of that.
+    fn start(&self, name: &[u32]) -> Option<(usize, usize)> {
+        if name <= self.prefix.arcs() {
             return Some((0, 0));
         }
-        let (column, index) = self.split(oid)?;
+        let (column, index) = self.split(name)?;
         match self.columns.binary_search(&column) {
             Ok(position) => {
                 let is_before = |row: &TableRow| row.index.as_slice() <= index;
@@ -103,8 +121,8 @@ impl Table {
         }
     }
 
-    fn next(&self, oid: &Oid) -> Option<(Oid, Value)> {
-        let (column, row) = self.start(oid)?;
+    fn next(&self, name: &[u32]) -> Option<(Oid, Value)> {
+        let (column, row) = self.start(name)?;
         let first = (column, self.rows.get(row..)?);
         let others = (column + 1..self.columns.len()).map(|column| (column, self.rows.as_slice()));
         [first]
@@ -114,7 +132,8 @@ impl Table {
                 let number = *self.columns.get(column)?;
                 rows.iter().find_map(|row| {
                     let value = row.cells.get(column)?.clone()?;
-                    Some((self.prefix.child(number).below(&row.index), value))
+                    let name = [self.prefix.arcs(), &[number], &row.index];
+                    Some((Oid::joined(&name), value))
                 })
             })
     }
@@ -134,17 +153,20 @@ impl Tables {
 }
 
 impl MibTree for Tables {
-    fn get(&self, oid: &Oid) -> Option<Value> {
-        self.0.iter().find_map(|table| table.get(oid)).cloned()
+    fn get(&self, name: &[u32]) -> Option<Value> {
+        self.0.iter().find_map(|table| table.get(name)).cloned()
     }
 
-    fn next(&self, oid: &Oid) -> Option<(Oid, Value)> {
-        self.0.iter().find_map(|table| table.next(oid))
+    fn next(&self, name: &[u32]) -> Option<(Oid, Value)> {
+        // A walk comes here for each instance: the tables that it has left behind are passed over.
+        let begun = self.0.partition_point(|it| it.prefix.arcs() <= name);
+        let rest = self.0.get(begun.saturating_sub(1)..)?;
+        rest.iter().find_map(|table| table.next(name))
     }
 
-    fn knows(&self, oid: &Oid) -> bool {
+    fn knows(&self, name: &[u32]) -> bool {
         self.0.iter().any(|table| {
-            let column = table.split(oid).map(|(column, _)| column);
+            let column = table.split(name).map(|(column, _)| column);
             column.is_some_and(|column| table.columns.binary_search(&column).is_ok())
         })
     }
@@ -153,9 +175,8 @@ impl MibTree for Tables {
 /// All instances of `tree`, by asking for one behind the other.
 #[cfg(test)]
 pub(crate) fn walk(tree: &impl MibTree) -> Vec<(Oid, Value)> {
-    let begin = Oid::default();
-    let first = tree.next(&begin);
-    std::iter::successors(first, |(oid, _)| tree.next(oid)).collect()
+    let first = tree.next(&[]);
+    std::iter::successors(first, |(oid, _)| tree.next(oid.arcs())).collect()
 }
 
 #[cfg(test)]
@@ -189,6 +210,7 @@ mod tests {
                 ],
             ),
             Table::scalars(Oid::new(&[1, 4]), scalars),
+            table(&[1, 4, 5, 1], &[1], &[(&[3], &[Some(5)])]),
         ])
     }
 
@@ -200,6 +222,7 @@ mod tests {
             .collect();
         let expected = [
             ".1.4.1.0",
+            ".1.4.5.1.1.3",
             ".1.9.2.7",
             ".1.9.2.40",
             ".1.9.5.7",
@@ -219,11 +242,10 @@ mod tests {
             (&[1, 9], false),
             (&[], false),
         ] {
-            let name = Oid::new(name);
-            assert_eq!(tree.get(&name), None, "{name}");
-            assert_eq!(tree.knows(&name), is_known, "{name}");
+            assert_eq!(tree.get(name), None, "{name:?}");
+            assert_eq!(tree.knows(name), is_known, "{name:?}");
         }
-        assert_eq!(Tables::default().next(&Oid::default()), None);
+        assert_eq!(Tables::default().next(&[]), None);
     }
 
     proptest! {
@@ -232,8 +254,9 @@ mod tests {
             asked in prop::collection::vec(0_u32..12, 0..6),
         ) {
             let tree = sample();
-            let asked = Oid::new(&asked);
-            let expected = walk(&tree).into_iter().find(|(oid, _)| *oid > asked);
+            let expected = walk(&tree)
+                .into_iter()
+                .find(|(oid, _)| oid.arcs() > asked.as_slice());
             prop_assert_eq!(tree.next(&asked), expected);
         }
 
@@ -253,7 +276,7 @@ mod tests {
             prop_assert_eq!(walked.len(), values);
             prop_assert!(walked.is_sorted_by(|(one, _), (other, _)| one < other));
             for (oid, value) in walked {
-                prop_assert_eq!(tree.get(&oid), Some(value));
+                prop_assert_eq!(tree.get(oid.arcs()), Some(value));
             }
         }
     }

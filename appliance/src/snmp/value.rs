@@ -21,6 +21,8 @@ pub enum Value {
     Integer(i32),
     /// OCTET STRING of UTF-8, at most 1,024 bytes.
     Text(Cow<'static, str>),
+    /// OCTET STRING of any octets.
+    Octets(Vec<u8>),
     /// OBJECT IDENTIFIER.
     ObjectIdentifier(Oid),
     /// Counter32.
@@ -81,6 +83,18 @@ impl Value {
         };
         Some(value)
     }
+}
+
+/// A number as an INTEGER; the largest there is, if it is larger.
+pub(crate) fn integer(number: u64) -> Value {
+    Value::Integer(i32::try_from(number).unwrap_or(i32::MAX))
+}
+
+/// What a counter of 32 bits shows of one that has 64.
+pub(crate) fn lower_half(number: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "counters of 32 bits wrap")]
+    let lower = number as u32;
+    lower
 }
 
 fn thousandths(number: f64) -> u32 {

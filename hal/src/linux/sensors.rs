@@ -2,16 +2,19 @@
 //!
 //! Source: `proc_stat(5)`: `cpu  user nice system idle iowait irq softirq steal guest guest_nice`,
 //! in ticks. Guest time is part of user time already and is not counted twice. Time spent waiting
-//! for a device counts as idle; time stolen by a hypervisor counts as busy.
+//! for a device counts as idle; time stolen by a hypervisor counts as busy. `proc_loadavg(5)`:
+//! three averages first. `proc_meminfo(5)`: lines of a name, a colon and kibibytes.
 //!
 //! Refuses: a file it cannot read as above, with kind `InvalidData`.
 
 use std::{fs, io};
 
 use super::{discipline, kernel_log, nic};
-use crate::{ClockDiscipline, CpuTime, Error, Nic};
+use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic};
 
 const STAT: &str = "/proc/stat";
+const LOAD: &str = "/proc/loadavg";
+const MEMORY: &str = "/proc/meminfo";
 
 /// Columns of the first line up to `steal`.
 const COLUMNS: usize = 8;
@@ -29,18 +32,15 @@ impl Sensors {
 
 impl crate::Sensors for Sensors {
     fn cpu_time(&self) -> Result<CpuTime, Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "hal::linux is where the ban on files ends"
-        )]
-        let text = fs::read_to_string(STAT);
-        text.and_then(|text| {
-            cpu_time(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-        })
-        .map_err(|source| Error::Sensor {
-            what: "processor time from /proc/stat",
-            source,
-        })
+        reading(STAT, "processor time from /proc/stat", cpu_time)
+    }
+
+    fn load_averages(&self) -> Result<[f64; 3], Error> {
+        reading(LOAD, "load averages from /proc/loadavg", load_averages)
+    }
+
+    fn memory(&self) -> Result<Memory, Error> {
+        reading(MEMORY, "memory from /proc/meminfo", memory)
     }
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
@@ -54,6 +54,52 @@ impl crate::Sensors for Sensors {
     fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {
         kernel_log::messages(bytes_max)
     }
+}
+
+/// What `parse` reads in the file at `path`, which is told of as `what`.
+fn reading<T>(
+    path: &str,
+    what: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "hal::linux is where the ban on files ends"
+    )]
+    let text = fs::read_to_string(path);
+    let parsed = text
+        .and_then(|text| parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData)));
+    parsed.map_err(|source| Error::Sensor { what, source })
+}
+
+/// Reads the three averages.
+fn load_averages(text: &str) -> Option<[f64; 3]> {
+    let mut words = text.split_ascii_whitespace();
+    let mut averages = [0.0; 3];
+    for average in &mut averages {
+        let number: f64 = words.next()?.parse().ok()?;
+        *average = (number.is_finite() && number >= 0.0).then_some(number)?;
+    }
+    Some(averages)
+}
+
+/// Reads the lines that are asked for.
+fn memory(text: &str) -> Option<Memory> {
+    let bytes = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let (_, rest) = lines.find(|(found, _)| *found == name)?;
+        let kibibytes: u64 = rest.trim_ascii().strip_suffix(" kB")?.parse().ok()?;
+        kibibytes.checked_mul(1_024)
+    };
+    Some(Memory {
+        bytes_total: bytes("MemTotal")?,
+        bytes_free: bytes("MemFree")?,
+        bytes_available: bytes("MemAvailable")?,
+        bytes_buffers: bytes("Buffers")?,
+        bytes_cached: bytes("Cached")?,
+        swap_bytes_total: bytes("SwapTotal")?,
+        swap_bytes_free: bytes("SwapFree")?,
+    })
 }
 
 /// Reads the line of all processors together.
@@ -101,6 +147,47 @@ mod tests {
         ] {
             assert_eq!(cpu_time(stat), None, "{stat:?}");
         }
+    }
+
+    #[test]
+    fn averages_are_the_first_three_words() {
+        assert_eq!(
+            load_averages("0.25 1.50 12.00 3/118 28106\n"),
+            Some([0.25, 1.5, 12.0])
+        );
+        for text in ["", "0.1 0.2", "0.1 -1 0.3", "0.1 NaN 0.3", "a b c"] {
+            assert_eq!(load_averages(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_read_by_the_names_of_the_kernel() {
+        let lines = [
+            ("MemTotal", "64"),
+            ("MemFree", "16"),
+            ("MemAvailable", "32"),
+            ("Buffers", "1"),
+            ("Cached", "8"),
+            ("SwapCached", "7"),
+            ("SwapTotal", "4"),
+            ("SwapFree", "2"),
+        ];
+        let text = |unit: &str| -> String {
+            let line = |(name, number): &(&str, &str)| format!("{name}:   {number}{unit}\n");
+            lines.iter().map(line).collect()
+        };
+        let expected = Memory {
+            bytes_total: 64 << 10,
+            bytes_free: 16 << 10,
+            bytes_available: 32 << 10,
+            bytes_buffers: 1 << 10,
+            bytes_cached: 8 << 10,
+            swap_bytes_total: 4 << 10,
+            swap_bytes_free: 2 << 10,
+        };
+        assert_eq!(memory(&text(" kB")), Some(expected));
+        assert_eq!(memory(&text("")), None);
+        assert_eq!(memory("MemTotal: 64 kB\n"), None);
     }
 
     #[test]

@@ -5,13 +5,15 @@
 use std::{io, sync::Mutex, time::Duration};
 
 use super::lock;
-use crate::{ClockDiscipline, CpuTime, Error, NICS_MAX, Nic};
+use crate::{ClockDiscipline, CpuTime, Error, Memory, NICS_MAX, Nic};
 
 /// Gauges in memory. They start at zero, with a loopback as the only interface and a clock that is
 /// right.
 #[derive(Debug)]
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
+    load_averages: Mutex<[f64; 3]>,
+    memory: Mutex<Memory>,
     nics: Mutex<Vec<Nic>>,
     clock_discipline: Mutex<Option<ClockDiscipline>>,
     kernel_messages: Mutex<String>,
@@ -26,6 +28,8 @@ impl Sensors {
         };
         Self {
             cpu_time: Mutex::new(Some(CpuTime { busy: 0, total: 0 })),
+            load_averages: Mutex::default(),
+            memory: Mutex::default(),
             nics: Mutex::new(vec![loopback]),
             clock_discipline: Mutex::new(Some(ClockDiscipline {
                 offset: Some(Duration::ZERO),
@@ -37,6 +41,16 @@ impl Sensors {
     /// Sets processor time, and mends a broken sensor.
     pub fn set_cpu_time(&self, cpu_time: CpuTime) {
         *lock(&self.cpu_time) = Some(cpu_time);
+    }
+
+    /// Sets the averages of the load.
+    pub fn set_load_averages(&self, averages: [f64; 3]) {
+        *lock(&self.load_averages) = averages;
+    }
+
+    /// Sets main memory.
+    pub fn set_memory(&self, memory: Memory) {
+        *lock(&self.memory) = memory;
     }
 
     /// Sets the network interfaces.
@@ -75,6 +89,14 @@ impl crate::Sensors for Sensors {
             what: "processor time of the simulation",
             source: io::ErrorKind::NotFound.into(),
         })
+    }
+
+    fn load_averages(&self) -> Result<[f64; 3], Error> {
+        Ok(*lock(&self.load_averages))
+    }
+
+    fn memory(&self) -> Result<Memory, Error> {
+        Ok(*lock(&self.memory))
     }
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {

@@ -8,6 +8,7 @@ mod status;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -221,6 +222,40 @@ fn check_ends_with_78_and_counts_the_mistakes() {
         "{told}"
     );
     assert_eq!(lines[2], format!("weir: 2 mistakes in {}", path.display()));
+}
+
+#[test]
+fn check_reads_the_secrets_of_snmp_and_names_the_one_that_cannot_be_used() {
+    let folder = folder();
+    let secret = |name: &str, text: &str, mode: u32| {
+        let path = file(&folder, name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
+        path.display().to_string()
+    };
+    let good = secret("good", "a-phrase-of-tests\n", 0o600);
+    let short = secret("short", "short\n", 0o600);
+    let open = secret("open", "a-phrase-of-tests\n", 0o644);
+    let check = |privacy: &str| {
+        let user = format!(
+            "[snmp]\n[[snmp.user]]\nname = \"noc\"\nauth_secret = \"{good}\"\n\
+             privacy_secret = \"{privacy}\"\n"
+        );
+        weir(&[
+            "check",
+            plain(&file(&folder, "weir.toml", GOOD.to_owned() + &user)),
+        ])
+    };
+    assert_eq!(check(&good).status.code(), Some(0));
+    for (privacy, why) in [
+        ("/nonexistent/secret", "cannot read /nonexistent/secret"),
+        (&short, "holds less than 8 bytes"),
+        (&open, "may be read by everybody"),
+    ] {
+        let output = check(privacy);
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(privacy) && told.contains(why), "{told}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::side::Side;
 
 crate::claims! {
     processor_time_never_steps_back,
+    load_is_no_less_than_nothing,
+    memory_is_part_of_all_there_is,
     interfaces_stand_in_order_and_once,
     how_the_clock_is_kept_is_told_and_an_error_of_a_source_is_below_what_the_kernel_allows,
     kernel_messages_are_whole_lines_and_no_more_than_was_asked_for,
@@ -21,6 +23,24 @@ fn processor_time_never_steps_back(side: &impl Side) {
     assert!(first.total <= second.total, "{first:?} then {second:?}");
     let percent = second.busy_percent_since(first);
     assert!((0.0..=100.0).contains(&percent), "{percent}");
+}
+
+fn load_is_no_less_than_nothing(side: &impl Side) {
+    let averages = side.board().sensors.load_averages().unwrap();
+    assert!(
+        averages.iter().all(|average| *average >= 0.0),
+        "{averages:?}"
+    );
+}
+
+fn memory_is_part_of_all_there_is(side: &impl Side) {
+    let memory = side.board().sensors.memory().unwrap();
+    assert!(memory.bytes_free <= memory.bytes_total, "{memory:?}");
+    assert!(memory.bytes_available <= memory.bytes_total, "{memory:?}");
+    assert!(
+        memory.swap_bytes_free <= memory.swap_bytes_total,
+        "{memory:?}"
+    );
 }
 
 fn interfaces_stand_in_order_and_once(side: &impl Side) {

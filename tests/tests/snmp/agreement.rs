@@ -1,14 +1,19 @@
-//! Every cell of `/api/v1` is an object, and has its value; and there is no other object.
+//! Every cell of `/api/v1` is an object, and has its value, whichever manager asks; and there is no
+//! other object.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use weir_tests::{http, wait::until};
+use weir_tests::{http, npm::NET_SNMP, process::peer, pypi::PYSNMP, wait::until};
 
 use crate::{
-    manager::{Appliance, ENTERPRISE},
+    manager::{Appliance, ENTERPRISE, GET_MAX, instances},
     module::objects,
+    walker::Walker,
 };
+
+/// Far longer than it takes until a walk begins and ends within one second.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The parts of `/api/v1` that have a path of their own.
 const PARTS: [&str; 5] = ["channels", "origins", "routes", "disks", "nics"];
@@ -23,10 +28,10 @@ struct Walked {
 }
 
 impl Walked {
-    fn of(appliance: &Appliance) -> Self {
+    fn of(instances: Vec<(String, String)>) -> Self {
         Self {
             objects: objects(),
-            instances: appliance.walk(ENTERPRISE).into_iter().collect(),
+            instances: instances.into_iter().collect(),
         }
     }
 
@@ -119,39 +124,81 @@ fn pascal(name: &str) -> String {
     words.collect()
 }
 
-#[test]
-fn every_cell_of_the_api_is_an_object_with_its_value_and_no_other_object_is_told() {
-    let appliance = Appliance::start(3, "127.0.0.0/8");
+/// Walks by `walk` until that and `/api/v1` are of one snapshot, and holds them together.
+fn assert_agreement(appliance: &Appliance, mut walk: impl FnMut() -> Vec<(String, String)>) {
     let get = |view: &str| {
         let url = appliance.daemon.management(&format!("/api/v1/{view}"));
         http::get(&url).expect("an answer").json()
     };
     // All is of one snapshot when that has one number before and behind.
-    until(
-        "two surfaces of one snapshot",
-        Duration::from_mins(1),
-        || {
-            let mut status = get("status");
-            let mut parts = PARTS.map(|part| (part, get(part)));
-            let mut walked = Walked::of(&appliance);
-            if get("status")["snapshot_sequence"] != status["snapshot_sequence"] {
-                return None;
-            }
-            let all = walked.instances.len();
-            assert!(all > 500, "{all}");
-            let node = status.as_object_mut().expect("an object");
-            let name = node.remove("node").expect("the name of the node");
-            walked.take(&name, "weirNodeKey", ".0");
-            walked.take_object(&status, "weirNode", ".0");
-            for (_, told) in &mut parts {
-                told.as_object_mut().expect("an object").remove("time");
-                walked.take_object(told, "weir", "");
-            }
-            let left = walked.left();
-            let is_elsewhere = |it: &&str| ELSEWHERE.iter().any(|prefix| it.starts_with(prefix));
-            let surplus: Vec<_> = left.iter().filter(|it| !is_elsewhere(it)).collect();
-            assert!(surplus.is_empty(), "{surplus:?}");
-            Some(())
-        },
-    );
+    until("two surfaces of one snapshot", PATIENCE, || {
+        let status = get("status");
+        let parts = PARTS.map(|part| (part, get(part)));
+        let walked = Walked::of(walk());
+        if get("status")["snapshot_sequence"] != status["snapshot_sequence"] {
+            return None;
+        }
+        assert_same(walked, status, parts);
+        Some(())
+    });
+}
+
+fn assert_same(mut walked: Walked, mut status: Value, mut parts: [(&str, Value); PARTS.len()]) {
+    let all = walked.instances.len();
+    assert!(all > 400, "{all}");
+    let node = status.as_object_mut().expect("an object");
+    let name = node.remove("node").expect("the name of the node");
+    walked.take(&name, "weirNodeKey", ".0");
+    walked.take_object(&status, "weirNode", ".0");
+    for (_, told) in &mut parts {
+        told.as_object_mut().expect("an object").remove("time");
+        walked.take_object(told, "weir", "");
+    }
+    let left = walked.left();
+    let is_elsewhere = |it: &&str| ELSEWHERE.iter().any(|prefix| it.starts_with(prefix));
+    let surplus: Vec<_> = left.iter().filter(|it| !is_elsewhere(it)).collect();
+    assert!(surplus.is_empty(), "{surplus:?}");
+}
+
+#[test]
+fn net_snmp_finds_every_cell_of_the_api_with_its_value_and_no_other_object() {
+    let appliance = Appliance::start(3, "127.0.0.0/8");
+    assert_agreement(&appliance, || appliance.walk(ENTERPRISE));
+}
+
+#[test]
+fn net_snmp_finds_the_same_step_by_step() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    let address = appliance.address();
+    let step = || peer(appliance.as_user("snmpwalk").args([&address, ENTERPRISE]));
+    assert_agreement(&appliance, || instances(&step()));
+}
+
+#[test]
+fn net_snmp_finds_the_same_by_gets() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    let get = |names: &[String]| {
+        let mut command = appliance.as_user("snmpget");
+        instances(&peer(command.arg(appliance.address()).args(names)))
+    };
+    assert_agreement(&appliance, || {
+        // What is not known yet has no name either, so the names are those of this moment.
+        let walked = appliance.walk(ENTERPRISE).into_iter();
+        let names: Vec<String> = walked.map(|(name, _)| name).collect();
+        names.chunks(GET_MAX).flat_map(get).collect()
+    });
+}
+
+#[test]
+fn pysnmp_finds_the_same() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    let mut walker = Walker::start(PYSNMP.python(), "walk.py", &appliance);
+    assert_agreement(&appliance, || walker.walk());
+}
+
+#[test]
+fn net_snmp_of_npm_finds_the_same() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    let mut walker = Walker::start(NET_SNMP.node(), "walk.js", &appliance);
+    assert_agreement(&appliance, || walker.walk());
 }

@@ -20,6 +20,9 @@ pub(crate) const COMMUNITY: &str = "community-of-tests";
 /// Where all objects of the enterprise of examples are.
 pub(crate) const ENTERPRISE: &str = ".1.3.6.1.4.1.32473";
 
+/// Instances asked for at a time: all of them must fit into a datagram, texts among them.
+pub(crate) const GET_MAX: usize = 24;
+
 /// An appliance that a user may ask, and a community from `allow`.
 #[derive(Debug)]
 pub(crate) struct Appliance {
@@ -88,6 +91,11 @@ impl Appliance {
         command.env("SNMP_PERSISTENT_DIR", self.own.path());
         command.args(["-m", "", "-On", "-Oa", "-r", "0", "-t", "5"]);
         command
+    }
+
+    /// The port where it is asked.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where it is asked.

@@ -14,7 +14,7 @@ pub(crate) fn file() -> PathBuf {
 }
 
 /// The modules of the standard that it imports, each under its own name.
-fn standard() -> TempDir {
+pub(crate) fn standard() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     let packed = SNMP_MODULES.path();
     for module in ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF"] {

@@ -1,10 +1,11 @@
-//! Managers are told of alarms: by traps, and by informs until they acknowledge them.
+//! Managers are told of the start and of alarms: by traps, and by informs until they acknowledge
+//! them.
 
 use std::{fs, process::Command, time::Duration};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use weir_tests::{daemon::free_port, http, process::Process, wait::until};
+use weir_tests::{daemon::free_port, http, npm::NET_SNMP, process::Process, wait::until};
 
 use crate::manager::{AUTH, Appliance, PRIVACY, USER};
 
@@ -61,13 +62,15 @@ fn engine_id(appliance: &Appliance) -> String {
 
 fn started(informs: bool) -> (Appliance, u16) {
     let port = free_port();
+    (started_at(port, informs), port)
+}
+
+/// An appliance that tells a manager at `port`.
+fn started_at(port: u16, informs: bool) -> Appliance {
     let manager = format!(
         "[[snmp.manager]]\naddress = \"127.0.0.1:{port}\"\nuser = \"{USER}\"\ninforms = {informs}\n"
     );
-    (
-        Appliance::start_with(1, "127.0.0.0/8", &[&manager, ALARM].concat()),
-        port,
-    )
+    Appliance::start_with(1, "127.0.0.0/8", &[&manager, ALARM].concat())
 }
 
 /// The alarm, once it is raised.
@@ -125,4 +128,39 @@ fn a_manager_that_was_away_is_told_of_what_it_missed() {
     ]);
     appliance.await_above("notifications_sent", 0);
     assert_eq!(appliance.counted("notifications_dropped"), 0);
+}
+
+/// net-snmp of npm, which listens at `port`.
+fn receiver_of_npm(port: u16) -> Process {
+    let mut command = NET_SNMP.node();
+    command.arg(crate::walker::script("receive.js"));
+    command.args([&port.to_string(), USER, AUTH, PRIVACY]);
+    let process = Process::start(command);
+    process.line_with("it listens", PATIENCE);
+    process
+}
+
+#[test]
+fn net_snmp_of_npm_receives_informs_and_acknowledges_them() {
+    let (appliance, port) = started(true);
+    let receiver = receiver_of_npm(port);
+    let told = receiver.line_with("= disk-filling | ", PATIENCE);
+    assert!(told.starts_with("InformRequest | "), "{told}");
+    assert!(told.contains("= 1.3.6.1.4.1.32473.1.0.1 | "), "{told}");
+    appliance.await_above("notifications_sent", 0);
+}
+
+#[test]
+fn net_snmp_of_npm_receives_traps() {
+    let port = free_port();
+    let receiver = receiver_of_npm(port);
+    let appliance = started_at(port, false);
+    let cold_start = receiver.line_with(".1.3.6.1.6.3.1.1.4.1.0 = 1.3.6.1.6.3.1.1.5.1", PATIENCE);
+    assert!(cold_start.contains("= box"), "{cold_start}");
+    let told = receiver.line_with("= disk-filling | ", PATIENCE);
+    assert!(told.starts_with("TrapV2 | "), "{told}");
+    assert!(told.contains("= 1.3.6.1.4.1.32473.1.0.1 | "), "{told}");
+    let remedy = await_alarm(&appliance)["remedy"].clone();
+    let remedy = remedy.as_str().expect("a text");
+    assert!(told.contains(remedy), "{told} has not {remedy}");
 }

@@ -2,10 +2,7 @@
 
 use weir_tests::process::peer;
 
-use crate::manager::{Appliance, instances};
-
-/// Instances asked for at a time: their names alone must fit into a datagram.
-const GET_MAX: usize = 40;
+use crate::manager::{Appliance, GET_MAX, instances};
 
 /// The type that stands before a value.
 fn kind(value: &str) -> &str {

@@ -6,6 +6,7 @@
 
 use std::net::Ipv6Addr;
 
+use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
     header::{CONTENT_SECURITY_POLICY, HOST},
@@ -32,7 +33,8 @@ pub(super) fn answer(request: &Parts, channel: &Channel, data_port: u16) -> Resp
         return reply::text(StatusCode::BAD_REQUEST, "the Host field names no host");
     };
     let origin = format!("http://{host}:{data_port}");
-    let mut response = html_response(page(channel, &origin));
+    let page = Bytes::from(page(channel, &origin).into_string());
+    let mut response = html_response(page);
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, visible(policy(&origin)));

@@ -33,6 +33,12 @@ readings! {
         input_bitrate_bps: u64,
         /// Busy share of all cores in the last second.
         cpu_usage_percent: Option<f64>,
+        /// Processes that ran or waited to run, on average over a minute.
+        load_average: Option<f64> => detail,
+        /// Main memory.
+        memory_bytes_total: Option<u64> => detail,
+        /// Main memory that a process could get.
+        memory_bytes_available: Option<u64> => detail,
         /// Fill of the file system that holds the cache.
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.

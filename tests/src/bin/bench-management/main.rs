@@ -1,0 +1,156 @@
+//! What it costs to be watched, on this machine.
+//!
+//! ```text
+//! bench-management [--channels N] [--renditions N] [--seconds S] [--walks N]
+//! ```
+//!
+//! In a network of their own, channels of little bitrate are received by one `weir run`, so that
+//! every counter has its value. Three things are printed beside what they are to stay below:
+//!
+//! - a walk of all objects by `snmpbulkwalk` with SHA-256 and AES-128: its time, with the start of
+//!   that program and without (the time of one get), and the CPU time of Weir: 50 ms;
+//! - `/metrics`, one request after the other: 3 ms;
+//! - ten pollers, each of which asks for every view once a second, gets three objects by SNMP once
+//!   a second, and walks all of them once a minute: CPU and memory of Weir above those of a run
+//!   that nobody asks: 1 % of one core, 8 MB.
+//!
+//! Asserted: all is on air, each walk has all objects, and nothing that is asked for is refused.
+//! The times are for people: other work on the machine shows in them, so its load is printed.
+#![expect(clippy::print_stdout, reason = "the figures are the purpose")]
+
+mod cost;
+mod pollers;
+mod rig;
+
+use std::{thread, time::Duration};
+
+use weir_tests::{
+    bench::{Outcome, clients, machine},
+    http, main_in_own_network,
+};
+
+use crate::{
+    cost::{Cost, Times, cpu_seconds, timed},
+    rig::{Rig, Senders},
+};
+
+/// Requests for `/metrics`.
+const METRICS_REQUESTS: usize = 300;
+
+/// How long counters and memory take to settle once all is on air.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// What is to be measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    channels: usize,
+    renditions: usize,
+    span: Duration,
+    walks: usize,
+}
+
+fn main() -> Outcome {
+    let plan = plan(std::env::args().skip(1))?;
+    main_in_own_network(|| run(plan))
+}
+
+fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
+    let mut plan = Plan {
+        channels: 64,
+        renditions: 2,
+        span: Duration::from_mins(2),
+        walks: 20,
+    };
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().ok_or("each option has a value")?;
+        match argument.as_str() {
+            "--channels" => plan.channels = value.parse()?,
+            "--renditions" => plan.renditions = value.parse()?,
+            "--seconds" => plan.span = Duration::from_secs_f64(value.parse()?),
+            "--walks" => plan.walks = value.parse()?,
+            other => return Err(format!("there is no option {other}").into()),
+        }
+    }
+    Ok(plan)
+}
+
+fn run(plan: Plan) -> Outcome {
+    clients::allow_files(4_096)?;
+    println!("load of the machine: {}", machine::load());
+    let _senders = Senders::start(plan.channels * plan.renditions)?;
+    let rig = Rig::start(plan)?;
+    thread::sleep(SETTLING);
+    println!(
+        "{} channels of {} renditions on air",
+        plan.channels, plan.renditions
+    );
+    walks(&rig, plan.walks)?;
+    metrics(&rig)?;
+    drop(rig);
+
+    let alone = watched(plan, 0)?;
+    let polled = watched(plan, pollers::POLLERS)?;
+    println!("unpolled:    {alone}");
+    println!("{} pollers:  {polled}", pollers::POLLERS);
+    println!("the pollers: {}", polled.above(alone));
+    Ok(())
+}
+
+/// Walks all objects, and prints what that takes.
+fn walks(rig: &Rig, count: usize) -> Outcome {
+    let cells = rig.walk();
+    let before = cpu_seconds(rig.process())?;
+    let began = std::time::Instant::now();
+    thread::sleep(Duration::from_secs(5));
+    let idle = (cpu_seconds(rig.process())? - before) / began.elapsed().as_secs_f64();
+    let (mut walks, mut gets, mut cpu) = (Times::default(), Times::default(), Times::default());
+    for _ in 0..count {
+        let before = cpu_seconds(rig.process())?;
+        let (walk, told) = timed(|| rig.walk());
+        let spent = cpu_seconds(rig.process())? - before - idle * walk.as_secs_f64();
+        if told * 10 < cells * 9 {
+            return Err("a walk lacks objects".into());
+        }
+        walks.add(walk);
+        cpu.add(Duration::from_secs_f64(spent.max(0.0)));
+        let (get, told) = timed(|| rig.get());
+        told?;
+        gets.add(get);
+    }
+    let net = walks.quantile(0.5).saturating_sub(gets.quantile(0.5));
+    println!("a v3 walk of {cells} objects, below 50 ms:");
+    println!("  snmpbulkwalk         {walks}");
+    println!("  one get              {gets}");
+    println!("  the walk without it  {:.1} ms", net.as_secs_f64() * 1e3);
+    println!("  CPU time of Weir     {cpu}");
+    Ok(())
+}
+
+/// Asks for `/metrics`, and prints what that takes.
+fn metrics(rig: &Rig) -> Outcome {
+    let url = rig.daemon.management("/metrics");
+    let (mut times, mut bytes) = (Times::default(), 0);
+    let before = cpu_seconds(rig.process())?;
+    for _ in 0..METRICS_REQUESTS {
+        let (time, answer) = timed(|| http::get(&url));
+        let answer = answer.map_err(|failure| failure.to_string())?;
+        if answer.status != 200 {
+            return Err(format!("/metrics: {}", answer.status).into());
+        }
+        bytes = answer.body.len();
+        times.add(time);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let each = (cpu_seconds(rig.process())? - before) / METRICS_REQUESTS as f64;
+    println!("/metrics, {bytes} bytes, below 3 ms:");
+    println!("  a request            {times}");
+    println!("  CPU time of Weir     {:.2} ms", each * 1e3);
+    Ok(())
+}
+
+/// What an appliance costs that so many poll.
+fn watched(plan: Plan, pollers: usize) -> Outcome<Cost> {
+    let rig = Rig::start(plan)?;
+    thread::sleep(SETTLING);
+    Cost::of(rig.process(), || pollers::poll(&rig, pollers, plan.span))
+}
