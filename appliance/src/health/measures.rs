@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use weir_hal::{ClockDiscipline, Monotonic};
+use weir_hal::Monotonic;
 
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
@@ -75,7 +75,7 @@ impl Meter {
         }
         measures.extend(snapshot.origins.iter().map(of_origin));
         measures.extend(of_disk(snapshot));
-        measures.push(of_clock(snapshot.clock_discipline));
+        measures.push(of_clock(snapshot));
         measures.extend(self.nics.measures(snapshot));
         measures.extend(
             snapshot
@@ -212,11 +212,12 @@ fn of_certificate(end: &CertificateEnd, snapshot: &Snapshot) -> Measure {
 }
 
 /// How far the clock may be off.
-fn of_clock(discipline: Option<ClockDiscipline>) -> Measure {
+fn of_clock(snapshot: &Snapshot) -> Measure {
     let of_node = |reading| Measure::new(Kind::ClockUnsynchronised, Resource::Node, reading);
-    let Some(ClockDiscipline { offset }) = discipline else {
+    let Some(discipline) = snapshot.clock_discipline else {
         return of_node(Reading::Unknown);
     };
+    let offset = discipline.offset;
     let off = offset.unwrap_or(CLOCK_ERROR_MAX).as_millis();
     let off = Amount::from_thousandths(u64::try_from(off).unwrap_or(u64::MAX));
     let why = offset.is_none().then(|| "no source of time sets it".into());
