@@ -14,9 +14,10 @@ use crate::{
         table::{Listed, Node},
     },
     snmp::{
+        Notification, Oid, Value,
         change::{self, CHANGES_MAX},
         enterprise, standard,
-        standard::Site,
+        standard::{SYSTEM_NAME, Site},
         tree::Tables,
     },
 };
@@ -49,7 +50,7 @@ impl Mib {
     }
 
     /// The objects of the newest snapshot. Takes some milliseconds for the first who asks.
-    pub(super) fn tables(&self) -> Arc<Tables> {
+    pub fn tables(&self) -> Arc<Tables> {
         let snapshot = self.latest.load_full();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Made { of, tables }) = &*made
@@ -65,11 +66,6 @@ impl Mib {
         tables
     }
 
-    /// The name of the node.
-    pub(super) fn node(&self) -> &str {
-        &self.node
-    }
-
     /// `sysUpTime` at this moment, or a second before.
     pub(super) fn up_time(&self) -> u32 {
         standard::up_time(&self.latest.load())
@@ -81,13 +77,22 @@ impl Mib {
     }
 
     /// The changes of alarms behind that number, the oldest first, as far as they are remembered.
-    pub(super) fn changes_behind(&self, sequence: u64) -> Vec<Change> {
+    pub fn changes_behind(&self, sequence: u64) -> Vec<Change> {
         let is_new = |change: &&Change| change.sequence > sequence;
         let history = Arc::clone(&self.latest.load().alarms.history);
         let newest = history.iter().rev().take_while(is_new);
         let mut changes: Vec<Change> = newest.cloned().collect();
         changes.reverse();
         changes
+    }
+
+    /// The name of the notification that tells a manager of `change`, and what it carries: the
+    /// columns of the change, and who tells.
+    pub fn notification(&self, change: &Change) -> (Oid, Vec<(Oid, Value)>) {
+        let mut carried = enterprise::columns(&change::entity(change));
+        let node = Value::text(self.node.clone());
+        carried.push((Oid::new(&SYSTEM_NAME), node));
+        (Notification::of(change.event).oid(), carried)
     }
 
     fn make(&self, snapshot: &Snapshot) -> Tables {

@@ -16,10 +16,7 @@ use tracing::{info, warn};
 use crate::{
     alarm::Change,
     causes::with_causes,
-    snmp::{
-        Mib, Notification, Oid, Tally, Value, change, enterprise, objects::theirs, queue::Queue,
-        standard::SYSTEM_NAME,
-    },
+    snmp::{Mib, Tally, objects::theirs, queue::Queue},
 };
 
 /// Time between two looks at the history.
@@ -117,12 +114,8 @@ impl Notifier {
     }
 
     async fn tell(&mut self, change: &Change) -> async_snmp::Result<()> {
-        let kind = theirs(&Notification::of(change.event).oid());
-        let mut carried = enterprise::columns(&change::entity(change));
-        carried.push((
-            Oid::new(&SYSTEM_NAME),
-            Value::text(self.mib.node().to_owned()),
-        ));
+        let (kind, carried) = self.mib.notification(change);
+        let kind = theirs(&kind);
         let carried = carried.into_iter();
         let carried = carried.map(|(oid, value)| VarBind::new(theirs(&oid), value.into()));
         let (carried, up_time) = (carried.collect(), self.mib.up_time());

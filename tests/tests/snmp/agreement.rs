@@ -3,12 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use weir_tests::{http, wait::until};
+use weir_tests::{http, mib::objects, wait::until};
 
-use crate::{
-    manager::{Appliance, ENTERPRISE},
-    module::objects,
-};
+use crate::manager::{Appliance, ENTERPRISE};
 
 /// The parts of `/api/v1` that have a path of their own.
 const PARTS: [&str; 5] = ["channels", "origins", "routes", "disks", "nics"];

@@ -150,3 +150,37 @@ fn a_thousand_renditions_are_judged_each_by_its_own_cause() {
     assert!(down.clone().all(|alarm| alarm.affected == 1));
     assert_eq!(down.count(), LISTED_MAX - 1);
 }
+
+#[test]
+fn a_cause_is_as_bad_as_its_effects_for_whoever_is_notified_too() {
+    let (origin, errors) = (Kind::OriginDown, Kind::ServerErrors);
+    let both = [
+        bad(origin, resource_of(origin)),
+        bad(errors, resource_of(errors)),
+    ];
+    let mut rig = Rig::new();
+    rig.look(11, &both[..1]);
+    rig.look(2, &both);
+    let mended = [both[0].clone(), good(errors, resource_of(errors))];
+    rig.look(121, &mended);
+    let told = rig.changes.iter();
+    let told: Vec<_> = told.map(|it| (it.event, it.kind, it.severity)).collect();
+    let expected = [
+        (Event::Raised, origin, Severity::Major),
+        (Event::Changed, origin, Severity::Critical),
+        (Event::Changed, origin, Severity::Major),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(rig.only().severity, Severity::Major);
+}
+
+#[test]
+fn what_was_hidden_is_an_alarm_since_it_is_told_of() {
+    let mut rig = Rig::new();
+    rig.look(10, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    rig.look(80, &[good(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    let alarm = rig.only();
+    let raised = rig.changes.iter().find(|change| change.id == alarm.id);
+    let raised = raised.expect("it was told of");
+    assert_eq!((alarm.kind, alarm.since), (STALE, raised.at));
+}
