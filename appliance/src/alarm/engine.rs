@@ -290,11 +290,16 @@ impl Engine {
         let entry = self.entries.get_mut(key)?;
         let is_notice_due = std::mem::take(&mut entry.is_notice_due);
         let (is_flapping, text) = (entry.is_flapping(), text_of(key, entry));
+        let is_falling = entry.is_falling();
         let told = entry.told.as_mut()?;
         let now = Told {
             severity,
-            // One whose cause was just cleared is still an effect of it.
-            cause: root.and_then(|id| id.or(told.cause)),
+            // One whose cause was just cleared is still an effect of it, and so is one that is good
+            // again and only waits for its hold.
+            cause: match root {
+                Some(id) => id.or(told.cause),
+                None => told.cause.filter(|_| is_falling),
+            },
             is_flapping,
             ..told.clone()
         };

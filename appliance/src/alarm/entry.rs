@@ -117,6 +117,11 @@ impl Entry {
         self.phase.is_raised() || self.flapping.is_flapping()
     }
 
+    /// Whether it is good again, and not yet for long enough.
+    pub(super) const fn is_falling(&self) -> bool {
+        matches!(self.phase, Phase::Falling(_))
+    }
+
     pub(super) const fn is_flapping(&self) -> bool {
         self.flapping.is_flapping()
     }

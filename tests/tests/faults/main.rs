@@ -8,5 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
+mod feed;
 mod sim;
 mod truth;
+mod wire;

@@ -175,6 +175,21 @@ fn a_cause_is_as_bad_as_its_effects_for_whoever_is_notified_too() {
 }
 
 #[test]
+fn an_effect_that_is_good_again_is_none_by_itself_while_it_waits_for_its_hold() {
+    let (origin, errors) = (Kind::OriginDown, Kind::ServerErrors);
+    let (up, well) = (good(origin, resource_of(origin)), good(errors, resource_of(errors)));
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(errors, resource_of(errors))]);
+    rig.look(20, &[bad(origin, resource_of(origin)), bad(errors, resource_of(errors))]);
+    rig.look(11, &[up.clone(), bad(errors, resource_of(errors))]);
+    for _ in 0..121 {
+        rig.look(1, &[up.clone(), well.clone()]);
+        assert_eq!(rig.roots(), []);
+    }
+    assert_eq!(rig.engine.report().alarms, []);
+}
+
+#[test]
 fn what_was_hidden_is_an_alarm_since_it_is_told_of() {
     let mut rig = Rig::new();
     rig.look(10, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);

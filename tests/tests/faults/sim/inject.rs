@@ -9,10 +9,10 @@ use weir_hal::{
 };
 
 use super::{
-    feed::Harm,
     players::{Asked, Mood, address},
     world::{CERTIFICATES, World},
 };
+use crate::feed::Harm;
 
 /// A day, as certificates are counted.
 const DAY: Duration = Duration::from_hours(24);
@@ -108,8 +108,11 @@ fn interface(name: &str) -> InterfaceName {
 }
 
 fn set_paths(world: &World, origins: &[usize], faults: PathFaults) {
+    let is_closing = faults != PathFaults::default();
     for origin in origins {
         world.simulation.network.set_path(address(*origin), faults);
+        // Nobody goes on over what stands already.
+        world.players.set_mood(*origin, Mood { is_closing, ..Mood::WELL });
     }
 }
 

@@ -22,12 +22,15 @@ const YIELDS: usize = 400;
 pub(crate) struct Mood {
     pub(crate) status: u16,
     pub(crate) delay: Duration,
+    /// It closes connections in place of an answer.
+    pub(crate) is_closing: bool,
 }
 
 impl Mood {
     pub(crate) const WELL: Self = Self {
         status: 200,
         delay: Duration::ZERO,
+        is_closing: false,
     };
 }
 
@@ -163,6 +166,9 @@ async fn converse(
             head.push(connection.read_u8().await.ok()?);
         }
         let mood = moods.lock().expect("nobody panics")[number];
+        if mood.is_closing {
+            return None;
+        }
         sleep(mood.delay).await;
         let answer = format!(
             "HTTP/1.1 {} Said\r\nCache-Control: max-age=864000\r\nContent-Length: 5\r\n\r\nhello",

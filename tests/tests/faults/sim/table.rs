@@ -9,10 +9,10 @@ use weir_hal::{
 };
 
 use super::{
-    feed::{Harm, Table},
     inject::Inject,
     players::{Asked, Mood},
 };
+use crate::feed::{Harm, Table};
 
 /// A fault, and the one alarm it must be.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,8 @@ pub(crate) struct Fault {
     pub(crate) within_s: u64,
     /// Alarms that it hides, at least, after it was there for [`Fault::STAY_S`].
     pub(crate) affected_min: u64,
+    /// A lesser alarm of the same resource that it grows out of, and ends in.
+    pub(crate) through: Option<Kind>,
 }
 
 impl Fault {
@@ -46,6 +48,14 @@ impl Fault {
             severity,
             within_s,
             affected_min: 0,
+            through: None,
+        }
+    }
+
+    const fn through(self, kind: Kind) -> Self {
+        Self {
+            through: Some(kind),
+            ..self
         }
     }
 
@@ -88,7 +98,7 @@ pub(crate) const STREAMS: &[Fault] = &[
     feed("a sender by RTP stops", (RTP, Harm::Silent), DOWN, 5),
     feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
     feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
-    feed("synchronisation is lost each second", (SD, Harm::Desync), SYNC, 3),
+    feed("synchronisation is lost each second", (HD, Harm::Desync), SYNC, 3),
     feed("synchronisation is lost by RTP", (RTP, Harm::Desync), SYNC, 3),
     feed("the PAT is gone", (HD, Harm::Without(Table::Pat)), TABLES, 10),
     feed("the PMT is gone", (SD, Harm::Without(Table::Pmt)), TABLES, 10),
@@ -100,14 +110,21 @@ pub(crate) const STREAMS: &[Fault] = &[
     feed("a datagram in two seconds is lost", (RTP, Harm::DatagramTrickle(10)), TRICKLE, 4),
     feed("every third packet is lost", (HD, Harm::Burst(3)), BURST, 8),
     feed("every second datagram is lost", (RTP, Harm::DatagramBurst), BURST, 8),
-    feed("datagrams come in another order", (OTHER, Harm::Swapped), BURST, 8),
+    feed("datagrams come in another order", (HD, Harm::Swapped), BURST, 8),
     feed("the bitrate falls by a half", (HD, Harm::Lean), VARIANCE, 14),
     feed("the bitrate grows by a half", (SD, Harm::Fat(2)), VARIANCE, 14),
     feed("the bitrate is three times as much", (RTP, Harm::Fat(5)), VARIANCE, 14),
     feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
-    feed("no key frames come", (SD, Harm::WithoutKeyFrames), STALE, 12),
+    feed("no key frames come", (SD, Harm::WithoutKeyFrames), TABLES, 12),
     feed("pictures have no time stamps", (RTP, Harm::Untimed), STALE, 12),
-    feed("pictures are gone", (OTHER, Harm::WithoutPictures), VARIANCE, 14).hiding(1),
+    // It is as bad as that no segments come of it.
+    feed(
+        "pictures are gone",
+        (OTHER, Harm::WithoutPictures),
+        (Kind::BitrateVariance, "critical"),
+        14,
+    )
+    .hiding(1),
     feed(
         "more comes than is fetched",
         (OTHER, Harm::Flood),
@@ -188,25 +205,25 @@ pub(crate) const MACHINE: &[Fault] = &[
     ),
     Fault::of(
         (
-            "a third of all datagrams is lost",
-            Inject::Wire(OTHER, WireFaults {
-                loss_ppm: 330_000,
+            "half of all datagrams is lost",
+            Inject::Wire(HD, WireFaults {
+                loss_ppm: 500_000,
                 ..CLEAN
             }),
         ),
-        (Kind::ContinuityBurst, OTHER, "major"),
+        (Kind::ContinuityBurst, HD, "major"),
         12,
     ),
     Fault::of(
         (
             "a datagram in some hundred is lost",
-            Inject::Wire(HD, WireFaults {
-                loss_ppm: 20_000,
+            Inject::Wire(SD, WireFaults {
+                loss_ppm: 5_000,
                 ..CLEAN
             }),
         ),
-        (Kind::ContinuityError, HD, "minor"),
-        10,
+        (Kind::ContinuityError, SD, "minor"),
+        20,
     ),
     Fault::of(
         ("the disk is full", Inject::Fill(1_000)),
@@ -285,12 +302,12 @@ pub(crate) const SERVICE: &[Fault] = &[
         40,
     ),
     Fault::of(
-        ("an origin answers 503", Inject::Mood(&[0], Mood { status: 503, delay: Duration::ZERO })),
+        ("an origin answers 503", Inject::Mood(&[0], Mood { status: 503, ..Mood::WELL })),
         (Kind::ServerErrors, "node", "critical"),
         30,
     ),
     Fault::of(
-        ("an origin answers 500", Inject::Mood(&[0], Mood { status: 500, delay: Duration::ZERO })),
+        ("an origin answers 500", Inject::Mood(&[0], Mood { status: 500, ..Mood::WELL })),
         (Kind::ServerErrors, "node", "critical"),
         30,
     ),
@@ -314,10 +331,11 @@ pub(crate) const SERVICE: &[Fault] = &[
         ),
         (Kind::HitRatioCritical, "node", "critical"),
         300,
-    ),
+    )
+    .through(Kind::HitRatioLow),
 ];
 
 const LATE: Mood = Mood {
-    status: 200,
     delay: Duration::from_millis(1_200),
+    ..Mood::WELL
 };

@@ -24,15 +24,13 @@ use weir::{
 };
 use weir_cache::Store;
 use weir_hal::{
-    Access, Disk, InterfaceName, Nic, OperationalStatus,
+    Access, Destination, Disk, InterfaceName, Multicast, MulticastSender, Nic, OperationalStatus,
     sim::{self, Simulation, WireFaults},
 };
 use weir_tests::{http, mib::objects};
 
-use super::{
-    feed::{Feed, PICTURES_PER_SECOND},
-    players::Players,
-};
+use super::players::Players;
+use crate::feed::{Feed, PICTURES_PER_SECOND};
 use crate::truth::{Notice, Objects, Surfaces, of_json, of_metrics, of_notification, of_table};
 
 /// Looks of the receive thread for each picture.
@@ -60,7 +58,7 @@ memory = "16MiB"
 target = "2s"
 window = 5
 [receive]
-bitrate_max = "8Mb/s"
+bitrate_max = "1Mb/s"
 [alarm]
 boot_inhibit = "0s"
 allow = ["0.0.0.0/0", "::/0"]
@@ -109,6 +107,9 @@ const FEEDS: [(&str, u8); 4] = [
     ("channel/sport/sd", 4),
 ];
 
+/// The group that is sent by RTP.
+const RTP_GROUP: u8 = 3;
+
 /// Interfaces that a cable is in.
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
 
@@ -121,6 +122,7 @@ pub(crate) struct World {
     objects: Objects,
     alarms: Arc<Alarms>,
     pub(crate) feeds: Vec<Feed>,
+    senders: Vec<sim::Sender>,
     pub(crate) nics: Vec<Nic>,
     /// Packets that come damaged, of [`PACKETS_PER_SECOND`] on each interface.
     pub(crate) nic_errors: [u64; 3],
@@ -210,7 +212,7 @@ impl World {
         tasks.spawn(Arc::clone(&tiers).run(pending()));
         let mut ingest = Ingest::new(board, live);
         ingest.carry(begin);
-        let feed = |(name, group)| Feed::new(simulation, name, group);
+        let feeds = FEEDS.map(|(name, group)| Feed::new(name, group == RTP_GROUP));
         let nic = |name: &str| Nic {
             name: name.to_owned(),
             operational_status: OperationalStatus::Up,
@@ -222,7 +224,8 @@ impl World {
             sampler,
             objects: objects(),
             alarms,
-            feeds: FEEDS.map(feed).into(),
+            feeds: feeds.into(),
+            senders: FEEDS.map(|(_, group)| sender(simulation, group)).into(),
             nics: NICS.map(nic).into(),
             nic_errors: [0; 3],
             absent: None,
@@ -268,10 +271,12 @@ impl World {
 
     fn send(&mut self) {
         let ether = &self.simulation.ether;
-        for feed in &mut self.feeds {
+        for (feed, sender) in self.feeds.iter_mut().zip(&mut self.senders) {
             let faults = self.wire.filter(|(name, _)| *name == feed.name);
             ether.set_faults(faults.map(|(_, faults)| faults).unwrap_or_default());
-            feed.send();
+            for datagram in feed.picture() {
+                sender.send(&datagram).expect("the wire has room");
+            }
         }
     }
 
@@ -347,8 +352,11 @@ impl World {
             mut tasks,
             seen,
             notices,
+            ingest,
+            sampler,
             ..
         } = self;
+        drop((ingest, sampler));
         tasks.shutdown().await;
         // The network of the old life is gone with it.
         let simulation = Simulation {
@@ -369,6 +377,16 @@ impl World {
         file.write_at(text.as_bytes(), 0).expect("the disk is well");
         file.resize(text.len() as u64).expect("the disk is well");
     }
+}
+
+fn sender(simulation: &Simulation, group: u8) -> sim::Sender {
+    let destination = Destination {
+        group: SocketAddr::from(([239, 255, 0, group], 5_000)),
+        interface: None,
+        hops: 1,
+    };
+    let sender = simulation.board().multicast.sender(&destination);
+    sender.expect("the wire has room")
 }
 
 fn alarm_settings(config: &Config) -> AlarmSettings {

@@ -1,11 +1,5 @@
-//! An encoder that sends onto the simulated wire, and what may go wrong with what it sends.
+//! An encoder, the datagrams it makes of a program, and what may go wrong with them.
 
-use std::net::SocketAddr;
-
-use weir_hal::{
-    Destination, Multicast, MulticastSender,
-    sim::{Sender, Simulation},
-};
 use weir_tests::stream::{Encoder, Format, PACKET_BYTES};
 
 /// Five pictures a second, and a key frame in each.
@@ -16,10 +10,13 @@ const PICTURE_90K: u64 = 90_000 / PICTURES_PER_SECOND;
 const PACKETS: usize = 7;
 
 /// Bytes of pictures of the larger rendition and of the smaller, that are not too close together.
-const PICTURE_BYTES: [usize; 2] = [3_600, 2_000];
+const PICTURE_BYTES: [usize; 2] = [20_000, 11_000];
 
 /// A packet without content, of which a multiplexer makes a constant bitrate.
 const STUFFING: [u8; 4] = [0x47, 0x1F, 0xFF, 0x10];
+
+/// Packets without content that are more than a receiver must hold.
+const FLOOD: usize = 3_500;
 
 /// PIDs of the PAT and the PMT.
 const PAT: u16 = 0;
@@ -65,7 +62,7 @@ pub(crate) enum Harm {
     WithoutPictures,
     /// Pictures have no time stamps.
     Untimed,
-    /// Key frames are those of pictures that come later by so many.
+    /// Key frames come later by so many pictures.
     Shifted(u64),
     /// There is sound beside the pictures.
     WithSound,
@@ -97,22 +94,15 @@ pub(crate) struct Feed {
     encoder: Encoder,
     well: Format,
     stuffing: usize,
-    sender: Sender,
     /// The next sequence number, where it is sent by RTP.
     rtp: Option<u16>,
     pictures: u64,
 }
 
 impl Feed {
-    /// The source called `name`, of the smaller rendition if it ends so.
-    pub(crate) fn new(simulation: &Simulation, name: &'static str, group: u8) -> Self {
-        let destination = Destination {
-            group: SocketAddr::from(([239, 255, 0, group], 5_000)),
-            interface: None,
-            hops: 1,
-        };
-        let board = simulation.board();
-        let sender = board.multicast.sender(&destination);
+    /// The source of the rendition called `name`, of the smaller one if it ends so; by RTP, or by
+    /// UDP alone.
+    pub(crate) fn new(name: &'static str, is_rtp: bool) -> Self {
         let bytes = PICTURE_BYTES[usize::from(name.ends_with("/sd"))];
         let mut encoder = Encoder::new(900_000, bytes);
         encoder.format = Format {
@@ -126,35 +116,30 @@ impl Feed {
             well: encoder.format,
             encoder,
             stuffing: bytes / 180,
-            sender: sender.expect("the wire has room"),
-            rtp: (group == 3).then_some(0),
+            rtp: is_rtp.then_some(0),
             pictures: 0,
         }
     }
 
-    /// Sends the next picture, as harmed as it is now.
-    pub(crate) fn send(&mut self) {
+    /// The datagrams of the next picture, as harmed as it is now.
+    pub(crate) fn picture(&mut self) -> Vec<Vec<u8>> {
         self.pictures += 1;
         let packets = self.packets();
-        let chunks = packets.chunks(PACKETS * PACKET_BYTES).enumerate();
-        let mut datagrams: Vec<Vec<u8>> = chunks
-            .map(|(_, chunk)| {
-                let mut datagram = self.rtp_header();
-                datagram.extend_from_slice(chunk);
-                datagram
-            })
-            .collect();
+        let mut datagrams = Vec::new();
+        for chunk in packets.chunks(PACKETS * PACKET_BYTES) {
+            datagrams.push([self.rtp_header(), chunk.to_vec()].concat());
+        }
         match self.harm {
             Some(Harm::Silent) => datagrams.clear(),
             Some(Harm::Empty) => datagrams.iter_mut().for_each(Vec::clear),
             Some(Harm::DatagramTrickle(every)) if self.pictures.is_multiple_of(every) => {
-                datagrams.remove(0);
+                datagrams.remove(1);
             }
             Some(Harm::DatagramBurst) => {
                 let mut position = 0;
                 datagrams.retain(|_| {
                     position += 1;
-                    position % 2 == 0
+                    position % 2 == 1
                 });
             }
             Some(Harm::Swapped) => {
@@ -162,9 +147,7 @@ impl Feed {
             }
             _ => {}
         }
-        for datagram in datagrams {
-            self.sender.send(&datagram).expect("the wire has room");
-        }
+        datagrams
     }
 
     fn rtp_header(&mut self) -> Vec<u8> {
@@ -181,6 +164,11 @@ impl Feed {
     /// The packets of the next picture, with what makes them a multiplex.
     fn packets(&mut self) -> Vec<u8> {
         self.encoder.format = self.format();
+        if let Some(Harm::Shifted(pictures)) = self.harm
+            && self.pictures % PICTURES_PER_SECOND == 1 + pictures
+        {
+            self.encoder.ask_for_key_frame();
+        }
         let mut packets = match self.harm {
             Some(Harm::WithoutPictures) => self.encoder.tables_alone(),
             _ => self.encoder.picture(),
@@ -191,7 +179,7 @@ impl Feed {
         let stuffing = match self.harm {
             Some(Harm::Lean) => 0,
             Some(Harm::Fat(times)) => times * self.stuffing,
-            Some(Harm::Flood) => 4_000,
+            Some(Harm::Flood) if self.pictures % PICTURES_PER_SECOND == 2 => FLOOD,
             _ => self.stuffing,
         };
         for _ in 0..stuffing {
@@ -206,7 +194,9 @@ impl Feed {
         let well = self.well;
         match self.harm {
             Some(Harm::Scrambled) => Format { is_scrambled: true, ..well },
-            Some(Harm::WithoutKeyFrames) => Format { key_frame_interval: 0, ..well },
+            Some(Harm::WithoutKeyFrames | Harm::Shifted(_)) => {
+                Format { key_frame_interval: 0, ..well }
+            }
             Some(Harm::Untimed) => Format { is_untimed: true, ..well },
             Some(Harm::WithSound) => Format { pmt_version: 1, ..well },
             _ => well,
@@ -232,7 +222,7 @@ impl Feed {
                 keep(packets, |position, _| position != 5);
             }
             Some(Harm::Burst(every)) => keep(packets, |position, packet| {
-                position % every != 0 || pid(packet) == 0x1FFF
+                position % every != 2 || pid(packet) == 0x1FFF
             }),
             _ => {}
         }
@@ -240,37 +230,19 @@ impl Feed {
 
     /// Begins to do harm.
     pub(crate) fn harm(&mut self, harm: Harm) {
-        match harm {
-            Harm::Shifted(pictures) => self.skip(pictures),
-            Harm::WithSound => self.encoder = self.encoder.clone().with_sound(),
-            _ => {}
+        if harm == Harm::WithSound {
+            self.encoder = self.encoder.clone().with_sound();
         }
         self.harm = Some(harm);
     }
 
-    /// Is well again. One with other key frames, or sound, was told to be like that for good.
+    /// Is well again.
     pub(crate) fn mend(&mut self) {
-        match self.harm {
-            Some(Harm::Shifted(pictures)) => self.skip(PICTURES_PER_SECOND - pictures),
-            Some(Harm::WithSound) => {
-                let mut silent = Encoder::new(self.encoder.pts_90k, PICTURE_BYTES[0]);
-                silent.format = self.well;
-                silent.format.pmt_version = 2;
-                self.well = silent.format;
-                self.encoder = silent;
-            }
-            _ => {}
+        if self.harm == Some(Harm::WithSound) {
+            self.encoder = self.encoder.clone().without_sound();
+            self.well.pmt_version = 2;
         }
         self.harm = None;
-    }
-
-    /// Makes pictures that nobody is sent, at once.
-    fn skip(&mut self, pictures: u64) {
-        let at = self.encoder.pts_90k;
-        for _ in 0..pictures {
-            drop(self.encoder.picture());
-        }
-        self.encoder.pts_90k = at;
     }
 }
 
