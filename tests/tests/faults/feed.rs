@@ -12,6 +12,9 @@ const PACKETS: usize = 7;
 /// Bytes of pictures of the larger rendition and of the smaller, that are not too close together.
 const PICTURE_BYTES: [usize; 2] = [20_000, 11_000];
 
+/// The same where a day of them is sent.
+const PICTURE_BYTES_SLIM: [usize; 2] = [1_600, 900];
+
 /// A packet without content, of which a multiplexer makes a constant bitrate.
 const STUFFING: [u8; 4] = [0x47, 0x1F, 0xFF, 0x10];
 
@@ -103,7 +106,16 @@ impl Feed {
     /// The source of the rendition called `name`, of the smaller one if it ends so; by RTP, or by
     /// UDP alone.
     pub(crate) fn new(name: &'static str, is_rtp: bool) -> Self {
-        let bytes = PICTURE_BYTES[usize::from(name.ends_with("/sd"))];
+        Self::of_bytes(name, is_rtp, PICTURE_BYTES)
+    }
+
+    /// The same with pictures that are small.
+    pub(crate) fn slim(name: &'static str, is_rtp: bool) -> Self {
+        Self::of_bytes(name, is_rtp, PICTURE_BYTES_SLIM)
+    }
+
+    fn of_bytes(name: &'static str, is_rtp: bool, [large, small]: [usize; 2]) -> Self {
+        let bytes = if name.ends_with("/sd") { small } else { large };
         let mut encoder = Encoder::new(900_000, bytes);
         encoder.format = Format {
             picture_90k: PICTURE_90K,
@@ -143,7 +155,9 @@ impl Feed {
                 });
             }
             Some(Harm::Swapped) => {
-                datagrams.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1));
+                datagrams
+                    .chunks_exact_mut(2)
+                    .for_each(|pair| pair.swap(0, 1));
             }
             _ => {}
         }
@@ -193,12 +207,22 @@ impl Feed {
     fn format(&self) -> Format {
         let well = self.well;
         match self.harm {
-            Some(Harm::Scrambled) => Format { is_scrambled: true, ..well },
-            Some(Harm::WithoutKeyFrames | Harm::Shifted(_)) => {
-                Format { key_frame_interval: 0, ..well }
-            }
-            Some(Harm::Untimed) => Format { is_untimed: true, ..well },
-            Some(Harm::WithSound) => Format { pmt_version: 1, ..well },
+            Some(Harm::Scrambled) => Format {
+                is_scrambled: true,
+                ..well
+            },
+            Some(Harm::WithoutKeyFrames | Harm::Shifted(_)) => Format {
+                key_frame_interval: 0,
+                ..well
+            },
+            Some(Harm::Untimed) => Format {
+                is_untimed: true,
+                ..well
+            },
+            Some(Harm::WithSound) => Format {
+                pmt_version: 1,
+                ..well
+            },
             _ => well,
         }
     }

@@ -124,15 +124,22 @@ pub(crate) fn of_metrics(text: &str) -> Vec<Told> {
 /// The rows of the table of alarms, out of a walk.
 pub(crate) fn of_table(objects: &Objects, instances: &Objects) -> Vec<Told> {
     let column = format!("{}.", objects["weirAlarmKind"]);
-    let indexes = instances.keys().filter_map(|name| name.strip_prefix(&column));
-    let told = indexes.map(|index| {
-        let cell = |column: &str| instances[&format!("{}.{index}", objects[column])].clone();
-        Told {
-            kind: cell("weirAlarmKind"),
-            resource: cell("weirAlarmResource"),
-            severity: cell("weirAlarmSeverity"),
-            since_ms: cell("weirAlarmSinceTimeMs").parse().expect("a number"),
-        }
+    let indexes = instances
+        .keys()
+        .filter_map(|name| name.strip_prefix(&column));
+    // A row that came or went during the walk is not whole.
+    let told = indexes.filter_map(|index| {
+        let cell = |column: &str| {
+            instances
+                .get(&format!("{}.{index}", objects[column]))
+                .cloned()
+        };
+        Some(Told {
+            kind: cell("weirAlarmKind")?,
+            resource: cell("weirAlarmResource")?,
+            severity: cell("weirAlarmSeverity")?,
+            since_ms: cell("weirAlarmSinceTimeMs")?.parse().ok()?,
+        })
     });
     sorted(told.collect())
 }
@@ -219,17 +226,36 @@ fn surfaces_that_differ_in_any_way_do_not_agree() {
     };
     assert_eq!(all.agree(), Ok(()));
     let others = [
-        Told { severity: "major".to_owned(), ..told.clone() },
-        Told { since_ms: 2_250, ..told.clone() },
-        Told { resource: "store".to_owned(), ..told.clone() },
+        Told {
+            severity: "major".to_owned(),
+            ..told.clone()
+        },
+        Told {
+            since_ms: 2_250,
+            ..told.clone()
+        },
+        Told {
+            resource: "store".to_owned(),
+            ..told.clone()
+        },
     ];
     for other in others {
         let (json, metrics) = (vec![other.in_seconds()], vec![other.clone()]);
-        let notices = vec![Notice { told: other.clone(), ..notice.clone() }];
+        let notices = vec![Notice {
+            told: other.clone(),
+            ..notice.clone()
+        }];
         let one = || all.clone();
         assert!(Surfaces { json, ..one() }.agree().is_err(), "{other:?}");
         assert!(Surfaces { metrics, ..one() }.agree().is_err(), "{other:?}");
         assert!(Surfaces { notices, ..one() }.agree().is_err(), "{other:?}");
-        assert!(Surfaces { table: vec![other], ..one() }.agree().is_err());
+        assert!(
+            Surfaces {
+                table: vec![other],
+                ..one()
+            }
+            .agree()
+            .is_err()
+        );
     }
 }

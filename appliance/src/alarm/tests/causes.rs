@@ -58,8 +58,8 @@ fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
     rig.look(1, &left);
     assert_eq!(rig.told(), [(Event::Raised, STALE)]);
-    // As long as it is.
-    assert_eq!(rig.only().since, wall(0));
+    // Since then: that is what whoever is notified knows.
+    assert_eq!(rig.only().since, wall(85));
 }
 
 #[test]
@@ -177,10 +177,19 @@ fn a_cause_is_as_bad_as_its_effects_for_whoever_is_notified_too() {
 #[test]
 fn an_effect_that_is_good_again_is_none_by_itself_while_it_waits_for_its_hold() {
     let (origin, errors) = (Kind::OriginDown, Kind::ServerErrors);
-    let (up, well) = (good(origin, resource_of(origin)), good(errors, resource_of(errors)));
+    let (up, well) = (
+        good(origin, resource_of(origin)),
+        good(errors, resource_of(errors)),
+    );
     let mut rig = Rig::new();
     rig.look(1, &[bad(errors, resource_of(errors))]);
-    rig.look(20, &[bad(origin, resource_of(origin)), bad(errors, resource_of(errors))]);
+    rig.look(
+        20,
+        &[
+            bad(origin, resource_of(origin)),
+            bad(errors, resource_of(errors)),
+        ],
+    );
     rig.look(11, &[up.clone(), bad(errors, resource_of(errors))]);
     for _ in 0..121 {
         rig.look(1, &[up.clone(), well.clone()]);

@@ -112,7 +112,13 @@ fn set_paths(world: &World, origins: &[usize], faults: PathFaults) {
     for origin in origins {
         world.simulation.network.set_path(address(*origin), faults);
         // Nobody goes on over what stands already.
-        world.players.set_mood(*origin, Mood { is_closing, ..Mood::WELL });
+        world.players.set_mood(
+            *origin,
+            Mood {
+                is_closing,
+                ..Mood::WELL
+            },
+        );
     }
 }
 

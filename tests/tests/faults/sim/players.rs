@@ -95,7 +95,11 @@ impl Players {
 
     /// Begins the requests of a second.
     pub(crate) fn ask(&mut self) {
-        let Asked { known, new, new_two } = self.asked;
+        let Asked {
+            known,
+            new,
+            new_two,
+        } = self.asked;
         for _ in 0..known {
             self.begin("/vod/known".to_owned());
         }

@@ -94,29 +94,119 @@ const fn feed(
 /// What goes wrong with streams.
 pub(crate) const STREAMS: &[Fault] = &[
     feed("a sender stops", (HD, Harm::Silent), DOWN, 5).hiding(1),
-    feed("the lower of two renditions stops", (SD, Harm::Silent), DOWN, 5),
+    feed(
+        "the lower of two renditions stops",
+        (SD, Harm::Silent),
+        DOWN,
+        5,
+    ),
     feed("a sender by RTP stops", (RTP, Harm::Silent), DOWN, 5),
     feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
     feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
-    feed("synchronisation is lost each second", (HD, Harm::Desync), SYNC, 3),
-    feed("synchronisation is lost by RTP", (RTP, Harm::Desync), SYNC, 3),
-    feed("the PAT is gone", (HD, Harm::Without(Table::Pat)), TABLES, 10),
-    feed("the PMT is gone", (SD, Harm::Without(Table::Pmt)), TABLES, 10),
-    feed("both tables are gone", (RTP, Harm::Without(Table::Both)), TABLES, 10),
-    feed("the PAT is damaged", (OTHER, Harm::Damaged(Table::Pat)), TABLES, 10),
-    feed("the PMT is damaged", (HD, Harm::Damaged(Table::Pmt)), TABLES, 10),
-    feed("a packet a second is lost", (HD, Harm::Trickle(5)), TRICKLE, 3),
-    feed("a packet in five seconds is lost", (SD, Harm::Trickle(25)), TRICKLE, 8),
-    feed("a datagram in two seconds is lost", (RTP, Harm::DatagramTrickle(10)), TRICKLE, 4),
+    feed(
+        "synchronisation is lost each second",
+        (HD, Harm::Desync),
+        SYNC,
+        3,
+    ),
+    feed(
+        "synchronisation is lost by RTP",
+        (RTP, Harm::Desync),
+        SYNC,
+        3,
+    ),
+    feed(
+        "the PAT is gone",
+        (HD, Harm::Without(Table::Pat)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PMT is gone",
+        (SD, Harm::Without(Table::Pmt)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "both tables are gone",
+        (RTP, Harm::Without(Table::Both)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PAT is damaged",
+        (OTHER, Harm::Damaged(Table::Pat)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PMT is damaged",
+        (HD, Harm::Damaged(Table::Pmt)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "a packet a second is lost",
+        (HD, Harm::Trickle(5)),
+        TRICKLE,
+        3,
+    ),
+    feed(
+        "a packet in five seconds is lost",
+        (SD, Harm::Trickle(25)),
+        TRICKLE,
+        8,
+    ),
+    feed(
+        "a datagram in two seconds is lost",
+        (RTP, Harm::DatagramTrickle(10)),
+        TRICKLE,
+        4,
+    ),
     feed("every third packet is lost", (HD, Harm::Burst(3)), BURST, 8),
-    feed("every second datagram is lost", (RTP, Harm::DatagramBurst), BURST, 8),
-    feed("datagrams come in another order", (HD, Harm::Swapped), BURST, 8),
-    feed("the bitrate falls by a half", (HD, Harm::Lean), VARIANCE, 14),
-    feed("the bitrate grows by a half", (SD, Harm::Fat(2)), VARIANCE, 14),
-    feed("the bitrate is three times as much", (RTP, Harm::Fat(5)), VARIANCE, 14),
+    feed(
+        "every second datagram is lost",
+        (RTP, Harm::DatagramBurst),
+        BURST,
+        8,
+    ),
+    feed(
+        "datagrams come in another order",
+        (HD, Harm::Swapped),
+        BURST,
+        8,
+    ),
+    feed(
+        "the bitrate falls by a half",
+        (HD, Harm::Lean),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "the bitrate grows by a half",
+        (SD, Harm::Fat(2)),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "the bitrate is three times as much",
+        (RTP, Harm::Fat(5)),
+        VARIANCE,
+        14,
+    ),
     feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
-    feed("no key frames come", (SD, Harm::WithoutKeyFrames), TABLES, 12),
-    feed("pictures have no time stamps", (RTP, Harm::Untimed), STALE, 12),
+    feed(
+        "no key frames come",
+        (SD, Harm::WithoutKeyFrames),
+        TABLES,
+        12,
+    ),
+    feed(
+        "pictures have no time stamps",
+        (RTP, Harm::Untimed),
+        STALE,
+        12,
+    ),
     // It is as bad as that no segments come of it.
     feed(
         "pictures are gone",
@@ -132,16 +222,24 @@ pub(crate) const STREAMS: &[Fault] = &[
         3,
     ),
     Fault::of(
-        ("key frames of one rendition come later", Inject::Feed(SD, Harm::Shifted(2))),
-        (Kind::LadderDrifting, "channel/news", "minor"),
-        30,
-    ),
-    Fault::of(
-        ("one rendition alone has sound", Inject::Feed(HD, Harm::WithSound)),
+        (
+            "one rendition alone has sound",
+            Inject::Feed(HD, Harm::WithSound),
+        ),
         (Kind::LadderFinding, "channel/news", "warning"),
         30,
     ),
 ];
+
+/// What does not end by itself: renditions that were cut apart once may stay so.
+pub(crate) const APART: Fault = Fault::of(
+    (
+        "key frames of one rendition come later",
+        Inject::Feed(SD, Harm::Shifted(2)),
+    ),
+    (Kind::LadderDrifting, "channel/news", "minor"),
+    30,
+);
 
 const ETH: [&str; 3] = ["nic/eth0", "nic/eth1", "nic/eth2"];
 const NIC_DOWN: (Kind, &str) = (Kind::NicDown, "critical");
@@ -186,8 +284,16 @@ pub(crate) const MACHINE: &[Fault] = &[
         Inject::Nic(2, OperationalStatus::Down),
         (2, NIC_DOWN),
     ),
-    nic("a cable damages packets", Inject::NicErrors(0, 1), (0, NIC_ERRORS)),
-    nic("an idle cable damages packets", Inject::NicErrors(2, 40), (2, NIC_ERRORS)),
+    nic(
+        "a cable damages packets",
+        Inject::NicErrors(0, 1),
+        (0, NIC_ERRORS),
+    ),
+    nic(
+        "an idle cable damages packets",
+        Inject::NicErrors(2, 40),
+        (2, NIC_ERRORS),
+    ),
     Fault::of(
         ("the disk is nearly full", Inject::Fill(960)),
         (Kind::DiskFull, "disk", "critical"),
@@ -206,10 +312,13 @@ pub(crate) const MACHINE: &[Fault] = &[
     Fault::of(
         (
             "half of all datagrams is lost",
-            Inject::Wire(HD, WireFaults {
-                loss_ppm: 500_000,
-                ..CLEAN
-            }),
+            Inject::Wire(
+                HD,
+                WireFaults {
+                    loss_ppm: 500_000,
+                    ..CLEAN
+                },
+            ),
         ),
         (Kind::ContinuityBurst, HD, "major"),
         12,
@@ -217,10 +326,13 @@ pub(crate) const MACHINE: &[Fault] = &[
     Fault::of(
         (
             "a datagram in some hundred is lost",
-            Inject::Wire(SD, WireFaults {
-                loss_ppm: 5_000,
-                ..CLEAN
-            }),
+            Inject::Wire(
+                SD,
+                WireFaults {
+                    loss_ppm: 5_000,
+                    ..CLEAN
+                },
+            ),
         ),
         (Kind::ContinuityError, SD, "minor"),
         20,
@@ -297,17 +409,38 @@ pub(crate) const SERVICE: &[Fault] = &[
     )
     .hiding(1),
     Fault::of(
-        ("the nearer of two origins refuses", Inject::Path(&[1, 2], REFUSED)),
+        (
+            "the nearer of two origins refuses",
+            Inject::Path(&[1, 2], REFUSED),
+        ),
         (ORIGIN.0, "origin/near", ORIGIN.1),
         40,
     ),
     Fault::of(
-        ("an origin answers 503", Inject::Mood(&[0], Mood { status: 503, ..Mood::WELL })),
+        (
+            "an origin answers 503",
+            Inject::Mood(
+                &[0],
+                Mood {
+                    status: 503,
+                    ..Mood::WELL
+                },
+            ),
+        ),
         (Kind::ServerErrors, "node", "critical"),
         30,
     ),
     Fault::of(
-        ("an origin answers 500", Inject::Mood(&[0], Mood { status: 500, ..Mood::WELL })),
+        (
+            "an origin answers 500",
+            Inject::Mood(
+                &[0],
+                Mood {
+                    status: 500,
+                    ..Mood::WELL
+                },
+            ),
+        ),
         (Kind::ServerErrors, "node", "critical"),
         30,
     ),
@@ -319,7 +452,11 @@ pub(crate) const SERVICE: &[Fault] = &[
     Fault::of(
         (
             "a quarter of what is asked for is new",
-            Inject::Asked(Asked { known: 15, new: 4, new_two: 1 }),
+            Inject::Asked(Asked {
+                known: 15,
+                new: 4,
+                new_two: 1,
+            }),
         ),
         (Kind::HitRatioLow, "node", "major"),
         300,
@@ -327,7 +464,11 @@ pub(crate) const SERVICE: &[Fault] = &[
     Fault::of(
         (
             "nearly all that is asked for is new",
-            Inject::Asked(Asked { known: 2, new: 17, new_two: 1 }),
+            Inject::Asked(Asked {
+                known: 2,
+                new: 17,
+                new_two: 1,
+            }),
         ),
         (Kind::HitRatioCritical, "node", "critical"),
         300,

@@ -19,7 +19,9 @@ use weir::{
     },
     health::{self, AlarmSettings, Alarms, Health, Sampler, Watched},
     live::Live,
-    serve::{self, Content, Entrance, Front, Limits, Readiness, Server, signed_url::Gate, tls::Tls},
+    serve::{
+        self, Content, Entrance, Front, Limits, Readiness, Server, signed_url::Gate, tls::Tls,
+    },
     snmp::{Mib, MibTree, Oid, Site, Value},
 };
 use weir_cache::Store;
@@ -145,14 +147,20 @@ impl World {
     /// One that has just begun on this machine, with `more` of a configuration.
     pub(crate) async fn begin_with(simulation: &Simulation, more: &str) -> Self {
         for name in NICS {
-            simulation.ether.plug(InterfaceName::new(name).expect("a name"));
+            simulation
+                .ether
+                .plug(InterfaceName::new(name).expect("a name"));
         }
         let board = simulation.board();
         let text = format!("{CONFIGURATION}{more}");
         let config = Config::parse(&text).expect("it is sound").config;
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        let store = Store::open(Arc::clone(&disk), Arc::clone(&clock), &store_config(&config.cache))
-            .expect("the disk is well");
+        let store = Store::open(
+            Arc::clone(&disk),
+            Arc::clone(&clock),
+            &store_config(&config.cache),
+        )
+        .expect("the disk is well");
         let live = Arc::new(Live::default());
         let vaults = Vaults::default();
         let begin = orders(&board, (&store, &vaults), &config, None).await;
@@ -164,7 +172,13 @@ impl World {
             object_bytes_max: 1 << 20,
         };
         let routes = Routes::new(&config, &tiers);
-        let pull = Pull::new(&settings, store.clone(), Arc::clone(&tiers), Arc::clone(&clock), routes);
+        let pull = Pull::new(
+            &settings,
+            store.clone(),
+            Arc::clone(&tiers),
+            Arc::clone(&clock),
+            routes,
+        );
         let alarms = Arc::new(Alarms::open(alarm_settings(&config), Arc::clone(&disk)));
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
         let content = content(&config, (&live, &store, &readiness)).pulling(pull.clone());
@@ -269,6 +283,14 @@ impl World {
         self.second += 1;
     }
 
+    /// Has small pictures sent from now on.
+    pub(crate) fn slim(mut self) -> Self {
+        self.feeds = FEEDS
+            .map(|(name, group)| Feed::slim(name, group == RTP_GROUP))
+            .into();
+        self
+    }
+
     fn send(&mut self) {
         let ether = &self.simulation.ether;
         for (feed, sender) in self.feeds.iter_mut().zip(&mut self.senders) {
@@ -364,7 +386,11 @@ impl World {
             ..simulation
         };
         let world = Self::begin_with(&simulation, "").await;
-        Self { seen, notices, ..world }
+        Self {
+            seen,
+            notices,
+            ..world
+        }
     }
 
     /// Writes a file onto the disk.
@@ -408,7 +434,12 @@ fn content(
         node: "edge".to_owned(),
         target: config.segment.target,
     };
-    Content::new(&settings, Arc::clone(live), store.clone(), Arc::clone(readiness))
+    Content::new(
+        &settings,
+        Arc::clone(live),
+        store.clone(),
+        Arc::clone(readiness),
+    )
 }
 
 fn front(

@@ -74,12 +74,37 @@ const HARMS: &[(&str, Harm, &str, &str)] = &[
     ("channel/C1/sd", Harm::Silent, "ingest-down", "critical"),
     ("channel/C2/sd", Harm::Noise, "ingest-down", "critical"),
     ("channel/C3/sd", Harm::Desync, "ts-sync-loss", "critical"),
-    ("channel/C4/sd", Harm::Without(Table::Pat), "ts-tables-missing", "critical"),
-    ("channel/C5/sd", Harm::Damaged(Table::Pmt), "ts-tables-missing", "critical"),
+    (
+        "channel/C4/sd",
+        Harm::Without(Table::Pat),
+        "ts-tables-missing",
+        "critical",
+    ),
+    (
+        "channel/C5/sd",
+        Harm::Damaged(Table::Pmt),
+        "ts-tables-missing",
+        "critical",
+    ),
     ("channel/C6/sd", Harm::Trickle(5), "ts-continuity", "minor"),
-    ("channel/C7/sd", Harm::Burst(3), "ts-continuity-burst", "major"),
-    ("channel/C8/sd", Harm::DatagramTrickle(5), "ts-continuity", "minor"),
-    ("channel/C9/sd", Harm::Scrambled, "segment-stale", "critical"),
+    (
+        "channel/C7/sd",
+        Harm::Burst(3),
+        "ts-continuity-burst",
+        "major",
+    ),
+    (
+        "channel/C8/sd",
+        Harm::DatagramTrickle(5),
+        "ts-continuity",
+        "minor",
+    ),
+    (
+        "channel/C9/sd",
+        Harm::Scrambled,
+        "segment-stale",
+        "critical",
+    ),
     ("channel/C10/sd", Harm::Untimed, "segment-stale", "critical"),
     ("channel/C11/sd", Harm::Flood, "udp-rcvbuf-drop", "major"),
 ];
@@ -116,14 +141,23 @@ fn words(told: &Told) -> (&str, &str, &str) {
 
 /// Each alarm that is told was raised once, and nothing else was that is not hidden behind one.
 fn assert_one_alarm_each(surfaces: &Surfaces, hidden: &[Expected]) {
-    let raised = surfaces.notices.iter().filter(|notice| notice.event == "raised");
+    let raised = surfaces
+        .notices
+        .iter()
+        .filter(|notice| notice.event == "raised");
     let mut raised: Vec<_> = raised.map(|notice| words(&notice.told)).collect();
-    raised.retain(|told| !hidden.iter().any(|(kind, resource, _)| (*kind, *resource) == (told.0, told.1)));
+    raised.retain(|told| {
+        !hidden
+            .iter()
+            .any(|(kind, resource, _)| (*kind, *resource) == (told.0, told.1))
+    });
     let mut told: Vec<_> = surfaces.table.iter().map(words).collect();
     raised.sort_unstable();
     told.sort_unstable();
     let names = |all: &[(&str, &str, &str)]| {
-        all.iter().map(|it| format!("{} {}", it.0, it.1)).collect::<Vec<_>>()
+        all.iter()
+            .map(|it| format!("{} {}", it.0, it.1))
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&raised), names(&told));
 }
@@ -138,7 +172,10 @@ fn streams_and_cables_that_fail_side_by_side_are_an_alarm_each() {
         || {
             lay_cable();
             let encoders = Encoders::start(SOURCES);
-            let channels = SOURCES.iter().zip(1..).map(|(source, group)| source.channel(group));
+            let channels = SOURCES
+                .iter()
+                .zip(1..)
+                .map(|(source, group)| source.channel(group));
             let text = format!(
                 "{}[segment]\ntarget = \"1s\"\n[receive]\nbitrate_max = \"64kb/s\"\n{}",
                 short_holds(),
@@ -151,7 +188,11 @@ fn streams_and_cables_that_fail_side_by_side_are_an_alarm_each() {
             }
             ip(&format!("link set {} down", NIC.0));
             let mut expected = vec![("nic-down", "nic/feed0", "critical")];
-            expected.extend(HARMS.iter().map(|(rendition, _, kind, severity)| (*kind, *rendition, *severity)));
+            expected.extend(
+                HARMS
+                    .iter()
+                    .map(|(rendition, _, kind, severity)| (*kind, *rendition, *severity)),
+            );
             let surfaces = await_told(&appliance, &expected);
             // What is there first of a growing trouble is an alarm until the greater one is.
             let grown = [
@@ -170,7 +211,9 @@ fn streams_and_cables_that_fail_side_by_side_are_an_alarm_each() {
 /// Asks for so many things that nobody has asked for yet.
 fn ask(appliance: &Appliance, path: &str, count: usize) {
     for number in 0..count {
-        drop(http::get(&appliance.daemon.data(&format!("{path}{number}"))));
+        drop(http::get(
+            &appliance.daemon.data(&format!("{path}{number}")),
+        ));
     }
 }
 
@@ -184,7 +227,10 @@ fn origin_and_route(name: &str, url: &str) -> String {
 #[test]
 fn origins_that_die_or_vanish_are_an_alarm_each() {
     in_own_network(
-        concat!(module_path!(), "::origins_that_die_or_vanish_are_an_alarm_each"),
+        concat!(
+            module_path!(),
+            "::origins_that_die_or_vanish_are_an_alarm_each"
+        ),
         || {
             lay_cable();
             let good = Origin::start(|_| Reply::new(200, &[("Cache-Control", "max-age=60")], "ok"));
@@ -267,7 +313,7 @@ fn an_origin_that_is_late_is_an_alarm() {
         concat!(module_path!(), "::an_origin_that_is_late_is_an_alarm"),
         || {
             let late = Origin::start(|_| {
-                Reply::none()
+                Reply::default()
                     .pause(Duration::from_millis(1_300))
                     .then(Reply::new(200, &[], "at last"))
             });
@@ -280,7 +326,6 @@ fn an_origin_that_is_late_is_an_alarm() {
                     scope.spawn(move || ask(appliance, &format!("/late/{client}-"), 10));
                 }
             });
-            println!("{}", http::get(&appliance.daemon.management("/api/v1/origins")).expect("x").text());
             let surfaces = await_told(&appliance, &[("http-latency", "node", "major")]);
             assert_one_alarm_each(&surfaces, &[]);
         },
@@ -302,13 +347,22 @@ fn tmpfs() -> TempDir {
 
 /// Fills the file system that holds `cache` up to so many percent.
 fn fill(cache: &Path, percent: u64) {
-    let text = peer(Command::new("df").args(["-B1", "--output=size,used"]).arg(cache));
-    let numbers = text.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+    let text = peer(
+        Command::new("df")
+            .args(["-B1", "--output=size,used"])
+            .arg(cache),
+    );
+    let numbers = text
+        .split_whitespace()
+        .filter_map(|word| word.parse::<u64>().ok());
     let numbers: Vec<u64> = numbers.collect();
     let [size, used] = numbers[..] else {
         panic!("{text}");
     };
-    let file = cache.parent().expect("a folder").join(format!("filler-{percent}"));
+    let file = cache
+        .parent()
+        .expect("a folder")
+        .join(format!("filler-{percent}"));
     let mut file = File::create(file).expect("there is room");
     let bytes = size * percent / 100 - used;
     io::copy(&mut io::repeat(0).take(bytes), &mut file).expect("there is room");
@@ -318,8 +372,21 @@ fn fill(cache: &Path, percent: u64) {
 fn certify(directory: &Path, days: u32) {
     let (certificate, key) = (directory.join("edge.crt"), directory.join("edge.key"));
     let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-    openssl.args(["-nodes", "-subj", "/CN=edge", "-addext", "subjectAltName=DNS:edge.example"]);
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+    ]);
+    openssl.args([
+        "-nodes",
+        "-subj",
+        "/CN=edge",
+        "-addext",
+        "subjectAltName=DNS:edge.example",
+    ]);
     openssl.args(["-days", &days.to_string(), "-keyout"]);
     peer(openssl.arg(key).arg("-out").arg(certificate));
 }

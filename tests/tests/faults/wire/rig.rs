@@ -46,8 +46,9 @@ const PORT: u16 = 5_000;
 pub(crate) const NIC: (&str, &str) = ("feed0", "feed1");
 const NIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
-/// Lays a cable.
+/// Lays a cable, and shows the interfaces of this network where the kernel shows them.
 pub(crate) fn lay_cable() {
+    peer(Command::new("mount").args(["-t", "sysfs", "sysfs", "/sys"]));
     for words in [
         "link add feed0 type veth peer name feed1",
         "addr add 10.77.0.1/24 dev feed0",
@@ -74,9 +75,14 @@ pub(crate) struct Encoders {
 impl Encoders {
     /// The sources of these renditions, each on a group of its own.
     pub(crate) fn start(names: &'static [Source]) -> Self {
-        let sockets = names.iter().zip(1..).map(|(source, group)| source.socket(group));
+        let sockets = names
+            .iter()
+            .zip(1..)
+            .map(|(source, group)| source.socket(group));
         let sockets: Vec<UdpSocket> = sockets.collect();
-        let feeds = names.iter().map(|source| Feed::new(source.rendition, source.is_rtp));
+        let feeds = names
+            .iter()
+            .map(|source| Feed::new(source.rendition, source.is_rtp));
         let feeds = Arc::new(Mutex::new(feeds.collect::<Vec<_>>()));
         let is_over = Arc::new(AtomicBool::new(false));
         let (sent, over) = (Arc::clone(&feeds), Arc::clone(&is_over));
@@ -140,10 +146,16 @@ impl Source {
     }
 
     fn socket(&self, group: u8) -> UdpSocket {
-        let by = if self.is_cabled { NIC_ADDRESS } else { Ipv4Addr::LOCALHOST };
+        let by = if self.is_cabled {
+            NIC_ADDRESS
+        } else {
+            Ipv4Addr::LOCALHOST
+        };
         let socket = UdpSocket::bind((by, 0)).expect("there are ports");
         let options = SockRef::from(&socket);
-        options.set_multicast_if_v4(&by).expect("it is an interface");
+        options
+            .set_multicast_if_v4(&by)
+            .expect("it is an interface");
         options.set_multicast_loop_v4(true).expect("loopback");
         socket.connect(Self::group(group)).expect("a group");
         socket
@@ -240,7 +252,9 @@ impl Appliance {
         let mut command = Command::new("snmpbulkwalk");
         command.env("SNMPCONFPATH", self.own.path());
         command.env("SNMP_PERSISTENT_DIR", self.own.path());
-        command.args(["-v2c", "-c", COMMUNITY, "-m", "", "-On", "-Oa", "-r", "0", "-t", "5"]);
+        command.args([
+            "-v2c", "-c", COMMUNITY, "-m", "", "-On", "-Oa", "-r", "0", "-t", "5",
+        ]);
         command.args(["-Cr40", AGENT, &self.objects["weirAlarmTable"]]);
         peer(&mut command).lines().filter_map(instance).collect()
     }
