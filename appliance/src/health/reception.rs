@@ -102,8 +102,10 @@ impl Reception {
     /// Whether one of the tables did not come with what was received. Once they are known the
     /// program goes on without them, and whoever joins has to wait for them.
     fn is_without_tables(&mut self, report: &Report, is_received: bool) -> bool {
-        let pats = gained(&mut self.pat_sections, report.demux.pat_sections);
-        let pmts = gained(&mut self.pmt_sections, report.demux.pmt_sections);
+        let sections = [
+            gained(&mut self.pat_sections, report.demux.pat_sections),
+            gained(&mut self.pmt_sections, report.demux.pmt_sections),
+        ];
         match report.state {
             State::NoTables => true,
             State::Waiting
@@ -116,7 +118,7 @@ impl Reception {
             | State::NoRandomAccess
             | State::Stalled
             | State::Filling
-            | State::OnAir => is_received && (pats == 0 || pmts == 0),
+            | State::OnAir => is_received && sections.contains(&0),
         }
     }
 

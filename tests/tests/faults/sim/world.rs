@@ -26,7 +26,8 @@ use weir::{
 };
 use weir_cache::Store;
 use weir_hal::{
-    Access, Destination, Disk, InterfaceName, Multicast, MulticastSender, Nic, OperationalStatus,
+    Access, Board, Destination, Disk, InterfaceName, Multicast, MulticastSender, Nic,
+    OperationalStatus,
     sim::{self, Simulation, WireFaults},
 };
 use weir_tests::{http, mib::objects};
@@ -146,11 +147,12 @@ pub(crate) struct World {
 impl World {
     /// One that has just begun on this machine, with `more` of a configuration.
     pub(crate) async fn begin_with(simulation: &Simulation, more: &str) -> Self {
-        for name in NICS {
+        let plug = |name| {
             simulation
                 .ether
-                .plug(InterfaceName::new(name).expect("a name"));
-        }
+                .plug(InterfaceName::new(name).expect("a name"))
+        };
+        NICS.into_iter().for_each(plug);
         let board = simulation.board();
         let text = format!("{CONFIGURATION}{more}");
         let config = Config::parse(&text).expect("it is sound").config;
@@ -164,50 +166,19 @@ impl World {
         let live = Arc::new(Live::default());
         let vaults = Vaults::default();
         let begin = orders(&board, (&store, &vaults), &config, None).await;
-        let client = Client::new(Arc::clone(&board.network), Arc::new(Identity::new("edge")));
-        let tiers = Tiers::new(client, &config.origins, &*disk).expect("no certificates to read");
-        let tiers = Arc::new(tiers);
-        let settings = pull::Settings {
-            node: "edge".to_owned(),
-            object_bytes_max: 1 << 20,
-        };
-        let routes = Routes::new(&config, &tiers);
-        let pull = Pull::new(
-            &settings,
-            store.clone(),
-            Arc::clone(&tiers),
-            Arc::clone(&clock),
-            routes,
-        );
+        let (tiers, pull) = pulling(&config, &board, &store);
         let alarms = Arc::new(Alarms::open(alarm_settings(&config), Arc::clone(&disk)));
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
         let content = content(&config, (&live, &store, &readiness)).pulling(pull.clone());
-        let tls = Tls::open(Arc::clone(&disk), Arc::clone(&clock), CERTIFICATES.as_ref());
-        let tls = tls.ok().map(Arc::new);
         let mut tasks = JoinSet::new();
-        if let Some(tls) = &tls {
-            let tls = Arc::clone(tls);
-            tasks.spawn(async move { tls.watch(pending()).await });
-        }
-        let sampler = Sampler::new(Watched {
-            live: Arc::clone(&live),
-            store: store.clone(),
-            http: Arc::clone(serve::Handler::counters(&content)),
-            clock: Arc::clone(&clock),
-            sensors: Arc::clone(&board.sensors),
-            disk: Arc::clone(&disk),
-            cache_path: CACHE.into(),
-            purger: None,
-            prewarmer: None,
-            log: None,
-            coder: Arc::clone(content.coder()),
-            tiers: Arc::clone(&tiers),
-            pull: Some(pull.clone()),
-            tls,
-            snmp: None,
-            alarms: Arc::clone(&alarms),
-            recorder: None,
-        });
+        let tls = certificates(&board, &mut tasks);
+        let sampler = Sampler::new(watched(
+            &board,
+            (&live, &store),
+            &content,
+            (&tiers, &pull),
+            (tls, &alarms),
+        ));
         let front = front(content, &config, &board, (&pull, &store));
         let settings = health::Settings {
             node: "edge".to_owned(),
@@ -227,11 +198,6 @@ impl World {
         let mut ingest = Ingest::new(board, live);
         ingest.carry(begin);
         let feeds = FEEDS.map(|(name, group)| Feed::new(name, group == RTP_GROUP));
-        let nic = |name: &str| Nic {
-            name: name.to_owned(),
-            operational_status: OperationalStatus::Up,
-            ..Nic::default()
-        };
         Self {
             simulation: simulation.clone(),
             ingest,
@@ -240,7 +206,7 @@ impl World {
             alarms,
             feeds: feeds.into(),
             senders: FEEDS.map(|(_, group)| sender(simulation, group)).into(),
-            nics: NICS.map(nic).into(),
+            nics: NICS.map(up).into(),
             nic_errors: [0; 3],
             absent: None,
             wire: None,
@@ -387,8 +353,8 @@ impl World {
         };
         let world = Self::begin_with(&simulation, "").await;
         Self {
-            seen,
             notices,
+            seen,
             ..world
         }
     }
@@ -402,6 +368,65 @@ impl World {
         let file = disk.open(path, Access::Create).expect("the disk is well");
         file.write_at(text.as_bytes(), 0).expect("the disk is well");
         file.resize(text.len() as u64).expect("the disk is well");
+    }
+}
+
+/// An interface that is up.
+fn up(name: &str) -> Nic {
+    Nic {
+        name: name.to_owned(),
+        operational_status: OperationalStatus::Up,
+        ..Nic::default()
+    }
+}
+
+fn pulling(config: &Config, board: &Board<sim::Multicast>, store: &Store) -> (Arc<Tiers>, Pull) {
+    let client = Client::new(Arc::clone(&board.network), Arc::new(Identity::new("edge")));
+    let tiers = Tiers::new(client, &config.origins, &*board.disk).expect("no certificates to read");
+    let tiers = Arc::new(tiers);
+    let settings = pull::Settings {
+        node: "edge".to_owned(),
+        object_bytes_max: 1 << 20,
+    };
+    let (routes, clock) = (Routes::new(config, &tiers), Arc::clone(&board.clock));
+    let pull = Pull::new(&settings, store.clone(), Arc::clone(&tiers), clock, routes);
+    (tiers, pull)
+}
+
+/// Shows certificates to players, if there are any, and looks for others.
+fn certificates(board: &Board<sim::Multicast>, tasks: &mut JoinSet<()>) -> Option<Arc<Tls>> {
+    let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+    let tls = Arc::new(Tls::open(disk, clock, CERTIFICATES.as_ref()).ok()?);
+    let watching = Arc::clone(&tls);
+    tasks.spawn(async move { watching.watch(pending()).await });
+    Some(tls)
+}
+
+fn watched(
+    board: &Board<sim::Multicast>,
+    (live, store): (&Arc<Live>, &Store),
+    content: &Content,
+    (tiers, pull): (&Arc<Tiers>, &Pull),
+    (tls, alarms): (Option<Arc<Tls>>, &Arc<Alarms>),
+) -> Watched {
+    Watched {
+        live: Arc::clone(live),
+        store: store.clone(),
+        http: Arc::clone(serve::Handler::counters(content)),
+        clock: Arc::clone(&board.clock),
+        sensors: Arc::clone(&board.sensors),
+        disk: Arc::clone(&board.disk),
+        cache_path: CACHE.into(),
+        purger: None,
+        prewarmer: None,
+        log: None,
+        coder: Arc::clone(content.coder()),
+        tiers: Arc::clone(tiers),
+        pull: Some(pull.clone()),
+        tls,
+        snmp: None,
+        alarms: Arc::clone(alarms),
+        recorder: None,
     }
 }
 
@@ -445,7 +470,7 @@ fn content(
 fn front(
     content: Content,
     config: &Config,
-    board: &weir_hal::Board<sim::Multicast>,
+    board: &Board<sim::Multicast>,
     (pull, store): (&Pull, &Store),
 ) -> Front<Content> {
     let settings = purge::Settings {
@@ -469,7 +494,7 @@ fn front(
 
 /// Serves at an address of its own.
 fn serving<H: serve::Handler>(
-    board: &weir_hal::Board<sim::Multicast>,
+    board: &Board<sim::Multicast>,
     server: Arc<Server<H>>,
     tasks: &mut JoinSet<()>,
 ) -> SocketAddr {

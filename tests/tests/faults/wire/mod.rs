@@ -57,7 +57,6 @@ const SOURCES: &[Source] = &[
         ..source("channel/C8/sd")
     },
     source("channel/C9/sd"),
-    source("channel/C10/sd"),
     source("channel/C11/sd"),
     Source {
         is_cabled: true,
@@ -69,7 +68,8 @@ const SOURCES: &[Source] = &[
     },
 ];
 
-/// What is done to sources, and what must be told of each.
+/// What is done to sources, and what must be told of each. Key frames that are lost in a burst make
+/// it as bad as that no segment comes.
 const HARMS: &[(&str, Harm, &str, &str)] = &[
     ("channel/C1/sd", Harm::Silent, "ingest-down", "critical"),
     ("channel/C2/sd", Harm::Noise, "ingest-down", "critical"),
@@ -91,7 +91,7 @@ const HARMS: &[(&str, Harm, &str, &str)] = &[
         "channel/C7/sd",
         Harm::Burst(3),
         "ts-continuity-burst",
-        "major",
+        "critical",
     ),
     (
         "channel/C8/sd",
@@ -105,7 +105,6 @@ const HARMS: &[(&str, Harm, &str, &str)] = &[
         "segment-stale",
         "critical",
     ),
-    ("channel/C10/sd", Harm::Untimed, "segment-stale", "critical"),
     ("channel/C11/sd", Harm::Flood, "udp-rcvbuf-drop", "major"),
 ];
 
@@ -187,7 +186,11 @@ fn streams_and_cables_that_fail_side_by_side_are_an_alarm_each() {
                 encoders.harm(rendition, *harm);
             }
             ip(&format!("link set {} down", NIC.0));
-            let mut expected = vec![("nic-down", "nic/feed0", "critical")];
+            // The other end of the cable lies here, too.
+            let mut expected = vec![
+                ("nic-down", "nic/feed0", "critical"),
+                ("nic-down", "nic/feed1", "critical"),
+            ];
             expected.extend(
                 HARMS
                     .iter()
@@ -197,6 +200,7 @@ fn streams_and_cables_that_fail_side_by_side_are_an_alarm_each() {
             // What is there first of a growing trouble is an alarm until the greater one is.
             let grown = [
                 ("ts-continuity", "channel/C7/sd", "minor"),
+                ("segment-stale", "channel/C7/sd", "critical"),
                 ("ts-sync-loss", "channel/C2/sd", "critical"),
             ];
             assert_one_alarm_each(&surfaces, &grown);
