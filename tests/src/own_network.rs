@@ -1,5 +1,6 @@
 //! A network of a test's own: a namespace where nothing else is heard and loopback carries IPv6
-//! multicast, which the kernel gives no route on a plain machine.
+//! multicast, which the kernel gives no route on a plain machine. What is mounted there is mounted
+//! for nobody else.
 
 use std::{env, error::Error, process::Command};
 
@@ -74,7 +75,7 @@ fn again() -> Command {
     let mut command = Command::new("unshare");
     command
         .args(user)
-        .arg("--net")
+        .args(["--net", "--mount"])
         .args(["sh", "-c", SETUP, "sh"])
         .arg(env::current_exe().expect("a running program has a path"))
         .env(MARK, "1");

@@ -129,6 +129,15 @@ impl Encoder {
         }
     }
 
+    /// The same program without sound.
+    #[must_use]
+    pub fn without_sound(self) -> Self {
+        Self {
+            has_sound: false,
+            ..self
+        }
+    }
+
     /// The packet of some sound at the time of the next picture: MPEG-1 layer II, as it says.
     pub fn sound(&mut self) -> Vec<u8> {
         let mut packet = self.header(AUDIO_PID, true, 0x10, 4);

@@ -15,7 +15,7 @@ use crate::alarm::{
     OperatorState, Order, OrderError, Reading, Report, Resource, Rules, SHELVES_MAX, Severity,
     Shelved, Verb, cause,
     change::{TEXT_BYTES_MAX, bounded},
-    entry::{Entry, Key, Told},
+    entry::{Effects, Entry, Key, Told},
 };
 
 /// Alarms that are listed beside those that are shelved, of which the last place is for the alarm
@@ -130,23 +130,9 @@ impl Engine {
 
     /// The alarms as they are.
     pub fn report(&self) -> Report {
-        let mut affected: BTreeMap<&Key, (usize, Severity)> = BTreeMap::new();
-        for (key, entry) in &self.entries {
-            let Some(root) = &entry.root else { continue };
-            let (count, worst) = affected.entry(root).or_insert((0, Severity::Cleared));
-            *count += 1;
-            *worst = self.settings.rules.of(key.0).severity.max(*worst);
-        }
         let told = self.entries.iter().filter_map(|(key, entry)| {
             let operation = self.shelves.get(key).map(|shelf| &shelf.operation);
-            let alarm = Alarm::new(key, entry, entry.told.as_ref()?, operation);
-            let effects = affected.get(key).copied();
-            let (affected, worst) = effects.unwrap_or((0, Severity::Cleared));
-            Some(Alarm {
-                affected,
-                severity: alarm.severity.max(worst),
-                ..alarm
-            })
+            Some(Alarm::new(key, entry, entry.told.as_ref()?, operation))
         });
         let put_aside = self.shelves.iter().map(|(key, shelf)| Shelved {
             id: shelf.id,
@@ -200,9 +186,23 @@ impl Engine {
 
     fn find_roots(&mut self) {
         let mut roots = cause::roots(&self.entries, self.now.monotonic);
+        let mut effects: BTreeMap<&Key, Effects> = BTreeMap::new();
+        for (effect, root) in &roots {
+            let severity = self.settings.rules.of(effect.0).severity;
+            effects.entry(root).or_default().add(severity);
+        }
+        for (key, entry) in &mut self.entries {
+            entry.effects = effects.remove(key).unwrap_or_default();
+        }
         for (key, entry) in &mut self.entries {
             entry.root = roots.remove(key);
         }
+    }
+
+    /// How bad the alarm is, with its effects.
+    fn severity(&self, key: &Key, entry: &Entry) -> Severity {
+        let own = self.settings.rules.of(key.0).severity;
+        own.max(entry.effects.severity)
     }
 
     /// Tells of what is raised, as far as there is room.
@@ -233,11 +233,12 @@ impl Engine {
     }
 
     fn raise(&mut self, key: &Key) -> Option<Change> {
-        let severity = self.settings.rules.of(key.0).severity;
+        let severity = self.severity(key, self.entries.get(key)?);
         let id = self.sequence + 1;
         let entry = self.entries.get_mut(key)?;
         let is_flapping = entry.is_flapping();
         entry.is_notice_due = false;
+        entry.since = self.now.wall;
         entry.told = Some(Told {
             id,
             severity,
@@ -280,8 +281,8 @@ impl Engine {
     }
 
     fn tell_change(&mut self, key: &Key) -> Option<Change> {
-        let severity = self.settings.rules.of(key.0).severity;
-        let root = self.entries.get(key)?.root.as_ref();
+        let entry = self.entries.get(key)?;
+        let (severity, root) = (self.severity(key, entry), entry.root.as_ref());
         let root = root.map(|root| {
             let told = self.entries.get(root).and_then(|it| it.told.as_ref());
             told.map(|told| told.id)
@@ -289,11 +290,16 @@ impl Engine {
         let entry = self.entries.get_mut(key)?;
         let is_notice_due = std::mem::take(&mut entry.is_notice_due);
         let (is_flapping, text) = (entry.is_flapping(), text_of(key, entry));
+        let is_falling = entry.is_falling();
         let told = entry.told.as_mut()?;
         let now = Told {
             severity,
-            // One whose cause was just cleared is still an effect of it.
-            cause: root.and_then(|id| id.or(told.cause)),
+            // One whose cause was just cleared is still an effect of it, and so is one that is good
+            // again and only waits for its hold.
+            cause: match root {
+                Some(id) => id.or(told.cause),
+                None => told.cause.filter(|_| is_falling),
+            },
             is_flapping,
             ..told.clone()
         };

@@ -30,10 +30,12 @@ pub(super) struct Entry {
     pub(super) detail: Option<Arc<str>>,
     /// What it comes through.
     pub(super) through: Option<Resource>,
-    /// When it was raised.
+    /// When it was told of for the first time: what is hidden is not raised yet.
     pub(super) since: Wall,
     /// What it is an effect of.
     pub(super) root: Option<Key>,
+    /// What is an effect of it.
+    pub(super) effects: Effects,
     raised_last: Option<Monotonic>,
     /// A notice is due that it flaps.
     pub(super) is_notice_due: bool,
@@ -54,6 +56,30 @@ pub(super) struct Told {
     pub(super) operation: Option<Operation>,
 }
 
+/// Alarms that are effects of another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effects {
+    pub(super) count: usize,
+    /// The worst of theirs.
+    pub(super) severity: Severity,
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            severity: Severity::Cleared,
+        }
+    }
+}
+
+impl Effects {
+    pub(super) fn add(&mut self, severity: Severity) {
+        self.count += 1;
+        self.severity = self.severity.max(severity);
+    }
+}
+
 impl Entry {
     /// Of something that is bad for the first time.
     pub(super) fn new() -> Self {
@@ -65,6 +91,7 @@ impl Entry {
             through: None,
             since: Wall::default(),
             root: None,
+            effects: Effects::default(),
             raised_last: None,
             is_notice_due: false,
             is_left_out: false,
@@ -88,6 +115,11 @@ impl Entry {
     /// Whether it is raised, or kept so because it flaps.
     pub(super) const fn is_raised(&self) -> bool {
         self.phase.is_raised() || self.flapping.is_flapping()
+    }
+
+    /// Whether it is good again, and not yet for long enough.
+    pub(super) const fn is_falling(&self) -> bool {
+        matches!(self.phase, Phase::Falling(_))
     }
 
     pub(super) const fn is_flapping(&self) -> bool {
@@ -116,8 +148,6 @@ impl Entry {
     fn enter(&mut self, phase: Phase, now: Moment) {
         if self.is_raised() {
             self.raised_last = Some(now.monotonic);
-        } else {
-            self.since = now.wall;
         }
         self.phase = phase;
         self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());

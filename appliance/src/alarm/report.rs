@@ -107,7 +107,7 @@ impl Alarm {
             since: entry.since,
             text: bounded(text, TEXT_BYTES_MAX),
             cause: told.cause,
-            affected: 0,
+            affected: entry.effects.count,
             is_flapping: told.is_flapping,
             is_over: !entry.is_raised(),
             operation: shelved.or(told.operation.as_ref()).cloned(),

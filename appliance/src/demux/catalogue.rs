@@ -144,10 +144,13 @@ impl Catalogue {
         // Assembling and collecting count apart: both borrow for the length of the call.
         let mut found = Counters::default();
         assembler.push(packet, counters, |section| {
-            if is_in_force(section, PAT_TABLE_ID)
-                && accepted.as_slice() != section.bytes()
-                && has_right_crc(section, &mut found)
-            {
+            if !is_in_force(section, PAT_TABLE_ID) {
+                return;
+            }
+            let is_known = accepted.as_slice() == section.bytes();
+            let is_whole = is_known || has_right_crc(section, &mut found);
+            found.pat_sections += u64::from(is_whole);
+            if is_whole && !is_known {
                 complete = collect(collecting, section, &mut found).or(complete.take());
                 accepted.clear();
                 if section.last_section_number() == 0 {
@@ -156,6 +159,7 @@ impl Catalogue {
             }
         });
         counters.crc_error += found.crc_error;
+        counters.pat_sections += found.pat_sections;
         counters.programs_dropped += found.programs_dropped;
         let changed = complete.is_some_and(|pat| self.adopt_pat(&pat));
         counters.pat_changes += u64::from(changed);
@@ -185,7 +189,10 @@ impl Catalogue {
                 .program
                 .as_ref()
                 .map(|program| program.pmt_section.as_slice());
-            if known == Some(section.bytes()) || !has_right_crc(section, &mut found) {
+            let is_known = known == Some(section.bytes());
+            let is_whole = is_known || has_right_crc(section, &mut found);
+            found.pmt_sections += u64::from(is_whole);
+            if is_known || !is_whole {
                 return;
             }
             match tables::program(section, pid, transport_stream_id, &mut found) {
@@ -197,6 +204,7 @@ impl Catalogue {
             }
         });
         counters.crc_error += found.crc_error;
+        counters.pmt_sections += found.pmt_sections;
         counters.sections_malformed += found.sections_malformed;
         counters.streams_dropped += found.streams_dropped;
         changed

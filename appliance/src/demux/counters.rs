@@ -31,6 +31,10 @@ counters! {
         crc_error: detail,
         /// Sections whose lengths contradict each other.
         sections_malformed: detail,
+        /// Sections of the PAT that are whole, repetitions and all.
+        pat_sections: detail,
+        /// Sections of the PMT of a wanted program that are whole, repetitions and all.
+        pmt_sections: detail,
         /// PATs that differ from the one before.
         pat_changes: detail,
         /// PMTs of the selected program that differ from the one before.

@@ -31,6 +31,8 @@ pub(super) struct Reception {
     dropped: u64,
     sync_losses: u64,
     continuity_errors: u64,
+    pat_sections: u64,
+    pmt_sections: u64,
     /// Average, in thousandths of a bit a second, and how many made it.
     bitrate_average: u64,
     bitrates: u64,
@@ -50,6 +52,8 @@ impl Reception {
             dropped: report.receive.kernel_dropped_datagrams,
             sync_losses: report.demux.ts_sync_loss,
             continuity_errors: report.demux.continuity_count_error,
+            pat_sections: report.demux.pat_sections,
+            pmt_sections: report.demux.pmt_sections,
             bitrate_average: 0,
             bitrates: 0,
         }
@@ -63,6 +67,7 @@ impl Reception {
         now: Monotonic,
     ) -> [Measure; 8] {
         let report = &*rendition.report;
+        let is_received = report.demux.packets != self.packets;
         let seconds = now.since(self.looked).max(Duration::from_secs(1));
         self.looked = now;
         let errors = gained(
@@ -81,7 +86,7 @@ impl Reception {
             (Kind::SegmentStale, age(self.overdue(report, now))),
         ];
         let detail = why(&report.state);
-        let is_without_tables = report.state == State::NoTables;
+        let is_without_tables = self.is_without_tables(report, is_received);
         let [down, drop, sync, burst, errors, variance, stale] =
             readings.map(|(kind, reading)| Measure::new(kind, resource.clone(), reading));
         let tables = claim(Kind::TablesMissing, resource.clone(), is_without_tables);
@@ -92,6 +97,29 @@ impl Reception {
         let down = down.because(detail.clone()).through(through);
         let stale = stale.because(detail);
         [down, drop, sync, tables, burst, errors, variance, stale]
+    }
+
+    /// Whether one of the tables did not come with what was received. Once they are known the
+    /// program goes on without them, and whoever joins has to wait for them.
+    fn is_without_tables(&mut self, report: &Report, is_received: bool) -> bool {
+        let sections = [
+            gained(&mut self.pat_sections, report.demux.pat_sections),
+            gained(&mut self.pmt_sections, report.demux.pmt_sections),
+        ];
+        match report.state {
+            State::NoTables => true,
+            State::Waiting
+            | State::NotJoined { .. }
+            | State::Silent
+            | State::NotTransportStream
+            | State::NoProgram { .. } => false,
+            State::Scrambled
+            | State::NoKey { .. }
+            | State::NoRandomAccess
+            | State::Stalled
+            | State::Filling
+            | State::OnAir => is_received && sections.contains(&0),
+        }
     }
 
     /// Since when no packet has come.
@@ -105,12 +133,14 @@ impl Reception {
     }
 
     /// How much longer than its Target Duration no segment has come; of the first, which begins
-    /// anywhere in a group of pictures, than one and a half of it.
+    /// anywhere in a group of pictures, than one and a half of it. A segment in which no player
+    /// can begin is none.
     fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
         let is_filling = report.state == State::Filling;
         let is_begun = is_filling && !self.is_filling;
         self.is_filling = is_filling;
-        if report.last_segment != self.segment || is_begun {
+        let is_new = report.last_segment != self.segment;
+        if is_new && report.state != State::NoRandomAccess || is_begun {
             self.segment = report.last_segment;
             self.segment_at = now;
         }

@@ -182,8 +182,8 @@ impl Sampler {
         }
     }
 
-    /// Takes one snapshot, of a file system that is filled so.
-    fn take(&mut self, usage: Option<DiskUsage>) {
+    /// Takes one snapshot, of a file system that is filled so. May block on a slow machine.
+    pub fn take(&mut self, usage: Option<DiskUsage>) {
         let watched = &self.watched;
         let now = watched.clock.monotonic();
         let http = watched.http.read();

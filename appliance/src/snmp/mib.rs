@@ -14,10 +14,12 @@ use crate::{
         table::{Listed, Node},
     },
     snmp::{
-        Tally,
+        Oid, Tally, Value,
         change::{self, CHANGES_MAX},
-        enterprise, machine, own, standard,
-        standard::Site,
+        enterprise, machine,
+        notification::Notice,
+        own, standard,
+        standard::{SYSTEM_NAME, Site},
         tree::Tables,
     },
 };
@@ -58,7 +60,7 @@ impl Mib {
     }
 
     /// The objects of the newest snapshot. Takes some milliseconds for the first who asks.
-    pub(super) fn tables(&self) -> Arc<Tables> {
+    pub fn tables(&self) -> Arc<Tables> {
         let snapshot = self.latest.load();
         if let Some(tables) = self.made_of(&snapshot) {
             return tables;
@@ -81,11 +83,6 @@ impl Mib {
         Arc::ptr_eq(&made.of, snapshot).then(|| Arc::clone(&made.tables))
     }
 
-    /// The name of the node.
-    pub(super) fn node(&self) -> &str {
-        &self.node
-    }
-
     /// The newest snapshot.
     pub(super) fn latest(&self) -> Arc<Snapshot> {
         self.latest.load_full()
@@ -102,13 +99,27 @@ impl Mib {
     }
 
     /// The changes of alarms behind that number, the oldest first, as far as they are remembered.
-    pub(super) fn changes_behind(&self, sequence: u64) -> Vec<Change> {
+    pub fn changes_behind(&self, sequence: u64) -> Vec<Change> {
         let is_new = |change: &&Change| change.sequence > sequence;
         let history = Arc::clone(&self.latest.load().alarms.history);
         let newest = history.iter().rev().take_while(is_new);
         let mut changes: Vec<Change> = newest.cloned().collect();
         changes.reverse();
         changes
+    }
+
+    /// The name of the notification that tells a manager of `change`, and what it carries: the
+    /// columns of the change, and who tells.
+    pub fn notification(&self, change: &Change) -> (Oid, Vec<(Oid, Value)>) {
+        self.told(&Notice::Alarm(change.clone()))
+    }
+
+    /// The same of all that managers are told.
+    pub(super) fn told(&self, notice: &Notice) -> (Oid, Vec<(Oid, Value)>) {
+        let (kind, mut carried) = notice.told();
+        let node = Value::text(self.node.clone());
+        carried.push((Oid::new(&SYSTEM_NAME), node));
+        (kind, carried)
     }
 
     fn make(&self, snapshot: &Snapshot) -> Tables {

@@ -19,11 +19,10 @@ use crate::{
     causes::with_causes,
     health::Snapshot,
     snmp::{
-        Mib, Oid, Tally, Value,
+        Mib, Tally,
         notification::{Notice, links},
         objects::theirs,
         queue::Queue,
-        standard::SYSTEM_NAME,
     },
 };
 
@@ -136,12 +135,8 @@ impl Notifier {
     }
 
     async fn tell(&mut self, notice: &Notice) -> async_snmp::Result<()> {
-        let (kind, mut carried) = notice.told();
+        let (kind, carried) = self.mib.told(notice);
         let kind = theirs(&kind);
-        carried.push((
-            Oid::new(&SYSTEM_NAME),
-            Value::text(self.mib.node().to_owned()),
-        ));
         let carried = carried.into_iter();
         let carried = carried.map(|(oid, value)| VarBind::new(theirs(&oid), value.into()));
         let (carried, up_time) = (carried.collect(), self.mib.up_time());

@@ -4,11 +4,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use weir_tests::{http, npm::NET_SNMP, process::peer, pypi::PYSNMP, wait::until};
+use weir_tests::{http, mib::objects, npm::NET_SNMP, process::peer, pypi::PYSNMP, wait::until};
 
 use crate::{
     manager::{Appliance, ENTERPRISE, GET_MAX, instances},
-    module::objects,
     walker::Walker,
 };
 

@@ -1,17 +1,15 @@
 //! WEIR-MIB as managers load it: clean for smilint, and its names are those of the objects.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use std::{fs, process::Command};
 
 use tempfile::TempDir;
-use weir_tests::{npm::SNMP_MODULES, process::peer};
+use weir_tests::{
+    mib::{file, objects},
+    npm::SNMP_MODULES,
+    process::peer,
+};
 
 use crate::manager::Appliance;
-
-/// The module as it is handed out.
-pub(crate) fn file() -> PathBuf {
-    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    tests.join("../appliance/integrations/WEIR-MIB.txt")
-}
 
 /// The modules of the standard that it imports, each under its own name.
 pub(crate) fn standard() -> TempDir {
@@ -23,42 +21,6 @@ pub(crate) fn standard() -> TempDir {
     }
     fs::copy(file(), folder.path().join("WEIR-MIB")).expect("it is checked in");
     folder
-}
-
-/// Names of objects as numbers, by their descriptors; read without help of what wrote the module.
-pub(crate) fn objects() -> BTreeMap<String, String> {
-    let text = fs::read_to_string(file()).expect("it is checked in");
-    let mut parents = BTreeMap::new();
-    let mut named = "";
-    for line in text.lines() {
-        let mut words = line.split(' ');
-        if !line.starts_with(' ') && (line.contains(" OBJECT") || line.contains("MODULE-IDENTITY"))
-        {
-            named = words.next().unwrap_or_default();
-        }
-        let place = line
-            .split_once("::= { ")
-            .and_then(|(_, place)| place.strip_suffix(" }"));
-        if let Some((parent, numbers)) = place.and_then(|place| place.split_once(' ')) {
-            parents
-                .entry(named)
-                .or_insert((parent, numbers.replace(' ', ".")));
-        }
-    }
-    let number = |descriptor: &str| {
-        let mut number = String::new();
-        let mut next = descriptor;
-        while let Some((parent, numbers)) = parents.get(next) {
-            number = format!(".{numbers}{number}");
-            next = parent;
-        }
-        assert_eq!(next, "enterprises", "{descriptor}");
-        format!(".1.3.6.1.4.1{number}")
-    };
-    parents
-        .keys()
-        .map(|it| ((*it).to_owned(), number(it)))
-        .collect()
 }
 
 #[test]

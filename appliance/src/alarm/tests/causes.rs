@@ -58,8 +58,8 @@ fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     assert_eq!(rig.told(), [(Event::Raised, DOWN), (Event::Cleared, DOWN)]);
     rig.look(1, &left);
     assert_eq!(rig.told(), [(Event::Raised, STALE)]);
-    // As long as it is.
-    assert_eq!(rig.only().since, wall(0));
+    // Since then: that is what whoever is notified knows.
+    assert_eq!(rig.only().since, wall(85));
 }
 
 #[test]
@@ -149,4 +149,62 @@ fn a_thousand_renditions_are_judged_each_by_its_own_cause() {
     let down = report.alarms.iter().filter(|it| it.kind == DOWN);
     assert!(down.clone().all(|alarm| alarm.affected == 1));
     assert_eq!(down.count(), LISTED_MAX - 1);
+}
+
+#[test]
+fn a_cause_is_as_bad_as_its_effects_for_whoever_is_notified_too() {
+    let (origin, errors) = (Kind::OriginDown, Kind::ServerErrors);
+    let both = [
+        bad(origin, resource_of(origin)),
+        bad(errors, resource_of(errors)),
+    ];
+    let mut rig = Rig::new();
+    rig.look(11, &both[..1]);
+    rig.look(2, &both);
+    let mended = [both[0].clone(), good(errors, resource_of(errors))];
+    rig.look(121, &mended);
+    let told = rig.changes.iter();
+    let told: Vec<_> = told.map(|it| (it.event, it.kind, it.severity)).collect();
+    let expected = [
+        (Event::Raised, origin, Severity::Major),
+        (Event::Changed, origin, Severity::Critical),
+        (Event::Changed, origin, Severity::Major),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(rig.only().severity, Severity::Major);
+}
+
+#[test]
+fn an_effect_that_is_good_again_is_none_by_itself_while_it_waits_for_its_hold() {
+    let (origin, errors) = (Kind::OriginDown, Kind::ServerErrors);
+    let (up, well) = (
+        good(origin, resource_of(origin)),
+        good(errors, resource_of(errors)),
+    );
+    let mut rig = Rig::new();
+    rig.look(1, &[bad(errors, resource_of(errors))]);
+    rig.look(
+        20,
+        &[
+            bad(origin, resource_of(origin)),
+            bad(errors, resource_of(errors)),
+        ],
+    );
+    rig.look(11, &[up.clone(), bad(errors, resource_of(errors))]);
+    for _ in 0..121 {
+        rig.look(1, &[up.clone(), well.clone()]);
+        assert_eq!(rig.roots(), []);
+    }
+    assert_eq!(rig.engine.report().alarms, []);
+}
+
+#[test]
+fn what_was_hidden_is_an_alarm_since_it_is_told_of() {
+    let mut rig = Rig::new();
+    rig.look(10, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    rig.look(80, &[good(DOWN, rendition(0)), bad(STALE, rendition(0))]);
+    let alarm = rig.only();
+    let raised = rig.changes.iter().find(|change| change.id == alarm.id);
+    let raised = raised.expect("it was told of");
+    assert_eq!((alarm.kind, alarm.since), (STALE, raised.at));
 }

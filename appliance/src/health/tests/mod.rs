@@ -113,6 +113,8 @@ fn report_of(snapshot: &mut Snapshot, number: usize) -> &mut live::Report {
 fn well(report: &mut live::Report, second: u64) {
     report.state = State::OnAir;
     report.demux.packets += 3_324;
+    report.demux.pat_sections += 10;
+    report.demux.pmt_sections += 10;
     report.bitrate_bps = BITRATE_BPS + second * 7_919 % 11 * 40_000;
     report.target_duration_s = Some(6);
     if second.is_multiple_of(6) {

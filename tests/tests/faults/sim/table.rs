@@ -1,0 +1,482 @@
+//! The faults that are injected into the simulated board: what is done, and what must be told.
+
+use std::time::Duration;
+
+use weir::alarm::Kind;
+use weir_hal::{
+    OperationalStatus,
+    sim::{PathFaults, WireFaults},
+};
+
+use super::{
+    inject::Inject,
+    players::{Asked, Mood},
+};
+use crate::feed::{Harm, Table};
+
+/// A fault, and the one alarm it must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) inject: Inject,
+    pub(crate) kind: Kind,
+    pub(crate) resource: &'static str,
+    pub(crate) severity: &'static str,
+    /// Seconds until it is told, at most: until the measure is beyond its threshold, the hold of
+    /// its rule, and two.
+    pub(crate) within_s: u64,
+    /// Alarms that it hides, at least, after it was there for [`Fault::STAY_S`].
+    pub(crate) affected_min: u64,
+    /// A lesser alarm of the same resource that it grows out of, and ends in.
+    pub(crate) through: Option<Kind>,
+}
+
+impl Fault {
+    /// How long it stays after it was told.
+    pub(crate) const STAY_S: u64 = 20;
+
+    const fn of(
+        (name, inject): (&'static str, Inject),
+        (kind, resource, severity): (Kind, &'static str, &'static str),
+        within_s: u64,
+    ) -> Self {
+        Self {
+            name,
+            inject,
+            kind,
+            resource,
+            severity,
+            within_s,
+            affected_min: 0,
+            through: None,
+        }
+    }
+
+    const fn through(self, kind: Kind) -> Self {
+        Self {
+            through: Some(kind),
+            ..self
+        }
+    }
+
+    const fn hiding(self, affected_min: u64) -> Self {
+        Self {
+            affected_min,
+            ..self
+        }
+    }
+}
+
+const HD: &str = "channel/news/hd";
+const SD: &str = "channel/news/sd";
+const RTP: &str = "channel/sport/hd";
+const OTHER: &str = "channel/sport/sd";
+
+const DOWN: (Kind, &str) = (Kind::IngestDown, "critical");
+const SYNC: (Kind, &str) = (Kind::SyncLoss, "critical");
+const TABLES: (Kind, &str) = (Kind::TablesMissing, "critical");
+const BURST: (Kind, &str) = (Kind::ContinuityBurst, "major");
+const TRICKLE: (Kind, &str) = (Kind::ContinuityError, "minor");
+const VARIANCE: (Kind, &str) = (Kind::BitrateVariance, "major");
+const STALE: (Kind, &str) = (Kind::SegmentStale, "critical");
+
+/// A fault of one source.
+const fn feed(
+    name: &'static str,
+    (source, harm): (&'static str, Harm),
+    (kind, severity): (Kind, &'static str),
+    within_s: u64,
+) -> Fault {
+    let inject = Inject::Feed(source, harm);
+    Fault::of((name, inject), (kind, source, severity), within_s)
+}
+
+/// What goes wrong with streams.
+pub(crate) const STREAMS: &[Fault] = &[
+    feed("a sender stops", (HD, Harm::Silent), DOWN, 5).hiding(1),
+    feed(
+        "the lower of two renditions stops",
+        (SD, Harm::Silent),
+        DOWN,
+        5,
+    ),
+    feed("a sender by RTP stops", (RTP, Harm::Silent), DOWN, 5),
+    feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
+    feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
+    feed(
+        "synchronisation is lost each second",
+        (HD, Harm::Desync),
+        SYNC,
+        3,
+    ),
+    feed(
+        "synchronisation is lost by RTP",
+        (RTP, Harm::Desync),
+        SYNC,
+        3,
+    ),
+    feed(
+        "the PAT is gone",
+        (HD, Harm::Without(Table::Pat)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PMT is gone",
+        (SD, Harm::Without(Table::Pmt)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "both tables are gone",
+        (RTP, Harm::Without(Table::Both)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PAT is damaged",
+        (OTHER, Harm::Damaged(Table::Pat)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "the PMT is damaged",
+        (HD, Harm::Damaged(Table::Pmt)),
+        TABLES,
+        10,
+    ),
+    feed(
+        "a packet a second is lost",
+        (HD, Harm::Trickle(5)),
+        TRICKLE,
+        3,
+    ),
+    feed(
+        "a packet in five seconds is lost",
+        (SD, Harm::Trickle(25)),
+        TRICKLE,
+        8,
+    ),
+    feed(
+        "a datagram in two seconds is lost",
+        (RTP, Harm::DatagramTrickle(10)),
+        TRICKLE,
+        4,
+    ),
+    feed("every third packet is lost", (HD, Harm::Burst(3)), BURST, 8),
+    feed(
+        "every second datagram is lost",
+        (RTP, Harm::DatagramBurst),
+        BURST,
+        8,
+    ),
+    feed(
+        "datagrams come in another order",
+        (HD, Harm::Swapped),
+        BURST,
+        8,
+    ),
+    feed(
+        "the bitrate falls by a half",
+        (HD, Harm::Lean),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "the bitrate grows by a half",
+        (SD, Harm::Fat(2)),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "the bitrate is three times as much",
+        (RTP, Harm::Fat(5)),
+        VARIANCE,
+        14,
+    ),
+    feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
+    feed(
+        "no key frames come",
+        (SD, Harm::WithoutKeyFrames),
+        TABLES,
+        12,
+    ),
+    feed(
+        "pictures have no time stamps",
+        (RTP, Harm::Untimed),
+        STALE,
+        12,
+    ),
+    // It is as bad as that no segments come of it.
+    feed(
+        "pictures are gone",
+        (OTHER, Harm::WithoutPictures),
+        (Kind::BitrateVariance, "critical"),
+        14,
+    )
+    .hiding(1),
+    feed(
+        "more comes than is fetched",
+        (OTHER, Harm::Flood),
+        (Kind::ReceiveBufferDrop, "major"),
+        3,
+    ),
+    Fault::of(
+        (
+            "one rendition alone has sound",
+            Inject::Feed(HD, Harm::WithSound),
+        ),
+        (Kind::LadderFinding, "channel/news", "warning"),
+        30,
+    ),
+];
+
+/// What does not end by itself: renditions that were cut apart once may stay so.
+pub(crate) const APART: Fault = Fault::of(
+    (
+        "key frames of one rendition come later",
+        Inject::Feed(SD, Harm::Shifted(2)),
+    ),
+    (Kind::LadderDrifting, "channel/news", "minor"),
+    30,
+);
+
+const ETH: [&str; 3] = ["nic/eth0", "nic/eth1", "nic/eth2"];
+const NIC_DOWN: (Kind, &str) = (Kind::NicDown, "critical");
+const NIC_ERRORS: (Kind, &str) = (Kind::NicErrors, "minor");
+
+const fn nic(
+    name: &'static str,
+    inject: Inject,
+    (number, (kind, severity)): (usize, (Kind, &'static str)),
+) -> Fault {
+    Fault::of((name, inject), (kind, ETH[number], severity), 4)
+}
+
+/// What goes wrong with interfaces, the disk and certificates.
+pub(crate) const MACHINE: &[Fault] = &[
+    Fault::of(
+        ("the disk fills up", Inject::Fill(910)),
+        (Kind::DiskFilling, "disk", "major"),
+        2,
+    ),
+    nic(
+        "a cable is pulled",
+        Inject::Nic(0, OperationalStatus::Down),
+        (0, NIC_DOWN),
+    )
+    .hiding(2),
+    nic(
+        "what an interface stands on is down",
+        Inject::Nic(1, OperationalStatus::LowerLayerDown),
+        (1, NIC_DOWN),
+    )
+    .hiding(2),
+    nic(
+        "an interface waits for an authentication",
+        Inject::Nic(0, OperationalStatus::Dormant),
+        (0, NIC_DOWN),
+    )
+    .hiding(2),
+    nic("an adapter is unplugged", Inject::NicGone(1), (1, NIC_DOWN)).hiding(2),
+    nic(
+        "an interface without channels loses its link",
+        Inject::Nic(2, OperationalStatus::Down),
+        (2, NIC_DOWN),
+    ),
+    nic(
+        "a cable damages packets",
+        Inject::NicErrors(0, 1),
+        (0, NIC_ERRORS),
+    ),
+    nic(
+        "an idle cable damages packets",
+        Inject::NicErrors(2, 40),
+        (2, NIC_ERRORS),
+    ),
+    Fault::of(
+        ("the disk is nearly full", Inject::Fill(960)),
+        (Kind::DiskFull, "disk", "critical"),
+        2,
+    ),
+    Fault::of(
+        ("a certificate ends in 29 days", Inject::Certificate(29)),
+        (Kind::CertificateExpiry, "node", "major"),
+        6,
+    ),
+    Fault::of(
+        ("a certificate has ended", Inject::Certificate(-1)),
+        (Kind::CertificateExpiry, "node", "major"),
+        6,
+    ),
+    Fault::of(
+        (
+            "half of all datagrams is lost",
+            Inject::Wire(
+                HD,
+                WireFaults {
+                    loss_ppm: 500_000,
+                    ..CLEAN
+                },
+            ),
+        ),
+        (Kind::ContinuityBurst, HD, "major"),
+        12,
+    ),
+    Fault::of(
+        (
+            "a datagram in some hundred is lost",
+            Inject::Wire(
+                SD,
+                WireFaults {
+                    loss_ppm: 5_000,
+                    ..CLEAN
+                },
+            ),
+        ),
+        (Kind::ContinuityError, SD, "minor"),
+        20,
+    ),
+    Fault::of(
+        ("the disk is full", Inject::Fill(1_000)),
+        (Kind::DiskFull, "disk", "critical"),
+        2,
+    ),
+];
+
+const CLEAN: WireFaults = WireFaults {
+    loss_ppm: 0,
+    burst_ppm: 0,
+    burst_datagrams: 0,
+    duplicate_ppm: 0,
+    reorder_ppm: 0,
+    reorder_span: Duration::ZERO,
+    bit_flip_ppm: 0,
+    wrong_group_ppm: 0,
+    delay: Duration::ZERO,
+    jitter: Duration::ZERO,
+    is_silent: false,
+};
+
+const GOOD_PATH: PathFaults = PathFaults {
+    refused_ppm: 0,
+    delay: Duration::ZERO,
+    jitter: Duration::ZERO,
+    cut_ppm: 0,
+    cut_bytes_max: 0,
+    is_black_hole: false,
+};
+
+const REFUSED: PathFaults = PathFaults {
+    refused_ppm: 1_000_000,
+    ..GOOD_PATH
+};
+
+const BLACK_HOLE: PathFaults = PathFaults {
+    is_black_hole: true,
+    ..GOOD_PATH
+};
+
+const CUT: PathFaults = PathFaults {
+    cut_ppm: 1_000_000,
+    cut_bytes_max: 20,
+    ..GOOD_PATH
+};
+
+const ORIGIN: (Kind, &str) = (Kind::OriginDown, "major");
+
+/// What goes wrong between the box and its origins.
+///
+/// A player that has to wait or is refused for want of its origin is no alarm by itself: that makes
+/// the alarm of the origin as bad.
+pub(crate) const SERVICE: &[Fault] = &[
+    Fault::of(
+        ("an origin refuses connections", Inject::Path(&[0], REFUSED)),
+        (Kind::OriginDown, "origin/mid", "critical"),
+        20,
+    )
+    .hiding(1),
+    Fault::of(
+        ("an origin is a black hole", Inject::Path(&[0], BLACK_HOLE)),
+        (Kind::OriginDown, "origin/mid", "critical"),
+        40,
+    )
+    .hiding(1),
+    Fault::of(
+        ("an origin cuts its answers off", Inject::Path(&[0], CUT)),
+        (Kind::OriginDown, "origin/mid", "critical"),
+        40,
+    )
+    .hiding(1),
+    Fault::of(
+        (
+            "the nearer of two origins refuses",
+            Inject::Path(&[1, 2], REFUSED),
+        ),
+        (ORIGIN.0, "origin/near", ORIGIN.1),
+        40,
+    ),
+    Fault::of(
+        (
+            "an origin answers 503",
+            Inject::Mood(
+                &[0],
+                Mood {
+                    status: 503,
+                    ..Mood::WELL
+                },
+            ),
+        ),
+        (Kind::ServerErrors, "node", "critical"),
+        30,
+    ),
+    Fault::of(
+        (
+            "an origin answers 500",
+            Inject::Mood(
+                &[0],
+                Mood {
+                    status: 500,
+                    ..Mood::WELL
+                },
+            ),
+        ),
+        (Kind::ServerErrors, "node", "critical"),
+        30,
+    ),
+    Fault::of(
+        ("all origins are late", Inject::Mood(&[0, 1, 2, 3], LATE)),
+        (Kind::AnswersSlow, "node", "major"),
+        70,
+    ),
+    Fault::of(
+        (
+            "a quarter of what is asked for is new",
+            Inject::Asked(Asked {
+                known: 15,
+                new: 4,
+                new_two: 1,
+            }),
+        ),
+        (Kind::HitRatioLow, "node", "major"),
+        300,
+    ),
+    Fault::of(
+        (
+            "nearly all that is asked for is new",
+            Inject::Asked(Asked {
+                known: 2,
+                new: 17,
+                new_two: 1,
+            }),
+        ),
+        (Kind::HitRatioCritical, "node", "critical"),
+        300,
+    )
+    .through(Kind::HitRatioLow),
+];
+
+const LATE: Mood = Mood {
+    delay: Duration::from_millis(1_200),
+    ..Mood::WELL
+};
