@@ -193,7 +193,8 @@ impl World {
         let front = Arc::new(Server::new(front, limits, clock));
         let data = serving(&board, front, &mut tasks);
         let sampler_sequence = sampler.latest().load().alarms.sequence;
-        let mib = Mib::new(("edge".to_owned(), Site::default()), sampler.latest());
+        let named = ("edge".to_owned(), Site::default());
+        let mib = Mib::new(named, sampler.latest(), Arc::default());
         tasks.spawn(Arc::clone(&tiers).run(pending()));
         let mut ingest = Ingest::new(board, live);
         ingest.carry(begin);
@@ -298,8 +299,8 @@ impl World {
     /// All instances that an agent answers.
     fn walk(&self) -> Objects {
         let tables = self.mib.tables();
-        let first = tables.next(&Oid::default());
-        let all = std::iter::successors(first, |(oid, _)| tables.next(oid));
+        let first = tables.next(&[]);
+        let all = std::iter::successors(first, |(oid, _)| tables.next(oid.arcs()));
         all.map(|(oid, value)| told(&oid, value)).collect()
     }
 
@@ -413,6 +414,7 @@ fn watched(
         live: Arc::clone(live),
         store: store.clone(),
         http: Arc::clone(serve::Handler::counters(content)),
+        management: Arc::default(),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),
@@ -511,6 +513,7 @@ fn told(oid: &Oid, value: Value) -> (String, String) {
     let text = match value {
         Value::Integer(number) => number.to_string(),
         Value::Text(text) => text.into_owned(),
+        Value::Octets(octets) => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
         Value::ObjectIdentifier(oid) => oid.to_string(),
         Value::Counter32(number) | Value::Unsigned32(number) | Value::TimeTicks(number) => {
             number.to_string()
