@@ -3,11 +3,12 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use weir_tests::{http, process::anonymous_bytes, wait::until_every};
 
 use crate::rig::Rig;
@@ -28,6 +29,9 @@ const OTHERS_BYTES_MAX: u64 = 16 << 20;
 /// Longer than a client may take for a head, or let an answer wait.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Bytes that the kernel takes for one of them.
+const ROOM_BYTES: usize = 4 << 10;
+
 /// Between two bytes of a head.
 const PERIOD: Duration = Duration::from_millis(250);
 
@@ -35,7 +39,13 @@ const PERIOD: Duration = Duration::from_millis(250);
 fn poller(rig: &Rig, words: &str) -> TcpStream {
     let url = rig.daemon.management("");
     let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).expect("it listens");
+    let address: SocketAddr = address.parse().expect("an address");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    // What the kernel takes on behalf of a client would count as taken by it.
+    let is_small = socket.set_recv_buffer_size(ROOM_BYTES);
+    is_small.expect("a socket takes it");
+    socket.connect(&address.into()).expect("it listens");
+    let mut stream = TcpStream::from(socket);
     stream.write_all(words.as_bytes()).expect("there is room");
     stream.set_nonblocking(true).expect("a socket takes it");
     stream
