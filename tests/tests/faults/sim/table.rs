@@ -104,12 +104,6 @@ pub(crate) const STREAMS: &[Fault] = &[
     feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
     feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
     feed(
-        "synchronisation is lost each second",
-        (HD, Harm::Desync),
-        SYNC,
-        3,
-    ),
-    feed(
         "synchronisation is lost by RTP",
         (RTP, Harm::Desync),
         SYNC,
@@ -163,7 +157,12 @@ pub(crate) const STREAMS: &[Fault] = &[
         TRICKLE,
         4,
     ),
-    feed("every third packet is lost", (HD, Harm::Burst(3)), BURST, 8),
+    feed(
+        "every third packet is lost",
+        (HD, Harm::Burst(3)),
+        (Kind::ContinuityBurst, "critical"),
+        8,
+    ),
     feed(
         "every second datagram is lost",
         (RTP, Harm::DatagramBurst),

@@ -147,12 +147,7 @@ pub(crate) struct World {
 impl World {
     /// One that has just begun on this machine, with `more` of a configuration.
     pub(crate) async fn begin_with(simulation: &Simulation, more: &str) -> Self {
-        let plug = |name| {
-            simulation
-                .ether
-                .plug(InterfaceName::new(name).expect("a name"))
-        };
-        NICS.into_iter().for_each(plug);
+        plug(simulation);
         let board = simulation.board();
         let text = format!("{CONFIGURATION}{more}");
         let config = Config::parse(&text).expect("it is sound").config;
@@ -180,12 +175,12 @@ impl World {
             (tls, &alarms),
         ));
         let front = front(content, &config, &board, (&pull, &store));
-        let settings = health::Settings {
-            node: "edge".to_owned(),
-            names: Vec::new(),
-            data_port: 80,
-        };
-        let health = Health::new(settings, Arc::clone(&live), readiness, sampler.latest());
+        let health = Health::new(
+            health_settings(),
+            Arc::clone(&live),
+            readiness,
+            sampler.latest(),
+        );
         let health = health.alarming(Arc::clone(&alarms));
         let server = Arc::new(Server::new(health, Limits::MANAGEMENT, Arc::clone(&clock)));
         let management = serving(&board, server, &mut tasks);
@@ -369,6 +364,21 @@ impl World {
         let file = disk.open(path, Access::Create).expect("the disk is well");
         file.write_at(text.as_bytes(), 0).expect("the disk is well");
         file.resize(text.len() as u64).expect("the disk is well");
+    }
+}
+
+fn health_settings() -> health::Settings {
+    health::Settings {
+        node: "edge".to_owned(),
+        names: Vec::new(),
+        data_port: 80,
+    }
+}
+
+fn plug(simulation: &Simulation) {
+    for name in NICS {
+        let name = InterfaceName::new(name).expect("a name");
+        simulation.ether.plug(name);
     }
 }
 
