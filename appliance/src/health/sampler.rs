@@ -184,17 +184,40 @@ impl Sampler {
 
     /// Takes one snapshot, of a file system that is filled so. May block on a slow machine.
     pub fn take(&mut self, usage: Option<DiskUsage>) {
+        let now = self.watched.clock.monotonic();
+        let cpu_time = self.watched.sensors.cpu_time().ok();
+        let mut snapshot = self.read(usage, cpu_time, now);
+        self.last_minute.fill(&mut snapshot.channels, now);
+        snapshot.alarms = Arc::new(self.watched.alarms.look(&snapshot));
+        if let Some(recorder) = &self.watched.recorder {
+            recorder.take(recording::sample(&snapshot));
+        }
+        self.last = Totals {
+            at: now,
+            bytes_sent: snapshot.http.bytes_sent,
+            cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
+        };
+        let snapshot = Arc::new(snapshot);
+        self.latest.store(Arc::clone(&snapshot));
+        self.events.publish(&snapshot);
+    }
+
+    /// Reads all that is watched, but for what follows from snapshots before.
+    fn read(
+        &self,
+        usage: Option<DiskUsage>,
+        cpu_time: Option<CpuTime>,
+        now: Monotonic,
+    ) -> Snapshot {
         let watched = &self.watched;
-        let now = watched.clock.monotonic();
         let http = watched.http.read();
-        let cpu_time = watched.sensors.cpu_time().ok();
         let channels = watched.live.channels();
         let cache_disk = DiskSnapshot {
             path: watched.cache_path.clone(),
             purpose: "cache",
             usage,
         };
-        let mut snapshot = Snapshot {
+        Snapshot {
             sequence: self.latest.load().sequence + 1,
             taken: watched.clock.wall(),
             uptime: now.since(self.started),
@@ -241,20 +264,7 @@ impl Sampler {
             snmp: watched.snmp.as_ref().map(|it| it.read()),
             alarms: Arc::default(),
             events: self.events.counters(),
-        };
-        self.last_minute.fill(&mut snapshot.channels, now);
-        snapshot.alarms = Arc::new(watched.alarms.look(&snapshot));
-        if let Some(recorder) = &watched.recorder {
-            recorder.take(recording::sample(&snapshot));
         }
-        self.last = Totals {
-            at: now,
-            bytes_sent: http.bytes_sent,
-            cpu_time: cpu_time.unwrap_or(self.last.cpu_time),
-        };
-        let snapshot = Arc::new(snapshot);
-        self.latest.store(Arc::clone(&snapshot));
-        self.events.publish(&snapshot);
     }
 }
 

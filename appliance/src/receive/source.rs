@@ -102,7 +102,7 @@ impl<R: MulticastReceiver> Source<R> {
             let Some(receiver) = &mut self.receiver else {
                 return;
             };
-            let Ok(received) = receiver.receive(batch) else {
+            let Ok(datagrams) = receiver.receive(batch) else {
                 self.counters.receive_errors += 1;
                 return;
             };
@@ -111,7 +111,7 @@ impl<R: MulticastReceiver> Source<R> {
                     each(bytes, datagram.received);
                 }
             }
-            if received < DatagramBatch::CAPACITY {
+            if datagrams < DatagramBatch::CAPACITY {
                 break;
             }
         }

@@ -523,7 +523,7 @@ fn told(oid: &Oid, value: Value) -> (String, String) {
     let text = match value {
         Value::Integer(number) => number.to_string(),
         Value::Text(text) => text.into_owned(),
-        Value::Octets(octets) => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
+        Value::Octets(octets) => format!("{octets:02x?}"),
         Value::ObjectIdentifier(oid) => oid.to_string(),
         Value::Counter32(number) | Value::Unsigned32(number) | Value::TimeTicks(number) => {
             number.to_string()
