@@ -1,6 +1,6 @@
 //! WEIR-MIB as managers load it: clean for smilint, and its names are those of the objects.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use tempfile::TempDir;
 use weir_tests::{
