@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use weir_hal::{
-    Clock, Disk, InterfaceName, OperationalStatus,
+    Clock, ClockDiscipline, Disk, InterfaceName, OperationalStatus,
     sim::{Call, Fault, PathFaults, Simulation, WireFaults},
 };
 
@@ -32,6 +32,8 @@ pub(crate) enum Inject {
     NicErrors(usize, u64),
     /// The file system is filled so, in thousandths.
     Fill(u64),
+    /// The clock is so far from its source; without one, nothing sets it.
+    Clock(Option<Duration>),
     /// Calls of the disk fail, for good.
     Disk(Call),
     /// The way to some origins is bad.
@@ -65,6 +67,7 @@ impl Inject {
             }
             Self::NicErrors(number, errors) => world.nic_errors[number] = errors,
             Self::Fill(thousandths) => fill(world, thousandths),
+            Self::Clock(offset) => discipline(world, offset),
             Self::Disk(call) => world.simulation.disk.inject(call, Fault::ForEver(1)),
             Self::Path(origins, faults) => set_paths(world, origins, faults),
             Self::Mood(origins, mood) => set_moods(world, origins, mood),
@@ -94,6 +97,7 @@ impl Inject {
             }
             Self::NicErrors(number, _) => world.nic_errors[number] = 0,
             Self::Fill(_) => world.simulation.disk.set_bytes_free(4 << 30),
+            Self::Clock(_) => discipline(world, Some(Duration::ZERO)),
             Self::Disk(_) => world.simulation.disk.heal(),
             Self::Path(origins, _) => set_paths(world, origins, PathFaults::default()),
             Self::Mood(origins, _) => set_moods(world, origins, Mood::WELL),
@@ -126,6 +130,11 @@ fn set_moods(world: &World, origins: &[usize], mood: Mood) {
     for origin in origins {
         world.players.set_mood(*origin, mood);
     }
+}
+
+fn discipline(world: &World, offset: Option<Duration>) {
+    let sensors = &world.simulation.sensors;
+    sensors.set_clock_discipline(Some(ClockDiscipline { offset }));
 }
 
 /// Leaves so much room that what is used is so many thousandths.

@@ -91,24 +91,17 @@ const fn feed(
     Fault::of((name, inject), (kind, source, severity), within_s)
 }
 
-/// What goes wrong with streams.
+/// What goes wrong with streams, in an order in which no two that take a rendition of one channel
+/// off air follow one another: five changes of its ladder in ten minutes would be flapping.
 pub(crate) const STREAMS: &[Fault] = &[
     feed("a sender stops", (HD, Harm::Silent), DOWN, 5).hiding(1),
     feed(
-        "the lower of two renditions stops",
-        (SD, Harm::Silent),
-        DOWN,
-        5,
+        "the PAT is damaged",
+        (OTHER, Harm::Damaged(Table::Pat)),
+        TABLES,
+        10,
     ),
     feed("a sender by RTP stops", (RTP, Harm::Silent), DOWN, 5),
-    feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
-    feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
-    feed(
-        "synchronisation is lost by RTP",
-        (RTP, Harm::Desync),
-        SYNC,
-        3,
-    ),
     feed(
         "the PAT is gone",
         (HD, Harm::Without(Table::Pat)),
@@ -116,10 +109,10 @@ pub(crate) const STREAMS: &[Fault] = &[
         10,
     ),
     feed(
-        "the PMT is gone",
-        (SD, Harm::Without(Table::Pmt)),
-        TABLES,
-        10,
+        "the lower of two renditions stops",
+        (SD, Harm::Silent),
+        DOWN,
+        5,
     ),
     feed(
         "both tables are gone",
@@ -127,11 +120,31 @@ pub(crate) const STREAMS: &[Fault] = &[
         TABLES,
         10,
     ),
+    feed("datagrams come empty", (OTHER, Harm::Empty), DOWN, 5),
     feed(
-        "the PAT is damaged",
-        (OTHER, Harm::Damaged(Table::Pat)),
+        "the PMT is gone",
+        (SD, Harm::Without(Table::Pmt)),
         TABLES,
         10,
+    ),
+    feed(
+        "every second datagram is lost",
+        (RTP, Harm::DatagramBurst),
+        BURST,
+        8,
+    ),
+    feed("something else is sent", (HD, Harm::Noise), DOWN, 5).hiding(1),
+    feed(
+        "the bitrate is three times as much",
+        (RTP, Harm::Fat(5)),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "synchronisation is lost by RTP",
+        (RTP, Harm::Desync),
+        SYNC,
+        3,
     ),
     feed(
         "the PMT is damaged",
@@ -140,10 +153,23 @@ pub(crate) const STREAMS: &[Fault] = &[
         10,
     ),
     feed(
+        "more comes than is fetched",
+        (OTHER, Harm::Flood),
+        (Kind::ReceiveBufferDrop, "major"),
+        3,
+    ),
+    feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
+    feed(
         "a packet a second is lost",
         (HD, Harm::Trickle(5)),
         TRICKLE,
         3,
+    ),
+    feed(
+        "pictures have no time stamps",
+        (RTP, Harm::Untimed),
+        STALE,
+        12,
     ),
     feed(
         "a packet in five seconds is lost",
@@ -152,10 +178,10 @@ pub(crate) const STREAMS: &[Fault] = &[
         8,
     ),
     feed(
-        "a datagram in two seconds is lost",
-        (RTP, Harm::DatagramTrickle(10)),
-        TRICKLE,
-        4,
+        "no key frames come",
+        (SD, Harm::WithoutKeyFrames),
+        TABLES,
+        12,
     ),
     feed(
         "every third packet is lost",
@@ -163,12 +189,14 @@ pub(crate) const STREAMS: &[Fault] = &[
         (Kind::ContinuityBurst, "critical"),
         8,
     ),
+    // It is as bad as that no segments come of it.
     feed(
-        "every second datagram is lost",
-        (RTP, Harm::DatagramBurst),
-        BURST,
-        8,
-    ),
+        "pictures are gone",
+        (OTHER, Harm::WithoutPictures),
+        (Kind::BitrateVariance, "critical"),
+        14,
+    )
+    .hiding(1),
     feed(
         "datagrams come in another order",
         (HD, Harm::Swapped),
@@ -181,45 +209,6 @@ pub(crate) const STREAMS: &[Fault] = &[
         VARIANCE,
         14,
     ),
-    feed(
-        "the bitrate grows by a half",
-        (SD, Harm::Fat(2)),
-        VARIANCE,
-        14,
-    ),
-    feed(
-        "the bitrate is three times as much",
-        (RTP, Harm::Fat(5)),
-        VARIANCE,
-        14,
-    ),
-    feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
-    feed(
-        "no key frames come",
-        (SD, Harm::WithoutKeyFrames),
-        TABLES,
-        12,
-    ),
-    feed(
-        "pictures have no time stamps",
-        (RTP, Harm::Untimed),
-        STALE,
-        12,
-    ),
-    // It is as bad as that no segments come of it.
-    feed(
-        "pictures are gone",
-        (OTHER, Harm::WithoutPictures),
-        (Kind::BitrateVariance, "critical"),
-        14,
-    )
-    .hiding(1),
-    feed(
-        "more comes than is fetched",
-        (OTHER, Harm::Flood),
-        (Kind::ReceiveBufferDrop, "major"),
-        3,
-    ),
     Fault::of(
         (
             "one rendition alone has sound",
@@ -227,6 +216,18 @@ pub(crate) const STREAMS: &[Fault] = &[
         ),
         (Kind::LadderFinding, "channel/news", "warning"),
         30,
+    ),
+    feed(
+        "the bitrate grows by a half",
+        (SD, Harm::Fat(2)),
+        VARIANCE,
+        14,
+    ),
+    feed(
+        "a datagram in two seconds is lost",
+        (RTP, Harm::DatagramTrickle(10)),
+        TRICKLE,
+        4,
     ),
 ];
 
@@ -335,6 +336,19 @@ pub(crate) const MACHINE: &[Fault] = &[
         ),
         (Kind::ContinuityError, SD, "minor"),
         20,
+    ),
+    Fault::of(
+        ("nothing sets the clock", Inject::Clock(None)),
+        (Kind::ClockUnsynchronised, "node", "major"),
+        602,
+    ),
+    Fault::of(
+        (
+            "the clock is a fifth of a second off",
+            Inject::Clock(Some(Duration::from_millis(200))),
+        ),
+        (Kind::ClockUnsynchronised, "node", "major"),
+        602,
     ),
     Fault::of(
         ("the disk is full", Inject::Fill(1_000)),
