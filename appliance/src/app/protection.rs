@@ -102,9 +102,7 @@ impl Watch {
     }
 
     fn judge(&self, rules: &Failover, now: Monotonic) -> Condition {
-        let is_fresh =
-            |at: Option<Monotonic>, patience| at.is_some_and(|at| now.since(at) < patience);
-        if !is_fresh(self.heard, rules.silence) || !is_fresh(self.media, rules.media) {
+        if !is_fresh(self.heard, rules.silence, now) || !is_fresh(self.media, rules.media, now) {
             return Condition::Unusable;
         }
         let errors = self.errors.iter().sum::<u64>();
@@ -120,9 +118,19 @@ impl Watch {
         }
     }
 
+    /// True if it brought something well within the patience for it: of sources that fall silent
+    /// together, by one cable, one is always the last.
+    fn is_lively(&self, rules: &Failover, now: Monotonic) -> bool {
+        is_fresh(self.heard, rules.silence / 2, now) && is_fresh(self.media, rules.media / 2, now)
+    }
+
     fn is_good_for(&self, hold: Duration, now: Monotonic) -> bool {
         self.condition == Condition::Good && now.since(self.since) >= hold
     }
+}
+
+fn is_fresh(at: Option<Monotonic>, patience: Duration, now: Monotonic) -> bool {
+    at.is_some_and(|at| now.since(at) < patience)
 }
 
 /// Which of the sources is used.
@@ -158,8 +166,10 @@ impl Protection {
         // It is given time to begin: the others may have been faster, and are no better for it.
         let is_beginning = used.media.is_none() && now.since(self.since) < rules.media;
         let is_due = |(index, watch): &(usize, &Watch)| {
-            let is_trusted =
-                used.condition == Condition::Unusable || watch.is_good_for(ERROR_SPAN, now);
+            let is_trusted = match used.condition {
+                Condition::Unusable => watch.is_lively(rules, now),
+                Condition::Damaged | Condition::Good => watch.is_good_for(ERROR_SPAN, now),
+            };
             let is_better = watch.condition > used.condition && is_trusted && !is_beginning;
             let is_preferred = *index < self.active && rules.is_returning;
             is_better || is_preferred && watch.is_good_for(rules.hold, now)
@@ -321,6 +331,18 @@ mod tests {
         assert_eq!(bench.changes, [(6_000, 1)]);
         bench.run(5_000, &[Media, Nothing]);
         assert_eq!(bench.changes, [(6_000, 1), (211_000, 0)]);
+    }
+
+    #[test]
+    fn sources_that_fall_silent_together_are_no_reason_to_go_from_one_to_another() {
+        for patient in [[Nothing, Media], [Noise, Media]] {
+            let mut bench = Bench::of(2);
+            bench.run(5_000, &[Media; 2]);
+            bench.run(400, &patient);
+            bench.run(9_000, &[patient[0]; 2]);
+            bench.run(20_000, &[Media; 2]);
+            assert_eq!(bench.changes, []);
+        }
     }
 
     #[test]
