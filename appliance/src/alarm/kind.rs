@@ -82,6 +82,15 @@ const fn claim(severity: super::Severity, raise_hold_s: u64, clear_hold_s: u64) 
     )
 }
 
+/// What takes a rendition out of step with the others of its channel.
+const LADDER_CAUSES: &[Kind] = &[
+    Kind::IngestDown,
+    Kind::SyncLoss,
+    Kind::TablesMissing,
+    Kind::ContinuityBurst,
+    Kind::SegmentStale,
+];
+
 kinds! {
     /// A network interface that was up, or that a channel is received on, is down.
     NicDown = "nic-down" {
@@ -206,13 +215,7 @@ kinds! {
         unit: Unit::Claim,
         rule: claim(Minor, 0, 30),
         is_latched: false,
-        causes: &[
-            Kind::IngestDown,
-            Kind::SyncLoss,
-            Kind::TablesMissing,
-            Kind::ContinuityBurst,
-            Kind::SegmentStale,
-        ],
+        causes: LADDER_CAUSES,
         probable_cause: "outputDegraded",
         text: "the renditions are not cut alike",
         remedy: "have the encoders share one clock and one key-frame interval",
@@ -222,13 +225,7 @@ kinds! {
         unit: Unit::Count,
         rule: Rule::above(Warning, (Amount::ZERO, 0), (Amount::ZERO, 30)),
         is_latched: false,
-        causes: &[
-            Kind::IngestDown,
-            Kind::SyncLoss,
-            Kind::TablesMissing,
-            Kind::ContinuityBurst,
-            Kind::SegmentStale,
-        ],
+        causes: LADDER_CAUSES,
         probable_cause: "outputDegraded",
         text: "the ladder fails {} of its checks",
         remedy: "look at the findings of the channel",

@@ -29,6 +29,8 @@ const RENEWAL: Duration = Duration::from_secs(10);
 /// One source at work.
 #[derive(Debug)]
 pub(super) struct Leg<M: Multicast> {
+    /// The names of the channel and the rendition that it is for.
+    of: (String, String),
     /// As it is configured.
     url: String,
     source: Source<M::Receiver>,
@@ -44,14 +46,16 @@ pub(super) struct Leg<M: Multicast> {
 }
 
 impl<M: Multicast> Leg<M> {
-    /// A source that will be joined at its first turn.
+    /// A source of a rendition of a channel, of these names, that will be joined at its first turn.
     pub(super) fn new(
+        of: (String, String),
         url: String,
         source: Source<M::Receiver>,
         selection: Selection,
         now: Monotonic,
     ) -> Self {
         Self {
+            of,
             url,
             source,
             failure: None,
@@ -143,11 +147,11 @@ impl<M: Multicast> Leg<M> {
     }
 
     fn join(&mut self, multicast: &M, now: Monotonic) {
-        let is_first = self.failure.is_none() && !self.source.is_joined();
+        let is_new = !self.source.is_joined();
         match self.source.join(multicast) {
             Ok(()) => {
                 let group = self.source.membership().group;
-                if is_first || self.failure.is_some() {
+                if is_new {
                     let granted = self.source.receive_buffer_bytes();
                     info!(%group, receive_buffer_bytes = granted, "joined");
                 }
@@ -157,7 +161,8 @@ impl<M: Multicast> Leg<M> {
             Err(error) => {
                 let reason = join_sentence(&error, self.source.membership());
                 if self.failure.as_ref() != Some(&reason) {
-                    warn!(source = self.url, "{reason}");
+                    let (channel, rendition) = &self.of;
+                    warn!(channel, rendition, source = self.url, "{reason}");
                 }
                 self.failure = Some(reason);
                 self.join_at = now + JOIN_RETRY;

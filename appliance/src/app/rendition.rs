@@ -63,7 +63,8 @@ impl<M: Multicast> Rendition<M> {
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
         let legs = plan.legs().map(|(url, transport, membership)| {
-            Leg::new(url, Source::new(membership, transport), selection, now)
+            let of = (plan.channel.clone(), plan.rendition.name.clone());
+            Leg::new(of, url, Source::new(membership, transport), selection, now)
         });
         Self {
             legs: legs.collect(),

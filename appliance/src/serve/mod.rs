@@ -33,7 +33,7 @@ mod limits;
 mod link;
 mod multipart;
 mod outbox;
-mod percent;
+pub(crate) mod percent;
 pub(crate) mod precondition;
 mod protocol;
 pub(crate) mod range;

@@ -14,6 +14,7 @@ use super::hex;
 use crate::{
     config::{HIDDEN, Shown},
     secret::contents,
+    serve::percent::escape,
 };
 
 /// Bytes of the shortest secret that is looked for.
@@ -75,19 +76,14 @@ fn forms_of(secret: String) -> Vec<String> {
     vec![decoded(&secret), json, secret]
 }
 
-/// Percent-decoded (RFC 3986 §2.1), as far as it is text.
+/// Without the escapes of URLs; what is none stays, and what is no text is replaced.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        let digits = behind.split_first_chunk::<2>().filter(|_| *byte == b'%');
-        let value = digits.and_then(|(digits, behind)| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            Some((u8::from_str_radix(digits, 16).ok()?, behind))
-        });
-        let (byte, behind) = value.unwrap_or((*byte, behind));
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (byte, rest) = escape(piece).unwrap_or((b'%', piece));
         bytes.push(byte);
-        rest = behind;
+        bytes.extend_from_slice(rest.as_bytes());
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -276,14 +276,14 @@ fn discover(way: &[&'static Scope], found: &mut Vec<Value>) {
 }
 
 /// `{#CHANNEL}`.
-fn label(scope: &Scope) -> String {
-    format!("{{#{}}}", scope.name.to_ascii_uppercase())
+pub(super) fn label(kind: &str) -> String {
+    format!("{{#{}}}", kind.to_ascii_uppercase())
 }
 
 /// The rule that finds all things at the end of `way`, and an item for each of their rows.
 fn discovery(way: &[&Scope]) -> Value {
     let (first, last) = (way[0], way[way.len() - 1]);
-    let labels: Vec<_> = way.iter().map(|scope| label(scope)).collect();
+    let labels: Vec<_> = way.iter().map(|scope| label(scope.name)).collect();
     let prototypes = last.groups.iter().flat_map(|group| {
         let labels = &labels;
         told(group).map(move |row| {
@@ -296,22 +296,37 @@ fn discovery(way: &[&Scope]) -> Value {
         })
     });
     let key = format!("weir.{}.discovery", last.plural);
+    let (master, steps) = (
+        master(first.plural),
+        [step("JAVASCRIPT", &[flattened(way)])],
+    );
+    let prototypes: Vec<Value> = prototypes.collect();
+    rule((&key, last.plural), (&master, &steps), &prototypes)
+}
+
+/// The rule of this key that finds `things`, out of what `steps` make of an item, each of which
+/// then has the items of `prototypes`.
+pub(super) fn rule(
+    (key, things): (&str, &str),
+    (master, steps): (&str, &[Value]),
+    prototypes: &[Value],
+) -> Value {
     json!({
-        "uuid": uuid(&key),
-        "name": format!("Discovery of {}", last.plural),
+        "uuid": uuid(key),
+        "name": format!("Discovery of {things}"),
         "type": "DEPENDENT",
         "key": key,
         "delay": "0",
-        "master_item": { "key": master(first.plural) },
-        "preprocessing": [{ "type": "JAVASCRIPT", "parameters": [flattened(way)] }],
-        "item_prototypes": prototypes.collect::<Vec<_>>(),
+        "master_item": { "key": master },
+        "preprocessing": steps,
+        "item_prototypes": prototypes,
     })
 }
 
 /// The `JSONPath` of one thing at the end of `way`.
 fn selector(way: &[&Scope]) -> String {
     way.iter().fold("$".to_owned(), |path, scope| {
-        let (plural, name, label) = (scope.plural, scope.name, label(scope));
+        let (plural, name, label) = (scope.plural, scope.name, label(scope.name));
         format!("{path}.{plural}[?(@.{name} == \"{label}\")]")
     })
 }
@@ -322,10 +337,14 @@ fn flattened(way: &[&Scope]) -> String {
         let (next, plural) = (depth + 1, scope.plural);
         format!("depth{depth}.{plural}.forEach(function (depth{next}) {{\n")
     });
-    let names = way
-        .iter()
-        .enumerate()
-        .map(|(depth, scope)| format!("\"{}\": depth{}.{}", label(scope), depth + 1, scope.name));
+    let names = way.iter().enumerate().map(|(depth, scope)| {
+        format!(
+            "\"{}\": depth{}.{}",
+            label(scope.name),
+            depth + 1,
+            scope.name
+        )
+    });
     let names = names.collect::<Vec<_>>().join(", ");
     let (walks, ends) = (walks.collect::<String>(), "});\n".repeat(way.len()));
     format!(

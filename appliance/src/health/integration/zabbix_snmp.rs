@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     counter::{Reach, Row, Unit},
-    health::integration::zabbix::{SEVERITIES, item, per_second, step, uuid, with},
+    health::integration::zabbix::{SEVERITIES, item, label, per_second, rule, step, uuid, with},
     snmp::{Cell, KEY, Object, SUBTREES, Subtree, Syntax, objects_oid},
 };
 
@@ -167,11 +167,6 @@ fn cell(subtree: &Subtree, row: &Row, oid: &str) -> Value {
     json!({ "master_item": { "key": master(subtree) }, "preprocessing": steps })
 }
 
-/// `{#CHANNEL}`.
-fn label(kind: &str) -> String {
-    format!("{{#{}}}", kind.to_ascii_uppercase())
-}
-
 /// The rule that finds all rows of a table, and an item for each of their columns.
 fn discovery(subtree: &Subtree) -> Value {
     let labels: Vec<String> = subtree.indexed_by.iter().map(|kind| label(kind)).collect();
@@ -182,16 +177,9 @@ fn discovery(subtree: &Subtree) -> Value {
         with(with(item(&key, row), named), cell(subtree, row, &oid))
     });
     let key = format!("{}.discovery", subtree.name);
-    json!({
-        "uuid": uuid(&key),
-        "name": format!("Discovery of {}", subtree.name),
-        "type": "DEPENDENT",
-        "key": key,
-        "delay": "0",
-        "master_item": { "key": master(subtree) },
-        "preprocessing": names(subtree, &labels),
-        "item_prototypes": prototypes.collect::<Vec<_>>(),
-    })
+    let (master, steps) = (master(subtree), names(subtree, &labels));
+    let prototypes: Vec<Value> = prototypes.collect();
+    rule((&key, &subtree.name), (&master, &steps), &prototypes)
 }
 
 /// The steps that make of a walk one list of indexes and names.
