@@ -197,7 +197,7 @@ kinds! {
     /// The next segment is overdue: the last is older than its Target Duration by the threshold.
     SegmentStale = "segment-stale" {
         unit: Unit::Second,
-        rule: Rule::above(Critical, (seconds(4), 0), (seconds(2), 10)),
+        rule: Rule::above(Critical, (seconds(2), 0), (seconds(1), 10)),
         is_latched: false,
         causes: &[
             Kind::IngestDown,

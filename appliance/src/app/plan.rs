@@ -92,6 +92,7 @@ impl Plan {
 fn rules(segment: &config::SegmentConfig) -> Rules {
     Rules {
         target: segment.target,
+        slack: segment.slack,
         duration_max: segment.longest,
         bytes_max: segment.largest.0,
         phase: Phase::Grid,

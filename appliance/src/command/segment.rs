@@ -248,6 +248,7 @@ pub fn run(
 fn rules(target: Duration) -> Rules {
     Rules {
         target,
+        slack: Duration::ZERO,
         duration_max: SEGMENT_DURATION_MAX.max(target * 2),
         bytes_max: SEGMENT_BYTES_MAX,
         phase: Phase::First,

@@ -184,6 +184,7 @@ impl Default for SegmentConfig {
         Self {
             target: Duration::from_secs(6),
             window: 10,
+            slack: Duration::from_secs(2),
             longest: Duration::from_secs(12),
             largest: ByteSize(64 << 20),
         }

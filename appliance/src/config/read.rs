@@ -129,6 +129,7 @@ fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) ->
     let default = SegmentConfig::default();
     let target = duration_in(&mut section, "target", (1_000, 30_000), ledger);
     let window = section.integer("window", (3, 1_000), ledger);
+    let slack = duration_in(&mut section, "slack", (0, 30_000), ledger);
     let longest = duration_in(&mut section, "longest", (1_000, 120_000), ledger);
     let largest = section.text("largest", ByteSize::parse, ledger);
     let is_target_known = target.is_some() || !section.has("target");
@@ -147,6 +148,7 @@ fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) ->
         window: window
             .and_then(|window| usize::try_from(window).ok())
             .unwrap_or(default.window),
+        slack: slack.map_or(target / 3, |slack| slack.value),
         longest: longest.map_or(target * 2, |longest| longest.value),
         largest: largest.map_or(default.largest.min(cache.memory), |largest| largest.value),
     }

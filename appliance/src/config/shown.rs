@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 129] = [
+const KEYS: [&str; 130] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -95,6 +95,7 @@ const KEYS: [&str; 129] = [
     "segment.target",
     "segment.window",
     "segment.longest",
+    "segment.slack",
     "segment.largest",
     "receive.drain_interval",
     "receive.bitrate_max",

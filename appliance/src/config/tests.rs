@@ -55,7 +55,7 @@ fn the_example_names_every_key_there_is() {
         alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
-        longest largest receive drain_interval bitrate_max stall \
+        slack longest largest receive drain_interval bitrate_max stall \
         failover silence media errors fail_back hold channel id priority dvr cues \
         rendition encryption keys uri rotate token \
         sources interface program audio_only teletext \
@@ -298,10 +298,11 @@ fn what_a_route_cannot_be_is_named() {
 }
 
 #[test]
-fn longest_and_largest_follow_what_they_depend_on() {
-    let text = format!("segment.target = \"4s\"\ncache.memory = \"16MiB\"\n{SMALLEST}");
+fn slack_longest_and_largest_follow_what_they_depend_on() {
+    let text = format!("segment.target = \"3s\"\ncache.memory = \"16MiB\"\n{SMALLEST}");
     let config = accepted(&text).config;
-    assert_eq!(config.segment.longest.as_secs(), 8);
+    assert_eq!(config.segment.slack.as_secs(), 1);
+    assert_eq!(config.segment.longest.as_secs(), 6);
     assert_eq!(config.segment.largest, ByteSize(16 << 20));
 }
 

@@ -302,12 +302,16 @@ impl Ttl {
 /// `[segment]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentConfig {
-    /// Target duration, 1 s to 30 s. Default: 6 s.
+    /// Media after which a segment is cut at the next random access point, 1 s to 30 s. Default:
+    /// 6 s.
     pub target: Duration,
+    /// How much longer than `target` a segment may get for want of a random access point, up to
+    /// 30 s; both make the Target Duration. Default: a third of `target`.
+    pub slack: Duration,
     /// Segments in the live playlist, 3 to 1000. Default: 10.
     pub window: usize,
     /// Media time after which a segment is cut even without a random access point, from
-    /// `target` to 2 min. Default: twice the target duration.
+    /// `target` to 2 min. Default: twice `target`.
     pub longest: Duration,
     /// Bytes after which a segment is cut even without a random access point; 64 KiB to the
     /// cache's memory. Default: 64 MiB, or the cache's memory if that is less.

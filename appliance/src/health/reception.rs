@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Where there is no Target Duration yet, it is that of most channels.
-const TARGET_DURATION: Duration = Duration::from_secs(6);
+const TARGET_DURATION: Duration = Duration::from_secs(8);
 
 /// Over how many seconds the bitrate is averaged: each weighs so much less than those before.
 const BITRATE_SECONDS: u64 = 300;

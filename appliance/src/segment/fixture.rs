@@ -46,10 +46,11 @@ pub(super) fn pts(milliseconds: i64) -> Pts {
 /// The time stamp that is 0 again.
 pub(super) const WRAP: u64 = 1 << 33;
 
-/// Rules with a target of 6 s, at most 12 s and 64 MiB.
+/// Rules with a target of 6 s, at most 12 s and 64 MiB, for random access points that never move.
 pub(super) fn rules(phase: Phase) -> Rules {
     Rules {
         target: Duration::from_secs(6),
+        slack: Duration::ZERO,
         duration_max: Duration::from_secs(12),
         bytes_max: 64 * 1024 * 1024,
         phase,

@@ -3,12 +3,13 @@
 //! Source: RFC 8216 §4.3.3.1: each EXTINF, rounded to the nearest second, is at most the Target
 //! Duration, and the Target Duration of a playlist never changes.
 //!
-//! A segment is cut at the first random access point at or after the target, so how long it gets
-//! depends on how far apart these points are. That is learned while the first segment fills:
+//! A segment is cut at the first random access point at or after a line of the grid, so how long it
+//! gets depends on how far apart these points are, and whether they stay where they are. It is the
+//! target and the slack, and what is learned while the first segment fills, if that is more: the
+//! target and the longest interval seen, or, of none, the longest duration allowed.
 //!
-//! - evenly spaced: the smallest multiple of the interval that reaches the target;
-//! - unevenly spaced: the target and the longest interval seen;
-//! - none seen: the longest duration allowed.
+//! Where the encoder marks boundaries, or there is no slack, it is taken at its word: of evenly
+//! spaced ones it is the smallest multiple of the interval that reaches the target.
 //!
 //! From then on the segmenter cuts early, or off a random access point, rather than overrun.
 
@@ -31,6 +32,7 @@ const SECOND_90K: i64 = Pts::HZ.cast_signed();
 #[derive(Debug, Clone)]
 pub(super) struct TargetDuration {
     target_90k: i64,
+    slack_90k: i64,
     duration_max_90k: i64,
     intervals: HistoryBuf<i64, INTERVALS>,
     /// Those of the boundaries that the encoder marks.
@@ -44,6 +46,7 @@ impl TargetDuration {
         let target_90k = ticks::of(rules.target);
         Self {
             target_90k,
+            slack_90k: ticks::of(rules.slack),
             duration_max_90k: ticks::of(rules.duration_max).max(target_90k),
             intervals: HistoryBuf::new(),
             boundary_intervals: HistoryBuf::new(),
@@ -156,15 +159,16 @@ impl TargetDuration {
         } else {
             &self.intervals
         };
-        let longest = intervals.iter().max();
-        let shortest = intervals.iter().min();
-        match (shortest, longest) {
-            (Some(shortest), Some(longest)) if longest - shortest <= EVEN_90K => {
-                let intervals = (self.target_90k - EVEN_90K).max(1).div_euclid(*longest) + 1;
-                intervals * longest
-            }
-            (_, Some(longest)) => self.target_90k + longest,
-            _ => self.duration_max_90k,
+        let (Some(shortest), Some(longest)) = (intervals.iter().min(), intervals.iter().max())
+        else {
+            return self.duration_max_90k;
+        };
+        let is_held_to = by_boundaries || self.slack_90k == 0;
+        if is_held_to && longest - shortest <= EVEN_90K {
+            let intervals = (self.target_90k - EVEN_90K).max(1).div_euclid(*longest) + 1;
+            intervals * longest
+        } else {
+            self.target_90k + self.slack_90k.max(*longest)
         }
     }
 }
@@ -184,8 +188,13 @@ mod tests {
     use crate::segment::Phase;
 
     fn learned(intervals_ms: &[i64], first_ms: i64) -> (u32, i64) {
+        learned_with(Duration::ZERO, intervals_ms, first_ms)
+    }
+
+    fn learned_with(slack: Duration, intervals_ms: &[i64], first_ms: i64) -> (u32, i64) {
         let mut target = TargetDuration::new(&Rules {
             target: Duration::from_secs(6),
+            slack,
             duration_max: Duration::from_secs(12),
             bytes_max: 0,
             phase: Phase::Grid,
@@ -212,6 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn slack_is_added_whatever_the_first_intervals_were() {
+        let learned = |intervals_ms| learned_with(Duration::from_secs(2), intervals_ms, 1_000);
+        for intervals_ms in [&[2_000; 3][..], &[1_000], &[480, 2_000], &[40, 171]] {
+            assert_eq!(learned(intervals_ms), (8, 8_499), "{intervals_ms:?}");
+        }
+        assert_eq!(learned(&[2_600, 2_600]), (9, 9_499));
+        assert_eq!(learned(&[4_000]), (10, 10_499));
+    }
+
+    #[test]
     fn no_interval_and_long_ones_give_the_longest_allowed() {
         assert_eq!(learned(&[], 1_000), (12, 12_000));
         assert_eq!(learned(&[20_000], 12_000), (12, 12_000));
@@ -221,6 +240,7 @@ mod tests {
     fn what_is_fixed_stays() {
         let mut target = TargetDuration::new(&Rules {
             target: Duration::from_secs(10),
+            slack: Duration::ZERO,
             duration_max: Duration::from_secs(20),
             bytes_max: 0,
             phase: Phase::Grid,

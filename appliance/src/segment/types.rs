@@ -15,6 +15,10 @@ use crate::{
 pub struct Rules {
     /// Cut at the first random access point at or after this much media.
     pub target: Duration,
+    /// How much longer than the target a segment may get for want of a random access point, whose
+    /// distances are not known beforehand. None: they never move, and the Target Duration is what
+    /// the first of them make of the target.
+    pub slack: Duration,
     /// Cut here even without a random access point; at least `target`.
     pub duration_max: Duration,
     /// Cut here even without a random access point; fewer than 256 KiB count as 256 KiB.

@@ -87,6 +87,7 @@ fn analyze(bytes: &[u8]) {
 fn segment(bytes: &[u8]) {
     let rules = Rules {
         target: Duration::from_secs(1),
+        slack: Duration::ZERO,
         duration_max: Duration::from_secs(2),
         bytes_max: 1 << 20,
         phase: Phase::First,

@@ -74,6 +74,7 @@ fn sound_alone_is_two_languages_and_their_clock() {
     let file = program(folder.path());
     let rules = Rules {
         target: Duration::from_secs(2),
+        slack: Duration::ZERO,
         duration_max: Duration::from_secs(4),
         bytes_max: 1 << 24,
         phase: Phase::First,

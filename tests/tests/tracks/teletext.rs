@@ -196,6 +196,7 @@ pub(crate) fn joined(cues: Vec<Cue>) -> Vec<Cue> {
 fn by_us(file: &str) -> Vec<Cue> {
     let rules = Rules {
         target: std::time::Duration::from_secs(2),
+        slack: std::time::Duration::ZERO,
         duration_max: std::time::Duration::from_secs(4),
         bytes_max: 1 << 24,
         phase: Phase::First,

@@ -84,7 +84,7 @@ fn packets_without_segments_are_stale_and_tell_why() {
         report.last_segment = last;
         report.state = State::Scrambled;
     };
-    rig.run(10, spoil);
+    rig.run(7, spoil);
     assert_eq!(rig.roots(), []);
     rig.run(20, spoil);
     assert_eq!(rig.roots(), [Kind::SegmentStale]);
@@ -221,7 +221,7 @@ fn long_segments_are_not_stale() {
 
 #[test]
 fn a_first_segment_may_take_half_as_long_again_and_is_told_of_when_it_is_stuck() {
-    for (target_duration_s, patience_s) in [(None, 9 + 4), (Some(30), 45 + 4)] {
+    for (target_duration_s, patience_s) in [(None, 12 + 2), (Some(30), 45 + 2)] {
         let mut rig = Rig::after(WARM_S);
         let fill = |snapshot: &mut Snapshot| {
             let report = report_of(snapshot, 0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     demux::{Event, StreamParameters},
     segment::{
-        Phase,
+        Phase, Rules,
         fixture::{Bench, FRAME, Made, SECOND, Unit, VIDEO, frames, program, rules},
     },
 };
@@ -133,6 +133,49 @@ fn key_frames_at_odds_with_the_target_give_a_box_that_joins_late_the_same_bounda
     let (early, late) = (begins(0), begins(40));
     assert!(late.len() > 10);
     assert!(early.ends_with(&late[1..]), "{early:?} {late:?}");
+}
+
+/// A box that joins `from_s` seconds into two minutes of groups of 2 s, of which that at each
+/// minute is `short_ms` long.
+fn joined(from_s: u64, short_ms: u64, phase_ms: u64) -> Vec<(u64, u64, u32)> {
+    let mut bench = Bench::new(
+        Rules {
+            slack: Duration::from_secs(2),
+            ..rules(Phase::Grid)
+        },
+        0,
+    );
+    let loop_ms = 60_000 + short_ms;
+    for frame in 0..(240 * 25) {
+        let at_ms = frame * 40;
+        if at_ms >= from_s * 1_000 {
+            let is_key = (at_ms % loop_ms).is_multiple_of(2_000);
+            let unit = if is_key { Unit::key } else { Unit::at };
+            bench.unit(unit((phase_ms + at_ms) * 90));
+        }
+        bench.now = bench.now + Duration::from_millis(40);
+    }
+    let row = |made: &Made| {
+        let segment = made.segment;
+        let begin = segment.begin.expect("it was cut here").ticks() / 90;
+        (segment.sequence, begin, segment.target_duration_s)
+    };
+    bench.made.iter().map(row).collect()
+}
+
+#[test]
+fn a_group_shorter_than_the_others_leaves_boxes_that_did_not_meet_it_alike() {
+    for short_ms in [40, 480, 1_000, 1_480, 1_960] {
+        for phase_ms in (0..6_000).step_by(440) {
+            let early = joined(0, short_ms, phase_ms);
+            for from_s in [41, 58, 60, 61, 62, 83, 125] {
+                let late = joined(from_s, short_ms, phase_ms);
+                assert!(late.len() > 10);
+                let case = format!("{short_ms} ms, {phase_ms} ms, from {from_s} s");
+                assert!(early.ends_with(&late[1..]), "{case}: {early:?} {late:?}");
+            }
+        }
+    }
 }
 
 #[test]
