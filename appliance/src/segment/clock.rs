@@ -8,7 +8,7 @@
 //! therefore the clock is drawn towards reception, seldom and by little.
 //!
 //! A correction is announced ahead, so that all renditions apply it from the same picture on. The
-//! distance of media time from wall time is a multiple of 10 ms, so that boxes, which receive the
+//! distance of media time from wall time is a multiple of 20 ms, so that boxes, which receive the
 //! same a little earlier or later, mostly list the same dates.
 
 use std::ops::RangeInclusive;
@@ -22,8 +22,8 @@ use crate::{
 
 const MILLISECOND_90K: i64 = Pts::HZ.cast_signed() / 1_000;
 
-/// What distances are rounded to.
-const GRAIN_90K: i64 = 10 * MILLISECOND_90K;
+/// What distances are rounded to: a date is at most half of it off.
+const GRAIN_90K: i64 = 20 * MILLISECOND_90K;
 
 /// A distance beyond this means that the wall clock was set, or that it is another time base: more
 /// than senders and networks mostly hold.
@@ -35,14 +35,12 @@ pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 /// Weight of one observation among those before it, against the jitter of reception.
 pub(super) const WEIGHT: i64 = 16;
 
-/// A mean distance up to this is left alone: more than rounding makes.
-const TOLERANCE_90K: i64 = 8 * MILLISECOND_90K;
+/// A mean distance up to this is left alone: little more than rounding makes, so that boxes which
+/// rounded to either side of it come together.
+const TOLERANCE_90K: i64 = 11 * MILLISECOND_90K;
 
-/// Grains of the largest correction: 1,000 ppm and more, where an encoder's clock may be off by 30.
-const CORRECTION_GRAINS_MAX: i64 = 2;
-
-/// The largest correction.
-pub(super) const CORRECTION_90K_MAX: i64 = CORRECTION_GRAINS_MAX * GRAIN_90K;
+/// A correction: 1,000 ppm and more, where an encoder's clock may be off by 30.
+pub(super) const CORRECTION_90K_MAX: i64 = GRAIN_90K;
 
 /// How far ahead a correction is announced, and how long it is remembered: more than renditions
 /// are apart.
@@ -157,9 +155,7 @@ impl StreamClock {
         self.correction_90k = 0;
         self.corrected_from = self.position;
         if self.mean_90k.abs() > TOLERANCE_90K {
-            let grains = self.mean_90k.abs() / GRAIN_90K;
-            let grains = grains.clamp(1, CORRECTION_GRAINS_MAX) * self.mean_90k.signum();
-            self.correction_90k = grains * GRAIN_90K;
+            self.correction_90k = self.mean_90k.signum() * CORRECTION_90K_MAX;
             self.corrected_from += NOTICE_90K;
             self.mean_90k -= self.correction_90k;
         }

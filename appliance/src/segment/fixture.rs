@@ -57,7 +57,7 @@ pub(super) fn rules(phase: Phase) -> Rules {
     }
 }
 
-/// One H.264 and one AAC stream; the PMT is `filler` bytes long and not a real one.
+/// One H.264 and one AAC stream, and no clock; the PMT is `filler` bytes long and not a real one.
 pub(super) fn program(version: u8, filler: usize) -> Program {
     let stream = |pid, stream_type, kind| ElementaryStream {
         pid,
@@ -69,7 +69,7 @@ pub(super) fn program(version: u8, filler: usize) -> Program {
         number: 7,
         transport_stream_id: 1,
         pmt_pid: PMT,
-        pcr_pid: Some(VIDEO),
+        pcr_pid: None,
         version,
         streams: [
             stream(VIDEO, 0x1B, StreamKind::Video(VideoCodec::H264)),
@@ -287,8 +287,17 @@ impl Bench {
         }));
     }
 
+    /// Says that PCRs come with the pictures.
+    pub(super) fn announce_clock(&mut self) {
+        self.push(Event::Program(&Program {
+            pcr_pid: Some(VIDEO),
+            ..program(0, 30)
+        }));
+    }
+
     /// Sends a packet with a PCR of `ticks` of 90 kHz.
     pub(super) fn clock(&mut self, ticks: u64) {
+        self.announce_clock();
         let bytes = pcr_packet(ticks % WRAP);
         let packet = Packet::new(&bytes).expect("sync byte");
         self.push(Event::Packet(ProgramPacket {

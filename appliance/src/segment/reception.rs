@@ -45,6 +45,8 @@ const AGO_90K_MAX: i64 = 60 * Pts::HZ.cast_signed();
 pub(super) struct Reception {
     /// Whose PCRs count.
     pid: Option<Pid>,
+    /// When the first of them could have come.
+    awaited_since: Option<Wall>,
     reading: Option<Reading>,
     /// How long before it was to be shown the last picture was received; zero without PCRs.
     lead_90k: i64,
@@ -73,11 +75,20 @@ impl Reception {
     /// Takes note of the PCR of `packet`, if it has one that counts, received at `now`. True if it
     /// does not follow those before it: it is of another time base, or the wall clock was set.
     pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) -> bool {
+        if self.pid.is_some() {
+            self.awaited_since.get_or_insert(now);
+        }
         if self.pid != Some(packet.pid()) {
             return false;
         }
         let pcr = packet.adaptation_field().and_then(AdaptationField::pcr);
         pcr.is_some_and(|pcr| self.take(pcr, now))
+    }
+
+    /// True while the first PCR is still to come: ten times as long as TR 101 290 allows.
+    pub(super) fn is_awaited(&self, now: Wall) -> bool {
+        let since = self.awaited_since.filter(|_| self.reading.is_none());
+        since.is_some_and(|since| ticks::between(since, now).abs() <= FRESH_90K)
     }
 
     fn take(&mut self, pcr: Pcr, now: Wall) -> bool {

@@ -122,6 +122,12 @@ impl Timekeeping {
         self.reception.receive(packet, now)
     }
 
+    /// True while the first PCR is still to come: until then nothing tells how long before it is
+    /// shown a picture is received, and it would be dated, and numbered, seconds too early.
+    pub(super) fn awaits_clock(&self, now: Wall) -> bool {
+        self.reception.is_awaited(now)
+    }
+
     /// The clock by which it dates now.
     pub(super) fn clock(&self) -> Option<StreamClock> {
         self.own
@@ -352,12 +358,12 @@ mod tests {
         let listed = Wall::default();
         let [first, second] = &mut renditions;
         // The first PCR of the one that founds the time base is late.
-        receive(first, 0, 50);
-        assert_eq!(first.begin(pts(500), at(50), listed), at(550));
+        receive(first, 0, 60);
+        assert_eq!(first.begin(pts(500), at(60), listed), at(560));
         let mut channel = vec![first.clock().expect("it has begun")];
         second.agree(&channel, false);
         receive(second, 0, 3);
-        assert_eq!(second.begin(pts(500), at(3), listed), at(550));
+        assert_eq!(second.begin(pts(500), at(3), listed), at(560));
         for due in (40..6_000).step_by(40) {
             receive(first, due, 3);
             receive(second, due, 3);

@@ -2,8 +2,8 @@
 //!
 //! Source: RFC 8216 §3.2, §4.3.3.1; ISO/IEC 13818-1 §2.4.3.5 (`random_access_indicator`).
 //!
-//! Nothing leaves before the first random access point, and nothing of a PES packet or section
-//! that began before it. From there on every packet leaves once, in order, as it came; PAT and
+//! Nothing leaves before the first random access point behind a PCR, and nothing of a PES packet or
+//! section that began before it. From there on every packet leaves once, in order, as it came; PAT and
 //! PMT are added at the start of each segment, when they change, and every 100 ms of media.
 //!
 //! A cut is decided when a unit's head is understood, packets after the unit began; until then
@@ -386,7 +386,8 @@ impl Segmenter {
 
     /// Begins the first segment after a start or an interruption.
     fn start(&mut self, unit: &Candidate, each: Each<'_>) {
-        let Some(mark) = unit.mark.filter(|_| !self.tables.is_empty()) else {
+        let is_ready = |mark: &Mark| !self.tables.is_empty() && !self.time.awaits_clock(mark.now);
+        let Some(mark) = unit.mark.filter(is_ready) else {
             self.discard();
             return;
         };

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use weir_hal::Wall;
 
-use crate::segment::{
-    MediaPlaylist, Phase,
-    fixture::{Bench, FRAME, Made, SECOND, Unit, WRAP, rules},
+use crate::{
+    demux::Pts,
+    segment::{
+        MediaPlaylist, Phase, Segment,
+        fixture::{Bench, FRAME, Made, SECOND, Unit, WRAP, at, rules},
+    },
 };
 
 #[test]
@@ -98,6 +101,49 @@ fn boxes_that_join_at_pictures_sent_longer_before_they_are_shown_date_alike() {
             assert_eq!(date, first[&sequence], "{joined}: {sequence}");
         }
     }
+}
+
+/// The first segment of a box that joins, of pictures sent 2.6 s before they are shown, with PCRs
+/// from picture number `clock_from` on.
+fn first_with_clock_from(clock_from: u64) -> Segment {
+    let mut bench = Bench::new(rules(Phase::Grid), 0);
+    bench.announce_clock();
+    let start = bench.now;
+    for picture in 0..400 {
+        let ticks = picture * FRAME;
+        bench.now = start + Duration::from_millis(picture * 40);
+        let is_key = picture % 50 == 0;
+        let unit = if is_key { Unit::key } else { Unit::at };
+        bench.unit(unit(600 * SECOND + ticks + 26 * SECOND / 10));
+        if picture >= clock_from {
+            bench.clock(600 * SECOND + ticks);
+        }
+    }
+    bench.made[0].segment
+}
+
+#[test]
+fn a_picture_that_comes_before_the_first_clock_is_not_dated_by_its_reception() {
+    let first = first_with_clock_from(3);
+    assert_eq!(
+        first.begin,
+        Some(Pts::from_ticks(604 * SECOND + 6 * SECOND / 10))
+    );
+    assert_eq!(
+        first.date_time,
+        at(4_600),
+        "two seconds on, and 2.6 s ahead"
+    );
+}
+
+#[test]
+fn a_clock_that_never_comes_is_waited_for_as_long_as_tr_101_290_allows_and_no_longer() {
+    let first = first_with_clock_from(u64::MAX);
+    assert_eq!(
+        first.begin,
+        Some(Pts::from_ticks(604 * SECOND + 6 * SECOND / 10))
+    );
+    assert_eq!(first.date_time, at(2_000), "by its reception");
 }
 
 #[test]

@@ -253,10 +253,10 @@ fn two_boxes_that_joined_at_different_times_tell_the_same_of_a_break() {
         bench.splice(&insert(7, true, Some(90 * SECOND), None));
         bench.cues.remove(0)
     };
-    let (one, other) = (cue_of(0, 0), cue_of(40 * SECOND, 9));
+    let (one, other) = (cue_of(0, 0), cue_of(40 * SECOND, 12));
     assert_eq!(one.event, other.event);
     let apart = other.date_time.as_nanos() - one.date_time.as_nanos();
-    assert_eq!(apart, 10_000_000, "as far as they received it, to 10 ms");
+    assert_eq!(apart, 20_000_000, "as far as they received it, to 20 ms");
 }
 
 #[test]
