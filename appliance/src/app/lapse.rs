@@ -4,8 +4,9 @@
 //! Target Durations after it was updated last. Time is that of the monotonic clock: a wall clock
 //! that is set makes no gaps.
 //!
-//! While a segment is open it may take that long; then it ends with what it has. While none is open
-//! a gap is due every target duration, counted from the last so that numbers keep pace with time.
+//! While a segment is open it may take one and a half of what it is cut to, or, while datagrams
+//! come, as long as the longest, which is less; then it ends with what it has. While none is open a
+//! gap is due for each cell, counted from the last so that numbers keep pace with time.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub(super) enum Input {
 impl Wait {
     /// How long the list may stay as it is.
     fn patience(&self) -> Duration {
-        let latest = (self.target_duration * 3 / 2).saturating_sub(MARGIN);
+        let latest = (self.gap * 3 / 2).saturating_sub(MARGIN);
         match self.input {
             Input::Nothing => self.gap,
             Input::Segment { is_alive: false } => latest,
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_segment_has_one_and_a_half_target_durations_but_for_a_margin() {
+    fn an_open_segment_has_one_and_a_half_cells_but_for_a_margin() {
         for is_alive in [false, true] {
             let input = Input::Segment { is_alive };
             let wait = Wait { input, ..WAIT };
@@ -108,11 +109,23 @@ mod tests {
         let input = Input::Segment { is_alive: true };
         let wait = Wait {
             target_duration,
+            gap: target_duration,
             input,
-            ..WAIT
         };
         assert!(!Lapse::default().is_due(at(0), &wait, at(1_550)));
         assert!(Lapse::default().is_due(at(0), &wait, at(1_600)));
+    }
+
+    #[test]
+    fn a_list_of_which_nothing_comes_does_not_wait_for_the_longest_segment() {
+        let wait = |is_alive| Wait {
+            target_duration: Duration::from_secs(10),
+            input: Input::Segment { is_alive },
+            ..WAIT
+        };
+        assert!(Lapse::default().is_due(at(0), &wait(false), at(8_800)));
+        assert!(!Lapse::default().is_due(at(0), &wait(true), at(10_599)));
+        assert!(Lapse::default().is_due(at(0), &wait(true), at(10_600)));
     }
 
     #[test]

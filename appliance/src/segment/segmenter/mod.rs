@@ -3,8 +3,8 @@
 //! Source: RFC 8216 §3.2, §4.3.3.1; ISO/IEC 13818-1 §2.4.3.5 (`random_access_indicator`).
 //!
 //! Nothing leaves before the first random access point behind a PCR, and nothing of a PES packet or
-//! section that began before it. From there on every packet leaves once, in order, as it came; PAT and
-//! PMT are added at the start of each segment, when they change, and every 100 ms of media.
+//! section that began before it. From there on every packet leaves once, in order, as it came; PAT
+//! and PMT are added at the start of each segment, when they change, and every 100 ms of media.
 //!
 //! A cut is decided when a unit's head is understood, packets after the unit began; until then
 //! the unit is held back. A unit whose time stamps leap is held back until the next one confirms
