@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 129] = [
+const KEYS: [&str; 130] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -73,6 +73,7 @@ const KEYS: [&str; 129] = [
     "snmp.state",
     "snmp.contact",
     "snmp.location",
+    "snmp.largest_answer",
     "snmp.user.name",
     "snmp.user.auth_secret",
     "snmp.user.privacy_secret",
