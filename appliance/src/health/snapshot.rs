@@ -169,7 +169,7 @@ impl Status {
 impl Snapshot {
     /// The same as values of the table, of the node of this name: an appliance has one.
     pub(crate) fn told(&self, node: &str) -> &Entity {
-        self.told.get_or_make(|| Node::of(node, self).entity())
+        self.told.or_made(|| Node::of(node, self).entity())
     }
 
     /// The appliance as a whole: as well as its channels, and degraded at best without the device

@@ -20,7 +20,7 @@ type Row = BTreeMap<String, String>;
 fn shown(appliance: &Appliance, modules: &Path) -> Vec<Row> {
     let mut command = appliance.as_user("snmptable");
     command.arg("-M").arg(modules);
-    command.args(["-m", "WEIR-MIB", "-OS", "-Cf", "|"]);
+    command.args(["-m", "WEIR-MIB", "-OSU", "-Cf", "|"]);
     let told = peer(command.args([&appliance.address(), "WEIR-MIB::weirChannelTable"]));
     let mut lines = told.lines().filter(|line| line.contains('|'));
     let titles: Vec<&str> = lines.next().expect("a line of titles").split('|').collect();

@@ -13,7 +13,7 @@ pub(crate) struct Told(OnceLock<Entity>);
 
 impl Told {
     /// The values, by `make` if nobody has asked before; who asks meanwhile waits.
-    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Entity) -> &Entity {
+    pub(crate) fn or_made(&self, make: impl FnOnce() -> Entity) -> &Entity {
         self.0.get_or_init(make)
     }
 }

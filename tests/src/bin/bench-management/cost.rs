@@ -47,12 +47,12 @@ impl Cost {
         let megabytes = megabytes(self.bytes) - megabytes(other.bytes);
         let mut words =
             format!("{percent:+.2} % of a core (below 1), {megabytes:+.1} MB (below 8)");
-        for (thread, percent) in &self.core_percent {
+        let threads = self.core_percent.iter().filter_map(|(thread, percent)| {
             let above = percent - other.core_percent.get(thread).copied().unwrap_or(0.0);
-            if above.abs() >= SHOWN_PERCENT_MIN {
-                words += &format!("\n  {thread:<19}{above:+.2} %");
-            }
-        }
+            let is_shown = above.abs() >= SHOWN_PERCENT_MIN;
+            is_shown.then(|| format!("\n  {thread:<19}{above:+.2} %"))
+        });
+        words.extend(threads);
         words
     }
 

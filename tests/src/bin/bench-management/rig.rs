@@ -143,7 +143,8 @@ impl Rig {
         let privacy = secret(own.path(), "privacy", PRIVACY)?;
         let text = format!(
             "scrub = \"0B\"\n[snmp]\nlisten = \"{snmp}\"\nlargest_answer = \"{}\"\n\
-             [[snmp.user]]\nname = \"{USER}\"\nauth_secret = \"{auth}\"\nprivacy_secret = \"{privacy}\"\n{}",
+             [[snmp.user]]\nname = \"{USER}\"\n\
+             auth_secret = \"{auth}\"\nprivacy_secret = \"{privacy}\"\n{}",
             answers.largest,
             channels(plan)
         );
