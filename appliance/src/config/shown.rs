@@ -73,6 +73,7 @@ const KEYS: [&str; 130] = [
     "snmp.state",
     "snmp.contact",
     "snmp.location",
+    "snmp.largest_answer",
     "snmp.user.name",
     "snmp.user.auth_secret",
     "snmp.user.privacy_secret",

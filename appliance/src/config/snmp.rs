@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    AddressPrefix, Cache,
+    AddressPrefix, ByteSize, Cache,
     cache::{absolute_path, beside},
     mistake::Ledger,
     purge::ALLOWED_MAX,
@@ -19,6 +19,12 @@ const USERS_MAX: usize = 16;
 
 /// Managers that are told at most.
 const MANAGERS_MAX: usize = 8;
+
+/// Bytes of an answer: the least that every manager takes (RFC 3417 §3.2), what fits into a frame
+/// of Ethernet, and the most that UDP carries.
+const ANSWER_BYTES_MIN: u64 = 484;
+const ANSWER_BYTES_DEFAULT: u64 = 1_472;
+const ANSWER_BYTES_MAX: u64 = 65_507;
 
 /// Letters of a user's name (RFC 3414 §2.4).
 const USER_BYTES_MAX: usize = 32;
@@ -35,6 +41,9 @@ pub struct Snmp {
     pub contact: String,
     /// `location`: where it is, up to 128 bytes. Default: nothing.
     pub location: String,
+    /// `largest_answer`, bytes, 484 to 65507: more than fits into a frame comes in fragments, which
+    /// not every network lets through. Default: `1472B`, one frame of Ethernet.
+    pub largest_answer: ByteSize,
     /// `[[snmp.user]]`, at most 16: who may ask by `SNMPv3`.
     pub users: Vec<SnmpUser>,
     /// `[snmp.community]`: who may ask by `SNMPv2c`. Default: nobody.
@@ -89,6 +98,7 @@ pub(super) fn read_snmp(
         found.map(|found| found.value).unwrap_or_default()
     };
     let (contact, location) = (site("contact"), site("location"));
+    let largest_answer = section.text("largest_answer", answer_size, ledger);
     let is_asked = section.has("user") || section.has("community");
     let users = read_users(&mut section, ledger);
     let community = read_community(&mut section, ledger);
@@ -105,6 +115,7 @@ pub(super) fn read_snmp(
         state: state.map_or_else(|| beside(&cache.path, ".snmp"), |found| found.value),
         contact,
         location,
+        largest_answer: largest_answer.map_or(ByteSize(ANSWER_BYTES_DEFAULT), |it| it.value),
         users,
         community,
         managers,
@@ -209,6 +220,15 @@ fn read_managers(
     managers
 }
 
+fn answer_size(text: &str) -> Result<ByteSize, String> {
+    let size = ByteSize::parse(text)?;
+    if !(ANSWER_BYTES_MIN..=ANSWER_BYTES_MAX).contains(&size.0) {
+        let [min, max] = [ANSWER_BYTES_MIN, ANSWER_BYTES_MAX];
+        return Err(format!("is no size of an answer: write {min}B to {max}B"));
+    }
+    Ok(size)
+}
+
 fn user_name(text: &str) -> Result<String, String> {
     let name = id(text)?;
     if name.len() > USER_BYTES_MAX {
@@ -250,10 +270,24 @@ mod tests {
         assert_eq!(snmp.listen.to_string(), "127.0.0.1:161");
         assert_eq!(snmp.state.to_str(), Some("/var/lib/weir/cache.snmp"));
         assert_eq!((snmp.contact.as_str(), snmp.location.as_str()), ("", ""));
+        assert_eq!(snmp.largest_answer.to_string(), "1472B");
         assert_eq!(snmp.users[0].name, "noc");
         assert_eq!(snmp.users[0].privacy_secret.to_str(), Some("/etc/weir/p"));
         assert_eq!(snmp.community, None);
         assert_eq!(snmp.managers, []);
+    }
+
+    #[test]
+    fn an_answer_is_as_large_as_every_manager_takes_and_no_larger_than_a_datagram() {
+        let size = |text: &str| parse(&format!("[snmp]\nlargest_answer = \"{text}\"\n{USER}"));
+        for (text, bytes) in [("484B", 484), ("8KiB", 8_192), ("65507B", 65_507)] {
+            let snmp = size(text).expect("sound").config.snmp.expect("an agent");
+            assert_eq!(snmp.largest_answer.0, bytes);
+        }
+        for text in ["483B", "64KiB", "0B"] {
+            let refused = format!("{:?}", size(text).expect_err("no size of an answer"));
+            assert!(refused.contains("write 484B to 65507B"), "{refused}");
+        }
     }
 
     #[test]

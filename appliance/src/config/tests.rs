@@ -63,7 +63,7 @@ fn the_example_names_every_key_there_is() {
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
         stale_if_error heuristic query query_ignored slice \
-        snmp contact location user auth_secret privacy_secret community secret \
+        snmp contact location largest_answer user auth_secret privacy_secret community secret \
         manager address informs";
     for key in all.split_whitespace() {
         assert!(EXAMPLE.contains(key), "{key}");

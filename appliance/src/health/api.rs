@@ -14,7 +14,7 @@ use crate::{
     health::{
         Snapshot,
         json::{self, timestamp},
-        table::{Entity, GroupScope, Listed, Node},
+        table::{Entity, GroupScope},
     },
 };
 
@@ -36,16 +36,16 @@ pub(super) fn answer(node: &str, snapshot: &Snapshot, path: &str) -> Option<Byte
     if view != STATUS && !VIEWS.contains(&view) {
         return None;
     }
-    let root = Node::of(node, snapshot).entity();
+    let root = snapshot.told(node);
     let time = timestamp(snapshot.taken);
     match path.strip_prefix("channels/") {
         Some(id) => {
-            let channel = part(&root, CHANNELS).iter().find(|one| one.key == id)?;
+            let channel = part(root, CHANNELS).iter().find(|one| one.key == id)?;
             Some(json::render(&Whole(channel)))
         }
-        None if path == STATUS => Some(json::render(&Alone(&root))),
+        None if path == STATUS => Some(json::render(&Alone(root))),
         None if path == view => {
-            let (time, root) = (&time, &root);
+            let time = &time;
             Some(json::render(&View {
                 time,
                 root,

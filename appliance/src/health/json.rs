@@ -19,7 +19,7 @@ use crate::{
         ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
         alarm_json::AlarmCounts,
         api::{Cells, groups, part},
-        table::{Entity, Listed, Node},
+        table::Entity,
     },
     ladder::Finding,
 };
@@ -32,7 +32,7 @@ const ROOTS_MAX: usize = 8;
 
 /// Renders the body of `/api/health`.
 pub(super) fn api_health(name: &str, snapshot: &Snapshot) -> Bytes {
-    let node = Node::of(name, snapshot).entity();
+    let node = snapshot.told(name);
     render(&ApiHealth {
         status: snapshot.status().as_str(),
         reason: snapshot.reason(),
@@ -46,17 +46,17 @@ pub(super) fn api_health(name: &str, snapshot: &Snapshot) -> Bytes {
         version: VERSION,
         time: timestamp(snapshot.taken),
         uptime_seconds: snapshot.uptime.as_secs(),
-        channels: each(&snapshot.channels, &node, "channels")
+        channels: each(&snapshot.channels, node, "channels")
             .map(|(channel, told)| ChannelHealth::of(channel, told, snapshot.taken))
             .collect(),
         alarms: AlarmCounts::of(&snapshot.alarms),
-        origins: each(&snapshot.origins, &node, "origins")
+        origins: each(&snapshot.origins, node, "origins")
             .map(|(origin, told)| OriginHealth::of(origin, told))
             .collect(),
-        routes: each(&snapshot.routes, &node, "routes")
+        routes: each(&snapshot.routes, node, "routes")
             .map(|(route, told)| RouteHealth::of(route, told))
             .collect(),
-        groups: Groups(&node),
+        groups: Groups(node),
     })
 }
 

@@ -22,7 +22,7 @@ use crate::{
     health::{
         Snapshot,
         json::VERSION,
-        table::{Entity, Listed, Node, Scope},
+        table::{Entity, Scope},
     },
 };
 
@@ -71,7 +71,7 @@ fn is_refused(part: &str) -> bool {
 
 /// Renders the body of `/metrics` of the node of this name.
 pub(super) fn render(node: &str, snapshot: &Snapshot, format: Format) -> Bytes {
-    text(&Node::of(node, snapshot).entity(), format)
+    text(snapshot.told(node), format)
 }
 
 /// Writes down all that `node` tells.

@@ -22,7 +22,7 @@ use crate::{
     },
     health::{
         Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Events, Snapshot,
-        disk_gauge::DiskGauge, last_minute::LastMinute, recording,
+        disk_gauge::DiskGauge, last_minute::LastMinute, recording, table::Told,
     },
     live::Live,
     recorder::Recorder,
@@ -264,6 +264,7 @@ impl Sampler {
             snmp: watched.snmp.as_ref().map(|it| it.read()),
             alarms: Arc::default(),
             events: self.events.counters(),
+            told: Told::default(),
         }
     }
 }

@@ -12,7 +12,11 @@ use crate::{
         purge,
         tiers::OriginReport,
     },
-    health::{EventCounters, json::timestamp},
+    health::{
+        EventCounters,
+        json::timestamp,
+        table::{Entity, Listed, Node, Told},
+    },
     ladder,
     live::{Channel, Report, Served, State},
     recorder,
@@ -88,6 +92,8 @@ pub struct Snapshot {
     pub alarms: Arc<alarm::Report>,
     /// Counters of streams of events.
     pub events: EventCounters,
+    /// The same as values, once a surface was asked.
+    pub(crate) told: Told,
 }
 
 /// The end of a certificate.
@@ -161,6 +167,11 @@ impl Status {
 }
 
 impl Snapshot {
+    /// The same as values of the table, of the node of this name: an appliance has one.
+    pub(crate) fn told(&self, node: &str) -> &Entity {
+        self.told.or_made(|| Node::of(node, self).entity())
+    }
+
     /// The appliance as a whole: as well as its channels, and degraded at best without the device
     /// of its store. Without channels it is well. What nobody has looked at for long is failed.
     pub fn status(&self) -> Status {
@@ -343,6 +354,7 @@ pub(crate) mod tests {
             snmp: None,
             alarms: Arc::default(),
             events: EventCounters::default(),
+            told: Told::default(),
         }
     }
 

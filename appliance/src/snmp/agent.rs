@@ -48,9 +48,6 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 /// How long an answer may take to get out.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Bytes of an answer: what fits into one frame of Ethernet.
-const ANSWER_BYTES_MAX: usize = 1_472;
-
 /// Below which everything is.
 const INTERNET: [u32; 4] = [1, 3, 6, 1];
 
@@ -65,6 +62,7 @@ const COMMUNITY: &str = "community";
 pub struct Agent {
     listen: SocketAddr,
     engine: AuthoritativeEngine,
+    answer_bytes_max: usize,
     access: Access,
     managers: Vec<Target>,
     tally: Arc<Tally>,
@@ -107,6 +105,7 @@ impl Agent {
         Ok(Self {
             listen: config.listen,
             engine: engine_state::start(disk, &config.state)?,
+            answer_bytes_max: usize::try_from(config.largest_answer.0).unwrap_or(usize::MAX),
             access,
             managers,
             tally: Arc::default(),
@@ -127,6 +126,7 @@ impl Agent {
         let Self {
             listen,
             engine,
+            answer_bytes_max,
             access: Access { users, community },
             managers,
             tally,
@@ -144,7 +144,7 @@ impl Agent {
         let mut builder = AgentBuilder::new()
             .bind(listen.to_string())
             .authoritative_engine(engine.clone())
-            .max_message_size(ANSWER_BYTES_MAX)
+            .max_message_size(answer_bytes_max)
             .max_concurrent_requests(Some(REQUESTS_MAX))
             .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
             .request_deadline(Some(REQUEST_DEADLINE))

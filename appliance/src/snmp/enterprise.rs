@@ -4,15 +4,16 @@
 //! Refuses: a number of its own choice. Without one that IANA gave, it is the number of examples,
 //! and the appliance says so.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::{
-    health::table::Entity,
+    health::{Snapshot, table::Entity},
     snmp::{
         Oid, Value,
+        change::{self, CHANGES_MAX},
         index::indexes,
         object::{Cell, Object, SUBTREES, Subtree},
-        tree::{Table, TableRow},
+        tree::{Table, TableMaker, TableRow},
     },
 };
 
@@ -74,26 +75,49 @@ pub(crate) fn notification(number: u32) -> Oid {
     enterprise().below(&[MODULE, NOTIFICATIONS, number])
 }
 
-/// All tables of WEIR-MIB, out of the node and of the changes of alarms.
-pub(crate) fn tables(node: &Entity, changes: &[Entity]) -> Vec<Table> {
-    let table = |subtree: &Subtree| {
-        let prefix = OBJECTS_OID.child(subtree.number);
-        let Some((kind, above)) = subtree.indexed_by.split_first() else {
-            let scalar = |object: &Object| (object.number, value(object, node));
-            return Table::scalars(prefix, subtree.objects.iter().map(scalar).collect());
-        };
-        let is_change = *kind == super::change::SCOPE.name;
-        let things = if is_change {
-            changes
-        } else {
-            parts(node, kind)
-        };
-        let mut rows = Vec::new();
-        table_rows(subtree, things, above, &[], &mut rows);
-        let columns = subtree.objects.iter().map(|object| object.number).collect();
-        Table::new(prefix.child(1), columns, rows)
+/// All tables of WEIR-MIB, of the node of this name at that moment, each made when it is asked for.
+pub(crate) fn tables(node: &Arc<str>, snapshot: &Arc<Snapshot>) -> Vec<TableMaker> {
+    let maker = |subtree: &'static Subtree| {
+        let (node, snapshot) = (Arc::clone(node), Arc::clone(snapshot));
+        TableMaker::new(prefix(subtree), move || {
+            let newest = snapshot.alarms.history.iter().rev().take(CHANGES_MAX);
+            let changes = || newest.map(change::entity).collect();
+            table(subtree, snapshot.told(&node), changes)
+        })
     };
-    SUBTREES.iter().map(table).collect()
+    SUBTREES.iter().map(maker).collect()
+}
+
+/// Below which the instances of the objects of `subtree` are: the entry of rows, or the parent of
+/// scalars.
+fn prefix(subtree: &Subtree) -> Oid {
+    let parent = OBJECTS_OID.child(subtree.number);
+    if subtree.indexed_by.is_empty() {
+        parent
+    } else {
+        parent.child(1)
+    }
+}
+
+/// One table, out of the node, or of the changes of alarms.
+pub(super) fn table(
+    subtree: &Subtree,
+    node: &Entity,
+    changes: impl FnOnce() -> Vec<Entity>,
+) -> Table {
+    let prefix = prefix(subtree);
+    let Some((kind, above)) = subtree.indexed_by.split_first() else {
+        let scalar = |object: &Object| (object.number, value(object, node));
+        return Table::scalars(prefix, subtree.objects.iter().map(scalar).collect());
+    };
+    let mut rows = Vec::new();
+    if *kind == change::SCOPE.name {
+        table_rows(subtree, &changes(), above, &[], &mut rows);
+    } else {
+        table_rows(subtree, parts(node, kind), above, &[], &mut rows);
+    }
+    let columns = subtree.objects.iter().map(|object| object.number).collect();
+    Table::new(prefix, columns, rows)
 }
 
 /// The name and value of each column of the row that `change` has.

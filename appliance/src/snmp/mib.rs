@@ -9,25 +9,20 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
     alarm::Change,
-    health::{
-        Snapshot, VERSION,
-        table::{Listed, Node},
-    },
+    health::{Snapshot, VERSION},
     snmp::{
-        Oid, Tally, Value,
-        change::{self, CHANGES_MAX},
-        enterprise, machine,
+        Oid, Tally, Value, enterprise, machine,
         notification::Notice,
         own, standard,
         standard::{SYSTEM_NAME, Site},
-        tree::Tables,
+        tree::{TableMaker, Tables},
     },
 };
 
 /// What is answered, and where it is taken from.
 #[derive(Debug)]
 pub struct Mib {
-    node: String,
+    node: Arc<str>,
     site: Site,
     latest: Arc<ArcSwap<Snapshot>>,
     agent: Arc<Tally>,
@@ -50,7 +45,7 @@ impl Mib {
         agent: Arc<Tally>,
     ) -> Self {
         Self {
-            node,
+            node: node.into(),
             site,
             latest,
             agent,
@@ -59,7 +54,7 @@ impl Mib {
         }
     }
 
-    /// The objects of the newest snapshot. Takes some milliseconds for the first who asks.
+    /// The objects of the newest snapshot. The first who asks for those of a table has them made.
     pub fn tables(&self) -> Arc<Tables> {
         let snapshot = self.latest.load();
         if let Some(tables) = self.made_of(&snapshot) {
@@ -117,22 +112,20 @@ impl Mib {
     /// The same of all that managers are told.
     pub(super) fn told(&self, notice: &Notice) -> (Oid, Vec<(Oid, Value)>) {
         let (kind, mut carried) = notice.told();
-        let node = Value::text(self.node.clone());
+        let node = Value::text(self.node.to_string());
         carried.push((Oid::new(&SYSTEM_NAME), node));
         (kind, carried)
     }
 
-    fn make(&self, snapshot: &Snapshot) -> Tables {
-        let newest = snapshot.alarms.history.iter().rev().take(CHANGES_MAX);
-        let changes: Vec<_> = newest.map(change::entity).collect();
-        let node = Node::of(&self.node, snapshot).entity();
-        let named = (self.node.as_str(), VERSION);
+    fn make(&self, snapshot: &Arc<Snapshot>) -> Tables {
+        let named = (&*self.node, VERSION);
         let mut tables = standard::tables(snapshot, named, &self.site);
         tables.extend(machine::tables(snapshot, named));
         if let Some(counters) = &snapshot.snmp {
             tables.extend(own::tables(counters, self.agent.engine()));
         }
-        tables.extend(enterprise::tables(&node, &changes));
+        let mut tables: Vec<TableMaker> = tables.into_iter().map(TableMaker::from).collect();
+        tables.extend(enterprise::tables(&self.node, snapshot));
         Tables::new(tables)
     }
 }

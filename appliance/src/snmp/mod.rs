@@ -43,7 +43,7 @@ pub use mib::Mib;
 pub use mib_text::mib_text;
 pub use oid::Oid;
 pub use standard::Site;
-pub use tree::{MibTree, Table, TableRow, Tables};
+pub use tree::{MibTree, Table, TableMaker, TableRow, Tables};
 pub use value::Value;
 
 pub(crate) use enterprise::objects_oid;

@@ -37,13 +37,19 @@ pub(super) fn change(sequence: u64) -> Change {
     }
 }
 
+/// All tables of WEIR-MIB out of `node` and `changes`.
+fn weir(node: &Entity, changes: &[u64]) -> Vec<Table> {
+    let changes = || changes.iter().map(|it| change_of(*it)).collect();
+    let table = |subtree| enterprise::table(subtree, node, changes);
+    SUBTREES.iter().map(table).collect()
+}
+
 fn change_of(sequence: u64) -> Entity {
     change::entity(&change(sequence))
 }
 
 fn all(snapshot: &Snapshot) -> Tables {
-    let changes = [4_711, 4_712].map(change_of);
-    let mut tables = enterprise::tables(&node(snapshot), &changes);
+    let mut tables = weir(&node(snapshot), &[4_711, 4_712]);
     tables.extend(standard::tables(
         snapshot,
         ("edge-1", "1.2.3"),
@@ -71,7 +77,7 @@ fn walks_tell_what_json_tells_and_nothing_else() {
     let (mut numbers, mut texts) = (BTreeSet::new(), BTreeSet::new());
     cells(&told(&root), &mut numbers, &mut texts);
     let (mut walked_numbers, mut walked_texts) = (BTreeSet::new(), BTreeSet::new());
-    for (oid, value) in walk(&Tables::new(enterprise::tables(&root, &[]))) {
+    for (oid, value) in walk(&Tables::new(weir(&root, &[]))) {
         match value {
             Value::Counter64(number) => drop(walked_numbers.insert(number)),
             Value::Unsigned32(thousandths) => {

@@ -6,6 +6,11 @@
 //!
 //! Refuses: sockets, and values that change while somebody walks: a tree is of one moment.
 
+use std::{
+    fmt::{self, Debug},
+    sync::LazyLock,
+};
+
 use crate::snmp::{Oid, Value};
 
 /// Objects of one moment, in the order of their names.
@@ -27,8 +32,17 @@ pub trait MibTree {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     prefix: Oid,
-    columns: Vec<u32>,
-    rows: Vec<TableRow>,
+    /// The index of each row, in order.
+    indexes: Vec<Vec<u32>>,
+    /// In order. A walk goes down one column behind the other, so the cells of one lie together.
+    columns: Vec<Column>,
+}
+
+/// The cells that rows have under one number, in the order of the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Column {
+    number: u32,
+    cells: Vec<Option<Value>>,
 }
 
 /// Number and value of each column of one row, in order.
@@ -59,10 +73,22 @@ impl Table {
             "a row has a cell for each column"
         );
         rows.sort_by(|one, other| one.index.cmp(&other.index));
+        let column = |number| Column {
+            number,
+            cells: Vec::with_capacity(rows.len()),
+        };
+        let mut columns: Vec<Column> = columns.into_iter().map(column).collect();
+        let mut indexes = Vec::with_capacity(rows.len());
+        for TableRow { index, cells } in rows {
+            indexes.push(index);
+            for (column, cell) in columns.iter_mut().zip(cells) {
+                column.cells.push(cell);
+            }
+        }
         Self {
             prefix,
+            indexes,
             columns,
-            rows,
         }
     }
 
@@ -99,11 +125,15 @@ impl Table {
 
     fn get(&self, name: &[u32]) -> Option<&Value> {
         let (column, index) = self.split(name)?;
-        let column = self.columns.binary_search(&column).ok()?;
-        let row = self
-            .rows
-            .binary_search_by(|row| row.index.as_slice().cmp(index));
-        self.rows.get(row.ok()?)?.cells.get(column)?.as_ref()
+        let column = self.columns.get(self.find(column).ok()?)?;
+        let row = self.indexes.binary_search_by(|it| it.as_slice().cmp(index));
+        column.cells.get(row.ok()?)?.as_ref()
+    }
+
+    /// Where the column of that number is, or would be.
+    fn find(&self, number: u32) -> Result<usize, usize> {
+        self.columns
+            .binary_search_by_key(&number, |column| column.number)
     }
 
     /// Where a search for what is behind `name` begins: a column, and a row of that.
@@ -112,62 +142,92 @@ impl Table {
             return Some((0, 0));
         }
         let (column, index) = self.split(name)?;
-        match self.columns.binary_search(&column) {
+        match self.find(column) {
             Ok(position) => {
-                let is_before = |row: &TableRow| row.index.as_slice() <= index;
-                Some((position, self.rows.partition_point(is_before)))
+                let is_before = |it: &Vec<u32>| it.as_slice() <= index;
+                Some((position, self.indexes.partition_point(is_before)))
             }
             Err(position) => Some((position, 0)),
         }
     }
 
     fn next(&self, name: &[u32]) -> Option<(Oid, Value)> {
-        let (column, row) = self.start(name)?;
-        let first = (column, self.rows.get(row..)?);
-        let others = (column + 1..self.columns.len()).map(|column| (column, self.rows.as_slice()));
-        [first]
-            .into_iter()
-            .chain(others)
-            .find_map(|(column, rows)| {
-                let number = *self.columns.get(column)?;
-                rows.iter().find_map(|row| {
-                    let value = row.cells.get(column)?.clone()?;
-                    let name = [self.prefix.arcs(), &[number], &row.index];
-                    Some((Oid::joined(&name), value))
-                })
-            })
+        let (column, mut row) = self.start(name)?;
+        for Column { number, cells } in self.columns.get(column..)? {
+            let rows = self.indexes.iter().zip(cells).skip(row);
+            let mut known = rows.filter_map(|(index, cell)| Some((index, cell.as_ref()?)));
+            if let Some((index, value)) = known.next() {
+                let name = Oid::joined(&[self.prefix.arcs(), &[*number], index]);
+                return Some((name, value.clone()));
+            }
+            row = 0;
+        }
+        None
+    }
+}
+
+/// A table that is made when somebody asks for what is in it.
+pub struct TableMaker {
+    prefix: Oid,
+    table: LazyLock<Table, Box<dyn FnOnce() -> Table + Send>>,
+}
+
+impl TableMaker {
+    /// The table below `prefix` that `make` makes.
+    pub(super) fn new(prefix: Oid, make: impl FnOnce() -> Table + Send + 'static) -> Self {
+        let table: LazyLock<_, Box<dyn FnOnce() -> Table + Send>> = LazyLock::new(Box::new(make));
+        Self { prefix, table }
+    }
+}
+
+impl From<Table> for TableMaker {
+    fn from(table: Table) -> Self {
+        Self::new(table.prefix.clone(), || table)
+    }
+}
+
+impl Debug for TableMaker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "TableMaker({})", self.prefix)
     }
 }
 
 /// Tables in the order of their names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tables(Vec<Table>);
+#[derive(Debug, Default)]
+pub struct Tables(Vec<TableMaker>);
 
 impl Tables {
     /// All of `tables`. No two may have one prefix, and one that lies below another has its
     /// columns behind those of that.
-    pub fn new(mut tables: Vec<Table>) -> Self {
+    pub fn new(tables: Vec<impl Into<TableMaker>>) -> Self {
+        let mut tables: Vec<TableMaker> = tables.into_iter().map(Into::into).collect();
         tables.sort_by(|one, other| one.prefix.cmp(&other.prefix));
         Self(tables)
+    }
+
+    /// The tables that may have an object of that name.
+    fn above(&self, name: &[u32]) -> impl Iterator<Item = &Table> {
+        let is_above = |it: &&TableMaker| name.starts_with(it.prefix.arcs());
+        self.0.iter().filter(is_above).map(|it| &*it.table)
     }
 }
 
 impl MibTree for Tables {
     fn get(&self, name: &[u32]) -> Option<Value> {
-        self.0.iter().find_map(|table| table.get(name)).cloned()
+        self.above(name).find_map(|table| table.get(name)).cloned()
     }
 
     fn next(&self, name: &[u32]) -> Option<(Oid, Value)> {
         // A walk comes here for each instance: the tables that it has left behind are passed over.
         let begun = self.0.partition_point(|it| it.prefix.arcs() <= name);
         let rest = self.0.get(begun.saturating_sub(1)..)?;
-        rest.iter().find_map(|table| table.next(name))
+        rest.iter().find_map(|it| it.table.next(name))
     }
 
     fn knows(&self, name: &[u32]) -> bool {
-        self.0.iter().any(|table| {
+        self.above(name).any(|table| {
             let column = table.split(name).map(|(column, _)| column);
-            column.is_some_and(|column| table.columns.binary_search(&column).is_ok())
+            column.is_some_and(|column| table.find(column).is_ok())
         })
     }
 }

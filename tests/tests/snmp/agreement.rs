@@ -115,7 +115,7 @@ impl Walked {
 }
 
 /// `bytes_sent` as `BytesSent`.
-fn pascal(name: &str) -> String {
+pub(crate) fn pascal(name: &str) -> String {
     let words = name.split('_').map(|word| {
         let (first, rest) = word.split_at(1);
         first.to_uppercase() + rest

@@ -39,6 +39,11 @@ impl Appliance {
 
     /// The same with `more` of a configuration.
     pub(crate) fn start_with(channels: usize, allow: &str, more: &str) -> Self {
+        Self::start_told(channels, allow, ("", more))
+    }
+
+    /// The same with more lines of `[snmp]`, and of a configuration.
+    pub(crate) fn start_told(channels: usize, allow: &str, (snmp, more): (&str, &str)) -> Self {
         let own = TempDir::new().expect("a temporary folder");
         let port = free_port();
         let secret = |name: &str, text: &str| -> PathBuf {
@@ -51,7 +56,7 @@ impl Appliance {
         let community = secret("community", COMMUNITY);
         let (auth, privacy, community) = (auth.display(), privacy.display(), community.display());
         let mut text = format!(
-            "[snmp]\nlisten = \"127.0.0.1:{port}\"\nlocation = \"rack 7\"\n\
+            "[snmp]\nlisten = \"127.0.0.1:{port}\"\nlocation = \"rack 7\"\n{snmp}\n\
              [[snmp.user]]\nname = \"{USER}\"\nauth_secret = \"{auth}\"\n\
              privacy_secret = \"{privacy}\"\n\
              [snmp.community]\nsecret = \"{community}\"\nallow = [\"{allow}\"]\n\

@@ -58,6 +58,25 @@ fn walks_have_the_same_instances_however_many_come_at_a_time() {
 }
 
 #[test]
+fn an_answer_is_a_frame_of_ethernet_unless_larger_ones_are_wanted() {
+    let asked = 200;
+    let told = |snmp: &str| {
+        let appliance = Appliance::start_told(2, "127.0.0.0/8", (snmp, ""));
+        let mut command = appliance.as_user("snmpbulkget");
+        let repetitions = format!("-Cr{asked}");
+        instances(&peer(command.args([
+            &repetitions,
+            &appliance.address(),
+            ".1.3.6.1",
+        ])))
+        .len()
+    };
+    let in_a_frame = told("");
+    assert!((10..100).contains(&in_a_frame), "{in_a_frame}");
+    assert_eq!(told("largest_answer = \"65507B\""), asked);
+}
+
+#[test]
 fn what_is_not_known_is_not_there_and_what_does_not_exist_is_no_object() {
     let appliance = Appliance::start(1, "127.0.0.0/8");
     assert_eq!(

@@ -12,8 +12,10 @@
 mod list;
 mod projection;
 mod readings;
+mod told;
 
 pub(crate) use list::Node;
+pub(crate) use told::Told;
 
 use crate::counter::{Row, Value};
 

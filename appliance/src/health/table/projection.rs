@@ -72,6 +72,7 @@ impl Node {
             snmp,
             alarms,
             events,
+            told: _,
         } = snapshot;
         let channel = |channel| Channel::of(channel, *taken);
         Self {

@@ -1,6 +1,7 @@
 //! What a process takes, and how long things take.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Display},
     fs,
     time::{Duration, Instant},
@@ -8,11 +9,17 @@ use std::{
 
 use weir_tests::{bench::Outcome, process::anonymous_bytes};
 
+/// Ticks of `/proc/self/stat`.
+const TICKS_PER_S: f64 = 100.0;
+
+/// Share of one core from which on a difference between threads is shown.
+const SHOWN_PERCENT_MIN: f64 = 0.05;
+
 /// What a process took over some time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cost {
-    /// Share of one core.
-    core_percent: f64,
+    /// Share of one core that the threads of each name took.
+    core_percent: BTreeMap<String, f64>,
     /// Memory that is no file's, at the end.
     bytes: u64,
 }
@@ -20,27 +27,43 @@ pub(crate) struct Cost {
 impl Cost {
     /// What `process` takes while `during` runs.
     pub(crate) fn of(process: u32, during: impl FnOnce() -> Outcome) -> Outcome<Self> {
-        let before = cpu_seconds(process)?;
+        let before = cpu_seconds_by_thread(process)?;
         let (time, outcome) = timed(during);
         outcome?;
-        let seconds = cpu_seconds(process)? - before;
+        let mut core_percent = cpu_seconds_by_thread(process)?;
+        for (thread, seconds) in &mut core_percent {
+            *seconds -= before.get(thread).copied().unwrap_or(0.0);
+            *seconds *= 100.0 / time.as_secs_f64();
+        }
         Ok(Self {
-            core_percent: seconds / time.as_secs_f64() * 100.0,
+            core_percent,
             bytes: anonymous_bytes(process),
         })
     }
 
-    /// In words, by how much it is above `other`.
-    pub(crate) fn above(self, other: Self) -> String {
-        let percent = self.core_percent - other.core_percent;
+    /// In words, by how much it is above `other`, and in which threads.
+    pub(crate) fn above(&self, other: &Self) -> String {
+        let percent = self.percent() - other.percent();
         let megabytes = megabytes(self.bytes) - megabytes(other.bytes);
-        format!("{percent:+.2} % of a core (below 1), {megabytes:+.1} MB (below 8)")
+        let mut words =
+            format!("{percent:+.2} % of a core (below 1), {megabytes:+.1} MB (below 8)");
+        let threads = self.core_percent.iter().filter_map(|(thread, percent)| {
+            let above = percent - other.core_percent.get(thread).copied().unwrap_or(0.0);
+            let is_shown = above.abs() >= SHOWN_PERCENT_MIN;
+            is_shown.then(|| format!("\n  {thread:<19}{above:+.2} %"))
+        });
+        words.extend(threads);
+        words
+    }
+
+    fn percent(&self) -> f64 {
+        self.core_percent.values().sum()
     }
 }
 
 impl Display for Cost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (percent, megabytes) = (self.core_percent, megabytes(self.bytes));
+        let (percent, megabytes) = (self.percent(), megabytes(self.bytes));
         write!(formatter, "{percent:.2} % of a core, {megabytes:.1} MB")
     }
 }
@@ -53,13 +76,31 @@ fn megabytes(bytes: u64) -> f64 {
 
 /// CPU time of the threads of a process so far. Those that have ended are not in it.
 pub(crate) fn cpu_seconds(process: u32) -> Outcome<f64> {
-    let mut nanoseconds = 0_u64;
+    Ok(cpu_seconds_by_thread(process)?.values().sum())
+}
+
+/// CPU time of all programs that this one started and that have ended, to hundredths of a second.
+pub(crate) fn ended_cpu_seconds() -> Outcome<f64> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, which may have blanks in it; user and system time of children are 16 and 17.
+    let (_, rest) = text.rsplit_once(')').ok_or("a line of a process")?;
+    let ticks = rest.split_whitespace().skip(13).take(2);
+    let ticks: Result<Vec<u32>, _> = ticks.map(str::parse).collect();
+    Ok(f64::from(ticks?.iter().sum::<u32>()) / TICKS_PER_S)
+}
+
+/// The same of the threads of each name.
+fn cpu_seconds_by_thread(process: u32) -> Outcome<BTreeMap<String, f64>> {
+    let mut threads = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        let task = task?.path();
+        let name = fs::read_to_string(task.join("comm"))?.trim_end().to_owned();
+        let text = fs::read_to_string(task.join("schedstat"))?;
         let first = text.split(' ').next().and_then(|word| word.parse().ok());
-        nanoseconds += first.unwrap_or(0);
+        let seconds = Duration::from_nanos(first.unwrap_or(0)).as_secs_f64();
+        *threads.entry(name).or_default() += seconds;
     }
-    Ok(Duration::from_nanos(nanoseconds).as_secs_f64())
+    Ok(threads)
 }
 
 /// How long `act` takes, and what it comes to.

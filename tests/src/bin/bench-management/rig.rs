@@ -40,8 +40,26 @@ const OBJECTS: [&str; 3] = [
     ".1.3.6.1.4.1.32473.1.1.1.5.0",
 ];
 
-/// Instances that a walk asks for at a time: more than fit into an answer.
-const REPETITIONS: &str = "-Cr60";
+/// How an appliance answers managers, and how these ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answers {
+    /// `snmp.largest_answer`
+    pub(crate) largest: &'static str,
+    /// Instances that a walk asks for at a time: as many as fit.
+    repetitions: &'static str,
+}
+
+/// In a frame of Ethernet each, as it is unless it is told otherwise.
+pub(crate) const FRAMES: Answers = Answers {
+    largest: "1472B",
+    repetitions: "-Cr60",
+};
+
+/// In the largest datagrams there are.
+pub(crate) const DATAGRAMS: Answers = Answers {
+    largest: "65507B",
+    repetitions: "-Cr2000",
+};
 
 /// Groups that have the same first bytes.
 const GROUPS_PER_BLOCK: usize = 250;
@@ -111,20 +129,23 @@ pub(crate) struct Rig {
     pub(crate) daemon: Daemon,
     pub(crate) agent_check: SocketAddr,
     snmp: SocketAddr,
+    answers: Answers,
     own: TempDir,
 }
 
 impl Rig {
     /// Starts one, and waits until every channel is on air.
-    pub(crate) fn start(plan: Plan) -> Outcome<Self> {
+    pub(crate) fn start(plan: Plan, answers: Answers) -> Outcome<Self> {
         let own = tempfile::tempdir()?;
         let [snmp, agent_check] =
             [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let auth = secret(own.path(), "auth", AUTH)?;
         let privacy = secret(own.path(), "privacy", PRIVACY)?;
         let text = format!(
-            "scrub = \"0B\"\n[snmp]\nlisten = \"{snmp}\"\n[[snmp.user]]\nname = \"{USER}\"\n\
+            "scrub = \"0B\"\n[snmp]\nlisten = \"{snmp}\"\nlargest_answer = \"{}\"\n\
+             [[snmp.user]]\nname = \"{USER}\"\n\
              auth_secret = \"{auth}\"\nprivacy_secret = \"{privacy}\"\n{}",
+            answers.largest,
             channels(plan)
         );
         let daemon = Daemon::start_managed(&format!("agent_check = \"{agent_check}\""), &text);
@@ -136,6 +157,7 @@ impl Rig {
             daemon,
             agent_check,
             snmp,
+            answers,
             own,
         })
     }
@@ -147,7 +169,7 @@ impl Rig {
     /// Walks all objects; tells how many there are.
     pub(crate) fn walk(&self) -> usize {
         let mut command = self.manager("snmpbulkwalk");
-        let told = peer(command.args([REPETITIONS, &self.snmp.to_string(), ALL]));
+        let told = peer(command.args([self.answers.repetitions, &self.snmp.to_string(), ALL]));
         told.lines().filter(|line| line.starts_with(".1.")).count()
     }
 
