@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 129] = [
+const KEYS: [&str; 133] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -99,6 +99,8 @@ const KEYS: [&str; 129] = [
     "receive.drain_interval",
     "receive.bitrate_max",
     "receive.stall",
+    "receive.reorder",
+    "receive.skew",
     "failover.silence",
     "failover.media",
     "failover.errors",
@@ -117,6 +119,8 @@ const KEYS: [&str; 129] = [
     "channel.encryption.ca",
     "channel.rendition.name",
     "channel.rendition.sources",
+    "channel.rendition.merge",
+    "channel.rendition.fec",
     "channel.rendition.interface",
     "channel.rendition.program",
     "channel.rendition.audio_only",
