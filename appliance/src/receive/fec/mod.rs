@@ -2,7 +2,7 @@
 //!
 //! Source: SMPTE ST 2022-1 (Pro-MPEG Code of Practice 3): media packets are written row by row into
 //! a matrix of L columns and D rows. A packet of the first FEC stream (port + 2) is the XOR of a
-//! column, one of the second (port + 4) that of a row. RFC 2733 has the fields that are XORed.
+//! column, one of the second (port + 4) that of a row. RFC 2733 has the fields.
 //!
 //! ```text
 //! behind the 12 bytes of RTP

@@ -13,7 +13,7 @@ const ROWS: u16 = 4;
 fn media(number: u16) -> Vec<u8> {
     let [s0, s1] = number.to_be_bytes();
     let marker = if number.is_multiple_of(7) { 0x80 } else { 0 };
-    let mut packet = vec![0x80, marker | 33, s0, s1, 0, 1, s0, s1, 0, 0, 0, 7];
+    let mut packet = vec![0x80, marker | 0x21, s0, s1, 0, 1, s0, s1, 0, 0, 0, 7];
     let bytes = 188 * (1 + usize::from(number % 7));
     packet.extend((0..bytes).map(|at| s0 ^ s1.wrapping_mul(3) ^ at.to_le_bytes()[0]));
     packet

@@ -43,10 +43,10 @@ const DATAGRAM_BYTES: u64 = 7 * 188;
 const REORDER_WAIT: Duration = Duration::from_millis(50);
 
 /// Fewest datagrams that can wait: twice as many as may be out of order.
-const SLOTS_MIN: u64 = 64;
+const SLOTS_MIN: usize = 64;
 
 /// Most datagrams that can wait: a quarter of all sequence numbers.
-const SLOTS_MAX: u64 = 16_384;
+const SLOTS_MAX: usize = 16_384;
 
 counters! {
     /// What becomes of the sources of a rendition that carry one stream, and of RTP out of order.
@@ -76,11 +76,10 @@ pub struct Rules {
 impl Rules {
     /// Those for RTP that comes by one path alone.
     pub fn alone(depth: u16) -> Self {
-        let slots = (u64::from(depth) + 1).max(SLOTS_MIN);
         Self {
             depth,
             wait: REORDER_WAIT,
-            slots: usize::try_from(slots).expect("a few"),
+            slots: (usize::from(depth) + 1).max(SLOTS_MIN),
         }
     }
 
@@ -98,11 +97,11 @@ impl Rules {
     pub fn new(depth: u16, wait: Duration, (bitrate_bps, stall): (u64, Duration)) -> Self {
         let span_ms = u64::try_from((wait + stall).as_millis()).unwrap_or(u64::MAX);
         let bytes = bitrate_bps.saturating_mul(span_ms) / 8_000;
-        let slots = (bytes / DATAGRAM_BYTES).clamp(SLOTS_MIN, SLOTS_MAX);
+        let slots = usize::try_from(bytes / DATAGRAM_BYTES).unwrap_or(SLOTS_MAX);
         Self {
             depth,
             wait,
-            slots: usize::try_from(slots).expect("a few thousand"),
+            slots: slots.clamp(SLOTS_MIN, SLOTS_MAX),
         }
     }
 }

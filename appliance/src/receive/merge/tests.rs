@@ -93,11 +93,11 @@ struct Outcome {
 
 impl Outcome {
     /// Carries what comes by two paths, each at its microsecond, in turns of 10 ms.
-    fn of(mut merge: Merge, paths: [Vec<(u64, Vec<u8>)>; 2]) -> Self {
+    fn of(mut merge: Merge, paths: &[Vec<(u64, Vec<u8>)>; 2]) -> Self {
         let end = paths.iter().flatten().map(|(at, _)| *at).max().unwrap_or(0);
         let mut told = [Counters::default(); 2];
         let (mut numbers, mut delay_us_max) = (Vec::new(), 0);
-        let mut rest = paths.each_ref().map(|path| path.as_slice());
+        let mut rest = paths.each_ref().map(Vec::as_slice);
         for turn in 0..=(end + 2_000_000) / TURN_US {
             let now_us = turn * TURN_US;
             let mut each = |bytes: &[u8], received: Wall| {
@@ -106,11 +106,10 @@ impl Outcome {
             };
             let now = Monotonic::from_nanos(5_000_000_000 + now_us * 1_000);
             for (path, rest) in rest.iter_mut().enumerate() {
-                while let Some(((at, datagram), behind)) = rest.split_first() {
-                    if *at > now_us {
-                        break;
-                    }
-                    *rest = behind;
+                let due = rest.partition_point(|(at, _)| *at <= now_us);
+                let (come, behind) = rest.split_at(due);
+                *rest = behind;
+                for (at, datagram) in come {
                     let content = match RtpHeader::parse(datagram) {
                         Ok(packet) => Content::Rtp(packet),
                         Err(_) => Content::Bare(datagram),
@@ -184,7 +183,7 @@ proptest! {
         start in prop_oneof![Just(0_u64), Just(65_000_u64)],
     ) {
         let paths = [first, second].map(|it| it.carry(start..start + 6_000));
-        let outcome = Outcome::of(Merge::by_sequence(rules(32, 300)), paths.each_ref().map(|it| of_rtp(it)));
+        let outcome = Outcome::of(Merge::by_sequence(rules(32, 300)), &paths.each_ref().map(|it| of_rtp(it)));
         let from = start + SETTLED;
         let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= from).collect();
         let numbers: Vec<u64> = outcome.numbers.iter().copied().filter(|it| *it >= from).collect();
@@ -200,7 +199,7 @@ proptest! {
         second in network(0..=200, 0),
     ) {
         let paths = [first, second].map(|it| it.carry(0..6_000));
-        let outcome = Outcome::of(Merge::by_content(rules(0, 500)), paths.each_ref().map(|it| of_bare(it)));
+        let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &paths.each_ref().map(|it| of_bare(it)));
         let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= SETTLED).collect();
         let numbers: Vec<u64> = outcome.numbers.iter().copied().filter(|it| *it >= SETTLED).collect();
         prop_assert_eq!(difference(&numbers, &came), None);
@@ -215,7 +214,7 @@ proptest! {
     ) {
         let network = Network { seed, loss_percent, burst: 10, delay_us: 0, reorder: 32 };
         let came = network.carry(65_000..70_000);
-        let outcome = Outcome::of(Merge::by_sequence(rules(32, 50)), [of_rtp(&came), Vec::new()]);
+        let outcome = Outcome::of(Merge::by_sequence(rules(32, 50)), &[of_rtp(&came), Vec::new()]);
         let all = union(&[came]);
         let from = outcome.numbers[0];
         let expected: Vec<u64> = all.into_iter().filter(|it| *it >= from).collect();
@@ -249,7 +248,7 @@ proptest! {
             paths[path].push((at, bytes));
         }
         let all = paths.iter().map(Vec::len).sum::<usize>();
-        let outcome = Outcome::of(merge, paths);
+        let outcome = Outcome::of(merge, &paths);
         prop_assert!(outcome.numbers.len() <= all);
     }
 }
@@ -266,7 +265,7 @@ fn what_is_in_order_is_handed_on_in_the_turn_in_which_it_came() {
     let came = clean.carry(0..500);
     let outcome = Outcome::of(
         Merge::by_sequence(rules(32, 50)),
-        [of_rtp(&came), Vec::new()],
+        &[of_rtp(&came), Vec::new()],
     );
     assert_eq!(
         difference(&outcome.numbers, &(0..500).collect::<Vec<_>>()),
@@ -286,7 +285,7 @@ fn each_leg_is_told_what_it_lost() {
     let legs = [came(30), came(60)];
     let outcome = Outcome::of(
         Merge::by_sequence(rules(32, 300)),
-        legs.each_ref().map(|it| of_rtp(it)),
+        &legs.each_ref().map(|it| of_rtp(it)),
     );
     assert_eq!(
         difference(&outcome.numbers, &(0..3_000).collect::<Vec<_>>()),
@@ -296,7 +295,7 @@ fn each_leg_is_told_what_it_lost() {
     assert_eq!(outcome.merge.counters().lost, 0);
     let outcome = Outcome::of(
         Merge::by_content(rules(0, 300)),
-        legs.each_ref().map(|it| of_bare(it)),
+        &legs.each_ref().map(|it| of_bare(it)),
     );
     assert_eq!(
         difference(&outcome.numbers, &(0..3_000).collect::<Vec<_>>()),
@@ -316,7 +315,7 @@ fn with_strays(ssrc: u32, payload_type: u8) -> Outcome {
         path.push((number * PACE_US, rtp(number, 7, 33)));
         path.push((number * PACE_US, rtp(number * 3 + 77, ssrc, payload_type)));
     }
-    Outcome::of(Merge::by_sequence(rules(32, 50)), [path, Vec::new()])
+    Outcome::of(Merge::by_sequence(rules(32, 50)), &[path, Vec::new()])
 }
 
 #[test]
@@ -340,7 +339,7 @@ fn a_sender_that_begins_anew_is_followed_once_the_old_one_has_stopped() {
     });
     let outcome = Outcome::of(
         Merge::by_sequence(rules(32, 50)),
-        [packets.collect(), Vec::new()],
+        &[packets.collect(), Vec::new()],
     );
     assert_eq!(outcome.told[0].rtp_restarts, 1);
     let (old, new) = outcome.numbers.split_at(1_000);
@@ -355,7 +354,7 @@ fn a_pause_of_the_network_is_a_loss_and_no_other_stream() {
     let packets = packets.map(|number| (number * PACE_US, rtp(number, 7, 33)));
     let outcome = Outcome::of(
         Merge::by_sequence(rules(32, 50)),
-        [packets.collect(), Vec::new()],
+        &[packets.collect(), Vec::new()],
     );
     assert_eq!(outcome.numbers.len(), 3_000);
     assert_eq!(
@@ -383,7 +382,7 @@ fn a_leg_that_dies_is_waited_for_no_longer_than_that_is_noticed() {
         } else {
             Merge::by_sequence(rules)
         };
-        let outcome = Outcome::of(merge, legs);
+        let outcome = Outcome::of(merge, &legs);
         assert_eq!(
             difference(&outcome.numbers, &(0..3_000).collect::<Vec<_>>()),
             None
@@ -402,7 +401,7 @@ fn of_bare_legs_with_nothing_in_common_the_first_is_followed() {
         let numbers = (0..2_000).map(move |number: u64| (number * PACE_US, first + number));
         of_bare(&numbers.collect::<Vec<_>>())
     });
-    let outcome = Outcome::of(Merge::by_content(rules(0, 500)), legs);
+    let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &legs);
     assert_eq!(
         difference(&outcome.numbers, &(0..2_000).collect::<Vec<_>>()),
         None
@@ -421,7 +420,7 @@ fn what_does_not_fit_is_given_up_and_counted() {
     };
     let packets = (0..200_u64).filter(|number| *number != 50);
     let packets = packets.map(|number| (number * PACE_US, rtp(number, 7, 33)));
-    let outcome = Outcome::of(Merge::by_sequence(rules), [packets.collect(), Vec::new()]);
+    let outcome = Outcome::of(Merge::by_sequence(rules), &[packets.collect(), Vec::new()]);
     assert_eq!(outcome.numbers.len(), 199);
     assert!(outcome.numbers.is_sorted());
     assert_eq!(
