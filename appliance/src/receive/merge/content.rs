@@ -12,9 +12,9 @@
 //! Between two datagrams that both have, `continuity_counter` tells which of those that one has is
 //! next. So a datagram is as late as the later path, and never later than [`Rules::wait`].
 //!
-//! A path is only believed once it has had three datagrams in common with the other; until then, and
-//! when it has nothing in common any more, the one that was there first is followed alone. Datagrams
-//! of stuffing are all alike, hold nothing, and are left out.
+//! A path is only believed once it has had three datagrams in common with the other; until then,
+//! and when it has nothing in common any more, the one that was there first is followed alone.
+//! Datagrams of stuffing are all alike, hold nothing, and are left out.
 //!
 //! Refuses: to put in order what one path brings out of order, more than two paths, and paths that
 //! pack transport packets into datagrams differently.

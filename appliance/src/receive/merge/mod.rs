@@ -92,8 +92,8 @@ impl Rules {
         }
     }
 
-    /// Those for a stream of up to `bitrate_bps`, of which nothing waits longer than `wait`, drained
-    /// after a `stall` at the latest.
+    /// Those for a stream of up to `bitrate_bps`, of which nothing waits longer than `wait`, and
+    /// which is drained after a `stall` at the latest.
     pub fn new(depth: u16, wait: Duration, (bitrate_bps, stall): (u64, Duration)) -> Self {
         let span_ms = u64::try_from((wait + stall).as_millis()).unwrap_or(u64::MAX);
         let bytes = bitrate_bps.saturating_mul(span_ms) / 8_000;
