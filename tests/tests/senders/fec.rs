@@ -14,7 +14,7 @@ struct Sent {
 }
 
 /// Datagrams of media that are looked at.
-const MEDIA_MIN: usize = 400;
+const MEDIA_MIN: usize = 800;
 
 /// Silence after which nothing more is expected.
 const SILENCE: Duration = Duration::from_secs(5);
