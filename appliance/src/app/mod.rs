@@ -24,6 +24,7 @@ mod leg;
 mod lists;
 mod logging;
 mod past;
+mod path;
 mod plan;
 mod protection;
 mod publisher;

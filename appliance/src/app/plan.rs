@@ -7,7 +7,10 @@ use weir_hal::Membership;
 
 use crate::{
     config::{self, Cues, Failover, Priority, Source as SourceAddress, Transport},
-    receive::receive_buffer_bytes,
+    receive::{
+        merge::{self, Merge},
+        receive_buffer_bytes,
+    },
     segment::{Markers, Phase, Rules},
 };
 
@@ -25,6 +28,10 @@ pub(super) struct Plan {
     /// How much of the past players may start over in. Nor does a change of it.
     pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
+    /// By how much RTP may be out of order.
+    reorder: merge::Rules,
+    /// How far apart the sources of one stream may be.
+    merge: merge::Rules,
     /// When another source is used. A change of it disturbs nothing.
     pub(super) failover: Failover,
 }
@@ -42,6 +49,8 @@ impl Plan {
     /// The plans of the renditions of `channel`, in its order.
     pub(super) fn of(config: &config::Config, channel: &config::Channel) -> Vec<Self> {
         let buffer = receive_buffer_bytes(config.receive.bitrate_bps_max, config.receive.stall);
+        let receive = config.receive;
+        let size = (receive.bitrate_bps_max, receive.stall);
         let plan = |rendition: &config::Rendition| Self {
             channel: channel.id.clone(),
             class: class(channel.priority),
@@ -51,6 +60,8 @@ impl Plan {
             window: config.segment.window,
             dvr: channel.dvr,
             receive_buffer_bytes: buffer,
+            reorder: merge::Rules::alone(receive.reorder_packets_max),
+            merge: merge::Rules::new(receive.reorder_packets_max, receive.skew, size),
             failover: config.failover,
         };
         channel.renditions.iter().map(plan).collect()
@@ -62,31 +73,70 @@ impl Plan {
         self.channel == other.channel && self.rendition.name == other.rendition.name
     }
 
-    /// The sources that are received, those that come as datagrams, in order of preference: each
-    /// with its URL and how it is joined.
-    pub(super) fn legs(&self) -> impl Iterator<Item = (String, Transport, Membership)> {
-        let sources = self.rendition.sources.iter().enumerate();
-        // One that stands there twice is one.
-        let sources =
-            sources.filter(|(index, address)| !self.rendition.sources[..*index].contains(address));
-        sources.filter_map(|(_, address)| {
-            let SourceAddress::Datagram {
-                transport,
-                group,
-                source,
-            } = address
-            else {
-                return None;
+    /// The streams that are received, in order of preference: each with its sources, those that
+    /// come as datagrams, with their URLs and how they are joined, and by what they are put
+    /// together.
+    pub(super) fn legs(&self) -> impl Iterator<Item = (Vec<LegSource>, Merge)> {
+        let sources = &self.rendition.sources;
+        let chunks = sources.chunks(self.rendition.merge).enumerate();
+        let legs = chunks.map(move |(chunk, addresses)| {
+            let first = chunk * self.rendition.merge;
+            let addresses = addresses.iter().enumerate();
+            // One that stands there twice is one.
+            let addresses = addresses
+                .filter(move |(index, address)| !sources[..first + index].contains(address));
+            let leg = addresses.filter_map(|(_, address)| self.leg_source(address));
+            leg.collect::<Vec<_>>()
+        });
+        let legs = legs.filter(|leg| !leg.is_empty());
+        legs.map(|leg| {
+            let is_numbered = leg.iter().all(|it| it.transport == Transport::Rtp);
+            let merge = match leg.len() {
+                1 if !leg[0].has_fec => Merge::by_sequence(self.reorder),
+                1 => Merge::by_sequence(self.merge.with_fec()),
+                _ if is_numbered && self.rendition.fec => Merge::by_sequence(self.merge.with_fec()),
+                _ if is_numbered => Merge::by_sequence(self.merge),
+                _ => Merge::by_content(self.merge),
             };
-            let membership = Membership {
-                group: *group,
-                source: *source,
-                interface: self.rendition.interface.clone(),
-                receive_buffer_bytes: self.receive_buffer_bytes,
-            };
-            Some((address.to_string(), *transport, membership))
+            (leg, merge)
         })
     }
+
+    fn leg_source(&self, address: &SourceAddress) -> Option<LegSource> {
+        let SourceAddress::Datagram {
+            transport,
+            group,
+            source,
+        } = address
+        else {
+            return None;
+        };
+        let membership = Membership {
+            group: *group,
+            source: *source,
+            interface: self.rendition.interface.clone(),
+            receive_buffer_bytes: self.receive_buffer_bytes,
+        };
+        Some(LegSource {
+            of: (self.channel.clone(), self.rendition.name.clone()),
+            url: address.to_string(),
+            transport: *transport,
+            membership,
+            has_fec: self.rendition.fec && *transport == Transport::Rtp,
+        })
+    }
+}
+
+/// A source, and how it is joined.
+#[derive(Debug)]
+pub(super) struct LegSource {
+    /// The names of the channel and the rendition that it is for.
+    pub(super) of: (String, String),
+    pub(super) url: String,
+    pub(super) transport: Transport,
+    pub(super) membership: Membership,
+    /// Whether its FEC is received too.
+    pub(super) has_fec: bool,
 }
 
 fn rules(segment: &config::SegmentConfig) -> Rules {

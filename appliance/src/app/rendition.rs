@@ -17,7 +17,7 @@ use crate::{
     demux::{self, Demux, Event, Selection},
     ladder::Line,
     live::{self, Report, State},
-    receive::{self, Source},
+    receive::{self, merge},
     segment::{Segment, Segmenter, StreamClock},
 };
 
@@ -36,12 +36,12 @@ const NO_GROUP: &str =
 #[derive(Debug)]
 pub(super) struct Rendition<M: Multicast> {
     plan: Plan,
-    /// Its sources, in order of preference.
+    /// The streams it can be made of, in order of preference.
     legs: Vec<Leg<M>>,
     protection: Protection,
     source_switches: u64,
-    /// What is to be added to the counters of the source in use for those of the rendition.
-    carried: (receive::Counters, demux::Counters),
+    /// What is to be added to the counters of the stream in use for those of the rendition.
+    carried: Used,
     segmenter: Segmenter,
     lists: Lists,
     lapse: Lapse,
@@ -62,16 +62,13 @@ impl<M: Multicast> Rendition<M> {
         let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
-        let legs = plan.legs().map(|(url, transport, membership)| {
-            let of = (plan.channel.clone(), plan.rendition.name.clone());
-            Leg::new(of, url, Source::new(membership, transport), selection, now)
-        });
+        let legs = plan.legs().map(|leg| Leg::new(leg, selection, now));
         Self {
             legs: legs.collect(),
             plan,
             protection: Protection::new(now),
             source_switches: 0,
-            carried: Default::default(),
+            carried: Used::default(),
             segmenter,
             lists,
             lapse: Lapse::default(),
@@ -202,12 +199,9 @@ impl<M: Multicast> Rendition<M> {
             self.legs[next].watch().condition().as_str(),
         );
         self.source_switches += 1;
-        let (receive, demux) = self.used(before);
+        let used = self.used(before);
         let leg = &self.legs[next];
-        self.carried = (
-            receive.minus(leg.received()),
-            demux.minus(&leg.demultiplexed()),
-        );
+        self.carried = used.minus(&Used::of(leg));
         let Self {
             segmenter, lists, ..
         } = self;
@@ -217,15 +211,9 @@ impl<M: Multicast> Rendition<M> {
     }
 
     /// The counters of the sources while they were in use; of all, the one at `active` is now.
-    fn used(&self, active: usize) -> (receive::Counters, demux::Counters) {
-        let (receive, demux) = &self.carried;
+    fn used(&self, active: usize) -> Used {
         let leg = self.legs.get(active);
-        leg.map_or((*receive, *demux), |leg| {
-            (
-                receive.plus(leg.received()),
-                demux.plus(&leg.demultiplexed()),
-            )
-        })
+        leg.map_or(self.carried, |leg| self.carried.plus(&Used::of(leg)))
     }
 
     /// Has the list grow in time though no segment could end: players move on, and come back by
@@ -283,7 +271,11 @@ impl<M: Multicast> Rendition<M> {
 
     fn observe(&mut self, now: Monotonic, interval: Duration) -> Report {
         let active = self.protection.active();
-        let (receive, demux) = self.used(active);
+        let Used {
+            receive,
+            demux,
+            merge,
+        } = self.used(active);
         let last = &self.last_demux;
         let scrambled = demux.access_units_scrambled - last.access_units_scrambled;
         let clear = demux.access_units - last.access_units;
@@ -298,14 +290,14 @@ impl<M: Multicast> Rendition<M> {
             .max(1);
         self.last_bytes = receive.bytes;
         self.last_demux = demux;
+        let source = self.legs.get(active).map(Leg::url);
         let legs = self.legs.iter_mut().enumerate();
-        let legs = legs.map(|(index, leg)| leg.report(index == active, interval));
+        let legs = legs.flat_map(|(index, leg)| leg.report(index == active, interval));
         let legs: Vec<live::Leg> = legs.collect();
-        let leg = legs.get(active);
+        let used = || legs.iter().filter(|leg| leg.is_active);
         Report {
             state,
-            source: leg
-                .map(|leg| leg.url.clone())
+            source: source
                 .or_else(|| self.plan.rendition.sources.first().map(ToString::to_string))
                 .unwrap_or_default(),
             interface: self
@@ -314,8 +306,8 @@ impl<M: Multicast> Rendition<M> {
                 .interface
                 .as_ref()
                 .map(ToString::to_string),
-            sender: leg.and_then(|leg| leg.sender),
-            last_datagram: leg.and_then(|leg| leg.last_datagram),
+            sender: used().find_map(|leg| leg.sender),
+            last_datagram: used().filter_map(|leg| leg.last_datagram).max(),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
             target_duration_s: self.target_duration_s(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
@@ -323,6 +315,7 @@ impl<M: Multicast> Rendition<M> {
             source_switches: self.source_switches,
             receive,
             demux,
+            merge,
             segment: *self.segmenter.counters(),
             publish: self.lists.publish_counters(),
             tracks: self.lists.counters(),
@@ -390,6 +383,40 @@ impl<M: Multicast> Rendition<M> {
             }
             _ if is_scrambled => State::Scrambled,
             _ => State::NoTables,
+        }
+    }
+}
+
+/// Counters of what a rendition was made of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    receive: receive::Counters,
+    demux: demux::Counters,
+    merge: merge::Counters,
+}
+
+impl Used {
+    fn of<M: Multicast>(leg: &Leg<M>) -> Self {
+        Self {
+            receive: leg.received(),
+            demux: leg.demultiplexed(),
+            merge: *leg.merged(),
+        }
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            receive: self.receive.plus(&other.receive),
+            demux: self.demux.plus(&other.demux),
+            merge: self.merge.plus(&other.merge),
+        }
+    }
+
+    fn minus(&self, other: &Self) -> Self {
+        Self {
+            receive: self.receive.minus(&other.receive),
+            demux: self.demux.minus(&other.demux),
+            merge: self.merge.minus(&other.merge),
         }
     }
 }

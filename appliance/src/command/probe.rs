@@ -8,7 +8,8 @@ use std::{net::SocketAddr, str::FromStr, time::Duration};
 use clap::Args;
 use serde::Serialize;
 use weir_hal::{
-    Board, Clock, DatagramBatch, InterfaceName, Membership, Multicast, MulticastReceiver, Wall,
+    Board, Clock, DatagramBatch, InterfaceName, Membership, Monotonic, Multicast,
+    MulticastReceiver, Wall,
 };
 
 use super::{CommandError, Terminal, analyze::note_sync, report};
@@ -16,7 +17,11 @@ use crate::{
     config,
     demux::{self, PacketSync},
     measure::{Analyzer, Report},
-    receive::{self, Source, receive_buffer_bytes},
+    receive::{
+        self, Source,
+        merge::{Arrival, Merge, Rules},
+        receive_buffer_bytes,
+    },
 };
 
 pub(super) const ABOUT: &str = "Join a group and measure what comes, as `weir analyze` does a file";
@@ -198,13 +203,15 @@ pub fn probe<M: Multicast>(
 ) -> Result<ProbeReport, ProbeError> {
     let mut source = Source::new(request.membership.clone(), request.transport);
     source.join(multicast)?;
+    // It puts nothing in order: what comes is measured as it comes.
+    let mut merge = Merge::by_sequence(Rules::alone(0));
     let mut measurement = Measurement::new();
     let mut batch = DatagramBatch::new();
     let started = clock.monotonic();
     let deadline = started + request.span;
     loop {
-        measurement.drain(&mut source, &mut batch);
         let now = clock.monotonic();
+        measurement.drain((&mut source, &mut merge), &mut batch, now);
         if now >= deadline {
             break;
         }
@@ -237,8 +244,18 @@ impl Measurement {
         }
     }
 
-    fn drain<R: MulticastReceiver>(&mut self, source: &mut Source<R>, batch: &mut DatagramBatch) {
-        source.drain(batch, |bytes, received| self.take(bytes, received));
+    fn drain<R: MulticastReceiver>(
+        &mut self,
+        (source, merge): (&mut Source<R>, &mut Merge),
+        batch: &mut DatagramBatch,
+        now: Monotonic,
+    ) {
+        source.drain(batch, |told, content, received| {
+            let arrival = Arrival { now, received };
+            merge.push((0, told), content, arrival, &mut |bytes, received| {
+                self.take(bytes, received);
+            });
+        });
         let sender = source.sender().filter(|_| self.senders.len() < SENDERS_MAX);
         if let Some(sender) = sender.filter(|sender| !self.senders.contains(sender)) {
             self.senders.push(sender);

@@ -9,7 +9,7 @@ use std::{
 use weir_hal::InterfaceName;
 
 use super::{
-    Channel, Config, Cues, Http, Priority, Rendition, SegmentConfig, Source,
+    Channel, Config, Cues, Http, Priority, Rendition, SegmentConfig, Source, Transport,
     cache::absolute_path,
     encryption::{Around, read_encryption},
     mistake::{Ledger, Place, quoted},
@@ -18,6 +18,9 @@ use super::{
     track::read_tracks,
     unit::parse_duration,
 };
+
+/// Ports above that of the media on which FEC comes (SMPTE ST 2022-1).
+const FEC_PORTS: u16 = 4;
 
 /// One place to receive from, down to the program.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -133,6 +136,10 @@ fn read_rendition(
     let name = unique(section.text("name", id, ledger), names, ledger);
     section.require("sources", "sources = [\"udp://239.1.1.1:1234\"]", ledger);
     let sources = section.texts("sources", Config::SOURCES_MAX, str::parse::<Source>, ledger);
+    let merge = section.integer("merge", (1, Config::SOURCES_MAX as u64), ledger);
+    let merge = merge.map_or(1, |sources| usize::try_from(sources).unwrap_or(1));
+    let fec = section.flag("fec", ledger).unwrap_or(false);
+    check_merge(&sources, (merge, fec), ledger);
     let interface = section
         .text("interface", parse_interface, ledger)
         .map(|found| found.value);
@@ -153,10 +160,38 @@ fn read_rendition(
     Rendition {
         name,
         sources: sources.into_iter().map(|found| found.value).collect(),
+        merge,
+        fec,
         interface,
         program,
         is_audio_alone,
         teletext,
+    }
+}
+
+/// What has no sequence numbers is merged by two at most, and not protected.
+fn check_merge(sources: &[Found<Source>], (merge, fec): (usize, bool), ledger: &mut Ledger) {
+    for found in sources {
+        let port = match found.value {
+            Source::Datagram {
+                transport: Transport::Rtp,
+                group,
+                ..
+            } => Some(group.port()),
+            Source::Datagram { .. } | Source::Http { .. } => None,
+        };
+        if port.is_none() && merge > Config::MERGE_BY_CONTENT_MAX {
+            let text = "only rtp:// can be merged by more than two: write merge = 2, or rtp://";
+            ledger.mistake(&found.place, text);
+        }
+        if port.is_none() && fec {
+            let text = "only rtp:// can have FEC: leave `fec` out, or write rtp://";
+            ledger.mistake(&found.place, text);
+        }
+        if fec && port.is_some_and(|port| port > u16::MAX - FEC_PORTS) {
+            let text = "its FEC comes on this port and four, which there is not: take a lower one";
+            ledger.mistake(&found.place, text);
+        }
     }
 }
 

@@ -209,6 +209,8 @@ impl Default for Receive {
             drain_interval: Duration::from_millis(10),
             bitrate_bps_max: 40_000_000,
             stall: Duration::from_millis(250),
+            reorder_packets_max: 32,
+            skew: Duration::from_millis(500),
         }
     }
 }

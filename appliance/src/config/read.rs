@@ -177,11 +177,17 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     let drain_interval = duration_in(&mut section, "drain_interval", (1, 100), ledger);
     let bitrate = section.text("bitrate_max", bitrate_in_range, ledger);
     let stall = duration_in(&mut section, "stall", (10, 5_000), ledger);
+    let reorder = section.integer("reorder", (0, 256), ledger);
+    let skew = duration_in(&mut section, "skew", (10, 500), ledger);
     section.finish(ledger);
     Receive {
         drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
         bitrate_bps_max: bitrate.map_or(default.bitrate_bps_max, |found| found.value),
         stall: stall.map_or(default.stall, |found| found.value),
+        reorder_packets_max: reorder
+            .and_then(|packets| u16::try_from(packets).ok())
+            .unwrap_or(default.reorder_packets_max),
+        skew: skew.map_or(default.skew, |found| found.value),
     }
 }
 

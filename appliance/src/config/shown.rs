@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 130] = [
+const KEYS: [&str; 135] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -101,6 +101,8 @@ const KEYS: [&str; 130] = [
     "receive.drain_interval",
     "receive.bitrate_max",
     "receive.stall",
+    "receive.reorder",
+    "receive.skew",
     "failover.silence",
     "failover.media",
     "failover.errors",
@@ -119,6 +121,8 @@ const KEYS: [&str; 130] = [
     "channel.encryption.ca",
     "channel.rendition.name",
     "channel.rendition.sources",
+    "channel.rendition.merge",
+    "channel.rendition.fec",
     "channel.rendition.interface",
     "channel.rendition.program",
     "channel.rendition.audio_only",

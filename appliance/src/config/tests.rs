@@ -55,10 +55,10 @@ fn the_example_names_every_key_there_is() {
         alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
-        slack longest largest receive drain_interval bitrate_max stall \
+        slack longest largest receive drain_interval bitrate_max stall reorder skew \
         failover silence media errors fail_back hold channel id priority dvr cues \
         rendition encryption keys uri rotate token \
-        sources interface program audio_only teletext \
+        sources merge fec interface program audio_only teletext \
         origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
@@ -127,6 +127,30 @@ fn a_rendition_has_the_tracks_that_are_asked_for() {
         (TeletextChoice::First, "HD_auto".to_owned()),
     ];
     assert_eq!(names, due);
+}
+
+#[test]
+fn what_cannot_be_merged_or_protected_is_named() {
+    let rendition = |keys: &str| {
+        format!("[[channel]]\nid = \"a\"\n[[channel.rendition]]\nname = \"r\"\n{keys}\n")
+    };
+    let udp = "sources = [\"udp://239.1.1.1:1\", \"rtp://239.1.1.2:65532\"]";
+    let merged = accepted(&rendition(&format!("{udp}\nmerge = 2"))).config;
+    assert_eq!(merged.channels[0].renditions[0].merge, 2);
+    let refusal = refused(&rendition(&format!("{udp}\nmerge = 3\nfec = true")));
+    assert!(
+        refusal.contains("sources[0]: only rtp:// can be merged"),
+        "{refusal}"
+    );
+    assert!(
+        refusal.contains("sources[0]: only rtp:// can have FEC"),
+        "{refusal}"
+    );
+    assert!(
+        refusal.contains("sources[1]: its FEC comes on"),
+        "{refusal}"
+    );
+    assert_eq!(refusal.lines().count(), 3, "{refusal}");
 }
 
 #[test]

@@ -57,6 +57,8 @@ impl Config {
     pub const RENDITIONS_MAX: usize = 16;
     /// Sources one rendition has at most.
     pub const SOURCES_MAX: usize = 8;
+    /// Sources without sequence numbers that are merged, at most.
+    pub const MERGE_BY_CONTENT_MAX: usize = 2;
     /// Teletext pages that one rendition has as WebVTT at most.
     pub const TELETEXT_MAX: usize = 8;
     /// Origins an appliance knows at most.
@@ -328,6 +330,10 @@ pub struct Receive {
     pub bitrate_bps_max: u64,
     /// How long the receiver may be kept from running without loss, 10 ms to 5 s. Default: 250 ms.
     pub stall: Duration,
+    /// `reorder`: by how many packets RTP may be out of order, 0 to 256. Default: 32.
+    pub reorder_packets_max: u16,
+    /// How far apart the sources of one stream may be, 10 ms to 500 ms. Default: 500 ms.
+    pub skew: Duration,
 }
 
 /// `[failover]`
@@ -402,6 +408,11 @@ pub struct Rendition {
     pub name: String,
     /// Where it comes from, in order of preference; at least one.
     pub sources: Vec<Source>,
+    /// So many sources in a row carry the same stream, and are merged; 1 to
+    /// [`Config::SOURCES_MAX`]. Default: 1.
+    pub merge: usize,
+    /// Whether FEC (SMPTE ST 2022-1) of its RTP is received on the ports above. Default: false.
+    pub fec: bool,
     /// The interface to join on; the routing table chooses when absent.
     pub interface: Option<InterfaceName>,
     /// `program_number`; the first program with pictures (or sound) when absent.

@@ -216,6 +216,8 @@ fn rendition(clip: &Clip, addresses: Addresses) -> Rendition {
             group: group(clip, addresses),
             source: None,
         }],
+        merge: 1,
+        fec: false,
         interface: loopback(),
         program: None,
         is_audio_alone: false,

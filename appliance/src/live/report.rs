@@ -34,6 +34,8 @@ pub struct Report {
     pub receive: crate::receive::Counters,
     /// Counters of `demux`, of the sources while they were in use.
     pub demux: crate::demux::Counters,
+    /// Counters of what its sources were put together by, while they were in use.
+    pub merge: crate::receive::merge::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
     /// Counters of the way into the store, tracks included.
@@ -47,7 +49,7 @@ pub struct Report {
 pub struct Leg {
     /// Its URL, as it is configured.
     pub url: String,
-    /// True for the one that segments are made of.
+    /// True for the one, or those, that segments are made of.
     pub is_active: bool,
     /// How well it is received.
     pub condition: Condition,
@@ -61,7 +63,7 @@ pub struct Leg {
     pub bitrate_bps: u64,
     /// Counters of `receive`.
     pub receive: crate::receive::Counters,
-    /// Counters of `demux`.
+    /// Counters of `demux`, of the stream that it carries alone or with others.
     pub demux: crate::demux::Counters,
 }
 

@@ -15,8 +15,24 @@ counters! {
         rtp_malformed: detail,
         /// RTP packets missing from the sequence.
         rtp_lost,
-        /// RTP packets dropped because they came twice or after a later one.
+        /// RTP packets dropped because they came twice, or too late for their place.
         rtp_late: detail,
+        /// RTP packets that came after a later one, and were put in their place.
+        rtp_reordered: detail,
+        /// Packets of FEC received, by columns and rows (SMPTE ST 2022-1).
+        fec_datagrams: detail,
+        /// RTP packets that were lost and came back by FEC.
+        fec_recovered: detail,
+        /// Packets of FEC refused because they are none by SMPTE ST 2022-1.
+        fec_malformed: detail,
+        /// Packets of FEC given up on because too many waited for what they protect.
+        fec_overflows: detail,
+        /// Bare datagrams that other sources of a merged stream brought, and this one did not.
+        merge_lost: detail,
+        /// Datagrams dropped because the other sources of the merged stream have nothing like them.
+        merge_unmatched: detail,
+        /// RTP packets dropped for being of another stream (SSRC, payload type) than is received.
+        rtp_foreign: detail,
         /// Times the RTP sender began a new sequence.
         rtp_restarts: detail,
         /// Times datagrams began to come from another address or port.

@@ -7,9 +7,13 @@
 //! Refuses: to wait, to allocate per datagram, and to judge what the bytes mean.
 
 mod counters;
+pub mod fec;
+pub mod merge;
+mod protected;
 mod rtp;
 mod source;
 
 pub use counters::Counters;
+pub use protected::Protected;
 pub use rtp::{RtpHeader, RtpMalformed};
 pub use source::{Source, receive_buffer_bytes};

@@ -15,6 +15,10 @@ const DYNAMIC_MIN: u8 = 96;
 /// One RTP packet, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpHeader<'a> {
+    /// All of it.
+    pub packet: &'a [u8],
+    /// What it holds: 33 for MP2T, or 96 to 127.
+    pub payload_type: u8,
     /// Sequence number, modulo 2^16.
     pub sequence: u16,
     /// 90 kHz time stamp, modulo 2^32.
@@ -78,6 +82,8 @@ impl<'a> RtpHeader<'a> {
             payload = without_padding(payload)?;
         }
         Ok(Self {
+            packet: datagram,
+            payload_type,
             sequence: u16::from_be_bytes([s0, s1]),
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             ssrc: u32::from_be_bytes([i0, i1, i2, i3]),
@@ -99,56 +105,6 @@ fn without_padding(payload: &[u8]) -> Result<&[u8], RtpMalformed> {
         .checked_sub(padding.max(1))
         .ok_or(RtpMalformed::Short)?;
     payload.get(..end).ok_or(RtpMalformed::Short)
-}
-
-/// What the next sequence number says about loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// The next one, or the first.
-    Next,
-    /// After a gap of so many packets.
-    AfterLoss(u16),
-    /// A duplicate, or older than what was handed on: drop it.
-    Late,
-    /// Far from the sequence: the sender has begun anew.
-    Restart,
-}
-
-/// Follows the sequence numbers of one sender.
-#[derive(Debug, Default)]
-pub(super) struct Sequence {
-    expected: Option<u16>,
-    ssrc: u32,
-}
-
-/// Distance beyond which a packet belongs to a new sequence (RFC 3550 A.1: `MAX_DROPOUT`).
-const DROPOUT_MAX: u16 = 3000;
-
-/// Distance up to which an older packet is late (RFC 3550 A.1: `MAX_MISORDER`).
-const MISORDER_MAX: u16 = 100;
-
-impl Sequence {
-    pub(super) fn arrive(&mut self, header: &RtpHeader<'_>) -> Arrival {
-        let arrival = match self.expected {
-            None => Arrival::Next,
-            Some(_) if header.ssrc != self.ssrc => Arrival::Restart,
-            Some(expected) => {
-                let ahead = header.sequence.wrapping_sub(expected);
-                let behind = expected.wrapping_sub(header.sequence);
-                match (ahead, behind) {
-                    (0, _) => Arrival::Next,
-                    (1..=DROPOUT_MAX, _) => Arrival::AfterLoss(ahead),
-                    (_, ..=MISORDER_MAX) => Arrival::Late,
-                    _ => Arrival::Restart,
-                }
-            }
-        };
-        if arrival != Arrival::Late {
-            self.expected = Some(header.sequence.wrapping_add(1));
-            self.ssrc = header.ssrc;
-        }
-        arrival
-    }
 }
 
 #[cfg(test)]
@@ -196,24 +152,6 @@ mod tests {
         assert_eq!(
             RtpHeader::parse(&packet(0xA0, 33, 0, &[200])),
             Err(RtpMalformed::Short)
-        );
-    }
-
-    fn arrivals(sequences: &[u16]) -> Vec<Arrival> {
-        let mut sequence = Sequence::default();
-        let mut arrive = |number| {
-            let bytes = packet(0x80, 33, number, &[]);
-            sequence.arrive(&RtpHeader::parse(&bytes).unwrap())
-        };
-        sequences.iter().map(|number| arrive(*number)).collect()
-    }
-
-    #[test]
-    fn counts_gaps_across_the_wrap_and_drops_what_comes_late() {
-        use Arrival::{AfterLoss, Late, Next, Restart};
-        assert_eq!(
-            arrivals(&[65_534, 65_535, 2, 1, 2, 3, 40_000, 40_001]),
-            [Next, Next, AfterLoss(2), Late, Late, Next, Restart, Next]
         );
     }
 

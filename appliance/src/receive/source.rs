@@ -1,4 +1,4 @@
-//! One membership, drained: strips RTP, counts what is missing, hands on transport-stream bytes.
+//! One membership, drained: finds RTP packets and bare ones in what comes.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,10 +7,7 @@ use weir_hal::{Datagram, DatagramBatch, Error, Membership, Multicast, MulticastR
 use crate::{
     config::Transport,
     demux::{PACKET_BYTES, SYNC_BYTE},
-    receive::{
-        Counters,
-        rtp::{Arrival, RtpHeader, Sequence},
-    },
+    receive::{Counters, merge::Content, rtp::RtpHeader},
 };
 
 /// Receive calls of one drain: bounds how long one flooded group can keep the others waiting.
@@ -44,7 +41,6 @@ pub struct Source<R> {
     receiver: Option<R>,
     /// Datagrams dropped on the sockets before this one.
     dropped_before: u64,
-    sequence: Sequence,
     sender: Option<SocketAddr>,
     last_datagram: Option<Wall>,
     counters: Counters,
@@ -58,7 +54,6 @@ impl<R: MulticastReceiver> Source<R> {
             transport,
             receiver: None,
             dropped_before: 0,
-            sequence: Sequence::default(),
             sender: None,
             last_datagram: None,
             counters: Counters::default(),
@@ -92,12 +87,16 @@ impl<R: MulticastReceiver> Source<R> {
         &self.membership
     }
 
-    /// Takes all that has arrived and calls `each` with the transport-stream bytes of every
-    /// datagram and the moment the kernel received it. Never waits.
+    /// Takes all that has arrived and calls `each` with the counters of this source, what every
+    /// datagram holds and the moment the kernel received it. Never waits.
     ///
     /// # Limits
     /// 4,096 datagrams; what is left waits in the kernel for the next drain.
-    pub fn drain(&mut self, batch: &mut DatagramBatch, mut each: impl FnMut(&[u8], Wall)) {
+    pub fn drain(
+        &mut self,
+        batch: &mut DatagramBatch,
+        mut each: impl FnMut(&mut Counters, Content<'_>, Wall),
+    ) {
         for _ in 0..BATCHES_PER_DRAIN_MAX {
             let Some(receiver) = &mut self.receiver else {
                 return;
@@ -107,8 +106,8 @@ impl<R: MulticastReceiver> Source<R> {
                 return;
             };
             for datagram in batch.iter() {
-                if let Some(bytes) = self.accept(datagram) {
-                    each(bytes, datagram.received);
+                if let Some(content) = self.accept(datagram) {
+                    each(&mut self.counters, content, datagram.received);
                 }
             }
             if datagrams < DatagramBatch::CAPACITY {
@@ -126,6 +125,11 @@ impl<R: MulticastReceiver> Source<R> {
         &self.counters
     }
 
+    /// The same, to add what is found out behind it.
+    pub(super) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
     /// When the last datagram came.
     pub fn last_datagram(&self) -> Option<Wall> {
         self.last_datagram
@@ -141,7 +145,7 @@ impl<R: MulticastReceiver> Source<R> {
         self.receiver.as_ref().map(R::receive_buffer_bytes)
     }
 
-    fn accept<'a>(&mut self, datagram: Datagram<'a>) -> Option<&'a [u8]> {
+    fn accept<'a>(&mut self, datagram: Datagram<'a>) -> Option<Content<'a>> {
         self.counters.datagrams += 1;
         self.counters.bytes += datagram.payload.len() as u64;
         self.last_datagram = Some(datagram.received);
@@ -149,28 +153,14 @@ impl<R: MulticastReceiver> Source<R> {
             self.counters.sender_changes += u64::from(self.sender.is_some());
             self.sender = Some(datagram.source);
         }
-        match self.transport {
-            Transport::Udp if is_rtp(datagram.payload) => self.strip_rtp(datagram.payload),
-            Transport::Udp => Some(datagram.payload),
-            Transport::Rtp => self.strip_rtp(datagram.payload),
+        if self.transport == Transport::Udp && !is_rtp(datagram.payload) {
+            return Some(Content::Bare(datagram.payload));
         }
-    }
-
-    fn strip_rtp<'a>(&mut self, datagram: &'a [u8]) -> Option<&'a [u8]> {
-        let Ok(header) = RtpHeader::parse(datagram) else {
+        let Ok(packet) = RtpHeader::parse(datagram.payload) else {
             self.counters.rtp_malformed += 1;
             return None;
         };
-        match self.sequence.arrive(&header) {
-            Arrival::Next => {}
-            Arrival::AfterLoss(lost) => self.counters.rtp_lost += u64::from(lost),
-            Arrival::Restart => self.counters.rtp_restarts += 1,
-            Arrival::Late => {
-                self.counters.rtp_late += 1;
-                return None;
-            }
-        }
-        Some(header.payload)
+        Some(Content::Rtp(packet))
     }
 }
 

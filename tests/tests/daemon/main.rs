@@ -4,6 +4,7 @@
 
 mod alarms;
 mod bad_cache;
+mod merge;
 mod mistakes;
 mod protection;
 mod scrambled;

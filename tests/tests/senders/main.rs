@@ -1,6 +1,8 @@
 //! Independent senders: what ffmpeg sends by UDP and RTP becomes segments that ffmpeg decodes
 //! without a word.
 
+mod fec;
+
 use std::{path::Path, time::Duration};
 
 use tempfile::TempDir;

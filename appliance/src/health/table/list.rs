@@ -99,6 +99,7 @@ scope! {
         own: RenditionReadings,
         groups {
             receive: receive::Counters,
+            merge: receive::merge::Counters,
             demux: demux::Counters,
             segment: segment::Counters,
             publish: PublishCounters,

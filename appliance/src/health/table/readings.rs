@@ -167,7 +167,7 @@ readings! {
 readings! {
     /// Of one source of a rendition, whether it is in use or not.
     pub(in crate::health) struct SourceReadings {
-        /// `active` for the one that segments are made of, `standby` for the others.
+        /// `active` for the one, or the merged ones, that segments are made of; or `standby`.
         role: &'static str => detail,
         /// How well it is received: `good`, `damaged` or `unusable`.
         condition: &'static str => detail,
@@ -185,6 +185,18 @@ readings! {
         kernel_dropped_datagrams: Total => detail,
         /// RTP packets missing from the sequence.
         rtp_lost: Total => detail,
+        /// RTP packets dropped because they came twice, or too late for their place.
+        rtp_late: Total => detail,
+        /// RTP packets that came after a later one, and were put in their place.
+        rtp_reordered: Total => detail,
+        /// RTP packets dropped because they are of another stream than the one that is received.
+        rtp_foreign: Total => detail,
+        /// RTP packets that were lost and came back by FEC.
+        fec_recovered: Total => detail,
+        /// Bare datagrams that other sources of a merged stream brought, and this one did not.
+        merge_lost: Total => detail,
+        /// Datagrams dropped because the other sources of the merged stream have nothing like them.
+        merge_unmatched: Total => detail,
         /// Times the group was joined anew, because nothing came any more.
         renewals: Total => detail,
         /// Times synchronisation was lost.

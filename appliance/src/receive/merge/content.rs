@@ -1,0 +1,364 @@
+//! Bare packets of one stream that come by two paths, put together by what the datagrams are.
+//!
+//! Nothing numbers them, but the network gives both paths the same datagrams, so each is known by a
+//! hash of its bytes. What a path brings waits in a queue of its own until the other has brought
+//! the same, or has gone past it:
+//!
+//! ```text
+//! path 0   c  d  f  g       both have c: it is next
+//! path 1   c  e  f          d and e are on one path each, and before f, which both have
+//! ```
+//!
+//! Between two datagrams that both have, `continuity_counter` tells which of those that one has is
+//! next. So a datagram is as late as the later path, and never later than [`Rules::wait`].
+//!
+//! A path is only believed once it has had three datagrams in common with the other; until then,
+//! and when it has nothing in common any more, the one that was there first is followed alone.
+//! Datagrams of stuffing are all alike, hold nothing, and are left out.
+//!
+//! Refuses: to put in order what one path brings out of order, more than two paths, and paths that
+//! pack transport packets into datagrams differently.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use weir_hal::{Monotonic, Wall};
+
+use super::{
+    Counters, HEARD, Rules,
+    continuity::Continuity,
+    slots::{Arrival, Slot, Slots},
+};
+use crate::{config::Config, demux::PACKET_BYTES, receive};
+
+/// Paths that can be put together.
+const PATHS: usize = Config::MERGE_BY_CONTENT_MAX;
+
+/// Datagrams that paths must have in common before both are believed.
+const MATCHES_MIN: u32 = 3;
+
+/// What waits of one path.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    hash: u64,
+    /// Where its bytes are; none for the second of two.
+    slot: Option<Slot>,
+    came: Monotonic,
+    /// The other path has brought it too.
+    is_common: bool,
+    /// It was handed on as that of the other path.
+    is_done: bool,
+}
+
+/// What was handed on without one path: it may still bring it.
+#[derive(Debug, Clone, Copy)]
+struct Owed {
+    hash: u64,
+    since: Monotonic,
+}
+
+#[derive(Debug)]
+struct Path {
+    queue: VecDeque<Item>,
+    owed: VecDeque<Owed>,
+    heard: Option<Monotonic>,
+    /// To be told when it is heard next.
+    lost: u64,
+    unmatched: u64,
+}
+
+/// Both queues.
+#[derive(Debug)]
+pub(super) struct Contents {
+    rules: Rules,
+    hashes: RandomState,
+    slots: Slots,
+    paths: [Path; PATHS],
+    /// Datagrams that wait on both.
+    common: usize,
+    /// Datagrams that both had, up to the number it takes, and when there was one last.
+    matches: u32,
+    matched: Monotonic,
+    /// The path that is followed if they have nothing in common.
+    first: usize,
+    continuity: Continuity,
+    counters: Counters,
+}
+
+impl Contents {
+    pub(super) fn new(rules: Rules) -> Self {
+        let path = || Path {
+            queue: VecDeque::with_capacity(rules.slots),
+            owed: VecDeque::with_capacity(2 * rules.slots),
+            heard: None,
+            lost: 0,
+            unmatched: 0,
+        };
+        Self {
+            rules,
+            hashes: RandomState::new(),
+            slots: Slots::new(rules.slots),
+            paths: [path(), path()],
+            common: 0,
+            matches: 0,
+            matched: Monotonic::ZERO,
+            first: 0,
+            continuity: Continuity::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(super) fn push(
+        &mut self,
+        (path, told): (usize, &mut receive::Counters),
+        bytes: &[u8],
+        arrival: Arrival,
+        each: &mut impl FnMut(&[u8], Wall),
+    ) {
+        if is_stuffing(bytes) {
+            return;
+        }
+        if !self.is_heard(self.first, arrival.now) {
+            self.first = path;
+        }
+        self.paths[path].heard = Some(arrival.now);
+        let hash = self.hashes.hash_one(bytes);
+        if self.paths[path].is_late(hash) {
+            self.note_match(arrival.now);
+        } else {
+            self.queue((path, hash), bytes, arrival, each);
+        }
+        self.settle(arrival.now, each);
+        told.merge_lost += std::mem::take(&mut self.paths[path].lost);
+        told.merge_unmatched += std::mem::take(&mut self.paths[path].unmatched);
+    }
+
+    /// Hands on what is next, and what has waited long enough.
+    pub(super) fn settle(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+        let patience = self.patience();
+        for path in &mut self.paths {
+            path.forget(now, patience);
+        }
+        self.drop_strangers(now);
+        while let Some(path) = self.next(now) {
+            self.hand_on(path, now, each);
+        }
+    }
+
+    /// How long something may be apart by both paths, and nothing in common.
+    fn patience(&self) -> Duration {
+        2 * self.rules.wait.max(HEARD)
+    }
+
+    fn is_heard(&self, path: usize, now: Monotonic) -> bool {
+        let heard = self.paths[path].heard;
+        heard.is_some_and(|heard| now.since(heard) < HEARD)
+    }
+
+    /// True if what `path` alone brings is of the stream.
+    fn is_believed(&self, path: usize, now: Monotonic) -> bool {
+        let is_known = self.matches >= MATCHES_MIN && now.since(self.matched) < self.patience();
+        path == self.first || is_known
+    }
+
+    fn note_match(&mut self, now: Monotonic) {
+        if now.since(self.matched) >= self.patience() {
+            self.matches = 0;
+        }
+        self.matches = (self.matches + 1).min(MATCHES_MIN);
+        self.matched = now;
+    }
+
+    /// Has what `path` brings wait behind what it brought before.
+    fn queue(
+        &mut self,
+        (path, hash): (usize, u64),
+        bytes: &[u8],
+        arrival: Arrival,
+        each: &mut impl FnMut(&[u8], Wall),
+    ) {
+        let others = &mut self.paths[1 - path].queue;
+        let is_it = |item: &&mut Item| item.hash == hash && !item.is_done && !item.is_common;
+        let is_common = others.iter_mut().find(is_it).is_some_and(|twin| {
+            twin.is_common = true;
+            true
+        });
+        let mut slot = None;
+        if is_common {
+            self.common += 1;
+            self.note_match(arrival.now);
+        } else {
+            slot = self.room(bytes, arrival, each);
+            if slot.is_none() {
+                self.counters.oversized += 1;
+                while !self.paths[path].queue.is_empty() {
+                    self.hand_on(path, arrival.now, each);
+                }
+                self.paths[1 - path].owe(hash, arrival.now);
+                each(bytes, arrival.received);
+                return;
+            }
+        }
+        let own = &mut self.paths[path].queue;
+        if own.len() == own.capacity() {
+            self.counters.overflows += 1;
+            self.hand_on(path, arrival.now, each);
+        }
+        self.paths[path].queue.push_back(Item {
+            hash,
+            slot,
+            came: arrival.now,
+            is_common,
+            is_done: false,
+        });
+    }
+
+    /// Room for `bytes`, if need be of what waits; `None` if there can be none.
+    fn room(
+        &mut self,
+        bytes: &[u8],
+        arrival: Arrival,
+        each: &mut impl FnMut(&[u8], Wall),
+    ) -> Option<Slot> {
+        while self.slots.is_full() {
+            let heads = self.paths.each_ref().map(|path| path.queue.front());
+            let older = match heads {
+                [Some(one), Some(other)] => usize::from(other.came < one.came),
+                [head, _] => usize::from(head.is_none()),
+            };
+            self.counters.overflows += 1;
+            self.hand_on(older, arrival.now, each);
+        }
+        self.slots.take(bytes, arrival)
+    }
+
+    /// Drops what has waited long on a path that has nothing in common with the other.
+    fn drop_strangers(&mut self, now: Monotonic) {
+        for path in 0..PATHS {
+            while !self.is_believed(path, now)
+                && let Some(head) = self.paths[path].queue.front()
+                && !head.is_common
+                && (head.is_done || now.since(head.came) >= self.rules.wait)
+            {
+                let head = self.paths[path].queue.pop_front();
+                if let Some(slot) = head.and_then(|head| head.slot) {
+                    self.slots.give_back(slot);
+                    self.paths[path].unmatched += 1;
+                }
+            }
+        }
+    }
+
+    /// The path whose first datagram is next; `None` if that is not known yet.
+    fn next(&self, now: Monotonic) -> Option<usize> {
+        let heads = self.paths.each_ref().map(|path| path.queue.front());
+        if let Some(done) = heads.iter().position(|it| it.is_some_and(|it| it.is_done)) {
+            return Some(done);
+        }
+        let is_waited_for = |path| self.is_heard(path, now) && self.is_believed(path, now);
+        // One that nothing can come before, or that has waited long enough.
+        let is_due = |path: usize| {
+            let waited = heads[path].map(|head| now.since(head.came));
+            self.is_believed(path, now)
+                && waited.is_some_and(|it| it >= self.rules.wait || !is_waited_for(1 - path))
+        };
+        match heads {
+            [Some(one), Some(other)] => match (one.is_common, other.is_common) {
+                (true, false) => Some(1),
+                (false, true) => Some(0),
+                (true, true) => Some(usize::from(other.came < one.came)),
+                (false, false) if self.common > 0 => Some(self.nearer(one, other)),
+                (false, false) => {
+                    let older = usize::from(other.came < one.came);
+                    [older, 1 - older].into_iter().find(|path| is_due(*path))
+                }
+            },
+            _ => (0..PATHS).find(|path| is_due(*path)),
+        }
+    }
+
+    /// The path whose head goes on where the last datagram ended.
+    fn nearer(&self, one: &Item, other: &Item) -> usize {
+        let bytes = |item: &Item| item.slot.map_or(&[][..], |slot| self.slots.bytes(slot));
+        let [one, other] = [one, other].map(|item| self.continuity.distance(bytes(item)));
+        usize::from(other < one)
+    }
+
+    /// Hands on the first datagram of `path`, unless that was done.
+    fn hand_on(&mut self, path: usize, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+        let [first, second] = &mut self.paths;
+        let (own, others) = if path == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let Some(head) = own.queue.pop_front().filter(|head| !head.is_done) else {
+            return;
+        };
+        let mut slot = head.slot;
+        if head.is_common {
+            self.common -= 1;
+            let is_it = |item: &&mut Item| item.hash == head.hash && item.is_common;
+            if let Some(twin) = others.queue.iter_mut().find(is_it) {
+                slot = slot.or(twin.slot.take());
+                (twin.is_common, twin.is_done) = (false, true);
+            }
+        } else {
+            others.owe(head.hash, now);
+            let is_heard = others.heard.is_some_and(|heard| now.since(heard) < HEARD);
+            self.counters.filled += u64::from(is_heard && self.matches >= MATCHES_MIN);
+        }
+        if let Some(slot) = slot {
+            let bytes = self.slots.bytes(slot);
+            self.continuity.follow(bytes);
+            each(bytes, self.slots.arrival(slot).received);
+            self.slots.give_back(slot);
+        }
+    }
+}
+
+impl Path {
+    /// Notes that something was handed on without it.
+    fn owe(&mut self, hash: u64, now: Monotonic) {
+        if self.owed.len() == self.owed.capacity() {
+            self.owed.pop_front();
+            self.lost += 1;
+        }
+        self.owed.push_back(Owed { hash, since: now });
+    }
+
+    /// True if it brings what was handed on without it.
+    fn is_late(&mut self, hash: u64) -> bool {
+        let place = self.owed.iter().position(|owed| owed.hash == hash);
+        place.and_then(|place| self.owed.remove(place)).is_some()
+    }
+
+    /// Takes for lost what it has not brought for so long.
+    fn forget(&mut self, now: Monotonic, patience: Duration) {
+        while let Some(owed) = self.owed.front() {
+            if now.since(owed.since) < patience {
+                break;
+            }
+            self.owed.pop_front();
+            self.lost += 1;
+        }
+    }
+}
+
+/// True for transport packets without any content.
+fn is_stuffing(bytes: &[u8]) -> bool {
+    let is_null = |packet: &[u8]| {
+        packet.len() == PACKET_BYTES
+            && packet[0] == 0x47
+            && packet[1] & 0x1F == 0x1F
+            && packet[2] == 0xFF
+    };
+    !bytes.is_empty() && bytes.chunks(PACKET_BYTES).all(is_null)
+}

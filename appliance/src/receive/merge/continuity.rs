@@ -1,0 +1,50 @@
+//! How far datagrams are behind the last one, by the `continuity_counter` of their packets.
+//!
+//! Source: ISO/IEC 13818-1 §2.4.3.3. Refuses: to say more than modulo 16 allows.
+
+use crate::demux::PACKET_BYTES;
+
+/// PIDs there are.
+const PIDS: usize = 8_192;
+
+/// Farther than any distance.
+const FAR: u8 = 16;
+
+/// Of each PID, the counter of the last packet with a payload; [`FAR`] before there was one.
+#[derive(Debug)]
+pub(super) struct Continuity(Box<[u8]>);
+
+impl Default for Continuity {
+    fn default() -> Self {
+        Self(vec![FAR; PIDS].into_boxed_slice())
+    }
+}
+
+impl Continuity {
+    /// Goes on behind `datagram`.
+    pub(super) fn follow(&mut self, datagram: &[u8]) {
+        for (pid, counter) in counters(datagram) {
+            self.0[pid] = counter;
+        }
+    }
+
+    /// Packets of its first known PID that are missing before `datagram`, 0 to 15; 16 if none is
+    /// known.
+    pub(super) fn distance(&self, datagram: &[u8]) -> u8 {
+        let mut known = counters(datagram).filter(|(pid, _)| self.0[*pid] < FAR);
+        let first = known.next();
+        first.map_or(FAR, |(pid, counter)| {
+            counter.wrapping_sub(self.0[pid] + 1) & 0x0F
+        })
+    }
+}
+
+/// PID and counter of each packet that has a payload.
+fn counters(datagram: &[u8]) -> impl Iterator<Item = (usize, u8)> {
+    let packets = datagram.chunks_exact(PACKET_BYTES);
+    let packets = packets.filter(|packet| packet[0] == 0x47 && packet[3] & 0x10 != 0);
+    packets.map(|packet| {
+        let pid = usize::from(packet[1] & 0x1F) << 8 | usize::from(packet[2]);
+        (pid, packet[3] & 0x0F)
+    })
+}
