@@ -4,9 +4,9 @@
 //! Target Durations after it was updated last. Time is that of the monotonic clock: a wall clock
 //! that is set makes no gaps.
 //!
-//! While a segment is open it may take one and a half of what it is cut to, or, while datagrams
-//! come, as long as the longest, which is less; then it ends with what it has. While none is open a
-//! gap is due for each cell, counted from the last so that numbers keep pace with time.
+//! While a segment is open it may take one and a half of the target, and, while datagrams come, as
+//! long as the longest; then it ends with what it has. While none is open a gap is due for each
+//! cell, counted from the last so that numbers keep pace with time.
 
 use std::time::Duration;
 

@@ -116,7 +116,7 @@ impl<M: Multicast> Path<M> {
             errors: counters.rtp_lost + counters.merge_lost,
         };
         self.watch.look(brought, rules, now);
-        if self.watch.heard() != heard {
+        if self.watch.heard() != heard && self.failure.is_none() {
             self.join_at = now + RENEWAL;
         }
     }

@@ -325,7 +325,8 @@ impl<M: Multicast> Rendition<M> {
     /// That of the list; before there is a segment, the one that is aimed at.
     fn target_duration_s(&self) -> Option<u32> {
         let listed = self.lists.main().playlist().target_duration_s();
-        let aimed = u32::try_from(self.plan.rules.target.as_secs());
+        let rules = &self.plan.rules;
+        let aimed = u32::try_from((rules.target + rules.slack).as_secs());
         listed.or(aimed.ok())
     }
 

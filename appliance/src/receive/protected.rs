@@ -58,7 +58,7 @@ impl<R: MulticastReceiver> Protected<R> {
         &self.source
     }
 
-    /// Joins what is not joined, and anew what is.
+    /// Joins what is not joined; when all is, anew.
     ///
     /// # Errors
     /// Those of [`Source::join`].
@@ -66,9 +66,13 @@ impl<R: MulticastReceiver> Protected<R> {
     where
         M: Multicast<Receiver = R>,
     {
-        self.source.join(multicast)?;
-        let streams = self.streams.iter_mut();
-        let mut sources = streams.flat_map(|streams| &mut streams.sources);
+        let beside = self.streams.iter_mut();
+        let beside = beside.flat_map(|streams| &mut streams.sources);
+        let mut sources: Vec<_> = std::iter::once(&mut self.source).chain(beside).collect();
+        if sources.iter().any(|source| !source.is_joined()) {
+            sources.retain(|source| !source.is_joined());
+        }
+        let mut sources = sources.into_iter();
         sources.try_for_each(|source| source.join(multicast))
     }
 
@@ -127,5 +131,7 @@ fn bring_back(
     let (reordered, late) = (told.rtp_reordered, told.rtp_late);
     each(told, Content::Rtp(packet), received);
     told.fec_recovered += u64::from(told.rtp_late == late);
+    // Not waited for any longer: it stays lost.
+    told.rtp_lost += told.rtp_late - late;
     (told.rtp_reordered, told.rtp_late) = (reordered, late);
 }

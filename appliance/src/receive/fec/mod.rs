@@ -131,7 +131,11 @@ impl Fec {
     /// Takes a media packet of the stream, and calls `each` with every packet that comes back by
     /// it.
     pub fn media(&mut self, packet: &RtpHeader<'_>, each: &mut impl FnMut(&[u8])) {
-        if self.newest.is_none_or(|(_, ssrc)| ssrc != packet.ssrc) {
+        let goes_on = |(newest, ssrc): (u16, u32)| {
+            let steps = distance(packet.sequence, newest).unsigned_abs();
+            ssrc == packet.ssrc && usize::from(steps) < MEDIA
+        };
+        if !self.newest.is_some_and(goes_on) {
             self.media.fill(None);
             self.forget(|_| true);
             self.newest = Some((packet.sequence, packet.ssrc));
@@ -156,7 +160,7 @@ impl Fec {
         let Some((newest, _)) = self.newest else {
             return Ok(false);
         };
-        self.forget(|it| distance(newest, it.base).unsigned_abs() > DEPTH + MATRIX_MAX);
+        self.forget_passed(newest);
         let missing = protection.numbers().filter(|number| !self.has(*number));
         let missing = u16::try_from(missing.count()).unwrap_or(u16::MAX);
         if missing == 0 {
@@ -198,11 +202,17 @@ impl Fec {
             *newest = number;
         }
         if self.waiting > 0 {
+            self.forget_passed(number);
             let waiting = self.protections.iter_mut();
             for protection in waiting.filter(|it| it.covers(number)) {
                 protection.missing -= 1;
             }
         }
+    }
+
+    /// Forgets what protects packets that are not remembered any more.
+    fn forget_passed(&mut self, newest: u16) {
+        self.forget(|it| distance(newest, it.base).unsigned_abs() > DEPTH + MATRIX_MAX);
     }
 
     fn forget(&mut self, is_over: impl Fn(&Protection) -> bool) {

@@ -132,6 +132,7 @@ impl Contents {
         let hash = self.hashes.hash_one(bytes);
         if self.paths[path].is_late(hash) {
             self.note_match(arrival.now);
+            self.drop_overtaken(path);
         } else {
             self.queue((path, hash), bytes, arrival, each);
         }
@@ -234,9 +235,29 @@ impl Contents {
                 [head, _] => usize::from(head.is_none()),
             };
             self.counters.overflows += 1;
-            self.hand_on(older, arrival.now, each);
+            if self.is_believed(older, arrival.now) {
+                self.hand_on(older, arrival.now, each);
+            } else {
+                self.drop_first(older);
+            }
         }
         self.slots.take(bytes, arrival)
+    }
+
+    /// Drops what `path` alone brought before something that was handed on without it.
+    fn drop_overtaken(&mut self, path: usize) {
+        let Self { paths, slots, .. } = self;
+        let Path {
+            queue, unmatched, ..
+        } = &mut paths[path];
+        queue.retain(|item| {
+            let is_overtaken = !item.is_common && !item.is_done;
+            if let Some(slot) = item.slot.filter(|_| is_overtaken) {
+                slots.give_back(slot);
+                *unmatched += 1;
+            }
+            !is_overtaken
+        });
     }
 
     /// Drops what has waited long on a path that has nothing in common with the other.
@@ -247,12 +268,17 @@ impl Contents {
                 && !head.is_common
                 && (head.is_done || now.since(head.came) >= self.rules.wait)
             {
-                let head = self.paths[path].queue.pop_front();
-                if let Some(slot) = head.and_then(|head| head.slot) {
-                    self.slots.give_back(slot);
-                    self.paths[path].unmatched += 1;
-                }
+                self.drop_first(path);
             }
+        }
+    }
+
+    /// Drops the first of `path`, which is of another stream.
+    fn drop_first(&mut self, path: usize) {
+        let head = self.paths[path].queue.pop_front();
+        if let Some(slot) = head.and_then(|head| head.slot) {
+            self.slots.give_back(slot);
+            self.paths[path].unmatched += 1;
         }
     }
 

@@ -2,10 +2,13 @@
 //!
 //! Source: ISO/IEC 13818-1 §2.4.3.3. Refuses: to say more than modulo 16 allows.
 
-use crate::demux::PACKET_BYTES;
+use crate::demux::{PACKET_BYTES, SYNC_BYTE};
 
 /// PIDs there are.
 const PIDS: usize = 8_192;
+
+/// That of stuffing.
+const PID_NULL: usize = PIDS - 1;
 
 /// Farther than any distance.
 const FAR: u8 = 16;
@@ -39,12 +42,13 @@ impl Continuity {
     }
 }
 
-/// PID and counter of each packet that has a payload.
+/// PID and counter of each packet that has a payload; that of stuffing says nothing.
 fn counters(datagram: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let packets = datagram.chunks_exact(PACKET_BYTES);
-    let packets = packets.filter(|packet| packet[0] == 0x47 && packet[3] & 0x10 != 0);
-    packets.map(|packet| {
+    let packets = packets.filter(|packet| packet[0] == SYNC_BYTE && packet[3] & 0x10 != 0);
+    let counters = packets.map(|packet| {
         let pid = usize::from(packet[1] & 0x1F) << 8 | usize::from(packet[2]);
         (pid, packet[3] & 0x0F)
-    })
+    });
+    counters.filter(|(pid, _)| *pid != PID_NULL)
 }

@@ -53,7 +53,7 @@ counters! {
     pub struct Counters {
         /// Datagrams that one source had lost, or was late with, when another brought them.
         filled: detail,
-        /// Datagrams that are known to be missing: no source brought them in time.
+        /// RTP packets that are known to be missing: no source brought them in time.
         lost: detail,
         /// Datagrams that were no longer waited for because there was no room for those behind.
         overflows: detail,

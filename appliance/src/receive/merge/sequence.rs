@@ -25,8 +25,9 @@ use crate::receive::{self, RtpHeader};
 /// Fewest numbers with a place, half of them history: a second of a 10 Mb/s group each.
 const PLACES_MIN: usize = 2_048;
 
-/// Time without anything new after which strays may be followed.
-const STOPPED: Duration = Duration::from_millis(50);
+/// Time without anything new after which strays may be followed: longer than senders pause that
+/// send in bursts.
+const STOPPED: Duration = Duration::from_millis(200);
 
 /// Strays of another stream that it takes by then: a slow stream has pauses too.
 const STRAYS_MIN: u32 = 4;
@@ -111,7 +112,9 @@ impl Sequence {
         arrival: Arrival,
         each: &mut impl FnMut(&[u8], Wall),
     ) -> bool {
+        let is_over = self.is_over(arrival.now);
         let number = self.number_of(packet);
+        let number = number.filter(|number| *number >= self.next || !is_over);
         let number = number.or_else(|| self.follow_stray(packet, arrival.now, told, each));
         let Some(number) = number else { return false };
         let is_in_order = self.notice((path, told), number, arrival.now);
@@ -149,6 +152,11 @@ impl Sequence {
         }
     }
 
+    /// True when nothing new has come for so long that whatever comes is another stream.
+    fn is_over(&self, now: Monotonic) -> bool {
+        self.stream.is_none() || now.since(self.progressed) >= OVER
+    }
+
     /// The number of a packet of this stream within the window or the history.
     fn number_of(&self, packet: &RtpHeader<'_>) -> Option<u64> {
         let number = self.nearest(packet)?;
@@ -182,9 +190,8 @@ impl Sequence {
     ) -> Option<u64> {
         let nearest = self.nearest(packet);
         let silence = now.since(self.progressed);
-        let is_over = self.stream.is_none() || silence >= OVER;
         let has_stopped = silence >= STOPPED && (nearest.is_some() || self.strays >= STRAYS_MIN);
-        if !is_over && !has_stopped {
+        if !self.is_over(now) && !has_stopped {
             self.strays = self.strays.saturating_add(1);
             let counter = match nearest {
                 Some(_) => &mut told.rtp_late,

@@ -206,6 +206,7 @@ proptest! {
         let numbers = outcome.numbers.iter().copied();
         let numbers: Vec<u64> = numbers.filter(|it| *it >= SETTLED).collect();
         prop_assert_eq!(difference(&numbers, &came), None);
+        prop_assert!(outcome.numbers.is_sorted_by(|one, next| one < next));
         prop_assert!(outcome.delay_us_max <= 500_000 + 2 * TURN_US, "{}", outcome.delay_us_max);
         prop_assert_eq!(outcome.merge.counters().overflows, 0);
     }
@@ -232,7 +233,7 @@ proptest! {
     }
 
     #[test]
-    fn no_datagrams_make_it_panic_and_none_comes_twice(
+    fn no_datagrams_make_it_panic_and_no_more_come_out_than_came(
         datagrams in proptest::collection::vec(
             (
                 0..2_usize,
@@ -289,6 +290,55 @@ fn what_is_in_order_is_handed_on_in_the_turn_in_which_it_came() {
 }
 
 #[test]
+fn of_bare_legs_what_one_brings_too_late_does_not_come_behind_newer() {
+    for behind in [1, 5, 40] {
+        let first = (100..2_000).map(|number: u64| (number * PACE_US, number));
+        let second = (100 - behind..2_000).map(|number| ((number + behind) * PACE_US, number));
+        let legs = [
+            of_bare(&first.collect::<Vec<_>>()),
+            of_bare(&second.collect::<Vec<_>>()),
+        ];
+        let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &legs);
+        let is_in_order = outcome.numbers.is_sorted_by(|one, next| one < next);
+        assert!(is_in_order, "{behind}: {:?}", &outcome.numbers[..60]);
+    }
+}
+
+#[test]
+fn a_sender_that_begins_anew_with_lower_numbers_is_followed() {
+    let packets = (0..3_000_u64).filter(|number| !(1_000..2_000).contains(number));
+    let packets = packets.map(|number| {
+        let sequence = if number < 1_000 {
+            20_000 + number
+        } else {
+            number + 18_500
+        };
+        (number * PACE_US, rtp(sequence, 7, 33))
+    });
+    let outcome = Outcome::of(
+        Merge::by_sequence(rules(32, 50)),
+        &[packets.collect(), Vec::new()],
+    );
+    assert_eq!(outcome.told[0].rtp_restarts, 1);
+    assert_eq!(outcome.numbers.len(), 2_000);
+}
+
+#[test]
+fn senders_that_send_in_turn_in_bursts_do_not_tear_each_other_up() {
+    let mut path = Vec::new();
+    for number in 0..2_000_u64 {
+        // Ten at once every 100 ms, and those of the other between them.
+        let burst_us = number / 10 * 100_000;
+        path.push((burst_us, rtp(number, 7, 33)));
+        path.push((burst_us + 50_000, rtp(number, 9, 33)));
+    }
+    path.sort_by_key(|(at, _)| *at);
+    let outcome = Outcome::of(Merge::by_sequence(rules(32, 50)), &[path, Vec::new()]);
+    assert_eq!(outcome.told[0].rtp_restarts, 0);
+    assert_eq!(outcome.told[0].rtp_foreign, 2_000);
+}
+
+#[test]
 fn each_leg_is_told_what_it_lost() {
     let came = |lost: u64| {
         let kept = (0..3_000_u64).filter(move |number| number % 100 != lost);
@@ -318,7 +368,6 @@ fn each_leg_is_told_what_it_lost() {
     let settled = 22..=30;
     let lost = outcome.told.map(|told| told.merge_lost);
     assert!(lost.iter().all(|lost| settled.contains(lost)), "{lost:?}");
-    assert_eq!(outcome.merge.counters().lost, 0);
 }
 
 /// A stream, and among it what another sender sends to the same group.
@@ -357,7 +406,7 @@ fn a_sender_that_begins_anew_is_followed_once_the_old_one_has_stopped() {
     assert_eq!(outcome.told[0].rtp_restarts, 1);
     let (old, new) = outcome.numbers.split_at(1_000);
     assert_eq!(old, (0..1_000).collect::<Vec<_>>());
-    assert!(new.len() > 900, "{}", new.len());
+    assert!(new.len() > 800, "{}", new.len());
     assert!(new.is_sorted() && new.last() == Some(&31_999));
 }
 
