@@ -4,7 +4,7 @@
 //! 33 is MP2T; 96 to 127 are dynamic, and some senders use them for transport streams).
 
 /// Bytes of the fixed header.
-const FIXED_BYTES: usize = 12;
+pub(super) const FIXED_BYTES: usize = 12;
 
 /// Payload type of an MPEG-2 transport stream.
 const MP2T: u8 = 33;

@@ -22,10 +22,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::receive::RtpHeader;
-
-/// Bytes of the fixed header of RTP.
-const RTP_BYTES: usize = 12;
+use crate::receive::{RtpHeader, rtp::FIXED_BYTES as RTP_BYTES};
 
 /// Bytes of the header behind it.
 const HEADER_BYTES: usize = 16;
@@ -226,12 +223,12 @@ impl Fec {
 
     /// Calls `each` with all that can be brought back.
     fn recover(&mut self, each: &mut impl FnMut(&[u8])) {
-        let mut rebuilt = [0; PACKET_BYTES_MAX];
         while self.waiting > 0 {
             self.forget(|it| it.missing == 0);
             let Some((place, number)) = self.recoverable() else {
                 return;
             };
+            let mut rebuilt = [0; PACKET_BYTES_MAX];
             let bytes = self.rebuild(place, number, &mut rebuilt);
             self.protections[place].count = 0;
             self.waiting -= 1;
@@ -254,8 +251,8 @@ impl Fec {
         })
     }
 
-    /// Makes packet `number` of the protection at `place` and all others that it covers. Returns
-    /// its bytes; `None` if they cannot be right.
+    /// Makes packet `number` of the protection at `place` and all others that it covers, in room
+    /// that is all zeros. Returns its bytes; `None` if they cannot be right.
     fn rebuild(
         &self,
         place: usize,
@@ -271,7 +268,6 @@ impl Fec {
         let mut length = u16::from_be_bytes([header[2], header[3]]);
         let mut payload_type = header[4];
         let mut timestamp = [header[8], header[9], header[10], header[11]];
-        rebuilt.fill(0);
         rebuilt[RTP_BYTES..RTP_BYTES + payload.len()].copy_from_slice(payload);
         for other in protection.numbers().filter(|it| *it != number) {
             let other = self.packet(other)?;
@@ -283,25 +279,11 @@ impl Fec {
             length ^= u16::try_from(behind.len()).ok()?;
             xor(&mut rebuilt[RTP_BYTES..], behind);
         }
-        let [s0, s1] = number.to_be_bytes();
-        let [t0, t1, t2, t3] = timestamp;
-        let [i0, i1, i2, i3] = self.newest?.1.to_be_bytes();
         let marker_and_type = flags[1] & 0x80 | payload_type & 0x7F;
-        let head = [
-            0x80 | flags[0] & 0x3F,
-            marker_and_type,
-            s0,
-            s1,
-            t0,
-            t1,
-            t2,
-            t3,
-            i0,
-            i1,
-            i2,
-            i3,
-        ];
-        rebuilt[..RTP_BYTES].copy_from_slice(&head);
+        rebuilt[..2].copy_from_slice(&[0x80 | flags[0] & 0x3F, marker_and_type]);
+        rebuilt[2..4].copy_from_slice(&number.to_be_bytes());
+        rebuilt[4..8].copy_from_slice(&timestamp);
+        rebuilt[8..RTP_BYTES].copy_from_slice(&self.newest?.1.to_be_bytes());
         let length = usize::from(length);
         (length <= payload.len()).then_some(RTP_BYTES + length)
     }

@@ -135,7 +135,7 @@ fn key_frames_at_odds_with_the_target_give_a_box_that_joins_late_the_same_bounda
     assert!(early.ends_with(&late[1..]), "{early:?} {late:?}");
 }
 
-/// A box that joins `from_s` seconds into two minutes of groups of 2 s, of which that at each
+/// A box that joins `from_s` seconds into four minutes of groups of 2 s, of which that at each
 /// minute is `short_ms` long.
 fn joined(from_s: u64, short_ms: u64, phase_ms: u64) -> Vec<(u64, u64, u32)> {
     let mut bench = Bench::new(
