@@ -7,9 +7,12 @@
 //! that it would have had. An encoder whose crystal is off by 50 ppm would drift by 4 s a day;
 //! therefore the clock is drawn towards reception, seldom and by little.
 //!
-//! A correction is announced ahead, so that all renditions apply it from the same picture on. The
-//! distance of media time from wall time is a multiple of 20 ms, so that boxes, which receive the
-//! same a little earlier or later, mostly list the same dates.
+//! A correction is announced ahead, so that all renditions apply it from the same picture on.
+//!
+//! Boxes that receive the same list the same dates, whenever they began: the distance of media time
+//! from wall time is the multiple of 20 ms that is nearest to the least one of a period (a network
+//! delivers late and never early), periods begin at time stamps, not when a box did, and nothing
+//! older counts.
 
 use std::ops::RangeInclusive;
 
@@ -23,7 +26,7 @@ use crate::{
 const MILLISECOND_90K: i64 = Pts::HZ.cast_signed() / 1_000;
 
 /// What distances are rounded to: a date is at most half of it off.
-const GRAIN_90K: i64 = 20 * MILLISECOND_90K;
+pub(super) const GRAIN_90K: i64 = 20 * MILLISECOND_90K;
 
 /// A distance beyond this means that the wall clock was set, or that it is another time base: more
 /// than senders and networks mostly hold.
@@ -32,14 +35,11 @@ pub(super) const STEP_90K_MIN: i64 = 20 * Pts::HZ.cast_signed();
 /// Farther observations count as this far: a burst after a pause.
 pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 
-/// Weight of one observation among those before it, against the jitter of reception.
-pub(super) const WEIGHT: i64 = 16;
+/// After each of these the distance is chosen anew: long beside bursts and pauses, short beside the
+/// drift of crystals.
+const PERIOD_90K: i64 = 30 * Pts::HZ.cast_signed();
 
-/// A mean distance up to this is left alone: little more than rounding makes, so that boxes which
-/// rounded to either side of it come together.
-const TOLERANCE_90K: i64 = 11 * MILLISECOND_90K;
-
-/// A correction: 1,000 ppm and more, where an encoder's clock may be off by 30.
+/// A correction: 600 ppm and more, where an encoder's clock may be off by 30.
 pub(super) const CORRECTION_90K_MAX: i64 = GRAIN_90K;
 
 /// How far ahead a correction is announced, and how long it is remembered: more than renditions
@@ -58,9 +58,10 @@ pub struct StreamClock {
     /// What is added besides from a position on.
     correction_90k: i64,
     corrected_from: i64,
-    /// Mean distance of reception from here, and the last one.
-    mean_90k: i64,
+    /// How much later than its date the last picture was received.
     off_90k: i64,
+    /// The least distance observed in this period.
+    least_90k: Option<i64>,
     /// It began by a single PCR, and has been held against those of a whole segment since.
     is_settled: bool,
 }
@@ -69,15 +70,14 @@ impl StreamClock {
     /// Begins time base number `time_base`, in which `pts` was received at `now`.
     pub(super) fn anchor(time_base: u64, pts: Pts, now: Wall) -> Self {
         let position = grid_position(pts, now);
-        let distance_90k = ticks::since_epoch(now) - position;
         Self {
             time_base,
             position,
-            distance_90k: (distance_90k + GRAIN_90K / 2).div_euclid(GRAIN_90K) * GRAIN_90K,
+            distance_90k: rounded(ticks::since_epoch(now) - position),
             correction_90k: 0,
             corrected_from: position,
-            mean_90k: 0,
             off_90k: 0,
+            least_90k: None,
             is_settled: false,
         }
     }
@@ -139,26 +139,34 @@ impl StreamClock {
 
     /// Takes note that `pts` was received at `now`.
     pub(super) fn follow(&mut self, pts: Pts, now: Wall) {
+        let period = self.position.div_euclid(PERIOD_90K);
         self.advance(pts);
-        let observed_90k = ticks::since_epoch(now) - self.date_90k(self.position);
-        if observed_90k.saturating_abs() > STEP_90K_MIN {
+        let date_90k = self.date_90k(self.position);
+        let off_90k = ticks::since_epoch(now) - date_90k;
+        if off_90k.saturating_abs() > STEP_90K_MIN {
             *self = Self::anchor(self.time_base, pts, now);
             return;
         }
-        self.off_90k = observed_90k;
-        let observed_90k = observed_90k.clamp(-OUTLIER_90K, OUTLIER_90K);
-        self.mean_90k += (observed_90k - self.mean_90k) / WEIGHT;
-        if self.position - self.corrected_from < NOTICE_90K {
+        self.off_90k = off_90k;
+        let distance_90k = date_90k - self.position + off_90k.clamp(-OUTLIER_90K, OUTLIER_90K);
+        if self.position.div_euclid(PERIOD_90K) != period {
+            self.correct();
+            self.least_90k = None;
+        }
+        let least_90k = self.least_90k.unwrap_or(distance_90k);
+        self.least_90k = Some(least_90k.min(distance_90k));
+    }
+
+    /// A period is over: announces a correction towards the least distance observed in it.
+    fn correct(&mut self) {
+        if self.correction_90k != 0 && self.position - self.corrected_from < NOTICE_90K {
             return;
         }
         self.distance_90k += self.correction_90k;
-        self.correction_90k = 0;
-        self.corrected_from = self.position;
-        if self.mean_90k.abs() > TOLERANCE_90K {
-            self.correction_90k = self.mean_90k.signum() * CORRECTION_90K_MAX;
-            self.corrected_from += NOTICE_90K;
-            self.mean_90k -= self.correction_90k;
-        }
+        let wanted_90k = self.least_90k.map_or(self.distance_90k, rounded);
+        self.correction_90k =
+            (wanted_90k - self.distance_90k).clamp(-CORRECTION_90K_MAX, CORRECTION_90K_MAX);
+        self.corrected_from = self.position + NOTICE_90K;
     }
 
     /// Takes `pts` for the last one seen.
@@ -174,6 +182,11 @@ impl StreamClock {
         let is_corrected = position >= self.corrected_from;
         position + self.distance_90k + if is_corrected { self.correction_90k } else { 0 }
     }
+}
+
+/// The multiple of the grain that is nearest.
+fn rounded(distance_90k: i64) -> i64 {
+    (distance_90k + GRAIN_90K / 2).div_euclid(GRAIN_90K) * GRAIN_90K
 }
 
 #[cfg(test)]
@@ -205,7 +218,27 @@ mod tests {
             clock.follow(pts(segment * 6_000), now);
             let off_90k = ticks::between(at(segment * 6_000), clock.of(pts(segment * 6_000)));
             let off_90k = off_90k - drift_90k;
-            assert!((-900..2_700).contains(&off_90k), "{segment}: {off_90k}");
+            assert!((-1_080..2_700).contains(&off_90k), "{segment}: {off_90k}");
+        }
+    }
+
+    #[test]
+    fn whoever_receives_the_same_dates_alike_after_two_periods_whenever_it_began() {
+        for residue_ms in 0..40 {
+            let late_ms = |segment: i64| residue_ms + segment * 7_919 % 13;
+            let mut clocks: Vec<StreamClock> = Vec::new();
+            for segment in 0..40 {
+                let (due, now) = (segment * 6_000, segment * 6_000 + late_ms(segment));
+                for clock in &mut clocks {
+                    clock.follow(pts(due), at(now));
+                }
+                if [1, 8, 13].contains(&segment) {
+                    clocks.push(StreamClock::anchor(1, pts(due), at(now)));
+                }
+                let dates: Vec<Wall> = clocks.iter().map(|it| it.of(pts(due))).collect();
+                let alike = dates.iter().all(|date| *date == dates[0]);
+                assert!(segment < 13 + 10 + 2 || alike, "{residue_ms}: {dates:?}");
+            }
         }
     }
 

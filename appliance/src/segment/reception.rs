@@ -16,8 +16,9 @@ use crate::{
 };
 
 /// For how long a least delay counts, up to twice: long beside jitter, short beside the drift of
-/// crystals.
-const WINDOW_90K: i64 = 5 * Pts::HZ.cast_signed();
+/// crystals. Windows begin at multiples of it by the stream's clock: whoever joined later has the
+/// same.
+const WINDOW_90K: u64 = 5 * Pts::HZ;
 
 /// Delays farther apart are of different time bases, or the wall clock was set.
 const JUMP_90K_MIN: u64 = Pts::HZ;
@@ -59,8 +60,6 @@ struct Reading {
     received: Wall,
     /// The same on a line without wraps that begins at an arbitrary place.
     position: i64,
-    /// Where the present window began on that line.
-    window_from: i64,
     /// The least distance of wall time from there, in the present window and in the last one.
     least_90k: i64,
     least_before_90k: i64,
@@ -128,7 +127,6 @@ impl Reading {
             clock,
             received: now,
             position: 0,
-            window_from: 0,
             least_90k: distance_90k,
             least_before_90k: distance_90k,
         }
@@ -141,7 +139,7 @@ impl Reading {
         if distance_90k.abs_diff(self.distance_90k()) > JUMP_90K_MIN {
             return None;
         }
-        let is_over = position - self.window_from >= WINDOW_90K;
+        let is_over = clock.ticks() / WINDOW_90K != self.clock.ticks() / WINDOW_90K;
         let next = Self {
             clock,
             received: now,
@@ -150,7 +148,6 @@ impl Reading {
         };
         Some(if is_over {
             Self {
-                window_from: position,
                 least_90k: distance_90k,
                 least_before_90k: self.least_90k,
                 ..next

@@ -16,7 +16,7 @@ use weir_hal::Wall;
 use crate::{
     demux::{Packet, Pid, Pts},
     segment::{
-        clock::{CORRECTION_90K_MAX, OUTLIER_90K, STEP_90K_MIN, StreamClock, WEIGHT},
+        clock::{CORRECTION_90K_MAX, GRAIN_90K, OUTLIER_90K, STEP_90K_MIN, StreamClock},
         reception::Reception,
         ticks,
     },
@@ -38,6 +38,9 @@ const LATE_OF_OTHERS_90K: RangeInclusive<i64> = -APART_90K_MAX..=STEP_90K_MIN;
 /// How much later at most a time base may have been dated by its first PCR than by all of a
 /// segment, or than others date it, to be taken for the same: the jitter of reception.
 const SETTLING_90K_MAX: i64 = OUTLIER_90K;
+
+/// Weight of one observation of a lag among those before it, against the jitter of reception.
+const WEIGHT: i64 = 16;
 
 /// The clock of one rendition, beside those of its channel.
 #[derive(Debug)]
@@ -231,7 +234,7 @@ impl Timekeeping {
             (Some(shared), _) => {
                 shared.fitting(pts, own.of(pts), -SETTLING_90K_MAX..=SETTLING_90K_MAX)?
             }
-            (None, Beginning::Founded) => self.by_all_pcrs(own, pts, listed_until)?,
+            (None, Beginning::Founded) => self.by_all_pcrs(own, pts)?,
             (None, Beginning::Joined) => return None,
         };
         if beginning == Beginning::Joined {
@@ -247,9 +250,9 @@ impl Timekeeping {
     }
 
     /// `own` as all PCRs want it that came since `pts`; `None` without any.
-    fn by_all_pcrs(&self, own: StreamClock, pts: Pts, listed_until: Wall) -> Option<StreamClock> {
+    fn by_all_pcrs(&self, own: StreamClock, pts: Pts) -> Option<StreamClock> {
         let shown_at = self.reception.was_shown_at(pts)?;
-        let shown_at = ticks::later(shown_at, -self.lag_90k).max(listed_until);
+        let shown_at = ticks::later(shown_at, -self.lag_90k);
         let off_90k = ticks::between(own.of(pts), shown_at).abs();
         // Farther off, the last PCRs are of the next time base.
         let settled = || StreamClock::anchor(own.time_base(), pts, shown_at).settled();
@@ -285,7 +288,9 @@ impl Timekeeping {
         };
         let known = self.channel.iter().chain(&self.own);
         let last = known.map(StreamClock::time_base).max().unwrap_or(0);
-        let begin = now.max(listed_until);
+        // Up to the jitter of reception the clock is true, and only this rendition dates later.
+        let is_ahead = ticks::between(now, listed_until) > SETTLING_90K_MAX;
+        let begin = if is_ahead { listed_until } else { now };
         let clock = fitting.unwrap_or_else(|| StreamClock::anchor(last + 1, pts, begin));
         // Farther back, it is to be seen whether what comes is late, or of another time base.
         let overhang_90k = overhang_90k(clock, pts, listed_until);
@@ -316,9 +321,10 @@ pub(super) fn is_behind(date_time: Wall, listed_until: Wall) -> bool {
 }
 
 /// How much later than by `clock` the picture of `pts` is dated, so that it lies behind what is
-/// `listed_until` then, but for a correction.
+/// `listed_until` then, but for a correction: as much as dates are rounded to, or more of these.
 fn overhang_90k(clock: StreamClock, pts: Pts, listed_until: Wall) -> i64 {
-    (ticks::between(clock.of(pts), listed_until) - CORRECTION_90K_MAX).max(0)
+    let overhang_90k = ticks::between(clock.of(pts), listed_until) - CORRECTION_90K_MAX;
+    (overhang_90k.max(0) + GRAIN_90K - 1) / GRAIN_90K * GRAIN_90K
 }
 
 /// Wall time at which the list ends; that of 1970 if it is so far ahead of `now` that it was dated
@@ -557,7 +563,8 @@ mod tests {
         other.agree(&clocks(&[&one]), false);
         assert_eq!(other.begin(pts(0), at(0), LISTED_NOTHING), at(0));
         assert_eq!(other.jump(pts(7_000_000), at(4_800), at(6_000)), at(6_000));
-        assert_eq!(other.jump(pts(0), at(9_000), at(9_100)), at(9_100));
+        // But for a correction.
+        assert_eq!(other.jump(pts(0), at(9_000), at(9_100)), at(9_080));
         // But for a wall clock that was set.
         assert_eq!(one.jump(pts(30_000), at(9_000), at(60_000)), at(9_000));
     }
