@@ -235,7 +235,10 @@ async fn restore_past(
     past.drop_before(since);
     past.drop_until(blocks.begin.min(first.sequence));
     pins.drain(..pins.len() - past.archive().len());
-    past.set_stored(blocks.pins, blocks.stored_until);
+    // A block may tell of segments behind those that were listed when power went: they are not
+    // known, and it is to be stored again.
+    let known_until = playlist.sequence_next();
+    past.set_stored(blocks.pins, blocks.stored_until.min(known_until));
     info!(
         channel = plan.channel,
         rendition,

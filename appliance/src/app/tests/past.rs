@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use weir_cache::Store;
+use bytes::Bytes;
+use weir_cache::{Class, Store};
 use weir_hal::{Wall, sim};
 
 use super::rig::{Rig, config_with_dvr, config_with_past, past, restart, start_over};
 use crate::{
     app::{publisher::key, store_config},
     segment::{MediaPlaylist, Segment},
-    serve::segment_path,
+    serve::{playlist_path, segment_path},
 };
+
+/// What dates are rounded to.
+const GRAIN: Duration = Duration::from_millis(20);
 
 #[tokio::test]
 async fn what_players_may_start_over_in_outlives_a_restart_and_then_another() {
@@ -133,6 +137,45 @@ async fn what_the_store_has_lost_is_a_gap_and_all_else_is_there() {
     due[4].gap = true;
     let found = past(&rig);
     assert!(found.starts_with(&due), "{due:?} then {found:?}");
+}
+
+#[tokio::test]
+async fn dates_are_in_order_where_a_block_outlived_the_list_that_was_stored_behind_it() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config_with_past()).await;
+    let mut lists = Vec::new();
+    let ends_block = |rig: &Rig| rig.sequences().last().is_some_and(|last| last % 64 == 63);
+    for part in (0..8).cycle() {
+        rig.play_part(part..part + 1);
+        assert!(rig.store.flush(Duration::from_secs(10)), "memory is short");
+        if ends_block(&rig) {
+            break;
+        }
+        lists.push((rig.playlist(), rig.simulation.board().clock.wall()));
+    }
+    let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
+    drop(rig);
+    // Power went before the lists of the last seconds were on disk.
+    let (list, listed) = lists.swap_remove(lists.len() - 5);
+    let board = simulation.board();
+    let store = Store::open(board.disk, board.clock, &store_config(&config.cache));
+    let store = store.expect("the disk is flawless");
+    let note = Bytes::copy_from_slice(&listed.as_nanos().to_be_bytes());
+    let path = key(&playlist_path("ch", "r"));
+    let mut writer = store.begin(&path, Class::High, note).expect("room");
+    writer.append(list.expect("a list").into()).expect("room");
+    drop(writer.commit().expect("room"));
+    assert!(store.flush(Duration::from_secs(10)));
+    drop(store);
+    simulation.clock.advance(Duration::from_secs(20));
+    let mut rig = Rig::start_with(simulation, config).await;
+    rig.play();
+    rig.play();
+    let before = past(&rig);
+    let after = past(&restart(rig, Duration::ZERO).await);
+    assert!(after.starts_with(&before), "{before:?} then {after:?}");
+    let in_order = |one: &Segment, next: &Segment| one.end() <= next.date_time + GRAIN;
+    let broken = after.windows(2).find(|pair| !in_order(&pair[0], &pair[1]));
+    assert!(broken.is_none(), "{broken:?}");
 }
 
 #[tokio::test]
