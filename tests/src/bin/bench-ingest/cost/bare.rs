@@ -32,8 +32,8 @@ const SLOT_BYTES: [usize; 2] = [2048, 65_536];
 const ROUND: Duration = Duration::from_millis(10);
 /// Rounds without a datagram, behind the first, that are the end.
 const SILENT_ROUNDS: u32 = 200;
-/// Bytes of a file: two seconds of 50 Mb/s.
-const FILE_BYTES: u64 = 12 << 20;
+/// Bytes of a file: a second of 50 Mb/s.
+const FILE_BYTES: u64 = 6 << 20;
 /// Files of a group: what is listed, and as many that were.
 const FILES: u64 = 6;
 

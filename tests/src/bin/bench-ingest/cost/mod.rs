@@ -31,7 +31,7 @@ use self::sender::{Feed, Sent};
 pub(crate) const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 /// Length of what is sent: no pass over it comes to its end.
 const FILE_SECONDS: u32 = 10;
-/// Over which the beginnings of channels are spread: a segment.
+/// Over which the beginnings of channels are spread: two segments.
 const SPREAD: Duration = Duration::from_secs(2);
 /// How long it is tried whether the sender holds a rate.
 const REHEARSAL: Duration = Duration::from_secs(5);

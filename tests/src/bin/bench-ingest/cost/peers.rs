@@ -27,7 +27,7 @@ pub(super) fn ffmpeg(feed: &Feed<'_>, directory: &Path) -> Outcome<Row> {
         command
             .args(["-hide_banner", "-nostdin", "-loglevel", "error"])
             .args(["-i", &url, "-map", "0", "-c", "copy", "-f", "hls"])
-            .args(["-hls_time", "2", "-hls_list_size", "3"])
+            .args(["-hls_time", "1", "-hls_list_size", "3"])
             .args(["-hls_flags", "delete_segments"])
             .arg(directory.path().join(format!("{number}.m3u8")));
         command

@@ -8,11 +8,11 @@ use weir_tests::{bench::Outcome, daemon::Daemon, process::Process, wait};
 use super::{Cpu, MEMORY, Row, millions, sender::Feed};
 use crate::channels::Channels;
 
-/// Twice what is listed of 50 channels of 50 Mb/s, and what is on its way.
-const CACHE_SIZE: &str = "6GiB";
-/// Segments of two seconds, so that what is listed fits in memory.
+/// Three times what is kept of 50 channels of 50 Mb/s: what is listed, and as much that was.
+const CACHE_SIZE: &str = "8GiB";
+/// Segments of one second, so that what is kept fits in memory.
 const TABLES: &str =
-    "[segment]\ntarget = \"2s\"\nwindow = 3\n[receive]\nbitrate_max = \"60Mb/s\"\n";
+    "[segment]\ntarget = \"1s\"\nwindow = 3\n[receive]\nbitrate_max = \"60Mb/s\"\n";
 /// What it may hold that is not in files yet: three seconds, since whatever else runs here delays
 /// the thread that writes.
 const MEMORY_BYTES: &str = "1GiB";
