@@ -90,4 +90,14 @@ pub trait Clock: Debug + Send + Sync {
     fn request_real_time(&self) -> bool {
         false
     }
+
+    /// Keeps the calling thread on one core, by the number that the system gives it. Threads that
+    /// it starts from then on stay there too.
+    ///
+    /// Returns false when there is no such core, or this process may not run there: the thread goes
+    /// on as it was.
+    fn stay_on_core(&self, core: u16) -> bool {
+        let _ = core;
+        false
+    }
 }

@@ -15,6 +15,11 @@ pub const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Datagrams taken by one call: 6.7 ms of a 100 Mb/s group of 1316-byte datagrams.
 const BATCH_DATAGRAMS: usize = 64;
 
+/// Bytes from one slot of a batch to the next. Were it a power of two, the usual datagrams of a
+/// batch would share a sixteenth of the processor's cache, and drive each other out: this way each
+/// begins in the cache line behind the one before, as if they stood side by side.
+const SLOT_BYTES: usize = DATAGRAM_BYTES_MAX + 1344;
+
 /// The name of a network interface, such as `eth1`: 1 to 15 bytes, no slash, no white space.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceName(String);
@@ -116,7 +121,7 @@ impl DatagramBatch {
             source: nobody,
         };
         Self {
-            storage: vec![0; BATCH_DATAGRAMS * DATAGRAM_BYTES_MAX].into_boxed_slice(),
+            storage: vec![0; BATCH_DATAGRAMS * SLOT_BYTES].into_boxed_slice(),
             metas: [blank; BATCH_DATAGRAMS],
             len: 0,
         }
@@ -125,7 +130,7 @@ impl DatagramBatch {
     /// The datagrams of the last receive call, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
         self.storage
-            .chunks_exact(DATAGRAM_BYTES_MAX)
+            .chunks_exact(SLOT_BYTES)
             .zip(&self.metas)
             .take(self.len)
             .map(|(slot, meta)| Datagram {
@@ -148,7 +153,8 @@ impl DatagramBatch {
         if self.len == BATCH_DATAGRAMS {
             return false;
         }
-        let start = self.len * DATAGRAM_BYTES_MAX;
+        assert!(payload.len() <= DATAGRAM_BYTES_MAX, "no datagram is longer");
+        let start = self.len * SLOT_BYTES;
         self.storage[start..start + payload.len()].copy_from_slice(payload);
         self.metas[self.len] = DatagramMeta {
             bytes: payload.len(),
@@ -161,7 +167,8 @@ impl DatagramBatch {
 
     /// The slots of [`DATAGRAM_BYTES_MAX`] bytes for a receiver to fill, first to last.
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        self.storage.chunks_exact_mut(DATAGRAM_BYTES_MAX)
+        let slots = self.storage.chunks_exact_mut(SLOT_BYTES);
+        slots.map(|slot| &mut slot[..DATAGRAM_BYTES_MAX])
     }
 
     /// Declares the slots filled, one meta for each.
@@ -184,9 +191,9 @@ impl DatagramBatch {
                 continue;
             }
             if kept < index {
-                let start = index * DATAGRAM_BYTES_MAX;
+                let start = index * SLOT_BYTES;
                 self.storage
-                    .copy_within(start..start + meta.bytes, kept * DATAGRAM_BYTES_MAX);
+                    .copy_within(start..start + meta.bytes, kept * SLOT_BYTES);
                 self.metas[kept] = meta;
             }
             kept += 1;

@@ -1,4 +1,4 @@
-//! The receive thread: drains every group at a fixed interval and carries what came through to
+//! A receive thread: drains each of its groups at a fixed interval and carries what came through to
 //! the store.
 //!
 //! Waking for each datagram would make batches of one; a timer makes a 10 Mb/s group come ten
@@ -10,24 +10,23 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+        mpsc::{Receiver, TryRecvError},
     },
-    thread::JoinHandle,
     time::Duration,
 };
 
-use tracing::debug;
+use tracing::{debug, warn};
 use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
 
 use crate::{
-    app::{climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, rendition::Rendition},
+    app::{
+        climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, receiving::Lineup,
+        rendition::Rendition,
+    },
     encryption::Vault,
     live::{self, Live},
     serve::Heartbeat,
 };
-
-/// Orders that may wait for the receive thread; a reload is one order.
-const ORDERS_MAX: usize = 4;
 
 /// Interval between two reports of state and counters.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,14 +49,15 @@ pub(super) enum RenditionOrder {
     Begin(Box<(Plan, Lists)>),
 }
 
-/// What the receive thread is told.
+/// What a receive thread is told.
 #[derive(Debug)]
-enum Order {
-    Carry(Vec<ChannelOrder>),
+pub(super) enum Order {
+    /// Carry these from now on, and bring what players see of them.
+    Carry(Vec<ChannelOrder>, Arc<Lineup>),
     Stop,
 }
 
-/// The data path of all channels.
+/// The data path of all channels, or of those of one thread.
 #[derive(Debug)]
 pub struct Ingest<M: Multicast> {
     board: Board<M>,
@@ -67,7 +67,10 @@ pub struct Ingest<M: Multicast> {
     channels: Vec<Climbing>,
     batch: DatagramBatch,
     reported: Monotonic,
-    heartbeat: Option<Arc<Heartbeat>>,
+    /// Where to tell of each turn, as which loop.
+    heartbeat: Option<(Arc<Heartbeat>, usize)>,
+    /// The core to stay on; where it stays, once it runs.
+    core: Option<u16>,
 }
 
 impl<M: Multicast> Ingest<M> {
@@ -82,21 +85,35 @@ impl<M: Multicast> Ingest<M> {
             batch: DatagramBatch::new(),
             reported,
             heartbeat: None,
+            core: None,
         }
     }
 
-    /// Tells `heartbeat` of each turn.
+    /// Tells `heartbeat` of each turn, as loop `number`.
     #[must_use]
-    pub fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
-        let heartbeat = Some(heartbeat);
+    pub(super) fn beating(self, heartbeat: Arc<Heartbeat>, number: usize) -> Self {
+        let heartbeat = Some((heartbeat, number));
         Self { heartbeat, ..self }
     }
 
-    /// Carries `channels` from now on; renditions that are not kept end here.
+    /// Stays on `core` once it runs, if there is one.
+    #[must_use]
+    pub(super) fn on_core(self, core: Option<u16>) -> Self {
+        Self { core, ..self }
+    }
+
+    /// Carries `channels` from now on, and has players see these alone; renditions that are not
+    /// kept end here.
     ///
     /// # Panics
     /// When a rendition is to be kept that is not running.
     pub fn carry(&mut self, channels: Vec<ChannelOrder>) {
+        let faces = self.take_over(channels);
+        self.live.set(faces);
+    }
+
+    /// Carries `channels` from now on; returns what players are to see of them.
+    pub(super) fn take_over(&mut self, channels: Vec<ChannelOrder>) -> Vec<Arc<live::Channel>> {
         let mut before = std::mem::take(&mut self.renditions);
         let mut channels_before = std::mem::take(&mut self.channels);
         let mut faces = Vec::with_capacity(channels.len());
@@ -137,15 +154,15 @@ impl<M: Multicast> Ingest<M> {
             self.channels.push(climbing);
             faces.push(face);
         }
-        self.live.set(faces);
+        faces
     }
 
     /// One turn: drains every group once, and reports once a second. Never waits.
     pub fn turn(&mut self) {
         let now = self.board.clock.monotonic();
         let wall = self.board.clock.wall();
-        if let Some(heartbeat) = &self.heartbeat {
-            heartbeat.beat(now);
+        if let Some((heartbeat, number)) = &self.heartbeat {
+            heartbeat.beat(*number, now);
         }
         let since_report = now.since(self.reported);
         let is_due = since_report >= REPORT_INTERVAL;
@@ -159,7 +176,7 @@ impl<M: Multicast> Ingest<M> {
         if is_due {
             self.reported = now;
             for rendition in &mut self.renditions {
-                rendition.report(now, since_report);
+                rendition.report(now, since_report, self.core);
             }
             for channel in &self.channels {
                 channel.report();
@@ -167,13 +184,24 @@ impl<M: Multicast> Ingest<M> {
         }
     }
 
-    fn run(mut self, orders: &Receiver<Order>, drain_interval: Duration) {
+    /// Turns until it is told to stop.
+    pub(super) fn run(mut self, orders: &Receiver<Order>, drain_interval: Duration) {
+        let wanted = self.core;
+        self.core = wanted.filter(|core| self.board.clock.stay_on_core(*core));
+        if let Some(core) = wanted.filter(|_| self.core.is_none()) {
+            warn!(
+                core,
+                "no such core to receive on: going on without; change receive.cores"
+            );
+        }
         let is_real_time = self.board.clock.request_real_time();
-        debug!(is_real_time, "receiving");
+        debug!(is_real_time, core = self.core, "receiving");
         let mut due = self.board.clock.monotonic();
         loop {
             match orders.try_recv() {
-                Ok(Order::Carry(channels)) => self.carry(channels),
+                Ok(Order::Carry(channels, lineup)) => {
+                    lineup.bring(self.take_over(channels), &self.live);
+                }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {}
             }
@@ -181,50 +209,6 @@ impl<M: Multicast> Ingest<M> {
             // A late turn is not made up for: the sockets hold what came meanwhile.
             due = (due + drain_interval).max(self.board.clock.monotonic());
             self.board.clock.sleep_until(due);
-        }
-    }
-}
-
-/// The handle of a running receive thread.
-#[derive(Debug)]
-pub(super) struct IngestThread {
-    orders: SyncSender<Order>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl IngestThread {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system has no room for another thread.
-    pub(super) fn start<M: Multicast>(
-        ingest: Ingest<M>,
-        drain_interval: Duration,
-    ) -> std::io::Result<Self> {
-        let (orders, received) = sync_channel(ORDERS_MAX);
-        let thread = std::thread::Builder::new()
-            .name("weir-receive".to_owned())
-            .spawn(move || ingest.run(&received, drain_interval))?;
-        Ok(Self {
-            orders,
-            thread: Some(thread),
-        })
-    }
-
-    /// Carries `channels` from the next turn on. Waits while earlier orders are not yet taken:
-    /// at most a drain interval each.
-    pub(super) fn carry(&self, channels: Vec<ChannelOrder>) {
-        self.orders
-            .send(Order::Carry(channels))
-            .expect("the receive thread runs until stopped");
-    }
-
-    /// Ends the thread at its next turn and waits for it.
-    pub(super) fn stop(&mut self) {
-        // The thread may have met a bug and be gone; joining tells.
-        drop(self.orders.send(Order::Stop));
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the receive thread does not panic");
         }
     }
 }

@@ -29,6 +29,7 @@ mod plan;
 mod protection;
 mod publisher;
 mod pulling;
+mod receiving;
 mod reload;
 mod rendition;
 mod restore;
@@ -57,17 +58,18 @@ use crate::{
     app::{
         faces::Faces,
         guarding::Guarding,
-        ingest::{IngestThread, RenditionOrder},
+        ingest::RenditionOrder,
         lists::Lists,
         plan::Plan,
         pulling::Pulling,
+        receiving::Receiving,
         reload::{Running, warn_of_absent_parts},
     },
     config::{self, Config},
     health::AgentCheck,
     live::Live,
     log::syslog::Forwarder,
-    serve::{Entrance, Heartbeat, Readiness, tls::Tls},
+    serve::{Entrance, Readiness, tls::Tls},
     snmp,
 };
 
@@ -233,14 +235,11 @@ impl<M: Multicast> App<M> {
         mut reloads: mpsc::Receiver<Config>,
     ) -> Result<(), AppError> {
         warn_of_absent_parts(&self.config);
-        let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&self.board.clock)));
-        let ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
-        let mut ingest = ingest.beating(Arc::clone(&heartbeat));
-        // Before anybody can ask: an appliance without channels would call itself ready.
         let kept = (&self.store, &self.vaults);
-        ingest.carry(orders(&self.board, kept, &self.config, None).await);
-        let interval = self.config.receive.drain_interval;
-        let ingest = IngestThread::start(ingest, interval).map_err(AppError::Thread)?;
+        let channels = orders(&self.board, kept, &self.config, None).await;
+        let face = (&self.board, &self.live);
+        let (receiving, heartbeat) =
+            Receiving::start(face, &self.config.receive, channels).map_err(AppError::Thread)?;
         let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)).beating(heartbeat));
         let faces = Faces::new(&self, &readiness);
         let faces = Box::pin(faces.listening(self.snmp, &self.config)).await?;
@@ -262,7 +261,7 @@ impl<M: Multicast> App<M> {
             pulling: self.pulling,
             guarding: self.guarding,
             tls: self.tls,
-            ingest,
+            receiving,
         };
         tokio::pin!(shutdown);
         loop {
@@ -278,7 +277,7 @@ impl<M: Multicast> App<M> {
             ended.expect("serving does not panic");
         }
         drop(checked);
-        running.ingest.stop();
+        running.receiving.stop();
         if !close(running.store).await {
             warn!("the store could not write all that was finished in {FLUSH:?}");
         }

@@ -49,7 +49,7 @@ impl Plan {
     /// The plans of the renditions of `channel`, in its order.
     pub(super) fn of(config: &config::Config, channel: &config::Channel) -> Vec<Self> {
         let buffer = receive_buffer_bytes(config.receive.bitrate_bps_max, config.receive.stall);
-        let receive = config.receive;
+        let receive = &config.receive;
         let size = (receive.bitrate_bps_max, receive.stall);
         let plan = |rendition: &config::Rendition| Self {
             channel: channel.id.clone(),

@@ -10,7 +10,7 @@ use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    app::{Vaults, guarding::Guarding, ingest::IngestThread, orders, pulling::Pulling},
+    app::{Vaults, guarding::Guarding, orders, pulling::Pulling, receiving::Receiving},
     config::{self, Config},
     serve::tls::Tls,
 };
@@ -28,7 +28,7 @@ pub(super) struct Running<M: Multicast> {
     pub(super) pulling: Pulling,
     pub(super) guarding: Guarding,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) ingest: IngestThread,
+    pub(super) receiving: Receiving,
 }
 
 impl<M: Multicast> Running<M> {
@@ -40,7 +40,7 @@ impl<M: Multicast> Running<M> {
         self.vaults.reload(&next, &self.board);
         let kept = (&self.store, &self.vaults);
         let orders = orders(&self.board, kept, &next, Some(&self.config)).await;
-        self.ingest.carry(orders);
+        self.receiving.carry(orders);
         // First: a new path must not lie open for a moment.
         self.guarding.reload(&next, &self.board);
         self.pulling.reload(&next, &self.board);
@@ -88,6 +88,7 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
             "receive.drain_interval",
             started.receive.drain_interval != next.receive.drain_interval,
         ),
+        ("receive.cores", started.receive.cores != next.receive.cores),
     ];
     for (part, _) in parts.iter().filter(|(_, is_changed)| *is_changed) {
         warn!("`{part}` has changed: restart weir for it to take effect");

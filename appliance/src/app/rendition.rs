@@ -246,9 +246,10 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    /// Publishes state and counters; called once a second.
-    pub(super) fn report(&mut self, now: Monotonic, interval: Duration) {
-        let report = self.observe(now, interval);
+    /// Publishes state and counters, and the core of its thread, if it stays on one; called once a
+    /// second.
+    pub(super) fn report(&mut self, now: Monotonic, interval: Duration, core: Option<u16>) {
+        let report = self.observe(now, interval, core);
         let before = self.live().report();
         if before.state != report.state {
             let (channel, rendition) = (&self.plan.channel, &self.plan.rendition.name);
@@ -269,7 +270,7 @@ impl<M: Multicast> Rendition<M> {
         self.live().tell(report);
     }
 
-    fn observe(&mut self, now: Monotonic, interval: Duration) -> Report {
+    fn observe(&mut self, now: Monotonic, interval: Duration, core: Option<u16>) -> Report {
         let active = self.protection.active();
         let Used {
             receive,
@@ -306,6 +307,7 @@ impl<M: Multicast> Rendition<M> {
                 .interface
                 .as_ref()
                 .map(ToString::to_string),
+            core,
             sender: used().find_map(|leg| leg.sender),
             last_datagram: used().filter_map(|leg| leg.last_datagram).max(),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
@@ -424,11 +426,18 @@ impl Used {
 
 /// One event through the segmenter to the store.
 fn cut(event: Event<'_>, segmenter: &mut Segmenter, lists: &mut Lists, moment: Moment) {
-    lists.observe(&event);
+    // Most are packets that tell nothing: not to ask of them is cheaper.
+    if event.tells_of_stream() {
+        lists.observe(&event);
+    }
+    let mut has_output = false;
     segmenter.push(event, moment.received, |output| {
+        has_output = true;
         lists.take(output, moment);
     });
-    give_up_lost(segmenter, lists, moment);
+    if has_output {
+        give_up_lost(segmenter, lists, moment);
+    }
 }
 
 /// Has the segmenter begin anew after a segment that could not be kept.

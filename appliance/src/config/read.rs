@@ -172,6 +172,9 @@ fn check_largest(largest: ByteSize, place: &Place, cache: &Cache, ledger: &mut L
     }
 }
 
+/// Threads that receive, at most: 16 of 2.5 Gb/s are more than any link has.
+const RECEIVE_THREADS_MAX: usize = 16;
+
 fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     let default = Receive::default();
     let drain_interval = duration_in(&mut section, "drain_interval", (1, 100), ledger);
@@ -179,6 +182,7 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     let stall = duration_in(&mut section, "stall", (10, 5_000), ledger);
     let reorder = section.integer("reorder", (0, 256), ledger);
     let skew = duration_in(&mut section, "skew", (10, 500), ledger);
+    let cores = section.integers("cores", RECEIVE_THREADS_MAX, (0, 1_023), ledger);
     section.finish(ledger);
     Receive {
         drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
@@ -188,6 +192,10 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
             .and_then(|packets| u16::try_from(packets).ok())
             .unwrap_or(default.reorder_packets_max),
         skew: skew.map_or(default.skew, |found| found.value),
+        cores: cores
+            .into_iter()
+            .filter_map(|core| u16::try_from(core).ok())
+            .collect(),
     }
 }
 

@@ -321,7 +321,7 @@ pub struct SegmentConfig {
 }
 
 /// `[receive]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receive {
     /// Interval between two looks at the sockets, 1 ms to 100 ms. Default: 10 ms.
     pub drain_interval: Duration,
@@ -334,6 +334,9 @@ pub struct Receive {
     pub reorder_packets_max: u16,
     /// How far apart the sources of one stream may be, 10 ms to 500 ms. Default: 500 ms.
     pub skew: Duration,
+    /// The core of each thread that receives, at most 16, by the system's numbers. Default: none,
+    /// for one thread that may run anywhere.
+    pub cores: Vec<u16>,
 }
 
 /// `[failover]`

@@ -22,6 +22,17 @@ pub enum Event<'a> {
     Splice(Splice<'a>),
 }
 
+impl Event<'_> {
+    /// False for a packet that only goes on with a payload unit, as nearly all do: it says nothing
+    /// new of the stream.
+    pub fn tells_of_stream(&self) -> bool {
+        match self {
+            Self::Packet(it) => it.packet.payload_unit_start(),
+            Self::Program(_) | Self::AccessUnit(_) | Self::Parameters(..) | Self::Splice(_) => true,
+        }
+    }
+}
+
 /// A packet of the selected program.
 #[derive(Debug, Clone, Copy)]
 pub struct ProgramPacket<'a> {

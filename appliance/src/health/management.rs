@@ -377,7 +377,7 @@ mod tests {
     async fn is_alive_as_long_as_the_loop_turns_and_not_longer() {
         let machine = Simulation::new(1);
         let mut health = health(State::Silent);
-        let heartbeat = Arc::new(Heartbeat::new(machine.board().clock));
+        let heartbeat = Arc::new(Heartbeat::new(machine.board().clock, 1));
         let readiness = Readiness::new(Arc::clone(&health.live)).beating(heartbeat);
         health.readiness = Arc::new(readiness);
         assert_eq!(get(&health, "/livez").await.0, StatusCode::OK);

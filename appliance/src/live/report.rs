@@ -16,6 +16,8 @@ pub struct Report {
     pub source: String,
     /// The interface it is received on; `None` where the routing table chooses.
     pub interface: Option<String>,
+    /// The core of the thread that receives it; `None` where that may run on any.
+    pub core: Option<u16>,
     /// Who sends it.
     pub sender: Option<SocketAddr>,
     /// When the last datagram came.

@@ -1,10 +1,10 @@
-//! Whether the loop that carries every channel still turns.
+//! Whether the loops that carry the channels still turn.
 //!
-//! It depends on nothing outside this process: no sender, origin or disk can stop that loop, only a
-//! bug or a machine that gives it no time. So who supervises may start the process again when it
+//! They depend on nothing outside this process: no sender, origin or disk can stop them, only a bug
+//! or a machine that gives them no time. So who supervises may start the process again when one
 //! stands still, and never does for a lost cable.
 //!
-//! Refuses: to judge what the loop carries; that is readiness.
+//! Refuses: to judge what the loops carry; that is readiness.
 
 use std::{
     sync::{
@@ -20,29 +20,35 @@ use weir_hal::{Clock, Monotonic};
 /// less than a tenth of it.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
-/// The last time that the loop has turned.
+/// The last time that each loop has turned.
 #[derive(Debug)]
 pub struct Heartbeat {
     clock: Arc<dyn Clock>,
-    last_nanos: AtomicU64,
+    last_nanos: Box<[AtomicU64]>,
 }
 
 impl Heartbeat {
-    /// A heart that has beaten now.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let last_nanos = AtomicU64::new(clock.monotonic().as_nanos());
+    /// That of so many loops, which have all turned now.
+    pub fn new(clock: Arc<dyn Clock>, loops: usize) -> Self {
+        let now = clock.monotonic().as_nanos();
+        let last_nanos = (0..loops).map(|_| AtomicU64::new(now)).collect();
         Self { clock, last_nanos }
     }
 
-    /// Tells that the loop has turned at `now`.
-    pub fn beat(&self, now: Monotonic) {
-        self.last_nanos.store(now.as_nanos(), Ordering::Relaxed);
+    /// Tells that loop `number` has turned at `now`.
+    pub fn beat(&self, number: usize, now: Monotonic) {
+        if let Some(last) = self.last_nanos.get(number) {
+            last.store(now.as_nanos(), Ordering::Relaxed);
+        }
     }
 
-    /// Whether it has turned of late.
+    /// Whether all have turned of late.
     pub fn is_alive(&self) -> bool {
-        let last = Monotonic::from_nanos(self.last_nanos.load(Ordering::Relaxed));
-        self.clock.monotonic().since(last) <= SILENCE_MAX
+        let now = self.clock.monotonic();
+        self.last_nanos.iter().all(|last| {
+            let last = Monotonic::from_nanos(last.load(Ordering::Relaxed));
+            now.since(last) <= SILENCE_MAX
+        })
     }
 }
 
@@ -55,12 +61,23 @@ mod tests {
     #[test]
     fn stops_to_be_alive_ten_seconds_after_the_last_beat_and_comes_back_with_the_next() {
         let machine = Simulation::new(1);
-        let heartbeat = Heartbeat::new(machine.board().clock);
+        let heartbeat = Heartbeat::new(machine.board().clock, 1);
         machine.clock.advance(SILENCE_MAX);
         assert!(heartbeat.is_alive());
         machine.clock.advance(Duration::from_millis(1));
         assert!(!heartbeat.is_alive());
-        heartbeat.beat(machine.board().clock.monotonic());
+        heartbeat.beat(0, machine.board().clock.monotonic());
+        assert!(heartbeat.is_alive());
+    }
+
+    #[test]
+    fn one_loop_that_stands_still_is_not_hidden_by_another() {
+        let machine = Simulation::new(1);
+        let heartbeat = Heartbeat::new(machine.board().clock, 2);
+        machine.clock.advance(2 * SILENCE_MAX);
+        heartbeat.beat(1, machine.board().clock.monotonic());
+        assert!(!heartbeat.is_alive());
+        heartbeat.beat(0, machine.board().clock.monotonic());
         assert!(heartbeat.is_alive());
     }
 }

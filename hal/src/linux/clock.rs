@@ -1,7 +1,7 @@
 //! Time from the kernel's clocks.
 //!
 //! Source: `clock_gettime(2)`, `clock_nanosleep(2)`, `sched(7)` (real time needs `CAP_SYS_NICE` or
-//! `RLIMIT_RTPRIO`). Monotonic time does not advance while the machine is suspended; an appliance
+//! `RLIMIT_RTPRIO`), `sched_setaffinity(2)`. Monotonic time does not advance while the machine is suspended; an appliance
 //! never is.
 //!
 //! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
@@ -12,8 +12,10 @@ use std::io;
 use nix::{
     errno::Errno,
     libc,
+    sched::{CpuSet, sched_setaffinity},
     sys::time::TimeSpec,
     time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep},
+    unistd::Pid,
 };
 
 use crate::{Monotonic, Wall};
@@ -56,6 +58,12 @@ impl crate::Clock for Clock {
     fn request_real_time(&self) -> bool {
         schedule_round_robin().is_ok()
     }
+
+    fn stay_on_core(&self, core: u16) -> bool {
+        let mut cores = CpuSet::new();
+        let is_number = cores.set(usize::from(core)).is_ok();
+        is_number && sched_setaffinity(Pid::from_raw(0), &cores).is_ok()
+    }
 }
 
 /// The lowest real-time priority is above every ordinary thread, and below whatever else on this
@@ -95,6 +103,8 @@ fn timespec(nanos: u64) -> TimeSpec {
 mod tests {
     use std::thread;
 
+    use nix::sched::sched_getaffinity;
+
     use super::*;
     use crate::Clock as _;
 
@@ -116,6 +126,24 @@ mod tests {
             });
         });
         assert_eq!(policy(), libc::SCHED_OTHER);
+    }
+
+    #[test]
+    fn a_thread_stays_on_the_core_that_it_asks_for() {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+                let core = (0..CpuSet::count()).find(|core| allowed.is_set(*core).unwrap());
+                let core = u16::try_from(core.unwrap()).unwrap();
+                assert!(Clock::new().stay_on_core(core));
+                let own = sched_getaffinity(Pid::from_raw(0)).unwrap();
+                let own: Vec<_> = (0..CpuSet::count())
+                    .filter(|it| own.is_set(*it).unwrap())
+                    .collect();
+                assert_eq!(own, [usize::from(core)]);
+                assert!(!Clock::new().stay_on_core(u16::MAX));
+            });
+        });
     }
 
     #[test]

@@ -21,6 +21,9 @@ const WALL_START: Wall = Wall::from_nanos(1_767_225_600 * 1_000_000_000);
 
 const MILLION: i128 = 1_000_000;
 
+/// Cores of a simulated machine.
+const CORES: u16 = 4;
+
 /// A clock in memory.
 #[derive(Debug)]
 pub struct Clock {
@@ -121,6 +124,10 @@ impl crate::Clock for Clock {
 
     fn wall(&self) -> Wall {
         lock(&self.time).wall()
+    }
+
+    fn stay_on_core(&self, core: u16) -> bool {
+        core < CORES
     }
 
     fn sleep_until(&self, deadline: Monotonic) {

@@ -14,6 +14,7 @@ crate::claims! {
     sleeping_never_ends_early,
     a_deadline_in_the_past_is_met_at_once,
     wall_time_counts_from_1970,
+    a_thread_cannot_stay_on_a_core_that_is_not_there,
 }
 
 fn monotonic_time_never_steps_back(side: &impl Side) {
@@ -39,6 +40,10 @@ fn a_deadline_in_the_past_is_met_at_once(side: &impl Side) {
         clock.sleep_until(Monotonic::ZERO);
     }
     assert!(clock.monotonic().since(before) < Duration::from_secs(1));
+}
+
+fn a_thread_cannot_stay_on_a_core_that_is_not_there(side: &impl Side) {
+    assert!(!side.board().clock.stay_on_core(u16::MAX));
 }
 
 fn wall_time_counts_from_1970(side: &impl Side) {

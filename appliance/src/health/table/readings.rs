@@ -149,6 +149,8 @@ readings! {
         source_switches: Total => detail,
         /// The interface it is received on, if one is configured.
         interface: Option<String>,
+        /// The core of the thread that receives it, if that stays on one.
+        core: Option<u64> => detail,
         /// Who sends it.
         sender: Option<String>,
         /// Bits received in the last second.

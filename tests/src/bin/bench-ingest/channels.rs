@@ -1,6 +1,7 @@
 //! Channels, and who sends them.
 
 use std::{
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -28,8 +29,18 @@ pub(crate) fn playlist(number: usize) -> String {
     format!("/live/C{number}/C{number}_r.m3u8")
 }
 
-fn group(number: usize) -> String {
-    format!("239.255.91.{}:5000", number + 1)
+/// The port of all groups.
+pub(crate) const PORT: u16 = 5000;
+
+/// The group of a channel.
+pub(crate) fn address(number: usize) -> Ipv4Addr {
+    let last = u8::try_from(number + 1).expect("at most 250 channels");
+    Ipv4Addr::new(239, 255, 91, last)
+}
+
+/// The same with its port.
+pub(crate) fn group(number: usize) -> String {
+    format!("{}:{PORT}", address(number))
 }
 
 impl Channels {
@@ -38,8 +49,8 @@ impl Channels {
         Self(count)
     }
 
-    /// What the configuration says of them.
-    pub(crate) fn text(self) -> String {
+    /// What the configuration says of them, with so much `memory` of the cache, and `more` tables.
+    pub(crate) fn text(self, memory: &str, more: &str) -> String {
         let channels = (0..self.0).map(|number| {
             format!(
                 "[[channel]]\nid = \"C{number}\"\n[[channel.rendition]]\nname = \"r\"\n\
@@ -49,7 +60,7 @@ impl Channels {
         });
         // Behind `[cache]`, which the rig has begun.
         format!(
-            "memory = \"256MiB\"\nscrub = \"0B\"\n{}",
+            "memory = \"{memory}\"\nscrub = \"0B\"\n{more}{}",
             channels.collect::<String>()
         )
     }

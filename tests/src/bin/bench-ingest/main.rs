@@ -1,8 +1,11 @@
 //! Channels that come in by multicast while players take all they can, on this machine.
 //!
 //! ```text
-//! bench-ingest [--channels N] [--seconds S] [--connections N]
+//! bench-ingest [--channels N] [--seconds S] [--connections N] [--megabits M] [--only cost|gro|load]
 //! ```
+//!
+//! First what it costs, beside others ([`cost`]), then what `UDP_GRO` would bring, then whether it
+//! holds under load.
 //!
 //! In a network of their own, channels of 4, 6 and 8 Mb/s are sent in turn, each by a `weir send`,
 //! and received, cut, stored and served by one `weir run` with one thread that serves; nothing pins
@@ -18,9 +21,10 @@
 
 mod account;
 mod channels;
+mod cost;
 mod load;
 
-use std::{thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use weir_tests::{
     bench::{
@@ -43,11 +47,52 @@ struct Plan {
     channels: usize,
     span: Duration,
     connections: usize,
+    /// Of each channel whose cost is measured.
+    megabits: u32,
+    /// One part alone.
+    only: Option<String>,
 }
 
 fn main() -> Outcome {
-    let plan = plan(std::env::args().skip(1))?;
-    main_in_own_network(|| run(&plan))
+    let mut arguments = std::env::args().skip(1);
+    match std::env::args().nth(1).as_deref() {
+        Some("send") => {
+            let (datagrams, late_ns) = cost::sender::run(arguments.skip(1))?;
+            println!("{datagrams} {late_ns}");
+            Ok(())
+        }
+        Some("bare") => {
+            arguments.next();
+            let mut next = || arguments.next().ok_or("bare has four arguments");
+            let (directory, channels) = (next()?, next()?.parse()?);
+            let way = cost::bare::Way {
+                by: next()?.parse()?,
+                gro: next()?.parse()?,
+            };
+            let joined = || println!("joined");
+            let figures = cost::bare::run((Path::new(&directory), way), channels, joined)?;
+            println!("{figures}");
+            Ok(())
+        }
+        _ => {
+            let plan = plan(arguments)?;
+            main_in_own_network(|| run_all(&plan))
+        }
+    }
+}
+
+fn run_all(plan: &Plan) -> Outcome {
+    let is_wanted = |part: &str| plan.only.as_deref().is_none_or(|only| only == part);
+    if is_wanted("cost") {
+        cost::run(plan.channels, plan.megabits, plan.span)?;
+    }
+    if is_wanted("gro") {
+        cost::offload::run(plan.channels, plan.span / 6)?;
+    }
+    if is_wanted("load") {
+        run(plan)?;
+    }
+    Ok(())
 }
 
 fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
@@ -55,6 +100,8 @@ fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
         channels: 50,
         span: Duration::from_mins(1),
         connections: 64,
+        megabits: 50,
+        only: None,
     };
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or("each option has a value")?;
@@ -62,6 +109,8 @@ fn plan(mut arguments: impl Iterator<Item = String>) -> Outcome<Plan> {
             "--channels" => plan.channels = value.parse()?,
             "--seconds" => plan.span = Duration::from_secs_f64(value.parse()?),
             "--connections" => plan.connections = value.parse()?,
+            "--megabits" => plan.megabits = value.parse()?,
+            "--only" => plan.only = Some(value),
             other => return Err(format!("there is no option {other}").into()),
         }
     }
@@ -74,7 +123,7 @@ fn run(plan: &Plan) -> Outcome {
     println!("load of the machine: {}", machine::load());
     let channels = Channels::new(plan.channels);
     let (folder, http) = (tempfile::tempdir()?, "threads = 1");
-    let daemon = Daemon::start_sized(folder, CACHE_SIZE, http, &channels.text());
+    let daemon = Daemon::start_sized(folder, CACHE_SIZE, http, &channels.text("256MiB", ""));
     // The daemon may run anywhere; everybody else is outside of the box.
     machine::stay_on(Core::Load)?;
     let _senders = channels.send(directory.path())?;
