@@ -10,6 +10,7 @@ mod board;
 mod clock;
 mod disk;
 mod error;
+mod links;
 pub mod linux;
 mod multicast;
 mod network;
@@ -21,6 +22,7 @@ pub use board::Board;
 pub use clock::{Clock, Monotonic, Wall};
 pub use disk::{Access, DirectoryEntry, Disk, DiskUsage, File, FileKind};
 pub use error::Error;
+pub use links::{LinkChange, LinkWatch};
 pub use multicast::{
     DATAGRAM_BYTES_MAX, Datagram, DatagramBatch, DatagramMeta, Destination, InterfaceName,
     Membership, Multicast, MulticastReceiver, MulticastSender,

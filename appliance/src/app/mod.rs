@@ -61,7 +61,7 @@ use crate::{
         lists::Lists,
         plan::Plan,
         pulling::Pulling,
-        reload::{Running, warn_of_absent_parts},
+        reload::Running,
     },
     config::{self, Config},
     health::AgentCheck,
@@ -232,10 +232,9 @@ impl<M: Multicast> App<M> {
         shutdown: impl Future<Output = ()>,
         mut reloads: mpsc::Receiver<Config>,
     ) -> Result<(), AppError> {
-        warn_of_absent_parts(&self.config);
         let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&self.board.clock)));
         let ingest = Ingest::new(self.board.clone(), Arc::clone(&self.live));
-        let mut ingest = ingest.beating(Arc::clone(&heartbeat));
+        let mut ingest = ingest?.beating(Arc::clone(&heartbeat));
         // Before anybody can ask: an appliance without channels would call itself ready.
         let kept = (&self.store, &self.vaults);
         ingest.carry(orders(&self.board, kept, &self.config, None).await);

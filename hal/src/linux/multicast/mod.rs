@@ -16,6 +16,7 @@
     reason = "recvmmsg(2), control messages and two options have no safe form"
 )]
 
+mod links;
 mod messages;
 mod receiver;
 mod sender;
@@ -60,6 +61,10 @@ impl crate::Multicast for Multicast {
         let failed = refusal("send to", destination.group);
         let interface = interface_index(destination.interface.as_ref(), &failed)?;
         Sender::open(destination, interface).map_err(failed)
+    }
+
+    fn links(&self) -> Result<Box<dyn crate::LinkWatch>, Error> {
+        Ok(Box::new(links::LinkWatch::open()?))
     }
 }
 
