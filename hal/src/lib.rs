@@ -28,5 +28,5 @@ pub use multicast::{
     Membership, Multicast, MulticastReceiver, MulticastSender,
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
-pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus};
+pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier};
 pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors};

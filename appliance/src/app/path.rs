@@ -75,7 +75,7 @@ impl<M: Multicast> Path<M> {
                     shown: url.clone(),
                     bitrate_bps_max,
                 };
-                Reception::Http(Box::new(HttpSource::new(request, client, now)))
+                Reception::Http(HttpSource::new(request, client, now))
             }
         };
         Self {

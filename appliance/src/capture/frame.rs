@@ -1,7 +1,8 @@
 //! UDP datagrams in frames.
 //!
-//! Source: IEEE 802.3 and 802.1Q (Ethernet, VLAN), LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2
-//! (Linux cooked), RFC 791, RFC 8200 §4 (IPv6 and its extension headers), RFC 768.
+//! Source: IEEE 802.3 and 802.1Q (Ethernet, VLAN), RFC 2516 (`PPPoE`), `LINKTYPE_LINUX_SLL` and
+//! `LINKTYPE_LINUX_SLL2` (Linux cooked), RFC 791, RFC 8200 §4 (IPv6 and its extension headers), RFC
+//! 768.
 //!
 //! Refuses: checksums, which network cards fill in behind the capture.
 
@@ -15,6 +16,7 @@ const EXTENSIONS_MAX: usize = 8;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86DD;
+const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
 const PROTOCOL_UDP: u8 = 17;
 
@@ -54,7 +56,12 @@ impl<'a> Frame<'a> {
             101 | 228 | 229 => ip(frame),
             _ => None,
         };
-        match network.ok_or(PassedOver::Other)? {
+        let (kind, packet) = network.ok_or(PassedOver::Other)?;
+        let unwrapped = match kind {
+            ETHERTYPE_PPPOE_SESSION => session(packet).ok_or(PassedOver::Other)?,
+            _ => (kind, packet),
+        };
+        match unwrapped {
             (ETHERTYPE_IPV4, packet) => ipv4(packet),
             (ETHERTYPE_IPV6, packet) => ipv6(packet),
             _ => Err(PassedOver::Other),
@@ -71,6 +78,16 @@ fn tagged(frame: &[u8], mut at: usize) -> Option<(u16, &[u8])> {
         }
     }
     None
+}
+
+/// What a session of PPP carries.
+fn session(packet: &[u8]) -> Option<(u16, &[u8])> {
+    let kind = match Order::Big.u16(packet, 6)? {
+        0x0021 => ETHERTYPE_IPV4,
+        0x0057 => ETHERTYPE_IPV6,
+        _ => return None,
+    };
+    Some((kind, packet.get(8..)?))
 }
 
 fn ip(packet: &[u8]) -> Option<(u16, &[u8])> {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Udp;
 
-/// LINKTYPE_RAW: packets begin with IP.
+/// `LINKTYPE_RAW`: packets begin with IP.
 const LINK: u16 = 101;
 
 /// Hops that are written, for those that were left are not known.

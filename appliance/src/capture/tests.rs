@@ -188,11 +188,18 @@ fn datagrams_are_found_behind_every_kind_of_link() {
         b"media".to_vec(),
     ));
     let vlan = [0x88, 0xA8, 0, 1, 0x81, 0, 0, 2];
+    let session = [
+        &[0; 12][..],
+        &[0x88, 0x64, 0x11, 0, 0, 9, 0, 35, 0, 0x21],
+        &packet,
+    ]
+    .concat();
     let cooked = [&[0; 14][..], &[0x08, 0], &packet].concat();
     let cooked_2 = [&[0x08, 0][..], &[0; 18], &packet].concat();
     for (link, frame) in [
         (1, ethernet(&[], &packet)),
         (1, ethernet(&vlan, &packet)),
+        (1, session),
         (113, cooked),
         (276, cooked_2),
         (101, packet.clone()),

@@ -12,7 +12,7 @@ pub enum Reception<R> {
     /// A group, with what protects it.
     Datagrams(Protected<R>),
     /// A stream over HTTP.
-    Http(Box<HttpSource>),
+    Http(HttpSource),
 }
 
 impl<R: MulticastReceiver> Reception<R> {

@@ -62,7 +62,7 @@ pub struct Progress {
 #[derive(Debug)]
 enum Track<S> {
     Stream(Box<Item<S>>),
-    Capture(Replay<S>),
+    Capture(Box<Replay<S>>),
 }
 
 impl<S: MulticastSender> Track<S> {
@@ -157,7 +157,7 @@ impl<S: MulticastSender> Playout<S> {
     ) -> Result<(), Error> {
         let name = content.name().to_owned();
         let replay = Replay::new(content, sender, (group, is_looping))?;
-        self.push(name, Track::Capture(replay));
+        self.push(name, Track::Capture(Box::new(replay)));
         Ok(())
     }
 

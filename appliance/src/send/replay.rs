@@ -133,7 +133,7 @@ impl<S: MulticastSender> Replay<S> {
     /// The next pass begins a usual distance behind the last datagram.
     fn begin_again(&mut self) {
         let distances = self.datagrams_of_pass.saturating_sub(1).max(1);
-        let usual = (self.due - self.begun) / distances;
+        let usual = self.due.saturating_sub(self.begun) / distances;
         self.begun = self.due + usual.max(PASS_PAUSE_MIN);
         self.datagrams_of_pass = 0;
         self.frames.rewind();

@@ -51,6 +51,24 @@ fn renditions(daemon: &Daemon) -> Vec<Value> {
         .collect()
 }
 
+/// Sends a general query of IGMP (version 3) from the far end, as a router does.
+const QUERY: &str = r#"python3 -c "
+import socket
+to, own = '224.0.0.1', socket.inet_aton('192.0.2.2')
+query = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+query.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+body = bytes([0x11, 100, 0, 0, 0, 0, 0, 0, 2, 125, 0, 0])
+total = sum(int.from_bytes(body[at:at + 2], 'big') for at in range(0, 12, 2))
+checksum = (0xFFFF - total % 0xFFFF).to_bytes(2, 'big')
+query.sendto(body[:2] + checksum + body[4:], (to, 0))
+""#;
+
+fn box_nic(daemon: &Daemon) -> Option<Value> {
+    let told = http::get(&daemon.management("/api/v1/nics")).ok()?.json();
+    let nics = told["nics"].as_array()?.clone();
+    nics.into_iter().find(|nic| nic["nic"] == "box")
+}
+
 /// Groups of ours that the kernel has joined.
 fn joined() -> usize {
     let table = std::fs::read_to_string("/proc/net/igmp").expect("the kernel has a table");
@@ -100,6 +118,17 @@ fn receive_many() {
         told.iter()
             .all(|rendition| rendition["state"] != "not_joined")
     );
+
+    until("word that nobody asked yet", PATIENCE, || {
+        let nic = box_nic(&daemon)?;
+        (nic["querier"] == "awaited").then_some(())
+    });
+    until("the querier", PATIENCE, || {
+        shell(QUERY);
+        let nic = box_nic(&daemon)?;
+        let is_known = nic["querier"] == "present" && nic["querier_address"] == "192.0.2.2";
+        is_known.then_some(())
+    });
 
     shell("ip link set far down && ip link set far up");
     until("word of the cable", PATIENCE, || {

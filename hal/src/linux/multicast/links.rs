@@ -113,8 +113,8 @@ impl Links {
                 let index = number(body, 4)?;
                 let flags = number(body, 8)?;
                 let carries = flags & u32::try_from(libc::IFF_RUNNING).ok()? != 0;
-                let carried = self.remember(index, carries);
-                (carries && carried != Some(true)).then_some(index)
+                let before = self.remember(index, carries);
+                (carries && before != Some(true)).then_some(index)
             }
             libc::RTM_DELLINK => {
                 self.0.remove(&number(body, 4)?);

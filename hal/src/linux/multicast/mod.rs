@@ -18,6 +18,7 @@
 
 mod links;
 mod messages;
+mod queriers;
 mod receiver;
 mod sender;
 
@@ -33,6 +34,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use receiver::Receiver;
 pub use sender::Sender;
+
+pub(super) use queriers::Queriers;
 
 use crate::{Destination, Error, InterfaceName, Membership};
 
