@@ -2,8 +2,8 @@
 //! answer over HTTP, which looks after itself.
 //!
 //! A group that falls silent may have been forgotten by a switch or a router, or its interface may
-//! be another by now: membership is taken anew, which nobody misses anything by. So it is when a link
-//! or an address is new, for the kernel asks for no group again by itself when a cable comes back.
+//! be another by now: membership is taken anew, which nobody misses anything by. So it is when a
+//! link or an address is new, for the kernel asks for no group again when a cable comes back.
 //!
 //! Refuses: to know what comes by other ways (`leg`).
 

@@ -35,8 +35,9 @@ Examples:
   weir capture rtp://10.9.0.7@232.1.2.1:5000 trouble.pcapng --interface eth1 --bytes 200MB
 
 NAME.ts has the transport packets, out of RTP and in its order; NAME.pcapng every datagram with the
-time at which the kernel received it, for Wireshark or `weir send`. It ends by itself; Ctrl-C ends it
-sooner, and what came until then is there. Exits with 69 when nothing came, 74 when the disk is full.";
+time at which the kernel received it, for Wireshark or `weir send`. It ends by itself; Ctrl-C ends
+it sooner, and what came until then is there. Exits with 69 when nothing came, 74 when the disk is
+full.";
 
 /// Interval between two looks at the socket.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);

@@ -35,8 +35,8 @@ Examples:
 With --loop the file goes on from the start without a seam: PCR, PTS, DTS and continuity_counter
 are restamped. Of a capture (pcap or pcapng) the datagrams to one group go out unchanged, with the
 distances in time at which they were captured; looped, what is in them jumps. Ctrl-C ends it. Exits
-with 64 when a capture has several groups and none is chosen, 69 when the group cannot be sent to, 74 when the file
-cannot be read or has no PCR.";
+with 64 when a capture has several groups and none is chosen, 69 when the group cannot be sent to,
+74 when the file cannot be read or has no PCR.";
 
 /// Arguments of `weir send`.
 #[derive(Debug, Args)]

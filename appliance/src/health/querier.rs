@@ -1,7 +1,7 @@
 //! Whether anybody asks for memberships on an interface.
 //!
 //! Source: RFC 3376 §8.2, §8.4 (Query Interval, Group Membership Interval). A switch that snoops
-//! forgets members which nobody asks for: channels then stop, all at once, minutes after they began.
+//! forgets members that nobody asks for: channels then stop, all at once, minutes after they began.
 
 use std::time::Duration;
 

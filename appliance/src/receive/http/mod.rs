@@ -125,7 +125,7 @@ impl HttpSource {
         }
     }
 
-    /// Takes what has come by `now`, and calls `each` as [`super::Source::drain`] does. Never waits.
+    /// Takes what has come by `now` and calls `each` as [`super::Source::drain`] does. Never waits.
     ///
     /// # Limits
     /// `bitrate_bps_max`, of which a second may be saved up.

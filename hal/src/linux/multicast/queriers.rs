@@ -1,8 +1,8 @@
 //! Who asks for memberships: queries of IGMP and MLD, seen on raw sockets.
 //!
 //! Source: RFC 3376 §4.1 (Membership Query, type 0x11), RFC 3810 §5.1 (type 130), `raw(7)` and
-//! `capabilities(7)` (`CAP_NET_RAW`). The kernel tells of no querier elsewhere: `/proc/net/igmp` has
-//! timers of those of version 2 alone.
+//! `capabilities(7)` (`CAP_NET_RAW`). The kernel tells of no querier elsewhere: `/proc/net/igmp`
+//! has timers of those of version 2 alone.
 //!
 //! Refuses: to ask itself, and to judge how long is too long.
 
