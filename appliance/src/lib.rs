@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod app;
+pub mod capture;
 pub mod causes;
 pub mod command;
 pub mod config;

@@ -10,6 +10,7 @@ mod board;
 mod clock;
 mod disk;
 mod error;
+mod links;
 pub mod linux;
 mod multicast;
 mod network;
@@ -21,10 +22,11 @@ pub use board::Board;
 pub use clock::{Clock, Monotonic, Wall};
 pub use disk::{Access, DirectoryEntry, Disk, DiskUsage, File, FileKind};
 pub use error::Error;
+pub use links::{LinkChange, LinkWatch};
 pub use multicast::{
     DATAGRAM_BYTES_MAX, Datagram, DatagramBatch, DatagramMeta, Destination, InterfaceName,
     Membership, Multicast, MulticastReceiver, MulticastSender,
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
-pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus};
+pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier};
 pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors};

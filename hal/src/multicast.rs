@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use crate::{Error, Wall};
+use crate::{Error, LinkWatch, Wall};
 
 /// Bytes one datagram can hold at most: the IPv4 total length of 65,535, rounded up to pages.
 pub const DATAGRAM_BYTES_MAX: usize = 65_536;
@@ -236,6 +236,12 @@ pub trait Multicast: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`Error::NoInterface`], or [`Error::Socket`] when the kernel refuses.
     fn sender(&self, destination: &Destination) -> Result<Self::Sender, Error>;
+
+    /// Watches the interfaces that groups are joined on, from now on.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel tells nobody.
+    fn links(&self) -> Result<Box<dyn LinkWatch>, Error>;
 }
 
 /// The receiving end of one membership; dropping it leaves the group.

@@ -2,6 +2,8 @@
 //!
 //! Source: RFC 2863 (ifOperStatus); `sysfs` below `/sys/class/net`.
 
+use std::{net::IpAddr, time::Duration};
+
 /// One network interface at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Nic {
@@ -15,6 +17,28 @@ pub struct Nic {
     pub duplex: Option<Duplex>,
     /// What went through it since it came up.
     pub statistics: NicStatistics,
+    /// Who asks for memberships on it.
+    pub querier: Querier,
+}
+
+/// Who asks for memberships on an interface, by IGMP (RFC 3376 §6.6.2) or MLD (RFC 3810 §7.6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Querier {
+    /// Nobody may look, which takes `CAP_NET_RAW`, or the interface is not up.
+    #[default]
+    Unknown,
+    /// None was heard.
+    Unheard {
+        /// For so long.
+        watched: Duration,
+    },
+    /// One was heard.
+    Heard {
+        /// The one that asked last.
+        address: IpAddr,
+        /// When.
+        ago: Duration,
+    },
 }
 
 /// Whether an interface can carry anything (RFC 2863 §3.1.14).

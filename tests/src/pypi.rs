@@ -28,6 +28,16 @@ pub const THREEFIVE: Wheel = Wheel {
     needs: &[],
 };
 
+/// Reads and writes captures.
+pub const DPKT: Wheel = Wheel {
+    package: Package {
+        name: "dpkt",
+        version: "1.9.8",
+        sum: "4da4d111d7bf67575b571f5c678c71bddd2d8a01a3d57d489faf0a92c748fbfd",
+    },
+    needs: &[],
+};
+
 /// A manager of networks: asks by SNMP.
 pub const PYSNMP: Wheel = Wheel {
     package: Package {

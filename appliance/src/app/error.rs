@@ -41,6 +41,9 @@ pub enum AppError {
     /// The certificates of the syslog server cannot be read.
     #[error("`log.syslog` cannot be obeyed: check its `ca`")]
     Syslog(#[source] TlsError),
+    /// Sources cannot be asked for by TLS.
+    #[error("`https://` sources cannot be asked for")]
+    Sources(#[from] TlsError),
     /// There is no SNMP agent.
     #[error(transparent)]
     Snmp(#[from] SnmpError),

@@ -15,18 +15,24 @@ use std::{
     time::Duration,
 };
 
-use tracing::{debug, warn};
-use weir_hal::{Board, DatagramBatch, Monotonic, Multicast};
+use tracing::{debug, info, warn};
+use weir_hal::{Board, DatagramBatch, LinkWatch, Monotonic, Multicast};
 
 use crate::{
     app::{
         climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, receiving::Lineup,
         rendition::Rendition,
     },
+    causes::with_causes,
     encryption::Vault,
+    fetch::tls::TlsError,
     live::{self, Live},
+    receive::StreamClient,
     serve::Heartbeat,
 };
+
+/// Changes of links that are taken at once; the next are, a report later.
+const LINK_CHANGES_MAX: usize = 64;
 
 /// Interval between two reports of state and counters.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -66,6 +72,9 @@ pub struct Ingest<M: Multicast> {
     /// One for each channel, in the order of its renditions above.
     channels: Vec<Climbing>,
     batch: DatagramBatch,
+    client: StreamClient,
+    /// `None` where the kernel tells nothing.
+    links: Option<Box<dyn LinkWatch>>,
     reported: Monotonic,
     /// Where to tell of each turn, as which loop.
     heartbeat: Option<(Arc<Heartbeat>, usize)>,
@@ -74,10 +83,16 @@ pub struct Ingest<M: Multicast> {
 }
 
 impl<M: Multicast> Ingest<M> {
-    /// A path that carries nothing yet and publishes in `live`.
-    pub fn new(board: Board<M>, live: Arc<Live>) -> Self {
+    /// A path that carries nothing yet and publishes in `live`. Must be called within a tokio
+    /// runtime, on which sources over HTTP are asked for.
+    ///
+    /// # Errors
+    /// [`TlsError`] when TLS cannot be spoken to them.
+    pub fn new(board: Board<M>, live: Arc<Live>) -> Result<Self, TlsError> {
         let reported = board.clock.monotonic();
-        Self {
+        Ok(Self {
+            client: StreamClient::new(&board)?,
+            links: watch_links(&*board.multicast),
             board,
             live,
             renditions: Vec::new(),
@@ -86,7 +101,7 @@ impl<M: Multicast> Ingest<M> {
             reported,
             heartbeat: None,
             core: None,
-        }
+        })
     }
 
     /// Tells `heartbeat` of each turn, as loop `number`.
@@ -124,13 +139,13 @@ impl<M: Multicast> Ingest<M> {
             let mut tracks = Vec::new();
             for order in channel.renditions {
                 let rendition = match order {
-                    RenditionOrder::Begin(begin) => Rendition::new(begin.0, begin.1, now),
+                    RenditionOrder::Begin(begin) => Rendition::new(*begin, (&self.client, now)),
                     RenditionOrder::Keep(plan) => {
                         let place = before.iter().position(|it| it.plan().is_named_as(&plan));
                         let running = place.map(|place| before.swap_remove(place));
                         running
                             .expect("only running ones are kept")
-                            .follow(&plan, now)
+                            .follow(&plan, (&self.client, now))
                     }
                 };
                 renditions.push(Arc::clone(rendition.live()));
@@ -175,11 +190,39 @@ impl<M: Multicast> Ingest<M> {
         }
         if is_due {
             self.reported = now;
+            self.follow_links(now);
             for rendition in &mut self.renditions {
                 rendition.report(now, since_report, self.core);
             }
             for channel in &self.channels {
                 channel.report();
+            }
+        }
+    }
+
+    /// Has groups joined anew, on interfaces that came back, of which nothing comes.
+    fn follow_links(&mut self, now: Monotonic) {
+        let Some(links) = &mut self.links else { return };
+        for _ in 0..LINK_CHANGES_MAX {
+            match links.next() {
+                Ok(Some(change)) => {
+                    let interface = change.interface.as_ref();
+                    info!(
+                        interface = interface.map(tracing::field::display),
+                        "link or address is new"
+                    );
+                    for rendition in &mut self.renditions {
+                        rendition.rejoin(interface, now);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    debug!(
+                        error = with_causes(&error),
+                        "no change of a link can be read"
+                    );
+                    return;
+                }
             }
         }
     }
@@ -211,4 +254,18 @@ impl<M: Multicast> Ingest<M> {
             self.board.clock.sleep_until(due);
         }
     }
+}
+
+/// A watch of the links, if there can be one; without it groups wait until they were silent for
+/// long.
+fn watch_links<M: Multicast>(multicast: &M) -> Option<Box<dyn LinkWatch>> {
+    let opened = multicast.links();
+    let told = |error: &weir_hal::Error| {
+        let error = with_causes(error);
+        warn!(
+            error,
+            "groups are joined anew after silence alone, not when a link comes back"
+        );
+    };
+    opened.inspect_err(told).ok()
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use weir_hal::{DatagramBatch, Monotonic, Multicast, Wall};
+use weir_hal::{DatagramBatch, InterfaceName, Monotonic, Multicast, Wall};
 
 use crate::{
     app::{
@@ -17,7 +17,7 @@ use crate::{
     demux::{self, Demux, Event, PacketSync, Selection},
     live,
     receive::{
-        self,
+        self, StreamClient,
         merge::{self, Arrival, Merge},
     },
 };
@@ -35,13 +35,15 @@ pub(super) struct Leg<M: Multicast> {
 }
 
 impl<M: Multicast> Leg<M> {
-    /// A stream whose `sources`, put together by `merge`, will be joined at the first turn.
+    /// A stream whose `sources`, put together by `merge`, will be joined at the first turn, or that
+    /// `client` asks for.
     pub(super) fn new(
         (sources, merge): (Vec<LegSource>, Merge),
         selection: Selection,
-        now: Monotonic,
+        (client, now): (&StreamClient, Monotonic),
     ) -> Self {
-        let paths = sources.into_iter().map(|source| Path::new(source, now));
+        let sources = sources.into_iter();
+        let paths = sources.map(|source| Path::new(source, client, now));
         Self {
             paths: paths.collect(),
             merge,
@@ -95,6 +97,13 @@ impl<M: Multicast> Leg<M> {
     /// Counters of what its sources were put together by, since it was made.
     pub(super) fn merged(&self) -> &merge::Counters {
         self.merge.counters()
+    }
+
+    /// Has groups on `interface`, or on any, joined anew if they stay silent.
+    pub(super) fn rejoin(&mut self, interface: Option<&InterfaceName>, now: Monotonic) {
+        for path in &mut self.paths {
+            path.rejoin(interface, now);
+        }
     }
 
     /// Takes all that has arrived and calls `each` with what it means and when the kernel received

@@ -63,7 +63,7 @@ use crate::{
         plan::Plan,
         pulling::Pulling,
         receiving::Receiving,
-        reload::{Running, warn_of_absent_parts},
+        reload::Running,
     },
     config::{self, Config},
     health::AgentCheck,
@@ -234,12 +234,11 @@ impl<M: Multicast> App<M> {
         shutdown: impl Future<Output = ()>,
         mut reloads: mpsc::Receiver<Config>,
     ) -> Result<(), AppError> {
-        warn_of_absent_parts(&self.config);
         let kept = (&self.store, &self.vaults);
         let channels = orders(&self.board, kept, &self.config, None).await;
         let face = (&self.board, &self.live);
         let (receiving, heartbeat) =
-            Receiving::start(face, &self.config.receive, channels).map_err(AppError::Thread)?;
+            Receiving::start(face, &self.config.receive, channels)?;
         let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)).beating(heartbeat));
         let faces = Faces::new(&self, &readiness);
         let faces = Box::pin(faces.listening(self.snmp, &self.config)).await?;

@@ -1,28 +1,35 @@
-//! One way by which a stream comes: a group that is joined, and joined anew when it must be.
+//! One way by which a stream comes: a group that is joined, and joined anew when it must be, or an
+//! answer over HTTP, which looks after itself.
 //!
 //! A group that falls silent may have been forgotten by a switch or a router, or its interface may
-//! be another by now: membership is taken anew, which nobody misses anything by.
+//! be another by now: membership is taken anew, which nobody misses anything by. So it is when a
+//! link or an address is new, for the kernel asks for no group again when a cable comes back.
 //!
 //! Refuses: to know what comes by other ways (`leg`).
 
 use std::{net::SocketAddr, time::Duration};
 
 use tracing::{info, warn};
-use weir_hal::{DatagramBatch, Membership, Monotonic, Multicast, Wall};
+use weir_hal::{DatagramBatch, InterfaceName, Membership, Monotonic, Multicast, Wall};
 
 use crate::{
     app::{
-        plan::LegSource,
+        plan::{Address, LegSource},
         protection::{Brought, Watch},
     },
     causes::with_causes,
     config::Failover,
     live,
-    receive::{self, Protected, Source, merge::Content},
+    receive::{
+        self, HttpSource, Protected, Reception, StreamClient, StreamRequest, merge::Content,
+    },
 };
 
 /// Pause between two attempts to join a group.
 const JOIN_RETRY: Duration = Duration::from_secs(5);
+
+/// Time that a group has to go on by itself after its link has come back, or its address is new.
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// Silence after which a group is joined anew, and then again and again.
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -34,7 +41,7 @@ pub(super) struct Path<M: Multicast> {
     of: (String, String),
     /// As it is configured.
     url: String,
-    received: Protected<M::Receiver>,
+    received: Reception<M::Receiver>,
     failure: Option<String>,
     /// When to join next, if nothing is heard until then.
     join_at: Monotonic,
@@ -44,19 +51,32 @@ pub(super) struct Path<M: Multicast> {
 }
 
 impl<M: Multicast> Path<M> {
-    /// A source that will be joined at its first turn.
-    pub(super) fn new(source: LegSource, now: Monotonic) -> Self {
-        let LegSource {
-            of,
-            url,
-            transport,
-            membership,
-            has_fec,
-        } = source;
-        let received = if has_fec {
-            Protected::with_fec(membership)
-        } else {
-            Protected::bare(membership, transport)
+    /// A source that will be joined at its first turn, or that `client` asks for from now on.
+    pub(super) fn new(source: LegSource, client: &StreamClient, now: Monotonic) -> Self {
+        let LegSource { of, url, address } = source;
+        let received = match address {
+            Address::Group {
+                membership,
+                has_fec: true,
+                ..
+            } => Reception::Datagrams(Protected::with_fec(membership)),
+            Address::Group {
+                membership,
+                transport,
+                ..
+            } => Reception::Datagrams(Protected::bare(membership, transport)),
+            Address::Http {
+                url: asked,
+                bitrate_bps_max,
+            } => {
+                let request = StreamRequest {
+                    of: of.clone(),
+                    url: asked,
+                    shown: url.clone(),
+                    bitrate_bps_max,
+                };
+                Reception::Http(HttpSource::new(request, client, now))
+            }
         };
         Self {
             of,
@@ -73,22 +93,18 @@ impl<M: Multicast> Path<M> {
         &self.url
     }
 
-    fn source(&self) -> &Source<M::Receiver> {
-        self.received.source()
-    }
-
     /// Why it is not joined, if it is not and that is known.
     pub(super) fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        self.failure.as_deref().or(self.received.failure())
     }
 
     pub(super) fn is_joined(&self) -> bool {
-        self.source().is_joined()
+        self.received.is_joined()
     }
 
     /// Counters since it was made.
     pub(super) fn counters(&self) -> &receive::Counters {
-        self.source().counters()
+        self.received.counters()
     }
 
     /// Takes all that has arrived and calls `each` with it and when the kernel received it, which
@@ -102,13 +118,26 @@ impl<M: Multicast> Path<M> {
         if now >= self.join_at {
             self.join(multicast, now);
         }
-        self.received.drain(batch, each);
+        self.received.drain(batch, now, each);
+    }
+
+    /// Has its group joined anew soon, unless something comes before; `interface` is the one that
+    /// is new, if that is known.
+    pub(super) fn rejoin(&mut self, interface: Option<&InterfaceName>, now: Monotonic) {
+        let Reception::Datagrams(received) = &self.received else {
+            return;
+        };
+        let own = received.source().membership().interface.as_ref();
+        // Where the routing table chooses, any may be meant.
+        if own.is_none() || interface.is_none() || own == interface {
+            self.join_at = self.join_at.min(now + SETTLING);
+        }
     }
 
     /// Looks at what it has brought by `now`.
     pub(super) fn look(&mut self, rules: &Failover, now: Monotonic) {
         let heard = self.watch.heard();
-        let counters = self.source().counters();
+        let counters = self.received.counters();
         let useless = counters.rtp_malformed + counters.rtp_foreign + counters.merge_unmatched;
         let brought = Brought {
             datagrams: counters.datagrams,
@@ -122,19 +151,23 @@ impl<M: Multicast> Path<M> {
     }
 
     fn join(&mut self, multicast: &M, now: Monotonic) {
-        let is_new = !self.is_joined();
-        match self.received.join(multicast) {
+        let Reception::Datagrams(received) = &mut self.received else {
+            return;
+        };
+        let is_new = !received.source().is_joined();
+        match received.join(multicast) {
             Ok(()) => {
-                let group = self.source().membership().group;
+                let source = received.source();
+                let group = source.membership().group;
                 if is_new {
-                    let granted = self.source().receive_buffer_bytes();
+                    let granted = source.receive_buffer_bytes();
                     info!(%group, receive_buffer_bytes = granted, "joined");
                 }
                 self.failure = None;
                 self.join_at = now + RENEWAL;
             }
             Err(error) => {
-                let reason = join_sentence(&error, self.source().membership());
+                let reason = join_sentence(&error, received.source().membership());
                 if self.failure.as_ref() != Some(&reason) {
                     let (channel, rendition) = &self.of;
                     warn!(channel, rendition, source = self.url, "{reason}");
@@ -148,7 +181,7 @@ impl<M: Multicast> Path<M> {
     /// What it is like, `interval` after the last time: the only way of its stream, or one of
     /// several.
     pub(super) fn report(&mut self, of_stream: &live::Leg, interval: Duration) -> live::Leg {
-        let receive = *self.source().counters();
+        let receive = *self.received.counters();
         let last = std::mem::replace(&mut self.last, receive);
         if receive.rtp_foreign > last.rtp_foreign && last.rtp_foreign == 0 {
             let (channel, rendition) = &self.of;
@@ -156,7 +189,7 @@ impl<M: Multicast> Path<M> {
                 channel,
                 rendition,
                 source = self.url,
-                sender = ?self.source().sender(),
+                sender = ?self.received.sender(),
                 "another RTP stream comes by this group too, and is left out: find its sender, or \
                  write source@ before the group",
             );
@@ -165,9 +198,9 @@ impl<M: Multicast> Path<M> {
         let bytes = receive.bytes - last.bytes;
         live::Leg {
             url: self.url.clone(),
-            failure: self.failure.clone(),
-            sender: self.source().sender(),
-            last_datagram: self.source().last_datagram(),
+            failure: self.failure().map(str::to_owned),
+            sender: self.received.sender(),
+            last_datagram: self.received.last_datagram(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms.max(1),
             receive,
             ..of_stream.clone()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper::Uri;
 use weir_cache::Class;
 use weir_hal::Membership;
 
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     /// How much of the past players may start over in. Nor does a change of it.
     pub(super) dvr: Option<Duration>,
     pub(super) receive_buffer_bytes: usize,
+    /// What is taken of a source over HTTP at most.
+    bitrate_bps_max: u64,
     /// By how much RTP may be out of order.
     reorder: merge::Rules,
     /// How far apart the sources of one stream may be.
@@ -60,6 +63,7 @@ impl Plan {
             window: config.segment.window,
             dvr: channel.dvr,
             receive_buffer_bytes: buffer,
+            bitrate_bps_max: receive.bitrate_bps_max,
             reorder: merge::Rules::alone(receive.reorder_packets_max),
             merge: merge::Rules::new(receive.reorder_packets_max, receive.skew, size),
             failover: config.failover,
@@ -73,9 +77,8 @@ impl Plan {
         self.channel == other.channel && self.rendition.name == other.rendition.name
     }
 
-    /// The streams that are received, in order of preference: each with its sources, those that
-    /// come as datagrams, with their URLs and how they are joined, and by what they are put
-    /// together.
+    /// The streams that are received, in order of preference: each with its sources, how they are
+    /// joined or asked for, and by what they are put together.
     pub(super) fn legs(&self) -> impl Iterator<Item = (Vec<LegSource>, Merge)> {
         let sources = &self.rendition.sources;
         let chunks = sources.chunks(self.rendition.merge).enumerate();
@@ -85,14 +88,14 @@ impl Plan {
             // One that stands there twice is one.
             let addresses = addresses
                 .filter(move |(index, address)| !sources[..first + index].contains(address));
-            let leg = addresses.filter_map(|(_, address)| self.leg_source(address));
+            let leg = addresses.map(|(_, address)| self.leg_source(address));
             leg.collect::<Vec<_>>()
         });
         let legs = legs.filter(|leg| !leg.is_empty());
         legs.map(|leg| {
-            let is_numbered = leg.iter().all(|it| it.transport == Transport::Rtp);
+            let is_numbered = leg.iter().all(LegSource::is_numbered);
             let merge = match leg.len() {
-                1 if !leg[0].has_fec => Merge::by_sequence(self.reorder),
+                1 if !leg[0].has_fec() => Merge::by_sequence(self.reorder),
                 1 => Merge::by_sequence(self.merge.with_fec()),
                 _ if is_numbered && self.rendition.fec => Merge::by_sequence(self.merge.with_fec()),
                 _ if is_numbered => Merge::by_sequence(self.merge),
@@ -102,41 +105,71 @@ impl Plan {
         })
     }
 
-    fn leg_source(&self, address: &SourceAddress) -> Option<LegSource> {
-        let SourceAddress::Datagram {
-            transport,
-            group,
-            source,
-        } = address
-        else {
-            return None;
+    fn leg_source(&self, address: &SourceAddress) -> LegSource {
+        let reached_by = match address {
+            SourceAddress::Datagram {
+                transport,
+                group,
+                source,
+            } => Address::Group {
+                transport: *transport,
+                membership: Membership {
+                    group: *group,
+                    source: *source,
+                    interface: self.rendition.interface.clone(),
+                    receive_buffer_bytes: self.receive_buffer_bytes,
+                },
+                has_fec: self.rendition.fec && *transport == Transport::Rtp,
+            },
+            SourceAddress::Http { url } => Address::Http {
+                url: url.clone(),
+                bitrate_bps_max: self.bitrate_bps_max,
+            },
         };
-        let membership = Membership {
-            group: *group,
-            source: *source,
-            interface: self.rendition.interface.clone(),
-            receive_buffer_bytes: self.receive_buffer_bytes,
-        };
-        Some(LegSource {
+        LegSource {
             of: (self.channel.clone(), self.rendition.name.clone()),
-            url: address.to_string(),
-            transport: *transport,
-            membership,
-            has_fec: self.rendition.fec && *transport == Transport::Rtp,
-        })
+            url: address.shown(),
+            address: reached_by,
+        }
     }
 }
 
-/// A source, and how it is joined.
+/// A source, and how it is reached.
 #[derive(Debug)]
 pub(super) struct LegSource {
     /// The names of the channel and the rendition that it is for.
     pub(super) of: (String, String),
+    /// As people are shown it.
     pub(super) url: String,
-    pub(super) transport: Transport,
-    pub(super) membership: Membership,
-    /// Whether its FEC is received too.
-    pub(super) has_fec: bool,
+    pub(super) address: Address,
+}
+
+/// How a source is reached.
+#[derive(Debug)]
+pub(super) enum Address {
+    /// By joining a group.
+    Group {
+        transport: Transport,
+        membership: Membership,
+        /// Whether its FEC is received too.
+        has_fec: bool,
+    },
+    /// By asking for it.
+    Http { url: Uri, bitrate_bps_max: u64 },
+}
+
+impl LegSource {
+    /// Whether its packets have sequence numbers.
+    fn is_numbered(&self) -> bool {
+        let Address::Group { transport, .. } = self.address else {
+            return false;
+        };
+        transport == Transport::Rtp
+    }
+
+    fn has_fec(&self) -> bool {
+        matches!(self.address, Address::Group { has_fec: true, .. })
+    }
 }
 
 fn rules(segment: &config::SegmentConfig) -> Rules {

@@ -19,7 +19,10 @@ use std::{
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    app::ingest::{ChannelOrder, Ingest, Order},
+    app::{
+        AppError,
+        ingest::{ChannelOrder, Ingest, Order},
+    },
     config,
     live::{self, Live},
     serve::Heartbeat,
@@ -47,12 +50,13 @@ impl Receiving {
     /// `live` when it returns.
     ///
     /// # Errors
-    /// When the system has no room for another thread.
+    /// [`AppError::Thread`] when the system has no room for another thread, [`AppError::Sources`]
+    /// when TLS cannot be spoken to sources.
     pub(super) fn start<M: Multicast>(
         (board, live): (&Board<M>, &Arc<Live>),
         config: &config::Receive,
         channels: Vec<ChannelOrder>,
-    ) -> std::io::Result<(Self, Arc<Heartbeat>)> {
+    ) -> Result<(Self, Arc<Heartbeat>), AppError> {
         let count = threads(config);
         let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&board.clock), count));
         let places = spread(&BTreeMap::new(), ids(&channels), count);
@@ -61,7 +65,7 @@ impl Receiving {
         // Before anybody can ask: an appliance without channels would call itself ready.
         for (number, part) in part(channels, &places, count).into_iter().enumerate() {
             let ingest = Ingest::new(board.clone(), Arc::clone(live));
-            let mut ingest = ingest
+            let mut ingest = ingest?
                 .beating(Arc::clone(&heartbeat), number)
                 .on_core(config.cores.get(number).copied());
             lineup.bring(ingest.take_over(part), live);
@@ -75,7 +79,8 @@ impl Receiving {
             };
             Thread::start(name, ingest, config.drain_interval)
         });
-        let threads = started.collect::<Result<_, _>>()?;
+        let threads = started.collect::<Result<_, _>>();
+        let threads = threads.map_err(AppError::Thread)?;
         Ok((Self { threads, places }, heartbeat))
     }
 

@@ -35,7 +35,6 @@ impl<M: Multicast> Running<M> {
     /// Follows `next` from now on.
     pub(super) async fn follow(&mut self, next: Config) {
         warn_of_fixed_parts(&self.started, &next);
-        warn_of_absent_parts(&next);
         // Before anything of a channel begins that is to be encrypted.
         self.vaults.reload(&next, &self.board);
         let kept = (&self.store, &self.vaults);
@@ -49,23 +48,6 @@ impl<M: Multicast> Running<M> {
         }
         info!(channels = next.channels.len(), "reloaded");
         self.config = next;
-    }
-}
-
-/// Names what the configuration may ask for and this version does not do, so that nobody waits for
-/// it.
-pub(super) fn warn_of_absent_parts(config: &Config) {
-    let is_http = |source: &&config::Source| matches!(source, config::Source::Http { .. });
-    for channel in &config.channels {
-        for rendition in &channel.renditions {
-            if let Some(source) = rendition.sources.iter().find(is_http) {
-                warn!(
-                    channel = channel.id,
-                    rendition = rendition.name,
-                    "{source} is not received: sources over HTTP are not there yet"
-                );
-            }
-        }
     }
 }
 

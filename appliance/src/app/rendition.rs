@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
-use weir_hal::{DatagramBatch, Monotonic, Multicast};
+use weir_hal::{DatagramBatch, InterfaceName, Monotonic, Multicast};
 
 use crate::{
     app::{
@@ -17,7 +17,7 @@ use crate::{
     demux::{self, Demux, Event, Selection},
     ladder::Line,
     live::{self, Report, State},
-    receive::{self, merge},
+    receive::{self, StreamClient, merge},
     segment::{Segment, Segmenter, StreamClock},
 };
 
@@ -27,10 +27,6 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// Silence after which no more is expected of an open segment: the bursts of a poor sender.
 const ALIVE: Duration = Duration::from_millis(250);
-
-/// What is said where nothing can be joined.
-const NO_GROUP: &str =
-    "no source is a group: add a udp:// or rtp:// source, http:// is not received yet";
 
 /// One rendition at work.
 #[derive(Debug)]
@@ -53,8 +49,11 @@ pub(super) struct Rendition<M: Multicast> {
 }
 
 impl<M: Multicast> Rendition<M> {
-    /// Begins at `now`.
-    pub(super) fn new(plan: Plan, lists: Lists, now: Monotonic) -> Self {
+    /// Begins at `now`; `client` asks for its sources over HTTP.
+    pub(super) fn new(
+        (plan, lists): (Plan, Lists),
+        (client, now): (&StreamClient, Monotonic),
+    ) -> Self {
         let selection = plan
             .rendition
             .program
@@ -62,7 +61,9 @@ impl<M: Multicast> Rendition<M> {
         let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
-        let legs = plan.legs().map(|leg| Leg::new(leg, selection, now));
+        let legs = plan
+            .legs()
+            .map(|leg| Leg::new(leg, selection, (client, now)));
         Self {
             legs: legs.collect(),
             plan,
@@ -80,7 +81,7 @@ impl<M: Multicast> Rendition<M> {
 
     /// Goes on by `plan`: as if nothing had happened if that is the same, otherwise received and
     /// cut anew, in the same list.
-    pub(super) fn follow(mut self, plan: &Plan, now: Monotonic) -> Self {
+    pub(super) fn follow(mut self, plan: &Plan, (client, now): (&StreamClient, Monotonic)) -> Self {
         self.plan.class = plan.class;
         self.plan.markers = plan.markers;
         self.plan.dvr = plan.dvr;
@@ -94,7 +95,8 @@ impl<M: Multicast> Rendition<M> {
             self.lists.follow(plan);
             return self;
         }
-        Self::new(plan.clone(), self.lists.begin_anew(plan), now)
+        let lists = self.lists.begin_anew(plan);
+        Self::new((plan.clone(), lists), (client, now))
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -147,6 +149,13 @@ impl<M: Multicast> Rendition<M> {
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
         self.lists.take_told()
+    }
+
+    /// Has groups on `interface`, or on any, joined anew if they stay silent.
+    pub(super) fn rejoin(&mut self, interface: Option<&InterfaceName>, now: Monotonic) {
+        for leg in &mut self.legs {
+            leg.rejoin(interface, now);
+        }
     }
 
     /// Takes all that has arrived through the whole path. Never waits.
@@ -334,9 +343,7 @@ impl<M: Multicast> Rendition<M> {
 
     fn state(&self, now: Monotonic, is_scrambled: bool) -> State {
         let Some(leg) = self.legs.get(self.protection.active()) else {
-            return State::NotJoined {
-                reason: NO_GROUP.to_owned(),
-            };
+            return State::Waiting;
         };
         if !leg.is_joined() {
             let reason = leg.failure().map(str::to_owned);

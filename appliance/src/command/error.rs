@@ -197,6 +197,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         | AppError::Gate(_)
         | AppError::Keys(_)
         | AppError::Syslog(_)
+        | AppError::Sources(_)
         | AppError::Store(
             weir_cache::Error::TooSmall { .. }
             | weir_cache::Error::TooFewRegions { .. }
@@ -230,7 +231,11 @@ fn certificate_status(error: &CertificateError) -> ExitStatus {
 fn send_status(error: &send::Error) -> ExitStatus {
     match error {
         send::Error::Send { .. } => ExitStatus::Unavailable,
-        send::Error::Read { .. } | send::Error::Unpaced { .. } => ExitStatus::Io,
+        send::Error::Destination { .. } => ExitStatus::Usage,
+        send::Error::Read { .. }
+        | send::Error::Unpaced { .. }
+        | send::Error::Capture { .. }
+        | send::Error::NoDatagram { .. } => ExitStatus::Io,
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod analyze;
 pub mod bundle;
 pub mod cache;
+pub mod capture;
 mod certificates;
 pub mod check;
 pub mod demo;
@@ -91,6 +92,9 @@ pub enum Command {
     /// `weir validate`
     #[command(about = validate::ABOUT, after_help = validate::EXAMPLES)]
     Validate(validate::Arguments),
+    /// `weir capture`
+    #[command(about = capture::ABOUT, after_help = capture::EXAMPLES)]
+    Capture(capture::Arguments),
     /// `weir send`
     #[command(about = send::ABOUT, after_help = send::EXAMPLES)]
     Send(send::Arguments),
@@ -142,6 +146,7 @@ impl Arguments {
             Command::Segment(arguments) => segment::execute(&arguments, board, terminal),
             Command::Probe(arguments) => probe::execute(&arguments, board, terminal),
             Command::Validate(arguments) => validate::execute(&arguments, board, terminal),
+            Command::Capture(arguments) => capture::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
             Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),

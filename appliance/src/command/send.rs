@@ -20,24 +20,28 @@ use super::{
 };
 use crate::{
     config::{Source, Transport, parse_interface},
-    send::{Content, Options, Playout, Progress, Statistics},
+    send::{Content, Options, Playout, Progress, Statistics, Unsent},
 };
 
-pub(super) const ABOUT: &str = "Play a file out onto a group, paced by its PCR";
+pub(super) const ABOUT: &str =
+    "Play a file out onto a group: a stream paced by its PCR, or a capture as it was";
 pub(super) const EXAMPLES: &str = "\
 Examples:
   weir send recording.ts udp://239.1.1.1:1234
   weir send recording.ts rtp://239.1.1.1:5004 --loop --interface eth1
   weir send recording.ts udp://[ff02::1234]:1234 --interface lo
+  weir send trouble.pcapng udp://239.9.9.9:1234 --group 239.1.1.1:1234
 
 With --loop the file goes on from the start without a seam: PCR, PTS, DTS and continuity_counter
-are restamped. Ctrl-C ends it. Exits with 69 when the group cannot be sent to, 74 when the file
-cannot be read or has no PCR.";
+are restamped. Of a capture (pcap or pcapng) the datagrams to one group go out unchanged, with the
+distances in time at which they were captured; looped, what is in them jumps. Ctrl-C ends it. Exits
+with 64 when a capture has several groups and none is chosen, 69 when the group cannot be sent to,
+74 when the file cannot be read or has no PCR.";
 
 /// Arguments of `weir send`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The transport stream to send.
+    /// The transport stream or capture to send.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Where to: udp://group:port or rtp://group:port; IPv6 in brackets.
@@ -49,6 +53,9 @@ pub struct Arguments {
     /// The interface to send from [default: the routing table chooses].
     #[arg(long, value_name = "NAME", value_parser = parse_interface)]
     pub interface: Option<InterfaceName>,
+    /// Of a capture with several: the group and port whose datagrams are sent.
+    #[arg(long, value_name = "GROUP:PORT")]
+    pub group: Option<SocketAddr>,
     /// Routers a datagram may pass, and one more; 1 stays on the link.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u8).range(1..))]
@@ -80,13 +87,18 @@ pub fn execute<M: Multicast>(
         interface: arguments.interface.clone(),
         hops: arguments.hops,
     })?;
-    let options = Options {
-        transport: arguments.url.transport,
-        is_looping: arguments.is_looping,
-        seed: board.clock.wall().as_nanos(),
-    };
     let mut playout = Playout::default();
-    playout.add(content, sender, options)?;
+    let is_looping = arguments.is_looping;
+    if content.is_capture()? {
+        playout.add_capture(content, sender, (arguments.group, is_looping))?;
+    } else {
+        let options = Options {
+            transport: arguments.url.transport,
+            is_looping,
+            seed: board.clock.wall().as_nanos(),
+        };
+        playout.add(content, sender, options)?;
+    }
     let is_stopped = Arc::new(AtomicBool::new(false));
     let runtime = runtime()?;
     stop_when_interrupted(&runtime, &is_stopped)?;
@@ -134,6 +146,13 @@ fn told(sent: &Statistics, elapsed: Duration) -> String {
         let count = sent.send_errors;
         lines.push(format!(
             "{count} datagrams were refused by the system and are lost"
+        ));
+    }
+    let unsent = sent.unsent;
+    if unsent != Unsent::default() {
+        lines.push(format!(
+            "passed over: {} fragments, {} frames that were cut short, {} of other protocols",
+            unsent.fragments, unsent.cut_short, unsent.others
         ));
     }
     if sent.standstills > 0 {

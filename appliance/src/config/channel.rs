@@ -169,8 +169,18 @@ fn read_rendition(
     }
 }
 
-/// What has no sequence numbers is merged by two at most, and not protected.
+/// What has no sequence numbers is merged by two at most, and not protected; what has no datagrams
+/// is not merged at all.
 fn check_merge(sources: &[Found<Source>], (merge, fec): (usize, bool), ledger: &mut Ledger) {
+    for stream in sources.chunks(merge).filter(|stream| stream.len() > 1) {
+        for found in stream {
+            if matches!(found.value, Source::Http { .. }) {
+                let text = "what comes over HTTP has no datagrams to merge: have it stand behind \
+                            them, a stream of its own";
+                ledger.mistake(&found.place, text);
+            }
+        }
+    }
     for found in sources {
         let port = match found.value {
             Source::Datagram {
@@ -178,7 +188,8 @@ fn check_merge(sources: &[Found<Source>], (merge, fec): (usize, bool), ledger: &
                 group,
                 ..
             } => Some(group.port()),
-            Source::Datagram { .. } | Source::Http { .. } => None,
+            Source::Datagram { .. } => None,
+            Source::Http { .. } => continue,
         };
         if port.is_none() && merge > Config::MERGE_BY_CONTENT_MAX {
             let text = "only rtp:// can be merged by more than two: write merge = 2, or rtp://";

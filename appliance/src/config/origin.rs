@@ -10,7 +10,7 @@ use super::{
     mistake::{Ledger, quoted},
     read::{duration_in, id},
     section::{Found, Section},
-    source::{Schemes, http_url},
+    source::http_url,
 };
 
 /// Bytes a probe's path, or a Host field, may have.
@@ -137,7 +137,7 @@ fn read_ca(section: &mut Section<'_>, urls: &[String], ledger: &mut Ledger) -> O
 }
 
 fn base_url(text: &str) -> Result<String, String> {
-    let url = http_url(text, Schemes::HttpAndHttps)?;
+    let url = http_url(text)?;
     if url.contains(['?', '#']) {
         let text = quoted(text);
         return Err(format!(

@@ -1,4 +1,4 @@
-//! Source URLs: `udp://[source@]group:port`, `rtp://…` and `http://…`.
+//! Source URLs: `udp://[source@]group:port`, `rtp://…`, `http://…` and `https://…`.
 //!
 //! Refuses: host names in `udp://` and `rtp://` (a box must come up without a name server) and
 //! anything after the port (there are no hidden options).
@@ -27,7 +27,7 @@ impl FromStr for Source {
             Some(("udp", rest)) => datagram(Transport::Udp, rest, text),
             Some(("rtp", rest)) => datagram(Transport::Rtp, rest, text),
             Some(("http" | "https", _)) => Ok(Self::Http {
-                url: http_url(text, Schemes::Http)?,
+                url: http_uri(text)?,
             }),
             Some(_) | None => Err(format!(
                 "{} is no source: write udp://group:port, rtp://group:port or http://host/path",
@@ -37,10 +37,21 @@ impl FromStr for Source {
     }
 }
 
+impl Source {
+    /// The same for people: without the query, which may hold a secret.
+    pub fn shown(&self) -> String {
+        let text = self.to_string();
+        match text.split_once('?') {
+            Some((path, _)) => format!("{path}?…"),
+            None => text,
+        }
+    }
+}
+
 impl Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http { url } => formatter.write_str(url),
+            Self::Http { url } => write!(formatter, "{url}"),
             Self::Datagram {
                 transport,
                 group,
@@ -60,17 +71,13 @@ impl Display for Source {
     }
 }
 
-/// What a URL may begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Schemes {
-    /// `http://`
-    Http,
-    /// `http://` or `https://`
-    HttpAndHttps,
+/// Checks a URL of the form `http://host[:port][/path]`, or the same by `https://`, and returns it
+/// as it is written.
+pub(super) fn http_url(text: &str) -> Result<String, String> {
+    http_uri(text).map(|_checked| text.to_owned())
 }
 
-/// Checks a URL of the form `http://host[:port][/path]` and returns it.
-pub(super) fn http_url(text: &str, schemes: Schemes) -> Result<String, String> {
+fn http_uri(text: &str) -> Result<Uri, String> {
     let refuse = |why: &str| Err(format!("{} is no usable URL: {why}", quoted(text)));
     if text.len() > URL_BYTES_MAX {
         return Err(format!(
@@ -81,10 +88,8 @@ pub(super) fn http_url(text: &str, schemes: Schemes) -> Result<String, String> {
         return refuse("write http://host/path or http://host:port/path");
     };
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") if schemes == Schemes::HttpAndHttps => {}
-        Some("https") => return refuse("TLS towards sources is not spoken: use http://"),
-        Some(_) | None => return refuse("it must begin with http://"),
+        Some("http" | "https") => {}
+        Some(_) | None => return refuse("it must begin with http:// or https://"),
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
@@ -99,7 +104,7 @@ pub(super) fn http_url(text: &str, schemes: Schemes) -> Result<String, String> {
     {
         return refuse("the port must be a number from 1 to 65535");
     }
-    Ok(text.to_owned())
+    Ok(uri)
 }
 
 fn datagram(transport: Transport, rest: &str, text: &str) -> Result<Source, String> {
@@ -210,14 +215,22 @@ mod tests {
         for url in [
             "http://encoder/ch001.ts",
             "http://[2001:db8::1]:8080/a?b=c",
-            "http://10.0.0.1:80",
+            "https://10.0.0.1:444/",
         ] {
-            assert_eq!(
-                url.parse(),
-                Ok(Source::Http {
-                    url: url.to_owned()
-                })
-            );
+            let source = url.parse::<Source>().expect("a source");
+            assert!(matches!(source, Source::Http { .. }), "{url}");
+            assert_eq!(source.to_string(), url);
+        }
+    }
+
+    #[test]
+    fn a_query_is_not_shown() {
+        for (url, shown) in [
+            ("http://encoder/a.ts?token=x", "http://encoder/a.ts?…"),
+            ("http://encoder/a.ts", "http://encoder/a.ts"),
+            ("udp://239.1.1.1:1234", "udp://239.1.1.1:1234"),
+        ] {
+            assert_eq!(url.parse::<Source>().expect("a source").shown(), shown);
         }
     }
 
@@ -238,7 +251,6 @@ mod tests {
             ("rtp://10.0.0.1@[ff3e::1]:5004", "both be IPv4 or both IPv6"),
             ("rtp://10.0.0.1@10.0.0.2:5004", "only a multicast group"),
             ("rtp://239.1.1.1@239.1.1.2:5004", "one sender"),
-            ("https://encoder/ch.ts", "use http://"),
             ("srt://encoder:9000", "write udp://group:port"),
             ("http://", "http://host/path"),
             ("http://user:secret@encoder/", "leave them out"),

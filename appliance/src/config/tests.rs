@@ -151,6 +151,16 @@ fn what_cannot_be_merged_or_protected_is_named() {
         "{refusal}"
     );
     assert_eq!(refusal.lines().count(), 3, "{refusal}");
+    let http = "\"http://encoder/a.ts\"";
+    let two = "\"rtp://239.1.1.1:1\", \"rtp://239.1.1.2:1\"";
+    accepted(&rendition(&format!(
+        "sources = [{two}, {http}]\nmerge = 2\nfec = true"
+    )));
+    let refusal = refused(&rendition(&format!("sources = [{http}, {two}]\nmerge = 2")));
+    assert!(
+        refusal.contains("sources[0]: what comes over HTTP"),
+        "{refusal}"
+    );
 }
 
 #[test]

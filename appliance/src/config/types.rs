@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use hyper::Uri;
 use weir_hal::InterfaceName;
 
 use super::{AddressPrefix, Encryption, Snmp, TeletextChoice, cache::beside};
@@ -452,10 +453,10 @@ pub enum Source {
         /// Only datagrams from this host.
         source: Option<IpAddr>,
     },
-    /// `http://host[:port]/path`: a transport stream over HTTP.
+    /// `http://host[:port]/path`, or the same by `https://`: a transport stream over HTTP.
     Http {
-        /// The URL as written.
-        url: String,
+        /// The URL.
+        url: Uri,
     },
 }
 

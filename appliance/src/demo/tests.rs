@@ -85,7 +85,7 @@ async fn every_rendition_is_cut_alike_from_the_first_picture_on() {
     let kept = (&store.unwrap(), &Vaults::default());
     let orders = orders(&board, kept, &config, None).await;
     let live = Arc::new(Live::default());
-    let mut ingest = Ingest::new(board.clone(), Arc::clone(&live));
+    let mut ingest = Ingest::new(board.clone(), Arc::clone(&live)).unwrap();
     ingest.carry(orders);
     ingest.turn();
 

@@ -31,6 +31,7 @@ mod order_form;
 mod order_source;
 mod page;
 mod player;
+mod querier;
 mod reception;
 mod recording;
 mod retold;

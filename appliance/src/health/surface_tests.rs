@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Wall};
+use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Wall};
 
 use crate::{
     alarm::{self, Amount, Engine, LISTED_MAX, Measure, Moment, Reading, Resource, Rules},
@@ -120,6 +120,10 @@ fn nic(name: &str) -> Nic {
         speed_bps: Some(1_000_000_000),
         duplex: Some(Duplex::Full),
         statistics: NicStatistics::default(),
+        querier: Querier::Heard {
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            ago: Duration::from_secs(1),
+        },
     }
 }
 

@@ -5,9 +5,9 @@ use crate::counter::counters;
 counters! {
     /// Datagrams seen and lost, of one source.
     pub struct Counters {
-        /// Datagrams received.
+        /// Datagrams received, or pieces of an answer over HTTP.
         datagrams: detail,
-        /// Bytes of datagram payload received.
+        /// Bytes of datagram payload, or of answers over HTTP, received.
         bytes,
         /// Datagrams the kernel dropped because the socket's buffer was full.
         kernel_dropped_datagrams,
@@ -39,6 +39,10 @@ counters! {
         sender_changes: detail,
         /// Times the group was joined anew, because nothing came any more.
         renewals: detail,
+        /// Times a source over HTTP answered with a stream.
+        http_answers: detail,
+        /// Times a source over HTTP could not be had, fell silent or broke off.
+        http_failures: detail,
         /// Receive calls that failed (ICMP errors, a link that went down).
         receive_errors: detail,
     }

@@ -5,6 +5,7 @@ use std::{fmt::Debug, path::Path, sync::Arc};
 use weir_hal::{Access, Disk, File};
 
 use crate::{
+    capture::is_capture,
     demux::{Counters, Packet, PacketSync},
     send::{Error, Pace, pace::PaceSearch},
 };
@@ -97,7 +98,17 @@ impl Content {
         Error::Unpaced { name }
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+    /// Whether it begins like a capture.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the device refuses.
+    pub fn is_capture(&self) -> Result<bool, Error> {
+        let mut head = [0; 4];
+        let count = self.read_at(&mut head, 0)?;
+        Ok(count == head.len() && is_capture(&head))
+    }
+
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
         match &self.bytes {
             Bytes::OnDisk(file) => file
                 .read_at(buffer, offset)

@@ -1,10 +1,10 @@
 //! Sends transport stream files as live: paced by their PCR, looped without a seam, over UDP or
-//! RTP.
+//! RTP; and captures as they were.
 //!
 //! A file passes through [`Restamp`] (pure: makes its passes one stream) and [`Pace`] (pure:
 //! gives every packet its due time), is packed by seven packets into datagrams, and leaves when
 //! the first packet of a datagram is due. [`Playout`] does this for several files on one
-//! timeline, from one thread.
+//! timeline, from one thread. A capture goes out with its own timing ([`replay`]).
 //!
 //! Source: ISO/IEC 13818-1 §2.4.2 (PCR), RFC 2250 (RTP), SMPTE ST 2022-2 (seven packets a
 //! datagram). Memory does not grow with the file.
@@ -12,21 +12,24 @@
 //! Refuses: to transcode, to insert null packets, and to send a file that has no PCR.
 
 mod content;
+mod frames;
 mod item;
 mod pace;
 mod playout;
+mod replay;
 mod restamp;
 mod rtp;
 mod seam;
 mod stamp;
 
 pub use content::Content;
+pub use frames::Unsent;
 pub use pace::{Due, Interval, Pace, PaceSearch};
 pub use playout::{Playout, Progress, Statistics};
 pub use restamp::Restamp;
 pub use rtp::{RTP_HEADER_BYTES, RtpStream};
 
-use crate::config::Transport;
+use crate::{capture::CaptureError, config::Transport};
 
 /// How a file is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,29 @@ pub enum Error {
         /// Why.
         #[source]
         source: weir_hal::Error,
+    },
+    /// It cannot be read as the capture that it looks like.
+    #[error("cannot send {name}")]
+    Capture {
+        /// The path.
+        name: String,
+        /// Why.
+        #[source]
+        source: CaptureError,
+    },
+    /// A capture without a datagram that could be sent.
+    #[error("{name} holds no UDP datagram that was captured whole: capture it anew")]
+    NoDatagram {
+        /// The path.
+        name: String,
+    },
+    /// It is not clear which of the datagrams of a capture are meant.
+    #[error("choose by --group what to send of {name}: it has {found}")]
+    Destination {
+        /// The path.
+        name: String,
+        /// To whom its datagrams were sent.
+        found: String,
     },
     /// No PID has two successive PCRs.
     #[error(

@@ -5,12 +5,12 @@
 //! put to sleep) does the timeline move on, because a burst of all that was missed would help
 //! nobody.
 
-use std::{io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use tracing::debug;
 use weir_hal::{Clock, Monotonic, MulticastSender};
 
-use crate::send::{Content, Error, Options, item::Item};
+use crate::send::{Content, Error, Options, Unsent, item::Item, pace::Due, replay::Replay};
 
 /// Contents of one playout at most.
 const ITEMS_MAX: usize = 64;
@@ -43,6 +43,8 @@ pub struct Statistics {
     pub passes: u64,
     /// PES headers split over so many packets that their stamps could not be moved.
     pub heads_unread: u64,
+    /// Frames of captures that were passed over.
+    pub unsent: Unsent,
 }
 
 /// Where a playout stands.
@@ -56,11 +58,62 @@ pub struct Progress {
     pub read_bytes: u64,
 }
 
+/// A content of either kind.
+#[derive(Debug)]
+enum Track<S> {
+    Stream(Box<Item<S>>),
+    Capture(Box<Replay<S>>),
+}
+
+impl<S: MulticastSender> Track<S> {
+    fn due(&self) -> Option<Duration> {
+        match self {
+            Self::Stream(item) => item.due().map(Due::since_start),
+            Self::Capture(replay) => replay.due(),
+        }
+    }
+
+    fn datagram_bytes(&self) -> usize {
+        match self {
+            Self::Stream(item) => item.datagram_bytes(),
+            Self::Capture(replay) => replay.datagram_bytes(),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), weir_hal::Error> {
+        match self {
+            Self::Stream(item) => item.send(),
+            Self::Capture(replay) => replay.send(),
+        }
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Stream(item) => item.advance(),
+            Self::Capture(replay) => replay.advance(),
+        }
+    }
+
+    fn passes(&self) -> u64 {
+        match self {
+            Self::Stream(item) => item.passes(),
+            Self::Capture(replay) => replay.passes(),
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        match self {
+            Self::Stream(item) => item.offset(),
+            Self::Capture(replay) => replay.offset(),
+        }
+    }
+}
+
 /// Several contents that are sent in lockstep: the first packet of each is due at the start, and
 /// they share that start for ever.
 #[derive(Debug)]
 pub struct Playout<S> {
-    items: Vec<(String, Item<S>)>,
+    items: Vec<(String, Track<S>)>,
     statistics: Statistics,
 }
 
@@ -82,14 +135,38 @@ impl<S: MulticastSender> Playout<S> {
     /// # Panics
     /// If there are 64 contents already.
     pub fn add(&mut self, content: Content, sender: S, options: Options) -> Result<(), Error> {
+        let name = content.name().to_owned();
+        let item = Box::new(Item::new(content, sender, options)?);
+        self.push(name, Track::Stream(item));
+        Ok(())
+    }
+
+    /// Adds a capture, of which the datagrams to `group` are sent; to the only one, if that is not
+    /// said. They go out as they are, again and again if it is looping.
+    ///
+    /// # Errors
+    /// [`Error::Capture`], [`Error::NoDatagram`], [`Error::Destination`] or [`Error::Read`].
+    ///
+    /// # Panics
+    /// If there are 64 contents already.
+    pub fn add_capture(
+        &mut self,
+        content: Content,
+        sender: S,
+        (group, is_looping): (Option<SocketAddr>, bool),
+    ) -> Result<(), Error> {
+        let name = content.name().to_owned();
+        let replay = Replay::new(content, sender, (group, is_looping))?;
+        self.push(name, Track::Capture(Box::new(replay)));
+        Ok(())
+    }
+
+    fn push(&mut self, name: String, track: Track<S>) {
         assert!(
             self.items.len() < ITEMS_MAX,
             "a playout has at most 64 contents"
         );
-        let name = content.name().to_owned();
-        self.items
-            .push((name, Item::new(content, sender, options)?));
-        Ok(())
+        self.items.push((name, track));
     }
 
     /// Sends until all contents have ended or `stop` says so, which is asked before each datagram
@@ -136,7 +213,7 @@ impl<S: MulticastSender> Playout<S> {
         let due = self.items.iter().map(|(_, item)| item.due()).enumerate();
         due.filter_map(|(index, due)| Some((due?, index)))
             .min()
-            .map(|(due, index)| (index, due.since_start()))
+            .map(|(due, index)| (index, due))
     }
 
     fn send(&mut self, index: usize) -> Result<(), Error> {
@@ -162,7 +239,16 @@ impl<S: MulticastSender> Playout<S> {
     fn advance(&mut self, index: usize) -> Result<(), Error> {
         self.items[index].1.advance()?;
         self.statistics.passes = self.items[0].1.passes();
-        self.statistics.heads_unread = self.items.iter().map(|(_, item)| item.heads_unread()).sum();
+        match &self.items[index].1 {
+            Track::Stream(_) => {
+                let unread = self.items.iter().map(|(_, track)| match track {
+                    Track::Stream(item) => item.heads_unread(),
+                    Track::Capture(_) => 0,
+                });
+                self.statistics.heads_unread = unread.sum();
+            }
+            Track::Capture(replay) => self.statistics.unsent = replay.unsent(),
+        }
         Ok(())
     }
 

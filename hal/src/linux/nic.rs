@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Error,
-    nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus},
+    nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier},
 };
 
 const FOLDER: &str = "/sys/class/net";
@@ -50,6 +50,8 @@ fn read(path: &Path) -> Option<Nic> {
         operational_status: operational_status(&word("operstate")?),
         speed_bps: number("speed").map(|megabits| megabits.saturating_mul(1_000_000)),
         duplex: word("duplex").as_deref().and_then(duplex),
+        // Told by `queriers`.
+        querier: Querier::Unknown,
         statistics: NicStatistics {
             rx_bytes: counted("rx_bytes")?,
             rx_packets: counted("rx_packets")?,

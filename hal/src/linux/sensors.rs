@@ -9,7 +9,7 @@
 
 use std::{fs, io};
 
-use super::{discipline, kernel_log, nic};
+use super::{discipline, kernel_log, multicast::Queriers, nic};
 use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic};
 
 const STAT: &str = "/proc/stat";
@@ -20,13 +20,15 @@ const MEMORY: &str = "/proc/meminfo";
 const COLUMNS: usize = 8;
 
 /// The gauges of this machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sensors;
+#[derive(Debug, Default)]
+pub struct Sensors {
+    queriers: Queriers,
+}
 
 impl Sensors {
     /// The gauges of this machine.
-    pub const fn new() -> Self {
-        Self
+    pub fn new() -> Self {
+        Self::default()
     }
 }
 
@@ -44,7 +46,9 @@ impl crate::Sensors for Sensors {
     }
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
-        nic::nics()
+        let mut nics = nic::nics()?;
+        self.queriers.tell(&mut nics);
+        Ok(nics)
     }
 
     fn clock_discipline(&self) -> Result<ClockDiscipline, Error> {

@@ -4,6 +4,8 @@
 
 mod alarms;
 mod bad_cache;
+mod http_sources;
+mod membership;
 mod merge;
 mod mistakes;
 mod protection;

@@ -1,6 +1,7 @@
 //! Independent senders: what ffmpeg sends by UDP and RTP becomes segments that ffmpeg decodes
 //! without a word.
 
+mod captures;
 mod fec;
 
 use std::{path::Path, time::Duration};

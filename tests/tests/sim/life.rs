@@ -70,7 +70,7 @@ impl Life {
             .expect("the store opens after any power cut");
         let live = Arc::new(Live::default());
         let orders = orders(&board, (&store, &Vaults::default()), &config, None).await;
-        let mut ingest = Ingest::new(board, Arc::clone(&live));
+        let mut ingest = Ingest::new(board, Arc::clone(&live)).expect("TLS is spoken");
         ingest.carry(orders);
         Self {
             ingest,

@@ -1,6 +1,6 @@
 //! A rendition with two sources, of which one fails.
 
-use weir_hal::sim;
+use weir_hal::{InterfaceName, sim};
 
 use super::{GROUP, Rig, rig};
 use crate::live::{Condition, Leg, Report, State};
@@ -115,4 +115,26 @@ async fn a_silent_group_is_joined_anew_and_goes_on_where_it_was() {
     let first = report(&rig).legs[0].clone();
     assert!(first.receive.datagrams > datagrams, "{first:?}");
     assert_eq!(first.condition, Condition::Good);
+}
+
+#[tokio::test]
+async fn a_silent_group_is_joined_anew_when_a_link_comes_back_and_others_are_left_alone() {
+    let mut rig = rig().await;
+    let plug = |rig: &Rig| {
+        let name = InterfaceName::new("eth7").expect("a name");
+        rig.simulation.ether.plug(name);
+    };
+    let renewals = |rig: &Rig| {
+        let told = report(rig).legs;
+        [0, 1].map(|index: usize| told[index].receive.renewals)
+    };
+    rig.play_to(&[GROUP, OTHER], 0..8);
+    plug(&rig);
+    rig.play_to(&[GROUP, OTHER], 0..8);
+    rig.play_to(&[OTHER], 0..6);
+    assert_eq!(renewals(&rig), [0, 0]);
+    plug(&rig);
+    rig.play_to(&[OTHER], 6..8);
+    rig.play_to(&[OTHER], 0..4);
+    assert_eq!(renewals(&rig), [1, 0]);
 }

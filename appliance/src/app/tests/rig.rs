@@ -52,7 +52,7 @@ impl Rig {
         let live = Arc::new(Live::default());
         let vaults = Vaults::open(&config, &board).expect("there are no keys to read");
         let begin = orders(&board, (&store, &vaults), &config, None).await;
-        let mut ingest = Ingest::new(board, Arc::clone(&live));
+        let mut ingest = Ingest::new(board, Arc::clone(&live)).expect("TLS is spoken");
         ingest.carry(begin);
         Self {
             simulation,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use weir_hal::{DiskUsage, NicStatistics, Wall};
+use weir_hal::{DiskUsage, NicStatistics, Querier, Wall};
 
 use crate::{
     alarm::{self, Severity},
@@ -16,6 +16,7 @@ use crate::{
     health::{
         ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot,
         json::{VERSION, timestamp},
+        querier,
         table::{
             list::{
                 Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route,
@@ -418,13 +419,21 @@ impl Nic {
             speed_bps,
             duplex,
             statistics,
+            querier,
         } = nic;
+        let (address, ago) = match querier {
+            Querier::Heard { address, ago } => (Some(address), Some(*ago)),
+            Querier::Unknown | Querier::Unheard { .. } => (None, None),
+        };
         Self {
             key: name.clone(),
             own: NicReadings {
                 operational_status: operational_status.as_str(),
                 speed_bps: *speed_bps,
                 duplex: duplex.map(weir_hal::Duplex::as_str),
+                querier: querier::word(*querier),
+                querier_address: address.map(ToString::to_string),
+                querier_age_ms: ago.map(milliseconds),
             },
             statistics: NicCounters::of(*statistics),
         }

@@ -262,6 +262,12 @@ readings! {
         speed_bps: Option<u64>,
         /// Whether both ends may send at one time: `full` or `half`.
         duplex: Option<&'static str>,
+        /// Whether anybody asks for memberships: `present`, `lost`, `none`, `awaited` or `unknown`.
+        querier: &'static str => detail,
+        /// Who asked last, by IGMP or MLD.
+        querier_address: Option<String> => detail,
+        /// How long ago that was.
+        querier_age_ms: Option<u64> => detail,
     }
 }
 

@@ -3,6 +3,7 @@
 mod any_bytes;
 mod looping;
 mod pacing;
+mod replaying;
 mod restamping;
 
 use std::{

@@ -16,7 +16,9 @@
     reason = "recvmmsg(2), control messages and two options have no safe form"
 )]
 
+mod links;
 mod messages;
+mod queriers;
 mod receiver;
 mod sender;
 
@@ -32,6 +34,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use receiver::Receiver;
 pub use sender::Sender;
+
+pub(super) use queriers::Queriers;
 
 use crate::{Destination, Error, InterfaceName, Membership};
 
@@ -60,6 +64,10 @@ impl crate::Multicast for Multicast {
         let failed = refusal("send to", destination.group);
         let interface = interface_index(destination.interface.as_ref(), &failed)?;
         Sender::open(destination, interface).map_err(failed)
+    }
+
+    fn links(&self) -> Result<Box<dyn crate::LinkWatch>, Error> {
+        Ok(Box::new(links::LinkWatch::open()?))
     }
 }
 

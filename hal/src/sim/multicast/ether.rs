@@ -59,6 +59,8 @@ pub struct EtherCounters {
 struct State {
     wire: Wire,
     interfaces: BTreeSet<InterfaceName>,
+    /// Those that were added, in order.
+    plugged: Vec<InterfaceName>,
     sockets: BTreeMap<u64, Socket>,
     counters: EtherCounters,
     /// Numbers sockets, ports and arrivals, so that ties have an order.
@@ -86,6 +88,7 @@ impl Ether {
             state: Mutex::new(State {
                 wire: Wire::new(seed),
                 interfaces: InterfaceName::new("lo").into_iter().collect(),
+                plugged: Vec::new(),
                 sockets: BTreeMap::new(),
                 counters: EtherCounters::default(),
                 serial: 0,
@@ -108,9 +111,16 @@ impl Ether {
         lock(&self.state).counters
     }
 
-    /// Adds a network interface.
+    /// Adds a network interface. One that is there comes back, as if its cable had been pulled.
     pub fn plug(&self, name: InterfaceName) {
-        lock(&self.state).interfaces.insert(name);
+        let mut state = lock(&self.state);
+        state.plugged.push(name.clone());
+        state.interfaces.insert(name);
+    }
+
+    /// The interfaces that were added so far, in order.
+    pub(super) fn plugged(&self) -> Vec<InterfaceName> {
+        lock(&self.state).plugged.clone()
     }
 
     /// Removes a network interface. Sockets that are open on it stay, and hear nothing.

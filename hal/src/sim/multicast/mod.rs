@@ -7,6 +7,7 @@
 
 mod ether;
 mod faults;
+mod links;
 
 use std::{
     io,
@@ -79,6 +80,10 @@ impl crate::Multicast for Multicast {
             source: SocketAddr::new(host, self.ether.ephemeral_port()),
             destination: destination.clone(),
         })
+    }
+
+    fn links(&self) -> Result<Box<dyn crate::LinkWatch>, Error> {
+        Ok(Box::new(links::LinkWatch::new(Arc::clone(&self.ether))))
     }
 }
 

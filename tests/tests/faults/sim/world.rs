@@ -191,7 +191,7 @@ impl World {
         let named = ("edge".to_owned(), Site::default());
         let mib = Mib::new(named, sampler.latest(), Arc::default());
         tasks.spawn(Arc::clone(&tiers).run(pending()));
-        let mut ingest = Ingest::new(board, live);
+        let mut ingest = Ingest::new(board, live).expect("TLS is spoken");
         ingest.carry(begin);
         let feeds = FEEDS.map(|(name, group)| Feed::new(name, group == RTP_GROUP));
         Self {
