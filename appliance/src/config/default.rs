@@ -211,6 +211,7 @@ impl Default for Receive {
             stall: Duration::from_millis(250),
             reorder_packets_max: 32,
             skew: Duration::from_millis(500),
+            is_measured: true,
         }
     }
 }

@@ -179,6 +179,7 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     let stall = duration_in(&mut section, "stall", (10, 5_000), ledger);
     let reorder = section.integer("reorder", (0, 256), ledger);
     let skew = duration_in(&mut section, "skew", (10, 500), ledger);
+    let is_measured = section.flag("measure", ledger);
     section.finish(ledger);
     Receive {
         drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
@@ -188,6 +189,7 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
             .and_then(|packets| u16::try_from(packets).ok())
             .unwrap_or(default.reorder_packets_max),
         skew: skew.map_or(default.skew, |found| found.value),
+        is_measured: is_measured.unwrap_or(default.is_measured),
     }
 }
 

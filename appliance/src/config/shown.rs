@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 135] = [
+const KEYS: [&str; 136] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -103,6 +103,7 @@ const KEYS: [&str; 135] = [
     "receive.stall",
     "receive.reorder",
     "receive.skew",
+    "receive.measure",
     "failover.silence",
     "failover.media",
     "failover.errors",

@@ -334,6 +334,8 @@ pub struct Receive {
     pub reorder_packets_max: u16,
     /// How far apart the sources of one stream may be, 10 ms to 500 ms. Default: 500 ms.
     pub skew: Duration,
+    /// `measure`: whether TR 101 290 is applied to all that is received. Default: true.
+    pub is_measured: bool,
 }
 
 /// `[failover]`

@@ -6,6 +6,7 @@
 //!
 //! Refuses: to wait, to allocate per datagram, and to judge what the bytes mean.
 
+mod arrivals;
 mod counters;
 pub mod fec;
 pub mod merge;
@@ -13,6 +14,7 @@ mod protected;
 mod rtp;
 mod source;
 
+pub use arrivals::Arrivals;
 pub use counters::Counters;
 pub use protected::Protected;
 pub use rtp::{RtpHeader, RtpMalformed};
