@@ -1,5 +1,5 @@
-//! Each check of TR 101 290 violated one at a time: the indicator that it must raise, how often, and
-//! what else follows of it.
+//! Each check of TR 101 290 violated one at a time: the indicator that it must raise, how often,
+//! and what else follows of it.
 //!
 //! All is put into a stream without a fault ([`generator`]) and read as it is live: byte by byte,
 //! through synchronisation. What a row does not name must stay at zero.

@@ -20,8 +20,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// to agreement) ...
 const SEVERE_SHARE: u64 = 100;
 
-/// Unavailable time begins with so many severely errored seconds in a row, which are part of it, and
-/// ends with as many others, which are not.
+/// Unavailable time begins with so many severely errored seconds in a row, which are part of it,
+/// and ends with as many others, which are not.
 const STREAK: u64 = 10;
 
 counters! {

@@ -1,9 +1,9 @@
 //! When datagrams come: how evenly, and how much a receiver must hold because of it.
 //!
-//! Source: RFC 4445 §3.1 (delay factor of the Media Delivery Index). An interval begins just behind
-//! the last datagram of the one before, with a virtual buffer that is empty; each datagram fills it,
-//! and it drains at the media rate. Its range, in time of the media rate, is the delay factor. Times
-//! are the kernel's.
+//! Source: RFC 4445 §3.1 (delay factor of the Media Delivery Index). An interval begins just
+//! behind the last datagram of the one before, with a virtual buffer that is empty; each datagram
+//! fills it, and it drains at the media rate. Its range, in time of the media rate, is the delay
+//! factor. Times are the kernel's.
 //!
 //! Refuses: media loss, which is the stream's (`measure`), and a media rate of its own.
 
