@@ -185,7 +185,7 @@ impl<M: Multicast> Ingest<M> {
         for channel in &mut self.channels {
             channel.turn(&mut self.renditions, (now, wall), is_due, |rendition| {
                 let received = self.board.clock.wall();
-                rendition.turn(multicast, batch, Moment { now, received });
+                rendition.turn((multicast, batch), Moment { now, received }, wall);
             });
         }
         if is_due {

@@ -3,7 +3,7 @@
 //!
 //! Refuses: to choose among streams (`protection`), and to cut (`segment`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use weir_hal::{DatagramBatch, InterfaceName, Monotonic, Multicast, Wall};
 
@@ -16,6 +16,7 @@ use crate::{
     config::Failover,
     demux::{self, Demux, Event, PacketSync, Selection},
     live,
+    measure::{self, Analyzer},
     receive::{
         self, StreamClient,
         merge::{self, Arrival, Merge},
@@ -31,15 +32,23 @@ pub(super) struct Leg<M: Multicast> {
     sync: PacketSync,
     sync_counters: demux::Counters,
     demux: Demux,
+    /// Unless nothing is to be measured.
+    analyzer: Option<Box<Analyzer>>,
     watch: Watch,
 }
 
+/// How long packets may have waited to be read, by the clock that is set.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a turn may have gone on when they came.
+const TURN_MAX: Duration = Duration::from_secs(1);
+
 impl<M: Multicast> Leg<M> {
     /// A stream whose `sources`, put together by `merge`, will be joined at the first turn, or that
-    /// `client` asks for.
+    /// `client` asks for; whether it is measured besides.
     pub(super) fn new(
         (sources, merge): (Vec<LegSource>, Merge),
-        selection: Selection,
+        (selection, is_measured): (Selection, bool),
         (client, now): (&StreamClient, Monotonic),
     ) -> Self {
         let sources = sources.into_iter();
@@ -50,6 +59,7 @@ impl<M: Multicast> Leg<M> {
             sync: PacketSync::new(),
             sync_counters: demux::Counters::default(),
             demux: Demux::new(selection),
+            analyzer: is_measured.then(Box::default),
             watch: Watch::new(now),
         }
     }
@@ -106,13 +116,19 @@ impl<M: Multicast> Leg<M> {
         }
     }
 
+    /// What was measured so far, second by second; nothing, if nothing is.
+    pub(super) fn measured(&self) -> measure::Counters {
+        let analyzer = self.analyzer.as_deref();
+        analyzer.map_or_else(Default::default, |it| *it.counters())
+    }
+
     /// Takes all that has arrived and calls `each` with what it means and when the kernel received
-    /// it. Never waits.
+    /// it. The turn began at `now` and `wall`, which are one moment. Never waits.
     pub(super) fn turn(
         &mut self,
         (multicast, batch): (&M, &mut DatagramBatch),
         rules: &Failover,
-        now: Monotonic,
+        (now, wall): (Monotonic, Wall),
         mut each: impl FnMut(Event<'_>, Wall),
     ) {
         let Self {
@@ -121,12 +137,20 @@ impl<M: Multicast> Leg<M> {
             sync,
             sync_counters,
             demux,
+            analyzer,
             ..
         } = self;
         let mut take = |bytes: &[u8], received| {
+            let at = time_of(received, (now, wall));
             sync.push_datagram(bytes, sync_counters, |packet| {
+                if let Some(analyzer) = analyzer {
+                    analyzer.push(packet, at);
+                }
                 demux.push(packet, |event| each(event, received));
             });
+            if let Some(analyzer) = analyzer {
+                analyzer.note_sync(sync_counters);
+            }
         };
         for (index, path) in paths.iter_mut().enumerate() {
             path.turn((multicast, batch), now, |told, content, received| {
@@ -136,6 +160,9 @@ impl<M: Multicast> Leg<M> {
             path.look(rules, now);
         }
         merge.settle(now, &mut take);
+        if let Some(analyzer) = analyzer {
+            analyzer.advance(now.since(Monotonic::ZERO));
+        }
         self.watch.look(self.brought(), rules, now);
     }
 
@@ -165,9 +192,12 @@ impl<M: Multicast> Leg<M> {
     ) -> impl Iterator<Item = live::Leg> {
         let is_merged = self.paths.len() > 1;
         let condition = self.watch.condition();
+        let analyzer = self.analyzer.as_deref();
+        let media_rate_bps = analyzer.and_then(Analyzer::media_rate_bps);
         let stream = live::Leg {
             is_active,
             demux: self.demultiplexed(),
+            figures: analyzer.map(|it| Arc::new(it.figures())),
             ..live::Leg::default()
         };
         self.paths.iter_mut().map(move |path| {
@@ -176,11 +206,42 @@ impl<M: Multicast> Leg<M> {
             } else {
                 condition
             };
+            path.set_media_rate(media_rate_bps);
             let of_stream = live::Leg {
                 condition,
                 ..stream.clone()
             };
             path.report(&of_stream, interval)
         })
+    }
+}
+
+/// When packets came that the kernel received at `received`, on the clock that nobody sets.
+fn time_of(received: Wall, (now, wall): (Monotonic, Wall)) -> Duration {
+    let now = now.since(Monotonic::ZERO);
+    let since = received.since(wall).min(TURN_MAX);
+    let before = wall.since(received).min(WAIT_MAX);
+    (now + since).saturating_sub(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_have_the_time_that_the_kernel_gave_them_though_its_clock_is_set() {
+        let (now, wall) = (
+            Monotonic::ZERO + Duration::from_mins(5),
+            Wall::from_nanos(1_700_000_000_000_000_000),
+        );
+        let time_of = |received| time_of(received, (now, wall)).as_millis();
+        let hour = Duration::from_hours(1);
+        assert_eq!(time_of(wall), 300_000);
+        assert_eq!(time_of(wall + Duration::from_millis(3)), 300_003);
+        let earlier = Wall::from_nanos(wall.as_nanos() - 8_000_000);
+        assert_eq!(time_of(earlier), 299_992);
+        let before_it_was_set = Wall::from_nanos(wall.as_nanos() - 3_600_000_000_000);
+        assert_eq!(time_of(before_it_was_set), 295_000);
+        assert_eq!(time_of(wall + hour), 301_000);
     }
 }

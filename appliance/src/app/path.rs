@@ -20,6 +20,7 @@ use crate::{
     causes::with_causes,
     config::Failover,
     live,
+    measure::BitrateAverage,
     receive::{
         self, HttpSource, Protected, Reception, StreamClient, StreamRequest, merge::Content,
     },
@@ -48,6 +49,7 @@ pub(super) struct Path<M: Multicast> {
     watch: Watch,
     /// As of the last report.
     last: receive::Counters,
+    bitrate: BitrateAverage,
 }
 
 impl<M: Multicast> Path<M> {
@@ -86,6 +88,7 @@ impl<M: Multicast> Path<M> {
             join_at: now,
             watch: Watch::new(now),
             last: receive::Counters::default(),
+            bitrate: BitrateAverage::default(),
         }
     }
 
@@ -100,6 +103,11 @@ impl<M: Multicast> Path<M> {
 
     pub(super) fn is_joined(&self) -> bool {
         self.received.is_joined()
+    }
+
+    /// Tells the bitrate that the stream has by its own clock.
+    pub(super) fn set_media_rate(&mut self, bps: Option<u64>) {
+        self.received.set_media_rate(bps);
     }
 
     /// Counters since it was made.
@@ -196,12 +204,16 @@ impl<M: Multicast> Path<M> {
         }
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         let bytes = receive.bytes - last.bytes;
+        let bitrate_bps = bytes.saturating_mul(8_000) / interval_ms.max(1);
+        self.bitrate.push(bitrate_bps);
         live::Leg {
             url: self.url.clone(),
             failure: self.failure().map(str::to_owned),
             sender: self.received.sender(),
             last_datagram: self.received.last_datagram(),
-            bitrate_bps: bytes.saturating_mul(8_000) / interval_ms.max(1),
+            bitrate_bps,
+            bitrate_average: self.bitrate,
+            arrivals: self.received.arrivals(),
             receive,
             ..of_stream.clone()
         }

@@ -35,6 +35,8 @@ pub(super) struct Plan {
     reorder: merge::Rules,
     /// How far apart the sources of one stream may be.
     merge: merge::Rules,
+    /// Whether TR 101 290 is applied to what is received.
+    pub(super) is_measured: bool,
     /// When another source is used. A change of it disturbs nothing.
     pub(super) failover: Failover,
 }
@@ -66,6 +68,7 @@ impl Plan {
             bitrate_bps_max: receive.bitrate_bps_max,
             reorder: merge::Rules::alone(receive.reorder_packets_max),
             merge: merge::Rules::new(receive.reorder_packets_max, receive.skew, size),
+            is_measured: receive.is_measured,
             failover: config.failover,
         };
         channel.renditions.iter().map(plan).collect()

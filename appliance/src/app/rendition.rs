@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
-use weir_hal::{DatagramBatch, InterfaceName, Monotonic, Multicast};
+use weir_hal::{DatagramBatch, InterfaceName, Monotonic, Multicast, Wall};
 
 use crate::{
     app::{
@@ -17,6 +17,7 @@ use crate::{
     demux::{self, Demux, Event, Selection},
     ladder::Line,
     live::{self, Report, State},
+    measure,
     receive::{self, StreamClient, merge},
     segment::{Segment, Segmenter, StreamClock},
 };
@@ -63,7 +64,7 @@ impl<M: Multicast> Rendition<M> {
         segmenter.resume(playlist);
         let legs = plan
             .legs()
-            .map(|leg| Leg::new(leg, selection, (client, now)));
+            .map(|leg| Leg::new(leg, (selection, plan.is_measured), (client, now)));
         Self {
             legs: legs.collect(),
             plan,
@@ -158,15 +159,17 @@ impl<M: Multicast> Rendition<M> {
         }
     }
 
-    /// Takes all that has arrived through the whole path. Never waits.
-    pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, moment: Moment) {
+    /// Takes all that has arrived through the whole path, in the turn that began at `moment.now`,
+    /// when UTC was `wall`. Never waits.
+    pub(super) fn turn(&mut self, sockets: (&M, &mut DatagramBatch), moment: Moment, wall: Wall) {
         self.lists.release(moment.now);
-        self.drain(multicast, batch, moment.now);
+        self.drain(sockets, (moment.now, wall));
         self.protect(moment);
         self.go_on_without_media(moment);
     }
 
-    fn drain(&mut self, multicast: &M, batch: &mut DatagramBatch, now: Monotonic) {
+    fn drain(&mut self, (multicast, batch): (&M, &mut DatagramBatch), turn: (Monotonic, Wall)) {
+        let (now, _) = turn;
         let Self {
             plan,
             legs,
@@ -180,7 +183,7 @@ impl<M: Multicast> Rendition<M> {
             leg.turn(
                 (multicast, batch),
                 &plan.failover,
-                now,
+                turn,
                 |event, received| {
                     if is_active {
                         cut(event, segmenter, lists, Moment { now, received });
@@ -285,6 +288,7 @@ impl<M: Multicast> Rendition<M> {
             receive,
             demux,
             merge,
+            measure,
         } = self.used(active);
         let last = &self.last_demux;
         let scrambled = demux.access_units_scrambled - last.access_units_scrambled;
@@ -327,6 +331,7 @@ impl<M: Multicast> Rendition<M> {
             receive,
             demux,
             merge,
+            measure,
             segment: *self.segmenter.counters(),
             publish: self.lists.publish_counters(),
             tracks: self.lists.counters(),
@@ -403,6 +408,7 @@ struct Used {
     receive: receive::Counters,
     demux: demux::Counters,
     merge: merge::Counters,
+    measure: measure::Counters,
 }
 
 impl Used {
@@ -411,6 +417,7 @@ impl Used {
             receive: leg.received(),
             demux: leg.demultiplexed(),
             merge: *leg.merged(),
+            measure: leg.measured(),
         }
     }
 
@@ -419,6 +426,7 @@ impl Used {
             receive: self.receive.plus(&other.receive),
             demux: self.demux.plus(&other.demux),
             merge: self.merge.plus(&other.merge),
+            measure: self.measure.plus(&other.measure),
         }
     }
 
@@ -427,6 +435,7 @@ impl Used {
             receive: self.receive.minus(&other.receive),
             demux: self.demux.minus(&other.demux),
             merge: self.merge.minus(&other.merge),
+            measure: self.measure.minus(&other.measure),
         }
     }
 }

@@ -193,14 +193,13 @@ impl MeasuredStream {
         // Packet by packet, so that a loss of synchronisation is noted where it happens.
         for piece in block.chunks(PACKET_BYTES) {
             let mut outcome = Ok(());
-            let before = self.counters;
             self.sync.push(piece, &mut self.counters, |packet| {
                 if outcome.is_ok() {
                     outcome = timeline.time(packet, analyzer);
                 }
             });
             outcome?;
-            note_sync(before, self.counters, analyzer);
+            analyzer.note_sync(&self.counters);
         }
         Ok(())
     }
@@ -211,23 +210,14 @@ impl MeasuredStream {
         analyzer: &mut Analyzer,
     ) -> Result<(), weir_hal::Error> {
         let mut outcome = Ok(());
-        let before = self.counters;
         self.sync.finish(&mut self.counters, |packet| {
             if outcome.is_ok() {
                 outcome = timeline.time(packet, analyzer);
             }
         });
         outcome?;
-        note_sync(before, self.counters, analyzer);
+        analyzer.note_sync(&self.counters);
         timeline.end(analyzer)
-    }
-}
-
-/// Hands on what synchronisation met since `before`.
-pub(crate) fn note_sync(before: Counters, after: Counters, analyzer: &mut Analyzer) {
-    analyzer.sync_byte_error(after.sync_byte_error - before.sync_byte_error);
-    for _ in before.ts_sync_loss..after.ts_sync_loss {
-        analyzer.sync_lost();
     }
 }
 

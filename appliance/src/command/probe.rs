@@ -12,7 +12,7 @@ use weir_hal::{
     MulticastReceiver, Wall,
 };
 
-use super::{CommandError, Terminal, analyze::note_sync, report};
+use super::{CommandError, Terminal, report};
 use crate::{
     config,
     demux::{self, PacketSync},
@@ -268,13 +268,12 @@ impl Measurement {
         }
         self.last = received;
         let at = received.since(*self.first.get_or_insert(received));
-        let before = self.sync_counters;
         let analyzer = &mut self.analyzer;
         self.sync
             .push_datagram(bytes, &mut self.sync_counters, |packet| {
                 analyzer.push(packet, at);
             });
-        note_sync(before, self.sync_counters, analyzer);
+        analyzer.note_sync(&self.sync_counters);
     }
 
     fn conclude(

@@ -212,6 +212,7 @@ impl Default for Receive {
             reorder_packets_max: 32,
             skew: Duration::from_millis(500),
             cores: Vec::new(),
+            is_measured: true,
         }
     }
 }

@@ -183,6 +183,7 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
     let reorder = section.integer("reorder", (0, 256), ledger);
     let skew = duration_in(&mut section, "skew", (10, 500), ledger);
     let cores = section.integers("cores", RECEIVE_THREADS_MAX, (0, 1_023), ledger);
+    let is_measured = section.flag("measure", ledger);
     section.finish(ledger);
     Receive {
         drain_interval: drain_interval.map_or(default.drain_interval, |found| found.value),
@@ -196,6 +197,7 @@ fn read_receive(mut section: Section<'_>, ledger: &mut Ledger) -> Receive {
             .into_iter()
             .filter_map(|core| u16::try_from(core).ok())
             .collect(),
+        is_measured: is_measured.unwrap_or(default.is_measured),
     }
 }
 

@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 136] = [
+const KEYS: [&str; 137] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -104,6 +104,7 @@ const KEYS: [&str; 136] = [
     "receive.reorder",
     "receive.skew",
     "receive.cores",
+    "receive.measure",
     "failover.silence",
     "failover.media",
     "failover.errors",

@@ -55,7 +55,7 @@ fn the_example_names_every_key_there_is() {
         alarm boot_inhibit state severity raise raise_hold clear clear_hold \
         size memory scrub write_budget \
         live high medium low weight reserve ttl admission segment target window \
-        slack longest largest receive drain_interval bitrate_max stall reorder skew cores \
+        slack longest largest receive drain_interval bitrate_max stall reorder skew cores measure \
         failover silence media errors fail_back hold channel id priority dvr cues \
         rendition encryption keys uri rotate token \
         sources merge fec interface program audio_only teletext \

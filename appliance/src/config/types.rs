@@ -338,6 +338,8 @@ pub struct Receive {
     /// The core of each thread that receives, at most 16, by the system's numbers. Default: none,
     /// for one thread that may run anywhere.
     pub cores: Vec<u16>,
+    /// `measure`: whether TR 101 290 is applied to all that is received. Default: true.
+    pub is_measured: bool,
 }
 
 /// `[failover]`

@@ -11,13 +11,11 @@ use crate::{
         measures::{claim, if_enough},
     },
     live::{Report, State},
+    measure::BitrateAverage,
 };
 
 /// Where there is no Target Duration yet, it is that of most channels.
 const TARGET_DURATION: Duration = Duration::from_secs(8);
-
-/// Over how many seconds the bitrate is averaged: each weighs so much less than those before.
-const BITRATE_SECONDS: u64 = 300;
 
 /// What was last seen of a rendition.
 #[derive(Debug, Clone)]
@@ -33,9 +31,7 @@ pub(super) struct Reception {
     continuity_errors: u64,
     pat_sections: u64,
     pmt_sections: u64,
-    /// Average, in thousandths of a bit a second, and how many made it.
-    bitrate_average: u64,
-    bitrates: u64,
+    bitrate: BitrateAverage,
 }
 
 impl Reception {
@@ -54,8 +50,7 @@ impl Reception {
             continuity_errors: report.demux.continuity_count_error,
             pat_sections: report.demux.pat_sections,
             pmt_sections: report.demux.pmt_sections,
-            bitrate_average: 0,
-            bitrates: 0,
+            bitrate: BitrateAverage::default(),
         }
     }
 
@@ -155,22 +150,11 @@ impl Reception {
         if report.bitrate_bps == 0 {
             return Reading::Unknown;
         }
-        let bitrate = report.bitrate_bps.saturating_mul(1_000);
-        let average = if self.bitrates == 0 {
-            bitrate
-        } else {
-            self.bitrate_average
-        };
-        self.bitrates = (self.bitrates + 1).min(BITRATE_SECONDS);
-        self.bitrate_average = if bitrate >= average {
-            average + (bitrate - average) / self.bitrates
-        } else {
-            average - (average - bitrate) / self.bitrates
-        };
-        let off = bitrate.abs_diff(self.bitrate_average);
+        self.bitrate.push(report.bitrate_bps);
+        let (off, average) = self.bitrate.off(report.bitrate_bps);
         let reading = Reading::Is {
-            amount: Amount::percentage(off, self.bitrate_average),
-            samples: self.bitrates,
+            amount: Amount::percentage(off, average),
+            samples: self.bitrate.seconds(),
         };
         if_enough(Kind::BitrateVariance, reading)
     }

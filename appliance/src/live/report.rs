@@ -3,6 +3,7 @@
 use std::{
     fmt::{self, Display},
     net::SocketAddr,
+    sync::Arc,
 };
 
 use weir_hal::Wall;
@@ -38,6 +39,8 @@ pub struct Report {
     pub demux: crate::demux::Counters,
     /// Counters of what its sources were put together by, while they were in use.
     pub merge: crate::receive::merge::Counters,
+    /// What was measured of the sources while they were in use.
+    pub measure: crate::measure::Counters,
     /// Counters of `segment`.
     pub segment: crate::segment::Counters,
     /// Counters of the way into the store, tracks included.
@@ -65,8 +68,14 @@ pub struct Leg {
     pub bitrate_bps: u64,
     /// Counters of `receive`.
     pub receive: crate::receive::Counters,
+    /// The average of the bitrate.
+    pub bitrate_average: crate::measure::BitrateAverage,
+    /// How evenly its datagrams come.
+    pub arrivals: crate::receive::Arrivals,
     /// Counters of `demux`, of the stream that it carries alone or with others.
     pub demux: crate::demux::Counters,
+    /// What is measured of that stream, if anything is.
+    pub figures: Option<Arc<crate::measure::Figures>>,
 }
 
 /// How well a source is received; the better, the greater.

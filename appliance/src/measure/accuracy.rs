@@ -106,6 +106,11 @@ impl AccuracyMeter {
         self.points.clear();
     }
 
+    /// What was found so far, without the unfinished window.
+    pub(crate) const fn settled(&self) -> Accuracy {
+        self.total
+    }
+
     /// What was found so far, the unfinished window included.
     pub(crate) fn summary(&self) -> Accuracy {
         let mut total = self.total;

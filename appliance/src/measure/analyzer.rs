@@ -8,10 +8,12 @@ use crate::{
         catalog::Catalog,
         continuity::Continuity,
         indicator::{Indicator, Indicators},
+        media_rate::MediaRate,
         pcr::PcrMonitor,
         pid_table::{PidRow, PidTable, Role, SectionReader},
         recurrence::Recurrence,
         report::Report,
+        second::{Seconds, Tally},
         si::{ServiceInformation, Span},
     },
 };
@@ -46,7 +48,8 @@ const SDT_ACTUAL_TABLE: u8 = 0x42;
 ///
 /// # Limits
 /// Memory is bounded whatever the packets: 8,192 rows below 1 KiB, 256 programs of 48 streams,
-/// 263 unfinished sections of 4 KiB, 256 PCR windows of 4 KiB, 1,024 times of sections.
+/// 263 unfinished sections of 4 KiB, 256 PCR windows of 4 KiB, 1,024 times of sections. Allocates
+/// when a PID or a table is new, never per packet.
 #[derive(Debug)]
 pub struct Analyzer {
     has_time: bool,
@@ -54,15 +57,25 @@ pub struct Analyzer {
     pub(crate) catalog: Catalog,
     pub(crate) indicators: Indicators,
     pub(crate) packets: u64,
+    pub(crate) packets_lost: u64,
     pub(crate) started: Option<Duration>,
     pub(crate) now: Duration,
     pub(crate) pcrs_dropped: u64,
     pub(crate) si: ServiceInformation,
     pub(crate) sections: Counters,
+    pub(crate) seconds: Seconds,
+    pub(crate) media_rate: MediaRate,
     pat: Recurrence,
     cat: CatWatch,
-    pcr_pids: usize,
+    /// The PIDs whose PCRs are followed, at most [`PCR_PIDS_MAX`].
+    pcr_pids: Vec<Pid>,
     next_sweep: Duration,
+    /// True from a loss of synchronisation to the next packet: all else is not valid meanwhile.
+    is_sync_lost: bool,
+    /// `TS_sync_loss` and `Sync_byte_error` as they were told last.
+    sync_noted: (u64, u64),
+    /// Packets by then.
+    packets_noted: u64,
 }
 
 /// Scrambled packets and whether a CAT came with them.
@@ -84,15 +97,21 @@ impl Analyzer {
             catalog: Catalog::default(),
             indicators,
             packets: 0,
+            packets_lost: 0,
             started: None,
             now: Duration::ZERO,
             pcrs_dropped: 0,
             si: ServiceInformation::new(),
             sections: Counters::default(),
+            seconds: Seconds::new(),
+            media_rate: MediaRate::default(),
             pat: Recurrence::new(),
             cat: CatWatch::default(),
-            pcr_pids: 0,
+            pcr_pids: Vec::new(),
             next_sweep: Duration::ZERO,
+            is_sync_lost: false,
+            sync_noted: (0, 0),
+            packets_noted: 0,
         }
     }
 
@@ -109,25 +128,26 @@ impl Analyzer {
     /// for the same.
     pub fn push(&mut self, packet: Packet<'_>, at: Duration) {
         if self.started.is_none() {
-            self.started = Some(at);
-            self.now = at;
+            self.begin(at);
         }
-        self.pat.arm();
+        self.is_sync_lost = false;
         self.advance(at);
         let index = self.packets;
         self.packets += 1;
         let pid = packet.pid();
-        let counts = &mut self.pids.row(pid).counts;
-        counts.packets += 1;
+        let row = self.pids.row(pid);
+        row.counts.packets += 1;
         if packet.transport_error() {
-            counts.transport_error += 1;
+            row.counts.transport_error += 1;
             self.indicators.raise(Indicator::TransportError);
             return;
         }
         let has_content = packet.has_payload() || packet.adaptation_field().is_some();
         if pid != Pid::NULL && has_content {
             self.check_continuity(packet, index);
-            self.check_scrambling(packet);
+            if packet.scrambled() {
+                self.take_scrambled(packet);
+            }
             self.check_reference(pid);
             self.take_pcr(packet, index);
             self.take_pts(packet);
@@ -135,28 +155,62 @@ impl Analyzer {
         }
     }
 
+    fn begin(&mut self, at: Duration) {
+        self.started = Some(at);
+        self.now = at;
+        self.seconds.begin(at);
+        self.pat.arm();
+    }
+
     /// Moves time on to `at`, whether or not a packet came.
     pub fn advance(&mut self, at: Duration) {
         self.now = self.now.max(at);
         if self.now >= self.next_sweep {
-            self.sweep();
+            if !self.is_sync_lost {
+                self.sweep();
+            }
+            if self.seconds.is_over(self.now) {
+                self.end_second();
+            }
             self.next_sweep = self.now.saturating_add(SWEEP_INTERVAL);
         }
     }
 
-    /// Notes that synchronisation was lost. Of the time until the next packet nothing is known:
-    /// intervals start anew with it. What was lost meanwhile shows in the `continuity_counters`.
-    pub fn sync_lost(&mut self) {
-        self.indicators.raise(Indicator::TsSyncLoss);
-        self.pat.restart();
-        self.si.restart();
-        self.cat.scrambled_since = None;
-        self.pids.each_mut(|_, row| row.restart());
+    fn end_second(&mut self) {
+        let tally = Tally {
+            indicators: self.settled(),
+            packets: self.packets,
+            packets_lost: self.packets_lost,
+            is_sync_lost: self.is_sync_lost,
+        };
+        self.seconds.pass(&tally, self.now);
+        self.media_rate.end_second();
+        self.pids.iter_mut().for_each(PidRow::end_second);
     }
 
-    /// Notes packets whose `sync_byte` was wrong.
-    pub fn sync_byte_error(&mut self, occurrences: u64) {
-        self.indicators.add(Indicator::SyncByteError, occurrences);
+    /// Notes what synchronisation has met, by its counters, behind the packets that it found.
+    ///
+    /// While synchronisation is lost nothing else is valid (table 5.0a): all begins anew with the
+    /// next packet, and what is missing before that packet is no error of its own.
+    pub fn note_sync(&mut self, counters: &Counters) {
+        let noted = (counters.ts_sync_loss, counters.sync_byte_error);
+        let since = std::mem::replace(&mut self.packets_noted, self.packets);
+        if noted == self.sync_noted {
+            return;
+        }
+        self.note_missing_since(since.saturating_sub(1));
+        let before = std::mem::replace(&mut self.sync_noted, noted);
+        let losses = noted.0 - before.0;
+        self.indicators.add(Indicator::TsSyncLoss, losses);
+        self.indicators
+            .add(Indicator::SyncByteError, noted.1 - before.1);
+        if losses > 0 {
+            self.is_sync_lost = true;
+            self.pat.restart();
+            self.si.restart();
+            self.cat.scrambled_since = None;
+            self.pids.iter_mut().for_each(PidRow::restart);
+        }
     }
 
     /// The indicators as they stand; `PCR_accuracy_error` is told by [`Analyzer::report`] alone.
@@ -179,6 +233,18 @@ impl Analyzer {
         Report::of(self, indicators)
     }
 
+    /// The indicators, with what is settled of the accuracy of PCRs.
+    pub(crate) fn settled(&self) -> Indicators {
+        let mut indicators = self.indicators;
+        let monitors = self.pids.iter().filter_map(|(_, row)| row.pcr.as_deref());
+        for accuracy in monitors.map(PcrMonitor::settled_accuracy) {
+            if accuracy.is_applicable() {
+                indicators.add(Indicator::PcrAccuracyError, accuracy.errors);
+            }
+        }
+        indicators
+    }
+
     fn sweep(&mut self) {
         let (now, indicators) = (self.now, &mut self.indicators);
         if self.pat.is_overdue(now, PSI_INTERVAL_MAX) {
@@ -188,7 +254,9 @@ impl Analyzer {
             indicators.raise(Indicator::CatError);
         }
         self.si.sweep(now, indicators);
-        self.pids.each_mut(|_, row| sweep_row(row, now, indicators));
+        for row in self.pids.iter_mut() {
+            sweep_row(row, now, indicators);
+        }
     }
 
     fn check_continuity(&mut self, packet: Packet<'_>, index: u64) {
@@ -206,22 +274,27 @@ impl Analyzer {
         match verdict {
             Continuity::InOrder => {}
             Continuity::Duplicate => row.counts.duplicates += 1,
-            Continuity::Error => {
+            Continuity::Error { missing } => {
                 row.counts.continuity_count_error += 1;
                 self.indicators.raise(Indicator::ContinuityCountError);
-                self.pids.each_mut(|_, row| {
-                    if let Some(pcr) = &mut row.pcr {
-                        pcr.note_loss_since(last_packet);
-                    }
-                });
+                self.packets_lost += missing;
+                self.note_missing_since(last_packet);
             }
         }
     }
 
-    fn check_scrambling(&mut self, packet: Packet<'_>) {
-        if !packet.scrambled() {
-            return;
+    /// Notes that packets are missing somewhere behind the one of index `packet`: from there on
+    /// the index is another measure of time.
+    fn note_missing_since(&mut self, packet: u64) {
+        self.media_rate.note_loss();
+        for &pid in &self.pcr_pids {
+            if let Some(pcr) = &mut self.pids.row(pid).pcr {
+                pcr.note_loss_since(packet);
+            }
         }
+    }
+
+    fn take_scrambled(&mut self, packet: Packet<'_>) {
         let row = self.pids.row(packet.pid());
         row.counts.scrambled += 1;
         row.pts.disarm();
@@ -245,22 +318,25 @@ impl Analyzer {
         let Some(field) = packet.adaptation_field() else {
             return;
         };
-        let row = self.pids.row(packet.pid());
+        let pid = packet.pid();
+        let row = self.pids.row(pid);
         if let Some(monitor) = row.pcr.as_mut().filter(|_| field.discontinuity()) {
             monitor.announce_step();
+            self.media_rate.note_loss();
         }
         let Some(pcr) = field.pcr() else {
             return;
         };
-        if row.pcr.is_none() && self.pcr_pids == PCR_PIDS_MAX {
+        if row.pcr.is_none() && self.pcr_pids.len() == PCR_PIDS_MAX {
             self.pcrs_dropped += 1;
             return;
         }
         let monitor = row.pcr.get_or_insert_with(|| {
-            self.pcr_pids += 1;
+            self.pcr_pids.push(pid);
             Box::new(PcrMonitor::new())
         });
         let findings = monitor.push(pcr, index, self.now);
+        self.media_rate.push(pid, index, pcr);
         if findings.is_late {
             self.indicators.raise(Indicator::PcrRepetitionError);
         }
@@ -365,7 +441,9 @@ impl Analyzer {
     /// Tells every PID what the tables, which have changed, say of it.
     fn assign_roles(&mut self) {
         let (catalog, pids) = (&self.catalog, &mut self.pids);
-        pids.each_mut(|_, row| row.role = Role::default());
+        for row in pids.iter_mut() {
+            row.role = Role::default();
+        }
         catalog.each_reference(|pid| pids.row(pid).role.is_referenced = true);
         for program in catalog.programs() {
             let has_own_pid = program.pmt_pid.value() >= 0x10 && program.pmt_pid != Pid::NULL;
@@ -379,7 +457,7 @@ impl Analyzer {
                 role.is_continuous |= !stream.content.may_pause;
             }
         }
-        pids.each_mut(|_, row| row.apply_role());
+        pids.iter_mut().for_each(PidRow::apply_role);
     }
 }
 

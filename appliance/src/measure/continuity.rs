@@ -17,7 +17,10 @@ pub(crate) enum Continuity {
     /// The one repetition of a packet that the standard permits.
     Duplicate,
     /// Packets are missing, out of order, or came more than twice.
-    Error,
+    Error {
+        /// How many are missing, if that is what happened: 15 at most can be told.
+        missing: u64,
+    },
 }
 
 /// The last packet of one PID and what may follow it.
@@ -48,7 +51,7 @@ impl ContinuityCheck {
         }
         if self.is_repetition(packet) {
             if self.was_duplicated {
-                return Continuity::Error;
+                return Continuity::Error { missing: 0 };
             }
             self.was_duplicated = true;
             return Continuity::Duplicate;
@@ -58,8 +61,16 @@ impl ContinuityCheck {
         if packet.continuity_counter() == expected {
             Continuity::InOrder
         } else {
-            Continuity::Error
+            let missing = packet.continuity_counter().wrapping_sub(expected) & 0x0F;
+            Continuity::Error {
+                missing: missing.into(),
+            }
         }
+    }
+
+    /// Expects nothing of the next packet.
+    pub(crate) const fn forget(&mut self) {
+        self.is_started = false;
     }
 
     fn take(&mut self, packet: Packet<'_>) {
@@ -122,11 +133,9 @@ mod tests {
     fn a_missing_packet_is_one_error_and_the_count_goes_on_from_there() {
         let stream = [14, 15, 0, 2, 3].map(|counter| packet(PAYLOAD, counter, counter));
         let errors = verdicts(&stream);
-        assert_eq!(errors[3], Continuity::Error);
-        assert_eq!(
-            errors.iter().filter(|&&v| v == Continuity::Error).count(),
-            1
-        );
+        assert_eq!(errors[3], Continuity::Error { missing: 1 });
+        let in_order = errors.iter().filter(|&&it| it == Continuity::InOrder);
+        assert_eq!(in_order.count(), 4);
     }
 
     #[test]
@@ -137,7 +146,7 @@ mod tests {
             [
                 Continuity::InOrder,
                 Continuity::Duplicate,
-                Continuity::Error
+                Continuity::Error { missing: 0 }
             ]
         );
     }
@@ -147,7 +156,7 @@ mod tests {
         let stream = [with_pcr(4, 1), with_pcr(4, 2)];
         assert_eq!(verdicts(&stream)[1], Continuity::Duplicate);
         let stream = [packet(PAYLOAD, 4, 1), packet(PAYLOAD, 4, 2)];
-        assert_eq!(verdicts(&stream)[1], Continuity::Error);
+        assert!(matches!(verdicts(&stream)[1], Continuity::Error { .. }));
     }
 
     #[test]
@@ -159,7 +168,7 @@ mod tests {
         ];
         assert!(verdicts(&stream).iter().all(|&v| v == Continuity::InOrder));
         let stream = [packet(PAYLOAD, 4, 1), packet(FIELD_ONLY, 5, 2)];
-        assert_eq!(verdicts(&stream)[1], Continuity::Error);
+        assert!(matches!(verdicts(&stream)[1], Continuity::Error { .. }));
     }
 
     #[test]

@@ -165,6 +165,40 @@ fn payload_packet(pid: u16) -> [u8; PACKET_BYTES] {
     bytes
 }
 
+/// The stream with null packets in place of what `is_lost` says.
+pub(crate) fn without(mut stream: Vec<Timed>, is_lost: impl Fn(&Timed) -> bool) -> Vec<Timed> {
+    for timed in stream.iter_mut().filter(|timed| is_lost(timed)) {
+        timed.bytes = null_packet();
+    }
+    renumber(&mut stream);
+    stream
+}
+
+/// Replaces null packets: the first at or after each of the times by the section.
+pub(crate) fn insert_sections(stream: &mut [Timed], pid: u16, at_millis: &[u64], section: &[u8]) {
+    for &millis in at_millis {
+        let slot = stream
+            .iter_mut()
+            .find(|timed| timed.millis() >= millis && timed.pid() == 0x1FFF);
+        slot.expect("the stream is long enough").bytes = section_packet(pid, section);
+    }
+    renumber(stream);
+}
+
+pub(crate) fn nth_of(stream: &[Timed], pid: u16, nth: usize) -> usize {
+    let mut found = stream
+        .iter()
+        .enumerate()
+        .filter(|(_, timed)| timed.pid() == pid);
+    found.nth(nth).expect("the stream is long enough").0
+}
+
+pub(crate) fn nth_pcr(stream: &[Timed], nth: usize) -> usize {
+    let is_pcr = |timed: &Timed| timed.bytes[3] & 0x30 == 0x20;
+    let mut found = stream.iter().enumerate().filter(|(_, timed)| is_pcr(timed));
+    found.nth(nth).expect("the stream is long enough").0
+}
+
 /// Feeds a stream to a new analyzer.
 pub(crate) fn analyzed(stream: &[Timed]) -> Analyzer {
     let mut analyzer = Analyzer::new();

@@ -1,9 +1,11 @@
 //! The indicators of TR 101 290 and how often each was raised.
 //!
 //! Source: ETSI TR 101 290 v1.4.1, tables 5.0a to 5.0c, whose names are kept letter for letter.
-//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters, and `EIT_PF_error`.
+//! Refuses: buffer models (3.3, 3.9, 3.10), which need a decoder's parameters.
 
 use serde::{Serialize, Serializer};
+
+use crate::counter::{Group, Reach, Row, Value, counted};
 
 /// How much an indicator says about whether the stream can be decoded (clause 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,15 @@ macro_rules! indicators {
             pub const fn help(self) -> &'static str {
                 match self { $( Self::$Variant => $help, )+ }
             }
+
+            /// The rows of the table, in the order of [`Self::ALL`].
+            const ROWS: &'static [Row] = &[
+                $( Row {
+                    is_optional: true,
+                    reach: Reach::Detail,
+                    ..counted($name, concat!($clause, ": ", $help, "."))
+                }, )+
+            ];
         }
     };
 }
@@ -75,6 +86,7 @@ indicators! {
     SdtOtherError Third "3.5.b" "SDT_other_error" "SDT of another stream absent 10 s"
     EitActualError Third "3.6.a" "EIT_actual_error" "EIT p/f absent 2 s, too dense, or displaced"
     EitOtherError Third "3.6.b" "EIT_other_error" "EIT p/f of another stream absent 10 s"
+    EitPfError Third "3.6.c" "EIT_PF_error" "present or following event comes without the other"
     RstError Third "3.7" "RST_error" "RST too dense, or displaced"
     TdtError Third "3.8" "TDT_error" "TDT absent 30 s, too dense, or displaced"
 }
@@ -126,6 +138,15 @@ impl Indicators {
 impl Default for Indicators {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Group for Indicators {
+    const ROWS: &'static [Row] = Indicator::ROWS;
+
+    fn cells(&self) -> Option<Vec<Value>> {
+        let value = |(_, count): (_, Option<u64>)| count.map_or(Value::Unknown, Value::Count);
+        Some(self.iter().map(value).collect())
     }
 }
 

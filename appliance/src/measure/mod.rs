@@ -8,24 +8,33 @@
 
 mod accuracy;
 mod analyzer;
+mod bitrate;
 mod catalog;
 mod clock;
 mod content;
 mod continuity;
+mod figures;
 #[cfg(test)]
 pub(crate) mod generator;
 mod indicator;
+#[cfg(test)]
+mod matrix;
+mod media_rate;
 mod pcr;
 mod pid_table;
 mod recurrence;
 mod report;
+mod second;
 mod si;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use analyzer::Analyzer;
+pub use bitrate::BitrateAverage;
 pub use clock::{PcrClock, PcrPoint, PcrSurvey};
+pub use figures::{Figures, PidFigures};
 pub use indicator::{Indicator, Indicators, Priority};
 pub use report::{AbsentPid, LimitsReport, PcrReport, PidReport, Report, ServiceReport};
+pub use second::Counters;
 pub(crate) use text::is_shown;

@@ -108,6 +108,11 @@ impl PcrMonitor {
         self.recurrence.interval_max()
     }
 
+    /// How accurate they were in windows that have ended.
+    pub(crate) const fn settled_accuracy(&self) -> Accuracy {
+        self.accuracy.settled()
+    }
+
     /// How accurate they are.
     pub(crate) fn accuracy(&self) -> Accuracy {
         self.accuracy.summary()

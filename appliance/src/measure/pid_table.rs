@@ -1,6 +1,6 @@
 //! One row for each PID: what was counted on it and what is expected of it.
 
-use std::{iter::repeat_with, time::Duration};
+use std::time::Duration;
 
 use crate::{
     demux::{Counters, PRIVATE_SECTION_BYTES_MAX, Packet, Pid, Section, SectionAssembler},
@@ -13,13 +13,17 @@ const UNREFERENCED_MAX: Duration = Duration::from_millis(500);
 /// The rows of all PIDs, made as the PIDs appear.
 ///
 /// # Limits
-/// 8,192 rows of under 1 KiB, as many as there are PIDs.
+/// 16 KiB, and 8,192 rows of under 1 KiB, as many as there are PIDs.
 #[derive(Debug)]
 pub(crate) struct PidTable {
-    rows: Box<[Option<Box<PidRow>>]>,
-    /// The PIDs that have a row, in the order they appeared.
-    known: Vec<Pid>,
+    /// Where the row of each PID stands; [`NOWHERE`] while it has none.
+    places: Box<[u16; Pid::COUNT]>,
+    /// In the order in which the PIDs appeared.
+    rows: Vec<(Pid, PidRow)>,
 }
+
+/// No row stands there.
+const NOWHERE: u16 = u16::MAX;
 
 /// What is known of one PID.
 #[derive(Debug)]
@@ -29,6 +33,9 @@ pub(crate) struct PidRow {
     pub(crate) continuity: ContinuityCheck,
     /// Index in the stream of the last packet whose continuity was checked.
     pub(crate) last_packet: u64,
+    /// Packets of the last second, and all before it.
+    pub(crate) packets_in_second: u64,
+    pub(crate) packets_before_second: u64,
     /// Packets of a referenced stream (`PID_error`).
     pub(crate) presence: Recurrence,
     /// PMT sections (`PMT_error_2`).
@@ -71,34 +78,30 @@ pub(crate) struct Role {
 impl PidTable {
     pub(crate) fn new() -> Self {
         Self {
-            rows: repeat_with(|| None).take(Pid::COUNT).collect(),
-            known: Vec::new(),
+            places: Box::new([NOWHERE; Pid::COUNT]),
+            rows: Vec::new(),
         }
     }
 
     /// The row of `pid`, made if need be.
     pub(crate) fn row(&mut self, pid: Pid) -> &mut PidRow {
-        let known = &mut self.known;
-        self.rows[pid.index()].get_or_insert_with(|| {
-            known.push(pid);
-            Box::new(PidRow::new())
-        })
-    }
-
-    /// The rows there are, ordered by PID.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Pid, &PidRow)> {
-        let pids = (0..).map(Pid::from_bits);
-        pids.zip(&self.rows)
-            .filter_map(|(pid, row)| Some((pid, row.as_deref()?)))
+        let mut place = usize::from(self.places[pid.index()]);
+        if place >= self.rows.len() {
+            place = self.rows.len();
+            self.rows.push((pid, PidRow::new()));
+            self.places[pid.index()] = u16::try_from(place).expect("a PID has 13 bits");
+        }
+        &mut self.rows[place].1
     }
 
     /// The rows there are, in the order their PIDs appeared.
-    pub(crate) fn each_mut(&mut self, mut each: impl FnMut(Pid, &mut PidRow)) {
-        for &pid in &self.known {
-            if let Some(row) = &mut self.rows[pid.index()] {
-                each(pid, row);
-            }
-        }
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Pid, &PidRow)> {
+        self.rows.iter().map(|(pid, row)| (*pid, row))
+    }
+
+    /// The same, to change them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut PidRow> {
+        self.rows.iter_mut().map(|(_, row)| row)
     }
 }
 
@@ -109,6 +112,8 @@ impl PidRow {
             role: Role::default(),
             continuity: ContinuityCheck::new(),
             last_packet: 0,
+            packets_in_second: 0,
+            packets_before_second: 0,
             presence: Recurrence::new(),
             pmt: Recurrence::new(),
             pts: Recurrence::new(),
@@ -145,9 +150,15 @@ impl PidRow {
         }
     }
 
-    /// Starts anew after a time in which nothing could be observed. Continuity is not forgotten:
-    /// the packets of that time are missing.
+    /// Ends a second.
+    pub(crate) fn end_second(&mut self) {
+        self.packets_in_second = self.counts.packets - self.packets_before_second;
+        self.packets_before_second = self.counts.packets;
+    }
+
+    /// Starts anew after a time in which nothing could be observed.
     pub(crate) fn restart(&mut self) {
+        self.continuity.forget();
         self.presence.restart();
         self.pmt.restart();
         self.pts.disarm();

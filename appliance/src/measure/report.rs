@@ -148,12 +148,13 @@ impl Report {
         let streams = streams_by_pid(&analyzer.catalog);
         let rows = analyzer.pids.iter();
         let (present, absent): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.counts.packets > 0);
-        let pids: Vec<_> = present
+        let mut pids: Vec<_> = present
             .into_iter()
             .map(|(pid, row)| PidReport::of(pid, row, span, streams.get(&pid)))
             .collect();
+        pids.sort_unstable_by_key(|row| row.pid);
         let is_referenced = |(_, row): &(Pid, &PidRow)| row.role.is_referenced;
-        let absent_pids = absent
+        let mut absent_pids: Vec<_> = absent
             .into_iter()
             .filter(is_referenced)
             .map(|(pid, row)| AbsentPid {
@@ -162,6 +163,7 @@ impl Report {
                 program_numbers: programs(streams.get(&pid)),
             })
             .collect();
+        absent_pids.sort_unstable_by_key(|row| row.pid);
         for pid in &pids {
             if let Some(errors) = pid.pcr.and_then(|pcr| pcr.accuracy_error) {
                 indicators.add(Indicator::PcrAccuracyError, errors);

@@ -6,7 +6,7 @@
 //!
 //! A check is armed by the first packet on its PID: a stream without service information is not
 //! at fault. Refuses: the longest intervals of EIT schedule, which depend on the kind of network
-//! and on the day that is told of, and `EIT_PF_error`.
+//! and on the day that is told of.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -168,9 +168,40 @@ impl ServiceInformation {
             return;
         };
         let last = self.replace(key, span.end);
+        if matches!((table_id, key.section), (0x4E | 0x4F, 0 | 1)) {
+            self.check_pair(key, last, limit, indicators);
+        }
         if last.is_some_and(|last| span.end.saturating_sub(last) > limit) {
             indicators.raise(Indicator::SiRepetitionError);
             raise(of_other(table_id), indicators);
+        }
+    }
+
+    /// Checks at an occurrence of the present or the following event whether the other one of the
+    /// pair has been absent for too long; each absence counts once.
+    fn check_pair(
+        &mut self,
+        key: Key,
+        last: Option<Duration>,
+        limit: Duration,
+        indicators: &mut Indicators,
+    ) {
+        indicators.arm(Indicator::EitPfError);
+        let other = Key {
+            section: 1 - key.section,
+            ..key
+        };
+        let seen = |key| self.last_seen.binary_search_by_key(&key, |(key, _)| *key);
+        let now = seen(key).map(|place| self.last_seen[place].1);
+        match (now, seen(other).map(|place| self.last_seen[place].1)) {
+            (Ok(now), Ok(seen)) => {
+                let is_over = |at: Duration| at.saturating_sub(seen) > limit;
+                let is_new = is_over(now) && !last.is_some_and(is_over);
+                indicators.add(Indicator::EitPfError, u64::from(is_new));
+            }
+            // From now on it is waited for.
+            (Ok(now), Err(_)) => drop(self.replace(other, now)),
+            (Err(_), _) => {}
         }
     }
 

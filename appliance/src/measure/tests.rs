@@ -10,8 +10,8 @@ use crate::{
         Analyzer,
         Indicator::{self, *},
         generator::{
-            AUDIO_PID, PMT_PID, PROGRAM_NUMBER, Timed, VIDEO_PID, analyzed, clean, null_packet,
-            numbered_section, pat, pmt, renumber, section, section_packet, set_pcr,
+            AUDIO_PID, PMT_PID, PROGRAM_NUMBER, Timed, VIDEO_PID, analyzed, clean, insert_sections,
+            nth_of, null_packet, numbered_section, pmt, section, section_packet,
         },
     },
 };
@@ -27,40 +27,6 @@ fn raised(analyzer: &Analyzer) -> Vec<(Indicator, u64)> {
 
 fn raised_by(stream: &[Timed]) -> Vec<(Indicator, u64)> {
     raised(&analyzed(stream))
-}
-
-/// The stream with null packets in place of what `is_lost` says.
-fn without(mut stream: Vec<Timed>, is_lost: impl Fn(&Timed) -> bool) -> Vec<Timed> {
-    for timed in stream.iter_mut().filter(|timed| is_lost(timed)) {
-        timed.bytes = null_packet();
-    }
-    renumber(&mut stream);
-    stream
-}
-
-/// Replaces null packets: the first at or after each of the times by the section.
-fn insert_sections(stream: &mut [Timed], pid: u16, at_millis: &[u64], section: &[u8]) {
-    for &millis in at_millis {
-        let slot = stream
-            .iter_mut()
-            .find(|timed| timed.millis() >= millis && timed.pid() == 0x1FFF);
-        slot.expect("the stream is long enough").bytes = section_packet(pid, section);
-    }
-    renumber(stream);
-}
-
-fn nth_of(stream: &[Timed], pid: u16, nth: usize) -> usize {
-    let mut found = stream
-        .iter()
-        .enumerate()
-        .filter(|(_, timed)| timed.pid() == pid);
-    found.nth(nth).expect("the stream is long enough").0
-}
-
-fn nth_pcr(stream: &[Timed], nth: usize) -> usize {
-    let is_pcr = |timed: &Timed| timed.bytes[3] & 0x30 == 0x20;
-    let mut found = stream.iter().enumerate().filter(|(_, timed)| is_pcr(timed));
-    found.nth(nth).expect("the stream is long enough").0
 }
 
 #[test]
@@ -96,61 +62,6 @@ fn a_clean_stream_raises_nothing_and_is_told_in_full() {
         (Some(true), Some(0))
     );
     assert_eq!((pcr.count, pcr.interval_ms_max), (250, 40.0));
-}
-
-#[test]
-fn sync_loss_and_wrong_sync_bytes_count_as_told_and_intervals_start_anew() {
-    let stream = clean(4_000);
-    let mut analyzer = Analyzer::new();
-    for timed in &stream {
-        if timed.millis() == 1_000 {
-            analyzer.sync_byte_error(2);
-            analyzer.sync_lost();
-        }
-        // Nothing comes for 1.5 s: longer than any interval of the first seconds.
-        if !(1_000..2_500).contains(&timed.millis()) {
-            let packet = Packet::new(&timed.bytes).expect("the sync byte is right");
-            analyzer.push(packet, timed.at);
-        }
-    }
-    let counts = raised(&analyzer);
-    assert_eq!(counts[..2], [(TsSyncLoss, 1), (SyncByteError, 2)]);
-    // The lost packets show in the counters of PAT, PMT, video and audio; the PCR has stepped.
-    let consequences = [ContinuityCountError, PcrDiscontinuityIndicatorError];
-    let mut rest = counts[2..].iter();
-    assert!(
-        rest.all(|(indicator, _)| consequences.contains(indicator)),
-        "{counts:?}"
-    );
-}
-
-#[test]
-fn pat_absent_for_over_half_a_second_is_one_pat_error_2() {
-    let at_limit = without(clean(3_000), |it| {
-        it.pid() == 0 && (1_050..1_500).contains(&it.millis())
-    });
-    assert_eq!(raised_by(&at_limit), []);
-    let above = without(clean(3_000), |it| {
-        it.pid() == 0 && (1_050..1_650).contains(&it.millis())
-    });
-    assert_eq!(raised_by(&above), [(PatError2, 1)]);
-    let never = without(clean(3_000), |it| it.pid() == 0 && it.millis() >= 1_050);
-    assert_eq!(raised_by(&never), [(PatError2, 1)]);
-}
-
-#[test]
-fn another_table_on_the_pid_of_the_pat_is_a_pat_error_2() {
-    let mut stream = clean(2_000);
-    insert_sections(&mut stream, 0, &[700], &section(0x42, 1, &[0, 1, 0xFF]));
-    assert_eq!(raised_by(&stream), [(PatError2, 1)]);
-}
-
-#[test]
-fn a_scrambled_pat_packet_is_a_pat_error_2_and_lacks_a_cat() {
-    let mut stream = clean(2_000);
-    let at = nth_of(&stream, 0, 3);
-    stream[at].bytes[3] |= 0x80;
-    assert_eq!(raised_by(&stream), [(PatError2, 1), (CatError, 1)]);
 }
 
 #[test]
@@ -194,29 +105,6 @@ fn a_lost_packet_does_not_make_pcrs_inaccurate() {
 }
 
 #[test]
-fn pmt_absent_for_over_half_a_second_is_one_pmt_error_2() {
-    let gap = 1_050..1_650;
-    let stream = without(clean(3_000), |it| {
-        it.pid() == PMT_PID && gap.contains(&it.millis())
-    });
-    assert_eq!(raised_by(&stream), [(PmtError2, 1)]);
-    let never = without(clean(3_000), |it| it.pid() == PMT_PID);
-    let counts = raised_by(&never);
-    // Without a PMT nothing refers to video and audio either.
-    assert_eq!(counts, [(PmtError2, 1), (UnreferencedPid, 2)]);
-}
-
-#[test]
-fn a_stream_absent_for_over_five_seconds_is_one_pid_error() {
-    let gap = 1_000..6_200;
-    let stream = without(clean(8_000), |it| {
-        it.pid() == AUDIO_PID && gap.contains(&it.millis())
-    });
-    // Its PTS are absent too.
-    assert_eq!(raised_by(&stream), [(PidError, 1), (PtsError, 1)]);
-}
-
-#[test]
 fn from_a_packet_in_error_nothing_else_is_derived() {
     let mut stream = clean(3_000);
     let at = nth_of(&stream, 0x1FFF, 20);
@@ -247,54 +135,6 @@ fn a_section_with_a_wrong_crc_is_one_crc_error_and_says_nothing_else() {
 }
 
 #[test]
-fn a_pcr_gap_over_100_ms_is_late_and_steps() {
-    let gap = 1_010..1_110;
-    let is_pcr = |it: &Timed| it.bytes[3] & 0x30 == 0x20;
-    let stream = without(clean(3_000), |it| is_pcr(it) && gap.contains(&it.millis()));
-    let expected = [(PcrRepetitionError, 1), (PcrDiscontinuityIndicatorError, 1)];
-    let counts = raised_by(&stream);
-    assert_eq!(counts[..2], expected);
-}
-
-#[test]
-fn a_pcr_that_never_comes_back_is_one_pcr_repetition_error() {
-    let is_pcr = |it: &Timed| it.bytes[3] & 0x30 == 0x20;
-    let stream = without(clean(3_000), |it| is_pcr(it) && it.millis() >= 1_000);
-    assert_eq!(raised_by(&stream), [(PcrRepetitionError, 1)]);
-}
-
-#[test]
-fn an_unannounced_step_of_the_pcr_is_one_pcr_discontinuity_indicator_error() {
-    let mut stream = clean(3_000);
-    let step = |stream: &mut [Timed], offset: u64| {
-        for nth in 30..70 {
-            let at = nth_pcr(stream, nth);
-            let ticks = stream[at].millis() * 27_000 + offset;
-            set_pcr(&mut stream[at].bytes, ticks);
-        }
-    };
-    step(&mut stream, 27_000_000_000);
-    // Out and back again.
-    assert_eq!(raised_by(&stream), [(PcrDiscontinuityIndicatorError, 2)]);
-    for nth in [30, 70] {
-        let at = nth_pcr(&stream, nth);
-        stream[at].bytes[5] |= 0x80;
-    }
-    assert_eq!(raised_by(&stream), []);
-}
-
-#[test]
-fn a_pcr_off_by_a_microsecond_is_one_pcr_accuracy_error() {
-    let mut stream = clean(6_000);
-    let at = nth_pcr(&stream, 80);
-    let ticks = stream[at].millis() * 27_000;
-    set_pcr(&mut stream[at].bytes, ticks + 27);
-    assert_eq!(raised_by(&stream), [(PcrAccuracyError, 1)]);
-    set_pcr(&mut stream[at].bytes, ticks + 13);
-    assert_eq!(raised_by(&stream), []);
-}
-
-#[test]
 fn at_variable_bitrate_pcr_accuracy_does_not_apply() {
     let mut variable = Vec::new();
     for (index, timed) in clean(10_000).into_iter().enumerate() {
@@ -317,108 +157,6 @@ fn at_variable_bitrate_pcr_accuracy_does_not_apply() {
         (pcr.constant_bitrate, pcr.jitter_ns_max),
         (Some(false), None)
     );
-}
-
-#[test]
-fn pts_absent_for_over_700_ms_is_one_pts_error() {
-    let gap = 1_000..1_720;
-    let mut stream = clean(3_000);
-    for timed in &mut stream {
-        let is_pes = timed.pid() == AUDIO_PID && gap.contains(&timed.millis());
-        if is_pes {
-            timed.bytes[1] &= !0x40;
-        }
-    }
-    assert_eq!(raised_by(&stream), [(PtsError, 1)]);
-}
-
-#[test]
-fn scrambled_packets_without_a_cat_are_one_cat_error() {
-    let mut stream = clean(4_000);
-    for timed in &mut stream {
-        if timed.pid() == AUDIO_PID {
-            timed.bytes[3] |= 0xC0;
-        }
-    }
-    assert_eq!(raised_by(&stream), [(CatError, 1)]);
-    insert_sections(&mut stream, 1, &[500], &section(0x01, 0xFFFF, &[]));
-    assert_eq!(raised_by(&stream), []);
-    insert_sections(&mut stream, 1, &[1_500], &section(0x02, 0xFFFF, &[]));
-    assert_eq!(raised_by(&stream), [(CatError, 1)]);
-}
-
-#[test]
-fn a_pid_that_nothing_refers_to_is_counted_once_after_half_a_second() {
-    let mut stream = clean(4_000);
-    let stray = section_packet(0x0ABC, &[]);
-    let mut give = |nth: usize| {
-        let at = nth_of(&stream, 0x1FFF, nth);
-        stream[at].bytes = stray;
-        renumber(&mut stream);
-    };
-    give(100);
-    give(150);
-    assert_eq!(raised_by(&stream), []);
-    for nth in [500, 700, 900] {
-        let at = nth_of(&stream, 0x1FFF, nth);
-        stream[at].bytes = stray;
-    }
-    renumber(&mut stream);
-    assert_eq!(raised_by(&stream), [(UnreferencedPid, 1)]);
-}
-
-#[test]
-fn si_is_checked_once_its_pid_exists() {
-    let nit = section(0x40, 1, &[0xF0, 0, 0xF0, 0]);
-    let mut stream = clean(25_000);
-    insert_sections(&mut stream, 0x10, &[1_000, 9_000], &nit);
-    // Absent since 9 s, by 19 s too long.
-    assert_eq!(raised_by(&stream), [(NitActualError, 1)]);
-    let mut stream = clean(3_000);
-    insert_sections(&mut stream, 0x10, &[1_000, 1_010], &nit);
-    assert_eq!(
-        raised_by(&stream),
-        [(NitActualError, 1), (SiRepetitionError, 1)]
-    );
-    let mut stream = clean(3_000);
-    insert_sections(&mut stream, 0x10, &[1_000, 2_000], &pat());
-    assert_eq!(raised_by(&stream), [(NitActualError, 2)]);
-}
-
-#[test]
-fn each_table_of_si_has_its_own_limits() {
-    let sdt = |table_id| section(table_id, 1, &[0, 1, 0xFF]);
-    let mut stream = clean(5_000);
-    insert_sections(&mut stream, 0x11, &[500, 2_400, 4_600], &sdt(0x42));
-    assert_eq!(
-        raised_by(&stream),
-        [(SiRepetitionError, 1), (SdtActualError, 1)]
-    );
-    let mut stream = clean(16_000);
-    insert_sections(
-        &mut stream,
-        0x11,
-        &(0..15).map(|s| 1_000 * s + 500).collect::<Vec<_>>(),
-        &sdt(0x42),
-    );
-    insert_sections(&mut stream, 0x11, &[1_200, 12_200], &sdt(0x46));
-    assert_eq!(
-        raised_by(&stream),
-        [(SiRepetitionError, 1), (SdtOtherError, 1)]
-    );
-    let eit = |number| numbered_section(0x4E, 7, number, &[0, 1, 0, 1, number, 0x4E]);
-    let mut stream = clean(4_000);
-    insert_sections(&mut stream, 0x12, &[500, 2_000, 3_500], &eit(0));
-    // The following event, section 1, never comes.
-    assert_eq!(raised_by(&stream), [(EitActualError, 1)]);
-    let mut stream = clean(4_000);
-    insert_sections(
-        &mut stream,
-        0x14,
-        &[500, 510],
-        &[0x70, 0x70, 5, 0, 0, 0, 0, 0],
-    );
-    assert_eq!(raised_by(&stream), [(SiRepetitionError, 1), (TdtError, 1)]);
 }
 
 #[test]

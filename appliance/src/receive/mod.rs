@@ -7,6 +7,7 @@
 //!
 //! Refuses: to wait, to allocate per datagram, and to judge what the bytes mean.
 
+mod arrivals;
 mod counters;
 pub mod fec;
 mod http;
@@ -16,6 +17,7 @@ mod reception;
 mod rtp;
 mod source;
 
+pub use arrivals::Arrivals;
 pub use counters::Counters;
 pub use http::{HttpSource, StreamClient, StreamRequest};
 pub use protected::Protected;

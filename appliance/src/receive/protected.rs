@@ -58,6 +58,11 @@ impl<R: MulticastReceiver> Protected<R> {
         &self.source
     }
 
+    /// Tells the bitrate that the stream has by its own clock.
+    pub fn set_media_rate(&mut self, bps: Option<u64>) {
+        self.source.arrivals_mut().set_media_rate(bps);
+    }
+
     /// Joins what is not joined; when all is, anew.
     ///
     /// # Errors

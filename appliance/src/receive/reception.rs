@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use weir_hal::{DatagramBatch, Monotonic, MulticastReceiver, Wall};
 
-use super::{Counters, HttpSource, Protected, merge::Content};
+use super::{Arrivals, Counters, HttpSource, Protected, merge::Content};
 
 /// One source, of whatever kind.
 #[derive(Debug)]
@@ -42,6 +42,23 @@ impl<R: MulticastReceiver> Reception<R> {
         match self {
             Self::Datagrams(protected) => protected.source().counters(),
             Self::Http(source) => source.counters(),
+        }
+    }
+
+    /// How evenly its datagrams come; nothing is known of an answer, whose pieces the network and
+    /// TCP put together.
+    pub fn arrivals(&self) -> Arrivals {
+        match self {
+            Self::Datagrams(protected) => *protected.source().arrivals(),
+            Self::Http(_) => Arrivals::default(),
+        }
+    }
+
+    /// Tells the bitrate that the stream has by its own clock, by which arrivals are judged.
+    pub fn set_media_rate(&mut self, bps: Option<u64>) {
+        match self {
+            Self::Datagrams(protected) => protected.set_media_rate(bps),
+            Self::Http(_) => {}
         }
     }
 

@@ -7,7 +7,7 @@ use weir_hal::{Datagram, DatagramBatch, Error, Membership, Multicast, MulticastR
 use crate::{
     config::Transport,
     demux::{PACKET_BYTES, SYNC_BYTE},
-    receive::{Counters, merge::Content, rtp::RtpHeader},
+    receive::{Arrivals, Counters, merge::Content, rtp::RtpHeader},
 };
 
 /// Receive calls of one drain: bounds how long one flooded group can keep the others waiting.
@@ -44,6 +44,7 @@ pub struct Source<R> {
     sender: Option<SocketAddr>,
     last_datagram: Option<Wall>,
     counters: Counters,
+    arrivals: Arrivals,
 }
 
 impl<R: MulticastReceiver> Source<R> {
@@ -57,6 +58,7 @@ impl<R: MulticastReceiver> Source<R> {
             sender: None,
             last_datagram: None,
             counters: Counters::default(),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -130,6 +132,16 @@ impl<R: MulticastReceiver> Source<R> {
         &mut self.counters
     }
 
+    /// How evenly its datagrams come.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// The same, to tell it the media rate.
+    pub fn arrivals_mut(&mut self) -> &mut Arrivals {
+        &mut self.arrivals
+    }
+
     /// When the last datagram came.
     pub fn last_datagram(&self) -> Option<Wall> {
         self.last_datagram
@@ -154,12 +166,15 @@ impl<R: MulticastReceiver> Source<R> {
             self.sender = Some(datagram.source);
         }
         if self.transport == Transport::Udp && !is_rtp(datagram.payload) {
+            self.arrivals
+                .push(datagram.received, datagram.payload.len());
             return Some(Content::Bare(datagram.payload));
         }
         let Ok(packet) = RtpHeader::parse(datagram.payload) else {
             self.counters.rtp_malformed += 1;
             return None;
         };
+        self.arrivals.push(datagram.received, packet.payload.len());
         Some(Content::Rtp(packet))
     }
 }

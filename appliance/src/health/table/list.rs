@@ -18,13 +18,14 @@ use crate::{
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
-                RenditionReadings, RouteReadings, SourceReadings,
+                PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
             },
             scope,
         },
     },
     ladder,
     live::Served,
+    measure::{self, Indicators},
     receive, recorder, segment,
     serve::{self, access_log, coding},
     snmp,
@@ -76,6 +77,7 @@ scope! {
             served: Served,
             keys: encryption::Counters,
             ladder: ladder::Counters,
+            measure: measure::Counters,
         }
         parts {
             findings: Finding,
@@ -101,6 +103,7 @@ scope! {
             receive: receive::Counters,
             merge: receive::merge::Counters,
             demux: demux::Counters,
+            measure: measure::Counters,
             segment: segment::Counters,
             publish: PublishCounters,
             tracks: segment::track::Counters,
@@ -115,6 +118,22 @@ scope! {
     /// A source of a rendition.
     Source: source, sources {
         own: SourceReadings,
+        groups {
+            stream: Option<StreamReadings>,
+            measure: Option<measure::Counters>,
+            tr_101_290: Option<Indicators>,
+            tr_101_290_seconds: Option<Indicators>,
+        }
+        parts {
+            pids: Pid,
+        }
+    }
+}
+
+scope! {
+    /// A PID of a source.
+    Pid: pid, pids {
+        own: PidReadings,
         groups {}
         parts {}
     }

@@ -19,18 +19,19 @@ use crate::{
         querier,
         table::{
             list::{
-                Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Rendition, Route,
+                Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Pid, Rendition, Route,
                 Source,
             },
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
-                RenditionReadings, RouteReadings, SourceReadings,
+                PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
             },
         },
     },
     ladder,
     live::{self, Report},
+    measure::{self, Figures, PidFigures},
     serve,
 };
 
@@ -208,6 +209,10 @@ impl Channel {
             served: *served,
             keys: *keys,
             ladder: *counters,
+            measure: renditions
+                .iter()
+                .map(|rendition| rendition.report.measure)
+                .fold(measure::Counters::default(), |sum, one| sum.plus(&one)),
             findings: findings.iter().map(Finding::of).collect(),
             renditions: renditions
                 .iter()
@@ -255,6 +260,7 @@ impl Rendition {
             receive,
             merge,
             demux,
+            measure,
             segment,
             publish,
             tracks,
@@ -280,6 +286,7 @@ impl Rendition {
             receive: *receive,
             merge: *merge,
             demux: *demux,
+            measure: *measure,
             segment: *segment,
             publish: *publish,
             tracks: *tracks,
@@ -298,9 +305,13 @@ impl Source {
             sender,
             last_datagram,
             bitrate_bps,
+            bitrate_average,
+            arrivals,
             receive,
             demux,
+            figures,
         } = leg;
+        let figures = figures.as_deref();
         Self {
             key: url.clone(),
             own: SourceReadings {
@@ -309,7 +320,13 @@ impl Source {
                 failure: failure.clone(),
                 sender: sender.map(|sender| sender.to_string()),
                 bitrate_bps: *bitrate_bps,
+                bitrate_bps_average: bitrate_average.average_bps(),
+                bitrate_variance_percent: bitrate_average.variance_percent(*bitrate_bps),
+                delay_factor_ms: arrivals.delay_factor_ms(),
+                delay_factor_ms_max: arrivals.delay_factor_ms_max(),
+                interarrival_ms_max: arrivals.interarrival_ms_max(),
                 last_datagram_age_ms: last_datagram.map(|it| milliseconds(taken.since(it))),
+                sender_changes: Total(receive.sender_changes),
                 datagrams: Total(receive.datagrams),
                 kernel_dropped_datagrams: Total(receive.kernel_dropped_datagrams),
                 rtp_lost: Total(receive.rtp_lost),
@@ -323,6 +340,54 @@ impl Source {
                 ts_sync_loss: Total(demux.ts_sync_loss),
                 transport_error: Total(demux.transport_error),
                 continuity_count_error: Total(demux.continuity_count_error),
+            },
+            stream: figures.map(StreamReadings::of),
+            measure: figures.map(|it| it.counters),
+            tr_101_290: figures.map(|it| it.indicators),
+            tr_101_290_seconds: figures.map(|it| it.seconds),
+            pids: figures.map_or_else(Vec::new, |it| it.pids.iter().map(Pid::of).collect()),
+        }
+    }
+}
+
+impl StreamReadings {
+    fn of(figures: &Figures) -> Self {
+        let Figures {
+            media_rate_bps,
+            null_bitrate_bps,
+            packets_lost_in_second,
+            pids_omitted,
+            // Groups and parts of their own.
+            indicators: _,
+            seconds: _,
+            counters: _,
+            pids: _,
+        } = figures;
+        Self {
+            media_rate_bps: *media_rate_bps,
+            null_bitrate_bps: *null_bitrate_bps,
+            media_loss_rate: *packets_lost_in_second,
+            pids_omitted: *pids_omitted,
+        }
+    }
+}
+
+impl Pid {
+    fn of(pid: &PidFigures) -> Self {
+        let PidFigures {
+            pid,
+            bitrate_bps,
+            packets,
+            continuity_count_error,
+            scrambled,
+        } = *pid;
+        Self {
+            key: pid.to_string(),
+            own: PidReadings {
+                bitrate_bps,
+                packets: Total(packets),
+                continuity_count_error: Total(continuity_count_error),
+                scrambled: Total(scrambled),
             },
         }
     }

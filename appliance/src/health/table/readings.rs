@@ -179,8 +179,20 @@ readings! {
         sender: Option<String> => detail,
         /// Bits received in the last second.
         bitrate_bps: u64 => detail,
+        /// The average of that over the last five minutes.
+        bitrate_bps_average: Option<u64> => detail,
+        /// How far the one is off the other.
+        bitrate_variance_percent: Option<f64> => detail,
+        /// Time that has to be held to even out its datagrams, of the last second (RFC 4445).
+        delay_factor_ms: Option<f64> => detail,
+        /// The highest of the last one to two minutes.
+        delay_factor_ms_max: Option<f64> => detail,
+        /// The longest time between two datagrams in the last one to two minutes.
+        interarrival_ms_max: f64 => detail,
         /// Time since its last datagram came.
         last_datagram_age_ms: Option<u64> => detail,
+        /// Times datagrams began to come from another address or port.
+        sender_changes: Total => detail,
         /// Datagrams received.
         datagrams: Total => detail,
         /// Datagrams the kernel dropped because the socket's buffer was full.
@@ -207,6 +219,34 @@ readings! {
         transport_error: Total => detail,
         /// Packets out of order, lost, or present more than twice.
         continuity_count_error: Total => detail,
+    }
+}
+
+readings! {
+    /// Of the stream that a source carries, alone or with others.
+    pub(in crate::health) struct StreamReadings {
+        /// Bitrate by its own clock, its PCRs.
+        media_rate_bps: Option<u64> => detail,
+        /// Bitrate of null packets in the last second.
+        null_bitrate_bps: u64 => detail,
+        /// Packets missing in the last second (media loss rate of RFC 4445).
+        media_loss_rate: u64 => detail,
+        /// PIDs that are not told of one by one, for they are too many.
+        pids_omitted: u64 => detail,
+    }
+}
+
+readings! {
+    /// Of one PID.
+    pub(in crate::health) struct PidReadings {
+        /// Bitrate in the last second.
+        bitrate_bps: u64 => detail,
+        /// Packets.
+        packets: Total => detail,
+        /// Packets lost, repeated or out of order (1.4).
+        continuity_count_error: Total => detail,
+        /// Packets that are scrambled.
+        scrambled: Total => detail,
     }
 }
 
