@@ -29,6 +29,7 @@ mod plan;
 mod protection;
 mod publisher;
 mod pulling;
+mod recorded;
 mod reload;
 mod rendition;
 mod restore;
