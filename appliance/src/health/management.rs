@@ -300,7 +300,10 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper::{
         Method,
-        header::{CONTENT_SECURITY_POLICY, ETAG, HOST, IF_NONE_MATCH},
+        header::{
+            ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HOST, IF_NONE_MATCH,
+            VARY,
+        },
     };
     use weir_hal::sim::Simulation;
 
@@ -452,6 +455,26 @@ mod tests {
             .headers_mut()
             .insert(IF_NONE_MATCH, headers[ETAG].clone());
         assert_eq!(health.answer(again, &CLIENT).await.status(), 304);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_pages_comes_compressed_and_each_coding_has_its_tag() {
+        let health = health(State::OnAir);
+        let mut tags = Vec::new();
+        for coding in ["identity", "br", "gzip"] {
+            let mut asked = request(Method::GET, "/assets/live.js");
+            let wanted = coding.parse().expect("a field");
+            asked.headers_mut().insert(ACCEPT_ENCODING, wanted);
+            let (head, body) = health.answer(asked, &CLIENT).await.into_parts();
+            let bytes = body.collect().await.expect("a body in memory").to_bytes();
+            let told = head.headers.get(CONTENT_ENCODING);
+            let told = told.map_or("identity", |told| told.to_str().expect("ASCII"));
+            assert_eq!(told, coding);
+            assert_eq!(head.headers[VARY], "Accept-Encoding");
+            tags.push((head.headers[ETAG].clone(), bytes.len()));
+        }
+        assert!(tags[0].0 != tags[1].0 && tags[1].0 != tags[2].0, "{tags:?}");
+        assert!(tags[1].1 * 2 < tags[0].1, "{tags:?}");
     }
 
     #[tokio::test]

@@ -147,3 +147,73 @@ pub(super) fn html_response(page: Bytes) -> Response<Body> {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use hyper::{
+        Request,
+        header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE},
+    };
+
+    use super::*;
+    use crate::{health::snapshot::tests::snapshot, live::State};
+
+    fn request(path: &str) -> Parts {
+        let request = Request::builder()
+            .uri(path)
+            .header(ACCEPT_ENCODING, "br, gzip")
+            .header(ACCEPT_LANGUAGE, "vi")
+            .body(());
+        request.expect("a request").into_parts().0
+    }
+
+    fn of<T>(ask: impl FnOnce(&Pages, Shown<'_>) -> T) -> T {
+        let snapshot = Arc::new(snapshot(&[&[State::OnAir]]));
+        let shown = Shown {
+            node: "edge-1",
+            site: "",
+            snapshot: &snapshot,
+            retold: &Retold::default(),
+        };
+        ask(&Pages::default(), shown)
+    }
+
+    #[tokio::test]
+    async fn a_page_comes_in_the_coding_and_language_that_are_wanted_under_its_policy() {
+        let answer = of(|pages, shown| pages.overview(shown, &request("/"))).expect("a page");
+        let (head, body) = answer.into_parts();
+        assert_eq!(head.headers[CONTENT_ENCODING], "br");
+        assert_eq!(head.headers[VARY], "Accept-Encoding, Accept-Language");
+        let policy = head.headers[CONTENT_SECURITY_POLICY].to_str();
+        let policy = policy.expect("ASCII");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';"),
+            "{policy}"
+        );
+        assert!(
+            !policy.contains("unsafe") && !policy.contains('*'),
+            "{policy}"
+        );
+        let bytes = body.collect().await.expect("a body in memory").to_bytes();
+        let mut page = String::new();
+        let mut plain = brotli::Decompressor::new(&bytes[..], 4_096);
+        std::io::Read::read_to_string(&mut plain, &mut page).expect("Brotli of a text");
+        assert!(page.contains("<html lang=\"vi\">"), "{page}");
+    }
+
+    #[test]
+    fn to_set_a_mark_leads_to_the_page_that_counts_from_it() {
+        of(|pages, shown| {
+            let channel = live::Channel::new("CH_0".to_owned(), String::new(), Vec::new());
+            let ask = |path: &str| pages.channel(shown, &request(path), &channel);
+            let answer = ask("/channel/CH_0?since=now&lang=en").expect("an answer");
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+            let place = "/channel/CH_0?since=1700000004250&lang=en";
+            assert_eq!(answer.headers()[LOCATION], place);
+            assert!(ask(place).is_some_and(|page| page.status() == StatusCode::OK));
+            let mark = pages.marks.find("CH_0", 1_700_000_004_250);
+            assert!(matches!(mark, Mark::Since { .. }), "{mark:?}");
+        });
+    }
+}

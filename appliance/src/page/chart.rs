@@ -19,6 +19,9 @@ const STRIP_PARTS: usize = 96;
 /// Minutes of one part.
 const PART_MINUTES: u64 = 15;
 
+/// Seconds without a signal that make a minute bad, as the alarm has it: a start takes one or two.
+const SECONDS_OFF_MIN: u8 = 3;
+
 /// Height of a small line.
 const SMALL_HEIGHT: u64 = 20;
 
@@ -51,7 +54,7 @@ pub(super) fn small_line<'a>(
     html! {
         svg class="line" viewBox="0 -1 60 22" role="img" aria-label=(label)
             preserveAspectRatio="none" {
-            path d=(line);
+            path d=(line) {}
         }
     }
 }
@@ -82,7 +85,7 @@ pub(super) fn strip<'a>(
         svg class="strip" viewBox="0 0 96 8" role="img" preserveAspectRatio="none"
             aria-label=(strip_text(&parts, language)) {
             @for (level, path) in &bars {
-                @if !path.is_empty() { path class=(level.as_str()) d=(path); }
+                @if !path.is_empty() { path class=(level.as_str()) d=(path) {} }
             }
         }
     }
@@ -91,7 +94,7 @@ pub(super) fn strip<'a>(
 fn level_of(minute: &Minute) -> Level {
     if minute.seconds == 0 {
         Level::Unknown
-    } else if minute.seconds_off > 0 {
+    } else if minute.seconds_off >= SECONDS_OFF_MIN {
         Level::Bad
     } else if minute.errors > 0 {
         Level::Poor
@@ -177,10 +180,10 @@ pub(super) fn hour(
             }
             svg class="chart" viewBox="0 -4 600 176" role="img" aria-label=(label)
                 preserveAspectRatio="none" {
-                path class="grid" d="M0 0h600M0 80h600M0 160h600M150 0v160M300 0v160M450 0v160";
-                path class="curve" d=(line(&points, CHART_HEIGHT, step, peak));
-                @if !errors.is_empty() { path class="bad" d=(errors); }
-                @if let Some(x) = mark { path class="mark" d={ "M" (x) " 0v160" }; }
+                path class="grid" d="M0 0h600M0 80h600M0 160h600M150 0v160M300 0v160M450 0v160" {}
+                path class="curve" d=(line(&points, CHART_HEIGHT, step, peak)) {}
+                @if !errors.is_empty() { path class="bad" d=(errors) {} }
+                @if let Some(x) = mark { path class="mark" d={ "M" (x) " 0v160" } {} }
             }
             p class="axis" aria-hidden="true" {
                 span { "−60 min" } span { "−45" } span { "−30" } span { "−15" } span { "0" }
@@ -248,16 +251,17 @@ mod tests {
         for second in (23 * 3_600..day).step_by(10) {
             let quarter = (second - 23 * 3_600) / 900;
             let errors = u64::from(quarter >= 1) + u64::from(second >= 23 * 3_600 + 1_000);
-            let kbps = if second == 23 * 3_600 + 2_000 { 0 } else { 9 };
+            let is_off = (2_000..2_030).contains(&(second - 23 * 3_600));
+            let kbps = if is_off { 0 } else { 9 };
             history.take(&sample(second, Some(kbps), errors));
         }
         let tracks = history.lock();
         let picture = strip(tracks.of("CH_0"), day * 1_000 - 1, LANGUAGES[0]).into_string();
         for bar in [
-            r#"<path class="dim" d="M0 0h92v8h-92z">"#,
-            r#"<path class="good" d="M92 0h1v8h-1zM95 0h1v8h-1z">"#,
-            r#"<path class="poor" d="M93 0h1v8h-1z">"#,
-            r#"<path class="bad" d="M94 0h1v8h-1z">"#,
+            r#"<path class="dim" d="M0 0h92v8h-92z"></path>"#,
+            r#"<path class="good" d="M92 0h1v8h-1zM95 0h1v8h-1z"></path>"#,
+            r#"<path class="poor" d="M93 0h1v8h-1z"></path>"#,
+            r#"<path class="bad" d="M94 0h1v8h-1z"></path>"#,
         ] {
             assert!(picture.contains(bar), "{bar} is not in {picture}");
         }

@@ -63,8 +63,9 @@ fn table(rows: &[Row], columns: &[Column<'_>], language: &Language) -> Markup {
         })
     };
     let is_told = |index: &usize| values(*index).any(|it| it != Value::Count(0));
-    let told: Vec<usize> = (0..rows.len()).filter(is_told).collect();
-    let silent: Vec<&str> = (0..rows.len())
+    let numbers = (0..rows.len()).filter(|index| is_number(&rows[*index]));
+    let told: Vec<usize> = numbers.clone().filter(is_told).collect();
+    let silent: Vec<&str> = numbers
         .filter(|index| !is_told(index))
         .map(|index| rows[index].name)
         .collect();
@@ -99,6 +100,11 @@ fn table(rows: &[Row], columns: &[Column<'_>], language: &Language) -> Markup {
             }
         }
     }
+}
+
+/// Words stand elsewhere on the page, in its language.
+const fn is_number(row: &Row) -> bool {
+    matches!(row.kind, Kind::Counter | Kind::Gauge)
 }
 
 /// What a counter has gained; any other value as it is.

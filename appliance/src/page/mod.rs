@@ -29,7 +29,7 @@ mod segments;
 mod shell;
 mod storage;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use weir_hal::Wall;
 

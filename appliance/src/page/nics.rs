@@ -11,16 +11,29 @@ use crate::page::{
 
 pub(super) fn nics(view: &View<'_>) -> Markup {
     let language = view.language;
+    // What is in use stands first.
+    let (used, idle): (Vec<&Nic>, Vec<&Nic>) =
+        view.snapshot.nics.iter().partition(|nic| !is_idle(nic));
     let content = html! {
-        @if view.snapshot.nics.is_empty() {
+        @if used.is_empty() && idle.is_empty() {
             p class="dim" { (language.no_nics) }
         }
-        @for nic in &view.snapshot.nics { (interface(nic, language)) }
-        @if !view.snapshot.nics.is_empty() {
+        @for nic in &used { (interface(nic, language)) }
+        @for nic in &idle {
+            div class="thing" {
+                h3 { (nic.name) " " (badge(Level::Unknown, nic.operational_status.as_str())) }
+            }
+        }
+        @if !used.is_empty() {
             p class="note" { (language.since_link_up) }
         }
     };
     card("nics", language.nics, &content)
+}
+
+/// Whether it is a port that nothing was ever plugged into.
+fn is_idle(nic: &Nic) -> bool {
+    level(nic) == Level::Bad && nic.statistics.rx_packets == 0
 }
 
 fn interface(nic: &Nic, language: &Language) -> Markup {

@@ -2,10 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::{
-    live::Rendition,
-    page::{Language, shell::english},
-};
+use crate::{live::Rendition, page::Language};
 
 /// Segments that are shown.
 const SHOWN_MAX: usize = 6;
@@ -25,7 +22,7 @@ pub(super) fn segments(rendition: &Rendition, language: &Language) -> Markup {
         .map(|it| String::from_utf8_lossy(&it.body));
     let listed = text.as_deref().map(read).unwrap_or_default();
     html! {
-        h4 { (rendition.name) }
+        h3 { (rendition.name) }
         @if listed.is_empty() {
             p class="dim" { (language.no_segments) }
         } @else {
@@ -38,16 +35,24 @@ pub(super) fn segments(rendition: &Rendition, language: &Language) -> Markup {
                     @for segment in listed.iter().rev().take(SHOWN_MAX) {
                         tr {
                             td {
-                                (english(segment.name, true))
+                                (segment.name)
                                 @if segment.has_gap { " " small class="poor" { (language.gap) } }
                             }
-                            td { (segment.duration_s) " s" }
+                            td { (duration(segment.duration_s)) }
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// Seconds to the hundredth; as it is listed, if that is no number.
+fn duration(seconds: &str) -> String {
+    let told = seconds
+        .parse::<f64>()
+        .map(|seconds| format!("{seconds:.2} s"));
+    told.unwrap_or_else(|_| seconds.to_owned())
 }
 
 /// Reads a Media Playlist.
@@ -60,8 +65,9 @@ fn read(text: &str) -> Vec<Segment<'_>> {
         } else if line == "#EXT-X-DISCONTINUITY" {
             next.has_gap = true;
         } else if !line.is_empty() && !line.starts_with('#') {
-            // Parameters name the client, not the segment.
-            next.name = line.split('?').next().unwrap_or_default();
+            // Parameters name the client, and all of a list is in one folder.
+            let path = line.split('?').next().unwrap_or_default();
+            next.name = path.rsplit('/').next().unwrap_or_default();
             segments.push(std::mem::take(&mut next));
         }
     }
@@ -82,10 +88,12 @@ mod tests {
             has_gap,
         };
         let expected = [
-            segment("R/1.ts", "6.000", false),
+            segment("1.ts", "6.000", false),
             segment("2.ts", "5.5", true),
         ];
         assert_eq!(read(text), expected);
         assert_eq!(read(""), []);
+        assert_eq!(duration("6.006000"), "6.01 s");
+        assert_eq!(duration("x"), "x");
     }
 }

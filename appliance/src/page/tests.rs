@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::header::ACCEPT_ENCODING;
 use maud::html;
 use weir_hal::{DiskUsage, Nic, OperationalStatus, Wall};
 
@@ -34,7 +33,8 @@ fn view<'a>(snapshot: &'a Snapshot, history: &'a History) -> View<'a> {
     }
 }
 
-fn overview_of(snapshot: &Snapshot) -> String {
+/// The overview of a box.
+pub(crate) fn overview_of(snapshot: &Snapshot) -> String {
     overview(&view(snapshot, &History::default())).into_string()
 }
 
@@ -185,7 +185,7 @@ fn what_is_not_known_is_never_shown_as_zero() {
     let mut snapshot = snapshot(&[&[State::Waiting]]);
     snapshot.nics = vec![Nic {
         name: "eth0".to_owned(),
-        operational_status: OperationalStatus::Down,
+        operational_status: OperationalStatus::Up,
         ..Nic::default()
     }];
     snapshot.disks = vec![DiskSnapshot {
@@ -242,7 +242,7 @@ fn counters_begin_at_the_mark_on_its_page_and_on_no_other() {
 /// Sixty-four channels with a past of a day each, all of it different.
 fn a_full_box() -> (Snapshot, History) {
     let mut snapshot = snapshot(&[&[State::OnAir, State::OnAir][..]; 64]);
-    snapshot.channels[5] = crate::health::snapshot_tests::snapshot(&[&[State::Silent]; 6])
+    snapshot.channels[5] = crate::health::snapshot_tests::snapshot(&[&[State::Silent][..]; 6])
         .channels
         .remove(5);
     let now_s = snapshot.taken.as_nanos() / 1_000_000_000;
@@ -274,7 +274,7 @@ fn a_full_box() -> (Snapshot, History) {
 fn the_overview_of_64_channels_is_at_most_30_kb_and_all_but_the_player_150_kb() {
     let (snapshot, history) = a_full_box();
     let page = overview(&view(&snapshot, &history)).into_string();
-    assert_eq!(page.matches("<tr>").count(), 65, "{ACCEPT_ENCODING}");
+    assert_eq!(page.matches("<tr>").count(), 65);
     let mut all = 0;
     for (name, text, bytes_max) in [
         ("overview", page.as_str(), 30_000),

@@ -36,10 +36,14 @@ fn pages_are_whole_for_everybody_on_every_screen_and_ask_nobody_else() {
     let group = format!("239.255.85.1:{port}");
     let daemon = Daemon::start(&configuration(&group, port));
     let _sender = ffmpeg::send(Streams::H264Aac, "udp", &group, 900);
-    until("the channel is on air, and the other an alarm", PATIENCE, || {
-        let page = http::get(&daemon.management("/")).ok()?.text();
-        (page.contains("1 / 2 on air") && page.contains("channel/silent")).then_some(())
-    });
+    until(
+        "the channel is on air, and the other an alarm",
+        PATIENCE,
+        || {
+            let page = http::get(&daemon.management("/")).ok()?.text();
+            (page.contains("1 / 2 on air") && page.contains("channel/silent")).then_some(())
+        },
+    );
     let folder = TempDir::new().expect("the temporary folder can be written");
     let script = folder.path().join("visit.js");
     fs::write(&script, include_str!("visit.js")).expect("the folder can be written");
