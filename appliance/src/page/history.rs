@@ -147,7 +147,7 @@ impl Tracks {
     }
 
     /// The renditions of the channel called `id`.
-    pub(crate) fn of<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Track> + Clone {
+    pub(crate) fn of(&self, id: &str) -> impl Iterator<Item = &Track> + Clone {
         let begin = (id.to_owned(), String::new());
         let id = id.to_owned();
         let range = self.0.range(begin..);

@@ -84,23 +84,34 @@ pub(super) fn icon(level: Level) -> Markup {
     html! { svg class="icon" aria-hidden="true" { use href={ "#" (level.as_str()) } {} } }
 }
 
+/// An octagon with a cross.
+const BAD: &str = "M5 1h6l4 4v6l-4 4H5l-4-4V5z\
+    M5 6l2 2-2 2 1 1 2-2 2 2 1-1-2-2 2-2-1-1-2 2-2-2z";
+
+/// A triangle with an exclamation mark.
+const POOR: &str = "M8 1l7 14H1zM7 6v4h2V6zM7 11v2h2v-2z";
+
+/// A disc with a tick.
+const GOOD: &str = "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1z\
+    M7 11.4L3.8 8.2l1.3-1.3L7 8.8l4-4 1.3 1.3z";
+
+/// A disc with a bar.
+const UNKNOWN: &str = "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM4 7h8v2H4z";
+
 /// The shapes that [`icon`] refers to, once for a page.
 pub(super) fn shapes() -> Markup {
+    let shapes = [
+        (Level::Bad, BAD),
+        (Level::Poor, POOR),
+        (Level::Good, GOOD),
+        (Level::Unknown, UNKNOWN),
+    ];
     html! {
         svg class="shapes" aria-hidden="true" {
-            symbol id="bad" viewBox="0 0 16 16" {
-                path d="M5 1h6l4 4v6l-4 4H5l-4-4V5zM5 6l2 2-2 2 1 1 2-2 2 2 1-1-2-2 2-2-1-1-2 2-2-2z"
-                    fill-rule="evenodd" {}
-            }
-            symbol id="poor" viewBox="0 0 16 16" {
-                path d="M8 1l7 14H1zM7 6v4h2V6zM7 11v2h2v-2z" fill-rule="evenodd" {}
-            }
-            symbol id="good" viewBox="0 0 16 16" {
-                path d="M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM7 11.4L3.8 8.2l1.3-1.3L7 8.8l4-4 1.3 1.3z"
-                    fill-rule="evenodd" {}
-            }
-            symbol id="dim" viewBox="0 0 16 16" {
-                path d="M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM4 7h8v2H4z" fill-rule="evenodd" {}
+            @for (level, path) in shapes {
+                symbol id=(level.as_str()) viewBox="0 0 16 16" {
+                    path d=(path) fill-rule="evenodd" {}
+                }
             }
         }
     }

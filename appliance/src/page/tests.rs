@@ -241,11 +241,9 @@ fn counters_begin_at_the_mark_on_its_page_and_on_no_other() {
 
 /// Sixty-four channels with a past of a day each, all of it different.
 fn a_full_box() -> (Snapshot, History) {
-    let mut snapshot = snapshot(&[&[State::OnAir, State::OnAir][..]; 64]);
-    snapshot.channels[5] = crate::health::snapshot_tests::snapshot(&[&[State::Silent][..]; 6])
-        .channels
-        .remove(5);
-    let now_s = snapshot.taken.as_nanos() / 1_000_000_000;
+    let mut full = snapshot(&[&[State::OnAir, State::OnAir][..]; 64]);
+    full.channels[5] = snapshot(&[&[State::Silent][..]; 6]).channels.remove(5);
+    let now_s = full.taken.as_nanos() / 1_000_000_000;
     let history = History::default();
     let seconds = (0..1_440).map(|minute| minute * 60).chain(86_340..86_400);
     for second in seconds {
@@ -253,7 +251,7 @@ fn a_full_box() -> (Snapshot, History) {
             at_ms: (now_s - 86_400 + second) * 1_000,
             values: Vec::new(),
         };
-        for (index, channel) in (0..).zip(&snapshot.channels) {
+        for (index, channel) in (0..).zip(&full.channels) {
             let noise = (second * 7_919 + index * 104_729) % 4_099;
             for rendition in &channel.renditions {
                 let of = |word: &str| format!("channel/{}/{}/{word}", channel.id, rendition.name);
@@ -267,7 +265,7 @@ fn a_full_box() -> (Snapshot, History) {
         }
         history.take(&sample);
     }
-    (snapshot, history)
+    (full, history)
 }
 
 #[test]
