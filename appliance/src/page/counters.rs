@@ -15,6 +15,11 @@ use crate::{
 pub(super) fn stages(thing: &Entity, then: Option<&Entity>, language: &Language) -> Markup {
     let groups = thing.scope.groups.iter().zip(&thing.groups);
     let groups = groups.enumerate().skip(1);
+    let title = if then.is_some() {
+        language.since_mark
+    } else {
+        language.total
+    };
     html! {
         @for (index, (group, cells)) in groups {
             @if let (Some(name), Some(cells)) = (group.name, cells) {
@@ -22,7 +27,7 @@ pub(super) fn stages(thing: &Entity, then: Option<&Entity>, language: &Language)
                 @let then = then.unwrap_or_default();
                 details id={ (thing.key) "-" (name) } {
                     summary { (name) (told(group.rows, cells, then)) }
-                    (table(group.rows, &[(language.total, cells, then)], language))
+                    (table(group.rows, &[(title, cells, then)], language))
                 }
             }
         }

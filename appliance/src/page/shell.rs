@@ -40,7 +40,7 @@ pub(super) fn page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> 
                     nav aria-label=(language.languages) {
                         @for other in LANGUAGES {
                             @let link = format!("?{query}{PARAMETER}={}", other.tag);
-                            @if other == language {
+                            @if other.tag == language.tag {
                                 a href=(link) lang=(other.tag) aria-current="true" { (other.name) }
                             } @else {
                                 a href=(link) lang=(other.tag) { (other.name) }
