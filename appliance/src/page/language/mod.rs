@@ -40,7 +40,8 @@ macro_rules! catalogue {
 
 catalogue! {
     tag, name, title, languages,
-    failed, degraded, ok, unknown, unknown_short, never, no_fresher,     site, version, clock, clock_free, uptime, cpu, memory,
+    failed, degraded, ok, unknown, unknown_short, never, no_fresher,
+    site, version, clock, clock_free, uptime, cpu, memory,
     state_ok, since, on_air_of,
     alarms, no_alarms, more, affected, flapping, over, acknowledged, closed, shelved, by, to_do,
     critical, major, minor, warning, cleared,
@@ -49,14 +50,15 @@ catalogue! {
     out_bitrate, in_bitrate,
     nics, no_nics, speed, full_duplex, half_duplex, received, packets, damaged, dropped,
     link_changes, since_link_up,
-    storage, no_storage, fill, free, of_total, hit_ratio, requests, objects, written,     device_errors, in_memory_alone,
+    storage, no_storage, fill, free, of_total, hit_ratio, requests, objects, written,
+    device_errors, in_memory_alone,
     origins, usable, first_byte, failures, no_requests,
     waiting, not_joined, silent, not_transport_stream, no_tables, no_program, scrambled, no_key,
     no_random_access, stalled, filling, on_air,
     back, play, mark, mark_help, marked, mark_gone, unmark, renditions, aligned, drifting,
-    alignment_unknown, alignment, target_duration, interface, sender, active,
-    standby, good, damaged_media, unusable, per_source, stages, counter, total,
-    since_mark, segments, no_segments, duration, name_of, gap, chart_hour, chart_day,     peak, lowest, tracks, legend_unknown, all_zero,
+    alignment_unknown, alignment, target_duration, interface, sender, active, standby, good, damaged_media, unusable, per_source, stages, counter, total,
+    since_mark, segments, no_segments, duration, name_of, gap, chart_hour, chart_day,
+    peak, lowest, tracks, legend_unknown, all_zero,
     machine_readable,
 }
 
