@@ -88,7 +88,7 @@ fn row<'a>(
                 (chart::small_line(tracks.clone(), now_ms, language.bitrate))
             }
             td data-label=(language.errors) title=(language.errors_of) {
-                (errors(tracks.clone(), now_ms, language))
+                (errors(&tracks, now_ms, language))
             }
             td data-label=(language.segment_age) { (format::age_at(taken, segment, language)) }
             td data-label=(language.last_packet) class=(age_class) {
@@ -123,7 +123,7 @@ fn trouble(channel: &ChannelSnapshot, language: &Language) -> Markup {
 
 /// Errors of all renditions in the last minute, hour and day.
 fn errors<'a>(
-    tracks: impl Iterator<Item = &'a Track> + Clone,
+    tracks: &(impl Iterator<Item = &'a Track> + Clone),
     now_ms: u64,
     language: &Language,
 ) -> Markup {

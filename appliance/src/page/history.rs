@@ -260,9 +260,9 @@ impl Track {
         let (Some(continuity), Some(lost)) = (reading.continuity, reading.lost) else {
             return 0;
         };
-        let last = self.last.replace((continuity, lost));
-        let gained = last.map_or(0, |last| {
-            continuity.saturating_sub(last.0) + lost.saturating_sub(last.1)
+        let before = self.last.replace((continuity, lost));
+        let gained = before.map_or(0, |before| {
+            continuity.saturating_sub(before.0) + lost.saturating_sub(before.1)
         });
         narrow(gained)
     }
