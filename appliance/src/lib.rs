@@ -20,6 +20,7 @@ pub mod ladder;
 pub mod live;
 pub mod log;
 pub mod measure;
+pub mod page;
 pub mod receive;
 pub mod recorder;
 pub mod secret;

@@ -102,6 +102,22 @@ pub const NET_SNMP: Module = Module {
     ],
 };
 
+/// Drives a browser, and looks at what it shows as one who sees little would.
+pub const PLAYWRIGHT: Module = Module {
+    package: Package {
+        name: "playwright-core",
+        version: "1.65.1",
+        sum: "sha512-hqPpz7blSMPxWVdoeE1yiBSzXsKiVOd2k+kjCvmUywD2GPO2Dd9HfcWnq9NN0GHbNZDFgZ9JfBFr+X\
+            5/BLo0qw==",
+    },
+    needs: &[Package {
+        name: "axe-core",
+        version: "4.14.1",
+        sum: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37\
+            OgudVGtQ==",
+    }],
+};
+
 impl Module {
     /// Node.js with the package at hand.
     ///

@@ -13,7 +13,7 @@ use tracing::warn;
 use weir_hal::Multicast;
 
 use crate::{
-    app::{App, AppError, pulling::Pulling},
+    app::{App, AppError, pulling::Pulling, recorded::Recorded},
     config::{self, Config},
     fetch::{
         prewarm::{self, Prewarmer},
@@ -45,6 +45,7 @@ pub(super) struct Faces {
     tiers: Arc<Tiers>,
     alarms: Arc<Alarms>,
     recorder: Arc<Recorder>,
+    recorded: Recorded,
     forwarder: Option<Forwarder>,
     snmp: Option<snmp::Listening>,
 }
@@ -78,6 +79,7 @@ impl Faces {
         let watched = watched(app, &content, &prewarmer);
         let counters = Arc::clone(&watched.management);
         let sampler = Sampler::new(watched);
+        let history = sampler.history();
         let health = Health::new(
             health_settings(config, data),
             Arc::clone(live),
@@ -88,6 +90,7 @@ impl Faces {
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
         .alarming(Arc::clone(&guarding.alarms))
+        .remembering(Arc::clone(&history))
         .streaming(sampler.events());
         let front = Front::new(
             content,
@@ -103,6 +106,11 @@ impl Faces {
             tiers: Arc::clone(&pulling.tiers),
             alarms: Arc::clone(&guarding.alarms),
             recorder: Arc::clone(&guarding.recorder),
+            recorded: Recorded {
+                directory: config.cache.recorder(),
+                disk: Arc::clone(&board.disk),
+                history,
+            },
             forwarder: app.forwarder.clone(),
             snmp: None,
         }
@@ -150,6 +158,7 @@ impl Faces {
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
         tasks.spawn(flush_at(stop(), self.recorder));
+        tasks.spawn(self.recorded.recall());
         if let Some(forwarder) = self.forwarder {
             tasks.spawn(forwarder.run(stop()));
         }
@@ -204,6 +213,10 @@ fn health_settings(config: &Config, data: &[Vec<Entrance>]) -> health::Settings 
     health::Settings {
         node: config.node.name.clone(),
         names: config.management.names.clone(),
+        site: config
+            .snmp
+            .as_ref()
+            .map_or_else(String::new, |it| it.location.clone()),
         data_port: first.map_or(0, |entrance| entrance.listener.local_address().port()),
     }
 }

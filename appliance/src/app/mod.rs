@@ -30,6 +30,7 @@ mod protection;
 mod publisher;
 mod pulling;
 mod receiving;
+mod recorded;
 mod reload;
 mod rendition;
 mod restore;

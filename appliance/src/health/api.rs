@@ -57,7 +57,7 @@ pub(super) fn answer(node: &str, snapshot: &Snapshot, path: &str) -> Option<Byte
 }
 
 /// The parts of `thing` that are called so; none if it has no such parts.
-pub(super) fn part<'a>(thing: &'a Entity, plural: &str) -> &'a [Entity] {
+pub(crate) fn part<'a>(thing: &'a Entity, plural: &str) -> &'a [Entity] {
     let mut parts = thing.scope.parts.iter().zip(&thing.parts);
     let found = parts.find(|(scope, _)| scope.plural == plural);
     found.map_or(&[], |(_, parts)| parts)

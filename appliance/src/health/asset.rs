@@ -1,12 +1,18 @@
-//! Files that pages need, built into the binary.
+//! Files that pages need, built into the binary, and compressed once at the start.
 
 use bytes::Bytes;
-use hyper::{Response, http::request::Parts};
+use hyper::{
+    Response,
+    header::{CONTENT_ENCODING, HeaderValue, VARY},
+    http::request::Parts,
+};
 
 use crate::{
     live::Document,
+    page::{LIVE_JS, LIVE_PATH, STYLE_CSS, STYLE_PATH},
     serve::{
         Body,
+        coding::{Coding, accepted, encode},
         reply::{self, Freshness, Selected, Source},
     },
 };
@@ -23,33 +29,46 @@ pub(super) struct Asset {
     path: &'static str,
     media_type: &'static str,
     freshness: Freshness,
-    body: Bytes,
-    etag: String,
+    plain: Document,
+    /// The same compressed, a tag for each coding.
+    coded: Vec<(Coding, Document)>,
 }
 
 /// Path of the player library.
 pub(super) const HLS_JS: &str = "/assets/hls-1.7.4.light.min.js";
 /// Path of the player page's script.
 pub(super) const PLAYER_JS: &str = "/assets/player.js";
-/// Path of the style of all pages.
-pub(super) const STYLE_CSS: &str = "/assets/style.css";
-
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// All files there are.
 #[derive(Debug)]
-pub(super) struct Assets([Asset; 3]);
+pub(super) struct Assets([Asset; 4]);
 
 impl Assets {
     /// Makes them ready to be served.
     pub(super) fn new() -> Self {
-        let asset = |path, media_type, freshness, content: &'static str| Asset {
-            path,
-            media_type,
-            freshness,
-            body: Bytes::from_static(content.as_bytes()),
-            etag: Document::new(content.to_owned()).etag,
+        let asset = |path, media_type, freshness, content: &'static str| {
+            let plain = Document {
+                body: Bytes::from_static(content.as_bytes()),
+                ..Document::new(content.to_owned())
+            };
+            let coded = [Coding::Brotli, Coding::Gzip]
+                .into_iter()
+                .filter_map(|coding| {
+                    let body = encode(coding, content.as_bytes())?;
+                    let etag =
+                        format!("{}-{}\"", plain.etag.trim_end_matches('"'), coding.as_str());
+                    Some((coding, Document { body, etag }))
+                });
+            let coded = coded.collect();
+            Asset {
+                path,
+                media_type,
+                freshness,
+                plain,
+                coded,
+            }
         };
         Self([
             asset(
@@ -64,7 +83,8 @@ impl Assets {
                 ASK_AGAIN,
                 include_str!("player/player.js"),
             ),
-            asset(STYLE_CSS, STYLE, ASK_AGAIN, include_str!("style.css")),
+            asset(STYLE_PATH, STYLE, ASK_AGAIN, STYLE_CSS),
+            asset(LIVE_PATH, SCRIPT, ASK_AGAIN, LIVE_JS),
         ])
     }
 
@@ -72,14 +92,24 @@ impl Assets {
     pub(super) fn answer(&self, request: &Parts) -> Option<Response<Body>> {
         let path = request.uri.path();
         let asset = self.0.iter().find(|asset| asset.path == path)?;
-        Some(reply::select(
+        let wanted = accepted(&request.headers);
+        let mut coded = asset.coded.iter();
+        let coded = coded.find(|(coding, _)| *coding == wanted);
+        let document = coded.map_or(&asset.plain, |(_, document)| document);
+        let mut response = reply::select(
             request,
             &Selected {
                 media_type: asset.media_type,
-                etag: Some(&asset.etag),
+                etag: Some(&document.etag),
                 freshness: asset.freshness,
-                source: Source::Document(&asset.body),
+                source: Source::Document(&document.body),
             },
-        ))
+        );
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if let Some((coding, _)) = coded {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+        }
+        Some(response)
     }
 }

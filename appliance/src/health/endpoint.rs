@@ -7,10 +7,11 @@
 
 use crate::{
     health::{
-        asset::{HLS_JS, PLAYER_JS, STYLE_CSS},
+        asset::{HLS_JS, PLAYER_JS},
         metrics::Format,
         order_form::{ALARM_ORDER, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
     },
+    page::{LIVE_PATH, STYLE_PATH},
     serve::reply::TEXT,
 };
 
@@ -31,6 +32,8 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) enum Place {
     /// The status page.
     Page,
+    /// The page of a channel.
+    Channel,
     /// The page that plays a channel.
     Player,
     /// A file that pages need.
@@ -154,7 +157,12 @@ endpoints! {
         others: NO_CHANNEL,
         ..get("Plays a channel.", HTML)
     }],
-    STYLE_CSS => Asset [get("The style of pages.", "text/css; charset=utf-8")],
+    "/channel/{id}" => Channel [Operation {
+        others: &[("303", "A mark was set."), ("404", "There is no such channel.")],
+        ..get("The page of a channel.", HTML)
+    }],
+    STYLE_PATH => Asset [get("The style of pages.", "text/css; charset=utf-8")],
+    LIVE_PATH => Asset [get("The script of pages.", "text/javascript; charset=utf-8")],
     PLAYER_JS => Asset [get("The script of the player.", "text/javascript; charset=utf-8")],
     HLS_JS => Asset [get("The library of the player.", "text/javascript; charset=utf-8")],
     "/livez" => Alive [Operation { others: UNREADY, ..get("Is it alive?", TEXT) }],

@@ -330,7 +330,7 @@ fn one_decimal(value: f64) -> f64 {
 }
 
 /// RFC 3339, to the second.
-pub(super) fn timestamp(wall: Wall) -> String {
+pub(crate) fn timestamp(wall: Wall) -> String {
     i64::try_from(wall.as_nanos() / 1_000_000_000)
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())

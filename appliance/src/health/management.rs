@@ -6,10 +6,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
     Request, Response, StatusCode,
-    header::{
-        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        REFERRER_POLICY,
-    },
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 
@@ -18,17 +15,19 @@ use crate::{
     health::{
         Alarms, Snapshot, Status, alarm_answer, alarm_json, api,
         asset::Assets,
-        endpoint::{self, EVENT_STREAM, HEALTH_JSON, HTML, JSON, Place},
+        endpoint::{self, EVENT_STREAM, HEALTH_JSON, JSON, Place},
         events::{EventStream, Events},
         json, log_json,
         metrics::{self, Format},
         openapi,
         order_source::OrderSource,
-        page, player,
+        pages::{Pages, Shown},
+        player,
         retold::Retold,
     },
     live::Live,
     log,
+    page::History,
     serve::{
         Body, Client, CounterCells, Handler, Readiness, Upload,
         reply::{self, Freshness},
@@ -41,10 +40,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
-/// What a page may load unless it says otherwise: its style.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// What the management listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -52,6 +47,8 @@ pub struct Settings {
     pub node: String,
     /// Other names by which browsers know it.
     pub names: Vec<String>,
+    /// Where it is, as people call the place; empty if nobody has said.
+    pub site: String,
     /// The port players connect to, as the player page must know it.
     pub data_port: u16,
 }
@@ -65,6 +62,7 @@ pub struct Health {
     latest: Arc<ArcSwap<Snapshot>>,
     retold: Retold,
     assets: Assets,
+    pages: Pages,
     order_source: OrderSource,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
@@ -90,6 +88,7 @@ impl Health {
             latest,
             retold: Retold::default(),
             assets: Assets::new(),
+            pages: Pages::default(),
             counters: Arc::default(),
             purger: None,
             prewarmer: None,
@@ -125,6 +124,13 @@ impl Health {
         Self { alarms, ..self }
     }
 
+    /// Shows `history` on its pages.
+    #[must_use]
+    pub fn remembering(mut self, history: Arc<History>) -> Self {
+        self.pages.history = history;
+        self
+    }
+
     /// Streams `events`.
     #[must_use]
     pub fn streaming(self, events: Arc<Events>) -> Self {
@@ -137,9 +143,11 @@ impl Health {
         let (node, path) = (&self.settings.node, request.uri.path());
         let last = path.rsplit('/').next().unwrap_or_default();
         Some(match place {
-            Place::Page => html_response(self.retold(path, |it| {
-                Some(Bytes::from(page::render(node, it).into_string()))
-            })?),
+            Place::Page => self.page(|pages, shown| pages.overview(shown, request))?,
+            Place::Channel => {
+                let channel = self.live.channel(last)?;
+                self.page(|pages, shown| pages.channel(shown, request, &channel))?
+            }
             Place::Player => self.player(request, last)?,
             Place::Asset => self.assets.answer(request)?,
             Place::Alive => reply::liveness(self.readiness.is_alive()),
@@ -182,6 +190,7 @@ impl Health {
             Place::Purge => Some(self.purger.as_ref()?.answer_api(request, client).await),
             Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, client).await),
             Place::Page
+            | Place::Channel
             | Place::Player
             | Place::Asset
             | Place::Alive
@@ -223,6 +232,19 @@ impl Health {
     /// The answer of that name out of the newest snapshot.
     fn retold(&self, name: &str, make: impl FnOnce(&Snapshot) -> Option<Bytes>) -> Option<Bytes> {
         self.retold.answer(&self.latest.load(), name, make)
+    }
+
+    fn page(
+        &self,
+        answer: impl FnOnce(&Pages, Shown<'_>) -> Option<Response<Body>>,
+    ) -> Option<Response<Body>> {
+        let shown = Shown {
+            node: &self.settings.node,
+            site: &self.settings.site,
+            snapshot: &self.latest.load_full(),
+            retold: &self.retold,
+        };
+        answer(&self.pages, shown)
     }
 
     fn stream(&self, request: &Parts) -> Option<Response<Body>> {
@@ -268,15 +290,6 @@ fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {
     reply::content(StatusCode::OK, media_type, body, Freshness::NoStore)
 }
 
-/// A page, which may load nothing but its style.
-pub(super) fn html_response(page: Bytes) -> Response<Body> {
-    let mut response = fresh(HTML, page);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -287,13 +300,16 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper::{
         Method,
-        header::{ETAG, HOST, IF_NONE_MATCH},
+        header::{
+            ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HOST, IF_NONE_MATCH,
+            VARY,
+        },
     };
     use weir_hal::sim::Simulation;
 
     use super::*;
     use crate::{
-        health::{asset::HLS_JS, snapshot::tests::snapshot},
+        health::{asset::HLS_JS, endpoint::HTML, snapshot::tests::snapshot},
         live::{Channel, Rendition, State},
         serve::Heartbeat,
     };
@@ -308,6 +324,7 @@ mod tests {
         let settings = Settings {
             node: "edge-1".to_owned(),
             names: Vec::new(),
+            site: String::new(),
             data_port: 8_081,
         };
         let readiness = Arc::new(Readiness::new(Arc::clone(&live)));
@@ -364,6 +381,8 @@ mod tests {
             ("/readyz/channel/CH_1", 404, reply::TEXT),
             ("/player/CH_0", 200, HTML),
             ("/player/CH_1", 404, reply::TEXT),
+            ("/channel/CH_0", 200, HTML),
+            ("/channel/CH_1", 404, reply::TEXT),
             ("/nowhere", 404, reply::TEXT),
         ] {
             let (code, headers, _) = get(&health, path).await;
@@ -436,6 +455,26 @@ mod tests {
             .headers_mut()
             .insert(IF_NONE_MATCH, headers[ETAG].clone());
         assert_eq!(health.answer(again, &CLIENT).await.status(), 304);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_pages_comes_compressed_and_each_coding_has_its_tag() {
+        let health = health(State::OnAir);
+        let mut tags = Vec::new();
+        for coding in ["identity", "br", "gzip"] {
+            let mut asked = request(Method::GET, "/assets/live.js");
+            let wanted = coding.parse().expect("a field");
+            asked.headers_mut().insert(ACCEPT_ENCODING, wanted);
+            let (head, body) = health.answer(asked, &CLIENT).await.into_parts();
+            let bytes = body.collect().await.expect("a body in memory").to_bytes();
+            let told = head.headers.get(CONTENT_ENCODING);
+            let told = told.map_or("identity", |told| told.to_str().expect("ASCII"));
+            assert_eq!(told, coding);
+            assert_eq!(head.headers[VARY], "Accept-Encoding");
+            tags.push((head.headers[ETAG].clone(), bytes.len()));
+        }
+        assert!(tags[0].0 != tags[1].0 && tags[1].0 != tags[2].0, "{tags:?}");
+        assert!(tags[1].1 * 2 < tags[0].1, "{tags:?}");
     }
 
     #[tokio::test]

@@ -29,7 +29,7 @@ mod nics;
 mod openapi;
 mod order_form;
 mod order_source;
-mod page;
+mod pages;
 mod player;
 mod querier;
 mod reception;
@@ -47,11 +47,14 @@ mod write_pace;
 
 pub use agent_check::AgentCheck;
 pub use alarms::{AlarmSettings, Alarms};
+pub(crate) use api::part;
 pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use integration::{Integration, integrations};
-pub(crate) use json::VERSION;
+pub(crate) use json::{VERSION, timestamp};
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
+#[cfg(test)]
+pub(crate) use snapshot::tests as snapshot_tests;
 pub use snapshot::{
     CertificateEnd, ChannelSnapshot, DiskSnapshot, RenditionSnapshot, Snapshot, Status,
 };

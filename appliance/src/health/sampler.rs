@@ -25,6 +25,7 @@ use crate::{
         disk_gauge::DiskGauge, last_minute::LastMinute, recording, table::Told,
     },
     live::Live,
+    page::History,
     recorder::Recorder,
     serve::{CounterCells, access_log::AccessLog, coding::Coder, tls::Tls},
     snmp::Tally,
@@ -88,6 +89,7 @@ pub struct Sampler {
     watched: Watched,
     latest: Arc<ArcSwap<Snapshot>>,
     events: Arc<Events>,
+    history: Arc<History>,
     started: Monotonic,
     last: Totals,
     last_minute: LastMinute,
@@ -109,6 +111,7 @@ impl Sampler {
             events: Arc::new(Events::new(watched.clock.wall())),
             watched,
             latest: Arc::default(),
+            history: Arc::default(),
             started: now,
             last: Totals {
                 at: now,
@@ -131,6 +134,11 @@ impl Sampler {
     /// What each snapshot brings, as it is taken.
     pub fn events(&self) -> Arc<Events> {
         Arc::clone(&self.events)
+    }
+
+    /// What the last day was like, as far as it was seen.
+    pub fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history)
     }
 
     /// Takes a snapshot every second until `shutdown` completes. Then all streams of events end.
@@ -189,8 +197,10 @@ impl Sampler {
         let mut snapshot = self.read(usage, cpu_time, now);
         self.last_minute.fill(&mut snapshot.channels, now);
         snapshot.alarms = Arc::new(self.watched.alarms.look(&snapshot));
+        let sample = recording::sample(&snapshot);
+        self.history.take(&sample);
         if let Some(recorder) = &self.watched.recorder {
-            recorder.take(recording::sample(&snapshot));
+            recorder.take(sample);
         }
         self.last = Totals {
             at: now,

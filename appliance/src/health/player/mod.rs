@@ -16,10 +16,11 @@ use maud::{DOCTYPE, html};
 
 use crate::{
     health::{
-        asset::{HLS_JS, PLAYER_JS, STYLE_CSS},
-        management::html_response,
+        asset::{HLS_JS, PLAYER_JS},
+        pages::html_response,
     },
     live::Channel,
+    page::STYLE_PATH,
     serve::{
         Body,
         reply::{self, visible},
@@ -51,14 +52,14 @@ fn page(channel: &Channel, origin: &str) -> maud::Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (channel.name) " · Weir" }
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href=(STYLE_CSS);
+                link rel="stylesheet" href=(STYLE_PATH);
                 script src=(HLS_JS) defer {}
                 script src=(PLAYER_JS) defer {}
             }
             body {
                 header {
                     h1 { (channel.name) }
-                    a href="/" { "status" }
+                    a href={ "/channel/" (channel.id) } { "status" }
                 }
                 video #video data-playlist=(playlist) muted autoplay controls playsinline {}
                 p #line role="status" { "starting" }

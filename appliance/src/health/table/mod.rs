@@ -46,7 +46,7 @@ pub(crate) struct GroupScope {
 }
 
 /// One thing at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entity {
     /// Its kind.
     pub(crate) scope: &'static Scope,

@@ -371,6 +371,7 @@ fn health_settings() -> health::Settings {
     health::Settings {
         node: "edge".to_owned(),
         names: Vec::new(),
+        site: String::new(),
         data_port: 80,
     }
 }

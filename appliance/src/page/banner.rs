@@ -1,0 +1,71 @@
+//! The first thing to be seen: how the box is, why, and since when.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use crate::{
+    alarm::Alarm,
+    health::{Snapshot, Status},
+    page::{
+        Language, View, format,
+        level::{Level, icon, status_word},
+        shell::english,
+    },
+};
+
+/// The state of all of it, and what is behind it.
+pub(super) fn banner(view: &View<'_>) -> Markup {
+    let (language, snapshot) = (view.language, view.snapshot);
+    let root = snapshot.alarms.roots().next();
+    let level = level(snapshot, root);
+    let word = match level {
+        Level::Bad => status_word(Status::Failed, language),
+        Level::Poor => status_word(Status::Degraded, language),
+        Level::Good | Level::Unknown => language.state_ok,
+    };
+    let is_english = language.tag == "en";
+    html! {
+        section #banner class=(level.as_str()) aria-labelledby="state" {
+            p #state role="status" {
+                (icon(level))
+                span {
+                    b { (word) } " "
+                    span { (Language::with(language.on_air_of, &on_air(snapshot))) }
+                }
+            }
+            @if let Some(alarm) = root {
+                p #cause {
+                    (english(&format!("{}: {}", alarm.resource, alarm.text), is_english))
+                    " " span class="since" { (since(snapshot, alarm, language)) }
+                }
+                p #remedy { b { (language.to_do) ": " } (english(alarm.remedy(), is_english)) }
+            } @else if level != Level::Good {
+                p #cause { (english(&snapshot.reason(), is_english)) }
+            }
+            @for trouble in [snapshot.age_trouble(), snapshot.cache_trouble()].iter().flatten() {
+                p { (english(trouble, is_english)) }
+            }
+        }
+    }
+}
+
+/// As bad as its channels; no better than poor while somebody should act.
+fn level(snapshot: &Snapshot, root: Option<&Alarm>) -> Level {
+    let of_alarm = root.map_or(Level::Good, |_| Level::Poor);
+    Level::from(snapshot.status()).min(of_alarm)
+}
+
+fn on_air(snapshot: &Snapshot) -> String {
+    format!(
+        "{} / {}",
+        snapshot.channels_active(),
+        snapshot.channels.len()
+    )
+}
+
+/// How long an alarm has lasted.
+pub(super) fn since(snapshot: &Snapshot, alarm: &Alarm, language: &Language) -> String {
+    let lasted: Duration = snapshot.taken.since(alarm.since);
+    Language::with(language.since, &format::span(lasted))
+}

@@ -1,0 +1,117 @@
+//! What is around every page: head, name of the box, clock, languages.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::{
+    health::{VERSION, timestamp},
+    page::{
+        LIVE_PATH, STYLE_PATH, View, format,
+        language::{LANGUAGES, PARAMETER},
+        level,
+    },
+};
+
+/// Seconds after which a browser without a script loads the page again.
+const REFRESH_S: u8 = 5;
+
+/// Puts `main` into a whole page of this title. `query` is what a link to the page itself needs
+/// beside its language; it must be safe in a URL.
+pub(super) fn page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> Markup {
+    let language = view.language;
+    html! {
+        (DOCTYPE)
+        html lang=(language.tag) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                noscript { meta http-equiv="refresh" content=(REFRESH_S); }
+                title { (title) " · " (view.node) " · Weir" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href=(STYLE_PATH);
+                script src=(LIVE_PATH) defer {}
+            }
+            body {
+                (level::shapes())
+                (header(view))
+                p #stale role="status" data-text=(language.no_fresher) hidden {}
+                main { (main) }
+                footer {
+                    nav aria-label=(language.languages) {
+                        @for other in LANGUAGES {
+                            @let link = format!("?{query}{PARAMETER}={}", other.tag);
+                            @if other.tag == language.tag {
+                                a href=(link) lang=(other.tag) aria-current="true" { (other.name) }
+                            } @else {
+                                a href=(link) lang=(other.tag) { (other.name) }
+                            }
+                        }
+                    }
+                    nav aria-label=(language.machine_readable) {
+                        a href="/api/v1/status" { "JSON" }
+                        a href="/metrics" { "Prometheus" }
+                        a href="/api/v1/log" { "Log" }
+                        a href="/WEIR-MIB.txt" { "MIB" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which box this is, and its clock.
+fn header(view: &View<'_>) -> Markup {
+    let (language, snapshot) = (view.language, view.snapshot);
+    let time = timestamp(snapshot.taken);
+    let is_free = snapshot
+        .clock_discipline
+        .is_some_and(|it| it.offset.is_none());
+    html! {
+        header {
+            h1 { a href={ "/?" (PARAMETER) "=" (language.tag) } { (view.node) } }
+            dl {
+                @if !view.site.is_empty() { (term(language.site, &html! { (view.site) })) }
+                (term(language.version, &html! { (VERSION) }))
+                (term(language.uptime, &html! { (format::span(snapshot.uptime)) }))
+                (term(language.clock, &html! {
+                    time datetime=(time) { (time.replace('T', " ").replace('Z', " UTC")) }
+                    @if is_free { " " span class="poor" { (language.clock_free) } }
+                }))
+            }
+        }
+    }
+}
+
+/// A name and what it is.
+pub(super) fn term(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+/// The same with a text.
+pub(super) fn figure(name: &str, value: &str) -> Markup {
+    term(name, &html! { (value) })
+}
+
+/// A card: a part of a page with a title.
+pub(super) fn card(id: &str, title: &str, content: &Markup) -> Markup {
+    html! {
+        section #(id) aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (title) }
+            (content)
+        }
+    }
+}
+
+/// A text of the rest of the appliance, which is English.
+pub(super) fn english(text: &str, is_english: bool) -> Markup {
+    if is_english {
+        html! { (text) }
+    } else {
+        html! { span lang="en" { (text) } }
+    }
+}
+
+/// Nothing.
+pub(super) const fn nothing() -> Markup {
+    PreEscaped(String::new())
+}
