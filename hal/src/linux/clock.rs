@@ -1,8 +1,8 @@
 //! Time from the kernel's clocks.
 //!
 //! Source: `clock_gettime(2)`, `clock_nanosleep(2)`, `sched(7)` (real time needs `CAP_SYS_NICE` or
-//! `RLIMIT_RTPRIO`), `sched_setaffinity(2)`. Monotonic time does not advance while the machine is suspended; an appliance
-//! never is.
+//! `RLIMIT_RTPRIO`), `sched_setaffinity(2)`. Monotonic time does not advance while the machine is
+//! suspended; an appliance never is.
 //!
 //! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
 #![expect(unsafe_code, reason = "nix has no safe form of sched_setscheduler")]

@@ -1,7 +1,8 @@
 //! Channels that come in by multicast while players take all they can, on this machine.
 //!
 //! ```text
-//! bench-ingest [--channels N] [--seconds S] [--connections N] [--megabits M] [--only cost|gro|load]
+//! bench-ingest [--channels N] [--seconds S] [--connections N] [--megabits M]
+//!              [--only cost|gro|load]
 //! ```
 //!
 //! First what it costs, beside others ([`cost`]), then what `UDP_GRO` would bring, then whether it

@@ -195,8 +195,8 @@ impl Display for Row {
         let cost = self.seconds_per_gigabyte();
         write!(
             formatter,
-            "{name:>12}: {cost:6.2} CPU-seconds a GB ({user:.2} user, {system:.2} system, {:.2} GB, \
-             {channels} channels), {} datagrams sent, ",
+            "{name:>12}: {cost:6.2} CPU-seconds a GB ({user:.2} user, {system:.2} system, \
+             {:.2} GB, {channels} channels), {} datagrams sent, ",
             millions(sent.bytes()) / 1e3,
             sent.datagrams,
         )?;

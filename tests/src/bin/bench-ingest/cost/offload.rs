@@ -32,8 +32,8 @@ pub(crate) fn run(channels: usize, span: Duration) -> Outcome {
     let memory = tempfile::tempdir_in(MEMORY)?;
     let (file, bits_per_second) = make(memory.path(), USUAL_MEGABITS, span)?;
     println!(
-        "UDP_GRO, {channels} channels of {:.1} Mb/s, datagrams held for 50 us; load of the machine: \
-         {}",
+        "UDP_GRO, {channels} channels of {:.1} Mb/s, datagrams held for 50 us; load of the \
+         machine: {}",
         millions(bits_per_second),
         machine::load()
     );
@@ -52,8 +52,8 @@ pub(crate) fn run(channels: usize, span: Duration) -> Outcome {
             let (sent, figures) = run_bare(&feed, memory.path(), way)?;
             let cost = (figures.cpu.user + figures.cpu.system) / millions(sent.bytes()) * 1e3;
             println!(
-                "{name:>10}, {}: {cost:.2} CPU-seconds a GB, {:.2} datagrams a message, {:.3} calls \
-                 a datagram, {} sent, {} received",
+                "{name:>10}, {}: {cost:.2} CPU-seconds a GB, {:.2} datagrams a message, {:.3} \
+                 calls a datagram, {} sent, {} received",
                 if gro { "with" } else { "without" },
                 millions(figures.datagrams) / millions(figures.messages),
                 millions(figures.calls) / millions(figures.datagrams),

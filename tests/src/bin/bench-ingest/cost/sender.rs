@@ -94,8 +94,8 @@ impl Feed<'_> {
     }
 }
 
-/// The process itself, by `FILE INTERVAL SPAN SPREAD CHANNELS FROM BURST`, times in nanoseconds. Returns the
-/// datagrams it sent, and by how many nanoseconds the latest was late.
+/// The process itself, by `FILE INTERVAL SPAN SPREAD CHANNELS FROM BURST`, times in
+/// nanoseconds. Returns the datagrams it sent, and by how many nanoseconds the latest was late.
 pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Outcome<(u64, u64)> {
     let mut next = || arguments.next().ok_or("send has seven arguments");
     let file = std::fs::read(next()?)?;
