@@ -57,14 +57,8 @@ pub use sealing::Vaults;
 
 use crate::{
     app::{
-        faces::Faces,
-        guarding::Guarding,
-        ingest::RenditionOrder,
-        lists::Lists,
-        plan::Plan,
-        pulling::Pulling,
-        receiving::Receiving,
-        reload::Running,
+        faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, plan::Plan,
+        pulling::Pulling, receiving::Receiving, reload::Running,
     },
     config::{self, Config},
     health::AgentCheck,
@@ -238,8 +232,7 @@ impl<M: Multicast> App<M> {
         let kept = (&self.store, &self.vaults);
         let channels = orders(&self.board, kept, &self.config, None).await;
         let face = (&self.board, &self.live);
-        let (receiving, heartbeat) =
-            Receiving::start(face, &self.config.receive, channels)?;
+        let (receiving, heartbeat) = Receiving::start(face, &self.config.receive, channels)?;
         let readiness = Arc::new(Readiness::new(Arc::clone(&self.live)).beating(heartbeat));
         let faces = Faces::new(&self, &readiness);
         let faces = Box::pin(faces.listening(self.snmp, &self.config)).await?;

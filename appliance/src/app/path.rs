@@ -61,12 +61,12 @@ impl<M: Multicast> Path<M> {
                 membership,
                 has_fec: true,
                 ..
-            } => Reception::Datagrams(Protected::with_fec(membership)),
+            } => Reception::Datagrams(Box::new(Protected::with_fec(membership))),
             Address::Group {
                 membership,
                 transport,
                 ..
-            } => Reception::Datagrams(Protected::bare(membership, transport)),
+            } => Reception::Datagrams(Box::new(Protected::bare(membership, transport))),
             Address::Http {
                 url: asked,
                 bitrate_bps_max,
@@ -77,7 +77,7 @@ impl<M: Multicast> Path<M> {
                     shown: url.clone(),
                     bitrate_bps_max,
                 };
-                Reception::Http(HttpSource::new(request, client, now))
+                Reception::Http(Box::new(HttpSource::new(request, client, now)))
             }
         };
         Self {

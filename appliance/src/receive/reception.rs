@@ -10,9 +10,9 @@ use super::{Arrivals, Counters, HttpSource, Protected, merge::Content};
 #[derive(Debug)]
 pub enum Reception<R> {
     /// A group, with what protects it.
-    Datagrams(Protected<R>),
+    Datagrams(Box<Protected<R>>),
     /// A stream over HTTP.
-    Http(HttpSource),
+    Http(Box<HttpSource>),
 }
 
 impl<R: MulticastReceiver> Reception<R> {
