@@ -167,6 +167,13 @@ impl<M: Multicast> Ingest<M> {
         }
     }
 
+    /// Ends in order: the lists of all renditions go on in the next life.
+    pub(super) fn end_in_order(&mut self) {
+        for rendition in &mut self.renditions {
+            rendition.end_in_order();
+        }
+    }
+
     fn run(mut self, orders: &Receiver<Order>, drain_interval: Duration) {
         let is_real_time = self.board.clock.request_real_time();
         debug!(is_real_time, "receiving");
@@ -174,7 +181,7 @@ impl<M: Multicast> Ingest<M> {
         loop {
             match orders.try_recv() {
                 Ok(Order::Carry(channels)) => self.carry(channels),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return,
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return self.end_in_order(),
                 Err(TryRecvError::Empty) => {}
             }
             self.turn();

@@ -97,6 +97,11 @@ impl<M: Multicast> Rendition<M> {
         Self::new(plan.clone(), self.lists.begin_anew(plan), now)
     }
 
+    /// Ends in order: the next life goes on from what players see now.
+    pub(super) fn end_in_order(&mut self) {
+        self.lists.end_in_order();
+    }
+
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -219,31 +224,41 @@ impl<M: Multicast> Rendition<M> {
     /// Has the list grow in time though no segment could end: players move on, and come back by
     /// themselves.
     fn go_on_without_media(&mut self, moment: Moment) {
-        let Self {
-            segmenter, lists, ..
-        } = self;
-        let main = lists.main();
+        let next = |lists: &Lists| lists.main().playlist().sequence_next();
+        while self.is_growth_due(moment.now) {
+            let Self {
+                segmenter, lists, ..
+            } = self;
+            let before = next(lists);
+            segmenter.lapse(|output| lists.take(output, moment));
+            give_up_lost(segmenter, lists, moment);
+            if next(lists) == before {
+                return;
+            }
+        }
+    }
+
+    /// True when the list must grow, which it is then taken to do.
+    fn is_growth_due(&mut self, now: Monotonic) -> bool {
+        let main = self.lists.main();
         let seconds = main.playlist().target_duration_s();
         let (Some(updated), Some(seconds)) = (main.updated(), seconds) else {
-            return;
+            return false;
         };
         let active = self.legs.get(self.protection.active());
         let heard = active.and_then(|leg| leg.watch().heard());
-        let heard = heard.map(|heard| moment.now.since(heard));
-        let is_alive = heard.is_some_and(|since| since < ALIVE);
+        let is_alive = heard.is_some_and(|heard| now.since(heard) < ALIVE);
         let wait = Wait {
             target_duration: Duration::from_secs(seconds.into()),
-            gap: segmenter.gap(),
-            input: if segmenter.is_filling() {
+            gap: self.segmenter.gap(),
+            input: if self.segmenter.is_filling() {
                 Input::Segment { is_alive }
             } else {
                 Input::Nothing
             },
+            age: main.age(),
         };
-        if self.lapse.is_due(updated, &wait, moment.now) {
-            segmenter.lapse(|output| lists.take(output, moment));
-            give_up_lost(segmenter, lists, moment);
-        }
+        self.lapse.is_due(updated, &wait, now)
     }
 
     /// Publishes state and counters; called once a second.
