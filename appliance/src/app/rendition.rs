@@ -154,6 +154,11 @@ impl<M: Multicast> Rendition<M> {
         self.lists.take_told()
     }
 
+    /// When media last came from any of its sources: from another one it will go on.
+    pub(super) fn media(&self) -> Option<Monotonic> {
+        self.legs.iter().filter_map(|leg| leg.watch().media()).max()
+    }
+
     /// Takes all that has arrived through the whole path. Never waits.
     pub(super) fn turn(&mut self, multicast: &M, batch: &mut DatagramBatch, moment: Moment) {
         self.lists.release(moment.now);
