@@ -403,6 +403,7 @@ impl<M: Multicast> Rendition<M> {
                 State::NoProgram { wanted, available }
             }
             _ if is_scrambled => State::Scrambled,
+            _ if demux.has_tables() => State::NoRandomAccess,
             _ => State::NoTables,
         }
     }

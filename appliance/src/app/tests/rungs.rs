@@ -5,6 +5,7 @@ use std::time::Duration;
 use weir_hal::sim;
 
 use super::{GROUP, Rig, rig};
+use crate::{demux::PACKET_BYTES, live::State};
 
 const OTHER: &str = "239.255.0.2:5000";
 
@@ -55,4 +56,20 @@ async fn a_rung_that_dies_leaves_the_master_within_a_target_duration_and_its_lis
     }
     let gaps = |text: &str| text.matches("#EXT-X-GAP").count();
     assert!(gaps(&list(&rig)) >= gaps(&before) + 3, "{}", list(&rig));
+}
+
+#[tokio::test]
+async fn a_stream_with_tables_but_no_pictures_is_not_said_to_lack_tables() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    let is_picture = |packet: &&[u8]| packet[1] & 0x1F == 1 && packet[2] == 0;
+    let packets = rig::CLIP.chunks(PACKET_BYTES);
+    let blind: Vec<u8> = packets
+        .filter(|it| !is_picture(it))
+        .flatten()
+        .copied()
+        .collect();
+    rig.send(&blind, &[GROUP], 0..8);
+    let report = rig.live.channels()[0].renditions[0].report();
+    assert_eq!(report.state, State::NoRandomAccess);
+    assert!(report.state.to_string().contains("sends pictures"));
 }
