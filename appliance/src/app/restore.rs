@@ -454,6 +454,6 @@ async fn read(store: &Store, key: &Key) -> Option<Stored> {
         text: String::from_utf8(bytes).ok()?,
         pin,
         note: note.map(number),
-        ended_in: behind.and_then(|it| it.first_chunk()).map(number),
+        ended_in: behind.and_then(<[u8]>::first_chunk).map(number),
     })
 }

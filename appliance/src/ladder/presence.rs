@@ -2,12 +2,12 @@
 //! enough.
 //!
 //! A rung is withdrawn when no media has come for it for three quarters of a Target Duration, while
-//! it did for another one: within a Target Duration of its death its line is gone. One of which
-//! media comes, late or useless, is withdrawn when it has listed nothing for 1.5 Target Durations,
-//! the longest that RFC 8216 §6.2.2 lets a live list stand still, while another one went on past its
-//! due time. So a loss of the whole channel, or its return, withdraws nobody. It comes back after it has listed for as
-//! long as a player holds back (three Target Durations, §6.3.3), or at once when it would be the
-//! only one.
+//! it did for another one: within a Target Duration of its death its line is gone. One for which
+//! media comes that makes no segments is withdrawn when it has listed nothing for 1.5 Target
+//! Durations, the longest that RFC 8216 §6.2.2 lets a live list stand still, while another one went
+//! on past its due time. So a loss of the whole channel, or its return, withdraws nobody. It comes
+//! back after it has listed for as long as a player holds back (three Target Durations, §6.3.3), or
+//! at once when it would be the only one.
 
 use std::time::Duration;
 
@@ -316,9 +316,9 @@ mod tests {
         for (outage_tenths, apart_tenths) in [(20, 12), (20, 30), (100, 30), (100, 80)] {
             let mut bench = Bench::new(2);
             bench.run_fed(600, &[0, 1], &[0, 1]);
-            bench.run_fed(5, &[], &[0]);
-            bench.run_fed(outage_tenths, &[], &[]);
-            bench.run_fed(apart_tenths, &[], &[0]);
+            bench.run_fed(5, &[0, 1], &[0]);
+            bench.run_fed(outage_tenths, &[0, 1], &[]);
+            bench.run_fed(apart_tenths, &[0, 1], &[0]);
             bench.run_fed(60, &[0, 1], &[0, 1]);
             let (now, changes) = (outage_tenths, bench.changes);
             assert_eq!(changes, Changes::default(), "{now} {apart_tenths}");

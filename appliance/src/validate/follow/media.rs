@@ -39,8 +39,8 @@ const QUEUE_MAX: usize = 64;
 /// The same where the list has ended, and nothing is in a hurry.
 const QUEUE_ENDED_MAX: usize = 10_000;
 
-/// Loads of a list that has ended beyond the first: one and a half Target Durations, in which a live
-/// one would have grown.
+/// Loads of a list that has ended beyond the first: one and a half Target Durations, in which one
+/// that is live would have grown.
 const ENDED_RELOADS: u32 = 3;
 
 /// Removed segments that are asked for after one reload.
