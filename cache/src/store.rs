@@ -159,6 +159,12 @@ impl Store {
         self.engine().is_short_of_memory()
     }
 
+    /// The number of this opening: one more than that of the one before, unless half of what told
+    /// of it was lost, and durable before anything is stored.
+    pub fn opening(&self) -> u64 {
+        self.engine().opening()
+    }
+
     /// Reads the counters.
     pub fn counters(&self) -> Counters {
         self.engine().counters()

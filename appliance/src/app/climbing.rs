@@ -76,13 +76,16 @@ impl Climbing {
             }
             rendition.agree_on_time(&self.clocks, leads);
             turn(rendition);
+            if let Some(media) = rendition.media() {
+                self.ladder.fed(rung, media);
+            }
             self.keep_time(rendition.clock(), leads);
             while let Some((segment, line)) = rendition.take_told() {
                 self.ladder.listed(rung, (&segment, line), now, wall);
                 is_changed = true;
             }
         }
-        if is_changed {
+        if is_changed || self.ladder.has_starved(now) {
             let breaks = renditions.iter().map(Rendition::discontinuities).max();
             for rendition in &mut *renditions {
                 rendition.agree_on_breaks(breaks.unwrap_or(0));
@@ -123,13 +126,6 @@ impl Climbing {
     fn publish<M: Multicast>(&self, all: &[Rendition<M>]) {
         let renditions = all.get(self.renditions.clone()).unwrap_or_default();
         self.face.publish_master(self.master(renditions));
-        for (rung, rendition) in renditions.iter().enumerate() {
-            let is_withdrawn = self.ladder.is_withdrawn(rung);
-            rendition.live().set_withdrawn(is_withdrawn);
-            for track in rendition.lists().track_faces() {
-                track.set_withdrawn(is_withdrawn);
-            }
-        }
     }
 
     /// The rungs of the ladder, and behind them the sound of each alone. What has no subtitles of

@@ -227,6 +227,13 @@ impl<M: Multicast> Ingest<M> {
         }
     }
 
+    /// Ends in order: the lists of all renditions go on in the next life.
+    pub(super) fn end_in_order(&mut self) {
+        for rendition in &mut self.renditions {
+            rendition.end_in_order();
+        }
+    }
+
     /// Turns until it is told to stop.
     pub(super) fn run(mut self, orders: &Receiver<Order>, drain_interval: Duration) {
         let wanted = self.core;
@@ -245,7 +252,7 @@ impl<M: Multicast> Ingest<M> {
                 Ok(Order::Carry(channels, lineup)) => {
                     lineup.bring(self.take_over(channels), &self.live);
                 }
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return,
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return self.end_in_order(),
                 Err(TryRecvError::Empty) => {}
             }
             self.turn();

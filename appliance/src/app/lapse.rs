@@ -6,7 +6,8 @@
 //!
 //! While a segment is open it may take one and a half of the target, and, while datagrams come, as
 //! long as the longest; then it ends with what it has. While none is open a gap is due for each
-//! cell, counted from the last so that numbers keep pace with time.
+//! cell, counted from the last so that numbers keep pace with time; at once for those that passed
+//! between two lives.
 
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(super) struct Wait {
     pub(super) gap: Duration,
     /// What is being received.
     pub(super) input: Input,
+    /// How long before this life it grew, if it has not grown since.
+    pub(super) age: Duration,
 }
 
 /// What is being received for a list.
@@ -59,20 +62,23 @@ impl Wait {
 /// The pace of one list.
 #[derive(Debug, Default)]
 pub(super) struct Lapse {
-    /// When the list last grew by a lapse, and when the next is due if it has not grown since.
-    last: Option<(Monotonic, Monotonic)>,
+    /// When the list last grew by a lapse, and how late that was.
+    last: Option<(Monotonic, Duration)>,
 }
 
 impl Lapse {
     /// True when the list, which grew at `updated`, must grow at `now`; it is then taken to do so.
     pub(super) fn is_due(&mut self, updated: Monotonic, wait: &Wait, now: Monotonic) -> bool {
-        let due = match (self.last, wait.input) {
-            (Some((at, due)), Input::Nothing) if at == updated => due,
-            _ => updated + wait.patience(),
+        let (late, patience) = match (self.last, wait.input) {
+            (Some((at, late)), Input::Nothing) if at == updated => (late, wait.gap),
+            _ => (wait.age, wait.patience()),
         };
-        let is_due = now >= due;
+        let waited = now.since(updated) + late;
+        let is_due = waited >= patience;
         if is_due {
-            self.last = Some((now, (due + wait.gap).max(now)));
+            // One more cell is made up for, or those that the list came with.
+            let late_max = wait.gap.max(late);
+            self.last = Some((now, (waited - patience).min(late_max)));
         }
         is_due
     }
@@ -86,6 +92,7 @@ mod tests {
         target_duration: Duration::from_secs(6),
         gap: Duration::from_secs(6),
         input: Input::Nothing,
+        age: Duration::ZERO,
     };
 
     fn at(ms: u64) -> Monotonic {
@@ -111,6 +118,7 @@ mod tests {
             target_duration,
             gap: target_duration,
             input,
+            ..WAIT
         };
         assert!(!Lapse::default().is_due(at(0), &wait, at(1_550)));
         assert!(Lapse::default().is_due(at(0), &wait, at(1_600)));
@@ -144,6 +152,37 @@ mod tests {
         assert_eq!(grown.len(), (3_600_000 - 8_800) / 6_000);
         let late = grown.iter().map(|ms| (ms - 8_800) % 6_000).max();
         assert!(late < Some(8), "{late:?}");
+    }
+
+    #[test]
+    fn what_a_list_missed_between_two_lives_is_made_up_for_at_once_and_nothing_later() {
+        let mut lapse = Lapse::default();
+        let mut grown = |mut updated, age, now| {
+            let mut gaps = 0;
+            let mut wait = Wait { age, ..WAIT };
+            while lapse.is_due(updated, &wait, now) {
+                (updated, wait.age) = (now, Duration::ZERO);
+                gaps += 1;
+            }
+            gaps
+        };
+        let age = Duration::from_secs(27);
+        assert_eq!(
+            grown(at(1_000), age, at(1_000)),
+            4,
+            "longer than the machine runs"
+        );
+        assert_eq!(grown(at(1_000), Duration::ZERO, at(3_999)), 0);
+        assert_eq!(
+            grown(at(1_000), Duration::ZERO, at(4_000)),
+            1,
+            "the pace stays"
+        );
+        assert_eq!(
+            grown(at(4_000), Duration::ZERO, at(64_000)),
+            2,
+            "a late thread"
+        );
     }
 
     #[test]

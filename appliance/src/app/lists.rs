@@ -137,6 +137,14 @@ impl Lists {
         }
     }
 
+    /// Ends in order: the next life goes on from what players see now.
+    pub(super) fn end_in_order(&mut self) {
+        let sides = self.sides.iter_mut().map(|side| &mut side.publisher);
+        for publisher in [&mut self.main].into_iter().chain(sides) {
+            publisher.end_in_order();
+        }
+    }
+
     /// The rendition's own.
     pub(super) const fn main(&self) -> &Publisher {
         &self.main

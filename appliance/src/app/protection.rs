@@ -70,6 +70,11 @@ impl Watch {
         self.heard
     }
 
+    /// When its last access unit was seen.
+    pub(super) fn media(&self) -> Option<Monotonic> {
+        self.media
+    }
+
     /// Looks at what it has brought by `now`.
     pub(super) fn look(&mut self, brought: Brought, rules: &Failover, now: Monotonic) {
         let before = std::mem::replace(&mut self.brought, brought);

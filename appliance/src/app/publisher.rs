@@ -23,7 +23,7 @@ use crate::{
         description::Description,
         keeping::Keeping,
         plan::Plan,
-        restore::Restored,
+        restore::{Restored, note},
         sealed_writer::{Sealed, SealedWriter},
     },
     demux::Event,
@@ -70,10 +70,12 @@ pub(super) struct Publisher {
     no_key: Option<NoKey>,
     has_lost_segment: bool,
     last_segment: Option<Moment>,
-    /// When the list last grew; known from the first turn on.
+    /// When the list last grew, or the first turn of this life.
     updated: Option<Monotonic>,
-    /// How long before that turn it grew in an earlier life.
+    /// How long before that it grew, if that was in an earlier life.
     age: Duration,
+    /// Since when players see the list.
+    listed: Option<Wall>,
     counters: PublishCounters,
 }
 
@@ -105,6 +107,7 @@ impl Publisher {
             last_segment: None,
             updated: None,
             age: restored.age,
+            listed: restored.listed,
             counters: PublishCounters::default(),
         };
         publisher.set_markers(plan.markers);
@@ -178,7 +181,12 @@ impl Publisher {
         self.last_segment
     }
 
-    /// When the list last grew; `None` while it is empty.
+    /// How long before [`Self::updated`] it grew: in an earlier life.
+    pub(super) const fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// When the list last grew, or this life began; `None` while it is empty.
     pub(super) fn updated(&self) -> Option<Monotonic> {
         self.updated.filter(|_| !self.playlist().is_empty())
     }
@@ -266,12 +274,18 @@ impl Publisher {
         }
     }
 
+    /// Ends in order: tells the next life that nothing is listed behind what players see now.
+    pub(super) fn end_in_order(&mut self) {
+        let listed = self.listed.filter(|_| !self.playlist().is_empty());
+        if let Some(listed) = listed {
+            let ended_in = Some(self.store.opening());
+            self.keep(&self.document(), note(listed, ended_in));
+        }
+    }
+
     /// Lets go of segments whose time is over.
     pub(super) fn release(&mut self, now: Monotonic) {
-        self.updated.get_or_insert_with(|| {
-            let age = u64::try_from(self.age.as_nanos()).unwrap_or(u64::MAX);
-            Monotonic::from_nanos(now.as_nanos().saturating_sub(age))
-        });
+        self.updated.get_or_insert(now);
         self.counters.segments_released_early += self.keeping.release(now);
     }
 
@@ -325,7 +339,7 @@ impl Publisher {
     /// Appends `segment` to the lists; a gap has neither key nor pin.
     fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), moment: Moment) {
         self.counters.segments_released_early += self.keeping.list(segment, held, moment.now);
-        self.updated = Some(moment.now);
+        (self.updated, self.age) = (Some(moment.now), Duration::ZERO);
         self.publish(moment.received);
         // Behind the playlist: a power cut between both must leave no block that knows more.
         if let Err(error) = self.keeping.store_past(&self.store, self.class) {
@@ -369,11 +383,8 @@ impl Publisher {
 
     fn publish(&mut self, listed: Wall) {
         let document = self.document();
-        let key = key(&playlist_path(&self.channel, &self.live.name));
-        if let Err(error) = self.keep(&key, &document, listed) {
-            self.counters.playlists_refused += 1;
-            warn!(%key, %error, "playlist not stored");
-        }
+        self.listed = Some(listed);
+        self.keep(&document, note(listed, None));
         self.live.publish_playlist(document);
         self.publish_archive();
     }
@@ -389,14 +400,19 @@ impl Publisher {
         self.live.publish_archive(self.keeping.archive().cloned());
     }
 
-    /// Stores the list that players see since `listed`, which a restart wants to know.
-    fn keep(&self, key: &Key, document: &Document, listed: Wall) -> Result<(), Error> {
-        let listed = Bytes::copy_from_slice(&listed.as_nanos().to_be_bytes());
-        let mut writer = self.store.begin(key, self.class, listed)?;
-        writer.append(document.body.clone())?;
-        // Its pin is not needed: losing the list to eviction only costs a restart its window.
-        drop(writer.commit()?);
-        Ok(())
+    /// Stores the list that players see, with a `note` of what a restart wants to know.
+    fn keep(&mut self, document: &Document, note: Bytes) {
+        let key = key(&playlist_path(&self.channel, &self.live.name));
+        let store = || {
+            let mut writer = self.store.begin(&key, self.class, note)?;
+            writer.append(document.body.clone())?;
+            // Its pin is not needed: losing the list to eviction only costs a restart its window.
+            writer.commit().map(drop)
+        };
+        if let Err(error) = store() {
+            self.counters.playlists_refused += 1;
+            warn!(%key, %error, "playlist not stored");
+        }
     }
 }
 

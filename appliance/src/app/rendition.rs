@@ -100,6 +100,11 @@ impl<M: Multicast> Rendition<M> {
         Self::new((plan.clone(), lists), (client, now))
     }
 
+    /// Ends in order: the next life goes on from what players see now.
+    pub(super) fn end_in_order(&mut self) {
+        self.lists.end_in_order();
+    }
+
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -157,6 +162,11 @@ impl<M: Multicast> Rendition<M> {
         for leg in &mut self.legs {
             leg.rejoin(interface, now);
         }
+    }
+
+    /// When media last came from any of its sources: from another one it will go on.
+    pub(super) fn media(&self) -> Option<Monotonic> {
+        self.legs.iter().filter_map(|leg| leg.watch().media()).max()
     }
 
     /// Takes all that has arrived through the whole path, in the turn that began at `moment.now`,
@@ -231,31 +241,41 @@ impl<M: Multicast> Rendition<M> {
     /// Has the list grow in time though no segment could end: players move on, and come back by
     /// themselves.
     fn go_on_without_media(&mut self, moment: Moment) {
-        let Self {
-            segmenter, lists, ..
-        } = self;
-        let main = lists.main();
+        let next = |lists: &Lists| lists.main().playlist().sequence_next();
+        while self.is_growth_due(moment.now) {
+            let Self {
+                segmenter, lists, ..
+            } = self;
+            let before = next(lists);
+            segmenter.lapse(|output| lists.take(output, moment));
+            give_up_lost(segmenter, lists, moment);
+            if next(lists) == before {
+                return;
+            }
+        }
+    }
+
+    /// True when the list must grow, which it is then taken to do.
+    fn is_growth_due(&mut self, now: Monotonic) -> bool {
+        let main = self.lists.main();
         let seconds = main.playlist().target_duration_s();
         let (Some(updated), Some(seconds)) = (main.updated(), seconds) else {
-            return;
+            return false;
         };
         let active = self.legs.get(self.protection.active());
         let heard = active.and_then(|leg| leg.watch().heard());
-        let heard = heard.map(|heard| moment.now.since(heard));
-        let is_alive = heard.is_some_and(|since| since < ALIVE);
+        let is_alive = heard.is_some_and(|heard| now.since(heard) < ALIVE);
         let wait = Wait {
             target_duration: Duration::from_secs(seconds.into()),
-            gap: segmenter.gap(),
-            input: if segmenter.is_filling() {
+            gap: self.segmenter.gap(),
+            input: if self.segmenter.is_filling() {
                 Input::Segment { is_alive }
             } else {
                 Input::Nothing
             },
+            age: main.age(),
         };
-        if self.lapse.is_due(updated, &wait, moment.now) {
-            segmenter.lapse(|output| lists.take(output, moment));
-            give_up_lost(segmenter, lists, moment);
-        }
+        self.lapse.is_due(updated, &wait, now)
     }
 
     /// Publishes state and counters, and the core of its thread, if it stays on one; called once a
@@ -397,6 +417,7 @@ impl<M: Multicast> Rendition<M> {
                 State::NoProgram { wanted, available }
             }
             _ if is_scrambled => State::Scrambled,
+            _ if demux.has_tables() => State::NoRandomAccess,
             _ => State::NoTables,
         }
     }

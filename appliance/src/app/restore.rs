@@ -6,6 +6,10 @@
 //! was listed since; otherwise, and where the wall clock is behind, it begins anew, and Media
 //! Sequence Numbers leap over any that players may have seen.
 //!
+//! A life that ends in order says so beside the list, with the number of its opening of the store:
+//! the next life, and no later one, knows that none was listed since. Then the list goes on for as
+//! long as players still know some of it, with a gap for each cell that has passed.
+//!
 //! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
 //! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything
 //! is on air, because a list that grew at its front later would break what players were told.
@@ -19,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 use tracing::info;
 use weir_cache::{Key, Pin, Store};
@@ -43,6 +48,9 @@ const PLAYLIST_BYTES_MAX: u64 = 1024 * 1024;
 /// Shortest segment reckoned with when numbers leap, whatever is listed.
 const SEGMENT_SHORTEST: Duration = Duration::from_millis(500);
 
+/// Gaps that stand in at most for the time between two lives: a reboot, at a short target.
+const GAPS_MAX: usize = 32;
+
 /// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
 const LOOKUPS: usize = 64;
 
@@ -60,6 +68,8 @@ pub(super) struct Restored {
     pub(super) pins: Pins,
     /// Since when it has not grown.
     pub(super) age: Duration,
+    /// When players saw it first.
+    pub(super) listed: Option<Wall>,
 }
 
 impl Restored {
@@ -70,6 +80,7 @@ impl Restored {
             past: None,
             pins: VecDeque::new(),
             age: Duration::ZERO,
+            listed: None,
         }
     }
 
@@ -77,7 +88,7 @@ impl Restored {
     fn going_on(
         (playlist, listed): (MediaPlaylist, Pins),
         past: Option<(Past, Pins)>,
-        age: Duration,
+        (age, listed_at): (Duration, Option<Wall>),
     ) -> Self {
         let (past, pins) = past.unzip();
         let mut pins = pins.unwrap_or_default();
@@ -89,6 +100,7 @@ impl Restored {
             past,
             pins,
             age,
+            listed: listed_at,
         }
     }
 
@@ -108,6 +120,7 @@ impl Restored {
             past,
             pins: pins.unwrap_or_default(),
             age: Duration::ZERO,
+            listed: None,
         }
     }
 }
@@ -132,8 +145,13 @@ pub(super) async fn restore(
     };
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let listed = stored.note.map(Wall::from_nanos);
-    let age = listed.map_or(since_end, |listed| age_of(listed, now));
+    let listed_at = stored.note.map(Wall::from_nanos);
+    let age = listed_at.map_or(since_end, |listed| age_of(listed, now));
+    let age_max = if stored.ended_in.map(|opening| opening + 1) == Some(store.opening()) {
+        plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
+    } else {
+        last.unwrap_or_default()
+    };
     let seen_max = seen_max(&playlist, since_end.max(age));
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
@@ -149,14 +167,14 @@ pub(super) async fn restore(
     let paths = playlist.segments();
     let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
     match pin_all(store, paths).await {
-        Some(listed) if has_keys && age < last.unwrap_or_default() => {
+        Some(listed) if has_keys && age < age_max => {
             info!(
                 channel,
                 rendition,
                 segments = listed.len(),
                 "the playlist goes on"
             );
-            Restored::going_on((playlist, listed), past, age)
+            Restored::going_on((playlist, listed), past, (age, listed_at))
         }
         _ => {
             playlist.forget(seen_max);
@@ -290,7 +308,11 @@ async fn read_blocks(
     let newest = last / Archive::BLOCK_SEGMENTS;
     for number in (oldest..=newest).rev() {
         // None is stored of what is gaps alone.
-        let Some(Stored { text, pin, note }) = read(store, &block_key(stem, number)).await else {
+        let stored = read(store, &block_key(stem, number)).await;
+        let Some(Stored {
+            text, pin, note, ..
+        }) = stored
+        else {
             continue;
         };
         let block = MediaPlaylist::resume(&text, CAPACITY);
@@ -401,6 +423,16 @@ struct Stored {
     /// What was noted with it: when players saw it first, in nanoseconds, or with which number the
     /// archive began that it is a block of.
     note: Option<u64>,
+    /// The opening of the store whose last list it is.
+    ended_in: Option<u64>,
+}
+
+/// What stands beside a list that players see since `listed`; it is the last one of the life of
+/// `ended_in`.
+pub(super) fn note(listed: Wall, ended_in: Option<u64>) -> Bytes {
+    let mut note = listed.as_nanos().to_be_bytes().to_vec();
+    note.extend(ended_in.into_iter().flat_map(u64::to_be_bytes));
+    note.into()
 }
 
 /// Reads a list, and keeps it.
@@ -416,10 +448,12 @@ async fn read(store: &Store, key: &Key) -> Option<Stored> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    let note = object.metadata().first_chunk();
+    let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+    let (note, behind) = object.metadata().split_first_chunk().unzip();
     Some(Stored {
         text: String::from_utf8(bytes).ok()?,
         pin,
-        note: note.map(|bytes| u64::from_be_bytes(*bytes)),
+        note: note.map(number),
+        ended_in: behind.and_then(<[u8]>::first_chunk).map(number),
     })
 }

@@ -90,6 +90,11 @@ impl Demux {
         self.catalogue.programs()
     }
 
+    /// True when a PMT has come, though perhaps nothing of what it tells of.
+    pub fn has_tables(&self) -> bool {
+        self.catalogue.known().next().is_some()
+    }
+
     /// The parameters of an elementary stream of the selected program, once known.
     pub fn parameters(&self, pid: Pid) -> Option<&StreamParameters> {
         self.selected.as_ref()?.parameters(pid)

@@ -159,7 +159,7 @@ fn missing(rungs: &[Seen<'_>]) -> Option<String> {
             Absence::Never => "it has not listed a segment yet".to_owned(),
             Absence::Withdrawn(since) => {
                 format!(
-                    "withdrawn at {}, because it listed nothing",
+                    "withdrawn at {}, because its media stopped",
                     super::timestamp(since)
                 )
             }
@@ -331,8 +331,8 @@ mod tests {
         assert_eq!(
             missing(&rungs).as_deref(),
             Some(
-                "SD is not in the master playlist: withdrawn at 1970-01-01T00:00:00Z, because it \
-                 listed nothing; LD is not in the master playlist: it has not listed a segment yet"
+                "SD is not in the master playlist: withdrawn at 1970-01-01T00:00:00Z, because its \
+                 media stopped; LD is not in the master playlist: it has not listed a segment yet"
             )
         );
         assert_eq!(missing(&rungs[1..]), None);

@@ -124,6 +124,16 @@ impl Ladder {
         }
     }
 
+    /// Takes note that media last came for rung number `rung` at `media`.
+    pub fn fed(&mut self, rung: usize, media: Monotonic) {
+        self.presence.fed(rung, media);
+    }
+
+    /// True when [`Self::look`] would withdraw a rung for which no media comes any more.
+    pub fn has_starved(&self, now: Monotonic) -> bool {
+        self.presence.has_starved(now)
+    }
+
     /// Time has passed: withdraws, lets in, and checks.
     pub fn look(&mut self, now: Monotonic, wall: Wall) {
         let changes = self.presence.look(now, wall);

@@ -8,10 +8,7 @@ mod document;
 mod report;
 mod served;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -164,7 +161,6 @@ pub struct Rendition {
     pub format: Format,
     playlist: ArcSwapOption<Document>,
     archive: ArcSwapOption<Archive>,
-    is_withdrawn: AtomicBool,
     report: ArcSwap<Report>,
 }
 
@@ -181,7 +177,6 @@ impl Rendition {
             format,
             playlist: ArcSwapOption::empty(),
             archive: ArcSwapOption::empty(),
-            is_withdrawn: AtomicBool::new(false),
             report: ArcSwap::default(),
         }
     }
@@ -209,16 +204,6 @@ impl Rendition {
     /// Replaces what was on air.
     pub fn publish_archive(&self, archive: Option<Archive>) {
         self.archive.store(archive.map(Arc::new));
-    }
-
-    /// True while players are to go over to another rendition of the channel.
-    pub fn is_withdrawn(&self) -> bool {
-        self.is_withdrawn.load(Ordering::Relaxed)
-    }
-
-    /// Tells whether players are to go over to another rendition.
-    pub fn set_withdrawn(&self, is_withdrawn: bool) {
-        self.is_withdrawn.store(is_withdrawn, Ordering::Relaxed);
     }
 
     /// Replaces state and counters.

@@ -191,8 +191,10 @@ impl Display for State {
                 formatter,
                 "segments are held back, for they are to be encrypted: {reason}"
             ),
-            Self::NoRandomAccess => formatter
-                .write_str("no random access point comes: check the encoder's key-frame interval"),
+            Self::NoRandomAccess => formatter.write_str(
+                "no random access point comes: check that the encoder sends pictures, and its \
+                 key-frame interval",
+            ),
             Self::Stalled => formatter.write_str(
                 "packets come, but no segment has been finished for long: \
                  check that the encoder still sends pictures, and time stamps with them",

@@ -41,10 +41,6 @@ const ENDED_SECONDS_MAX: u64 = 3_600;
 /// Longest wait for the disk to tell what is there. A player asks again after it.
 const LOOKUP_WAIT: Duration = Duration::from_secs(10);
 
-/// What is said of a rendition that is not in the Master Playlist any more. Players go over to
-/// another one at a 404; a list that stands still they would only wait for.
-const WITHDRAWN: &str = "the rendition has stopped: play another one of the master playlist";
-
 /// What the data listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -170,7 +166,6 @@ impl Content {
         match (asked, archive) {
             (Err(refusal), _) => self.refused(refusal),
             (Ok(Some(part)), Some(archive)) => self.excerpt(request, &archive, &part),
-            (Ok(_), _) if rendition.is_withdrawn() => self.not_there(WITHDRAWN),
             (Ok(_), _) => self.media_playlist(request, rendition),
         }
     }

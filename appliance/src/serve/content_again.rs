@@ -41,7 +41,7 @@ pub(super) struct PlaylistAgain {
 impl Again for PlaylistAgain {
     fn again(&self, _client: &Client) -> Option<Body> {
         let present = self.rendition.playlist()?;
-        let is_same = Arc::ptr_eq(&present, &self.document) && !self.rendition.is_withdrawn();
+        let is_same = Arc::ptr_eq(&present, &self.document);
         let body = || Body::document(self.body.clone());
         is_same.then(body).and_then(|body| self.on_air.hit(body))
     }

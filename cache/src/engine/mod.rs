@@ -222,6 +222,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// The number of this start.
+    pub(crate) fn opening(&self) -> u64 {
+        self.next_birth.load(Ordering::Relaxed) >> BOOT_SHIFT
+    }
+
     pub(crate) fn begin(
         &self,
         key: &Key,

@@ -10,6 +10,7 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -302,6 +303,24 @@ fn people_read_a_table_the_findings_and_a_verdict() {
     ] {
         assert!(ended.output.contains(told), "{told:?} in\n{}", ended.output);
     }
+}
+
+#[test]
+fn a_list_that_changes_after_its_end_is_found_out() {
+    let loads = AtomicUsize::new(0);
+    let origin = Origin::start(move |seen| {
+        if seen.target != "/a.m3u8" {
+            return Reply::new(404, &[], "");
+        }
+        let more = "#EXTINF:2,\nb.ts\n".repeat(loads.fetch_add(1, Ordering::Relaxed).min(1));
+        let list =
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n{more}#EXT-X-ENDLIST\n");
+        Reply::new(200, &[("Content-Type", "audio/mpegurl")], list)
+    });
+    let (report, code) = found(follow(&format!("{}/a.m3u8", origin.url()), 600));
+    assert_eq!(code, Some(65), "{report:#}");
+    let violations = failed(&report, "violation");
+    assert!(violations.contains(&"changed_after_end"), "{violations:?}");
 }
 
 #[test]

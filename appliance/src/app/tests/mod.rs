@@ -4,6 +4,7 @@ mod past;
 mod protection;
 mod restarts;
 mod rig;
+mod rungs;
 
 use weir_cache::Class;
 use weir_hal::sim;

@@ -31,10 +31,6 @@ async fn a_list_is_on_air_again_before_the_first_datagram_after_a_restart() {
 async fn a_list_of_a_source_that_is_lost_goes_on_after_a_restart() {
     let mut rig = Rig::start(sim::Simulation::new(1)).await;
     rig.play();
-    let gaps = |rig: &Rig| {
-        rig.playlist()
-            .map_or(0, |text| text.matches("#EXT-X-GAP").count())
-    };
     while gaps(&rig) == 0 {
         rig.simulation.clock.advance(Duration::from_millis(10));
         rig.ingest.turn();
@@ -86,6 +82,57 @@ async fn a_list_begins_anew_where_the_wall_clock_is_behind() {
             "{now_s}"
         );
     }
+}
+
+/// Gaps listed.
+fn gaps(rig: &Rig) -> usize {
+    let text = rig.playlist().unwrap_or_default();
+    text.matches("#EXT-X-GAP").count()
+}
+
+#[tokio::test]
+async fn a_list_that_ended_in_order_goes_on_with_gaps_for_the_time_between() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    let (before, known) = (rig.playlist(), rig.sequences());
+    let last = known.last().copied().expect("segments");
+    rig.ingest.end_in_order();
+    let mut rig = restart(rig, Duration::from_millis(3_300)).await;
+    assert!(before.is_some());
+    assert_eq!(rig.playlist(), before, "it is on air at once");
+    rig.ingest.turn();
+    assert!((3..=4).contains(&gaps(&rig)), "{:?}", rig.playlist());
+    rig.play();
+    rig.play_half_seconds(3);
+    let sequences = rig.sequences();
+    assert!(sequences.is_sorted_by(|one, next| one + 1 == *next));
+    assert!(sequences.contains(&last), "{last} {sequences:?}");
+    let after = sequences.last().copied().expect("segments");
+    assert!((last + 7..=last + 10).contains(&after), "{last} {after}");
+}
+
+#[tokio::test]
+async fn a_list_that_ended_in_order_begins_anew_when_players_know_none_of_it_any_more() {
+    for (pause_s, goes_on) in [(8, true), (11, false)] {
+        let mut rig = Rig::start(sim::Simulation::new(1)).await;
+        rig.play();
+        rig.ingest.end_in_order();
+        let rig = restart(rig, Duration::from_secs(pause_s)).await;
+        assert_eq!(rig.playlist().is_some(), goes_on, "after {pause_s} s");
+    }
+}
+
+#[tokio::test]
+async fn only_the_next_life_believes_that_one_has_ended_in_order() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.ingest.end_in_order();
+    let rig = restart(rig, Duration::ZERO).await;
+    assert!(rig.playlist().is_some());
+    // This one may have listed what a power cut took.
+    let rig = restart(rig, Duration::from_secs(3)).await;
+    assert_eq!(rig.playlist(), None);
 }
 
 fn at(second: u64) -> Wall {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Four seconds of pictures with a key frame each second, which loop by a jump of their PTS.
-const CLIP: &[u8] = include_bytes!("../../demo/clip/144p.ts");
+pub(super) const CLIP: &[u8] = include_bytes!("../../demo/clip/144p.ts");
 
 pub(in crate::app) const GROUP: &str = "239.255.0.1:5000";
 
@@ -81,6 +81,11 @@ impl Rig {
 
     /// Sends these half seconds of the clip to each of `groups`; to none, their time passes.
     pub(super) fn play_to(&mut self, groups: &[&str], half_seconds: Range<usize>) {
+        self.send(CLIP, groups, half_seconds);
+    }
+
+    /// Sends these eighths of four seconds of `clip`.
+    pub(super) fn send(&mut self, clip: &[u8], groups: &[&str], half_seconds: Range<usize>) {
         let board = self.simulation.board();
         let sender = |group: &&str| {
             let destination = Destination {
@@ -92,7 +97,7 @@ impl Rig {
             sender.expect("the wire has room")
         };
         let mut senders: Vec<_> = groups.iter().map(sender).collect();
-        let datagrams = CLIP.chunks(7 * PACKET_BYTES);
+        let datagrams = clip.chunks(7 * PACKET_BYTES);
         let pause = Duration::from_secs(4) / u32::try_from(datagrams.len()).expect("few");
         self.ingest.turn();
         let place = |half_seconds: usize| datagrams.len() * half_seconds / 8;

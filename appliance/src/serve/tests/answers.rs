@@ -39,20 +39,6 @@ async fn serves_a_media_playlist_for_half_a_target_duration() {
 }
 
 #[tokio::test]
-async fn the_list_of_a_withdrawn_rendition_is_not_there_until_it_lists_again() {
-    let rig = Rig::start();
-    rig.publish("#EXTM3U\n");
-    let channel = rig.live.channel("CH_1").expect("it is configured");
-    for (is_withdrawn, status) in [(true, 404), (false, 200)] {
-        channel.renditions[0].set_withdrawn(is_withdrawn);
-        let answer = rig.get("/live/CH_1/CH_1_HD.m3u8").await;
-        assert_eq!(answer.status, status);
-        let master = rig.get("/live/CH_1/master.m3u8").await;
-        assert_eq!(master.status, 200);
-    }
-}
-
-#[tokio::test]
 async fn serves_a_master_playlist_once_a_rendition_has_segments() {
     let rig = Rig::start();
     let early = rig.get("/live/CH_1/master.m3u8").await;

@@ -1,7 +1,8 @@
 //! Follows one Media Playlist as a player does, and asks for each of its segments once.
 //!
 //! Source: RFC 8216 §6.3.4: a Target Duration after a load that brought something new, half of one
-//! after a load that did not.
+//! after a load that did not. A player does not load again what has ended; here that is done some
+//! times, to see whether it stays as it is.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +38,10 @@ const QUEUE_MAX: usize = 64;
 
 /// The same where the list has ended, and nothing is in a hurry.
 const QUEUE_ENDED_MAX: usize = 10_000;
+
+/// Loads of a list that has ended beyond the first: one and a half Target Durations, in which one
+/// that is live would have grown.
+const ENDED_RELOADS: u32 = 3;
 
 /// Removed segments that are asked for after one reload.
 const PROBES_MAX: usize = 8;
@@ -119,16 +124,20 @@ impl Follower {
     }
 
     async fn follow(&mut self) {
+        let mut ended_loads = 0;
         loop {
             let begun = Instant::now();
             let is_changed = self.load().await;
             self.queue_probes();
             self.tell().await;
             if self.has_ended() {
+                ended_loads += 1;
+            }
+            if ended_loads > ENDED_RELOADS {
                 return self.finish().await;
             }
             // Where the playlist takes longer than that to come, segments have a turn all the same.
-            let interval = self.reload_after(is_changed);
+            let interval = self.reload_after(is_changed && ended_loads == 0);
             let deadline = (begun + interval).max(Instant::now() + interval / 2);
             self.work_until(deadline).await;
         }

@@ -10,6 +10,15 @@ use crate::validate::{
 /// A date may differ by this much from the one before and the durations since.
 const DRIFT_US_MAX: u64 = 1_000_000;
 
+/// One that is finer than seconds may be so much before the end of the segment before, by rounded
+/// durations ...
+const BACK_US_MAX: i64 = 250_000;
+
+/// ... or by whole ones.
+const BACK_WHOLE_US_MAX: i64 = 600_000;
+
+const SECOND_US: u64 = 1_000_000;
+
 pub(super) fn check(version: &Version, findings: &mut Findings) {
     let list = &version.list;
     if !list.is_live() || list.segments.is_empty() {
@@ -26,9 +35,10 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
             ..Words::default()
         });
     }
+    let back_us_max = back_us_max(&list.segments);
     let mut date_due: Option<i64> = None;
     for ((sequence, segment), date) in list.numbered().zip(list.dates()) {
-        if let Some((check, message, line)) = wrong(sequence, segment, date_due) {
+        if let Some((check, message, line)) = wrong(sequence, segment, (date_due, back_us_max)) {
             findings.tell(check, Some(sequence), || Words {
                 sequence: Some(sequence),
                 message,
@@ -40,8 +50,26 @@ pub(super) fn check(version: &Version, findings: &mut Findings) {
     }
 }
 
-/// What is wrong with the date of a segment that is due at `date_due`, and the line that shows it.
-fn wrong(sequence: u64, segment: &Segment, date_due: Option<i64>) -> Option<(Check, String, u32)> {
+/// How far back a date may go by rounding, in a list of `segments`.
+fn back_us_max(segments: &[Segment]) -> i64 {
+    let dates = segments.iter().filter_map(|it| it.date_time.as_ref());
+    let mut dates = dates.map(|tag| tag.value.micros.unsigned_abs());
+    if dates.all(|micros| micros % SECOND_US == 0) {
+        i64::MAX
+    } else if segments.iter().all(|it| it.duration_us % SECOND_US == 0) {
+        BACK_WHOLE_US_MAX
+    } else {
+        BACK_US_MAX
+    }
+}
+
+/// What is wrong with the date of a segment that is due at `date_due`, which may go back so far by
+/// rounding, and the line that shows it.
+fn wrong(
+    sequence: u64,
+    segment: &Segment,
+    (date_due, back_us_max): (Option<i64>, i64),
+) -> Option<(Check, String, u32)> {
     match (segment.discontinuity, segment.date_time) {
         (Some(line), None) => {
             let message = format!(
@@ -52,7 +80,8 @@ fn wrong(sequence: u64, segment: &Segment, date_due: Option<i64>) -> Option<(Che
         (None, Some(tag)) => {
             let off_us = tag.value.micros.saturating_sub(date_due?);
             if off_us.unsigned_abs() <= DRIFT_US_MAX {
-                return None;
+                let is_back = off_us.saturating_neg() > back_us_max;
+                return is_back.then(|| overlap(sequence, off_us.unsigned_abs(), tag.line));
             }
             let message = format!(
                 "the date of segment {sequence} is {} from what the date and the durations before \
@@ -66,15 +95,20 @@ fn wrong(sequence: u64, segment: &Segment, date_due: Option<i64>) -> Option<(Che
             if early_us <= DRIFT_US_MAX {
                 return None;
             }
-            let message = format!(
-                "segment {sequence} begins {} before the end of the one before it, by their \
-                 dates: one date names two moments",
-                seconds(early_us)
-            );
-            Some((Check::DateTimesOverlap, message, tag.line))
+            Some(overlap(sequence, early_us, tag.line))
         }
         (None, None) => None,
     }
+}
+
+/// Segment `sequence` is dated so early.
+fn overlap(sequence: u64, early_us: u64, line: u32) -> (Check, String, u32) {
+    let message = format!(
+        "segment {sequence} begins {} before the end of the one before it, by their dates: one \
+         date names two moments",
+        seconds(early_us)
+    );
+    (Check::DateTimesOverlap, message, line)
 }
 
 /// Where it is known how the versions lie to each other.

@@ -15,29 +15,29 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
     let Some(list_type) = after.list.list_type else {
         return;
     };
-    if alignment.removed > 0 {
-        return findings.tell(Check::RemovedFromEvent, None, || Words {
-            message: format!(
-                "{} segments were removed from a playlist with EXT-X-PLAYLIST-TYPE",
-                alignment.removed
-            ),
-            evidence: [vec![after.evidence(list_type.line)], starts(before, after)].concat(),
-            ..Words::default()
-        });
-    }
     let is_vod = |tag: Option<_>| {
         tag.is_some_and(|tag: crate::validate::playlist::Located<ListType>| {
             tag.value == ListType::Vod
         })
     };
     if is_vod(before.list.list_type) && before.text() != after.text() {
-        findings.tell(Check::VodChanged, None, || Words {
+        return findings.tell(Check::VodChanged, None, || Words {
             message: "a playlist of type VOD changed".to_owned(),
             evidence: [
                 vec![after.evidence(list_type.line)],
                 super::change::ends(before, after),
             ]
             .concat(),
+            ..Words::default()
+        });
+    }
+    if alignment.removed > 0 {
+        findings.tell(Check::RemovedFromEvent, None, || Words {
+            message: format!(
+                "{} segments were removed from a playlist with EXT-X-PLAYLIST-TYPE",
+                alignment.removed
+            ),
+            evidence: [vec![after.evidence(list_type.line)], starts(before, after)].concat(),
             ..Words::default()
         });
     }

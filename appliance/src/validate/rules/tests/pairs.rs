@@ -263,6 +263,8 @@ fn r6_nothing_leaves_a_list_with_a_type() {
     let before = list_with(&header(0, "VOD"), 0, &FIVE);
     let grown = list_with(&header(0, "VOD"), 0, &["", "", "", "", "", ""]);
     assert_eq!(violations(&[&before, &grown]), [Check::VodChanged]);
+    let slid = list_with(&header(1, "VOD"), 1, &FIVE);
+    assert_eq!(violations(&[&before, &slid]), [Check::VodChanged]);
     let other = list_with(&header(0, "LIVE"), 0, &FIVE);
     assert_eq!(violations(&[&other]), [Check::ListTypeMalformed]);
 }
@@ -313,6 +315,19 @@ fn r10_dates_never_step_back_behind_a_discontinuity() {
     assert!(told("00:00:10.900").contains(&Check::DateTimesOverlap));
     for date in ["00:00:11.100", "00:00:12", "00:10:00"] {
         assert!(!told(date).contains(&Check::DateTimesOverlap), "{date}");
+    }
+}
+
+#[test]
+fn r10_dates_step_back_no_further_than_they_are_rounded() {
+    let told = |date: &str| {
+        let early = format!("#EXT-X-PROGRAM-DATE-TIME:2026-01-01T{date}Z\n");
+        let told = warnings(&[&list(0, &[DATE, "", &early, ""])]);
+        told.contains(&Check::DateTimesOverlap)
+    };
+    assert!(told("00:00:11.100"));
+    for date in ["00:00:11", "00:00:11.500", "00:00:12.900"] {
+        assert!(!told(date), "{date}");
     }
 }
 
