@@ -65,5 +65,7 @@ counters! {
         splice_unsupported: detail,
         /// PIDs with splice information beyond the number that is read.
         splice_pids_dropped: detail,
+        /// Packets of splice information dropped because too many came before the first picture.
+        splice_packets_dropped: detail,
     }
 }

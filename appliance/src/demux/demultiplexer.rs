@@ -5,12 +5,16 @@
 //! Passes on: every packet of the program's elementary streams and of its PCR PID. Keeps back:
 //! PSI, SI, ECM, EMM, null packets, other programs, and what is scrambled: nobody behind has keys.
 
+use std::collections::VecDeque;
+
 use crate::demux::catalogue::Catalogue;
 use crate::demux::continuity::{Continuity, Order};
 use crate::demux::pid_table::PidTable;
 use crate::demux::selected::Selected;
 use crate::demux::unit::UnitHead;
-use crate::demux::{Counters, Event, Packet, Pid, Program, StreamKind, StreamParameters};
+use crate::demux::{
+    Counters, Event, PACKET_BYTES, Packet, Pid, Program, StreamKind, StreamParameters,
+};
 
 /// Which program of a transport stream is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub enum Selection {
 /// about five seconds of video, or of the audio of four radio programs.
 const SECOND_CHOICE_UNITS: u32 = 128;
 
+/// Packets of splice information that wait for a program to be selected: two of the longest
+/// sections, or one from each of many programs.
+const SPLICE_PACKETS_MAX: usize = 46;
+
 /// What the packets of one PID are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -35,6 +43,8 @@ enum Role {
     Pmt,
     /// Primary stream of a program that may be selected.
     Candidate,
+    /// Splice information of a program that may be selected.
+    Splice,
     /// Belongs to the selected program.
     Stream,
 }
@@ -43,7 +53,7 @@ enum Role {
 ///
 /// # Limits
 /// About 30 KiB, 5 KiB more for each of at most four PIDs of splice information, and while
-/// [`Selection::First`] is open 3 KiB for each of at most 256 programs.
+/// [`Selection::First`] is open 3 KiB for each of at most 256 programs, and 9 KiB.
 /// Allocates when tables or stream parameters change, never per packet.
 #[derive(Debug)]
 pub struct Demux {
@@ -54,6 +64,8 @@ pub struct Demux {
     catalogue: Catalogue,
     selected: Option<Box<Selected>>,
     second_choice_units: u32,
+    /// Splice information that came before a program was selected.
+    splice_packets: VecDeque<[u8; PACKET_BYTES]>,
     /// Tables were learned ahead, and the stream itself has not begun.
     is_learning: bool,
 }
@@ -69,6 +81,7 @@ impl Demux {
             catalogue: Catalogue::new(selection.only()),
             selected: None,
             second_choice_units: 0,
+            splice_packets: VecDeque::new(),
             is_learning: false,
         };
         demux.assign_roles();
@@ -125,7 +138,7 @@ impl Demux {
                 self.catalogue.push_pat(packet, &mut unheard)
             }
             Role::Pmt => self.catalogue.push_first_pmt(packet, &mut unheard),
-            Role::Pat | Role::Unrelated | Role::Candidate | Role::Stream => false,
+            Role::Pat | Role::Unrelated | Role::Candidate | Role::Splice | Role::Stream => false,
         };
         if changed {
             self.assign_roles();
@@ -162,6 +175,7 @@ impl Demux {
             Role::Pat => self.push_pat(packet, &mut each),
             Role::Pmt => self.push_pmt(packet, &mut each),
             Role::Candidate => self.consider(packet, order, &mut each),
+            Role::Splice => self.keep_splice(packet),
             Role::Stream => self.push_stream(packet, order, &mut each),
         }
     }
@@ -231,6 +245,15 @@ impl Demux {
         }
     }
 
+    /// Keeps splice information until a program is selected; the oldest makes room.
+    fn keep_splice(&mut self, packet: Packet<'_>) {
+        if self.splice_packets.len() == SPLICE_PACKETS_MAX {
+            self.splice_packets.pop_front();
+            self.counters.splice_packets_dropped += 1;
+        }
+        self.splice_packets.push_back(*packet.bytes());
+    }
+
     /// Decides whether the program whose primary stream begins a unit with `packet` is taken.
     fn choose(&mut self, packet: Packet<'_>) -> Option<u16> {
         let is_video = |program: &Program| {
@@ -258,6 +281,12 @@ impl Demux {
         self.selected = program.map(|it| Box::new(Selected::new(it, &mut self.counters)));
         self.assign_roles();
         self.announce(each);
+        let early = std::mem::take(&mut self.splice_packets);
+        for packet in early.iter().filter_map(Packet::new) {
+            if *self.roles.at(packet.pid()) == Role::Stream {
+                self.push_stream(packet, Order::Next, each);
+            }
+        }
     }
 
     fn announce(&self, each: &mut impl FnMut(Event<'_>)) {
@@ -294,6 +323,10 @@ impl Demux {
                     .primary()
                     .into_iter()
                     .for_each(|stream| assign(stream.pid, Role::Candidate));
+                let splices = program.streams.iter();
+                splices
+                    .filter(|stream| stream.kind == StreamKind::Scte35)
+                    .for_each(|stream| assign(stream.pid, Role::Splice));
             } else if selected == Some(program.number) {
                 program
                     .streams

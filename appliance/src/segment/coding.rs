@@ -15,6 +15,9 @@ type Layout = Vec<(Pid, u8, StreamKind), STREAMS_MAX>;
 #[derive(Debug, Default)]
 pub(super) struct Coding {
     program: Option<(u16, Layout)>,
+    /// The layout under which the open segment began.
+    settled: Layout,
+    primary: Option<(Pid, u8, StreamKind)>,
     parameters: Vec<(Pid, StreamParameters), STREAMS_MAX>,
     /// It broke with what was said before, and no segment has begun since.
     is_broken: bool,
@@ -29,6 +32,7 @@ impl Coding {
             return false;
         }
         self.parameters.clear();
+        self.primary = program.primary().map(row);
         let is_break = self.program.replace(present).is_some();
         self.is_broken |= is_break;
         is_break
@@ -53,9 +57,31 @@ impl Coding {
         self.is_broken
     }
 
+    /// The primary stream of the present tables.
+    pub(super) fn primary(&self) -> Option<(Pid, u8, StreamKind)> {
+        self.primary
+    }
+
+    /// True for the PID of the primary stream.
+    pub(super) fn is_primary(&self, pid: Pid) -> bool {
+        self.primary.is_some_and(|(primary, ..)| primary == pid)
+    }
+
+    /// True for what the present tables name otherwise than those of the open segment, if at all.
+    pub(super) fn is_of_next(&self, pid: Pid) -> bool {
+        let Some((_, present)) = self.program.as_ref().filter(|_| self.is_broken) else {
+            return false;
+        };
+        let row = present.iter().find(|(other, ..)| *other == pid);
+        row.is_some_and(|row| !self.settled.contains(row))
+    }
+
     /// A segment begins: what comes is as it is now.
     pub(super) fn settle(&mut self) {
         self.is_broken = false;
+        if let Some((_, present)) = &self.program {
+            self.settled.clone_from(present);
+        }
     }
 }
 

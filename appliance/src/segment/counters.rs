@@ -17,6 +17,8 @@ counters! {
         packets_before_random_access: detail,
         /// Packets dropped because their PES packet or section began before the first segment.
         packets_before_payload_start: detail,
+        /// Packets left out of a segment: they are not of its time, or not of its tables.
+        packets_left_out: detail,
         /// Segments cut off a random access point because none came within the Target Duration.
         target_overruns: detail,
         /// Segments cut at a random access point before the target because the next would overrun.
@@ -27,7 +29,7 @@ counters! {
         timestamps_ignored: detail,
         /// Access units without PTS; they are passed on, and no segment begins or ends at them.
         units_untimed: detail,
-        /// Access units too large to be held back until understood; they are passed on uncut.
+        /// Times that more waited for a cut than can be held back; it was passed on uncut.
         hold_back_overflows: detail,
         /// Changes of PIDs, stream types or coding parameters.
         program_changes: detail,
@@ -45,7 +47,7 @@ counters! {
         splices_late: detail,
         /// Splice messages for a time more than an hour away; they are not believed.
         splices_implausible: detail,
-        /// Splice messages that came before the first segment.
+        /// Splice messages before the first segment: too many waited, or they name no time.
         splices_unplaced: detail,
         /// Splice points without a cut: no random access point came, time leapt, too many waited.
         splices_missed: detail,

@@ -279,12 +279,36 @@ impl Bench {
         let start = if payload_unit_start { 0x40 } else { 0 };
         bytes[..4].copy_from_slice(&[0x47, high | start, low, 0x10]);
         bytes[4..12].copy_from_slice(&self.serial.to_be_bytes());
+        self.send(bytes, starts_unit);
+    }
+
+    fn send(&mut self, bytes: [u8; PACKET_BYTES], starts_unit: bool) {
         self.sent.push(bytes);
         let packet = Packet::new(&bytes).expect("sync byte");
         self.push(Event::Packet(ProgramPacket {
             packet,
             starts_unit,
         }));
+    }
+
+    /// Sends a packet of sound that is heard at `pts`.
+    pub(super) fn sound(&mut self, pts: u64) {
+        let byte = |shift: u64, mask: u64| u8::try_from(pts >> shift & mask).expect("masked");
+        let stamp = [
+            0x21 | byte(29, 0x0E),
+            byte(22, 0xFF),
+            byte(14, 0xFE) | 1,
+            byte(7, 0xFF),
+            byte(0, 0x7F) << 1 | 1,
+        ];
+        self.serial += 1;
+        let mut bytes = [0; PACKET_BYTES];
+        let [high, low] = AUDIO.value().to_be_bytes();
+        bytes[..4].copy_from_slice(&[0x47, high | 0x40, low, 0x10]);
+        bytes[4..13].copy_from_slice(&[0, 0, 1, 0xC0, 0, 0, 0x80, 0x80, 5]);
+        bytes[13..18].copy_from_slice(&stamp);
+        bytes[20..28].copy_from_slice(&self.serial.to_be_bytes());
+        self.send(bytes, false);
     }
 
     /// Says that PCRs come with the pictures.

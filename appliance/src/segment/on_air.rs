@@ -35,6 +35,10 @@ pub(super) struct OnAir {
     pub(super) wraps_90k: i64,
     /// A unit whose stamps leap, until the next one tells whether to believe it.
     pub(super) suspect: Option<Candidate>,
+    /// What lies beyond the last picture, until the next one tells whether they go on.
+    pub(super) overhang: Option<Overhang>,
+    /// The open segment takes nothing more: its pictures have ended.
+    pub(super) is_closed: bool,
     /// Unwrapped PTS of the last random access point.
     pub(super) random_access_pts: Option<i64>,
     /// Unwrapped PTS when PAT and PMT were last written.
@@ -45,6 +49,15 @@ pub(super) struct OnAir {
     pub(super) boundaries: Boundaries,
     /// What came of them since it was last taken.
     pub(super) tally: Tally,
+}
+
+/// Payload units of other streams that are shown well after the last picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overhang {
+    /// Where the first of them begins.
+    pub(super) position: u64,
+    /// One of them is shown so late that the segment cannot last until then.
+    pub(super) is_past_limit: bool,
 }
 
 /// Wishes of the stream that were not granted.
@@ -118,7 +131,11 @@ impl OnAir {
             target.observe(begin - before);
         }
         let cuttable = self.cuttable(unit, circumstances, target);
-        let reason = self.segment.reason(&cuttable, target)?;
+        let reason = if self.is_closed {
+            reason_closed(&cuttable)
+        } else {
+            self.segment.reason(&cuttable, target)?
+        };
         let end = if reason.breaks_timeline() { end } else { begin };
         Some(Cut { reason, end, begin })
     }
@@ -214,5 +231,14 @@ impl OnAir {
         {
             target.observe_boundary(interval_90k);
         }
+    }
+}
+
+/// Why a segment that takes nothing more ends before `unit`.
+fn reason_closed(unit: &Cuttable) -> Reason {
+    if unit.has_gap {
+        Reason::Hole
+    } else {
+        Reason::Change
     }
 }

@@ -3,7 +3,7 @@
 //! Packets are copied once, into a chunk; a chunk leaves as [`Bytes`] without another copy. What
 //! follows a mark is held back until it is known on which side of a cut it falls.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use weir_hal::Wall;
 
 use crate::demux::{PACKET_BYTES, Packet};
@@ -60,14 +60,26 @@ impl Pending {
         packets as u64
     }
 
+    /// Forgets the bytes before `position` and tells how many packets they were.
+    pub(super) fn discard_before(&mut self, position: u64) -> u64 {
+        let bytes = self.bytes_before(position);
+        self.bytes.advance(bytes);
+        self.start += bytes as u64;
+        (bytes / PACKET_BYTES) as u64
+    }
+
     /// Takes the next chunk out of the bytes before `position`; `None` when none are left.
     pub(super) fn take_before(&mut self, position: u64) -> Option<Bytes> {
-        let before = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let bytes = before.min(self.bytes.len()).min(CHUNK_BYTES);
+        let bytes = self.bytes_before(position).min(CHUNK_BYTES);
         if bytes == 0 {
             return None;
         }
         self.start += bytes as u64;
         Some(self.bytes.split_to(bytes).freeze())
+    }
+
+    fn bytes_before(&self, position: u64) -> usize {
+        let before = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        before.min(self.bytes.len())
     }
 }

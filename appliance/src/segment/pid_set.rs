@@ -20,6 +20,11 @@ impl PidSet {
         self.0[pid.index() / WORD_BITS] |= bit(pid);
     }
 
+    /// Takes `pid` out.
+    pub(super) fn remove(&mut self, pid: Pid) {
+        self.0[pid.index() / WORD_BITS] &= !bit(pid);
+    }
+
     /// True when `pid` was put in.
     pub(super) fn contains(&self, pid: Pid) -> bool {
         self.0[pid.index() / WORD_BITS] & bit(pid) != 0

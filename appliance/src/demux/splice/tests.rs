@@ -257,6 +257,39 @@ fn a_message_is_told_as_often_as_it_is_sent_and_a_sign_of_life_is_not() {
 }
 
 #[test]
+fn messages_before_the_first_picture_are_told_behind_the_program() {
+    let message = bytes(INSERT_OUT);
+    let mut mux = Mux::new();
+    mux.section(0, &pat(0, &[(1, PMT)]));
+    let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[])];
+    mux.section(PMT, &pmt(1, 0, VIDEO, &streams));
+    mux.section(SPLICE, &message);
+    mux.payload(VIDEO, 0, &pes(0xE0, 0, &h264_idr()));
+    let told = told(&mut Demux::new(Selection::First), &mux.packets);
+    assert!(matches!(told[0], Told::Program(_)), "{told:?}");
+    let is_ours = |it: &Told| *it == Told::Splice(SPLICE, message.clone());
+    assert_eq!(told.iter().filter(|it| is_ours(it)).count(), 1);
+}
+
+#[test]
+fn of_splice_information_before_the_first_picture_the_newest_is_kept() {
+    let message = bytes(INSERT_OUT);
+    let mut mux = Mux::new();
+    mux.section(0, &pat(0, &[(1, PMT)]));
+    let streams: [(u8, u16, &[u8]); 2] = [(0x1B, VIDEO, &[]), (0x86, SPLICE, &[])];
+    mux.section(PMT, &pmt(1, 0, VIDEO, &streams));
+    for _ in 0..60 {
+        mux.section(SPLICE, &message);
+    }
+    mux.payload(VIDEO, 0, &pes(0xE0, 0, &h264_idr()));
+    let mut demux = Demux::new(Selection::First);
+    let told = told(&mut demux, &mux.packets);
+    let is_splice = |it: &&Told| matches!(it, Told::Splice(..));
+    assert_eq!(told.iter().filter(is_splice).count(), 46);
+    assert_eq!(demux.counters().splice_packets_dropped, 14);
+}
+
+#[test]
 fn damage_is_counted_by_its_kind() {
     let whole = bytes(INSERT_OUT);
     let altered = |at: usize, value: u8| {

@@ -31,7 +31,7 @@ impl Segmenter {
         }
     }
 
-    /// Ends the open segment with all that was pushed; the next one begins with a discontinuity.
+    /// Ends the open segment with all that is of it for certain; the next one begins with a discontinuity.
     pub fn finish(&mut self, mut each: impl FnMut(Output)) {
         self.end_early(&mut each);
         self.stop();
@@ -51,7 +51,10 @@ impl Segmenter {
     /// is used again by the next one, which begins at the next random access point with a
     /// discontinuity.
     pub fn abandon(&mut self) {
-        self.counters.segments_abandoned += u64::from(self.on_air.is_some());
+        if self.on_air.is_some() {
+            self.counters.segments_abandoned += 1;
+            self.pending.discard();
+        }
         self.stop();
     }
 
@@ -63,7 +66,7 @@ impl Segmenter {
     fn end_early(&mut self, each: Each<'_>) {
         let Some(air) = &self.on_air else { return };
         let end = air.timeline.end();
-        self.hand_on(self.pending.end(), each);
+        self.leave_out_held(each);
         let Some(air) = &self.on_air else { return };
         let open = air.segment;
         let ended = self.end_segment(end, each);
@@ -89,8 +92,8 @@ impl Segmenter {
             self.is_interrupted = true;
             self.counters.splices_missed += air.splice_points.clear();
         }
-        self.unit = None;
-        self.pending.discard();
+        self.take_up_tables();
+        self.discard();
     }
 
     /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap

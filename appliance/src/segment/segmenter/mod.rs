@@ -9,20 +9,27 @@
 //! A cut is decided when a unit's head is understood, packets after the unit began; until then
 //! the unit is held back. A unit whose time stamps leap is held back until the next one confirms
 //! the leap, so that one damaged stamp makes no discontinuity.
+//!
+//! New tables that break with those before begin the next segment, and what only they name with
+//! them. Until its random access point comes the open segment goes on under its own tables; if the
+//! pictures are of another stream then, it takes nothing more.
 
 mod absence;
 mod agreement;
+mod announcements;
+mod hold;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use weir_hal::Wall;
 
+use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX};
+
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts, Splice},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts},
     segment::{
         Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
         coding::Coding,
-        cue::Notice,
         cut::{Circumstances, OpenSegment, Reason},
         gap::Due,
         heard::Heard,
@@ -37,10 +44,6 @@ use crate::{
         timeline::{Stamps, Timeline, as_sent},
     },
 };
-
-/// Bytes held back at most while a cut is undecided: a key frame of 8 Mbit. A larger one is
-/// passed on without a cut before it.
-const HOLD_BACK_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The least `Rules::bytes_max` that is obeyed.
 const BYTES_MAX_MIN: u64 = 256 * 1024;
@@ -60,6 +63,8 @@ pub struct Segmenter {
     rules: Rules,
     counters: Counters,
     tables: Tables,
+    /// The tables of the next segment, while the open one ends under those before.
+    program_next: Option<Box<Program>>,
     coding: Coding,
     target: TargetDuration,
     sequence: Sequence,
@@ -70,6 +75,7 @@ pub struct Segmenter {
     /// PIDs of which a payload unit has started since the first segment.
     started: PidSet,
     on_air: Option<OnAir>,
+    early: Early,
     /// True when the next segment does not go on where the last one ended.
     is_interrupted: bool,
     /// Where the next segment belongs, while none is open and one was before.
@@ -96,6 +102,7 @@ impl Segmenter {
             rules,
             counters: Counters::default(),
             tables: Tables::default(),
+            program_next: None,
             coding: Coding::default(),
             target,
             sequence: Sequence::at_least(sequence_min, &rules),
@@ -104,6 +111,7 @@ impl Segmenter {
             unit: None,
             started: PidSet::default(),
             on_air: None,
+            early: Early::new(),
             is_interrupted: false,
             due: None,
             listed_until: Wall::default(),
@@ -117,7 +125,7 @@ impl Segmenter {
     /// is taken that comes behind gaps.
     pub fn push(&mut self, event: Event<'_>, now: Wall, mut each: impl FnMut(Output)) {
         match event {
-            Event::Program(program) => self.on_program(program),
+            Event::Program(program) => self.on_program(program, &mut each),
             Event::Parameters(pid, parameters) => {
                 let is_break = self.coding.set_parameters(pid, parameters);
                 self.counters.program_changes += u64::from(is_break);
@@ -125,6 +133,9 @@ impl Segmenter {
             Event::Packet(event) => {
                 let restarts = self.time.receive(event.packet, now);
                 self.counters.clock_restarts += u64::from(restarts);
+                if restarts && !self.is_open() {
+                    self.forget_early();
+                }
                 self.on_packet(event.packet, event.starts_unit, now, &mut each);
             }
             Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
@@ -142,16 +153,35 @@ impl Segmenter {
         &self.counters
     }
 
-    fn on_program(&mut self, program: &Program) {
+    fn on_program(&mut self, program: &Program, each: Each<'_>) {
         self.time.set_pcr_pid(program.pcr_pid);
-        self.tables.set(program);
+        let primary = self.coding.primary();
         let is_break = self.coding.set_program(program);
         self.counters.program_changes += u64::from(is_break);
+        if self.on_air.is_none() || !self.coding.is_broken() {
+            self.tables.set(program);
+            return;
+        }
+        self.program_next = Some(Box::new(program.clone()));
+        if self.coding.primary() != primary {
+            self.close(each);
+        }
+    }
+
+    fn take_up_tables(&mut self) {
+        if let Some(program) = self.program_next.take() {
+            self.tables.set(&program);
+        }
     }
 
     fn on_packet(&mut self, packet: Packet<'_>, starts_unit: bool, now: Wall, each: Each<'_>) {
-        if self.on_air.is_none() {
+        if !self.is_open() {
             self.on_packet_waiting(packet, starts_unit, now);
+            return;
+        }
+        if self.coding.is_of_next(packet.pid()) {
+            self.started.remove(packet.pid());
+            self.counters.packets_left_out += 1;
             return;
         }
         if !self.admits(packet) {
@@ -169,6 +199,7 @@ impl Segmenter {
             let position = self.pending.end();
             self.unit = Some(Mark { position, now });
         }
+        self.watch_overhang(packet);
         self.pending.push(packet);
         self.bound_hold_back(each);
         let settled = self.held_from().unwrap_or(self.pending.end());
@@ -229,30 +260,6 @@ impl Segmenter {
         }
     }
 
-    /// Position of the first byte that is held back.
-    fn held_from(&self) -> Option<u64> {
-        let suspect = self.on_air.as_ref().and_then(|air| air.suspect?.mark);
-        suspect.or(self.unit).map(|mark| mark.position)
-    }
-
-    fn held_bytes(&self) -> u64 {
-        self.held_from()
-            .map_or(0, |position| self.pending.end() - position)
-    }
-
-    fn bound_hold_back(&mut self, each: Each<'_>) {
-        if self.held_bytes() <= HOLD_BACK_BYTES_MAX {
-            return;
-        }
-        self.counters.hold_back_overflows += 1;
-        if let Some(suspect) = self.on_air.as_mut().and_then(|air| air.suspect.take()) {
-            self.accept(&suspect, each);
-        }
-        if self.held_bytes() > HOLD_BACK_BYTES_MAX {
-            self.unit = None;
-        }
-    }
-
     /// Bytes of the open segment if it were cut at `position`.
     fn bytes_until(&self, position: u64) -> u64 {
         let handed_on = self.on_air.as_ref().map_or(0, |air| air.segment.bytes);
@@ -273,6 +280,7 @@ impl Segmenter {
             return;
         };
         air.suspect = None;
+        air.overhang = None;
         let pts = air.timeline.end().max(air.segment.pts);
         let mark = Mark { position, now };
         let cut = Cut {
@@ -299,46 +307,31 @@ impl Segmenter {
         let is_lie = unit.segment_boundary && !unit.random_access;
         self.counters.boundaries_refused += u64::from(is_lie);
         match candidate {
-            Some(candidate) if self.on_air.is_some() => self.judge(candidate, each),
-            Some(candidate) if candidate.random_access => self.start(&candidate, each),
-            _ if self.on_air.is_none() => self.discard(),
-            _ => {}
+            Some(candidate) if self.is_open() => self.judge(candidate, each),
+            Some(candidate) if candidate.random_access => {
+                self.begin_at(&candidate, each);
+                self.announce_early(each);
+            }
+            _ => self.pass_over(),
         }
     }
 
-    /// Tells of the events that `splice` announces, and waits for those that are still to come.
-    fn on_splice(&mut self, splice: &Splice<'_>, each: Each<'_>) {
-        let Self {
-            on_air: Some(air),
-            time,
-            counters,
-            ..
-        } = self
-        else {
-            self.counters.splices_unplaced += 1;
-            return;
-        };
-        if air.heard.is_repetition(splice) {
-            counters.splice_repetitions += 1;
-            return;
+    /// Begins a segment where none is open that takes what comes.
+    fn begin_at(&mut self, unit: &Candidate, each: Each<'_>) {
+        if self.on_air.is_none() {
+            self.start(unit, each);
+        } else if unit.mark.is_some() {
+            self.accept(unit, each);
+        } else {
+            self.discard();
         }
-        let section = Bytes::copy_from_slice(splice.info.bytes());
-        let mut is_placed = false;
-        Notice::all(&splice.info, |notice| {
-            match air.place(&notice, &section, time) {
-                Some(placed) => {
-                    is_placed = true;
-                    counters.cues += 1;
-                    counters.splices_late += u64::from(placed.is_late);
-                    counters.splices_missed += u64::from(placed.is_crowded_out);
-                    each(Output::Cue(placed.cue));
-                }
-                None => counters.splices_implausible += 1,
-            }
-        });
-        if is_placed {
-            time.keep();
-            air.heard.remember(splice);
+    }
+
+    /// Takes note of a unit before which nothing can be cut.
+    fn pass_over(&mut self) {
+        match &mut self.on_air {
+            Some(air) if !air.is_closed => air.overhang = None,
+            Some(_) | None => self.discard(),
         }
     }
 
@@ -371,6 +364,7 @@ impl Segmenter {
         let Some(air) = &mut self.on_air else { return };
         let cut = air.advance(unit, circumstances, &mut self.target);
         let tally = std::mem::take(&mut air.tally);
+        let overhang = air.overhang.take();
         self.counters.splices_missed += tally.splices_missed;
         self.counters.boundaries_missed += tally.boundaries_missed;
         let Some(cut) = cut else {
@@ -378,6 +372,9 @@ impl Segmenter {
             self.counters.boundaries_passed_over += u64::from(is_early);
             return;
         };
+        if cut.reason.breaks_timeline() {
+            self.leave_out(overhang, position, each);
+        }
         let now = unit.now;
         let here = Mark { position, now };
         let is_independent = unit.random_access && unit.mark.is_some();
@@ -417,6 +414,8 @@ impl Segmenter {
             timeline,
             wraps_90k,
             suspect: None,
+            overhang: None,
+            is_closed: false,
             random_access_pts: Some(pts),
             tables_pts: pts,
             heard: Heard::default(),
@@ -509,6 +508,7 @@ impl Segmenter {
     }
 
     fn begin_segment(&mut self, each: Each<'_>) {
+        self.take_up_tables();
         let Some(air) = &mut self.on_air else { return };
         each(Output::Begin {
             sequence: air.segment.sequence,
@@ -516,6 +516,7 @@ impl Segmenter {
         self.sequence.set_next(air.segment.sequence);
         self.coding.settle();
         self.is_interrupted = false;
+        air.is_closed = false;
         air.tables_pts = air.segment.pts;
         let mut bytes = BytesMut::with_capacity(self.tables.bytes());
         self.tables.write(&mut bytes);

@@ -7,5 +7,6 @@ mod numbers;
 mod packets;
 mod playlist;
 mod splices;
+mod tails;
 mod time_stamps;
 mod whatever_happens;

@@ -35,8 +35,6 @@ fn a_message_is_told_once_however_often_it_is_sent() {
 fn what_was_announced_in_vain_is_obeyed_when_it_is_repeated() {
     let message = insert(7, true, Some(9 * SECOND), None);
     let mut bench = Bench::first();
-    bench.splice(&message);
-    assert_eq!(bench.cues.len(), 0, "nothing is on air");
     bench.unit(Unit::key(0));
     bench.splice(&message);
     assert_eq!(bench.cues.len(), 1);
@@ -57,9 +55,49 @@ fn what_was_announced_in_vain_is_obeyed_when_it_is_repeated() {
 }
 
 #[test]
-fn what_is_hours_away_or_comes_before_the_first_segment_is_counted() {
+fn what_comes_before_the_first_picture_is_told_and_cut_at_once_there_is_a_clock() {
     let mut bench = Bench::first();
-    bench.splice(&insert(7, true, Some(3 * SECOND), None));
+    let message = insert(7, true, Some(9 * SECOND), Some(4 * SECOND));
+    bench.splice(&message);
+    bench.splice(&message);
+    assert_eq!(bench.cues.len(), 0, "nothing is on air");
+    pictures(&mut bench, 18 * SECOND, &[9 * SECOND, 13 * SECOND]);
+    bench.splice(&message);
+    bench.finish();
+    assert_eq!(bench.durations_ms(), [6_000, 3_000, 4_000, 5_000]);
+    assert_eq!(bench.cues.len(), 1);
+    let counters = bench.segmenter.counters();
+    assert_eq!((counters.cues, counters.splice_cuts), (1, 2));
+    assert_eq!(counters.splice_repetitions, 2);
+    assert_eq!(counters.splices_unplaced, 0);
+}
+
+#[test]
+fn of_more_messages_than_can_wait_for_the_first_picture_the_oldest_is_counted() {
+    let mut bench = Bench::first();
+    for event in 0..18 {
+        bench.splice(&insert(event, true, Some(9 * SECOND), None));
+    }
+    bench.unit(Unit::key(0));
+    let numbers: Vec<_> = bench.cues.iter().map(|cue| cue.event.number).collect();
+    assert_eq!(numbers, (2..18).collect::<Vec<_>>());
+    assert_eq!(bench.segmenter.counters().splices_unplaced, 2);
+}
+
+#[test]
+fn what_waits_for_the_first_picture_can_be_cancelled() {
+    let mut bench = Bench::first();
+    bench.splice(&insert(7, true, Some(9 * SECOND), None));
+    bench.splice(&splice_section(5, &[0, 0, 0, 7, 0xFF], &[]));
+    pictures(&mut bench, 18 * SECOND, &[9 * SECOND]);
+    bench.finish();
+    assert_eq!(bench.durations_ms(), [6_000; 3]);
+}
+
+#[test]
+fn what_is_hours_away_or_says_at_once_before_the_first_segment_is_counted() {
+    let mut bench = Bench::first();
+    bench.splice(&insert(7, true, None, None));
     pictures(&mut bench, SECOND, &[]);
     bench.splice(&insert(7, true, Some(7_200 * SECOND), None));
     bench.splice(&insert(7, true, Some(WRAP - 7_200 * SECOND), None));
