@@ -69,18 +69,16 @@ pub(super) struct Lapse {
 impl Lapse {
     /// True when the list, which grew at `updated`, must grow at `now`; it is then taken to do so.
     pub(super) fn is_due(&mut self, updated: Monotonic, wait: &Wait, now: Monotonic) -> bool {
-        let (late, patience) = match (self.last, wait.input) {
+        let (owed, patience) = match (self.last, wait.input) {
             (Some((at, late)), Input::Nothing) if at == updated => (late, wait.gap),
             _ => (wait.age, wait.patience()),
         };
-        let waited = now.since(updated) + late;
-        let is_due = waited >= patience;
-        if is_due {
-            // One more cell is made up for, or those that the list came with.
-            let late_max = wait.gap.max(late);
-            self.last = Some((now, (waited - patience).min(late_max)));
-        }
-        is_due
+        let Some(late) = (now.since(updated) + owed).checked_sub(patience) else {
+            return false;
+        };
+        // One more cell is made up for, or those that the list came with.
+        self.last = Some((now, late.min(wait.gap.max(owed))));
+        true
     }
 }
 

@@ -198,10 +198,10 @@ fn a_change_is_proved_by_the_lines_of_both_versions() {
              #EXT-X-MEDIA-SEQUENCE:{sequence}\n#EXT-X-GAP\n#EXTINF:1.0,\na.ts\n"
         )
     });
-    let served = std::sync::atomic::AtomicUsize::new(0);
+    let served = AtomicUsize::new(0);
     let origin = Origin::start(move |_| {
         // The first answer is looked at to tell what it is, the second is the first version.
-        let count = served.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let count = served.fetch_add(1, Ordering::Relaxed);
         let list = &lists[usize::from(count >= 2)];
         Reply::new(200, &[("Content-Type", "audio/mpegurl")], list)
     });
