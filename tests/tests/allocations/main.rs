@@ -84,7 +84,8 @@ impl Path {
             hops: 1,
         };
         let sender = board.multicast.sender(&group).expect("there is room");
-        let mut ingest = Ingest::new(board, Arc::clone(&live));
+        let ingest = Ingest::new(board, Arc::clone(&live));
+        let mut ingest = ingest.expect("roots of TLS");
         ingest.carry(orders);
         Self {
             simulation,
