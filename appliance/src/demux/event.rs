@@ -7,7 +7,8 @@ use crate::demux::{Packet, Pid, Program, Pts, Splice};
 /// For one packet the order is: `Program` (if this packet completed new tables), then the
 /// `AccessUnit` of the unit before (if this packet's start left it undecided until now), then
 /// `Packet`, then `AccessUnit` of the unit this packet belongs to (once its head is understood), or
-/// each `Splice` that it completes.
+/// each `Splice` that it completes. Behind the first `Program` comes what was kept of its splice
+/// information, as `Packet` and `Splice`.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The tables of the selected program are complete, for the first time or with a change.

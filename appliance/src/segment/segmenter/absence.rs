@@ -31,7 +31,8 @@ impl Segmenter {
         }
     }
 
-    /// Ends the open segment with all that is of it for certain; the next one begins with a discontinuity.
+    /// Ends the open segment with all that is of it for certain; the next one begins with a
+    /// discontinuity.
     pub fn finish(&mut self, mut each: impl FnMut(Output)) {
         self.end_early(&mut each);
         self.stop();

@@ -23,7 +23,6 @@ use bytes::BytesMut;
 use weir_hal::Wall;
 
 use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX};
-
 use crate::{
     demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts},
     segment::{
