@@ -312,7 +312,9 @@ fn a_list_that_changes_after_its_end_is_found_out() {
         if seen.target != "/a.m3u8" {
             return Reply::new(404, &[], "");
         }
-        let more = "#EXTINF:2,\nb.ts\n".repeat(loads.fetch_add(1, Ordering::Relaxed).min(1));
+        // The first answer tells what kind it is, the second is what was said to have ended.
+        let is_grown = loads.fetch_add(1, Ordering::Relaxed) >= 2;
+        let more = if is_grown { "#EXTINF:2,\nb.ts\n" } else { "" };
         let list =
             format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n{more}#EXT-X-ENDLIST\n");
         Reply::new(200, &[("Content-Type", "audio/mpegurl")], list)
