@@ -18,7 +18,8 @@ const PLUG: &str = "ip link add box type veth peer name far \
         [ $key = accept_local ] && value=1 || value=0; \
         echo $value > /proc/sys/net/ipv4/conf/$name/$key; done; done \
     && ip address add 192.0.2.1/24 dev box && ip address add 192.0.2.2/24 dev far \
-    && ip link set box up && ip link set far up";
+    && ip link set box up && ip link set far up \
+    && mount -t sysfs sysfs /sys";
 
 fn shell(script: &str) {
     peer(Command::new("sh").args(["-c", script]));
