@@ -89,9 +89,15 @@ impl<M: Multicast> Ingest<M> {
     /// # Errors
     /// [`TlsError`] when TLS cannot be spoken to them.
     pub fn new(board: Board<M>, live: Arc<Live>) -> Result<Self, TlsError> {
+        let client = StreamClient::new(&board)?;
+        Ok(Self::asking_by(client, board, live))
+    }
+
+    /// The same, whose sources over HTTP `client` asks for.
+    pub(super) fn asking_by(client: StreamClient, board: Board<M>, live: Arc<Live>) -> Self {
         let reported = board.clock.monotonic();
-        Ok(Self {
-            client: StreamClient::new(&board)?,
+        Self {
+            client,
             links: watch_links(&*board.multicast),
             board,
             live,
@@ -101,7 +107,7 @@ impl<M: Multicast> Ingest<M> {
             reported,
             heartbeat: None,
             core: None,
-        })
+        }
     }
 
     /// Tells `heartbeat` of each turn, as loop `number`.

@@ -25,6 +25,7 @@ use crate::{
     },
     config,
     live::{self, Live},
+    receive::StreamClient,
     serve::Heartbeat,
 };
 
@@ -61,11 +62,13 @@ impl Receiving {
         let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&board.clock), count));
         let places = spread(&BTreeMap::new(), ids(&channels), count);
         let lineup = Lineup::new(ids(&channels), count);
+        // Certificates are read once for all threads.
+        let client = StreamClient::new(board)?;
         let mut running = Vec::with_capacity(count);
         // Before anybody can ask: an appliance without channels would call itself ready.
         for (number, part) in part(channels, &places, count).into_iter().enumerate() {
-            let ingest = Ingest::new(board.clone(), Arc::clone(live));
-            let mut ingest = ingest?
+            let ingest = Ingest::asking_by(client.clone(), board.clone(), Arc::clone(live));
+            let mut ingest = ingest
                 .beating(Arc::clone(&heartbeat), number)
                 .on_core(config.cores.get(number).copied());
             lineup.bring(ingest.take_over(part), live);

@@ -199,15 +199,19 @@ mod tests {
     /// What is to come in a second: packets, and how many are missing.
     type Second = (u64, u64);
 
-    fn after(seconds: &[Second]) -> Counters {
-        let mut all = Seconds::new();
-        all.begin(Duration::ZERO);
-        let mut tally = Tally {
+    fn nothing() -> Tally {
+        Tally {
             indicators: Indicators::new(),
             packets: 0,
             packets_lost: 0,
             is_sync_lost: false,
-        };
+        }
+    }
+
+    fn after(seconds: &[Second]) -> Counters {
+        let mut all = Seconds::new();
+        all.begin(Duration::ZERO);
+        let mut tally = nothing();
         for (number, &(packets, lost)) in (1..).zip(seconds) {
             tally.packets += packets;
             tally.packets_lost += lost;
@@ -276,12 +280,7 @@ mod tests {
     fn each_indicator_has_the_seconds_in_which_it_was_raised() {
         let mut all = Seconds::new();
         all.begin(Duration::ZERO);
-        let mut tally = Tally {
-            indicators: Indicators::new(),
-            packets: 0,
-            packets_lost: 0,
-            is_sync_lost: false,
-        };
+        let mut tally = nothing();
         for (second, errors) in [(1, 3), (2, 0), (3, 1)] {
             tally.packets += 500;
             tally.indicators.add(Indicator::PcrRepetitionError, errors);

@@ -19,6 +19,8 @@ use weir_tests::{
     wait::until,
 };
 
+use crate::protection::await_state;
+
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -54,19 +56,6 @@ fn channel(sources: &[&str]) -> String {
          [[channel.rendition]]\nname = \"r\"\ninterface = \"lo\"\nsources = [{}]\n",
         sources.join(", ")
     )
-}
-
-fn rendition(daemon: &Daemon) -> Value {
-    let told = http::get(&daemon.management("/api/v1/channels/ch"));
-    told.expect("the channel is there").json()["renditions"][0].clone()
-}
-
-fn await_state(daemon: &Daemon, state: &str, active: usize) -> Value {
-    until(format!("{state} by source {active}"), PATIENCE, || {
-        let told = rendition(daemon);
-        let is_active = told["sources"][active]["role"] == "active";
-        (told["state"] == state && is_active).then_some(told)
-    })
 }
 
 fn media_sequence(daemon: &Daemon) -> Option<u64> {

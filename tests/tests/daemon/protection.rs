@@ -42,7 +42,7 @@ fn rendition(daemon: &Daemon) -> Value {
 }
 
 /// Waits for the rendition to be in `state`, by the source of this place.
-fn await_state(daemon: &Daemon, state: &str, active: usize) -> Value {
+pub(crate) fn await_state(daemon: &Daemon, state: &str, active: usize) -> Value {
     until(format!("{state} by source {active}"), PATIENCE, || {
         let told = rendition(daemon);
         let is_active = told["sources"][active]["role"] == "active";
