@@ -90,8 +90,6 @@ pub(super) struct OpenSegment {
     /// Unwrapped PTS from which on it is cut at a random access point.
     pub(super) cut_from: i64,
     pub(super) discontinuity: bool,
-    /// It is the first behind a break, wherever that was on the grid.
-    pub(super) is_fresh: bool,
     pub(super) independent: bool,
     pub(super) date_time: Wall,
     /// Bytes handed on.
@@ -132,14 +130,6 @@ impl OpenSegment {
             return Some(Reason::Overrun);
         }
         unit.circumstances.is_large.then_some(Reason::Size)
-    }
-
-    /// The line after which the next segment's comes, if this one ends for `reason`. The line that
-    /// the first behind a break could not reach is the next one's: otherwise each that follows
-    /// might end as early, for ever off the grid.
-    pub(super) fn line_before(&self, reason: Reason, cell_90k: i64) -> i64 {
-        let is_missed = self.is_fresh && reason == Reason::Early;
-        self.line - if is_missed { cell_90k } else { 0 }
     }
 
     /// Completes the segment at the unwrapped PTS `end`, or as near to it as the limit allows.

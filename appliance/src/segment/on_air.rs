@@ -12,6 +12,7 @@ use crate::{
         cut::{Circumstances, Cuttable, OpenSegment, Reason, Wish},
         heard::Heard,
         pending::Mark,
+        sequence::grid_position,
         splice_points::SplicePoints,
         target_duration::TargetDuration,
         timekeeping::Timekeeping,
@@ -138,6 +139,17 @@ impl OnAir {
         };
         let end = if reason.breaks_timeline() { end } else { begin };
         Some(Cut { reason, end, begin })
+    }
+
+    /// Places what begins behind `cut`, and is of `date_time`, on the grid: anew in another time
+    /// base, and when the wall clock was set.
+    pub(super) fn unwrap_anew(&mut self, cut: &Cut, date_time: Wall) {
+        let wraps_90k = grid_position(as_sent(cut.begin), date_time) - cut.begin;
+        // By no more than a wrap, rounding may differ.
+        let is_set = wraps_90k.abs_diff(self.wraps_90k) > Pts::MODULUS;
+        if cut.reason == Reason::Jump || is_set {
+            self.wraps_90k = wraps_90k;
+        }
     }
 
     /// Finds the place of `notice` on the timeline, and waits for it if it is still to come; `None`

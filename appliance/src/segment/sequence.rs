@@ -9,46 +9,99 @@
 //! the PTS timeline, of which wall time tells how often it has wrapped, so that a box that joins
 //! behind a wrap finds the same grid. The distance between wall time and PTS is rounded to whole
 //! cells, and the cell of the PTS is added: reception may differ by almost half a target before two
-//! boxes disagree. They do when that distance happens to lie at the very middle of a cell, after
-//! segments longer than the target, and after breaks, which begin and end with segments of their
-//! own.
-
-use std::time::Duration;
+//! boxes disagree.
+//!
+//! Each number so has a line at which it is due, and the segment before it ends there if it can. A
+//! break, a jump, or a gap for what came late after all makes a segment more than there are cells,
+//! a lost key frame one less, and a crystal that drifts moves the cells: whoever is ahead of them
+//! makes longer segments until it is back, as the Target Duration allows, and whoever is behind
+//! divides one. Boxes disagree that long; for ever where random access points leave no choice; and
+//! if they began while the distance was at the very middle of a cell, until it is not.
 
 use weir_hal::Wall;
 
 use crate::{
     demux::Pts,
-    segment::{Phase, Rules, target_duration::TargetDuration, ticks},
+    segment::{Phase, Rules, clock::GRAIN_90K, target_duration::TargetDuration, ticks},
 };
+
+/// The rounding of the distance is kept until it is wrong by so much: three corrections of the
+/// clock, so that these do not move the cells to and fro.
+const HOLD_90K: i64 = 3 * GRAIN_90K;
+
+/// Numbers that are farther from their cells stay so: the target or the wall clock was another.
+const APART_MAX: i64 = 1_000;
 
 /// The next Media Sequence Number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sequence {
     next: u64,
-    /// Length of a cell while the first segment may still choose a higher number.
-    cell: Option<Duration>,
+    /// The first segment may still choose a higher number.
+    is_open: bool,
+    cells: Option<Cells>,
+}
+
+/// How cells are counted.
+#[derive(Debug, Clone, Copy)]
+struct Cells {
+    cell_90k: i64,
+    /// How many had passed at position 0 of the grid, once that is known.
+    at_zero: Option<i64>,
 }
 
 impl Sequence {
     /// Begins at `least`; with [`Phase::Grid`] at the number of the cell, if that is higher.
     pub(super) fn at_least(least: u64, rules: &Rules) -> Self {
+        let cells = Cells {
+            cell_90k: ticks::of(rules.target).max(1),
+            at_zero: None,
+        };
         Self {
             next: least,
-            cell: (rules.phase == Phase::Grid).then_some(rules.target),
+            is_open: true,
+            cells: (rules.phase == Phase::Grid).then_some(cells),
         }
     }
 
-    /// The number of the next segment, if it begins at `position` of the grid, which is of
+    /// The number of the next segment, which begins at `position` of the grid, which is of
     /// `date_time`.
-    pub(super) fn number(self, position: i64, date_time: Wall) -> u64 {
-        let cell = |target| first_sequence(date_time, position, target);
-        self.cell.map_or(0, cell).max(self.next)
+    pub(super) fn number(&mut self, position: i64, date_time: Wall) -> u64 {
+        let Some(cells) = &mut self.cells else {
+            return self.next;
+        };
+        let cell = cells.at(position, date_time).max(0).unsigned_abs();
+        if self.is_open {
+            self.next = self.next.max(cell);
+        }
+        self.next
     }
 
     /// Sets the number of the next segment.
     pub(super) fn set_next(&mut self, next: u64) {
-        *self = Self { next, cell: None };
+        (self.next, self.is_open) = (next, false);
+    }
+
+    /// The position on the grid at which the number after the next is due, if lines of `cell_90k`
+    /// are those of numbers.
+    fn due(self, cell_90k: i64) -> Option<i64> {
+        let cells = self.cells.filter(|cells| cells.cell_90k == cell_90k)?;
+        let cell = i64::try_from(self.next).ok()?.checked_add(1)?;
+        cell.checked_sub(cells.at_zero?)?.checked_mul(cell_90k)
+    }
+}
+
+impl Cells {
+    /// The number of the cell in which `position` lies, which is of `date_time`.
+    fn at(&mut self, position: i64, date_time: Wall) -> i64 {
+        let cell_90k = self.cell_90k;
+        let distance_90k = ticks::since_epoch(date_time) - position;
+        let is_held = |at_zero: &i64| {
+            distance_90k.abs_diff(at_zero * cell_90k) <= (cell_90k / 2 + HOLD_90K).unsigned_abs()
+        };
+        let rounded = (distance_90k + cell_90k / 2).div_euclid(cell_90k);
+        let at_zero = self.at_zero.filter(is_held).unwrap_or(rounded);
+        self.at_zero = Some(at_zero);
+        at_zero + (position + GRID_TOLERANCE_90K).div_euclid(cell_90k)
     }
 }
 
@@ -66,27 +119,32 @@ pub(super) fn grid_position(pts: Pts, date_time: Wall) -> i64 {
     pts_90k + (distance_90k + wrap_90k / 2).div_euclid(wrap_90k) * wrap_90k
 }
 
-/// The unwrapped PTS of the line at which a segment is to end that begins at `pts`, which is at
-/// `pts + wraps` of the grid. `before`: the line of the segment before it, on the same timeline.
+/// The unwrapped PTS of the line at which the segment is to end that takes the next number of
+/// `sequence` and begins at `pts`, which is at `pts + wraps` of the grid.
 ///
-/// Each segment of a grid ends at a line of its own, so that numbers stay those of the cells,
-/// unless random access points are too far apart for that. After a cut before its line the next
-/// line still is the next one's; one that is missed altogether is left out.
+/// That is where the number after it is due, if the Target Duration reaches there. While numbers
+/// are ahead of cells it is just beyond a whole cell, where the Target Duration has room for that;
+/// while they are behind, half a cell.
 pub(super) fn line_after(
     rules: &Rules,
     target: &TargetDuration,
+    sequence: Sequence,
     (pts, wraps): (i64, i64),
-    before: Option<i64>,
 ) -> i64 {
     let cell = target.target_90k().max(1);
     if rules.phase == Phase::First {
         return pts + cell;
     }
-    let near = pts + GRID_TOLERANCE_90K + 1..=pts + cell * 3 / 2;
-    before
-        .map(|before| before + cell)
-        .filter(|line| near.contains(line))
-        .unwrap_or_else(|| pts + until_grid_line(pts + wraps, cell))
+    let next = pts + until_grid_line(pts + wraps, cell);
+    let due = sequence.due(cell).map(|due| due - wraps);
+    let is_apart = |due: &i64| due.abs_diff(pts) <= (APART_MAX * cell).unsigned_abs();
+    match due.filter(is_apart) {
+        None => next,
+        Some(due) if due <= pts + GRID_TOLERANCE_90K => next.min(pts + cell / 2),
+        Some(due) if due <= pts + target.limit_90k() => due,
+        Some(_) if target.has_room() => next.max(pts + cell + 2 * GRID_TOLERANCE_90K),
+        Some(_) => next,
+    }
 }
 
 /// The unwrapped PTS from which on a segment is cut that is to end at `line`, in a stream of
@@ -97,16 +155,6 @@ pub(super) const fn cut_from(rules: &Rules, line: i64, frame_90k: i64) -> i64 {
         // Half a picture early is on time: 5.9999 s of 6 s are a rounding of time stamps.
         Phase::First => line - frame_90k / 2,
     }
-}
-
-/// The number of the segment that begins at `position` of the grid, which is of `date_time`.
-fn first_sequence(date_time: Wall, position: i64, target: Duration) -> u64 {
-    let cell_90k = ticks::of(target).max(1);
-    let distance_90k = ticks::since_epoch(date_time) - position;
-    let cells = (distance_90k + cell_90k / 2).div_euclid(cell_90k);
-    (cells + position.div_euclid(cell_90k))
-        .max(0)
-        .unsigned_abs()
 }
 
 /// Ticks from `position` to the next line of the grid; a line that it is on is passed by.
@@ -123,8 +171,18 @@ fn until_grid_line(position: i64, cell_90k: i64) -> i64 {
 mod tests {
     use super::*;
 
-    const TARGET: Duration = Duration::from_secs(6);
     const SECOND: i64 = 90_000;
+
+    fn cells() -> Cells {
+        Cells {
+            cell_90k: 6 * SECOND,
+            at_zero: None,
+        }
+    }
+
+    fn number(date_time: Wall, position: i64) -> i64 {
+        cells().at(position, date_time)
+    }
 
     #[test]
     fn boxes_that_join_at_different_moments_agree() {
@@ -132,7 +190,7 @@ mod tests {
         let at = |pts_s: u64, jitter_ms: u64| {
             let now_ms = 1_000_000_700 + (pts_s * 1_000) - 100_000 + jitter_ms;
             let now = Wall::from_nanos(now_ms * 1_000_000);
-            first_sequence(now, i64::try_from(pts_s).expect("small") * SECOND, TARGET)
+            number(now, i64::try_from(pts_s).expect("small") * SECOND)
         };
         assert_eq!(at(100, 0), at(97, 300), "one cell: 96 s to 102 s");
         assert_eq!(at(103, 0), at(100, 0) + 1);
@@ -161,7 +219,7 @@ mod tests {
     #[test]
     fn grows_with_wall_time() {
         let day = Wall::from_nanos(86_400 * 1_000_000_000);
-        assert_eq!(first_sequence(day, 0, TARGET), 14_400);
+        assert_eq!(number(day, 0), 14_400);
     }
 
     #[test]

@@ -151,6 +151,13 @@ impl TargetDuration {
         })
     }
 
+    /// True when a segment may last for its target and whatever lies between random access points.
+    pub(super) fn has_room(&self) -> bool {
+        let intervals = self.intervals.iter().chain(self.boundary_intervals.iter());
+        let longest = intervals.max();
+        longest.is_some_and(|longest| self.target_90k() + longest <= self.limit_90k())
+    }
+
     /// The longest a segment is expected to get.
     fn expected_90k(&self) -> i64 {
         let by_boundaries = !self.boundary_intervals.is_empty() && self.reaches_boundaries();

@@ -124,8 +124,8 @@ fn count(told: &Value, path: &str) -> u64 {
     told.pointer(path).and_then(Value::as_u64).expect(path)
 }
 
-/// The segments of a channel by their numbers, but for the first: it begins when it was joined.
-fn segments(daemon: &Daemon, channel: &str) -> BTreeMap<u64, Vec<u8>> {
+/// The segments of a channel, but for the first: it begins when it was joined.
+fn segments(daemon: &Daemon, channel: &str) -> Vec<Vec<u8>> {
     let path = format!("/live/{channel}/{channel}_r.m3u8");
     let list = until(
         format!("segments of {channel}"),
@@ -136,12 +136,23 @@ fn segments(daemon: &Daemon, channel: &str) -> BTreeMap<u64, Vec<u8>> {
             (list.entries.len() > SEGMENTS_MIN).then_some(list)
         },
     );
-    let fetch = |(sequence, uri): (u64, &str)| {
+    let fetch = |uri: &str| {
         let answer = http::get(&daemon.data(&format!("/live/{channel}/{uri}")));
-        (sequence, answer.expect("a listed segment is there").body)
+        answer.expect("a listed segment is there").body
     };
     let entries = list.entries.iter().map(|entry| entry.uri.as_str());
-    (list.sequence..).zip(entries).skip(1).map(fetch).collect()
+    entries.skip(1).map(fetch).collect()
+}
+
+/// How many segments of `merged` are those of a clean reception, one after another. Numbers are not
+/// held against each other: what is merged is dated later, which may be by the middle of a cell.
+fn alike(clean: &[Vec<u8>], merged: &[Vec<u8>]) -> usize {
+    let begins = |clean: &[Vec<u8>]| {
+        let pairs = clean.iter().zip(merged);
+        pairs.take_while(|(clean, merged)| clean == merged).count()
+    };
+    let later = (0..clean.len()).map(|first| begins(&clean[first..]));
+    later.max().unwrap_or(0)
 }
 
 #[test]
@@ -183,16 +194,10 @@ fn merge() {
     let clean = segments(&daemon, "clean");
     for id in ["rtp", "udp"] {
         let merged = segments(&daemon, id);
-        let both = clean.keys().filter(|number| merged.contains_key(number));
-        let both: Vec<_> = both.collect();
-        assert!(both.len() >= SEGMENTS_MIN, "{id}: {both:?}");
-        for number in both {
-            assert!(
-                clean[number] == merged[number],
-                "{id}: segment {number} differs"
-            );
-        }
         let told = rendition(&daemon, id);
+        let bytes = [&clean, &merged].map(|all| all.iter().map(Vec::len).collect::<Vec<_>>());
+        let alike = alike(&clean, &merged);
+        assert!(alike >= SEGMENTS_MIN, "{id}: {alike} of {bytes:?}: {told}");
         assert_eq!(count(&told, "/demux/continuity_count_error"), 0, "{told}");
         assert_eq!(count(&told, "/merge/overflows"), 0, "{told}");
         assert!(count(&told, "/merge/filled") > 0, "{told}");

@@ -24,7 +24,7 @@ use weir_hal::Wall;
 
 use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX};
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, Pts},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
     segment::{
         Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
@@ -396,14 +396,14 @@ impl Segmenter {
         let date_time = self.fill_up(&onset, mark.now, each);
         let frame_90k = timeline.frame_90k();
         let wraps_90k = grid_position(onset.pts, date_time) - pts;
-        let line = line_after(&self.rules, &self.target, (pts, wraps_90k), None);
+        let sequence = self.sequence.number(pts + wraps_90k, date_time);
+        let line = line_after(&self.rules, &self.target, self.sequence, (pts, wraps_90k));
         let segment = OpenSegment {
-            sequence: self.sequence.number(pts + wraps_90k, date_time),
+            sequence,
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted,
-            is_fresh: true,
             independent: true,
             date_time,
             bytes: 0,
@@ -431,18 +431,17 @@ impl Segmenter {
         self.hand_on(mark.position, each);
         // A change of coding without a key frame: what is cut off one is told of it all the same.
         let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
-        // Behind a break the grid holds again, whatever it did to the segment before.
-        let is_fresh = discontinuity || cut.reason == Reason::Splice;
         self.round_off(discontinuity, each);
         let discontinuity = discontinuity || self.claim_break(independent);
         self.end_segment(cut.end, each);
         self.count(cut.reason);
         self.unit = self.unit.filter(|unit| unit.position >= mark.position);
         let date_time = self.date(&cut, mark.now);
-        let line = self.line(&cut, is_fresh, date_time);
         let Some(air) = &mut self.on_air else { return };
-        let position = cut.begin + air.wraps_90k;
-        let sequence = self.sequence.number(position, date_time);
+        air.unwrap_anew(&cut, date_time);
+        let begin = (cut.begin, air.wraps_90k);
+        let sequence = self.sequence.number(begin.0 + begin.1, date_time);
+        let line = line_after(&self.rules, &self.target, self.sequence, begin);
         let frame_90k = air.timeline.frame_90k();
         air.segment = OpenSegment {
             sequence,
@@ -450,7 +449,6 @@ impl Segmenter {
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
-            is_fresh,
             independent,
             date_time,
             bytes: 0,
@@ -469,25 +467,6 @@ impl Segmenter {
             (Reason::Jump | Reason::Hole, Phase::First) => self.time.jump(begin, end, end),
             _ => self.time.go_on(begin, now),
         }
-    }
-
-    /// The line of the grid at which a segment is to end that begins behind `cut`, of `date_time`;
-    /// `is_fresh` behind a break.
-    fn line(&mut self, cut: &Cut, is_fresh: bool, date_time: Wall) -> i64 {
-        let Some(air) = &mut self.on_air else {
-            return cut.begin;
-        };
-        let wraps = grid_position(as_sent(cut.begin), date_time) - cut.begin;
-        // By more than a wrap, where rounding may differ: the wall clock was set.
-        let is_set = wraps.abs_diff(air.wraps_90k) > Pts::MODULUS;
-        if cut.reason == Reason::Jump || is_set {
-            air.wraps_90k = wraps;
-        }
-        let cell_90k = self.target.target_90k();
-        let before = air.segment.line_before(cut.reason, cell_90k);
-        let before = (!is_fresh && !is_set).then_some(before);
-        let begin = (cut.begin, air.wraps_90k);
-        line_after(&self.rules, &self.target, begin, before)
     }
 
     /// Repeats PAT and PMT until their counters have come round, so that every segment begins with
