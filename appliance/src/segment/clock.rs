@@ -87,6 +87,11 @@ impl StreamClock {
         self.time_base
     }
 
+    /// The last PTS seen.
+    pub(super) fn pts(&self) -> Pts {
+        as_sent(self.position)
+    }
+
     /// Whether its distance from wall time is that of more than one PCR.
     pub fn is_settled(&self) -> bool {
         self.is_settled

@@ -53,8 +53,9 @@ pub(super) struct Timekeeping {
     /// How its time base began, if the open segment is the first of it and is dated again when it
     /// ends.
     unsettled: Option<Beginning>,
-    /// How much later it is received than the rendition by whose clock it dated last: its dates do
-    /// not move when it comes to lead, or to another time base.
+    /// How much later it is received than its clock dates: its dates do not move when it comes to
+    /// lead, or to another time base. Of who leads it gets less with each correction: whichever came
+    /// first, in the end all boxes date by the first rendition that is on air.
     lag_90k: i64,
     /// How much later it dates than its clock, because it had listed more; less with each segment.
     overhang_90k: i64,
@@ -111,6 +112,31 @@ impl Timekeeping {
         } else {
             Role::Following
         };
+        if leads {
+            self.settle_ahead();
+        }
+    }
+
+    /// Until the first segment of its time base is told of, who leads there dates by all PCRs that
+    /// it has received, whoever began the time base: boxes that receive the same date the same.
+    fn settle_ahead(&mut self) {
+        let (Some(own), Some(beginning)) = (self.own, self.unsettled) else {
+            return;
+        };
+        let settled = self.shared().filter(StreamClock::is_settled);
+        let ahead = match settled {
+            Some(shared) => Some(shared.at_position_of(own)),
+            None => self.by_all_pcrs(own, own.pts(), beginning),
+        };
+        self.own = ahead.or(self.own);
+        self.move_lag(beginning, own);
+    }
+
+    /// What has just come to its time base dates by another clock now than that `before`.
+    fn move_lag(&mut self, beginning: Beginning, before: StreamClock) {
+        if let Some(own) = self.own.filter(|_| beginning == Beginning::Joined) {
+            self.lag_90k -= ticks::between(before.of(own.pts()), own.of(own.pts()));
+        }
     }
 
     /// Its PCRs are those of `pid`, if it has any.
@@ -205,7 +231,11 @@ impl Timekeeping {
         self.overhang_90k = (self.overhang_90k - CORRECTION_90K_MAX).max(0);
         match self.role {
             Role::File => own.advance(pts),
-            Role::Leading => own.follow(pts, now),
+            Role::Leading => {
+                let before = own;
+                own.follow(pts, ticks::later(now, self.lag_90k));
+                self.lag_90k = less(self.lag_90k, ticks::between(before.of(pts), own.of(pts)));
+            }
             Role::Following => {
                 match shared.and_then(|clock| clock.fitting(pts, now, LATE_90K)) {
                     Some(shared) => {
@@ -229,18 +259,18 @@ impl Timekeeping {
         let beginning = self.unsettled.take()?;
         let own = self.own?;
         let listed_until = believed(listed_until, own.of(pts));
-        let shared = self.shared().filter(StreamClock::is_settled);
-        let settled = match (shared, beginning) {
-            (Some(shared), _) => {
-                shared.fitting(pts, own.of(pts), -SETTLING_90K_MAX..=SETTLING_90K_MAX)?
-            }
-            (None, Beginning::Founded) => self.by_all_pcrs(own, pts)?,
-            (None, Beginning::Joined) => return None,
+        let is_final = |shared: &StreamClock| shared.is_settled() || self.role == Role::Following;
+        let settled = match self.shared().filter(is_final) {
+            Some(shared) => shared.fitting(pts, own.of(pts), NEAR_90K),
+            None => self.by_all_pcrs(own, pts, beginning),
         };
-        if beginning == Beginning::Joined {
-            self.lag_90k -= ticks::between(own.of(pts), settled.of(pts));
-        }
-        Some(self.take(settled, pts, overhang_90k(settled, pts, listed_until)))
+        let Some(settled) = settled.map(StreamClock::settled) else {
+            self.keep();
+            return None;
+        };
+        let date_time = self.take(settled, pts, overhang_90k(settled, pts, listed_until));
+        self.move_lag(beginning, own);
+        Some(date_time)
     }
 
     /// The open segment was told of as it is dated now.
@@ -249,14 +279,16 @@ impl Timekeeping {
         self.own = self.own.map(StreamClock::settled);
     }
 
-    /// `own` as all PCRs want it that came since `pts`; `None` without any.
-    fn by_all_pcrs(&self, own: StreamClock, pts: Pts) -> Option<StreamClock> {
-        let shown_at = self.reception.was_shown_at(pts)?;
-        let shown_at = ticks::later(shown_at, -self.lag_90k);
-        let off_90k = ticks::between(own.of(pts), shown_at).abs();
-        // Farther off, the last PCRs are of the next time base.
-        let settled = || StreamClock::anchor(own.time_base(), pts, shown_at).settled();
-        (off_90k <= SETTLING_90K_MAX).then(settled)
+    /// `own`, which came to its time base by `beginning`, as all PCRs want it that came since `pts`;
+    /// `None` without any, or if they are so far off that the last are of the next time base.
+    fn by_all_pcrs(&self, own: StreamClock, pts: Pts, beginning: Beginning) -> Option<StreamClock> {
+        let (lag_90k, off_90k_max) = match beginning {
+            Beginning::Founded => (self.lag_90k, SETTLING_90K_MAX),
+            Beginning::Joined => (0, APART_90K_MAX),
+        };
+        let shown_at = ticks::later(self.reception.was_shown_at(pts)?, -lag_90k);
+        let is_of_it = ticks::between(own.of(pts), shown_at).abs() <= off_90k_max;
+        is_of_it.then(|| StreamClock::anchor(own.time_base(), pts, shown_at))
     }
 
     /// When `pts`, received at `now`, is shown by whoever receives the rendition by whose clock
@@ -327,6 +359,13 @@ fn overhang_90k(clock: StreamClock, pts: Pts, listed_until: Wall) -> i64 {
     (overhang_90k.max(0) + GRAIN_90K - 1) / GRAIN_90K * GRAIN_90K
 }
 
+/// What is left of `lag_90k` when the clock has moved by `correction_90k` towards who has it; less
+/// than a grain is none.
+fn less(lag_90k: i64, correction_90k: i64) -> i64 {
+    let left = (lag_90k - correction_90k).clamp(lag_90k.min(0), lag_90k.max(0));
+    if left.abs() < GRAIN_90K { 0 } else { left }
+}
+
 /// Wall time at which the list ends; that of 1970 if it is so far ahead of `now` that it was dated
 /// before the wall clock was set.
 fn believed(listed_until: Wall, now: Wall) -> Wall {
@@ -381,6 +420,30 @@ mod tests {
         assert_eq!(second.settle(pts(500), listed), Some(at(500)));
         assert_eq!(first.go_on(pts(6_500), at(6_003)), at(6_500));
         assert_eq!(second.go_on(pts(6_500), at(6_003)), at(6_500));
+    }
+
+    #[test]
+    fn whoever_began_dates_come_to_those_of_the_one_that_leads() {
+        let (mut delayed, mut other) = (Timekeeping::new(true), Timekeeping::new(true));
+        other.begin(pts(0), at(0), LISTED_NOTHING);
+        delayed.agree(&clocks(&[&other]), true);
+        assert_eq!(delayed.begin(pts(0), at(800), LISTED_NOTHING), at(0));
+        let mut date = at(0);
+        for segment in 1..250 {
+            let (begin, now) = (pts(segment * 6_000), segment * 6_000 + 800);
+            let before = ticks::later(date, 540_000);
+            date = delayed.go_on(begin, at(now));
+            assert!(ticks::between(before, date) <= 1_800, "{segment}: a hole");
+            other.agree(&clocks(&[&delayed]), false);
+            assert_eq!(other.go_on(begin, at(now - 800)), date);
+        }
+        assert_eq!(date, at(249 * 6_000 + 800));
+        // When the other leads, back again.
+        for segment in 250..500 {
+            other.agree(&clocks(&[&other]), true);
+            date = other.go_on(pts(segment * 6_000), at(segment * 6_000));
+        }
+        assert_eq!(date, at(499 * 6_000));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod apart;
 mod bad_input;
+mod boxes;
 mod breaks;
 mod checker;
 mod day;
@@ -112,6 +113,16 @@ fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
     let runtime = runtime();
     for seed in 1..=10 {
         runtime.block_on(apart::one_jumps(seed, 10));
+    }
+}
+
+#[test]
+fn boxes_list_the_same_of_renditions_of_which_one_comes_later() {
+    let runtime = runtime();
+    for seed in 1..=12 {
+        for late in [0, 1] {
+            runtime.block_on(boxes::run(seed, late, 1));
+        }
     }
 }
 
