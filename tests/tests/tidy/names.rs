@@ -25,6 +25,7 @@ const PURE: [&str; 29] = [
     "appliance/src/ladder/",
     "appliance/src/measure/",
     "appliance/src/segment/",
+    "appliance/src/snmp/check.rs",
     "appliance/src/snmp/index.rs",
     "appliance/src/snmp/mib_text.rs",
     "appliance/src/snmp/number.rs",
