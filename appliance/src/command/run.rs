@@ -61,8 +61,8 @@ pub(super) fn on_runtime<T>(
     outcome
 }
 
-/// The runtime of a command. What waits for sockets needs one thread, and files are read and written
-/// beside it; a second would hold memory of its own for the same answers.
+/// The runtime of a command. What waits for sockets needs one thread, and files are read and
+/// written beside it; a second would hold memory of its own for the same answers.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let builder = builder.worker_threads(1).thread_name("weir-wait");
