@@ -99,18 +99,15 @@ impl Walked {
                 Value::Object(_) => self.take_object(value, &descriptor, index),
                 Value::Array(parts) => {
                     let kind = name.strip_suffix('s').expect("a plural");
-                    if self.has(&format!("weir{}Key", pascal(kind))) {
-                        for part in parts {
-                            self.take_part(part, kind, index);
-                        }
+                    let has = self.has(&format!("weir{}Key", pascal(kind)));
+                    for part in parts.iter().filter(|_| has) {
+                        self.take_part(part, kind, index);
                     }
                 }
-                Value::Null => {}
-                Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                    if self.has(&descriptor) {
-                        self.take(value, &descriptor, index);
-                    }
+                Value::Bool(_) | Value::Number(_) | Value::String(_) if self.has(&descriptor) => {
+                    self.take(value, &descriptor, index);
                 }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
         }
     }
