@@ -61,11 +61,12 @@ pub(super) fn on_runtime<T>(
     outcome
 }
 
-/// The runtime of a command.
+/// The runtime of a command. What waits for sockets needs one thread, and files are read and
+/// written beside it; a second would hold memory of its own for the same answers.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let builder = builder.thread_name("weir-wait").enable_all();
-    builder.build().map_err(CommandError::Runtime)
+    let builder = builder.worker_threads(1).thread_name("weir-wait");
+    builder.enable_all().build().map_err(CommandError::Runtime)
 }
 
 async fn run<M: Multicast>(

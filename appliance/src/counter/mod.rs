@@ -13,18 +13,24 @@ pub(crate) use row::counted;
 pub use row::{Kind, Reach, Row, Unit};
 pub use value::{Group, Reading, Total, Value};
 
-/// Says how far a row reaches: everywhere, or as `detail`.
+/// Says how far a row reaches: everywhere, or as it is marked.
 macro_rules! reach {
     () => {
         $crate::counter::Reach::Everywhere
+    };
+    (polled) => {
+        $crate::counter::Reach::Polled
+    };
+    (raised) => {
+        $crate::counter::Reach::Raised
     };
     (detail) => {
         $crate::counter::Reach::Detail
     };
 }
 
-/// Declares a struct of `u64` counters together with its [`Row`]s. What is marked `: detail` is
-/// told in JSON alone.
+/// Declares a struct of `u64` counters together with its [`Row`]s. What is marked `: polled` is no
+/// metric, and `: detail` is told in JSON alone.
 macro_rules! counters {
     (
         $(#[$attribute:meta])*
@@ -104,8 +110,8 @@ macro_rules! shared_counters {
     };
 }
 
-/// Declares a struct of [`Reading`]s together with its [`Row`]s. What is marked `=> detail` is told
-/// in JSON alone.
+/// Declares a struct of [`Reading`]s together with its [`Row`]s. What is marked `=> polled` is no
+/// metric, and `=> detail` is told in JSON alone.
 macro_rules! readings {
     (
         $(#[$attribute:meta])*

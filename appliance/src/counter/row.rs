@@ -32,12 +32,16 @@ pub enum Kind {
     Text,
 }
 
-/// Which surfaces show a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which surfaces show a row; JSON shows all. The less, the larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// All that can: text is no metric.
     Everywhere,
-    /// JSON alone, for whoever looks closer: a fleet stores every metric of every rendition.
+    /// JSON and SNMP, for whoever manages this box: a fleet stores every metric of every rendition.
+    Polled,
+    /// JSON, and a row of SNMP once it was counted: of many checks, few are ever raised.
+    Raised,
+    /// JSON alone, for whoever looks closer: a manager walks every object of every rendition.
     Detail,
 }
 

@@ -298,9 +298,10 @@ fn named_groups(thing: &Entity) -> impl Iterator<Item = (&'static str, Cells<'_>
     groups(thing).filter_map(|(group, cells)| Some((group.name?, cells?)))
 }
 
-/// Renders `value` as the body of an answer.
+/// Renders `value` as the body of an answer, without blanks: they would be half of it, and what
+/// many ask for every second is read by programs.
 pub(super) fn render(value: &impl Serialize) -> Bytes {
-    let mut json = serde_json::to_vec_pretty(value).expect("every key here is text");
+    let mut json = serde_json::to_vec(value).expect("every key here is text");
     json.push(b'\n');
     Bytes::from(json)
 }

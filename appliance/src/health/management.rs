@@ -61,6 +61,7 @@ pub struct Health {
     readiness: Arc<Readiness>,
     latest: Arc<ArcSwap<Snapshot>>,
     retold: Retold,
+    channels_retold: Retold,
     assets: Assets,
     pages: Pages,
     order_source: OrderSource,
@@ -87,6 +88,7 @@ impl Health {
             readiness,
             latest,
             retold: Retold::default(),
+            channels_retold: Retold::default(),
             assets: Assets::new(),
             pages: Pages::default(),
             counters: Arc::default(),
@@ -162,7 +164,14 @@ impl Health {
             Place::Description => fresh(JSON, openapi::render()),
             Place::Table => {
                 let view = path.strip_prefix(api::ROOT)?;
-                fresh(JSON, self.retold(path, |it| api::answer(node, it, view))?)
+                let make = |it: &Snapshot| api::answer(node, it, view);
+                // There are more channels than room, and they must not push what all ask for out.
+                let body = if view.contains('/') {
+                    self.channels_retold.answer(&self.latest.load(), path, make)
+                } else {
+                    self.retold(path, make)
+                };
+                fresh(JSON, body?)
             }
             Place::Events => self.stream(request)?,
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
@@ -242,7 +251,6 @@ impl Health {
             node: &self.settings.node,
             site: &self.settings.site,
             snapshot: &self.latest.load_full(),
-            retold: &self.retold,
         };
         answer(&self.pages, shown)
     }
@@ -389,6 +397,28 @@ mod tests {
             assert_eq!(code, status, "{path}");
             assert_eq!(headers[CONTENT_TYPE], media_type, "{path}");
             assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_all_ask_for_is_made_once_however_many_pages_and_channels_are_asked_for() {
+        let health = health(State::OnAir);
+        let channels = vec![&[State::OnAir][..]; 20];
+        health.latest.store(Arc::new(snapshot(&channels)));
+        for number in 0..20 {
+            let page = get(&health, &format!("/channel/CH_0?since={number}")).await;
+            let channel = get(&health, &format!("/api/v1/channels/CH_{number}")).await;
+            assert_eq!([page.0, channel.0], [StatusCode::OK; 2]);
+        }
+        let place = async |path: &str| {
+            let answer = health.answer(request(Method::GET, path), &CLIENT).await;
+            let body = answer.into_body().collect().await;
+            body.expect("a body in memory").to_bytes().as_ptr()
+        };
+        let views = api::VIEWS.map(|view| format!("{}{view}", api::ROOT));
+        let views = views.iter().map(String::as_str);
+        for path in views.chain(["/api/v1/status", "/api/health", "/metrics"]) {
+            assert_eq!(place(path).await, place(path).await, "{path}");
         }
     }
 

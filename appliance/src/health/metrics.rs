@@ -22,7 +22,7 @@ use crate::{
     health::{
         Snapshot,
         json::VERSION,
-        table::{Entity, Scope},
+        table::{Entity, GroupScope, Scope},
     },
 };
 
@@ -143,9 +143,18 @@ const fn as_number(count: u64) -> f64 {
     count as f64
 }
 
-/// Whether `row` is told here at all.
-fn is_metric(row: &Row) -> bool {
-    row.reach == Reach::Everywhere && row.kind != Kind::Text
+/// Whether `row` of `group` is told here at all.
+fn is_metric(group: &GroupScope, row: &Row) -> bool {
+    group.reach(row) == Reach::Everywhere && row.kind != Kind::Text
+}
+
+/// Whether anything of such a thing or of its parts is told here.
+fn has_metrics(scope: &Scope) -> bool {
+    let mut rows = scope
+        .groups
+        .iter()
+        .flat_map(|it| it.rows.iter().map(move |row| (it, row)));
+    rows.any(|(group, row)| is_metric(group, row)) || scope.parts.iter().any(|it| has_metrics(it))
 }
 
 /// `labels` and one more.
@@ -174,7 +183,7 @@ impl Text {
                 None => prefix.to_owned(),
             };
             let told = group.rows.iter().enumerate();
-            for (position, row) in told.filter(|(_, row)| is_metric(row)) {
+            for (position, row) in told.filter(|(_, row)| is_metric(group, row)) {
                 let cells = things.iter().filter_map(|(labels, thing)| {
                     let cells = thing.groups[index].as_ref()?;
                     Some((labels.as_str(), cells.get(position)?))
@@ -182,7 +191,8 @@ impl Text {
                 self.row(row, &prefix, cells);
             }
         }
-        for (index, part) in scope.parts.iter().enumerate() {
+        let told = scope.parts.iter().enumerate();
+        for (index, part) in told.filter(|(_, part)| has_metrics(part)) {
             let parts = things.iter().flat_map(|(labels, thing)| {
                 let parts = thing.parts[index].iter();
                 parts.map(|one| (with(labels, &label(part.name, &one.key)), one))

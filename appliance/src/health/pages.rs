@@ -43,6 +43,7 @@ const NOW: &str = "now";
 pub(super) struct Pages {
     pub(super) history: Arc<History>,
     marks: Marks,
+    retold: Retold,
 }
 
 /// What pages are rendered of.
@@ -51,7 +52,6 @@ pub(super) struct Shown<'a> {
     pub(super) node: &'a str,
     pub(super) site: &'a str,
     pub(super) snapshot: &'a Arc<Snapshot>,
-    pub(super) retold: &'a Retold,
 }
 
 impl Pages {
@@ -106,14 +106,12 @@ impl Pages {
         name: &str,
         make: impl FnOnce(&View<'_>) -> Option<String>,
     ) -> Option<Response<Body>> {
-        let Shown {
-            node, site, retold, ..
-        } = shown;
+        let Shown { node, site, .. } = shown;
         let language = Language::of(request);
         let coding = accepted(&request.headers);
         let path = request.uri.path();
         let name = format!("{path} {name} {} {}", language.tag(), coding.as_str());
-        let body = retold.answer(shown.snapshot, &name, |snapshot| {
+        let body = self.retold.answer(shown.snapshot, &name, |snapshot| {
             let view = View {
                 node,
                 site,
@@ -174,7 +172,6 @@ mod tests {
             node: "edge-1",
             site: "",
             snapshot: &snapshot,
-            retold: &Retold::default(),
         };
         ask(&Pages::default(), shown)
     }

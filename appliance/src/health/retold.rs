@@ -12,7 +12,8 @@ use bytes::Bytes;
 
 use crate::health::Snapshot;
 
-/// Answers that are kept: one for each view, and some channels. Others are made for each who asks.
+/// Answers that are kept, of one kind: all views, some channels, or some pages. Others are made for
+/// each who asks.
 const KEPT_MAX: usize = 16;
 
 /// Answers out of one snapshot.

@@ -26,18 +26,46 @@ use crate::{
         metrics::Format,
         openapi,
         snapshot::tests::snapshot,
-        table::{Entity, Listed, Node, Scope},
+        table::{Entity, GroupScope, Listed, Node, Scope},
     },
     ladder::{self, Check, Finding},
-    live::State,
+    live::{Leg, State},
+    measure::{Figures, PidFigures},
     serve::access_log,
     snmp,
 };
+
+/// A source that is measured, with a PID.
+fn source() -> Leg {
+    let pid = PidFigures {
+        pid: 256,
+        bitrate_bps: 2_040_000,
+        packets: 1_000,
+        continuity_count_error: 0,
+        scrambled: 0,
+    };
+    Leg {
+        url: "udp://239.1.1.1:1234".to_owned(),
+        is_active: true,
+        figures: Some(Arc::new(Figures {
+            pids: vec![pid],
+            ..Figures::default()
+        })),
+        ..Leg::default()
+    }
+}
 
 /// A snapshot with all kinds of things in it: so many channels of so many renditions each.
 pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
     let states = vec![State::OnAir; renditions];
     let mut snapshot = snapshot(&vec![states.as_slice(); channels]);
+    let renditions = snapshot
+        .channels
+        .iter_mut()
+        .flat_map(|it| &mut it.renditions);
+    for rendition in renditions {
+        Arc::make_mut(&mut rendition.report).legs = vec![source()];
+    }
     let finding = Finding {
         check: Check::RungMissing,
         since: Wall::default(),
@@ -233,11 +261,13 @@ fn in_base_units(name: &str, number: f64) -> (String, f64) {
 }
 
 /// Number of rows of `thing` and its parts that are, or are not, to be metrics.
-fn count_rows(thing: &Entity, is_counted: &impl Fn(&Row) -> bool) -> usize {
+fn count_rows(thing: &Entity, is_counted: &impl Fn(&GroupScope, &Row) -> bool) -> usize {
     let groups = thing.scope.groups.iter();
-    let own: usize = groups
-        .map(|group| group.rows.iter().filter(|row| is_counted(row)).count())
-        .sum();
+    let rows = |group: &GroupScope| {
+        let counted = group.rows.iter().filter(|row| is_counted(group, row));
+        counted.count()
+    };
+    let own: usize = groups.map(rows).sum();
     let parts = thing.parts.iter().flatten();
     own + parts
         .map(|part| count_rows(part, is_counted))
@@ -254,7 +284,9 @@ fn json_and_metrics_of_one_snapshot_agree_cell_by_cell() {
     let mut samples = samples(std::str::from_utf8(&text).expect("text"));
     let build = samples.remove("weir_build_info{version=\"0.1.0\",node=\"edge-1\"}");
     assert_eq!(build, Some(1.0));
-    let is_metric = |row: &Row| row.reach == Reach::Everywhere && row.kind != Kind::Text;
+    let is_metric = |group: &GroupScope, row: &Row| {
+        group.reach(row) == Reach::Everywhere && row.kind != Kind::Text
+    };
     assert_eq!(samples.len(), count_rows(&root, &is_metric));
     for (series, number) in samples {
         let plain = series.replacen("_total{", "{", 1);
@@ -267,8 +299,8 @@ fn json_and_metrics_of_one_snapshot_agree_cell_by_cell() {
         );
     }
     // What is left is text, details, and the names of things themselves.
-    let is_left = |row: &Row| !is_metric(row);
-    let things = count_rows(&root, &|_| false) + count_things(&root);
+    let is_left = |group: &GroupScope, row: &Row| !is_metric(group, row);
+    let things = count_rows(&root, &|_, _| false) + count_things(&root);
     assert_eq!(expected.0.len(), count_rows(&root, &is_left) + things);
 }
 
@@ -428,7 +460,7 @@ fn the_description_has_a_schema_with_a_sentence_for_every_row() {
     }
     let text = openapi::render();
     let text = std::str::from_utf8(&text).expect("text");
-    let described = text.matches("\"description\": ").count();
+    let described = text.matches("\"description\":").count();
     assert!(described > rows(Node::SCOPE), "{described}");
 }
 

@@ -55,7 +55,7 @@ macro_rules! indicators {
             const ROWS: &'static [Row] = &[
                 $( Row {
                     is_optional: true,
-                    reach: Reach::Detail,
+                    reach: Reach::Raised,
                     ..counted($name, concat!($clause, ": ", $help, "."))
                 }, )+
             ];

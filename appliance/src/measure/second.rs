@@ -28,19 +28,19 @@ counters! {
     /// How well a stream comes, by TR 101 290.
     pub struct Counters {
         /// Errors of the first priority of TR 101 290, without which there is no decoding.
-        first_priority_errors: detail,
+        first_priority_errors: polled,
         /// Errors of the second priority of TR 101 290, which is for continuous monitoring.
-        second_priority_errors: detail,
+        second_priority_errors: polled,
         /// Errors of the third priority of TR 101 290, which depends on the application.
-        third_priority_errors: detail,
+        third_priority_errors: polled,
         /// Packets missing by the `continuity_counter`, which tells up to 15 in a row.
-        packets_lost: detail,
+        packets_lost: polled,
         /// Seconds with a packet missing or damaged, or without synchronisation.
-        errored_seconds: detail,
+        errored_seconds: polled,
         /// Seconds with a hundredth of the packets missing or damaged, or all, or not synchronised.
-        severely_errored_seconds: detail,
+        severely_errored_seconds: polled,
         /// Seconds of unavailable time: from ten severely errored ones in a row to ten others.
-        unavailable_seconds: detail,
+        unavailable_seconds: polled,
     }
 }
 

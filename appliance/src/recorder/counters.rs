@@ -6,16 +6,16 @@ shared_counters! {
     /// What was recorded, and what was not.
     pub struct Counters, shared as CounterCells {
         /// Seconds taken in.
-        samples_recorded: detail,
+        samples_recorded: polled,
         /// Seconds dropped because the disk was so slow that the queue was full.
-        samples_dropped: detail,
+        samples_dropped: polled,
         /// Values dropped because there were too many series, or a name was too long.
-        values_dropped: detail,
+        values_dropped: polled,
         /// Minutes written.
-        blocks_written: detail,
+        blocks_written: polled,
         /// Minutes lost because they could not be written.
-        blocks_lost: detail,
+        blocks_lost: polled,
         /// Files removed because they were the oldest.
-        files_removed: detail,
+        files_removed: polled,
     }
 }

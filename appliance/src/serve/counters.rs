@@ -14,31 +14,31 @@ shared_counters! {
         /// Connections closed at once because the limit of open connections was met.
         connections_refused,
         /// Of them, those closed because their client had as many as one may have.
-        connections_refused_client: detail,
+        connections_refused_client: polled,
         /// Connections closed because the client took too little for too long.
         connections_stalled,
         /// Connections closed because no whole request came in time.
         connections_timed_out,
         /// Connections cut because they outlasted the drain at shutdown.
-        connections_cut: detail,
+        connections_cut: polled,
         /// Failed accept calls (want of descriptors, connection gone before it was taken).
         accept_errors,
         /// Requests understood and answered.
         requests,
         /// Answers that were given again: another request of the same second was the same.
-        answers_repeated: detail,
+        answers_repeated: polled,
         /// Requests refused because they break HTTP/1.1 or are too large.
         requests_malformed,
         /// Bodies of requests cut off because they were longer than allowed, or not there in time.
-        uploads_cut: detail,
+        uploads_cut: polled,
         /// Requests refused with 429 because their client asks too often.
         requests_throttled,
         /// Clients whose requests are counted anew because others needed the room.
-        clients_forgotten: detail,
+        clients_forgotten: polled,
         /// Requests refused because their URL is not signed as it must be.
         requests_denied,
         /// Answers to `/livez` and `/readyz`, which are not among those that follow.
-        probes: detail,
+        probes: polled,
         /// Answers with a status of 2xx.
         responses_2xx,
         /// Answers with a status of 3xx.
@@ -72,9 +72,9 @@ shared_counters! {
         /// TLS handshakes completed.
         handshakes,
         /// Of them, those that agreed on TLS 1.2; the others speak TLS 1.3.
-        handshakes_tls12: detail,
+        handshakes_tls12: polled,
         /// Of them, those that went on from a ticket of an earlier connection.
-        handshakes_resumed: detail,
+        handshakes_resumed: polled,
         /// Handshakes given up because they took too long.
         handshakes_timed_out,
         /// Handshakes whose client left in their midst.
@@ -84,17 +84,17 @@ shared_counters! {
         /// Handshakes of clients that speak no version, cipher or protocol of ours.
         handshakes_incompatible,
         /// Connections to a TLS listener that sent something other than TLS or HTTP.
-        handshakes_malformed: detail,
+        handshakes_malformed: polled,
         /// Connections to a TLS listener that spoke plain HTTP, and were told so.
-        handshakes_plain_http: detail,
+        handshakes_plain_http: polled,
         /// Connections that spoke HTTP/2.
-        connections_http2: detail,
+        connections_http2: polled,
         /// Connections closed because their client kept calling requests back.
-        connections_resetting: detail,
+        connections_resetting: polled,
         /// Requests of HTTP/2 that their client called back before the answer was out.
-        streams_reset: detail,
+        streams_reset: polled,
         /// Answers of HTTP/2 broken off because their client took too little for too long.
-        streams_stalled: detail,
+        streams_stalled: polled,
     }
 }
 

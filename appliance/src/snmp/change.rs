@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::{
     alarm::Change,
-    counter::{Group, readings},
+    counter::{Group, Reach, readings},
     health::table::{Entity, GroupScope, Scope},
 };
 
 /// Changes that are told of, the newest. The page and `/api/v1/alarms` have all that are
 /// remembered.
-pub(crate) const CHANGES_MAX: usize = 256;
+pub(crate) const CHANGES_MAX: usize = 64;
 
 readings! {
     /// Of one change of an alarm.
@@ -52,6 +52,7 @@ pub(crate) static SCOPE: Scope = Scope {
         name: None,
         rows: ChangeReadings::ROWS,
         is_optional: false,
+        reach: Reach::Everywhere,
     }],
     parts: &[],
 };

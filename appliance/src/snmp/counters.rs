@@ -12,27 +12,27 @@ counters! {
         /// Objects looked for by a community from where it may not be used; none is found.
         lookups_forbidden,
         /// Requests by a user that is not configured.
-        unknown_user_names: detail,
+        unknown_user_names: polled,
         /// Requests that were not authenticated with the secret of their user.
         wrong_digests,
         /// Requests that were made too early or too late, or sent again.
-        not_in_time_windows: detail,
+        not_in_time_windows: polled,
         /// Requests for another agent, the first of each manager among them.
-        unknown_engine_ids: detail,
+        unknown_engine_ids: polled,
         /// Requests that cannot be decrypted with the secret of their user.
-        decryption_errors: detail,
+        decryption_errors: polled,
         /// Requests with a security that their user has not got.
-        unsupported_security_levels: detail,
+        unsupported_security_levels: polled,
         /// Datagrams that are no SNMP, or none once they are decrypted.
-        asn_parse_errors: detail,
+        asn_parse_errors: polled,
         /// Messages whose flags make no sense.
-        invalid_messages: detail,
+        invalid_messages: polled,
         /// Messages by a security model that is not known here.
-        unknown_security_models: detail,
+        unknown_security_models: polled,
         /// Requests without any answer that is small enough.
-        silent_drops: detail,
+        silent_drops: polled,
         /// Notifications that were sent, and acknowledged if they must be.
-        notifications_sent: detail,
+        notifications_sent: polled,
         /// Notifications that could not be sent, or were not acknowledged.
         notifications_failed,
         /// Notifications given up for others, because a manager was not reached for long.

@@ -4,13 +4,17 @@
 //! Refuses: a number of its own choice. Without one that IANA gave, it is the number of examples,
 //! and the appliance says so.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use crate::{
     health::{Snapshot, table::Entity},
     snmp::{
         Oid, Value,
         change::{self, CHANGES_MAX},
+        check,
         index::indexes,
         object::{Cell, Object, SUBTREES, Subtree},
         tree::{Table, TableMaker, TableRow},
@@ -114,7 +118,7 @@ pub(super) fn table(
     if *kind == change::SCOPE.name {
         table_rows(subtree, &changes(), above, &[], &mut rows);
     } else {
-        table_rows(subtree, parts(node, kind), above, &[], &mut rows);
+        table_rows(subtree, &parts(node, kind), above, &[], &mut rows);
     }
     let columns = subtree.objects.iter().map(|object| object.number).collect();
     Table::new(prefix, columns, rows)
@@ -146,7 +150,7 @@ fn table_rows(
     for (thing, index) in things.iter().zip(indexes(&keys)) {
         let index = [above, &[index]].concat();
         if let Some((kind, path)) = path.split_first() {
-            table_rows(subtree, parts(thing, kind), path, &index, to);
+            table_rows(subtree, &parts(thing, kind), path, &index, to);
         } else {
             let cells = subtree
                 .objects
@@ -159,10 +163,13 @@ fn table_rows(
 }
 
 /// The parts of `thing` of that kind.
-fn parts<'a>(thing: &'a Entity, kind: &str) -> &'a [Entity] {
+fn parts<'a>(thing: &'a Entity, kind: &str) -> Cow<'a, [Entity]> {
+    if kind == check::SCOPE.name {
+        return Cow::Owned(check::raised(thing));
+    }
     let mut parts = thing.scope.parts.iter().zip(&thing.parts);
     let found = parts.find(|(scope, _)| scope.name == kind);
-    found.map_or(&[], |(_, parts)| parts)
+    Cow::Borrowed(found.map_or(&[], |(_, parts)| parts))
 }
 
 fn value(object: &Object, thing: &Entity) -> Option<Value> {

@@ -12,6 +12,7 @@
 mod access;
 mod agent;
 mod change;
+mod check;
 mod counters;
 mod engine_state;
 mod enterprise;

@@ -2,17 +2,18 @@
 //!
 //! A group of the node's is a subtree of scalars, any other kind of thing a table, whose index is
 //! that of what it is a part of and its own. The first column of a table is its index; number 2 is
-//! always the name of the thing.
+//! always the name of the thing. Details have no object, and a kind that has nothing else no table;
+//! what may be raised has a row of a table of checks once it was.
 //!
 //! Source: RFC 2578 §3.1 (descriptors), §7.7. Refuses: values.
 
 use std::sync::LazyLock;
 
 use crate::{
-    counter::Row,
+    counter::{Reach, Row},
     health::table::{GroupScope, Listed, Node, Scope},
     snmp::{
-        change,
+        change, check,
         number::{NUMBERS, Numbers},
     },
 };
@@ -99,12 +100,30 @@ fn tables(numbers: &Numbers, scope: &'static Scope, above: &[&'static str], to: 
     let mut objects: Vec<Object> = groups
         .flat_map(|group| rows(numbers, scope.name, scope, group))
         .collect();
-    objects.push(key(scope));
-    let told = (scope.help.to_owned(), indexed_by.clone());
-    to.push(subtree(numbers, scope.name, told, objects));
-    for part in scope.parts {
+    if !objects.is_empty() {
+        objects.push(key(scope));
+        let told = (scope.help.to_owned(), indexed_by.clone());
+        to.push(subtree(numbers, scope.name, told, objects));
+    }
+    for part in parts(scope) {
         tables(numbers, part, &indexed_by, to);
     }
+}
+
+/// The kinds of parts that a thing has here.
+fn parts(scope: &'static Scope) -> impl Iterator<Item = &'static Scope> {
+    let checks = check::has_checks(scope).then_some(&check::SCOPE);
+    scope.parts.iter().copied().chain(checks)
+}
+
+/// The rows of `group` that have objects, each with its place.
+fn told(group: &'static GroupScope) -> impl Iterator<Item = (usize, Row)> {
+    let rows = group.rows.iter().enumerate();
+    let reaching = rows.map(|(position, row)| {
+        let reach = group.reach(row);
+        (position, Row { reach, ..*row })
+    });
+    reaching.filter(|(_, row)| row.reach <= Reach::Polled)
 }
 
 /// # Panics
@@ -142,13 +161,13 @@ fn rows(
     scope: &Scope,
     (group, of): (usize, &'static GroupScope),
 ) -> Vec<Object> {
-    let object = |(position, row): (usize, &Row)| {
+    let object = |(position, row): (usize, Row)| {
         let words: Vec<&str> = [scope.name]
             .into_iter()
             .chain(of.name)
             .chain([row.name])
             .collect();
-        let name = row_name(scope, of, row);
+        let name = row_name(scope, of, &row);
         let number = numbers.of_row(subtree, &name);
         Object {
             name: descriptor(&words),
@@ -156,11 +175,11 @@ fn rows(
             cell: Cell::Row {
                 group,
                 position,
-                row: *row,
+                row,
             },
         }
     };
-    of.rows.iter().enumerate().map(object).collect()
+    told(of).map(object).collect()
 }
 
 /// The name of a row in its subtree in the list.
@@ -194,24 +213,21 @@ mod tests {
 
     /// The names that the table has: by subtree, in order of declaration.
     fn table() -> Vec<(String, Vec<String>)> {
-        fn tables(scope: &Scope, to: &mut Vec<(String, Vec<String>)>) {
+        fn tables(scope: &'static Scope, to: &mut Vec<(String, Vec<String>)>) {
             let names = |group: &'static GroupScope| {
-                group
-                    .rows
-                    .iter()
-                    .map(|row| row_name(scope, group, row))
-                    .collect::<Vec<_>>()
+                let names = told(group).map(|(_, row)| row_name(scope, group, &row));
+                names.collect::<Vec<_>>()
             };
-            to.push((
-                scope.name.to_owned(),
-                scope.groups.iter().flat_map(names).collect(),
-            ));
-            scope.parts.iter().for_each(|part| tables(part, to));
+            let names: Vec<String> = scope.groups.iter().flat_map(names).collect();
+            if !names.is_empty() {
+                to.push((scope.name.to_owned(), names));
+            }
+            parts(scope).for_each(|part| tables(part, to));
         }
         let node = Node::SCOPE;
         let mut all = Vec::new();
         for group in node.groups {
-            let names = group.rows.iter().map(|row| row.name.to_owned()).collect();
+            let names = told(group).map(|(_, row)| row.name.to_owned()).collect();
             let path = group
                 .name
                 .map(|name| format!(".{name}"))
@@ -259,6 +275,33 @@ mod tests {
         let subtrees: BTreeSet<&str> = NUMBERS.subtree_names().collect();
         let named: BTreeSet<&str> = rows.keys().map(String::as_str).collect();
         assert_eq!(subtrees, named);
+    }
+
+    /// All kinds of things of the table, from `scope` down.
+    fn kinds(scope: &'static Scope) -> Vec<&'static Scope> {
+        let parts = scope.parts.iter().flat_map(|part| kinds(part));
+        [scope].into_iter().chain(parts).collect()
+    }
+
+    #[test]
+    fn what_may_be_raised_are_the_checks_of_a_source() {
+        let groups = kinds(Node::SCOPE)
+            .into_iter()
+            .flat_map(|kind| kind.groups.iter().map(move |group| (kind, group)));
+        let is_raised = |group: &GroupScope| {
+            group
+                .rows
+                .iter()
+                .any(|row| group.reach(row) == Reach::Raised)
+        };
+        let raised: Vec<_> = groups.filter(|(_, group)| is_raised(group)).collect();
+        let named = raised.iter().map(|(kind, group)| (kind.name, group.name));
+        let checks = [check::COUNTS, check::SECONDS].map(|it| ("source", Some(it)));
+        assert_eq!(named.collect::<Vec<_>>(), checks);
+        let rows = raised.iter().map(|(_, group)| group.rows);
+        assert!(rows.clone().all(|rows| rows == raised[0].1.rows));
+        let mut rows = rows.flatten();
+        assert!(rows.all(|row| row.reach == Reach::Raised));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use weir_hal::Wall;
 
 use super::{
-    change, enterprise, machine,
+    change, check, enterprise, machine,
     mib_text::mib_text,
     own, standard,
     tree::{Table, walk},
@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     alarm::{Change, Event, Kind, Resource, Severity},
+    counter::{self, Reach},
     health::{
         Snapshot,
         surface_tests::{full, numbered, told},
-        table::{Entity, Listed, Node},
+        table::{Entity, Listed, Node, Scope},
     },
 };
 
@@ -71,11 +72,46 @@ fn cells(json: &Json, numbers: &mut BTreeSet<u64>, texts: &mut BTreeSet<String>)
     }
 }
 
+/// Takes away what JSON alone tells of `thing`, and notes the names of what may be raised.
+fn leave_details(thing: &mut Json, scope: &Scope, names: &mut BTreeSet<String>) {
+    let thing = thing.as_object_mut().expect("an object");
+    for group in scope.groups {
+        let cells = match group.name {
+            Some(name) => thing.get_mut(name).and_then(Json::as_object_mut),
+            None => Some(&mut *thing),
+        };
+        let cells = cells.expect("everything is in use");
+        for row in group.rows {
+            match group.reach(row) {
+                Reach::Everywhere | Reach::Polled => {}
+                Reach::Raised => drop(names.insert(row.name.to_owned())),
+                Reach::Detail => drop(cells.remove(row.name).expect("JSON has all")),
+            }
+        }
+    }
+    for part in scope.parts {
+        let mut rows = part
+            .groups
+            .iter()
+            .flat_map(|it| it.rows.iter().map(|row| it.reach(row)));
+        if rows.all(|reach| reach == Reach::Detail) {
+            drop(thing.remove(part.plural).expect("JSON has all"));
+            continue;
+        }
+        let things = thing.get_mut(part.plural).and_then(Json::as_array_mut);
+        for thing in things.expect("a list") {
+            leave_details(thing, part, names);
+        }
+    }
+}
+
 #[test]
-fn walks_tell_what_json_tells_and_nothing_else() {
+fn walks_tell_what_json_tells_but_details_and_nothing_else() {
     let root = numbered();
     let (mut numbers, mut texts) = (BTreeSet::new(), BTreeSet::new());
-    cells(&told(&root), &mut numbers, &mut texts);
+    let mut expected = told(&root);
+    leave_details(&mut expected, root.scope, &mut texts);
+    cells(&expected, &mut numbers, &mut texts);
     let (mut walked_numbers, mut walked_texts) = (BTreeSet::new(), BTreeSet::new());
     for (oid, value) in walk(&Tables::new(weir(&root, &[]))) {
         match value {
@@ -96,9 +132,61 @@ fn walks_tell_what_json_tells_and_nothing_else() {
     assert_eq!(walked_texts, texts);
 }
 
+/// The first source of `node`.
+fn source(node: &mut Entity) -> &mut Entity {
+    let mut thing = node;
+    for kind in ["channel", "rendition", "source"] {
+        let parts = thing.scope.parts.iter();
+        let place = parts.take_while(|part| part.name != kind).count();
+        thing = &mut thing.parts[place][0];
+    }
+    thing
+}
+
+#[test]
+fn a_check_has_a_row_once_its_source_has_raised_it() {
+    let mut node = node(&full(1, 1));
+    let table = SUBTREES
+        .iter()
+        .find(|it| it.indexed_by == ["channel", "rendition", "source", "check"]);
+    let table = table.expect("there are checks");
+    let rows = |node: &Entity| {
+        let table = enterprise::table(table, node, Vec::new);
+        let cells = walk(&Tables::new(vec![table]));
+        cells
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&node), []);
+    let source = source(&mut node);
+    for (group, count) in [(check::COUNTS, 7), (check::SECONDS, 2)] {
+        let groups = source.scope.groups;
+        let place = groups.iter().position(|it| it.name == Some(group));
+        let place = place.expect("a group");
+        let of = groups[place]
+            .rows
+            .iter()
+            .position(|it| it.name == "PAT_error_2");
+        let cells = source.groups[place].as_mut().expect("it is measured");
+        cells[of.expect("a check")] = counter::Value::Count(count);
+    }
+    let name = Value::text("PAT_error_2");
+    assert_eq!(
+        rows(&node),
+        [name, Value::Counter64(7), Value::Counter64(2)]
+    );
+}
+
+#[test]
+fn a_box_of_64_channels_has_at_most_6_500_objects() {
+    let objects = walk(&all(&full(64, 2))).len();
+    assert!((5_000..=6_500).contains(&objects), "{objects} objects");
+}
+
 #[test]
 fn a_walk_has_what_gets_have_and_grows_and_ends() {
-    let tree = all(&full(3, 2));
+    let tree = all(&full(8, 2));
     let walked = walk(&tree);
     assert!(walked.len() > 1_000, "{}", walked.len());
     assert!(walked.is_sorted_by(|(one, _), (other, _)| one < other));

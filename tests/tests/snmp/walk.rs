@@ -4,8 +4,11 @@ use weir_tests::process::peer;
 
 use crate::manager::{Appliance, GET_MAX, instances};
 
-/// The type that stands before a value.
+/// The type that stands before a value; it does not before a text without letters.
 fn kind(value: &str) -> &str {
+    if value == "\"\"" {
+        return "STRING";
+    }
     value.split_once(':').map_or(value, |(kind, _)| kind)
 }
 

@@ -10,37 +10,37 @@ shared_counters! {
         /// Requests sent to it because another attempt had failed.
         retries,
         /// Requests sent to it because another endpoint was slow to answer.
-        hedges: detail,
+        hedges: polled,
         /// Hedged requests that were answered first.
-        hedges_won: detail,
+        hedges_won: polled,
         /// Requests sent again because a connection that was kept had died meanwhile.
-        requests_resent: detail,
+        requests_resent: polled,
         /// Probes of its health that were answered as they should be.
-        probes_passed: detail,
+        probes_passed: polled,
         /// Probes of its health that failed.
         probes_failed,
         /// Answers with a status of 2xx.
-        responses_2xx: detail,
+        responses_2xx: polled,
         /// Answers with a status of 3xx.
-        responses_3xx: detail,
+        responses_3xx: polled,
         /// Answers with a status of 4xx.
-        responses_4xx: detail,
+        responses_4xx: polled,
         /// Answers with a status of 5xx.
         responses_5xx,
         /// Interim answers (1xx), which precede others.
-        responses_1xx: detail,
+        responses_1xx: polled,
         /// Bytes of bodies received from it.
         bytes_received,
         /// Connections opened to it.
-        connections_opened: detail,
+        connections_opened: polled,
         /// Requests that went over a connection that was open already.
-        connections_reused: detail,
+        connections_reused: polled,
         /// Kept connections on which it sent what nobody had asked for; they were closed.
-        connections_unasked: detail,
+        connections_unasked: polled,
         /// Lookups of its name.
-        lookups: detail,
+        lookups: polled,
         /// Lookups of its name that failed; the addresses known before stay in use.
-        lookups_failed: detail,
+        lookups_failed: polled,
         /// Failures to find its address.
         failures_resolve,
         /// Failures to connect to any of its addresses.
@@ -48,21 +48,21 @@ shared_counters! {
         /// Connections that did not stand in time.
         failures_connect_timeout,
         /// Requests given up because all connections were in use.
-        failures_busy: detail,
+        failures_busy: polled,
         /// Failed TLS handshakes.
-        failures_tls: detail,
+        failures_tls: polled,
         /// Connections that ended before an answer.
-        failures_closed: detail,
+        failures_closed: polled,
         /// Answers that did not begin in time.
         failures_first_byte_timeout,
         /// Answers that broke HTTP, were ambiguous, or larger than allowed.
-        failures_malformed: detail,
+        failures_malformed: polled,
         /// Answers that stopped in the middle.
-        failures_stall: detail,
+        failures_stall: polled,
         /// Answers that broke off in the middle or were shorter than announced.
-        failures_broken: detail,
+        failures_broken: polled,
         /// Requests whose own body broke off.
-        failures_upload: detail,
+        failures_upload: polled,
     }
 }
 

@@ -40,11 +40,11 @@ shared_counters! {
     /// Streams of events.
     pub struct Counters, shared as CounterCells {
         /// Streams that began.
-        streams_opened: detail,
+        streams_opened: polled,
         /// Streams refused because there were as many as there may be.
-        streams_refused: detail,
+        streams_refused: polled,
         /// Streams cut because their reader was too slow.
-        streams_cut: detail,
+        streams_cut: polled,
     }
 }
 

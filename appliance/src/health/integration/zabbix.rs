@@ -119,7 +119,7 @@ fn told(group: &GroupScope) -> impl Iterator<Item = &Row> {
     group
         .rows
         .iter()
-        .filter(|row| row.reach == Reach::Everywhere)
+        .filter(|row| group.reach(row) == Reach::Everywhere)
 }
 
 /// `group.row`, or `row` where it is the thing's own.

@@ -103,7 +103,7 @@ scope! {
             receive: receive::Counters,
             merge: receive::merge::Counters,
             demux: demux::Counters,
-            measure: measure::Counters,
+            measure: measure::Counters => detail,
             segment: segment::Counters,
             publish: PublishCounters,
             tracks: segment::track::Counters,
@@ -120,7 +120,7 @@ scope! {
         own: SourceReadings,
         groups {
             stream: Option<StreamReadings>,
-            measure: Option<measure::Counters>,
+            measure: Option<measure::Counters> => detail,
             tr_101_290: Option<Indicators>,
             tr_101_290_seconds: Option<Indicators>,
         }

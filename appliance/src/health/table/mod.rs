@@ -17,7 +17,7 @@ mod told;
 pub(crate) use list::Node;
 pub(crate) use told::Told;
 
-use crate::counter::{Row, Value};
+use crate::counter::{Reach, Row, Value};
 
 /// A kind of thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ pub(crate) struct GroupScope {
     pub(crate) rows: &'static [Row],
     /// Whether a thing may be without it.
     pub(crate) is_optional: bool,
+    /// How far its rows reach at most, on things of this kind.
+    pub(crate) reach: Reach,
+}
+
+impl GroupScope {
+    /// Which surfaces show `row` of it.
+    pub(crate) fn reach(&self, row: &Row) -> Reach {
+        self.reach.max(row.reach)
+    }
 }
 
 /// One thing at one moment.
@@ -73,13 +82,13 @@ fn entities(things: &[impl Listed]) -> Vec<Entity> {
 }
 
 /// Declares one kind of thing: its name and that of several, its own rows, its further groups, and
-/// its parts.
+/// its parts. Of a group that is marked `=> detail` all rows are told in JSON alone.
 macro_rules! scope {
     (
         #[doc = $help:literal]
         $Thing:ident: $name:ident, $plural:ident {
             own: $Own:ty,
-            groups { $( $group:ident: $Group:ty, )* }
+            groups { $( $group:ident: $Group:ty $(=> $reach:ident)?, )* }
             parts { $( $part:ident: $Part:ident, )* }
         }
     ) => {
@@ -102,11 +111,13 @@ macro_rules! scope {
                         name: None,
                         rows: <$Own as $crate::counter::Group>::ROWS,
                         is_optional: false,
+                        reach: $crate::counter::Reach::Everywhere,
                     },
                     $( $crate::health::table::GroupScope {
                         name: Some(stringify!($group)),
                         rows: <$Group as $crate::counter::Group>::ROWS,
                         is_optional: <$Group as $crate::counter::Group>::IS_OPTIONAL,
+                        reach: $crate::counter::reach!($($reach)?),
                     }, )*
                 ],
                 parts: &[ $( <$Part as $crate::health::table::Listed>::SCOPE, )* ],

@@ -20,7 +20,7 @@ readings! {
         /// How old all this is, where the machine lets nothing newer be read; zero otherwise.
         snapshot_age_ms: u64,
         /// The number of this reading: what has the same was read at one moment.
-        snapshot_sequence: u64 => detail,
+        snapshot_sequence: u64 => polled,
         /// Time since the process started.
         uptime_ms: u64,
         /// Channels that are configured.
@@ -34,11 +34,11 @@ readings! {
         /// Busy share of all cores in the last second.
         cpu_usage_percent: Option<f64>,
         /// Processes that ran or waited to run, on average over a minute.
-        load_average: Option<f64> => detail,
+        load_average: Option<f64> => polled,
         /// Main memory.
-        memory_bytes_total: Option<u64> => detail,
+        memory_bytes_total: Option<u64> => polled,
         /// Main memory that a process could get.
-        memory_bytes_available: Option<u64> => detail,
+        memory_bytes_available: Option<u64> => polled,
         /// Fill of the file system that holds the cache.
         disk_usage_percent: Option<f64>,
         /// Why the cache is in memory alone, and since when, if it is.
@@ -68,7 +68,7 @@ readings! {
     /// Of the management listener.
     pub(in crate::health) struct ManagementCounters {
         /// Connections accepted.
-        connections_accepted: Total => detail,
+        connections_accepted: Total => polled,
         /// Connections closed at once because the limit of open connections was met.
         connections_refused: Total,
         /// Connections closed because the client took too little for too long.
@@ -76,9 +76,9 @@ readings! {
         /// Connections closed because no whole request came in time.
         connections_timed_out: Total,
         /// Requests understood and answered.
-        requests: Total => detail,
+        requests: Total => polled,
         /// Requests refused because they break HTTP/1.1 or are too large.
-        requests_malformed: Total => detail,
+        requests_malformed: Total => polled,
     }
 }
 
@@ -94,17 +94,17 @@ readings! {
         /// Alarms that are effects of it.
         affected: u64,
         /// The number of the change that raised it.
-        id: u64 => detail,
+        id: u64 => polled,
         /// The kind of alarm.
-        kind: &'static str => detail,
+        kind: &'static str => polled,
         /// What it is of.
         resource: String,
         /// Whether it is `raised`, `flapping` or `over`, which must be acknowledged.
-        state: &'static str => detail,
+        state: &'static str => polled,
         /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
-        operator_state: Option<&'static str> => detail,
+        operator_state: Option<&'static str> => polled,
         /// The number of the alarm that it is an effect of.
-        cause: Option<u64> => detail,
+        cause: Option<u64> => polled,
     }
 }
 
@@ -116,11 +116,11 @@ readings! {
         /// How well it is: `ok`, `degraded` or `failed`.
         status: &'static str,
         /// Renditions that are configured.
-        renditions_configured: u64 => detail,
+        renditions_configured: u64 => polled,
         /// Renditions that are on air.
         renditions_active: u64,
         /// Whether its renditions are cut alike: `unknown`, `aligned` or `drifting`.
-        alignment: &'static str => detail,
+        alignment: &'static str => polled,
         /// The same in words, with who drifts since when.
         alignment_reason: String,
     }
@@ -146,7 +146,7 @@ readings! {
         /// The source that segments are made of.
         source: String,
         /// Times that another source was gone over to.
-        source_switches: Total => detail,
+        source_switches: Total => polled,
         /// The interface it is received on, if one is configured.
         interface: Option<String>,
         /// The core of the thread that receives it, if that stays on one.
@@ -170,27 +170,27 @@ readings! {
     /// Of one source of a rendition, whether it is in use or not.
     pub(in crate::health) struct SourceReadings {
         /// `active` for the one, or the merged ones, that segments are made of; or `standby`.
-        role: &'static str => detail,
+        role: &'static str => polled,
         /// How well it is received: `good`, `damaged` or `unusable`.
-        condition: &'static str => detail,
+        condition: &'static str => polled,
         /// Why its group could not be joined, and what to do about it.
-        failure: Option<String> => detail,
+        failure: Option<String> => polled,
         /// Who sends it.
-        sender: Option<String> => detail,
+        sender: Option<String> => polled,
         /// Bits received in the last second.
-        bitrate_bps: u64 => detail,
+        bitrate_bps: u64 => polled,
         /// The average of that over the last five minutes.
         bitrate_bps_average: Option<u64> => detail,
         /// How far the one is off the other.
-        bitrate_variance_percent: Option<f64> => detail,
+        bitrate_variance_percent: Option<f64> => polled,
         /// Time that has to be held to even out its datagrams, of the last second (RFC 4445).
         delay_factor_ms: Option<f64> => detail,
         /// The highest of the last one to two minutes.
-        delay_factor_ms_max: Option<f64> => detail,
+        delay_factor_ms_max: Option<f64> => polled,
         /// The longest time between two datagrams in the last one to two minutes.
         interarrival_ms_max: f64 => detail,
         /// Time since its last datagram came.
-        last_datagram_age_ms: Option<u64> => detail,
+        last_datagram_age_ms: Option<u64> => polled,
         /// Times datagrams began to come from another address or port.
         sender_changes: Total => detail,
         /// Datagrams received.
@@ -198,7 +198,7 @@ readings! {
         /// Datagrams the kernel dropped because the socket's buffer was full.
         kernel_dropped_datagrams: Total => detail,
         /// RTP packets missing from the sequence.
-        rtp_lost: Total => detail,
+        rtp_lost: Total => polled,
         /// RTP packets dropped because they came twice, or too late for their place.
         rtp_late: Total => detail,
         /// RTP packets that came after a later one, and were put in their place.
@@ -208,7 +208,7 @@ readings! {
         /// RTP packets that were lost and came back by FEC.
         fec_recovered: Total => detail,
         /// Bare datagrams that other sources of a merged stream brought, and this one did not.
-        merge_lost: Total => detail,
+        merge_lost: Total => polled,
         /// Datagrams dropped because the other sources of the merged stream have nothing like them.
         merge_unmatched: Total => detail,
         /// Times the group was joined anew, because nothing came any more.
@@ -218,7 +218,7 @@ readings! {
         /// Packets that were marked as damaged on their way.
         transport_error: Total => detail,
         /// Packets out of order, lost, or present more than twice.
-        continuity_count_error: Total => detail,
+        continuity_count_error: Total => polled,
     }
 }
 
@@ -230,7 +230,7 @@ readings! {
         /// Bitrate of null packets in the last second.
         null_bitrate_bps: u64 => detail,
         /// Packets missing in the last second (media loss rate of RFC 4445).
-        media_loss_rate: u64 => detail,
+        media_loss_rate: u64 => polled,
         /// PIDs that are not told of one by one, for they are too many.
         pids_omitted: u64 => detail,
     }
@@ -303,11 +303,11 @@ readings! {
         /// Whether both ends may send at one time: `full` or `half`.
         duplex: Option<&'static str>,
         /// Whether anybody asks for memberships: `present`, `lost`, `none`, `awaited` or `unknown`.
-        querier: &'static str => detail,
+        querier: &'static str => polled,
         /// Who asked last, by IGMP or MLD.
-        querier_address: Option<String> => detail,
+        querier_address: Option<String> => polled,
         /// How long ago that was.
-        querier_age_ms: Option<u64> => detail,
+        querier_age_ms: Option<u64> => polled,
     }
 }
 
@@ -317,7 +317,7 @@ readings! {
         /// Bytes received.
         rx_bytes: Total,
         /// Packets received.
-        rx_packets: Total => detail,
+        rx_packets: Total => polled,
         /// Packets received with damage of any kind.
         rx_errors: Total,
         /// Packets received and dropped for want of room, or of anybody who wants them.
@@ -329,7 +329,7 @@ readings! {
         /// Bytes sent.
         tx_bytes: Total,
         /// Packets sent.
-        tx_packets: Total => detail,
+        tx_packets: Total => polled,
         /// Packets that could not be sent.
         tx_errors: Total,
         /// Packets dropped on their way out.

@@ -54,7 +54,7 @@ counters! {
         /// Datagrams that one source had lost, or was late with, when another brought them.
         filled: detail,
         /// RTP packets that are known to be missing: no source brought them in time.
-        lost: detail,
+        lost: polled,
         /// Datagrams that were no longer waited for because there was no room for those behind.
         overflows: detail,
         /// Datagrams too long to wait, which were handed on at once.
