@@ -11,7 +11,7 @@ use std::{collections::VecDeque, mem};
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueKind, EventId, Markers, Segment,
+    Cue, CueKind, EventId, Markers, RangeEnd, RangeLine, Segment,
     cue_tag::CueTag,
     date_range::{DateRange, Ending, TOLERANCE, UNKNOWN},
     seconds::Seconds,
@@ -180,6 +180,22 @@ impl DateRanges {
         };
         let lines = self.lines.iter().filter(is_here);
         lines.map(|line| line.text.as_str())
+    }
+
+    /// All lines, in the order in which they were written.
+    pub(super) fn all_lines(&self) -> impl Iterator<Item = RangeLine> {
+        self.lines.iter().filter_map(|line| {
+            let mut ranges = self.ranges.iter();
+            let range = ranges.find(|range| range.event == line.event)?;
+            let expected = || RangeEnd::Expected(range.end_expected());
+            Some(RangeLine {
+                event: line.event,
+                sequence: line.sequence,
+                start: range.start,
+                end: range.end.map_or_else(expected, RangeEnd::Known),
+                text: line.text.as_str().into(),
+            })
+        })
     }
 
     fn write(&mut self, event: EventId, sequence: u64, text: String) {

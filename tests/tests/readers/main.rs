@@ -49,7 +49,7 @@ const LISTS: [(&str, &str); 14] = [
 const ENDLESS: [&str; 2] = ["text", "text of the dvr"];
 
 /// What the readers must have been shown, or they have proved nothing.
-const FORMS: [(&str, &str); 26] = [
+const FORMS: [(&str, &str); 29] = [
     ("live", "SCTE35-OUT=0x"),
     ("live", "SCTE35-IN=0x"),
     ("live", "#EXT-X-CUE-OUT:"),
@@ -65,6 +65,8 @@ const FORMS: [(&str, &str); 26] = [
     ("text", "#EXT-X-DISCONTINUITY\n"),
     ("master", "TYPE=SUBTITLES"),
     ("master", "ch_HD_audio.m3u8\n"),
+    ("dvr", "SCTE35-OUT=0x"),
+    ("dvr", "SCTE35-IN=0x"),
     ("dvr", "#EXT-X-GAP\n"),
     ("dvr", "#EXT-X-DISCONTINUITY\n"),
     ("sound of the dvr", "#EXT-X-GAP\n"),
@@ -74,6 +76,7 @@ const FORMS: [(&str, &str); 26] = [
     ("encrypted", "#EXT-X-KEY:METHOD=AES-128"),
     ("encrypted", "SCTE35-IN=0x"),
     ("encrypted sound", "#EXT-X-KEY:METHOD=AES-128"),
+    ("dvr of the encrypted", "SCTE35-IN=0x"),
     ("dvr of the encrypted", "#EXT-X-KEY:METHOD=AES-128"),
     ("ladder", "two_SD.m3u8\n"),
 ];
