@@ -102,6 +102,12 @@ pub const NET_SNMP: Module = Module {
     ],
 };
 
+/// The player for HLS as a module for Node.js: what it reads playlists with.
+pub const HLS_JS_MODULE: Module = Module {
+    package: HLS_JS.package,
+    needs: &[],
+};
+
 /// Drives a browser, and looks at what it shows as one who sees little would.
 pub const PLAYWRIGHT: Module = Module {
     package: Package {

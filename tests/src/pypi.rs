@@ -28,6 +28,16 @@ pub const THREEFIVE: Wheel = Wheel {
     needs: &[],
 };
 
+/// Reads playlists.
+pub const M3U8: Wheel = Wheel {
+    package: Package {
+        name: "m3u8",
+        version: "6.0.0",
+        sum: "566d0748739c552dad10f8c87150078de6a0ec25071fa48e6968e96fc6dcba5d",
+    },
+    needs: &[],
+};
+
 /// Reads and writes captures.
 pub const DPKT: Wheel = Wheel {
     package: Package {

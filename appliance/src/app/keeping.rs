@@ -64,6 +64,8 @@ pub(super) struct Keeping<P = Pin> {
     len_max: usize,
     /// Those that no list has any more, by when their time is over.
     retained: VecDeque<(Monotonic, P)>,
+    /// Events that the archive could not keep, since somebody asked.
+    ranges_dropped: u64,
 }
 
 impl<P> Keeping<P> {
@@ -85,6 +87,7 @@ impl<P> Keeping<P> {
             lengths: VecDeque::new(),
             len_max: 0,
             retained: VecDeque::new(),
+            ranges_dropped: 0,
         };
         let listed = keeping.playlist.len();
         let durations: Vec<_> = match keeping.archive().filter(|it| it.len() > listed) {
@@ -177,6 +180,7 @@ impl<P> Keeping<P> {
         let discontinuities = self.playlist.discontinuities();
         self.playlist.push_encrypted(segment, key.clone());
         let gaps = self.past.as_mut().map_or(0, |past| {
+            self.ranges_dropped += past.follow(&self.playlist.range_lines());
             past.set_len_min(self.playlist.len());
             let gaps = past.fill(segment.sequence, segment.date_time, discontinuities);
             past.push(segment, key);
@@ -188,6 +192,11 @@ impl<P> Keeping<P> {
         let early = self.retain_unlisted(now);
         self.note_length();
         early
+    }
+
+    /// How many events the archive could not keep since the last call.
+    pub(super) fn take_ranges_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.ranges_dropped)
     }
 
     /// Lets go of segments whose time is over. Returns how many went before.
@@ -235,6 +244,7 @@ impl<P> Keeping<P> {
         for (segment, key) in self.playlist.encrypted_segments() {
             past.push(*segment, key.cloned());
         }
+        past.follow(&self.playlist.range_lines());
         past
     }
 

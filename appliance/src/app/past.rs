@@ -24,7 +24,7 @@ use weir_hal::Wall;
 
 use crate::{
     app::publisher::key,
-    segment::{Archive, Format, KeyTag, Segment},
+    segment::{Archive, Format, KeyTag, RangeLine, Segment},
 };
 
 /// The archive of one rendition, and where it is stored.
@@ -95,6 +95,12 @@ impl Past {
     /// Appends `segment` with its key, if it is encrypted.
     pub(super) fn push(&mut self, segment: Segment, key: Option<KeyTag>) {
         self.archive.push(segment, key);
+    }
+
+    /// Takes over what the live list tells of events, before the next segment is pushed. Returns how
+    /// many had to go for others.
+    pub(super) fn follow(&mut self, lines: &[RangeLine]) -> u64 {
+        self.archive.follow(lines)
     }
 
     /// Takes out the oldest segment, unless it is the only one. Tells whether one was taken.

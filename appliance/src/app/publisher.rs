@@ -339,6 +339,7 @@ impl Publisher {
     /// Appends `segment` to the lists; a gap has neither key nor pin.
     fn list(&mut self, segment: Segment, held: (Option<KeyTag>, Option<Pin>), moment: Moment) {
         self.counters.segments_released_early += self.keeping.list(segment, held, moment.now);
+        self.counters.date_ranges_dropped += self.keeping.take_ranges_dropped();
         (self.updated, self.age) = (Some(moment.now), Duration::ZERO);
         self.publish(moment.received);
         // Behind the playlist: a power cut between both must leave no block that knows more.

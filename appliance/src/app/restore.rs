@@ -36,7 +36,7 @@ use crate::{
         publisher::key,
     },
     encryption::Vault,
-    segment::{Archive, Format, KeyTag, MediaPlaylist, Segment},
+    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment},
     serve::{playlist_path, segment_path_of},
 };
 
@@ -250,6 +250,8 @@ async fn restore_past(
         past.push(Segment { gap, ..segment }, key);
         pins.push_back(pin);
     }
+    blocks.lines.sort_by_key(|line| line.sequence);
+    past.follow(&blocks.lines);
     past.drop_before(since);
     past.drop_until(blocks.begin.min(first.sequence));
     pins.drain(..pins.len() - past.archive().len());
@@ -271,6 +273,8 @@ async fn restore_past(
 struct Blocks {
     /// By their numbers, each with its key.
     segments: BTreeMap<u64, (Segment, Option<KeyTag>)>,
+    /// What is told of events.
+    lines: Vec<RangeLine>,
     /// Discontinuities before the first segment of a block, by its number.
     discontinuities: BTreeMap<u64, u64>,
     /// The hold on each, and its number, oldest first.
@@ -287,6 +291,7 @@ impl Blocks {
         let rows = list.encrypted_segments();
         let rows = rows.map(|(segment, key)| (segment.sequence, (*segment, key.cloned())));
         self.segments.extend(rows);
+        self.lines.extend(list.range_lines());
     }
 }
 

@@ -14,9 +14,11 @@
 //! Numbers never have a hole: what is missing between two segments stands there as gaps. For the
 //! next life of the box an archive is told in blocks, each a list of its own.
 //!
-//! Refuses: to tell of breaks. EXT-X-DATERANGE and cue tags stand in the live list alone. Where the
-//! live list begins anew with discontinuities made up for and no number is left out, no gap can
-//! have them: Discontinuity Sequence Numbers are lower here from then on.
+//! Breaks are told of by EXT-X-DATERANGE, as the live list did ([`super::past_ranges`]).
+//!
+//! Refuses: cue tags, which stand in the live list alone. Where the live list begins anew with
+//! discontinuities made up for and no number is left out, no gap can have them: Discontinuity
+//! Sequence Numbers are lower here from then on.
 
 use std::{
     collections::VecDeque,
@@ -29,8 +31,9 @@ use std::{
 use weir_hal::Wall;
 
 use crate::segment::{
-    Format, KeyTag, Segment,
+    Format, KeyTag, RangeLine, Segment,
     key_tag::write_key,
+    past_ranges::{Part, PastRanges},
     playlist::{LIVE_VERSION, SECOND_90K, write_segment},
     ticks,
 };
@@ -59,6 +62,7 @@ pub struct Archive {
     discontinuities: u64,
     /// What the last segment is encrypted by.
     key: Option<KeyTag>,
+    ranges: PastRanges,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -123,6 +127,7 @@ impl Archive {
             duration_90k: 0,
             discontinuities: discontinuity_sequence,
             key: None,
+            ranges: PastRanges::default(),
         }
     }
 
@@ -182,6 +187,15 @@ impl Archive {
         while self.is_overlong() {
             self.drop_first();
         }
+        let begin = self.segments().next().map(|first| first.date_time);
+        self.ranges.drop_before(begin.unwrap_or_default());
+    }
+
+    /// Takes over what the live list tells of events, before the next segment is pushed. Returns how
+    /// many had to go for others.
+    pub fn follow(&mut self, lines: &[RangeLine]) -> u64 {
+        let end = self.segments().next_back().map(Segment::end);
+        self.ranges.follow(lines, end)
     }
 
     /// Gaps that stand for what lies between the last segment and the one with the number
@@ -267,7 +281,10 @@ impl Archive {
         let count = usize::try_from(until.saturating_sub(from)).unwrap_or(0);
         let mut entries = self.entries().skip(first).take(count);
         let has_media = entries.any(|entry| !entry.segment.gap);
-        has_media.then(|| self.text(first, count, false))
+        // What was learned before the first segment is of use in the first block alone.
+        let lines_from = if from == start { 0 } else { from };
+        let lines = self.ranges.between(lines_from, until.saturating_sub(1));
+        has_media.then(|| self.text((first, count), &lines, false))
     }
 
     /// Makes it one of `depth`, from the next push on.
@@ -334,7 +351,8 @@ impl Archive {
             return None;
         }
         let is_ended = until.is_some_and(|until| first + count < self.len || end >= until);
-        let text = self.text(first, count, is_ended);
+        let lines = self.ranges.of(self.part((first, count), is_ended)?);
+        let text = self.text((first, count), &lines, is_ended);
         // Dates are told to the millisecond.
         let begin = self.entries().next()?.segment.date_time;
         let is_whole = earlier(begin, Duration::from_millis(1)) <= from;
@@ -342,24 +360,51 @@ impl Archive {
         Some(Excerpt { text, is_final })
     }
 
-    fn text(&self, first: usize, count: usize, is_ended: bool) -> String {
+    /// What the `count` segments behind the first `first` are.
+    fn part(&self, (first, count): (usize, usize), is_ended: bool) -> Option<Part> {
+        let mut segments = self.segments().skip(first).take(count);
+        let begin = segments.next()?;
+        let last = segments.last().unwrap_or(begin);
+        Some(Part {
+            sequence_last: last.sequence,
+            begin: begin.date_time,
+            end: is_ended.then(|| last.end()),
+        })
+    }
+
+    fn text(&self, (first, count): (usize, usize), lines: &[&RangeLine], is_ended: bool) -> String {
         let mut text = String::with_capacity(count * 128 + 256);
+        let mut at = first;
         if let Some(entry) = self.entries().nth(first) {
             self.write_header(&mut text, entry)
                 .expect("a String takes all");
+            let sequence_first = entry.segment.sequence;
+            for line in lines {
+                let offset = line.sequence.saturating_sub(sequence_first);
+                let place = first.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX));
+                self.write_segments(&mut text, at..place);
+                at = at.max(place);
+                text.push_str(&line.text);
+                text.push('\n');
+            }
         }
-        let mut skipped = self.left + first;
-        let mut wanted = count;
+        self.write_segments(&mut text, at..first + count);
+        if is_ended {
+            text.push_str("#EXT-X-ENDLIST\n");
+        }
+        text
+    }
+
+    /// Writes the segments at these places.
+    fn write_segments(&self, text: &mut String, places: Range<usize>) {
+        let mut skipped = self.left + places.start;
+        let mut wanted = places.len();
         for chunk in &self.chunks {
             let present = chunk.entries.len().saturating_sub(skipped);
             text.push_str(chunk.text_of(skipped, wanted));
             wanted -= wanted.min(present);
             skipped = skipped.saturating_sub(chunk.entries.len());
         }
-        if is_ended {
-            text.push_str("#EXT-X-ENDLIST\n");
-        }
-        text
     }
 
     fn write_header(&self, text: &mut String, first: &Entry) -> fmt::Result {
@@ -383,6 +428,7 @@ impl Archive {
     /// Everything leaves; discontinuities are counted on.
     fn clear(&mut self) {
         self.chunks.clear();
+        self.ranges.clear();
         self.left = 0;
         self.len = 0;
         self.duration_90k = 0;

@@ -11,7 +11,7 @@ use std::{collections::VecDeque, mem};
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueKind, EventId, Markers, Segment,
+    Cue, CueKind, EventId, Markers, RangeEnd, RangeLine, Segment,
     cue_tag::CueTag,
     date_range::{DateRange, Ending, TOLERANCE, UNKNOWN},
     seconds::Seconds,
@@ -28,7 +28,7 @@ const SECTION_BYTES_MAX: usize = 512;
 pub enum CueOutcome {
     /// The playlist tells of it, or needs not.
     Taken,
-    /// The playlist tells of it, and an older event had to go before its time.
+    /// The playlist tells of it, and the event that ends first had to go before its time.
     TakenForAnother,
     /// It is too long, or contradicts what players have been told of the same event.
     Refused,
@@ -182,6 +182,22 @@ impl DateRanges {
         lines.map(|line| line.text.as_str())
     }
 
+    /// All lines, in the order in which they were written.
+    pub(super) fn all_lines(&self) -> impl Iterator<Item = RangeLine> {
+        self.lines.iter().filter_map(|line| {
+            let mut ranges = self.ranges.iter();
+            let range = ranges.find(|range| range.event == line.event)?;
+            let expected = || RangeEnd::Expected(range.end_expected());
+            Some(RangeLine {
+                event: line.event,
+                sequence: line.sequence,
+                start: range.start,
+                end: range.end.map_or_else(expected, RangeEnd::Known),
+                text: line.text.as_str().into(),
+            })
+        })
+    }
+
     fn write(&mut self, event: EventId, sequence: u64, text: String) {
         let line = Line {
             event,
@@ -230,14 +246,17 @@ impl DateRanges {
         }
     }
 
+    /// Keeps `range`; where there are too many, the one goes that ends first. So what has ended
+    /// goes before what players are in or are yet to come to.
     fn push(&mut self, range: DateRange) -> CueOutcome {
         let is_full = self.ranges.len() >= RANGES_MAX;
+        let before = self.ranges.iter().filter(|_| is_full);
+        let gone = before.min_by_key(|range| range.end_expected());
+        let gone = gone.map(|range| range.event);
+        // Its own line has been written.
         self.ranges.push_back(range);
         if is_full {
-            let oldest = self.ranges.pop_front().map(|range| range.event);
-            self.lines.retain(|line| Some(line.event) != oldest);
-        }
-        if is_full {
+            self.retain(|range| Some(range.event) != gone);
             CueOutcome::TakenForAnother
         } else {
             CueOutcome::Taken

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueOutcome, Format, KeyTag, Markers, Segment,
+    Cue, CueOutcome, Format, KeyTag, Markers, RangeLine, Segment,
     cue_tag::CueTag,
     date_ranges::{DateRanges, Place},
     key_tag::write_key,
@@ -186,6 +186,11 @@ impl MediaPlaylist {
             markers: self.markers,
         };
         self.date_ranges.take(cue, place)
+    }
+
+    /// The lines of EXT-X-DATERANGE that it has, in the order in which they were written.
+    pub fn range_lines(&self) -> Vec<RangeLine> {
+        self.date_ranges.all_lines().collect()
     }
 
     /// Says what its segments are; transport streams, unless told otherwise.

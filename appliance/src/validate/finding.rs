@@ -173,6 +173,9 @@ checks! {
 
     16 Violation WebVttMalformed "web_vtt_malformed" "RFC 8216 §3.5"
     16 Violation TimestampMapMalformed "timestamp_map_malformed" "RFC 8216 §3.5"
+    16 Violation CueMalformed "cue_malformed" "W3C WebVTT §4.1"
+    16 Violation CueMissing "cue_missing" "RFC 8216 §3.5"
+    16 Warning CueOutside "cue_outside" "RFC 8216 §3.5"
     16 Warning TimestampMapMissing "timestamp_map_missing" "RFC 8216 §3.5"
 }
 

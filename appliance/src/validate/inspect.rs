@@ -1,28 +1,29 @@
 //! Looks into a segment, as it comes, by our own `demux`.
 //!
 //! Source: RFC 8216 §3 (formats), ISO/IEC 13818-1. Pure. Keeps nothing of a segment but its first
-//! bytes.
+//! bytes, and of WebVTT the times of its cues.
 //!
 //! Refuses: to look into fragmented MP4, packed audio, and what is still encrypted; it says which
 //! it was.
 
 use std::collections::BTreeMap;
 
-use crate::demux::{
-    AccessUnit, AdaptationField, Counters, Demux, Event, Packet, PacketSync, Pid, Pts, Selection,
-    StreamKind,
+use crate::{
+    demux::{
+        AccessUnit, AdaptationField, Counters, Demux, Event, Packet, PacketSync, Pid, Pts,
+        Selection, StreamKind,
+    },
+    validate::web_vtt::{self, BYTE_ORDER_MARK, WebVtt},
 };
 
-/// Bytes that are kept from the beginning: room for the header of a WebVTT file.
-const HEAD_BYTES_MAX: usize = 1_024;
+/// Bytes that are kept from the beginning: what tells one format from another.
+const HEAD_BYTES_MAX: usize = 16;
 
 /// PIDs whose counters are followed from segment to segment.
 const PIDS_MAX: usize = 64;
 
 /// Packets in which the tables are looked for.
 const FIRST_PACKETS: usize = 2;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a segment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,21 +66,12 @@ pub struct SegmentFacts {
     pub tracks: Vec<(u16, u8)>,
     /// Codec and size of the picture.
     pub coding: Option<String>,
-    /// What its header says, if it is WebVTT.
+    /// What it says, if it is WebVTT.
     pub web_vtt: Option<WebVtt>,
     /// Why it could not be opened, if it should have been.
     pub lock: Option<Lock>,
     counters: BTreeMap<u16, Counting>,
     pts: Option<Presentation>,
-}
-
-/// The header of a WebVTT file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WebVtt {
-    /// Whether it begins as one.
-    pub is_sound: bool,
-    /// X-TIMESTAMP-MAP.
-    pub timestamp_map: Option<String>,
 }
 
 /// Why a segment of AES-128 could not be opened.
@@ -183,6 +175,7 @@ pub struct Inspector {
     head: Vec<u8>,
     bytes: u64,
     stream: Option<Box<Stream>>,
+    text: Option<Box<web_vtt::Reader>>,
 }
 
 impl Default for Inspector {
@@ -198,19 +191,25 @@ impl Inspector {
             head: Vec::new(),
             bytes: 0,
             stream: None,
+            text: None,
         }
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.bytes == 0 && bytes.first() == Some(&0x47) {
-            self.stream = Some(Box::new(Stream::new()));
+        match bytes.first().filter(|_| self.bytes == 0) {
+            Some(0x47) => self.stream = Some(Box::new(Stream::new())),
+            Some(b'W' | 0xEF) => self.text = Some(Box::default()),
+            Some(_) | None => {}
         }
         self.bytes += bytes.len() as u64;
         let room = HEAD_BYTES_MAX - self.head.len();
         self.head.extend(bytes.iter().take(room));
         if let Some(stream) = &mut self.stream {
             stream.push(bytes);
+        }
+        if let Some(text) = &mut self.text {
+            text.push(bytes);
         }
     }
 
@@ -220,6 +219,7 @@ impl Inspector {
             head,
             bytes,
             stream,
+            text,
         } = self;
         let mut facts = match stream {
             Some(stream) => stream.finish(),
@@ -229,7 +229,7 @@ impl Inspector {
             },
         };
         if facts.format == Format::WebVtt {
-            facts.web_vtt = Some(web_vtt(&head));
+            facts.web_vtt = text.map(|text| text.finish());
         }
         facts.bytes = bytes;
         facts
@@ -254,20 +254,6 @@ fn format(head: &[u8]) -> Format {
         Format::PackedAudio
     } else {
         Format::Unknown
-    }
-}
-
-fn web_vtt(head: &[u8]) -> WebVtt {
-    let bare = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
-    let text = String::from_utf8_lossy(bare);
-    // The header ends with an empty line.
-    let mut header = text.lines().take_while(|line| !line.trim_end().is_empty());
-    let first = header.next().unwrap_or("");
-    let rest = first.strip_prefix("WEBVTT");
-    let map = header.find_map(|line| line.trim_end().strip_prefix("X-TIMESTAMP-MAP="));
-    WebVtt {
-        is_sound: rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])),
-        timestamp_map: map.map(ToOwned::to_owned),
     }
 }
 

@@ -21,3 +21,4 @@ pub mod report;
 pub mod rules;
 pub mod seal;
 pub mod version;
+pub mod web_vtt;

@@ -1,4 +1,9 @@
-//! Parsers of others that read playlists: hls-parser, which is strict, and m3u8-parser.
+//! Parsers of others that read playlists: hls-parser, which is strict, and m3u8-parser; and all
+//! there are at all lists of a test.
+
+mod lists;
+
+pub use lists::Lists;
 
 use std::{
     io::Write,

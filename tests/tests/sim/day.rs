@@ -1,8 +1,14 @@
 //! A day of television in compressed time: what a list says of time stays true.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
-use weir_hal::{Clock, sim::Simulation};
+use weir_hal::{
+    Clock,
+    sim::{Generator, Sender, Simulation},
+};
 use weir_tests::{
     hls::{Entry, Version, Watch},
     stream::{Encoder, Format},
@@ -14,21 +20,32 @@ use crate::{
     million::fetch,
 };
 
-/// Five pictures in 1.001 s, as 30 are in NTSC: neither seconds nor microseconds are whole.
-const PICTURE_90K: u64 = 18_018;
-const PICTURE: Duration = Duration::from_micros(200_200);
+/// So many pictures have this time, as 30 have in NTSC: neither seconds nor microseconds are whole.
+const PICTURES: Duration = Duration::from_millis(1_001);
+const PICTURES_90K: u64 = 90_090;
+
+/// How often the list is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A picture of 29.97 a second: more than a sum of durations may be off.
 const FRAME_US: u64 = 33_367;
-
-/// How far the wall clock runs ahead of the encoder's: more than ISO/IEC 13818-1 §2.4.2.1 allows.
-const DRIFT_PPM: i32 = 40;
 
 /// How long before it is shown a picture is sent, by its PCR.
 const LEAD_MS: u64 = 100;
 
 /// How far a date may be off.
 const DATE_MS_MAX: u64 = 20;
+
+/// How far the wall clock runs ahead of the encoder's, and how the network delivers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reception {
+    pub(crate) drift_ppm: i32,
+    /// Pictures in 1.001 s, each with a PCR.
+    pub(crate) pictures: u32,
+    /// Every picture is late by so much at least and at most, drawn by `seed`.
+    pub(crate) late_ms: (u64, u64),
+    pub(crate) seed: u64,
+}
 
 /// What a day has shown.
 #[derive(Debug, Default)]
@@ -40,26 +57,39 @@ pub(crate) struct Day {
     pub(crate) date_ms_off_max: u64,
 }
 
-/// So many pictures, with a wrap of PTS on the way.
-pub(crate) async fn day(span: Duration) -> Day {
-    let simulation = Simulation::new(1);
-    simulation.clock.set_wall_drift_ppm(DRIFT_PPM);
+/// So much of a stream, with a wrap of PTS on the way.
+///
+/// The date of a picture is when it is shown by its PCR, at the least delay of the network: the
+/// rest of a delay is jitter.
+pub(crate) async fn day(span: Duration, reception: Reception) -> Day {
+    let simulation = Simulation::new(reception.seed);
+    simulation.clock.set_wall_drift_ppm(reception.drift_ppm);
     let mut life = Life::begin(&simulation, &configuration("", CACHE_LARGE)).await;
-    let mut sender = sender(&simulation);
+    let mut wire = Wire::new(&simulation, reception);
+    let picture = PICTURES / reception.pictures;
     let mut encoder = Encoder::new((1 << 33) - 90_000 * 3_600, 400);
     encoder.format = Format {
-        picture_90k: PICTURE_90K,
-        key_frame_interval: 5,
+        picture_90k: PICTURES_90K / u64::from(reception.pictures),
+        key_frame_interval: reception.pictures.into(),
         ..Format::default()
     };
     let (mut watch, mut log) = (Watch::default(), Log::default());
-    let pictures = span.as_nanos() / PICTURE.as_nanos();
-    for _ in 0..pictures {
+    let (late_ms_min, _) = reception.late_ms;
+    let mut looked = Duration::ZERO;
+    for number in 0.. {
+        let at = picture * number;
+        if at >= span {
+            break;
+        }
+        wire.deliver_until(at, || life.ingest.turn());
         let wall_ms = simulation.clock.wall().as_nanos() / 1_000_000;
-        log.shown(encoder.pts_90k % (1 << 33), wall_ms + LEAD_MS);
-        send(&mut sender, &encoder.picture());
-        life.ingest.turn();
-        simulation.clock.advance(PICTURE);
+        let shown_ms = wall_ms + LEAD_MS + late_ms_min;
+        log.shown(encoder.pts_90k % (1 << 33), shown_ms);
+        wire.send(at, encoder.picture());
+        if at < looked + LOOK {
+            continue;
+        }
+        looked = at;
         let Some(text) = life.playlist() else {
             continue;
         };
@@ -74,6 +104,53 @@ pub(crate) async fn day(span: Duration) -> Day {
         }
     }
     log.day
+}
+
+/// A network that is late and keeps order.
+struct Wire {
+    simulation: Simulation,
+    sender: Sender,
+    late_ms: (u64, u64),
+    chance: Generator,
+    now: Duration,
+    /// By when it is there.
+    on_its_way: VecDeque<(Duration, Vec<u8>)>,
+}
+
+impl Wire {
+    fn new(simulation: &Simulation, reception: Reception) -> Self {
+        Self {
+            simulation: simulation.clone(),
+            sender: sender(simulation),
+            late_ms: reception.late_ms,
+            chance: Generator::new(reception.seed),
+            now: Duration::ZERO,
+            on_its_way: VecDeque::new(),
+        }
+    }
+
+    fn send(&mut self, at: Duration, packets: Vec<u8>) {
+        let (from_ms, until_ms) = self.late_ms;
+        let late_ms = from_ms + self.chance.below(until_ms - from_ms + 1);
+        let last = self.on_its_way.back().map_or(Duration::ZERO, |last| last.0);
+        let due = (at + Duration::from_millis(late_ms)).max(last);
+        self.on_its_way.push_back((due, packets));
+    }
+
+    /// Lets time pass until `at`, with a `turn` for all that comes.
+    fn deliver_until(&mut self, at: Duration, mut turn: impl FnMut()) {
+        while let Some((due, packets)) = self.on_its_way.pop_front_if(|(due, _)| *due <= at) {
+            self.pass_until(due);
+            send(&mut self.sender, &packets);
+            turn();
+        }
+        self.pass_until(at);
+    }
+
+    fn pass_until(&mut self, at: Duration) {
+        self.simulation.clock.advance(at.saturating_sub(self.now));
+        self.now = self.now.max(at);
+    }
 }
 
 /// When pictures are shown by the clock of the encoder, and how far off what is listed of them is.

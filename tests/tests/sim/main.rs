@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use day::Reception;
 use million::{Run, Tally};
 
 /// Hours in one run, each with a seed of its own.
@@ -116,6 +117,8 @@ fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
     }
 }
 
+const DAY: Duration = Duration::from_hours(24);
+
 #[test]
 fn boxes_list_the_same_of_renditions_of_which_one_comes_later() {
     let runtime = runtime();
@@ -128,10 +131,34 @@ fn boxes_list_the_same_of_renditions_of_which_one_comes_later() {
 
 #[test]
 fn over_a_day_durations_add_up_to_a_picture_and_dates_stay_within_20_ms() {
+    // More than ISO/IEC 13818-1 §2.4.2.1 allows.
+    let reception = Reception {
+        drift_ppm: 40,
+        pictures: 5,
+        late_ms: (0, 0),
+        seed: 1,
+    };
+    assert_true_of(DAY, reception);
+}
+
+#[test]
+fn over_a_day_that_comes_with_jitter_from_a_crystal_that_is_off_both_stay_so() {
+    for (drift_ppm, span) in [(30, DAY), (-30, DAY / 12)] {
+        let reception = Reception {
+            drift_ppm,
+            pictures: 30,
+            late_ms: (3, 100),
+            seed: 2,
+        };
+        assert_true_of(span, reception);
+    }
+}
+
+fn assert_true_of(span: Duration, reception: Reception) {
     let runtime = runtime();
-    let day = runtime.block_on(day::day(Duration::from_hours(24)));
-    println!("{day:?}");
-    assert!(day.segments >= 24 * 3_600 / 6 - 30, "{day:?}");
+    let day = runtime.block_on(day::day(span, reception));
+    println!("{reception:?}: {day:?}");
+    assert!(day.segments >= span.as_secs() / 6 - 30, "{day:?}");
     day::assert_true(&day);
 }
 

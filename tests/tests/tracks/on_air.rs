@@ -221,6 +221,10 @@ fn validate_finds_nothing_to_forbid() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["violations"], 0, "{report:#}");
     assert_eq!(output.status.code(), Some(0), "{report:#}");
+    // Each cue is in the segment of its time: that is advice, and not forbidden.
+    let findings = report["findings"].as_array().expect("a list of findings");
+    let mut of_subtitles = findings.iter().filter(|finding| finding["rule"] == "R16");
+    assert_eq!(of_subtitles.next(), None, "{report:#}");
     let playlists = report["playlists"].as_array().expect("a list of playlists");
     assert_eq!(playlists.len(), 4, "{report:#}");
     for playlist in &playlists[1..] {

@@ -5,6 +5,7 @@ mod cuts;
 mod gaps;
 mod numbers;
 mod packets;
+mod past_ranges;
 mod playlist;
 mod splices;
 mod tails;

@@ -7,6 +7,7 @@ mod availability;
 mod change;
 mod checker;
 mod compatibility;
+mod cues;
 mod date_range;
 mod date_time;
 mod delivery;

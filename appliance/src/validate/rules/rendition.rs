@@ -5,7 +5,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{change, seconds, signed_seconds};
+use super::{
+    change,
+    cues::{Anchor, CueSegment, CueSegments, Place},
+    seconds, signed_seconds,
+};
 use crate::{
     demux::Pts,
     validate::{
@@ -39,6 +43,7 @@ pub struct RenditionSet {
 struct Known {
     version: Option<Arc<Version>>,
     points: VecDeque<Point>,
+    cues: CueSegments,
     is_exempt: bool,
 }
 
@@ -102,20 +107,51 @@ impl RenditionSet {
         let found = version.list.segment(sequence);
         let dated = dated(&version.list);
         let dated = found.and_then(|segment| dated.iter().find(|it| it.line == segment.line));
-        let (Some(dated), Some(pts)) = (dated, facts.first_pts()) else {
+        let (Some(segment), Some(dated)) = (found, dated) else {
             return;
         };
-        let point = Point {
-            date_us: dated.date_us,
-            discontinuity: dated.discontinuity,
-            pts,
-            evidence: version.evidence(dated.line),
-        };
-        if known.points.len() >= POINTS_MAX {
-            known.points.pop_front();
+        let evidence = version.evidence(dated.line);
+        if let Some(text) = &facts.web_vtt {
+            let place = Place {
+                sequence,
+                date_us: dated.date_us,
+                discontinuity: dated.discontinuity,
+                duration_us: segment.duration_us,
+                evidence,
+            };
+            known.cues.push(place, text);
+        } else if let Some(pts) = facts.first_pts() {
+            let point = Point {
+                date_us: dated.date_us,
+                discontinuity: dated.discontinuity,
+                pts,
+                evidence,
+            };
+            if known.points.len() >= POINTS_MAX {
+                known.points.pop_front();
+            }
+            known.points.push_back(point.clone());
+            self.compare_point(index, sequence, &point);
         }
-        known.points.push_back(point.clone());
-        self.compare_point(index, sequence, &point);
+        self.judge_cues();
+    }
+
+    /// Judges cues whose media time is known by now.
+    fn judge_cues(&mut self) {
+        let points = self.renditions.iter().flat_map(|known| &known.points);
+        let points: Vec<_> = points.cloned().collect();
+        for known in &mut self.renditions {
+            let anchor = |segment: &CueSegment| {
+                let same = points.iter();
+                let same = same.filter(|it| it.discontinuity == segment.discontinuity);
+                let near = same.min_by_key(|it| it.date_us.abs_diff(segment.date_us))?;
+                Some(Anchor {
+                    date_us: near.date_us,
+                    pts: near.pts,
+                })
+            };
+            known.cues.judge(anchor, &mut self.findings);
+        }
     }
 
     fn compare_point(&mut self, index: usize, sequence: u64, point: &Point) {

@@ -8,7 +8,7 @@ use super::{BOTH, CUE_TAGS, DATE_RANGES, listed, pictures, told, with_break};
 use crate::{
     demux::Pts,
     segment::{
-        CueOutcome, MediaPlaylist, Phase,
+        CueKind, CueOutcome, MediaPlaylist, Phase,
         date_ranges::RANGES_MAX,
         fixture::{Bench, FRAME, SECOND, Unit, frames, insert, rules},
     },
@@ -164,7 +164,7 @@ fn what_was_listed_is_read_back_and_goes_on() {
 }
 
 #[test]
-fn ranges_are_bounded_and_the_oldest_goes() {
+fn ranges_are_bounded_and_of_equal_ones_the_oldest_goes() {
     let bench = with_break(Phase::First);
     let mut playlist = MediaPlaylist::live(5);
     playlist.set_markers(DATE_RANGES);
@@ -182,6 +182,44 @@ fn ranges_are_bounded_and_the_oldest_goes() {
     let text = playlist.render("");
     assert_eq!(text.matches("DATERANGE").count(), RANGES_MAX);
     assert!(!text.contains("\"00000000-"), "the first has gone");
+}
+
+#[test]
+fn where_there_are_too_many_ranges_what_has_ended_goes_before_what_goes_on() {
+    let bench = with_break(Phase::First);
+    let (out, segment) = (&bench.cues[0], bench.made[0].segment);
+    let mut playlist = MediaPlaylist::live(50);
+    playlist.set_markers(DATE_RANGES);
+    // A break of half an hour, and within it one second after the other that tells of something.
+    let mut long = out.clone();
+    long.planned_90k = Some(1_800 * SECOND);
+    playlist.take_cue(&long);
+    let count = 2 * u32::try_from(RANGES_MAX).expect("few");
+    for number in 0..count {
+        let mut cue = out.clone();
+        cue.kind = CueKind::Command;
+        cue.event.number = 100 + number;
+        cue.planned_90k = None;
+        cue.date_time = out.date_time + Duration::from_secs(number.into());
+        playlist.take_cue(&cue);
+    }
+    playlist.push(segment);
+    let text = playlist.render("");
+    assert_eq!(text.matches("DATERANGE").count(), RANGES_MAX);
+    assert!(text.contains("SCTE35-OUT"), "it goes on: {text}");
+    let newest = format!("ID=\"{:08x}-", 100 + count - 1);
+    let oldest = format!("ID=\"{:08x}-", 100);
+    assert!(text.contains(&newest) && !text.contains(&oldest), "{text}");
+    // And so its end is told.
+    let mut back = long.clone();
+    back.kind = CueKind::In;
+    back.date_time = out.date_time + Duration::from_mins(30);
+    assert_eq!(playlist.take_cue(&back), CueOutcome::Taken);
+    playlist.push(crate::segment::Segment {
+        sequence: segment.sequence + 1,
+        ..segment
+    });
+    assert!(playlist.render("").contains("SCTE35-IN"));
 }
 
 #[test]

@@ -325,6 +325,10 @@ fn r16_web_vtt_says_when_its_cues_are_shown() {
         [Check::TimestampMapMissing]
     );
     assert_eq!(told("WEBVTTX\n"), [Check::WebVttMalformed]);
+    for wrong in ["00:02,000 --> 00:03,000", "00:02.000 --> 00:02.000"] {
+        let text = format!("WEBVTT\n{map}\n\n{wrong}\nno\n");
+        assert_eq!(told(&text), [Check::CueMalformed], "{wrong}");
+    }
     for wrong in [
         "MPEGTS:900000",
         "MPEGTS:8589934592,LOCAL:00:00.000",

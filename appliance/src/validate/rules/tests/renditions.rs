@@ -87,6 +87,83 @@ fn r12_discontinuities_are_counted_as_far_as_numbers_go() {
     assert_eq!(compared(&[&text, &text]), []);
 }
 
+/// Segments 0 and 1 of 6 s of which the pictures begin at `begin_90k`, and what is told of their
+/// subtitles: of each segment what it has behind `WEBVTT`. Those of segment 0 come before any
+/// pictures.
+fn told_of_cues(begin_90k: u64, texts: [&str; 2]) -> Vec<(Check, Option<u64>)> {
+    let mut set = RenditionSet::default();
+    let (pictures, subtitles) = (set.add(false), set.add(true));
+    let text = list(0, &[DATE, ""]);
+    for index in [pictures, subtitles] {
+        set.version(index, &version(1, 0.0, &text));
+    }
+    let [first, second] = texts.map(|text| {
+        let text = format!("WEBVTT\nX-TIMESTAMP-MAP={text}");
+        stream::inspected(text.as_bytes())
+    });
+    set.segment(subtitles, 0, &first);
+    let picture = stream::Encoder::default().segment(begin_90k, 150);
+    set.segment(pictures, 0, &picture);
+    set.segment(subtitles, 1, &second);
+    let found = set.findings().take().into_iter();
+    found.map(|found| (found.check, found.sequence)).collect()
+}
+
+/// The map of a segment that begins at 10 s, and cues by the time of the segment.
+fn cues(cues: &[(&str, &str)]) -> String {
+    let cues = cues.iter();
+    let cues = cues.map(|(from, to)| format!("\n\n00:{from}.000 --> 00:{to}.000\nyes"));
+    let map = "MPEGTS:900000,LOCAL:00:00:00.000".to_owned();
+    cues.fold(map, |text, cue| text + &cue)
+}
+
+#[test]
+fn r16_a_segment_has_the_cues_of_its_time() {
+    let own = cues(&[("01", "02")]);
+    let next = cues(&[("07", "08")]);
+    assert_eq!(told_of_cues(900_000, [&own, &next]), []);
+    let both = cues(&[("05", "08")]);
+    assert_eq!(told_of_cues(900_000, [&both, &both]), []);
+    // Cut at the boundary, it is shown all the same.
+    let (head, tail) = (cues(&[("05", "06")]), cues(&[("06", "08")]));
+    assert_eq!(told_of_cues(900_000, [&head, &tail]), []);
+    assert_eq!(told_of_cues(900_000, [&cues(&[]), &cues(&[])]), []);
+}
+
+#[test]
+fn r16_a_cue_that_is_shown_at_another_time_than_its_segment_is_told_of() {
+    let (own, late) = (cues(&[("01", "02")]), cues(&[("13", "14")]));
+    let told = told_of_cues(900_000, [&own, &late]);
+    assert_eq!(told, [(Check::CueOutside, Some(1))]);
+    let told = told_of_cues(900_000, [&late, &cues(&[])]);
+    assert_eq!(told, [(Check::CueOutside, Some(0))]);
+    // The pictures begin 20 s later than the map has it.
+    let told = told_of_cues(2_700_000, [&own, &cues(&[])]);
+    assert_eq!(told, [(Check::CueOutside, Some(0))]);
+}
+
+#[test]
+fn r16_a_cue_that_goes_on_is_in_the_next_segment_too() {
+    let both = cues(&[("05", "08")]);
+    let told = told_of_cues(900_000, [&both, &cues(&[("09", "10")])]);
+    assert_eq!(told, [(Check::CueMissing, Some(1))]);
+    let told = told_of_cues(900_000, [&cues(&[("01", "02")]), &both]);
+    assert_eq!(told, [(Check::CueMissing, Some(0))]);
+    // What is uncertain is not told: no date is so true.
+    let text = "MPEGTS:900000,LOCAL:00:00:00.000\n\n00:05.000 --> 00:06.400\nyes";
+    assert_eq!(told_of_cues(900_000, [text, &cues(&[])]), []);
+}
+
+#[test]
+fn r16_time_stamps_of_cues_wrap_as_those_of_pictures_do() {
+    let wrap = 1_u64 << 33;
+    let map = format!("MPEGTS:{},LOCAL:00:00:00.000", wrap - 270_000);
+    let text = format!("{map}\n\n00:05.000 --> 00:08.000\nyes");
+    assert_eq!(told_of_cues(wrap - 270_000, [&text, &text]), []);
+    let behind = "MPEGTS:0,LOCAL:00:00:03.000\n\n00:05.000 --> 00:08.000\nyes";
+    assert_eq!(told_of_cues(wrap - 270_000, [&text, behind]), []);
+}
+
 /// What is told of the Multivariant Playlist `body`.
 fn told_of_whole(body: &str) -> Vec<Finding> {
     let Some(Playlist::Multivariant(list)) = read(body.as_bytes()) else {
