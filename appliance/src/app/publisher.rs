@@ -279,7 +279,8 @@ impl Publisher {
         let listed = self.listed.filter(|_| !self.playlist().is_empty());
         if let Some(listed) = listed {
             let ended_in = Some(self.store.opening());
-            self.keep(&self.document(), note(listed, ended_in));
+            let note = note(listed, self.playlist().doubtful_until(), ended_in);
+            self.keep(&self.document(), note);
         }
     }
 
@@ -385,7 +386,8 @@ impl Publisher {
     fn publish(&mut self, listed: Wall) {
         let document = self.document();
         self.listed = Some(listed);
-        self.keep(&document, note(listed, None));
+        let note = note(listed, self.playlist().doubtful_until(), None);
+        self.keep(&document, note);
         self.live.publish_playlist(document);
         self.publish_archive();
     }

@@ -143,6 +143,9 @@ pub(super) async fn restore(
     let Some(mut playlist) = MediaPlaylist::resume(&stored.text, plan.window) else {
         return nothing();
     };
+    if let Some(doubtful_until) = stored.doubtful_until {
+        playlist.doubt_until(doubtful_until);
+    }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
     let listed_at = stored.note.map(Wall::from_nanos);
@@ -428,14 +431,17 @@ struct Stored {
     /// What was noted with it: when players saw it first, in nanoseconds, or with which number the
     /// archive began that it is a block of.
     note: Option<u64>,
+    /// The latest beginning of an event of which players may know the end.
+    doubtful_until: Option<Wall>,
     /// The opening of the store whose last list it is.
     ended_in: Option<u64>,
 }
 
-/// What stands beside a list that players see since `listed`; it is the last one of the life of
-/// `ended_in`.
-pub(super) fn note(listed: Wall, ended_in: Option<u64>) -> Bytes {
-    let mut note = listed.as_nanos().to_be_bytes().to_vec();
+/// What stands beside a list that players see since `listed`, and of which they may know the ends
+/// of events that began until `doubtful_until`; it is the last one of the life of `ended_in`.
+pub(super) fn note(listed: Wall, doubtful_until: Option<Wall>, ended_in: Option<u64>) -> Bytes {
+    let times = [listed, doubtful_until.unwrap_or_default()];
+    let mut note = times.map(|time| time.as_nanos().to_be_bytes()).concat();
     note.extend(ended_in.into_iter().flat_map(u64::to_be_bytes));
     note.into()
 }
@@ -454,11 +460,13 @@ async fn read(store: &Store, key: &Key) -> Option<Stored> {
         bytes.extend_from_slice(&chunk.bytes);
     }
     let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
-    let (note, behind) = object.metadata().split_first_chunk().unzip();
+    let (numbers, _) = object.metadata().as_chunks();
+    let mut numbers = numbers.iter().map(number);
     Some(Stored {
         text: String::from_utf8(bytes).ok()?,
         pin,
-        note: note.map(number),
-        ended_in: behind.and_then(<[u8]>::first_chunk).map(number),
+        note: numbers.next(),
+        doubtful_until: numbers.next().filter(|it| *it > 0).map(Wall::from_nanos),
+        ended_in: numbers.next(),
     })
 }

@@ -2,9 +2,7 @@
 //!
 //! Source: RFC 8216 §4.3.2.7, and §6.2.1: a range stays while it reaches into the window.
 //!
-//! Refuses: to change an attribute that players may know. A message that does is counted. That an
-//! end may be known from a list that was lost is itself forgotten by a second restart within the
-//! same break: only a line could tell, and players would read it.
+//! Refuses: to change an attribute that players may know. A message that does is counted.
 
 use std::{collections::VecDeque, mem};
 
@@ -100,11 +98,24 @@ impl DateRanges {
     /// Lists were lost, and may have told players of the ends of all ranges that are open: what is
     /// learned of those events from now on is not told as theirs.
     pub(super) fn doubt_ends(&mut self) {
-        let is_open = |range: &&mut DateRange| range.end.is_none();
-        for range in self.ranges.iter_mut().filter(is_open) {
-            if range.ending == Ending::Awaited {
-                range.ending = Ending::Doubtful;
-            }
+        self.doubt_until(Wall::from_nanos(u64::MAX));
+    }
+
+    /// The latest beginning of a range of which a list that was lost may have told the end.
+    pub(super) fn doubtful_until(&self) -> Option<Wall> {
+        let doubtful = |range: &&DateRange| range.ending == Ending::Doubtful;
+        let starts = self.ranges.iter().filter(doubtful);
+        starts.map(|range| range.start).max()
+    }
+
+    /// The ends of all ranges that are open and begin until `begin` are doubtful, or were in an
+    /// earlier life.
+    pub(super) fn doubt_until(&mut self, begin: Wall) {
+        let is_meant = |range: &&mut DateRange| {
+            range.end.is_none() && range.ending == Ending::Awaited && range.start <= begin
+        };
+        for range in self.ranges.iter_mut().filter(is_meant) {
+            range.ending = Ending::Doubtful;
         }
     }
 

@@ -326,6 +326,17 @@ impl MediaPlaylist {
         }
     }
 
+    /// The latest beginning of an event of which a list that was lost may have told players the end.
+    pub fn doubtful_until(&self) -> Option<Wall> {
+        self.date_ranges.doubtful_until()
+    }
+
+    /// The ends of all events that are open and began until `begin` were doubtful in an earlier
+    /// life.
+    pub fn doubt_until(&mut self, begin: Wall) {
+        self.date_ranges.doubt_until(begin);
+    }
+
     /// Goes on beside `other`, the list of another rendition of the same content that has segment
     /// `sequence`, which comes next here: returns what this one lacks before it, as gaps. A list
     /// that cannot go on begins anew, with the numbers that `other` has.

@@ -196,6 +196,7 @@ fn an_end_that_players_may_know_otherwise_is_told_as_an_event_of_its_own() {
         };
         (id("SCTE35-OUT") == id("SCTE35-IN"), text)
     };
+    let text_began = text.clone();
     let (is_of_it, text_known) = told_of_end(0);
     assert!(
         is_of_it && text_known.contains(",DURATION="),
@@ -203,6 +204,14 @@ fn an_end_that_players_may_know_otherwise_is_told_as_an_event_of_its_own() {
     );
     let (is_of_it, text) = told_of_end(3);
     assert!(!is_of_it && !text.contains(",DURATION="), "{text}");
+    // So it is after another restart, by what stands beside the list.
+    let mut resumed = MediaPlaylist::resume(&text_began, 5).expect("it is ours");
+    resumed.forget(3);
+    let doubtful_until = resumed.doubtful_until().expect("an end may be known");
+    let mut again = MediaPlaylist::resume(&text_began, 5).expect("it is ours");
+    assert_eq!(again.doubtful_until(), None);
+    again.doubt_until(doubtful_until);
+    assert_eq!(again.doubtful_until(), Some(doubtful_until));
 }
 
 #[test]
