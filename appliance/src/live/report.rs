@@ -199,8 +199,8 @@ impl Display for State {
                  key-frame interval",
             ),
             Self::Stills => formatter.write_str(
-                "pictures stand for five seconds and more, as slides do, and segments cannot be cut \
-                 between them: have the encoder repeat its picture, once a second at least",
+                "pictures stand for five seconds and more, as slides do, and segments cannot be \
+                 cut between them: have the encoder repeat its picture, once a second at least",
             ),
             Self::Stalled => formatter.write_str(
                 "packets come, but no segment has been finished for long: \
