@@ -198,6 +198,13 @@ impl Encoder {
         packets
     }
 
+    /// The clock alone, while a picture stands.
+    pub fn clock_alone(&mut self) -> Vec<u8> {
+        let packets = self.clock();
+        self.pts_90k += self.format.picture_90k;
+        packets
+    }
+
     fn tables(&mut self, packets: &mut Vec<u8>) {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
         let [video_high, video_low] = (self.format.video_pid | 0xE000).to_be_bytes();

@@ -179,6 +179,23 @@ kinds! {
         text: "continuity errors within a second: {}",
         remedy: "check the cable, the switch and the source for loss",
     }
+    /// Pictures go on, and the PCR that the tables name does not come (TR 101 290, 2.3).
+    ClockMissing = "ts-pcr-missing" {
+        unit: Unit::Count,
+        rule: Rule::above(Minor, (Amount::ZERO, 0), (Amount::ZERO, 60)),
+        is_latched: false,
+        causes: &[
+            Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
+            Kind::SyncLoss,
+            Kind::TablesMissing,
+            Kind::ContinuityBurst,
+        ],
+        probable_cause: "timingProblem",
+        text: "no PCR has come for a second while pictures go on",
+        remedy: "check the multiplexer: on the PCR PID of the PMT there is no clock, and set-top \
+            boxes and hardware decoders stop",
+    }
     /// The bitrate is far from that of the last five minutes.
     BitrateVariance = "bitrate-variance" {
         unit: Unit::Percent,

@@ -97,8 +97,8 @@ impl Past {
         self.archive.push(segment, key);
     }
 
-    /// Takes over what the live list tells of events, before the next segment is pushed. Returns how
-    /// many had to go for others.
+    /// Takes over what the live list tells of events, before the next segment is pushed. Returns
+    /// how many had to go for others.
     pub(super) fn follow(&mut self, lines: &[RangeLine]) -> u64 {
         self.archive.follow(lines)
     }

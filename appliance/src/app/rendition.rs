@@ -26,6 +26,9 @@ use crate::{
 /// one a second.
 const SILENCE: Duration = Duration::from_secs(3);
 
+/// So long after a picture that stood for long the next one may do so too.
+const STILL_MAX: Duration = Duration::from_mins(1);
+
 /// Silence after which no more is expected of an open segment: the bursts of a poor sender.
 const ALIVE: Duration = Duration::from_millis(250);
 
@@ -44,6 +47,8 @@ pub(super) struct Rendition<M: Multicast> {
     lapse: Lapse,
     /// When a report last found that random access points had come.
     random_access: Option<Monotonic>,
+    /// The same of pictures that stood for long.
+    still: Option<Monotonic>,
     /// As of the last report.
     last_bytes: u64,
     last_demux: demux::Counters,
@@ -75,6 +80,7 @@ impl<M: Multicast> Rendition<M> {
             lists,
             lapse: Lapse::default(),
             random_access: None,
+            still: None,
             last_bytes: 0,
             last_demux: demux::Counters::default(),
         }
@@ -291,6 +297,7 @@ impl<M: Multicast> Rendition<M> {
                 }
                 State::NotJoined { .. } => {}
                 State::Silent
+                | State::Stills
                 | State::Stalled
                 | State::NotTransportStream
                 | State::NoTables
@@ -315,6 +322,9 @@ impl<M: Multicast> Rendition<M> {
         let clear = demux.access_units - last.access_units;
         if demux.random_access_points > last.random_access_points {
             self.random_access = Some(now);
+        }
+        if demux.stills > last.stills {
+            self.still = Some(now);
         }
         // Most of them: a few are damage.
         let state = self.state(now, scrambled > clear);
@@ -397,17 +407,23 @@ impl<M: Multicast> Rendition<M> {
                 .random_access
                 .map(|random_access| now.since(random_access));
             if !is_fresh || self.lists.main().ends_with_gap() {
-                State::Stalled
+                self.unless_still(now, State::Stalled)
             } else if random_access.is_some_and(|since| since > patience) {
-                State::NoRandomAccess
+                self.unless_still(now, State::NoRandomAccess)
             } else {
                 State::OnAir
             }
         } else if self.segmenter.is_filling() {
-            State::Filling
+            self.unless_still(now, State::Filling)
         } else {
-            State::NoRandomAccess
+            self.unless_still(now, State::NoRandomAccess)
         }
+    }
+
+    /// `state`, unless pictures stand for so long that this is why nothing comes out.
+    fn unless_still(&self, now: Monotonic, state: State) -> State {
+        let is_still = self.still.is_some_and(|still| now.since(still) < STILL_MAX);
+        if is_still { State::Stills } else { state }
     }
 
     fn state_without_program(&self, demux: &Demux, is_scrambled: bool) -> State {

@@ -49,6 +49,8 @@ counters! {
         random_access_points: detail,
         /// Times that the primary stream went on for a second and no PCR came.
         pcr_missing: detail,
+        /// Pictures that stood for five seconds and more: slides, too far apart for segments.
+        stills: detail,
         /// Access units whose head ended before it told whether decoding can begin there.
         heads_undecided: detail,
         /// Packets that claim to start a PES packet and do not.

@@ -6,6 +6,8 @@
 //! so nothing is served; if another one is, what is left of the program goes on without it, under
 //! the tables as they came.
 
+use std::ops::RangeInclusive;
+
 use crate::demux::continuity::Order;
 use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
@@ -28,6 +30,8 @@ pub(super) struct Selected {
     time_base_changed: bool,
     /// When the last PCR came, on the timeline of the primary stream.
     clock_heard: Option<Pts>,
+    /// When the last picture was decoded.
+    picture: Option<Pts>,
     /// A PCR has come since the last access unit.
     has_clock: bool,
     parameters: ParameterTable,
@@ -36,6 +40,9 @@ pub(super) struct Selected {
 
 /// Media without a PCR that is counted: ten times what TR 101 290 (2.3.a) allows.
 const CLOCK_PATIENCE_90K: i64 = 90_000;
+
+/// How long a still stands: longer than encoders make a group of pictures, shorter than a jump.
+const STILL_90K: RangeInclusive<i64> = 5 * 90_000..=60 * 90_000;
 
 impl Selected {
     pub(super) fn new(program: &Program, counters: &mut Counters) -> Self {
@@ -52,6 +59,7 @@ impl Selected {
             unit_time_base_changed: false,
             time_base_changed: false,
             clock_heard: None,
+            picture: None,
             has_clock: false,
             parameters,
             splices,
@@ -218,6 +226,7 @@ impl Selected {
         };
         self.unit.close();
         self.watch_clock(unit.dts, counters);
+        self.watch_pictures(unit.dts, counters);
         each(Event::AccessUnit(unit));
     }
 
@@ -233,6 +242,17 @@ impl Selected {
             counters.pcr_missing += u64::from(!has_clock && since > 0);
             *heard = dts;
         }
+    }
+
+    /// Counts a picture that stood for long, when the next one comes.
+    fn watch_pictures(&mut self, dts: Option<Pts>, counters: &mut Counters) {
+        let is_video = matches!(self.unit.kind(), StreamKind::Video(_));
+        let Some(dts) = dts.filter(|_| is_video) else {
+            return;
+        };
+        let before = self.picture.replace(dts);
+        let stood_90k = before.map_or(0, |before| dts.ticks_since(before));
+        counters.stills += u64::from(STILL_90K.contains(&stood_90k));
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {

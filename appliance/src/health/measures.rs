@@ -58,7 +58,7 @@ impl Meter {
         }
     }
 
-    /// All that `snapshot` tells: up to nine measures of a rendition, two of a channel, and a few.
+    /// All that `snapshot` tells: nine measures of a rendition, two of a channel, and a few.
     pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();

@@ -29,6 +29,7 @@ pub(super) struct Reception {
     dropped: u64,
     sync_losses: u64,
     continuity_errors: u64,
+    clocks_missing: u64,
     pat_sections: u64,
     pmt_sections: u64,
     bitrate: BitrateAverage,
@@ -48,6 +49,7 @@ impl Reception {
             dropped: report.receive.kernel_dropped_datagrams,
             sync_losses: report.demux.ts_sync_loss,
             continuity_errors: report.demux.continuity_count_error,
+            clocks_missing: report.demux.pcr_missing,
             pat_sections: report.demux.pat_sections,
             pmt_sections: report.demux.pmt_sections,
             bitrate: BitrateAverage::default(),
@@ -60,7 +62,7 @@ impl Reception {
         resource: &Resource,
         rendition: &RenditionSnapshot,
         now: Monotonic,
-    ) -> [Measure; 8] {
+    ) -> [Measure; 9] {
         let report = &*rendition.report;
         let is_received = report.demux.packets != self.packets;
         let seconds = now.since(self.looked).max(Duration::from_secs(1));
@@ -71,18 +73,20 @@ impl Reception {
         );
         let dropped = gained(&mut self.dropped, report.receive.kernel_dropped_datagrams);
         let sync_losses = gained(&mut self.sync_losses, report.demux.ts_sync_loss);
+        let clocks_missing = gained(&mut self.clocks_missing, report.demux.pcr_missing);
         let readings = [
             (Kind::IngestDown, age(self.packets_age(report, now))),
             (Kind::ReceiveBufferDrop, rate(dropped, seconds)),
             (Kind::SyncLoss, rate(sync_losses, seconds)),
             (Kind::ContinuityBurst, rate(errors, seconds)),
             (Kind::ContinuityError, rate(errors, seconds)),
+            (Kind::ClockMissing, rate(clocks_missing, seconds)),
             (Kind::BitrateVariance, self.variance(report)),
             (Kind::SegmentStale, age(self.overdue(report, now))),
         ];
         let detail = why(&report.state);
         let is_without_tables = self.is_without_tables(report, is_received);
-        let [down, drop, sync, burst, errors, variance, stale] =
+        let [down, drop, sync, burst, errors, clock, variance, stale] =
             readings.map(|(kind, reading)| Measure::new(kind, resource.clone(), reading));
         let tables = claim(Kind::TablesMissing, resource.clone(), is_without_tables);
         let through = report
@@ -91,7 +95,9 @@ impl Reception {
             .map(|name| Resource::Nic(name.into()));
         let down = down.because(detail.clone()).through(through);
         let stale = stale.because(detail);
-        [down, drop, sync, tables, burst, errors, variance, stale]
+        [
+            down, drop, sync, tables, burst, errors, clock, variance, stale,
+        ]
     }
 
     /// Whether one of the tables did not come with what was received. Once they are known the
@@ -111,6 +117,7 @@ impl Reception {
             State::Scrambled
             | State::NoKey { .. }
             | State::NoRandomAccess
+            | State::Stills
             | State::Stalled
             | State::Filling
             | State::OnAir => is_received && sections.contains(&0),
@@ -135,7 +142,8 @@ impl Reception {
         let is_begun = is_filling && !self.is_filling;
         self.is_filling = is_filling;
         let is_new = report.last_segment != self.segment;
-        if is_new && report.state != State::NoRandomAccess || is_begun {
+        let is_of_use = !matches!(report.state, State::NoRandomAccess | State::Stills);
+        if is_new && is_of_use || is_begun {
             self.segment = report.last_segment;
             self.segment_at = now;
         }
@@ -173,6 +181,7 @@ fn why(state: &State) -> Option<Arc<str>> {
         | State::Scrambled
         | State::NoKey { .. }
         | State::NoRandomAccess
+        | State::Stills
         | State::Stalled => Some(state.to_string().into()),
     }
 }

@@ -134,6 +134,8 @@ pub enum State {
     },
     /// No random access point yet, or none for so long that no player could begin.
     NoRandomAccess,
+    /// Pictures come further apart than segments may be long.
+    Stills,
     /// Segments came out, but none has been finished for long.
     Stalled,
     /// The first segment is being filled.
@@ -155,6 +157,7 @@ impl State {
             Self::Scrambled => "scrambled",
             Self::NoKey { .. } => "no_key",
             Self::NoRandomAccess => "no_random_access",
+            Self::Stills => "stills",
             Self::Stalled => "stalled",
             Self::Filling => "filling",
             Self::OnAir => "on_air",
@@ -194,6 +197,10 @@ impl Display for State {
             Self::NoRandomAccess => formatter.write_str(
                 "no random access point comes: check that the encoder sends pictures, and its \
                  key-frame interval",
+            ),
+            Self::Stills => formatter.write_str(
+                "pictures stand for five seconds and more, as slides do, and segments cannot be \
+                 cut between them: have the encoder repeat its picture, once a second at least",
             ),
             Self::Stalled => formatter.write_str(
                 "packets come, but no segment has been finished for long: \

@@ -49,6 +49,7 @@ impl Level {
             | State::Scrambled
             | State::NoKey { .. }
             | State::NoRandomAccess
+            | State::Stills
             | State::Stalled => Self::Bad,
         }
     }
@@ -146,6 +147,7 @@ pub(super) const fn state_word(state: &State, language: &Language) -> &'static s
         State::Scrambled => language.scrambled,
         State::NoKey { .. } => language.no_key,
         State::NoRandomAccess => language.no_random_access,
+        State::Stills => language.stills,
         State::Stalled => language.stalled,
         State::Filling => language.filling,
         State::OnAir => language.on_air,

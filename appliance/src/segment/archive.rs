@@ -191,8 +191,8 @@ impl Archive {
         self.ranges.drop_before(begin.unwrap_or_default());
     }
 
-    /// Takes over what the live list tells of events, before the next segment is pushed. Returns how
-    /// many had to go for others.
+    /// Takes over what the live list tells of events, before the next segment is pushed. Returns
+    /// how many had to go for others.
     pub fn follow(&mut self, lines: &[RangeLine]) -> u64 {
         let end = self.segments().next_back().map(Segment::end);
         self.ranges.follow(lines, end)

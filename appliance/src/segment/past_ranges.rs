@@ -13,8 +13,8 @@ use weir_hal::Wall;
 
 use crate::segment::{EventId, date_ranges::RANGES_MAX};
 
-/// Lines kept at most: 24 hours of twenty breaks an hour. They have some 250 bytes each, and 1.2 KiB
-/// at the very most.
+/// Lines kept at most: 24 hours of twenty breaks an hour. They have some 250 bytes each, 1.2 KiB at
+/// the very most.
 const LINES_MAX: usize = 1_024;
 
 /// A line of EXT-X-DATERANGE and what it tells.

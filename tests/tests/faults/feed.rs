@@ -1,6 +1,6 @@
 //! An encoder, the datagrams it makes of a program, and what may go wrong with them.
 
-use weir_tests::stream::{Encoder, Format, PACKET_BYTES};
+use weir_tests::stream::{Clock, Encoder, Format, PACKET_BYTES};
 
 /// Five pictures a second, and a key frame in each.
 pub(crate) const PICTURES_PER_SECOND: u64 = 5;
@@ -65,6 +65,8 @@ pub(crate) enum Harm {
     WithoutPictures,
     /// Pictures have no time stamps.
     Untimed,
+    /// The tables name a PCR that does not come.
+    WithoutClock,
     /// Key frames come later by so many pictures.
     Shifted(u64),
     /// There is sound beside the pictures.
@@ -217,6 +219,11 @@ impl Feed {
             },
             Some(Harm::Untimed) => Format {
                 is_untimed: true,
+                ..well
+            },
+            Some(Harm::WithoutClock) => Format {
+                clock: Clock::Missing,
+                pmt_version: 1,
                 ..well
             },
             Some(Harm::WithSound) => Format {

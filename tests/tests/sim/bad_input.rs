@@ -201,6 +201,36 @@ fn a_clock_on_a_pid_of_its_own_that_vanishes_is_counted_and_nothing_is_lost() {
     });
 }
 
+/// Pictures of 15 s each, with sound and a clock beside them, as radio with slides is sent.
+fn still(encoder: &mut Encoder) -> Vec<u8> {
+    const SLOTS: u64 = 15 * PICTURES_PER_SECOND;
+    let sound = encoder.sound();
+    let slot = encoder.pts_90k / PICTURE_90K;
+    let rest = if slot.is_multiple_of(SLOTS) {
+        encoder.picture()
+    } else {
+        encoder.clock_alone()
+    };
+    [sound, rest].concat()
+}
+
+#[test]
+fn stills_that_are_further_apart_than_segments_are_named() {
+    run(async {
+        let mut encoder = encoder().with_sound();
+        encoder.format.clock = StreamClock::Apart;
+        let mut scene = Scene::silent(encoder).await;
+        scene.encoder.format.key_frame_interval = 1;
+        scene.play_with(90, still).await;
+        let report = scene.report();
+        assert_eq!(report.state, State::Stills);
+        assert!((4..=6).contains(&report.demux.stills), "{:?}", report.demux);
+        assert!(scene.life.playlist().is_none(), "nothing can be cut");
+        // Five a second again.
+        scene.recover().await;
+    });
+}
+
 #[test]
 fn sound_that_goes_on_without_pictures_is_gaps() {
     run(async {

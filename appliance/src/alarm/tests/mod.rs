@@ -99,6 +99,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::TablesMissing
         | Kind::ContinuityBurst
         | Kind::ContinuityError
+        | Kind::ClockMissing
         | Kind::BitrateVariance
         | Kind::SegmentStale => rendition(0),
         Kind::LadderDrifting | Kind::LadderFinding => Resource::Channel("CH".into()),

@@ -241,13 +241,16 @@ fn a_first_segment_may_take_half_as_long_again_and_is_told_of_when_it_is_stuck()
 #[test]
 fn damage_is_told_by_its_name() {
     let tables = |snapshot: &mut Snapshot| report_of(snapshot, 0).state = State::NoTables;
-    let cases: [(Kind, u64, Spoil); 4] = [
+    let cases: [(Kind, u64, Spoil); 5] = [
         (Kind::SyncLoss, 1, |it| {
             report_of(it, 0).demux.ts_sync_loss += 1;
         }),
         (Kind::TablesMissing, 3, tables),
         (Kind::ContinuityError, 1, |it| {
             report_of(it, 0).demux.continuity_count_error += 1;
+        }),
+        (Kind::ClockMissing, 30, |it| {
+            report_of(it, 0).demux.pcr_missing += 1;
         }),
         (Kind::ReceiveBufferDrop, 1, |it| {
             report_of(it, 0).receive.kernel_dropped_datagrams += 5;

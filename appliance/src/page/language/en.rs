@@ -96,6 +96,7 @@ pub(super) const ENGLISH: Language = Language {
     scrambled: "scrambled",
     no_key: "no key",
     no_random_access: "no random access",
+    stills: "pictures too far apart",
     stalled: "stalled",
     filling: "filling",
     on_air: "on air",

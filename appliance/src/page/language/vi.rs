@@ -96,6 +96,7 @@ pub(super) const VIETNAMESE: Language = Language {
     scrambled: "bị mã hóa",
     no_key: "không có khóa",
     no_random_access: "không có điểm truy cập",
+    stills: "hình quá thưa",
     stalled: "bị đứng",
     filling: "đang nạp",
     on_air: "đang phát",

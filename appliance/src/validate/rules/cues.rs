@@ -132,8 +132,8 @@ impl CueSegment {
         findings.tell(Check::CueOutside, None, || Words {
             sequence: Some(self.sequence),
             message: format!(
-                "segment {} of {} has a cue that is shown from {} to {} after its beginning, and so \
-                 belongs to another",
+                "segment {} of {} has a cue that is shown from {} to {} after its beginning, and \
+                 so belongs to another",
                 self.sequence,
                 seconds(self.duration_us.unsigned_abs()),
                 signed_seconds(start_us),

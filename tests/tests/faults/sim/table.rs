@@ -158,6 +158,12 @@ pub(crate) const STREAMS: &[Fault] = &[
         (Kind::ReceiveBufferDrop, "major"),
         3,
     ),
+    feed(
+        "the PCR is gone",
+        (SD, Harm::WithoutClock),
+        (Kind::ClockMissing, "minor"),
+        5,
+    ),
     feed("pictures are scrambled", (HD, Harm::Scrambled), STALE, 12),
     feed(
         "a packet a second is lost",
