@@ -281,9 +281,7 @@ impl Archive {
         let count = usize::try_from(until.saturating_sub(from)).unwrap_or(0);
         let mut entries = self.entries().skip(first).take(count);
         let has_media = entries.any(|entry| !entry.segment.gap);
-        // What was learned before the first segment is of use in the first block alone.
-        let lines_from = if from == start { 0 } else { from };
-        let lines = self.ranges.between(lines_from, until.saturating_sub(1));
+        let lines = self.ranges.of_block(self.part((first, count), false)?);
         has_media.then(|| self.text((first, count), &lines, false))
     }
 

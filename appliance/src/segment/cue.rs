@@ -38,7 +38,7 @@ pub struct Cue {
 }
 
 /// What tells one event from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId {
     /// `splice_event_id` or `segmentation_event_id`.
     pub number: u32,

@@ -7,7 +7,7 @@
 //!
 //! Refuses: to keep what was withdrawn before it came.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use weir_hal::Wall;
 
@@ -39,6 +39,22 @@ pub enum RangeEnd {
     Known(Wall),
     /// Then, if nothing more is heard of it.
     Expected(Wall),
+}
+
+impl RangeEnd {
+    /// What is said `later`, unless only this one is known.
+    fn or_later(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Known(_), Self::Expected(_)) => self,
+            (_, later) => later,
+        }
+    }
+
+    fn wall(self) -> Wall {
+        match self {
+            Self::Known(end) | Self::Expected(end) => end,
+        }
+    }
 }
 
 /// What of a list is asked for.
@@ -83,13 +99,16 @@ impl PastRanges {
         dropped
     }
 
-    /// Lets go of the oldest events, as far as they ended before `begin`.
+    /// Lets go of the events that ended before `begin`.
     pub(super) fn drop_before(&mut self, begin: Wall) {
-        while let Some(oldest) = self.lines.first().map(|line| line.event) {
-            if self.end(oldest, u64::MAX) >= begin {
-                return;
-            }
-            self.retain(|event| event != oldest);
+        let mut ends: BTreeMap<EventId, RangeEnd> = BTreeMap::new();
+        for line in self.lines.iter() {
+            let end = ends.entry(line.event).or_insert(line.end);
+            *end = end.or_later(line.end);
+        }
+        let is_over = |event: EventId| ends.get(&event).is_some_and(|end| end.wall() < begin);
+        if self.lines.iter().any(|line| is_over(line.event)) {
+            self.retain(|event| !is_over(event));
         }
     }
 
@@ -114,19 +133,20 @@ impl PastRanges {
         within.collect()
     }
 
-    /// The lines that stand before the segments from `first` to `last`, of as many events as a
-    /// list that is read back may have.
-    pub(super) fn between(&self, first: u64, last: u64) -> Vec<&RangeLine> {
+    /// The same of as many events as a list that is read back may have: those that were told of
+    /// last. A block has all of its own, for those before it may be gone.
+    pub(super) fn of_block(&self, part: Part) -> Vec<&RangeLine> {
         let mut events: Vec<EventId> = Vec::new();
-        let lines = self.lines.iter();
-        let lines = lines.filter(|line| (first..=last).contains(&line.sequence));
-        let lines = lines.filter(|line| {
+        let mut lines = self.of(part);
+        lines.reverse();
+        lines.retain(|line| {
             if !events.contains(&line.event) && events.len() < RANGES_MAX {
                 events.push(line.event);
             }
             events.contains(&line.event)
         });
-        lines.collect()
+        lines.reverse();
+        lines
     }
 
     /// When an event ends, by the lines that stand before segment `sequence` or one before that.
@@ -134,14 +154,8 @@ impl PastRanges {
         let lines = self.lines.iter();
         let lines = lines.filter(|line| line.event == event && line.sequence <= sequence);
         let ends = lines.map(|line| line.end);
-        let last = ends.reduce(|before, end| match (before, end) {
-            (RangeEnd::Known(_), RangeEnd::Expected(_)) => before,
-            (_, end) => end,
-        });
-        match last {
-            Some(RangeEnd::Known(end) | RangeEnd::Expected(end)) => end,
-            None => Wall::default(),
-        }
+        let last = ends.reduce(RangeEnd::or_later);
+        last.map_or_else(Wall::default, RangeEnd::wall)
     }
 
     fn retain(&mut self, is_kept: impl Fn(EventId) -> bool) {

@@ -326,7 +326,7 @@ impl MediaPlaylist {
         }
     }
 
-    /// The latest beginning of an event of which a list that was lost may have told players the end.
+    /// The latest beginning of an event of which a list that was lost may have told the end.
     pub fn doubtful_until(&self) -> Option<Wall> {
         self.date_ranges.doubtful_until()
     }

@@ -139,11 +139,10 @@ pub(super) fn line_after(
     let due = sequence.due(cell).map(|due| due - wraps);
     let is_apart = |due: &i64| due.abs_diff(pts) <= (APART_MAX * cell).unsigned_abs();
     match due.filter(is_apart) {
-        None => next,
         Some(due) if due <= pts + GRID_TOLERANCE_90K => next.min(pts + cell / 2),
         Some(due) if due <= pts + target.limit_90k() => due,
         Some(_) if target.has_room() => next.max(pts + cell + 2 * GRID_TOLERANCE_90K),
-        Some(_) => next,
+        Some(_) | None => next,
     }
 }
 

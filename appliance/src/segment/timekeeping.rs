@@ -54,8 +54,8 @@ pub(super) struct Timekeeping {
     /// ends.
     unsettled: Option<Beginning>,
     /// How much later it is received than its clock dates: its dates do not move when it comes to
-    /// lead, or to another time base. Of who leads it gets less with each correction: whichever came
-    /// first, in the end all boxes date by the first rendition that is on air.
+    /// lead, or to another time base. Of who leads it gets less with each correction: whichever
+    /// came first, in the end all boxes date by the first rendition that is on air.
     lag_90k: i64,
     /// How much later it dates than its clock, because it had listed more; less with each segment.
     overhang_90k: i64,
@@ -279,8 +279,8 @@ impl Timekeeping {
         self.own = self.own.map(StreamClock::settled);
     }
 
-    /// `own`, which came to its time base by `beginning`, as all PCRs want it that came since `pts`;
-    /// `None` without any, or if they are so far off that the last are of the next time base.
+    /// `own`, which came to its time base by `beginning`, as all PCRs want it that came since
+    /// `pts`; `None` without any, or if they are so far off that they are of the next time base.
     fn by_all_pcrs(&self, own: StreamClock, pts: Pts, beginning: Beginning) -> Option<StreamClock> {
         let (lag_90k, off_90k_max) = match beginning {
             Beginning::Founded => (self.lag_90k, SETTLING_90K_MAX),

@@ -91,7 +91,10 @@ impl Version {
                 "#EXT-X-PROGRAM-DATE-TIME" => {
                     next.date_ms = Some(date_ms(value).ok_or_else(|| format!("R10: {line}"))?);
                 }
-                "#EXT-X-DATERANGE" => version.ranges.push(Range::read(value)?),
+                "#EXT-X-DATERANGE" => {
+                    let before = version.sequence + version.entries.len() as u64;
+                    version.ranges.push(Range::read(value, before)?);
+                }
                 "#EXT-X-CUE-OUT" | "#EXT-X-CUE-OUT-CONT" | "#EXT-X-CUE-IN" => {
                     next.cue = Some(CueTag::read(tag, value, next.cue)?);
                 }

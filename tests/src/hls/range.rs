@@ -7,6 +7,8 @@ use super::{Breach, value::date_ms};
 /// What one line says of a date range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
+    /// Media Sequence Number of the segment that the line stands before.
+    pub before: u64,
     /// ID.
     pub id: String,
     /// All attributes, as they stand there.
@@ -18,8 +20,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// Reads the attributes of one line.
-    pub(super) fn read(value: &str) -> Result<Self, Breach> {
+    /// Reads the attributes of one line, which stands before segment `before`.
+    pub(super) fn read(value: &str, before: u64) -> Result<Self, Breach> {
         let mut attributes = BTreeMap::new();
         let mut rest = value;
         while let Some((name, behind)) = rest.split_once('=') {
@@ -56,6 +58,7 @@ impl Range {
             }
         }
         Ok(Self {
+            before,
             id: id.to_owned(),
             start_ms,
             end_ms: start_ms + i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 2),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Breach, Entry, Version};
+use super::{Breach, Entry, Range, Version};
 
 /// A segment that left the list and must stay available.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +106,16 @@ impl Watch {
             return self.see_after_restart(text, now_ms);
         }
         let is_at = |number: u64| usize::try_from(number.checked_sub(version.sequence)?).ok();
+        let mut lost_from = None;
         for (number, was) in (last.sequence..).zip(&mut last.entries) {
             let is = is_at(number).and_then(|place| version.entries.get(place));
             if let Some(gap) = is.filter(|is| is.is_gap) {
+                lost_from = lost_from.or((!was.is_gap).then_some(number));
                 was.clone_from(gap);
             }
         }
+        let is_lost = |range: &Range| lost_from.is_some_and(|from| range.before >= from);
+        last.ranges.retain(|range| !is_lost(range));
         self.see(text, now_ms)
     }
 

@@ -70,10 +70,10 @@ pub(crate) async fn run(seed: u64, late: usize, minutes: usize) {
             pictures.push(encoder.picture());
         }
         for station in &mut boxes {
-            for rung in 0..2 {
+            for (rung, (sender, pictures)) in station.senders.iter_mut().zip(&sent).enumerate() {
                 let delay = if rung == late { delay } else { 0 };
-                if let Some(picture) = number.checked_sub(delay).map(|due| &sent[rung][due]) {
-                    send(&mut station.senders[rung], picture);
+                if let Some(picture) = number.checked_sub(delay).map(|due| &pictures[due]) {
+                    send(sender, picture);
                 }
             }
             (0..TURNS_PER_PICTURE).for_each(|_| station.turn());

@@ -163,11 +163,15 @@ impl Run {
         let seen = if std::mem::take(&mut self.has_restarted) {
             self.last = None;
             self.check_past(&past);
-            let past = self.past.see_after_loss(&past, 0);
-            past.and_then(|_new| self.watch.see_after_restart(&text, now_ms))
+            if let Err(breach) = self.past.see_after_loss(&past, 0) {
+                self.fail_of(&self.past, &breach, &past);
+            }
+            self.watch.see_after_restart(&text, now_ms)
         } else {
-            let past = self.past.see(&past, 0);
-            past.and_then(|_new| self.watch.see(&text, now_ms))
+            if let Err(breach) = self.past.see(&past, 0) {
+                self.fail_of(&self.past, &breach, &past);
+            }
+            self.watch.see(&text, now_ms)
         };
         let new = seen.unwrap_or_else(|breach| self.fail(&breach, &text));
         for entry in new {
@@ -226,8 +230,12 @@ impl Run {
     }
 
     fn fail(&self, breach: &str, text: &str) -> ! {
+        self.fail_of(&self.watch, breach, text)
+    }
+
+    fn fail_of(&self, watch: &Watch, breach: &str, text: &str) -> ! {
         let (seed, versions) = (self.seed, self.watch.versions);
-        let last = self.watch.last();
+        let last = watch.last();
         panic!("seed {seed}, version {versions}: {breach}\n{last:#?}\nthen\n{text}")
     }
 

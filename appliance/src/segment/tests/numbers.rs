@@ -257,7 +257,7 @@ fn a_list_goes_on_after_a_restart_without_a_hole_in_its_numbers() {
 }
 
 /// Number and beginning of the segments that a box makes that joins `from_s` seconds into four
-/// minutes of groups of 2 s, with a break of `break_ms` after 20.5 s that begins a group of its own.
+/// minutes of groups of 2 s, with a break of `break_ms` after 20.5 s that begins a group.
 fn across_a_break(from_s: u64, break_ms: u64) -> Vec<(u64, u64)> {
     let with_slack = Rules {
         slack: Duration::from_secs(2),

@@ -243,3 +243,53 @@ fn blocks_read_back_tell_of_the_same_breaks() {
         assert_eq!(of(&again), of(&lists.archive), "{from} {until:?}");
     }
 }
+
+#[test]
+fn breaks_that_never_end_keep_no_later_one_out_of_a_block_nor_an_ended_one_in() {
+    let mut lists = Lists::new();
+    for number in 0..40 {
+        lists.push_until(u64::from(number) + 1);
+        lists.take(&cue(number, CueKind::Out, u64::from(number) * 6 + 6));
+    }
+    lists.push_until(50);
+    lists.take(&cue(90, CueKind::Out, 300));
+    lists.push_until(52);
+    lists.take(&cue(90, CueKind::In, 312));
+    lists.push_until(54);
+    let block = 1_053 / Archive::BLOCK_SEGMENTS;
+    let text = lists.archive.block(block).expect("it has media");
+    let back = MediaPlaylist::resume(&text, 64).expect("it is ours");
+    let numbers: Vec<u32> = back
+        .range_lines()
+        .iter()
+        .map(|line| line.event.number)
+        .collect();
+    assert!(numbers.ends_with(&[90, 90]), "{numbers:?}");
+    let count = |lists: &Lists| {
+        let all = lists.archive.excerpt(Moment::At(at(0)), None).expect("all");
+        (
+            all.text.matches("\"0000005a").count(),
+            all.text.matches("#EXT-X-DATERANGE").count(),
+        )
+    };
+    assert_eq!(count(&lists).0, 2);
+    // An hour later the older ones go on, and this one has ended.
+    lists.push_until(54 + 600);
+    let (ended, all) = count(&lists);
+    assert!(ended == 0 && all > 0, "{ended} of {all}");
+}
+
+#[test]
+fn a_block_tells_of_an_event_whose_own_block_may_be_gone() {
+    let mut lists = Lists::new();
+    let last_of_block = Archive::BLOCK_SEGMENTS - 1_000 % Archive::BLOCK_SEGMENTS - 1;
+    lists.push_until(last_of_block);
+    lists.take(&cue(3, CueKind::Out, last_of_block * 6));
+    lists.push_until(last_of_block + 9);
+    let number = (1_000 + last_of_block) / Archive::BLOCK_SEGMENTS;
+    let told = [number, number + 1].map(|number| {
+        let text = lists.archive.block(number).expect("it has media");
+        text.matches("SCTE35-OUT").count()
+    });
+    assert_eq!(told, [1, 1]);
+}
