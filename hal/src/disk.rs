@@ -51,7 +51,7 @@ pub struct DirectoryEntry {
 /// The fill of the file system that holds a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskUsage {
-    /// Size of the file system.
+    /// Size of the file system, without what it keeps for root: as `df` reckons its use.
     pub bytes_total: u64,
     /// Bytes an unprivileged process may still write.
     pub bytes_free: u64,

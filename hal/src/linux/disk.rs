@@ -124,9 +124,11 @@ impl crate::Disk for Disk {
             .map_err(io::Error::from)
             .map_err(failed("take the fill of", path))?;
         let block_bytes = usage.fragment_size();
+        let available = usage.blocks_available();
+        let used = usage.blocks().saturating_sub(usage.blocks_free());
         Ok(DiskUsage {
-            bytes_total: usage.blocks().saturating_mul(block_bytes),
-            bytes_free: usage.blocks_available().saturating_mul(block_bytes),
+            bytes_total: used.saturating_add(available).saturating_mul(block_bytes),
+            bytes_free: available.saturating_mul(block_bytes),
         })
     }
 }

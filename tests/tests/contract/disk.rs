@@ -351,6 +351,26 @@ fn usage_is_within_the_total(side: &impl Side) {
     assert!(usage.bytes_free <= usage.bytes_total);
 }
 
+/// What a file system keeps for root is neither used nor free: a technician asks `df`.
+#[test]
+fn the_fill_of_a_file_system_is_what_df_tells() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let mut df = std::process::Command::new("df");
+    let told = df.args(["-B1", "--output=used,avail"]).arg(folder.path());
+    let told = told.output().expect("df is there");
+    let told = String::from_utf8(told.stdout).expect("text");
+    let numbers = told.lines().nth(1).expect("a line").split_whitespace();
+    let df_total: u64 = numbers
+        .map(|number| number.parse::<u64>().expect("bytes"))
+        .sum();
+    let usage = weir_hal::linux::board().disk.usage(folder.path());
+    let total = usage.expect("it is there").bytes_total;
+    assert!(
+        total.abs_diff(df_total) < df_total / 100,
+        "{total}, df {df_total}"
+    );
+}
+
 fn errors_name_act_and_path(side: &impl Side) {
     let room = Room::on(side);
     let missing = Path::new("/there/is/nothing/here");
