@@ -354,7 +354,7 @@ fn usage_is_within_the_total(side: &impl Side) {
 /// What a file system keeps for root is neither used nor free: a technician asks `df`.
 #[test]
 fn the_fill_of_a_file_system_is_what_df_tells() {
-    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let mut df = std::process::Command::new("df");
     let told = df.args(["-B1", "--output=used,avail"]).arg(folder.path());
     let told = told.output().expect("df is there");
