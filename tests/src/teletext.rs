@@ -2,7 +2,11 @@
 //!
 //! Independent of the product's own readers, so that both cannot be wrong alike.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{process::peer, stream::PACKET_BYTES};
 
@@ -54,6 +58,20 @@ pub fn stream(screens: &[Screen], seconds: u64) -> Vec<u8> {
         }
     }
     writer.packets
+}
+
+/// A program in `folder` with a text each second, which tells the second, and two sounds.
+pub fn make_program_of_seconds(folder: &Path, seconds: u64) -> PathBuf {
+    let (text, whole) = (folder.join("teletext.ts"), folder.join("program.ts"));
+    let screens = (0..seconds).map(|second| Screen {
+        at_90k: second * 90_000,
+        rows: vec![(22, format!("\x03second {second}").into_bytes())],
+        ..Screen::default()
+    });
+    let screens: Vec<Screen> = screens.collect();
+    fs::write(&text, stream(&screens, seconds)).expect("the folder can be written");
+    make_program(&text, &whole, "aac", seconds);
+    whole
 }
 
 /// Has ffmpeg put pictures, and sound in German and English, beside the teletext in the file

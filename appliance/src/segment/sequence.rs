@@ -137,8 +137,8 @@ pub(super) fn line_after(
     }
     let next = pts + until_grid_line(pts + wraps, cell);
     let due = sequence.due(cell).map(|due| due - wraps);
-    let is_apart = |due: &i64| due.abs_diff(pts) <= (APART_MAX * cell).unsigned_abs();
-    match due.filter(is_apart) {
+    let is_near = |due: &i64| due.abs_diff(pts) <= (APART_MAX * cell).unsigned_abs();
+    match due.filter(is_near) {
         Some(due) if due <= pts + GRID_TOLERANCE_90K => next.min(pts + cell / 2),
         Some(due) if due <= pts + target.limit_90k() => due,
         Some(_) if target.has_room() => next.max(pts + cell + 2 * GRID_TOLERANCE_90K),

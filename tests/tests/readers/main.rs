@@ -13,7 +13,7 @@ use weir_tests::{
     ffmpeg, http,
     parsers::Lists,
     process::Process,
-    teletext::{Screen, make_program, stream},
+    teletext::make_program_of_seconds,
     wait::until,
 };
 
@@ -155,15 +155,7 @@ impl Rig {
 
 /// A program with two sounds and a text each second, and a break.
 fn make(folder: &Path) {
-    let (text, whole) = (folder.join("teletext.ts"), folder.join("program.ts"));
-    let screens = (0..SECONDS).map(|second| Screen {
-        at_90k: second * 90_000,
-        rows: vec![(22, format!("\x03second {second}").into_bytes())],
-        ..Screen::default()
-    });
-    let screens: Vec<Screen> = screens.collect();
-    fs::write(&text, stream(&screens, SECONDS)).expect("the folder can be written");
-    make_program(&text, &whole, "aac", SECONDS);
+    let whole = make_program_of_seconds(folder, SECONDS);
     Edited::read(&whole)
         .with_break(BREAK.0, BREAK.1)
         .write(&whole);

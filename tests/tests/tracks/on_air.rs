@@ -14,7 +14,7 @@ use weir_tests::{
     npm::HLS_JS,
     origin::{Origin, Reply},
     process::{Process, weir_binary},
-    teletext::{Screen, make_program, stream},
+    teletext::make_program_of_seconds,
     wait::until,
 };
 
@@ -86,15 +86,7 @@ impl Rig {
 
 /// A text each second, which tells the second.
 fn channel(folder: &Path) -> String {
-    let (text, whole) = (folder.join("teletext.ts"), folder.join("program.ts"));
-    let screens = (0..SECONDS).map(|second| Screen {
-        at_90k: second * 90_000,
-        rows: vec![(22, format!("\x03second {second}").into_bytes())],
-        ..Screen::default()
-    });
-    let screens: Vec<Screen> = screens.collect();
-    fs::write(&text, stream(&screens, SECONDS)).expect("the folder can be written");
-    make_program(&text, &whole, "aac", SECONDS);
+    let whole = make_program_of_seconds(folder, SECONDS);
     whole.to_str().expect("a plain path").to_owned()
 }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Between two datagrams that both have, `continuity_counter` tells which of those that one has is
-//! next. So a datagram is as late as the later path, and never later than [`Rules::wait`].
+//! next. It goes to sixteen: what both paths lost side by side beyond that may come out of order.
+//! So a datagram is as late as the later path, and never later than [`Rules::wait`].
 //!
 //! A path is only believed once it has had three datagrams in common with the other; until then,
 //! and when it has nothing in common any more, the one that was there first is followed alone.
@@ -82,8 +83,14 @@ pub(super) struct Contents {
     /// Datagrams that both had, up to the number it takes, and when there was one last.
     matches: u32,
     matched: Monotonic,
+    /// One that both had was handed on since: the paths are put together. Before, what one alone
+    /// brings may be older than what was handed on without it.
+    is_joined: bool,
     /// The path that is followed if they have nothing in common.
     first: usize,
+    /// When all paths were drained last. Until that was done again, none of them is late: what it
+    /// has brought meanwhile may not be read yet.
+    drained: Monotonic,
     continuity: Continuity,
     counters: Counters,
 }
@@ -105,7 +112,9 @@ impl Contents {
             common: 0,
             matches: 0,
             matched: Monotonic::ZERO,
+            is_joined: false,
             first: 0,
+            drained: Monotonic::ZERO,
             continuity: Continuity::default(),
             counters: Counters::default(),
         }
@@ -125,7 +134,7 @@ impl Contents {
         if is_stuffing(bytes) {
             return;
         }
-        if !self.is_heard(self.first, arrival.now) {
+        if !self.is_heard(self.first, self.drained) {
             self.first = path;
         }
         self.paths[path].heard = Some(arrival.now);
@@ -136,19 +145,24 @@ impl Contents {
         } else {
             self.queue((path, hash), bytes, arrival, each);
         }
-        self.settle(arrival.now, each);
+        self.hand_on_due(arrival.now, each);
         told.merge_lost += std::mem::take(&mut self.paths[path].lost);
         told.merge_unmatched += std::mem::take(&mut self.paths[path].unmatched);
     }
 
-    /// Hands on what is next, and what has waited long enough.
+    /// Hands on what is next, and what has waited long enough, when all paths were drained.
     pub(super) fn settle(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+        self.drained = now;
+        self.hand_on_due(now, each);
+    }
+
+    fn hand_on_due(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
         let patience = self.patience();
         for path in &mut self.paths {
-            path.forget(now, patience);
+            path.forget(self.drained, patience);
         }
-        self.drop_strangers(now);
-        while let Some(path) = self.next(now) {
+        self.drop_strangers(self.drained);
+        while let Some(path) = self.next(self.drained) {
             self.hand_on(path, now, each);
         }
     }
@@ -170,8 +184,8 @@ impl Contents {
     }
 
     fn note_match(&mut self, now: Monotonic) {
-        if now.since(self.matched) >= self.patience() {
-            self.matches = 0;
+        if self.drained.since(self.matched) >= self.patience() {
+            (self.matches, self.is_joined) = (0, false);
         }
         self.matches = (self.matches + 1).min(MATCHES_MIN);
         self.matched = now;
@@ -235,7 +249,7 @@ impl Contents {
                 [head, _] => usize::from(head.is_none()),
             };
             self.counters.overflows += 1;
-            if self.is_believed(older, arrival.now) {
+            if self.is_believed(older, self.drained) {
                 self.hand_on(older, arrival.now, each);
             } else {
                 self.drop_first(older);
@@ -260,13 +274,16 @@ impl Contents {
         });
     }
 
-    /// Drops what has waited long on a path that has nothing in common with the other.
+    /// Drops what has waited long on a path that has nothing in common with the other, and what
+    /// one that comes along brought before the first that both have.
     fn drop_strangers(&mut self, now: Monotonic) {
         for path in 0..PATHS {
-            while !self.is_believed(path, now)
-                && let Some(head) = self.paths[path].queue.front()
+            let comes_along = path != self.first && !self.is_joined && self.common > 0;
+            let is_stranger = !self.is_believed(path, now);
+            while let Some(head) = self.paths[path].queue.front()
                 && !head.is_common
-                && (head.is_done || now.since(head.came) >= self.rules.wait)
+                && (comes_along
+                    || is_stranger && (head.is_done || now.since(head.came) >= self.rules.wait))
             {
                 self.drop_first(path);
             }
@@ -303,7 +320,13 @@ impl Contents {
                 (false, false) if self.common > 0 => Some(self.nearer(one, other)),
                 (false, false) => {
                     let older = usize::from(other.came < one.came);
-                    [older, 1 - older].into_iter().find(|path| is_due(*path))
+                    let due = [older, 1 - older].into_iter().find(|path| is_due(*path))?;
+                    let is_other_believed = self.is_believed(1 - due, now);
+                    Some(if is_other_believed {
+                        self.nearer(one, other)
+                    } else {
+                        due
+                    })
                 }
             },
             _ => (0..PATHS).find(|path| is_due(*path)),
@@ -331,6 +354,7 @@ impl Contents {
         let mut slot = head.slot;
         if head.is_common {
             self.common -= 1;
+            self.is_joined = true;
             let is_it = |item: &&mut Item| item.hash == head.hash && item.is_common;
             if let Some(twin) = others.queue.iter_mut().find(is_it) {
                 slot = slot.or(twin.slot.take());

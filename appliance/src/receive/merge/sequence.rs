@@ -78,6 +78,9 @@ pub(super) struct Sequence {
     paths: [Option<Path>; PATHS_MAX],
     /// When something new came.
     progressed: Monotonic,
+    /// When all paths were drained last. Until that was done again, none of them is late: what it
+    /// has brought meanwhile may not be read yet.
+    drained: Monotonic,
     strays: u32,
     counters: Counters,
 }
@@ -95,6 +98,7 @@ impl Sequence {
             slots: Slots::new(rules.slots),
             paths: [None; PATHS_MAX],
             progressed: Monotonic::ZERO,
+            drained: Monotonic::ZERO,
             strays: 0,
             counters: Counters::default(),
         }
@@ -112,10 +116,10 @@ impl Sequence {
         arrival: Arrival,
         each: &mut impl FnMut(&[u8], Wall),
     ) -> bool {
-        let is_over = self.is_over(arrival.now);
+        let is_over = self.is_over();
         let number = self.number_of(packet);
         let number = number.filter(|number| *number >= self.next || !is_over);
-        let number = number.or_else(|| self.follow_stray(packet, arrival.now, told, each));
+        let number = number.or_else(|| self.follow_stray(packet, told, each));
         let Some(number) = number else { return false };
         let is_in_order = self.notice((path, told), number, arrival.now);
         let place = self.place(number);
@@ -133,13 +137,14 @@ impl Sequence {
             self.end = self.end.max(number + 1);
             self.take(number, packet.payload, arrival, each);
         }
-        self.give_up_passed(arrival.now, each);
+        self.give_up_passed(each);
         self.judge(path, told);
         true
     }
 
-    /// Hands on what has waited long enough, and what came before it.
+    /// Hands on what has waited long enough, and what came before it, when all paths were drained.
     pub(super) fn settle(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+        self.drained = now;
         if self.waiting == 0 {
             return;
         }
@@ -153,8 +158,8 @@ impl Sequence {
     }
 
     /// True when nothing new has come for so long that whatever comes is another stream.
-    fn is_over(&self, now: Monotonic) -> bool {
-        self.stream.is_none() || now.since(self.progressed) >= OVER
+    fn is_over(&self) -> bool {
+        self.stream.is_none() || self.drained.since(self.progressed) >= OVER
     }
 
     /// The number of a packet of this stream within the window or the history.
@@ -184,14 +189,13 @@ impl Sequence {
     fn follow_stray(
         &mut self,
         packet: &RtpHeader<'_>,
-        now: Monotonic,
         told: &mut receive::Counters,
         each: &mut impl FnMut(&[u8], Wall),
     ) -> Option<u64> {
         let nearest = self.nearest(packet);
-        let silence = now.since(self.progressed);
+        let silence = self.drained.since(self.progressed);
         let has_stopped = silence >= STOPPED && (nearest.is_some() || self.strays >= STRAYS_MIN);
-        if !self.is_over(now) && !has_stopped {
+        if !self.is_over() && !has_stopped {
             self.strays = self.strays.saturating_add(1);
             let counter = match nearest {
                 Some(_) => &mut told.rtp_late,
@@ -291,12 +295,12 @@ impl Sequence {
     }
 
     /// Gives up holes that every path which is heard has gone past.
-    fn give_up_passed(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+    fn give_up_passed(&mut self, each: &mut impl FnMut(&[u8], Wall)) {
         if self.waiting == 0 {
             return;
         }
         let heard = self.paths.iter().flatten();
-        let heard = heard.filter(|path| now.since(path.heard) < HEARD);
+        let heard = heard.filter(|path| self.drained.since(path.heard) < HEARD);
         let Some(passed) = heard.map(|path| path.end).min() else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Clean streams over bad networks, drawn by seed, and what comes out of them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use weir_hal::{Monotonic, Wall, sim::Generator};
@@ -93,13 +93,25 @@ struct Outcome {
 
 impl Outcome {
     /// Carries what comes by two paths, each at its microsecond, in turns of 10 ms.
-    fn of(mut merge: Merge, paths: &[Vec<(u64, Vec<u8>)>; 2]) -> Self {
+    fn of(merge: Merge, paths: &[Vec<(u64, Vec<u8>)>; 2]) -> Self {
+        Self::of_stalled(merge, paths, 0..0)
+    }
+
+    /// The same without a turn in the microseconds of `stall`.
+    fn of_stalled(
+        mut merge: Merge,
+        paths: &[Vec<(u64, Vec<u8>)>; 2],
+        stall: std::ops::Range<u64>,
+    ) -> Self {
         let end = paths.iter().flatten().map(|(at, _)| *at).max().unwrap_or(0);
         let mut told = [Counters::default(); 2];
         let (mut numbers, mut delay_us_max) = (Vec::new(), 0);
         let mut rest = paths.each_ref().map(Vec::as_slice);
         for turn in 0..=(end + 2_000_000) / TURN_US {
             let now_us = turn * TURN_US;
+            if stall.contains(&now_us) {
+                continue;
+            }
             let mut each = |bytes: &[u8], received: Wall| {
                 delay_us_max = delay_us_max.max(now_us.saturating_sub(received.as_nanos() / 1_000));
                 numbers.push(number_of(bytes));
@@ -149,6 +161,17 @@ fn union(paths: &[Vec<(u64, u64)>]) -> Vec<u64> {
     all
 }
 
+/// True if what both paths bring comes so often that counters to sixteen tell what is between.
+fn is_told_by_counters(paths: &[Vec<(u64, u64)>; 2]) -> bool {
+    let [first, second] = paths.each_ref().map(|path| {
+        let numbers = path.iter().map(|(_, number)| *number);
+        numbers.collect::<BTreeSet<_>>()
+    });
+    let end = first.union(&second).last().copied();
+    let common: Vec<_> = first.intersection(&second).copied().chain(end).collect();
+    common.windows(2).all(|pair| pair[1] - pair[0] <= 16)
+}
+
 /// Where two lists begin to differ.
 fn difference(one: &[u64], other: &[u64]) -> Option<(usize, Option<u64>, Option<u64>)> {
     let at = (0..one.len().max(other.len())).find(|at| one.get(*at) != other.get(*at))?;
@@ -157,9 +180,10 @@ fn difference(one: &[u64], other: &[u64]) -> Option<(usize, Option<u64>, Option<
 
 fn network(
     delays_ms: std::ops::RangeInclusive<u64>,
+    burst_max: u64,
     reorder: u64,
 ) -> impl Strategy<Value = Network> {
-    (any::<u64>(), 0..=5_u64, 1..=10_u64, delays_ms).prop_map(
+    (any::<u64>(), 0..=5_u64, 1..=burst_max, delays_ms).prop_map(
         move |(seed, loss_percent, burst, delay_ms)| Network {
             seed,
             loss_percent,
@@ -178,8 +202,8 @@ proptest! {
 
     #[test]
     fn two_legs_of_rtp_are_their_union_in_order(
-        first in network(0..=200, 32),
-        second in network(0..=200, 32),
+        first in network(0..=200, 10, 32),
+        second in network(0..=200, 10, 32),
         start in prop_oneof![Just(0_u64), Just(65_000_u64)],
     ) {
         let paths = [first, second].map(|it| it.carry(start..start + 6_000));
@@ -196,10 +220,11 @@ proptest! {
 
     #[test]
     fn two_legs_of_bare_packets_are_their_union_in_order(
-        first in network(0..=200, 0),
-        second in network(0..=200, 0),
+        first in network(0..=200, 4, 0),
+        second in network(0..=200, 4, 0),
     ) {
         let paths = [first, second].map(|it| it.carry(0..6_000));
+        prop_assume!(is_told_by_counters(&paths));
         let sent = paths.each_ref().map(|it| of_bare(it));
         let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &sent);
         let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= SETTLED).collect();
@@ -208,6 +233,30 @@ proptest! {
         prop_assert_eq!(difference(&numbers, &came), None);
         prop_assert!(outcome.numbers.is_sorted_by(|one, next| one < next));
         prop_assert!(outcome.delay_us_max <= 500_000 + 2 * TURN_US, "{}", outcome.delay_us_max);
+        prop_assert_eq!(outcome.merge.counters().overflows, 0);
+    }
+
+    #[test]
+    fn a_box_that_does_nothing_for_a_while_loses_nothing_that_waits_for_it(
+        first in network(0..=200, 4, 0),
+        second in network(0..=200, 4, 0),
+        stall_ms in 200..=1_200_u64,
+        is_rtp in any::<bool>(),
+    ) {
+        let paths = [first, second].map(|it| it.carry(0..6_000));
+        prop_assume!(is_told_by_counters(&paths));
+        let stall = 3_000_000..3_000_000 + stall_ms * 1_000;
+        let outcome = if is_rtp {
+            let sent = paths.each_ref().map(|it| of_rtp(it));
+            Outcome::of_stalled(Merge::by_sequence(rules(32, 500)), &sent, stall)
+        } else {
+            let sent = paths.each_ref().map(|it| of_bare(it));
+            Outcome::of_stalled(Merge::by_content(rules(0, 500)), &sent, stall)
+        };
+        let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= SETTLED).collect();
+        let numbers = outcome.numbers.iter().copied();
+        let numbers: Vec<u64> = numbers.filter(|it| *it >= SETTLED).collect();
+        prop_assert_eq!(difference(&numbers, &came), None);
         prop_assert_eq!(outcome.merge.counters().overflows, 0);
     }
 
@@ -301,6 +350,27 @@ fn of_bare_legs_what_one_brings_too_late_does_not_come_behind_newer() {
         let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &legs);
         let is_in_order = outcome.numbers.is_sorted_by(|one, next| one < next);
         assert!(is_in_order, "{behind}: {:?}", &outcome.numbers[..60]);
+    }
+}
+
+#[test]
+fn of_bare_legs_what_the_second_brings_first_does_not_come_behind_newer() {
+    // Both lose a part on their own, where the first is followed alone for the last time.
+    let lost = [12..15, 15..17];
+    let legs = lost.map(|lost| {
+        let numbers = (0..2_000_u64).filter(|number| !lost.contains(number));
+        numbers.collect::<Vec<_>>()
+    });
+    for behind_us in (0..20_000).step_by(500) {
+        let at = [43_000, 43_000 + behind_us];
+        let sent = [0, 1].map(|leg: usize| {
+            let came = legs[leg].iter();
+            let came = came.map(|number| (number * PACE_US + at[leg], *number));
+            of_bare(&came.collect::<Vec<_>>())
+        });
+        let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &sent);
+        let is_in_order = outcome.numbers.is_sorted_by(|one, next| one < next);
+        assert!(is_in_order, "{behind_us}: {:?}", &outcome.numbers[..30]);
     }
 }
 
