@@ -2,8 +2,8 @@
 //!
 //! Source: ANSI/SCTE 35 §9.7.3, §9.7.4, §10.3.3; RFC 8216 §4.3.2.7.1 (which message is which
 //! attribute). Numbers of events come again, so an event is known by its number, its kind, and its
-//! moment: wall time as the PTS counts it. The distance between the two is rounded to whole
-//! minutes, so that boxes and renditions which received it at slightly different times agree.
+//! moment: wall time as the PTS counts it. The distance between the two is rounded to ten
+//! seconds, so that boxes and renditions which received it at slightly different times agree.
 
 use bytes::Bytes;
 use weir_hal::Wall;
@@ -16,9 +16,9 @@ use crate::{
     segment::ticks,
 };
 
-/// What distances between wall time and PTS are rounded to: above the jitter of reception, below
-/// the length of any file that is sent in a loop.
-const MOMENT_90K: i64 = 60 * Pts::HZ.cast_signed();
+/// What distances between wall time and PTS are rounded to: far above the jitter of reception,
+/// below the length of what is sent in a loop: the same number at the same PTS is another event.
+const MOMENT_90K: i64 = 10 * Pts::HZ.cast_signed();
 
 /// One event of the stream, as its playlist is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct EventId {
     pub number: u32,
     /// The even `segmentation_type_id` of the pair; 0 for a `splice_insert`.
     pub break_kind: u8,
-    /// When, in ticks of 90 kHz since 1970, give or take half a minute.
+    /// When, in ticks of 90 kHz since 1970, give or take five seconds.
     pub moment_90k: u64,
 }
 
@@ -66,8 +66,8 @@ impl EventId {
     pub(super) fn new(number: u32, break_kind: u8, (pts, date_time): (Pts, Wall)) -> Self {
         let pts_90k = pts.ticks().cast_signed();
         let distance_90k = ticks::since_epoch(date_time) - pts_90k;
-        let minutes = (distance_90k + MOMENT_90K / 2).div_euclid(MOMENT_90K);
-        let moment_90k = (minutes * MOMENT_90K + pts_90k).max(0);
+        let moments = (distance_90k + MOMENT_90K / 2).div_euclid(MOMENT_90K);
+        let moment_90k = (moments * MOMENT_90K + pts_90k).max(0);
         Self {
             number,
             break_kind,
@@ -165,6 +165,25 @@ impl Notice {
             planned: planned
                 .filter(|_| kind != Some(SegmentationKind::In))
                 .map(duration),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_again_at_the_same_pts_is_another_event_whatever_the_time_of_day() {
+        let pts = Pts::from_ticks(900_000);
+        for phase_ms in (0..120_000).step_by(500) {
+            let first =
+                Wall::from_nanos(1_795_389_000_000_000_000) + Duration::from_millis(phase_ms);
+            let event = |date_time| EventId::new(7, 0, (pts, date_time));
+            let again = event(first + Duration::from_secs(24));
+            assert_ne!(event(first), again, "{phase_ms}");
         }
     }
 }
