@@ -9,9 +9,10 @@
 //! path 1   c  e  f          d and e are on one path each, and before f, which both have
 //! ```
 //!
-//! Between two datagrams that both have, `continuity_counter` tells which of those that one has is
-//! next. It goes to sixteen: what both paths lost side by side beyond that may come out of order.
-//! So a datagram is as late as the later path, and never later than [`Rules::wait`].
+//! Between two datagrams that both have, that one of the others is next which would have come first
+//! if both paths were equally long. Where that is a matter of jitter, it is the one that goes on by
+//! its `continuity_counter` where the last one ended. So a datagram is as late as the later path,
+//! and never later than [`Rules::wait`].
 //!
 //! A path is only believed once it has had three datagrams in common with the other; until then,
 //! and when it has nothing in common any more, the one that was there first is followed alone.
@@ -41,6 +42,9 @@ const PATHS: usize = Config::MERGE_BY_CONTENT_MAX;
 /// Datagrams that paths must have in common before both are believed.
 const MATCHES_MIN: u32 = 3;
 
+/// What came so much earlier is earlier, whatever the jitter of the paths.
+const JITTER_NANOS: u64 = 10_000_000;
+
 /// What waits of one path.
 #[derive(Debug, Clone, Copy)]
 struct Item {
@@ -48,6 +52,7 @@ struct Item {
     /// Where its bytes are; none for the second of two.
     slot: Option<Slot>,
     came: Monotonic,
+    received: Wall,
     /// The other path has brought it too.
     is_common: bool,
     /// It was handed on as that of the other path.
@@ -86,6 +91,8 @@ pub(super) struct Contents {
     /// One that both had was handed on since: the paths are put together. Before, what one alone
     /// brings may be older than what was handed on without it.
     is_joined: bool,
+    /// By how much later than by path 0 what both brought last came by path 1.
+    skew_nanos: i64,
     /// The path that is followed if they have nothing in common.
     first: usize,
     /// When all paths were drained last. Until that was done again, none of them is late: what it
@@ -113,6 +120,7 @@ impl Contents {
             matches: 0,
             matched: Monotonic::ZERO,
             is_joined: false,
+            skew_nanos: 0,
             first: 0,
             drained: Monotonic::ZERO,
             continuity: Continuity::default(),
@@ -201,10 +209,14 @@ impl Contents {
     ) {
         let others = &mut self.paths[1 - path].queue;
         let is_it = |item: &&mut Item| item.hash == hash && !item.is_done && !item.is_common;
-        let is_common = others.iter_mut().find(is_it).is_some_and(|twin| {
+        let twin = others.iter_mut().find(is_it);
+        let is_common = twin.is_some();
+        if let Some(twin) = twin {
             twin.is_common = true;
-            true
-        });
+            let before = nanos(twin.received);
+            let later = nanos(arrival.received) - before;
+            self.skew_nanos = if path == 1 { later } else { -later };
+        }
         let mut slot = None;
         if is_common {
             self.common += 1;
@@ -230,6 +242,7 @@ impl Contents {
             hash,
             slot,
             came: arrival.now,
+            received: arrival.received,
             is_common,
             is_done: false,
         });
@@ -333,11 +346,18 @@ impl Contents {
         }
     }
 
-    /// The path whose head goes on where the last datagram ended.
+    /// The path whose head is next, if neither is on both.
     fn nearer(&self, one: &Item, other: &Item) -> usize {
-        let bytes = |item: &Item| item.slot.map_or(&[][..], |slot| self.slots.bytes(slot));
-        let [one, other] = [one, other].map(|item| self.continuity.distance(bytes(item)));
-        usize::from(other < one)
+        let later = nanos(other.received) - self.skew_nanos - nanos(one.received);
+        let goes_on = [one, other].map(|item| {
+            let bytes = item.slot.map(|slot| self.slots.bytes(slot));
+            bytes.is_some_and(|bytes| self.continuity.goes_on(bytes))
+        });
+        match goes_on {
+            [true, false] if later.unsigned_abs() < JITTER_NANOS => 0,
+            [false, true] if later.unsigned_abs() < JITTER_NANOS => 1,
+            _ => usize::from(later < 0),
+        }
     }
 
     /// Hands on the first datagram of `path`, unless that was done.
@@ -400,6 +420,10 @@ impl Path {
             self.lost += 1;
         }
     }
+}
+
+fn nanos(wall: Wall) -> i64 {
+    wall.as_nanos().cast_signed()
 }
 
 /// True for transport packets without any content.

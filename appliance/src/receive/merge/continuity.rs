@@ -1,4 +1,4 @@
-//! How far datagrams are behind the last one, by the `continuity_counter` of their packets.
+//! Whether datagrams go on where the last one ended, by the `continuity_counter` of their packets.
 //!
 //! Source: ISO/IEC 13818-1 §2.4.3.3. Refuses: to say more than modulo 16 allows.
 
@@ -10,7 +10,7 @@ const PIDS: usize = 8_192;
 /// That of stuffing.
 const PID_NULL: usize = PIDS - 1;
 
-/// Farther than any distance.
+/// No counter.
 const FAR: u8 = 16;
 
 /// Of each PID, the counter of the last packet with a payload; [`FAR`] before there was one.
@@ -31,14 +31,23 @@ impl Continuity {
         }
     }
 
-    /// Packets of its first known PID that are missing before `datagram`, 0 to 15; 16 if none is
-    /// known.
-    pub(super) fn distance(&self, datagram: &[u8]) -> u8 {
-        let mut known = counters(datagram).filter(|(pid, _)| self.0[*pid] < FAR);
-        let first = known.next();
-        first.map_or(FAR, |(pid, counter)| {
-            counter.wrapping_sub(self.0[pid] + 1) & 0x0F
-        })
+    /// True if no packet of any known PID is missing before `datagram`, or sixteen times as many;
+    /// false if none is known.
+    pub(super) fn goes_on(&self, datagram: &[u8]) -> bool {
+        let mut is_known = false;
+        for (index, (pid, counter)) in counters(datagram).enumerate() {
+            let is_first = !counters(datagram)
+                .take(index)
+                .any(|(before, _)| before == pid);
+            if self.0[pid] == FAR || !is_first {
+                continue;
+            }
+            is_known = true;
+            if counter != (self.0[pid] + 1) & 0x0F {
+                return false;
+            }
+        }
+        is_known
     }
 }
 
