@@ -30,7 +30,7 @@ use std::{
 use weir_hal::{Monotonic, Wall};
 
 use super::{
-    Counters, HEARD, Rules,
+    Counters, Flow, HEARD, Rules,
     continuity::Continuity,
     slots::{Arrival, Slot, Slots},
 };
@@ -98,6 +98,7 @@ pub(super) struct Contents {
     /// When all paths were drained last. Until that was done again, none of them is late: what it
     /// has brought meanwhile may not be read yet.
     drained: Monotonic,
+    flow: Flow,
     continuity: Continuity,
     counters: Counters,
 }
@@ -123,6 +124,7 @@ impl Contents {
             skew_nanos: 0,
             first: 0,
             drained: Monotonic::ZERO,
+            flow: Flow::default(),
             continuity: Continuity::default(),
             counters: Counters::default(),
         }
@@ -142,6 +144,7 @@ impl Contents {
         if is_stuffing(bytes) {
             return;
         }
+        self.flow.note(arrival.now);
         if !self.is_heard(self.first, self.drained) {
             self.first = path;
         }
@@ -182,17 +185,18 @@ impl Contents {
 
     fn is_heard(&self, path: usize, now: Monotonic) -> bool {
         let heard = self.paths[path].heard;
-        heard.is_some_and(|heard| now.since(heard) < HEARD)
+        heard.is_some_and(|heard| self.flow.since(heard, now) < HEARD)
     }
 
     /// True if what `path` alone brings is of the stream.
     fn is_believed(&self, path: usize, now: Monotonic) -> bool {
-        let is_known = self.matches >= MATCHES_MIN && now.since(self.matched) < self.patience();
+        let silence = self.flow.since(self.matched, now);
+        let is_known = self.matches >= MATCHES_MIN && silence < self.patience();
         path == self.first || is_known
     }
 
     fn note_match(&mut self, now: Monotonic) {
-        if self.drained.since(self.matched) >= self.patience() {
+        if self.flow.since(self.matched, self.drained) >= self.patience() {
             (self.matches, self.is_joined) = (0, false);
         }
         self.matches = (self.matches + 1).min(MATCHES_MIN);
@@ -382,7 +386,8 @@ impl Contents {
             }
         } else {
             others.owe(head.hash, now);
-            let is_heard = others.heard.is_some_and(|heard| now.since(heard) < HEARD);
+            let heard = others.heard;
+            let is_heard = heard.is_some_and(|heard| self.flow.since(heard, now) < HEARD);
             self.counters.filled += u64::from(is_heard && self.matches >= MATCHES_MIN);
         }
         if let Some(slot) = slot {

@@ -33,8 +33,11 @@ use crate::{
 /// Paths of one stream, at most: a bit each.
 pub const PATHS_MAX: usize = 8;
 
-/// A path that was not heard for so long is not waited for.
+/// A path that was not heard for so long, while the stream went on, is not waited for.
 const HEARD: Duration = Duration::from_millis(200);
+
+/// When nothing comes by any path for so long, the sender pauses.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of media in a usual datagram: seven packets.
 const DATAGRAM_BYTES: u64 = 7 * 188;
@@ -103,6 +106,30 @@ impl Rules {
             wait,
             slots: slots.clamp(SLOTS_MIN, SLOTS_MAX),
         }
+    }
+}
+
+/// The time of a stream: it stands still while nothing comes by any path, so that none is silent
+/// because all are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flow {
+    heard: Monotonic,
+    /// When it went on last behind a [`PAUSE`].
+    began: Monotonic,
+}
+
+impl Flow {
+    /// Something has come.
+    fn note(&mut self, now: Monotonic) {
+        if now.since(self.heard) >= PAUSE {
+            self.began = now;
+        }
+        self.heard = now;
+    }
+
+    /// How long `then` is past by `now`.
+    fn since(self, then: Monotonic, now: Monotonic) -> Duration {
+        now.since(then.max(self.began))
     }
 }
 

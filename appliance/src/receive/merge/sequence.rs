@@ -17,7 +17,7 @@ use std::time::Duration;
 use weir_hal::{Monotonic, Wall};
 
 use super::{
-    Counters, HEARD, PATHS_MAX, Rules,
+    Counters, Flow, HEARD, PATHS_MAX, Rules,
     slots::{Arrival, Slot, Slots},
 };
 use crate::receive::{self, RtpHeader};
@@ -81,6 +81,7 @@ pub(super) struct Sequence {
     /// When all paths were drained last. Until that was done again, none of them is late: what it
     /// has brought meanwhile may not be read yet.
     drained: Monotonic,
+    flow: Flow,
     strays: u32,
     counters: Counters,
 }
@@ -99,6 +100,7 @@ impl Sequence {
             paths: [None; PATHS_MAX],
             progressed: Monotonic::ZERO,
             drained: Monotonic::ZERO,
+            flow: Flow::default(),
             strays: 0,
             counters: Counters::default(),
         }
@@ -121,6 +123,7 @@ impl Sequence {
         let number = number.filter(|number| *number >= self.next || !is_over);
         let number = number.or_else(|| self.follow_stray(packet, told, each));
         let Some(number) = number else { return false };
+        self.flow.note(arrival.now);
         let is_in_order = self.notice((path, told), number, arrival.now);
         let place = self.place(number);
         let (bit, seen) = (1 << path, place.seen);
@@ -300,7 +303,7 @@ impl Sequence {
             return;
         }
         let heard = self.paths.iter().flatten();
-        let heard = heard.filter(|path| self.drained.since(path.heard) < HEARD);
+        let heard = heard.filter(|path| self.flow.since(path.heard, self.drained) < HEARD);
         let Some(passed) = heard.map(|path| path.end).min() else {
             return;
         };

@@ -186,6 +186,21 @@ fn network(
 /// Beyond the first datagrams, which one path may have brought before the other was there.
 const SETTLED: u64 = 1_000;
 
+fn settled(numbers: &[u64]) -> Vec<u64> {
+    let numbers = numbers.iter().copied();
+    numbers.filter(|number| *number >= SETTLED).collect()
+}
+
+/// Two legs of RTP or of bare packets, and no turn in the microseconds of `stall`.
+fn of_legs(legs: &[Vec<(u64, u64)>; 2], is_rtp: bool, stall: std::ops::Range<u64>) -> Outcome {
+    let (merge, datagrams): (_, fn(&[(u64, u64)]) -> _) = if is_rtp {
+        (Merge::by_sequence(rules(32, 500)), of_rtp)
+    } else {
+        (Merge::by_content(rules(0, 500)), of_bare)
+    };
+    Outcome::of_stalled(merge, &legs.each_ref().map(|leg| datagrams(leg)), stall)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -213,12 +228,8 @@ proptest! {
         second in network(0..=200, 10, 0),
     ) {
         let paths = [first, second].map(|it| it.carry(0..6_000));
-        let sent = paths.each_ref().map(|it| of_bare(it));
-        let outcome = Outcome::of(Merge::by_content(rules(0, 500)), &sent);
-        let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= SETTLED).collect();
-        let numbers = outcome.numbers.iter().copied();
-        let numbers: Vec<u64> = numbers.filter(|it| *it >= SETTLED).collect();
-        prop_assert_eq!(difference(&numbers, &came), None);
+        let outcome = of_legs(&paths, false, 0..0);
+        prop_assert_eq!(difference(&settled(&outcome.numbers), &settled(&union(&paths))), None);
         prop_assert!(outcome.numbers.is_sorted_by(|one, next| one < next));
         prop_assert!(outcome.delay_us_max <= 500_000 + 2 * TURN_US, "{}", outcome.delay_us_max);
         prop_assert_eq!(outcome.merge.counters().overflows, 0);
@@ -233,18 +244,26 @@ proptest! {
     ) {
         let paths = [first, second].map(|it| it.carry(0..6_000));
         let stall = 3_000_000..3_000_000 + stall_ms * 1_000;
-        let outcome = if is_rtp {
-            let sent = paths.each_ref().map(|it| of_rtp(it));
-            Outcome::of_stalled(Merge::by_sequence(rules(32, 500)), &sent, stall)
-        } else {
-            let sent = paths.each_ref().map(|it| of_bare(it));
-            Outcome::of_stalled(Merge::by_content(rules(0, 500)), &sent, stall)
-        };
-        let came: Vec<u64> = union(&paths).into_iter().filter(|it| *it >= SETTLED).collect();
-        let numbers = outcome.numbers.iter().copied();
-        let numbers: Vec<u64> = numbers.filter(|it| *it >= SETTLED).collect();
-        prop_assert_eq!(difference(&numbers, &came), None);
+        let outcome = of_legs(&paths, is_rtp, stall);
+        prop_assert_eq!(difference(&settled(&outcome.numbers), &settled(&union(&paths))), None);
         prop_assert_eq!(outcome.merge.counters().overflows, 0);
+    }
+
+    #[test]
+    fn a_sender_that_pauses_has_no_legs_that_are_silent(
+        first in network(0..=100, 10, 0),
+        second in network(0..=100, 10, 0),
+        pause_ms in 200..=2_000_u64,
+        is_rtp in any::<bool>(),
+    ) {
+        let paths = [first, second].map(|it| {
+            let mut came = it.carry(0..6_000);
+            let behind = came.iter_mut().filter(|(_, number)| *number >= 3_000);
+            behind.for_each(|(at, _)| *at += pause_ms * 1_000);
+            came
+        });
+        let outcome = of_legs(&paths, is_rtp, 0..0);
+        prop_assert_eq!(difference(&settled(&outcome.numbers), &settled(&union(&paths))), None);
     }
 
     #[test]
@@ -305,22 +324,10 @@ proptest! {
 
 #[test]
 fn what_is_in_order_is_handed_on_in_the_turn_in_which_it_came() {
-    let clean = Network {
-        seed: 1,
-        loss_percent: 0,
-        burst: 1,
-        delay_us: 0,
-        reorder: 0,
-    };
-    let came = clean.carry(0..500);
-    let outcome = Outcome::of(
-        Merge::by_sequence(rules(32, 50)),
-        &[of_rtp(&came), Vec::new()],
-    );
-    assert_eq!(
-        difference(&outcome.numbers, &(0..500).collect::<Vec<_>>()),
-        None
-    );
+    let came: Vec<_> = (0..500).map(|number| (number * PACE_US, number)).collect();
+    let merge = Merge::by_sequence(rules(32, 50));
+    let outcome = Outcome::of(merge, &[of_rtp(&came), Vec::new()]);
+    assert_eq!(outcome.numbers, (0..500).collect::<Vec<_>>());
     assert!(outcome.delay_us_max <= TURN_US);
     assert_eq!(outcome.told[0], Counters::default());
 }
