@@ -77,6 +77,8 @@ pub struct Segmenter {
     early: Early,
     /// True when the next segment does not go on where the last one ended.
     is_interrupted: bool,
+    /// Other renditions are in its channel: what is missing is told by whole cells.
+    keeps_to_cells: bool,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
     /// Wall time at which ends what was listed.
@@ -112,6 +114,7 @@ impl Segmenter {
             on_air: None,
             early: Early::new(),
             is_interrupted: false,
+            keeps_to_cells: false,
             due: None,
             listed_until: Wall::default(),
             breaks_owed: 0,
@@ -393,7 +396,7 @@ impl Segmenter {
             self.discard();
             return;
         };
-        let date_time = self.fill_up(&onset, mark.now, each);
+        let (date_time, goes_on) = self.fill_up(&onset, mark.now, each);
         let frame_90k = timeline.frame_90k();
         let wraps_90k = grid_position(onset.pts, date_time) - pts;
         let sequence = self.sequence.number(pts + wraps_90k, date_time);
@@ -403,7 +406,7 @@ impl Segmenter {
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
-            discontinuity: self.is_interrupted,
+            discontinuity: self.is_interrupted || !goes_on,
             independent: true,
             date_time,
             bytes: 0,
