@@ -22,6 +22,8 @@ const PICTURE: &[u8] = &[0, 0, 0, 1, 0x41, 0x9A, 0x22, 0xBC];
 pub(super) struct Encoder {
     tables: u8,
     pub(super) video: u8,
+    /// The PMT says that no stream has PCRs.
+    pub(super) is_without_clock: bool,
 }
 
 impl Encoder {
@@ -35,8 +37,10 @@ impl Encoder {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
         let [high, low] = (VIDEO_PID | 0xE000).to_be_bytes();
         let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
+        let clock = if self.is_without_clock { 0x1FFF } else { VIDEO_PID };
+        let [clock_high, clock_low] = (clock | 0xE000).to_be_bytes();
         let pmt = [
-            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, high, low, 0xF0, 0, 0x1B, high, low, 0xF0, 0,
+            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, clock_high, clock_low, 0xF0, 0, 0x1B, high, low, 0xF0, 0,
         ];
         let mut bytes = section(0, self.tables, &pat);
         bytes.extend(section(PMT_PID, self.tables, &pmt));
