@@ -23,7 +23,10 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
         return;
     }
     if alignment.common == 0 {
-        return check_lost(before, after, findings);
+        if alignment.is_known {
+            check_lost(before, after, findings);
+        }
+        return;
     }
     let listed_us = after.list.duration_us();
     let least_us = after.list.target_duration_us().saturating_mul(3);

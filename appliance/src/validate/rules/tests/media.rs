@@ -190,10 +190,7 @@ fn r14_a_segment_is_one_program_with_a_clock_or_in_another_format() {
 
 #[test]
 fn r14_a_program_may_say_that_it_has_no_clock() {
-    let mut encoder = Encoder {
-        is_without_clock: true,
-        ..Encoder::default()
-    };
+    let mut encoder = Encoder::without_clock();
     let facts = inspected(&packets_without_pcr(&encoder.bytes(SECOND, 150)));
     assert_eq!(told(&list(0, &TWO), &[facts]), []);
     let silent = inspected(&packets_without_pcr(&Encoder::default().bytes(SECOND, 150)));

@@ -204,14 +204,21 @@ fn r5_a_list_is_not_gone_before_its_time_is_over() {
     let first = list(0, &FIVE);
     for (sequence, lost) in [(4, false), (5, true), (7, true), (500, true)] {
         let told = violations(&[&first, &list(sequence, &FIVE)]);
-        assert_eq!(told.contains(&Check::WindowLost), lost, "{sequence}: {told:?}");
+        assert_eq!(
+            told.contains(&Check::WindowLost),
+            lost,
+            "{sequence}: {told:?}"
+        );
     }
     // 24 s later, all may have come and gone.
     let mut checker = Checker::new(None);
     checker.version(&version(1, 0.0, &first));
     checker.version(&version(2, 24.0, &list(6, &FIVE)));
     let told = checker.take();
-    assert!(told.iter().all(|it| it.check != Check::WindowLost), "{told:?}");
+    assert!(
+        told.iter().all(|it| it.check != Check::WindowLost),
+        "{told:?}"
+    );
 }
 
 #[test]
