@@ -433,7 +433,8 @@ impl Segmenter {
     fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
         self.hand_on(mark.position, each);
         // A change of coding without a key frame: what is cut off one is told of it all the same.
-        let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
+        let discontinuity =
+            cut.reason.is_discontinuity() || self.coding.is_broken() || self.steps_before(cut);
         self.round_off(discontinuity, each);
         let discontinuity = discontinuity || self.claim_break(independent);
         self.end_segment(cut.end, each);
@@ -457,6 +458,15 @@ impl Segmenter {
             bytes: 0,
         };
         self.begin_segment(each);
+    }
+
+    /// Whether what begins behind `cut` is dated well behind what ends there.
+    fn steps_before(&self, cut: Cut) -> bool {
+        let Some(air) = self.on_air.as_ref() else {
+            return false;
+        };
+        let begun = (as_sent(air.segment.pts), air.segment.date_time);
+        self.rules.phase == Phase::Grid && self.time.steps(begun, as_sent(cut.begin))
     }
 
     /// The wall time of what begins behind `cut`, received at `now`.

@@ -360,3 +360,26 @@ fn what_comes_back_coded_otherwise_is_a_discontinuity_beside_others_too() {
     bench.pictures(LINE + 23 * SECOND, 20 * SECOND, SECOND);
     assert_eq!(bench.discontinuities().len(), 1, "{:?}", bench.told());
 }
+
+#[test]
+fn a_box_that_met_a_pause_of_its_sender_lists_like_one_that_joined_behind_it_two_periods_later() {
+    for pause in [1, 2, 5, 7] {
+        let mut early = Bench::new(ladder_rules(), 0);
+        early.pictures(LINE, 62 * SECOND, SECOND);
+        early.silence(pause);
+        let mut late = Bench::new(ladder_rules(), 0);
+        late.now = early.now;
+        for bench in [&mut early, &mut late] {
+            bench.pictures(LINE + 62 * SECOND, 180 * SECOND, SECOND);
+        }
+        let tail = |bench: &Bench| {
+            let last = bench.made.iter().rev().take(5);
+            let told = |it: &Made| (it.segment.sequence, it.segment.begin, it.segment.date_time);
+            last.map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(tail(&early), tail(&late), "{pause}: {:?}", early.told());
+        let breaks = usize::from(pause > 1);
+        assert_eq!(early.discontinuities().len(), breaks, "{:?}", early.told());
+        assert_eq!(early.overlaps(), [0; 0]);
+    }
+}
