@@ -66,6 +66,7 @@ impl Climbing {
         let mut is_changed = is_due;
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
         self.forget_clocks(renditions);
+        let has_others = renditions.len() > 1;
         for rung in 0..renditions.len() {
             let leads = leads(renditions, rung);
             let Some(rendition) = renditions.get_mut(rung) else {
@@ -75,6 +76,7 @@ impl Climbing {
                 rendition.agree(seconds);
             }
             rendition.agree_on_time(&self.clocks, leads);
+            rendition.agree_on_cells(has_others);
             turn(rendition);
             if let Some(media) = rendition.media() {
                 self.ladder.fed(rung, media);

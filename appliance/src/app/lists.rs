@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tracing::info;
 use weir_cache::Store;
-use weir_hal::{Monotonic, Wall};
+use weir_hal::Monotonic;
 
 use crate::{
     app::{
@@ -16,7 +16,7 @@ use crate::{
         language::Language,
         plan::Plan,
         publisher::{Moment, Publisher},
-        restore::restore,
+        restore::{Waking, restore},
     },
     config::TeletextChoice,
     demux::{Event, TeletextKind},
@@ -91,12 +91,16 @@ pub(super) struct Lists {
 impl Lists {
     /// Goes on from what the store knows of the rendition of `plan` and its tracks, which are
     /// encrypted with the keys of the vault.
-    pub(super) async fn restore(keeping: (&Store, &Arc<Vault>), plan: &Plan, now: Wall) -> Self {
+    pub(super) async fn restore(
+        keeping: (&Store, &Arc<Vault>),
+        plan: &Plan,
+        waking: Waking,
+    ) -> Self {
         let name = plan.rendition.name.clone();
-        let main = publisher(keeping, plan, (name, Format::TransportStream), now).await;
+        let main = publisher(keeping, plan, (name, Format::TransportStream), waking).await;
         let mut sides = Vec::new();
         for (choice, name) in Choice::all(plan) {
-            let publisher = publisher(keeping, plan, (name, choice.format()), now).await;
+            let publisher = publisher(keeping, plan, (name, choice.format()), waking).await;
             sides.push(Side::new(choice, publisher));
         }
         Self { main, sides }
@@ -336,9 +340,9 @@ async fn publisher(
     (store, vault): (&Store, &Arc<Vault>),
     plan: &Plan,
     (name, format): (String, Format),
-    now: Wall,
+    waking: Waking,
 ) -> Publisher {
-    let restored = restore((store, vault), plan, (&name, format), now).await;
+    let restored = restore((store, vault), plan, (&name, format), waking).await;
     let face = Arc::new(live::Rendition::of_format(name, format));
     Publisher::new(store.clone(), Arc::clone(vault), plan, face, restored)
 }

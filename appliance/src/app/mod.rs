@@ -48,7 +48,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 use weir_cache::Store;
-use weir_hal::{Board, Listener, Multicast};
+use weir_hal::{Board, Listener, Monotonic, Multicast};
 
 pub use counters::PublishCounters;
 pub use error::AppError;
@@ -58,7 +58,7 @@ pub use sealing::Vaults;
 use crate::{
     app::{
         faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, plan::Plan,
-        pulling::Pulling, receiving::Receiving, reload::Running,
+        pulling::Pulling, receiving::Receiving, reload::Running, restore::Waking,
     },
     config::{self, Config},
     health::AgentCheck,
@@ -136,9 +136,12 @@ pub async fn orders<M: Multicast>(
                 renditions.push(RenditionOrder::Keep(Box::new(plan)));
                 continue;
             }
-            let now = board.clock.wall();
+            let waking = Waking {
+                now: board.clock.wall(),
+                uptime: board.clock.monotonic().since(Monotonic::ZERO),
+            };
             // Apart from what waits for it, which would grow by all that a list is.
-            let lists = Box::pin(Lists::restore((store, &vault), &plan, now)).await;
+            let lists = Box::pin(Lists::restore((store, &vault), &plan, waking)).await;
             renditions.push(RenditionOrder::Begin(Box::new((plan, lists))));
         }
         orders.push(ChannelOrder {

@@ -135,6 +135,11 @@ impl<M: Multicast> Rendition<M> {
         self.segmenter.agree_on_time(channel, leads);
     }
 
+    /// Keeps to the cells of the channel while media is lost, if it has other renditions.
+    pub(super) fn agree_on_cells(&mut self, has_others: bool) {
+        self.segmenter.agree_on_cells(has_others);
+    }
+
     /// Discontinuities that its list had so far.
     pub(super) fn discontinuities(&self) -> u64 {
         self.lists.main().playlist().discontinuities()

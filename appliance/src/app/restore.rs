@@ -1,20 +1,24 @@
 //! Finds what a rendition had on air before a restart, so that players notice nothing.
 //!
 //! The last Media Playlist lies in the store under its own path, written after the segments it
-//! lists. A crash may have taken what was not written yet, a power cut the last few seconds. So the
-//! list goes on only while it was listed for less time than its last segment is long, so that none
-//! was listed since; otherwise, and where the wall clock is behind, it begins anew, and Media
-//! Sequence Numbers leap over any that players may have seen.
+//! lists. A power cut may have taken the last few seconds. So the list goes on only while it was
+//! listed for less time than its last segment is long, so that none was listed since; otherwise,
+//! and where the wall clock is behind, it begins anew, and Media Sequence Numbers leap over any
+//! that players may have seen.
 //!
 //! A life that ends in order says so beside the list, with the number of its opening of the store:
-//! the next life, and no later one, knows that none was listed since. Then the list goes on for as
-//! long as players still know some of it, with a gap for each cell that has passed.
+//! the next life, and no later one, knows that none was listed since. One that ends otherwise while
+//! the machine runs on leaves what it had written, which is all but the last moment. In both cases
+//! the list goes on for as long as players still know some of it, with a gap for each cell that has
+//! passed.
 //!
 //! What players may start over in is put together from its blocks ([`crate::app::past`]), of what
 //! the store still has: thousands of segments are looked up, [`LOOKUPS`] at a time, before anything
 //! is on air, because a list that grew at its front later would break what players were told.
 //!
-//! Refuses: to know of a shorter segment, behind a jump, that was listed and lost in less time than
+//! Refuses: to know of a segment that was listed in the very moment in which a process was killed,
+//! before it was written: it is a gap then, as it is for whoever asks for it. To know of a shorter
+//! segment, behind a jump, that was listed and lost in less time than
 //! the one before it lasts: power does not come back so soon.
 
 use std::{
@@ -53,6 +57,15 @@ const GAPS_MAX: usize = 32;
 
 /// Segments of an archive that are looked up at one time: what keeps the store's readers busy.
 const LOOKUPS: usize = 64;
+
+/// When a box looks for what was on air before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waking {
+    /// Wall time.
+    pub(super) now: Wall,
+    /// How long its machine has been running.
+    pub(super) uptime: Duration,
+}
 
 /// The hold on each segment of a list, oldest first; none on a gap.
 type Pins = VecDeque<Option<Pin>>;
@@ -132,7 +145,7 @@ pub(super) async fn restore(
     (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
-    now: Wall,
+    Waking { now, uptime }: Waking,
 ) -> Restored {
     let channel = plan.channel.as_str();
     let nothing = || Restored::nothing(plan.window);
@@ -150,7 +163,8 @@ pub(super) async fn restore(
     let last = playlist.segments().last().map(Segment::duration);
     let listed_at = stored.note.map(Wall::from_nanos);
     let age = listed_at.map_or(since_end, |listed| age_of(listed, now));
-    let age_max = if stored.ended_in.map(|opening| opening + 1) == Some(store.opening()) {
+    let ended_in_order = stored.ended_in.map(|opening| opening + 1) == Some(store.opening());
+    let age_max = if ended_in_order || age < uptime {
         plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
     } else {
         last.unwrap_or_default()

@@ -13,6 +13,9 @@
 //! from wall time is the multiple of 20 ms that is nearest to the least one of a period (a network
 //! delivers late and never early), periods begin at time stamps, not when a box did, and nothing
 //! older counts.
+//!
+//! A sender that stood still for some seconds and goes on where it was is late from then on. When
+//! nothing of a whole period came in time, dates step forward at once, as a correction does.
 
 use std::ops::RangeInclusive;
 
@@ -39,7 +42,7 @@ pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 /// drift of crystals.
 const PERIOD_90K: i64 = 30 * Pts::HZ.cast_signed();
 
-/// A correction: 600 ppm and more, where an encoder's clock may be off by 30.
+/// A correction that is no step: 600 ppm and more, where an encoder's clock may be off by 30.
 pub(super) const CORRECTION_90K_MAX: i64 = GRAIN_90K;
 
 /// How far ahead a correction is announced, and how long it is remembered: more than renditions
@@ -62,6 +65,10 @@ pub struct StreamClock {
     off_90k: i64,
     /// The least distance observed in this period.
     least_90k: Option<i64>,
+    /// By how much the earliest picture of this period was later than dated, for no known reason.
+    least_late_90k: Option<i64>,
+    /// The period was observed from its beginning.
+    is_whole: bool,
     /// It began by a single PCR, and has been held against those of a whole segment since.
     is_settled: bool,
 }
@@ -78,6 +85,8 @@ impl StreamClock {
             corrected_from: position,
             off_90k: 0,
             least_90k: None,
+            least_late_90k: None,
+            is_whole: false,
             is_settled: false,
         }
     }
@@ -142,8 +151,8 @@ impl StreamClock {
         Some(Self { position, ..self })
     }
 
-    /// Takes note that `pts` was received at `now`.
-    pub(super) fn follow(&mut self, pts: Pts, now: Wall) {
+    /// Takes note that `pts` was received at `now`, which may be `late_90k` by what is known.
+    pub(super) fn follow(&mut self, pts: Pts, now: Wall, late_90k: i64) {
         let period = self.position.div_euclid(PERIOD_90K);
         self.advance(pts);
         let date_90k = self.date_90k(self.position);
@@ -153,13 +162,25 @@ impl StreamClock {
             return;
         }
         self.off_90k = off_90k;
-        let distance_90k = date_90k - self.position + off_90k.clamp(-OUTLIER_90K, OUTLIER_90K);
         if self.position.div_euclid(PERIOD_90K) != period {
             self.correct();
-            self.least_90k = None;
+            (self.least_90k, self.least_late_90k, self.is_whole) = (None, None, true);
         }
+        // From what is announced on.
+        let announced_90k = self.distance_90k + self.correction_90k;
+        let off_90k = ticks::since_epoch(now) - self.position - announced_90k;
+        let distance_90k = announced_90k + off_90k.clamp(-OUTLIER_90K, OUTLIER_90K);
         let least_90k = self.least_90k.unwrap_or(distance_90k);
         self.least_90k = Some(least_90k.min(distance_90k));
+        let late_90k = off_90k - late_90k.max(0);
+        let least_late_90k = self.least_late_90k.unwrap_or(late_90k);
+        self.least_late_90k = Some(least_late_90k.min(late_90k));
+        // Who has just begun comes to the dates of others as soon as it can: at each of its first
+        // segments, unless that would be in the way of the end of the period.
+        let left_90k = PERIOD_90K - self.position.rem_euclid(PERIOD_90K);
+        if !self.is_whole && left_90k > 2 * NOTICE_90K {
+            self.correct();
+        }
     }
 
     /// A period is over: announces a correction towards the least distance observed in it.
@@ -169,8 +190,11 @@ impl StreamClock {
         }
         self.distance_90k += self.correction_90k;
         let wanted_90k = self.least_90k.map_or(self.distance_90k, rounded);
-        self.correction_90k =
+        let step_90k = self.least_late_90k.filter(|_| self.is_whole);
+        let step_90k = step_90k.filter(|late_90k| *late_90k > OUTLIER_90K);
+        let little_90k =
             (wanted_90k - self.distance_90k).clamp(-CORRECTION_90K_MAX, CORRECTION_90K_MAX);
+        self.correction_90k = step_90k.map_or(little_90k, rounded);
         self.corrected_from = self.position + NOTICE_90K;
     }
 
@@ -220,7 +244,7 @@ mod tests {
             let drift_90k = segment * 27;
             let jitter_90k = segment * 7 % 20 * 90;
             let now = ticks::later(at(segment * 6_000), drift_90k + jitter_90k);
-            clock.follow(pts(segment * 6_000), now);
+            clock.follow(pts(segment * 6_000), now, 0);
             let off_90k = ticks::between(at(segment * 6_000), clock.of(pts(segment * 6_000)));
             let off_90k = off_90k - drift_90k;
             assert!((-1_080..2_700).contains(&off_90k), "{segment}: {off_90k}");
@@ -235,7 +259,7 @@ mod tests {
             for segment in 0..40 {
                 let (due, now) = (segment * 6_000, segment * 6_000 + late_ms(segment));
                 for clock in &mut clocks {
-                    clock.follow(pts(due), at(now));
+                    clock.follow(pts(due), at(now), 0);
                 }
                 if [1, 8, 13].contains(&segment) {
                     clocks.push(StreamClock::anchor(1, pts(due), at(now)));
@@ -252,8 +276,51 @@ mod tests {
         let mut clock = StreamClock::anchor(1, pts(0), at(0));
         for segment in 1..200 {
             let late = if segment == 50 { 4_000 } else { 0 };
-            clock.follow(pts(segment * 6_000), at(segment * 6_000 + late));
+            clock.follow(pts(segment * 6_000), at(segment * 6_000 + late), 0);
             assert!(off_ms(&clock, segment * 6_000).abs() <= 10, "{segment}");
+        }
+    }
+
+    #[test]
+    fn a_sender_that_stays_late_is_followed_in_one_step_once_a_whole_period_was() {
+        for late in [200, 5_000, 19_000] {
+            let mut clock = StreamClock::anchor(1, pts(0), at(0));
+            let mut steps = Vec::new();
+            for segment in 1..60 {
+                let (due, delay) = (segment * 6_000, if segment < 12 { 0 } else { late });
+                let before = off_ms(&clock, due);
+                clock.follow(pts(due), at(due + delay), 0);
+                let ahead = off_ms(&clock, due + 6_000);
+                if ahead != before {
+                    steps.push((segment, ahead - before));
+                }
+            }
+            // Periods end at 84 s and 114 s here.
+            assert_eq!(steps, [(19, late)], "{late}");
+        }
+    }
+
+    #[test]
+    fn who_has_just_begun_comes_to_the_dates_of_others_with_its_first_segments() {
+        for first_late in [-24, 24] {
+            let mut clock = StreamClock::anchor(1, pts(0), at(first_late));
+            let mut off = Vec::new();
+            for segment in 1..4 {
+                clock.follow(pts(segment * 6_000), at(segment * 6_000), 0);
+                off.push(off_ms(&clock, segment * 6_000));
+            }
+            assert_eq!(off, [first_late.signum() * 20, 0, 0]);
+        }
+    }
+
+    #[test]
+    fn what_is_late_for_a_known_reason_makes_no_step() {
+        let mut clock = StreamClock::anchor(1, pts(0), at(0));
+        for segment in 1..60 {
+            let before = off_ms(&clock, segment * 6_000);
+            clock.follow(pts(segment * 6_000), at(segment * 6_000 + 800), 800 * 90);
+            let moved = off_ms(&clock, segment * 6_000 + 6_000) - before;
+            assert!((0..=20).contains(&moved), "{segment}: {moved}");
         }
     }
 
@@ -263,7 +330,7 @@ mod tests {
         let mut corrected = 0;
         for segment in 1..100 {
             let before = leading;
-            leading.follow(pts(segment * 2_000), at(segment * 2_000 + 100));
+            leading.follow(pts(segment * 2_000), at(segment * 2_000 + 100), 0);
             // Up to five seconds behind, or not yet told.
             for milliseconds in segment * 2_000 - 5_000..segment * 2_000 {
                 assert_eq!(leading.of(pts(milliseconds)), before.of(pts(milliseconds)));
@@ -276,9 +343,9 @@ mod tests {
     #[test]
     fn a_wall_clock_that_was_set_is_followed_at_once() {
         let mut clock = StreamClock::anchor(1, pts(0), Wall::from_nanos(0));
-        clock.follow(pts(6_000), START);
+        clock.follow(pts(6_000), START, 0);
         assert_eq!(clock.of(pts(6_000)), START);
-        clock.follow(pts(12_000), Wall::from_nanos(5));
+        clock.follow(pts(12_000), Wall::from_nanos(5), 0);
         assert_eq!(clock.of(pts(12_000)), Wall::from_nanos(0));
     }
 

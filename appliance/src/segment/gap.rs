@@ -90,9 +90,23 @@ impl Due {
         })
     }
 
-    /// What to do with a segment that would begin at `onset`, received at `now`.
-    pub(super) fn arrival(&mut self, onset: &Onset, now: Wall, cell_90k: i64) -> Arrival {
-        if self.until(onset) >= 0 {
+    /// What to do with a segment that would begin at `onset`, received at `now`, where a cell lasts
+    /// `cell_90k`. With room, time is to go on: it may begin so long behind the line of its cell,
+    /// or, where it follows no gap that is still to be listed, on that line alone.
+    pub(super) fn arrival(
+        &mut self,
+        onset: &Onset,
+        now: Wall,
+        (cell_90k, room_90k): (i64, Option<i64>),
+    ) -> Arrival {
+        let until_90k = self.until(onset);
+        let to_go_on = room_90k.zip(self.until_stamp(onset));
+        let is_mid_cell = to_go_on.is_some_and(|(room_90k, ticks)| {
+            let since_line = (ticks + GRID_TOLERANCE_90K).rem_euclid(cell_90k.max(1));
+            let has_gap = ticks + GRID_TOLERANCE_90K >= cell_90k;
+            since_line - GRID_TOLERANCE_90K > room_90k.max(0) * i64::from(has_gap)
+        });
+        if until_90k >= 0 && !is_mid_cell {
             return Arrival::InTime;
         }
         let before = self
@@ -100,10 +114,11 @@ impl Due {
             .filter(|(_, last)| ticks::between(*last, now).unsigned_abs() <= LATE_PAUSE_90K_MAX);
         let since = before.map_or(now, |(since, _)| since);
         self.late = Some((since, now));
-        if ticks::between(since, now).abs() > cell_90k {
-            Arrival::Delayed
-        } else {
-            Arrival::Late
+        let is_patient = ticks::between(since, now).abs() <= cell_90k;
+        match (is_patient, until_90k >= 0) {
+            (true, _) => Arrival::Late,
+            (false, true) => Arrival::InTime,
+            (false, false) => Arrival::Delayed,
         }
     }
 
@@ -113,18 +128,27 @@ impl Due {
         cells.clamp(0, MISSING_MAX).unsigned_abs()
     }
 
-    /// Ticks from the beginning of this cell to `onset`; what is a little early is on time.
-    fn until(&self, onset: &Onset) -> i64 {
-        let by_date = ticks::between(self.date_time, onset.date_time) + JITTER_90K;
+    /// Ticks from the beginning of this cell to `onset` by time stamps; `None` where they are not
+    /// those of the time base that was lost.
+    pub(super) fn until_stamp(&self, onset: &Onset) -> Option<i64> {
         let lost = self.position.filter(|(base, _)| *base == onset.time_base);
-        let by_stamps = lost.map(|(_, pts)| onset.pts.ticks_since(pts) + GRID_TOLERANCE_90K);
+        let ticks = lost.map(|(_, pts)| onset.pts.ticks_since(pts))?;
         // Behind half a wrap of time stamps the date knows better.
-        let is_near = |ticks: &i64| ticks.abs_diff(by_date) < Pts::HZ;
-        by_stamps.filter(is_near).unwrap_or(by_date)
+        let by_date = ticks::between(self.date_time, onset.date_time);
+        (ticks.abs_diff(by_date) < Pts::HZ).then_some(ticks)
     }
 
-    /// Takes the cell as a gap of a list with the Target Duration `target_duration_s` that goes
-    /// until `listed_until`; the next one is due.
+    /// Ticks from the beginning of this cell to `onset`; what is a little early is on time.
+    fn until(&self, onset: &Onset) -> i64 {
+        let by_stamps = self.until_stamp(onset);
+        by_stamps.map_or_else(
+            || ticks::between(self.date_time, onset.date_time) + JITTER_90K,
+            |ticks| ticks + GRID_TOLERANCE_90K,
+        )
+    }
+
+    /// Takes the cell, which lasts `cell_90k`, as a gap of a list with the Target Duration
+    /// `target_duration_s` that goes until `listed_until`; the next one is due.
     pub(super) fn take(
         &mut self,
         cell_90k: i64,
@@ -157,6 +181,7 @@ mod tests {
     use super::*;
 
     const CELL: i64 = 540_000;
+    const ALONE: (i64, Option<i64>) = (CELL, None);
     const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
 
     fn due() -> Due {
@@ -206,11 +231,11 @@ mod tests {
         let mut next = due();
         next.take(CELL, 6, START);
         assert_eq!(
-            next.arrival(&stamped(CELL - 900), at(6), CELL),
+            next.arrival(&stamped(CELL - 900), at(6), ALONE),
             Arrival::InTime
         );
         assert_eq!(
-            next.arrival(&stamped(CELL - 901), at(6), CELL),
+            next.arrival(&stamped(CELL - 901), at(6), ALONE),
             Arrival::Late
         );
     }
@@ -233,14 +258,14 @@ mod tests {
     #[test]
     fn media_of_a_cell_that_is_listed_is_passed_over_but_not_for_long() {
         let mut due = due();
-        assert_eq!(due.arrival(&dated(at(0)), at(3), CELL), Arrival::InTime);
-        assert_eq!(due.arrival(&dated(at(-1)), at(2), CELL), Arrival::Late);
-        assert_eq!(due.arrival(&dated(at(-1)), at(8), CELL), Arrival::Late);
-        assert_eq!(due.arrival(&dated(at(-1)), at(9), CELL), Arrival::Delayed);
-        assert_eq!(due.arrival(&dated(at(0)), at(9), CELL), Arrival::InTime);
+        assert_eq!(due.arrival(&dated(at(0)), at(3), ALONE), Arrival::InTime);
+        assert_eq!(due.arrival(&dated(at(-1)), at(2), ALONE), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(8), ALONE), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(9), ALONE), Arrival::Delayed);
+        assert_eq!(due.arrival(&dated(at(0)), at(9), ALONE), Arrival::InTime);
         // What comes much later is passed over for as long.
-        assert_eq!(due.arrival(&dated(at(-1)), at(70), CELL), Arrival::Late);
-        assert_eq!(due.arrival(&dated(at(-1)), at(77), CELL), Arrival::Delayed);
+        assert_eq!(due.arrival(&dated(at(-1)), at(70), ALONE), Arrival::Late);
+        assert_eq!(due.arrival(&dated(at(-1)), at(77), ALONE), Arrival::Delayed);
     }
 
     #[test]

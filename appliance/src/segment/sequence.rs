@@ -26,7 +26,8 @@ use crate::{
 };
 
 /// The rounding of the distance is kept until it is wrong by so much: three corrections of the
-/// clock, so that these do not move the cells to and fro.
+/// clock, so that these do not move the cells to and fro. A step is rounded as a box does that
+/// joins behind it.
 const HOLD_90K: i64 = 3 * GRAIN_90K;
 
 /// Numbers that are farther from their cells stay so: the target or the wall clock was another.
@@ -47,6 +48,8 @@ struct Cells {
     cell_90k: i64,
     /// How many had passed at position 0 of the grid, once that is known.
     at_zero: Option<i64>,
+    /// From position to date, when they were counted last.
+    distance_90k: i64,
 }
 
 impl Sequence {
@@ -55,6 +58,7 @@ impl Sequence {
         let cells = Cells {
             cell_90k: ticks::of(rules.target).max(1),
             at_zero: None,
+            distance_90k: 0,
         };
         Self {
             next: least,
@@ -96,11 +100,14 @@ impl Cells {
         let cell_90k = self.cell_90k;
         let distance_90k = ticks::since_epoch(date_time) - position;
         let is_held = |at_zero: &i64| {
-            distance_90k.abs_diff(at_zero * cell_90k) <= (cell_90k / 2 + HOLD_90K).unsigned_abs()
+            let is_step = distance_90k.abs_diff(self.distance_90k) > HOLD_90K.unsigned_abs();
+            let hold_90k = if is_step { 0 } else { HOLD_90K };
+            let off_90k = distance_90k - at_zero * cell_90k;
+            (-(cell_90k / 2) - hold_90k..cell_90k / 2 + hold_90k).contains(&off_90k)
         };
         let rounded = (distance_90k + cell_90k / 2).div_euclid(cell_90k);
         let at_zero = self.at_zero.filter(is_held).unwrap_or(rounded);
-        self.at_zero = Some(at_zero);
+        (self.at_zero, self.distance_90k) = (Some(at_zero), distance_90k);
         at_zero + (position + GRID_TOLERANCE_90K).div_euclid(cell_90k)
     }
 }
@@ -176,6 +183,7 @@ mod tests {
         Cells {
             cell_90k: 6 * SECOND,
             at_zero: None,
+            distance_90k: 0,
         }
     }
 

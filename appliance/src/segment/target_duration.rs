@@ -158,6 +158,13 @@ impl TargetDuration {
         longest.is_some_and(|longest| self.target_90k() + longest <= self.limit_90k())
     }
 
+    /// How far behind its line a random access point may be the first there, and a gap last until
+    /// then; `None` while it is not known how far apart they are.
+    pub(super) fn behind_line_90k_max(&self) -> Option<i64> {
+        let longest = self.intervals.iter().max()?;
+        Some((longest - 1).min(self.limit_90k() - self.target_90k()))
+    }
+
     /// The longest a segment is expected to get.
     fn expected_90k(&self) -> i64 {
         let by_boundaries = !self.boundary_intervals.is_empty() && self.reaches_boundaries();

@@ -39,6 +39,10 @@ const LATE_OF_OTHERS_90K: RangeInclusive<i64> = -APART_90K_MAX..=STEP_90K_MIN;
 /// segment, or than others date it, to be taken for the same: the jitter of reception.
 const SETTLING_90K_MAX: i64 = OUTLIER_90K;
 
+/// Dates may step forward by so much within a list that goes on: players look for a date, and
+/// find what is a second off.
+const STEP_SMALL_90K_MAX: i64 = Pts::HZ.cast_signed();
+
 /// Weight of one observation of a lag among those before it, against the jitter of reception.
 const WEIGHT: i64 = 16;
 
@@ -233,7 +237,7 @@ impl Timekeeping {
             Role::File => own.advance(pts),
             Role::Leading => {
                 let before = own;
-                own.follow(pts, ticks::later(now, self.lag_90k));
+                own.follow(pts, ticks::later(now, self.lag_90k), self.lag_90k);
                 self.lag_90k = less(self.lag_90k, ticks::between(before.of(pts), own.of(pts)));
             }
             Role::Following => {
@@ -244,12 +248,23 @@ impl Timekeeping {
                         let off_90k = ticks::between(own.of(pts), now) - shared.off_90k();
                         self.lag_90k += off_90k.clamp(-OUTLIER_90K, OUTLIER_90K) / WEIGHT;
                     }
-                    None => own.follow(pts, now),
+                    None => own.follow(pts, now, 0),
                 }
             }
         }
         self.own = Some(own);
         self.of(pts)
+    }
+
+    /// Whether dates step forward from a segment, which began at a time stamp and a date, to one
+    /// that goes on at `pts`, by more than a list may without a discontinuity.
+    pub(super) fn steps(&self, begun: (Pts, Wall), pts: Pts) -> bool {
+        let shared = self.shared().filter(|_| self.role == Role::Following);
+        let clock = shared.or(self.own).filter(|_| self.unsettled.is_none());
+        clock.is_some_and(|clock| {
+            let passed_90k = ticks::between(begun.1, clock.of(pts));
+            passed_90k - pts.ticks_since(begun.0) > STEP_SMALL_90K_MAX
+        })
     }
 
     /// The segment that began at `pts` ends. If it was the first of a time base, which began by a

@@ -106,6 +106,7 @@ checks! {
         "Apple HLS Authoring 8.17"
 
     5 Violation WindowTooShort "window_too_short" "RFC 8216 §6.2.2"
+    5 Violation WindowLost "window_lost" "RFC 8216 §6.2.2"
     5 Warning WindowFewSegments "window_few_segments" "Apple HLS Authoring 8.11"
     5 Warning WindowShort "window_short" "Apple HLS Authoring 8.12"
 

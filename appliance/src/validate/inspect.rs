@@ -56,7 +56,7 @@ pub struct SegmentFacts {
     pub has_tables: bool,
     /// Whether they are its first packets.
     pub begins_with_tables: bool,
-    /// Whether the program has a PCR.
+    /// Whether the program has a PCR, unless its PMT says that there is none.
     pub has_pcr: bool,
     /// Whether its first picture can be decoded by itself; `None` without video.
     pub begins_with_key_frame: Option<bool>,
@@ -315,7 +315,7 @@ impl Stream {
             programs: demux.programs().count(),
             has_tables: program.is_some(),
             begins_with_tables: pmt_pid.is_some_and(|pid| seen.first_pids == [0, pid]),
-            has_pcr: pcr_pid.is_some_and(|pid| seen.pcr_pids.contains(&pid.value())),
+            has_pcr: pcr_pid.is_none_or(|pid| seen.pcr_pids.contains(&pid.value())),
             begins_with_key_frame: seen.first_is_key.filter(|_| is_video),
             counter_breaks: demux.counters().continuity_count_error,
             tracks: tracks

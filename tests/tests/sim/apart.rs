@@ -105,6 +105,36 @@ pub(crate) async fn one_jumps(seed: u64, times: u64) {
     }
 }
 
+/// Lets one rendition after the other lose up to twenty seconds, so many times: neither list ever
+/// has a discontinuity.
+pub(crate) async fn one_is_lost(seed: u64, times: u64) {
+    let (simulation, mut chance) = (Simulation::new(seed), Generator::new(seed));
+    let (mut life, mut rungs) = begin(&simulation, &mut chance).await;
+    pictures((&simulation, &mut chance), &mut life, &mut rungs, 300);
+    let breaks = |life: &Life| {
+        NAMES.map(|name| {
+            let text = life.playlist_of(name).unwrap_or_default();
+            let list = Version::read(&text).unwrap_or_else(|breach| panic!("{breach}: {text}"));
+            let listed = list.entries.iter().filter(|entry| entry.is_discontinuity);
+            list.discontinuity_sequence + listed.count() as u64
+        })
+    };
+    let before = breaks(&life);
+    for time in 0..times {
+        let rung = usize::from(chance.below(2) == 0);
+        rungs[rung].fate = Fate::Lost;
+        let count = 1 + chance.below(100);
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, count);
+        rungs[rung].fate = Fate::Sent;
+        pictures((&simulation, &mut chance), &mut life, &mut rungs, 150);
+        assert_eq!(
+            breaks(&life),
+            before,
+            "seed {seed}, time {time}, {count} pictures"
+        );
+    }
+}
+
 /// A channel of two renditions, of which one comes up to 1.4 s later.
 async fn begin(simulation: &Simulation, chance: &mut Generator) -> (Life, [Rung; 2]) {
     let life = Life::begin(simulation, &configured()).await;

@@ -110,6 +110,14 @@ fn renditions_that_lost_different_things_agree_again() {
 }
 
 #[test]
+fn a_rendition_that_was_lost_for_a_while_has_no_discontinuity_that_the_other_has_not() {
+    let runtime = runtime();
+    for seed in 1..=10 {
+        runtime.block_on(apart::one_is_lost(seed, 10));
+    }
+}
+
+#[test]
 fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
     let runtime = runtime();
     for seed in 1..=10 {

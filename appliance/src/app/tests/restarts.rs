@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use weir_hal::{Monotonic, Wall, sim};
 
-use super::rig::{Rig, restart};
+use super::rig::{Rig, cut_power, restart};
 use crate::{
     app::{
         plan::Plan,
         publisher::{self, Publisher},
-        restore::restore,
+        restore::{Waking, restore},
     },
     demux::PACKET_BYTES,
     segment::{Cue, CueKind, EventId, Format, Markers, Output, Segment},
@@ -51,7 +51,7 @@ async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbe
     rig.play();
     rig.play();
     let last = rig.sequences().last().copied().expect("segments");
-    let mut rig = restart(rig, Duration::from_secs(3)).await;
+    let mut rig = cut_power(rig, Duration::from_secs(3)).await;
     assert_eq!(rig.playlist(), None);
     rig.play();
     rig.play();
@@ -128,11 +128,29 @@ async fn only_the_next_life_believes_that_one_has_ended_in_order() {
     let mut rig = Rig::start(sim::Simulation::new(1)).await;
     rig.play();
     rig.ingest.end_in_order();
-    let rig = restart(rig, Duration::ZERO).await;
+    let rig = cut_power(rig, Duration::ZERO).await;
     assert!(rig.playlist().is_some());
     // This one may have listed what a power cut took.
-    let rig = restart(rig, Duration::from_secs(3)).await;
+    let rig = cut_power(rig, Duration::from_secs(3)).await;
     assert_eq!(rig.playlist(), None);
+}
+
+#[tokio::test]
+async fn a_list_of_a_process_that_was_killed_is_on_air_at_once_with_gaps_for_the_time_between() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    let (before, known) = (rig.playlist(), rig.sequences());
+    let last = known.last().copied().expect("segments");
+    let mut rig = restart(rig, Duration::from_millis(3_300)).await;
+    assert!(before.is_some());
+    assert_eq!(rig.playlist(), before, "it is on air at once");
+    rig.ingest.turn();
+    assert!((3..=4).contains(&gaps(&rig)), "{:?}", rig.playlist());
+    rig.play();
+    let sequences = rig.sequences();
+    assert!(sequences.is_sorted_by(|one, next| one + 1 == *next));
+    assert!(sequences.contains(&last), "{last} {sequences:?}");
 }
 
 fn at(second: u64) -> Wall {
@@ -159,7 +177,9 @@ fn cue(kind: CueKind, second: u64) -> Cue {
 async fn publisher(rig: &Rig, plan: &Plan, now: Wall) -> Publisher {
     let (store, vault) = (&rig.store, rig.vaults.of("ch"));
     let name = ("r", Format::TransportStream);
-    let restored = restore((store, &vault), plan, name, now).await;
+    // It has just been switched on.
+    let uptime = Duration::ZERO;
+    let restored = restore((store, &vault), plan, name, Waking { now, uptime }).await;
     let face = Arc::new(crate::live::Rendition::new("r".to_owned()));
     Publisher::new(store.clone(), vault, plan, face, restored)
 }

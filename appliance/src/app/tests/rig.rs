@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use weir_cache::{Class, Key, Store, Writer};
-use weir_hal::{Destination, Multicast, MulticastSender, Wall, sim};
+use weir_hal::{Clock, Destination, Multicast, MulticastSender, Wall, sim};
 
 use crate::{
     app::{Ingest, Vaults, orders, publisher::key, store_config},
@@ -195,6 +195,19 @@ pub(in crate::app) async fn restart(rig: Rig, pause: Duration) -> Rig {
     let (simulation, config) = (rig.simulation.clone(), rig.config.clone());
     drop(rig);
     simulation.clock.advance(pause);
+    Rig::start_with(simulation, config).await
+}
+
+/// Cuts the power of a box whose disk has all, so long, and begins another life.
+pub(in crate::app) async fn cut_power(rig: Rig, pause: Duration) -> Rig {
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let (before, config) = (rig.simulation.clone(), rig.config.clone());
+    drop(rig);
+    let simulation = sim::Simulation {
+        disk: before.disk.clone(),
+        ..sim::Simulation::new(2)
+    };
+    simulation.clock.set_wall(before.clock.wall() + pause);
     Rig::start_with(simulation, config).await
 }
 

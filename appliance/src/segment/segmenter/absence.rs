@@ -9,6 +9,7 @@ use super::{Each, Segmenter};
 use crate::segment::{
     MediaPlaylist, Output, Phase,
     gap::{Arrival, Due, Onset},
+    sequence::GRID_TOLERANCE_90K,
     ticks,
     timekeeping::is_behind,
     timeline::as_sent,
@@ -34,17 +35,21 @@ impl Segmenter {
     /// Ends the open segment with all that is of it for certain; the next one begins with a
     /// discontinuity.
     pub fn finish(&mut self, mut each: impl FnMut(Output)) {
-        self.end_early(&mut each);
+        self.end_early(Tail::Cut, &mut each);
         self.stop();
     }
 
     /// Goes on without media, because a segment is due and cannot end: what is open ends with what
     /// it has, and while nothing is open a gap takes the place of the segment, if one came before.
     pub fn lapse(&mut self, mut each: impl FnMut(Output)) {
-        if self.is_filling() {
-            self.finish(each);
+        if !self.is_filling() {
+            self.make_gap(self.target.target_90k(), &mut each);
+        } else if self.keeps_to_cells {
+            self.end_early(Tail::Missing, &mut each);
+            self.stop();
+            self.is_interrupted = false;
         } else {
-            self.make_gap(&mut each);
+            self.finish(each);
         }
     }
 
@@ -64,10 +69,14 @@ impl Segmenter {
         ticks::span(self.target.target_90k().unsigned_abs())
     }
 
-    fn end_early(&mut self, each: Each<'_>) {
+    fn end_early(&mut self, tail: Tail, each: Each<'_>) {
         let Some(air) = &self.on_air else { return };
-        let end = air.timeline.end();
+        let end = match tail {
+            Tail::Cut => air.timeline.end(),
+            Tail::Missing => air.timeline.end().max(air.segment.line),
+        };
         self.leave_out_held(each);
+        self.round_off(tail == Tail::Cut, each);
         let Some(air) = &self.on_air else { return };
         let open = air.segment;
         let ended = self.end_segment(end, each);
@@ -76,10 +85,10 @@ impl Segmenter {
             .map(|segment| Due::after(&open, &segment, self.time.time_base()));
     }
 
-    fn make_gap(&mut self, each: Each<'_>) {
+    fn make_gap(&mut self, duration_90k: i64, each: Each<'_>) {
         let Some(due) = &mut self.due else { return };
-        let cell_90k = self.target.target_90k();
-        let gap = due.take(cell_90k, self.target.fix(cell_90k), self.listed_until);
+        let target_duration_s = self.target.fix(self.target.target_90k());
+        let gap = due.take(duration_90k, target_duration_s, self.listed_until);
         self.listed_until = gap.end();
         self.sequence.set_next(gap.sequence + 1);
         self.counters.gap_segments += 1;
@@ -108,8 +117,10 @@ impl Segmenter {
             date_time,
         };
         let cell_90k = self.target.target_90k();
+        let room_90k = self.target.behind_line_90k_max();
+        let room_90k = room_90k.filter(|_| self.keeps_to_cells && !self.is_interrupted);
         let due = self.due.as_mut();
-        match due.map(|due| due.arrival(&onset, now, cell_90k)) {
+        match due.map(|due| due.arrival(&onset, now, (cell_90k, room_90k))) {
             None | Some(Arrival::InTime) => {}
             Some(Arrival::Late) => return None,
             Some(Arrival::Delayed) => {
@@ -121,19 +132,39 @@ impl Segmenter {
     }
 
     /// Makes gaps of the cells that lie between the last segment and one that begins at `onset`,
-    /// received at `now`. Returns its wall time, which is not before the last of them ends.
-    pub(super) fn fill_up(&mut self, onset: &Onset, now: Wall, each: Each<'_>) -> Wall {
+    /// received at `now`. Returns its wall time, which is not before the last of them ends, and
+    /// whether time goes on there.
+    pub(super) fn fill_up(&mut self, onset: &Onset, now: Wall, each: Each<'_>) -> (Wall, bool) {
         let Some(due) = self.due else {
-            return onset.date_time;
+            return (onset.date_time, true);
         };
-        for _ in 0..due.missing(onset, self.target.target_90k()) {
-            self.make_gap(each);
+        let cell_90k = self.target.target_90k();
+        let missing = due.missing(onset, cell_90k);
+        for left in (0..missing).rev() {
+            let is_last = left == 0 && self.keeps_to_cells;
+            let until_90k = self.due.and_then(|due| due.until_stamp(onset));
+            let lengths = cell_90k - GRID_TOLERANCE_90K..=self.target.limit_90k();
+            let is_within = |ticks: &i64| lengths.contains(ticks);
+            let longer_90k = until_90k.filter(|ticks| is_last && is_within(ticks));
+            self.make_gap(longer_90k.unwrap_or(cell_90k), each);
         }
-        self.due = None;
+        let due = self.due.take();
         if is_behind(onset.date_time, self.listed_until) {
-            onset.date_time
+            let until_90k = due.and_then(|due| due.until_stamp(onset));
+            let is_next = until_90k.is_some_and(|ticks| ticks.abs() <= GRID_TOLERANCE_90K);
+            (onset.date_time, is_next && !self.coding.is_broken())
         } else {
-            self.time.jump(onset.pts, now, self.listed_until)
+            let date_time = self.time.jump(onset.pts, now, self.listed_until);
+            (date_time, false)
         }
     }
+}
+
+/// How a segment ends whose media has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// With its last picture: what comes next begins with a discontinuity.
+    Cut,
+    /// At its line, as in the other renditions of its channel: what is not there is missing.
+    Missing,
 }

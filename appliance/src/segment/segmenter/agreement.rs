@@ -4,7 +4,7 @@
 //! Source: RFC 8216 §6.2.4.
 
 use super::Segmenter;
-use crate::segment::StreamClock;
+use crate::segment::{Phase, StreamClock};
 
 /// Discontinuities that a rendition makes up for at most: minutes of an encoder whose time stamps
 /// jump at each segment.
@@ -25,6 +25,14 @@ impl Segmenter {
     /// rendition that `leads` keeps one: its [clock](Self::clock) is that of the channel.
     pub fn agree_on_time(&mut self, channel: &[StreamClock], leads: bool) {
         self.time.agree(channel, leads);
+    }
+
+    /// Keeps to the cells of the grid, or not, when media is lost and comes back in its time base:
+    /// the segment that is broken off lasts until its line, and media begins where a cell does, so
+    /// that no discontinuity is needed that other renditions of the channel have not. Who is alone
+    /// is better off with all media that there is.
+    pub fn agree_on_cells(&mut self, has_others: bool) {
+        self.keeps_to_cells = has_others && self.rules.phase == Phase::Grid;
     }
 
     /// Makes up for the discontinuities by which this rendition is behind the `channel`, which had

@@ -77,6 +77,8 @@ pub struct Segmenter {
     early: Early,
     /// True when the next segment does not go on where the last one ended.
     is_interrupted: bool,
+    /// Other renditions are in its channel: what is missing is told by whole cells.
+    keeps_to_cells: bool,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
     /// Wall time at which ends what was listed.
@@ -112,6 +114,7 @@ impl Segmenter {
             on_air: None,
             early: Early::new(),
             is_interrupted: false,
+            keeps_to_cells: false,
             due: None,
             listed_until: Wall::default(),
             breaks_owed: 0,
@@ -393,7 +396,7 @@ impl Segmenter {
             self.discard();
             return;
         };
-        let date_time = self.fill_up(&onset, mark.now, each);
+        let (date_time, goes_on) = self.fill_up(&onset, mark.now, each);
         let frame_90k = timeline.frame_90k();
         let wraps_90k = grid_position(onset.pts, date_time) - pts;
         let sequence = self.sequence.number(pts + wraps_90k, date_time);
@@ -403,7 +406,7 @@ impl Segmenter {
             pts,
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
-            discontinuity: self.is_interrupted,
+            discontinuity: self.is_interrupted || !goes_on,
             independent: true,
             date_time,
             bytes: 0,
@@ -430,7 +433,8 @@ impl Segmenter {
     fn cut(&mut self, mark: Mark, cut: Cut, independent: bool, each: Each<'_>) {
         self.hand_on(mark.position, each);
         // A change of coding without a key frame: what is cut off one is told of it all the same.
-        let discontinuity = cut.reason.is_discontinuity() || self.coding.is_broken();
+        let discontinuity =
+            cut.reason.is_discontinuity() || self.coding.is_broken() || self.steps_before(cut);
         self.round_off(discontinuity, each);
         let discontinuity = discontinuity || self.claim_break(independent);
         self.end_segment(cut.end, each);
@@ -454,6 +458,15 @@ impl Segmenter {
             bytes: 0,
         };
         self.begin_segment(each);
+    }
+
+    /// Whether what begins behind `cut` is dated well behind what ends there.
+    fn steps_before(&self, cut: Cut) -> bool {
+        let Some(air) = self.on_air.as_ref() else {
+            return false;
+        };
+        let begun = (as_sent(air.segment.pts), air.segment.date_time);
+        self.rules.phase == Phase::Grid && self.time.steps(begun, as_sent(cut.begin))
     }
 
     /// The wall time of what begins behind `cut`, received at `now`.

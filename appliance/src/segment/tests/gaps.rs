@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     demux::{Event, Pts},
     segment::{
-        MediaPlaylist, Phase,
-        fixture::{Bench, FRAME, Made, SECOND, Unit, frames, program, rules},
+        MediaPlaylist, Phase, Rules,
+        fixture::{Bench, FRAME, Made, SECOND, Unit, at, frames, program, rules},
         timeline::{Stamps, Timeline},
     },
 };
@@ -280,5 +280,106 @@ fn a_hole_behind_the_very_first_picture_is_not_taken_for_a_long_picture() {
         let mut timeline = Timeline::start(stamps(LINE));
         timeline.advance(stamps(LINE + step));
         assert_eq!(timeline.has_gap(), is_hole, "{step}");
+    }
+}
+
+/// A rendition that has others beside it, of which so much was lost 8 s behind a line.
+fn rung(lost: u64, interval: u64) -> Bench {
+    let mut bench = Bench::new(ladder_rules(), 0);
+    bench.segmenter.agree_on_cells(true);
+    bench.pictures(LINE, 8 * SECOND, interval);
+    if lost > 0 {
+        bench.pause(lost / SECOND);
+        bench.now = bench.now + Duration::from_millis(lost % SECOND / 90);
+    }
+    // Key frames stay where they were.
+    for ticks in frames(60 * SECOND) {
+        let ticks = 8 * SECOND + lost + ticks;
+        let is_key = ticks.is_multiple_of(interval);
+        let unit = if is_key { Unit::key } else { Unit::at };
+        bench.unit(unit(LINE + ticks));
+        bench.now = bench.now + Duration::from_millis(40);
+    }
+    bench
+}
+
+/// As they are by default: a third of the target is added.
+fn ladder_rules() -> Rules {
+    Rules {
+        slack: Duration::from_secs(2),
+        ..rules(Phase::Grid)
+    }
+}
+
+#[test]
+fn a_rendition_that_lost_some_has_no_discontinuity_that_the_others_have_not() {
+    for interval in [SECOND / 2, SECOND, 2 * SECOND, 24 * FRAME, 48 * FRAME] {
+        let whole = rung(0, interval);
+        for lost in (1..40).map(|seconds| seconds * SECOND + 10 * FRAME) {
+            let holed = rung(lost, interval);
+            let case = format!("{interval}, {lost}: {:?}", holed.told());
+            assert_eq!(holed.discontinuities(), [0; 0], "{case}");
+            // What is listed is as long as time is.
+            let dates = holed.made.windows(2);
+            let mut dates = dates.map(|pair| (pair[0].segment.end(), pair[1].segment.date_time));
+            let apart = dates.find(|(end, next)| end.as_nanos().abs_diff(next.as_nanos()) > 1_000);
+            assert_eq!(apart, None, "{case}");
+            let tail = |bench: &Bench| {
+                let last = bench
+                    .made
+                    .iter()
+                    .rev()
+                    .find(|it| it.segment.date_time < at(62_000));
+                let last = last.expect("there are segments").segment;
+                (last.sequence, last.duration_90k, last.date_time, last.begin)
+            };
+            assert_eq!(tail(&holed), tail(&whole), "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_back_in_another_time_base_is_a_discontinuity_beside_others_too() {
+    let mut bench = Bench::new(ladder_rules(), 0);
+    bench.segmenter.agree_on_cells(true);
+    bench.pictures(LINE, 8 * SECOND, SECOND);
+    bench.pause(15);
+    bench.pictures(LINE + 7_000 * SECOND, 20 * SECOND, SECOND);
+    assert_eq!(bench.discontinuities().len(), 1, "{:?}", bench.told());
+}
+
+#[test]
+fn what_comes_back_coded_otherwise_is_a_discontinuity_beside_others_too() {
+    let mut bench = Bench::new(ladder_rules(), 0);
+    bench.segmenter.agree_on_cells(true);
+    bench.pictures(LINE, 8 * SECOND, SECOND);
+    bench.pause(15);
+    let mut other = program(1, 30);
+    other.streams.pop();
+    bench.push(Event::Program(&other));
+    bench.pictures(LINE + 23 * SECOND, 20 * SECOND, SECOND);
+    assert_eq!(bench.discontinuities().len(), 1, "{:?}", bench.told());
+}
+
+#[test]
+fn a_box_that_met_a_pause_of_its_sender_lists_like_one_that_joined_behind_it_two_periods_later() {
+    for pause in [1, 2, 5, 7] {
+        let mut early = Bench::new(ladder_rules(), 0);
+        early.pictures(LINE, 62 * SECOND, SECOND);
+        early.silence(pause);
+        let mut late = Bench::new(ladder_rules(), 0);
+        late.now = early.now;
+        for bench in [&mut early, &mut late] {
+            bench.pictures(LINE + 62 * SECOND, 180 * SECOND, SECOND);
+        }
+        let tail = |bench: &Bench| {
+            let last = bench.made.iter().rev().take(5);
+            let told = |it: &Made| (it.segment.sequence, it.segment.begin, it.segment.date_time);
+            last.map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(tail(&early), tail(&late), "{pause}: {:?}", early.told());
+        let breaks = usize::from(pause > 1);
+        assert_eq!(early.discontinuities().len(), breaks, "{:?}", early.told());
+        assert_eq!(early.overlaps(), [0; 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! R5: nothing leaves while less than three Target Durations would stay.
 
-use super::{Pair, change::starts, seconds};
+use super::{Pair, change::starts, measured, seconds};
 use crate::validate::{
     finding::{Check, Findings, Words},
     version::Version,
@@ -19,7 +19,13 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
         after,
         alignment,
     } = pair;
-    if alignment.removed == 0 || alignment.common == 0 || !after.list.is_live() {
+    if alignment.removed == 0 || !after.list.is_live() {
+        return;
+    }
+    if alignment.common == 0 {
+        if alignment.is_known {
+            check_lost(before, after, findings);
+        }
         return;
     }
     let listed_us = after.list.duration_us();
@@ -37,6 +43,28 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
         });
     }
     check_advice(after, listed_us, findings);
+}
+
+/// Nothing is left of a list, though it is longer than the time that has passed: who plays its end
+/// finds nothing to go on with.
+fn check_lost(before: &Version, after: &Version, findings: &mut Findings) {
+    let received = after.loading.received_at.as_nanos();
+    let passed_us = received.saturating_sub(before.loading.as_of_nanos()) / 1_000;
+    let listed_us = before.list.duration_us();
+    // What is late comes at once, up to a segment of it.
+    let replaced_us = passed_us.saturating_add(after.list.target_duration_us());
+    if after.list.segments.is_empty() || replaced_us >= listed_us {
+        return;
+    }
+    findings.tell(Check::WindowLost, None, || Words {
+        message: format!(
+            "none of the segments is left that lasted {}, though only {} have passed",
+            seconds(listed_us),
+            measured(passed_us)
+        ),
+        evidence: starts(before, after),
+        ..Words::default()
+    });
 }
 
 fn check_advice(version: &Version, listed_us: u64, findings: &mut Findings) {

@@ -189,6 +189,25 @@ fn r14_a_segment_is_one_program_with_a_clock_or_in_another_format() {
 }
 
 #[test]
+fn r14_a_program_may_say_that_it_has_no_clock() {
+    let mut encoder = Encoder::without_clock();
+    let facts = inspected(&packets_without_pcr(&encoder.bytes(SECOND, 150)));
+    assert_eq!(told(&list(0, &TWO), &[facts]), []);
+    let silent = inspected(&packets_without_pcr(&Encoder::default().bytes(SECOND, 150)));
+    assert_eq!(told(&list(0, &TWO), &[silent]), [Check::NoPcr]);
+}
+
+/// The same packets, of which none says that it has a PCR.
+fn packets_without_pcr(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let packets = bytes.chunks_mut(188);
+    for packet in packets.filter(|packet| packet[3] & 0x20 != 0 && packet[4] > 0) {
+        packet[5] &= !0x10;
+    }
+    bytes
+}
+
+#[test]
 fn r14_and_r15_what_is_encrypted_opens_with_the_key_in_its_list() {
     let locked = |lock| told(&list(0, &TWO), &[SegmentFacts::locked(32, lock)]);
     assert_eq!(locked(Lock::WrongKey), [Check::NotDecipherable]);

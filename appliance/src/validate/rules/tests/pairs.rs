@@ -197,7 +197,28 @@ fn r3_each_removal_is_counted() {
 fn r3_numbers_that_nobody_listed_are_a_warning() {
     let told = warnings(&[&list(0, &FIVE), &list(500, &FIVE)]);
     assert!(told.contains(&Check::SequenceJumped), "{told:?}");
-    assert_eq!(violations(&[&list(0, &FIVE), &list(500, &FIVE)]), []);
+}
+
+#[test]
+fn r5_a_list_is_not_gone_before_its_time_is_over() {
+    let first = list(0, &FIVE);
+    for (sequence, lost) in [(4, false), (5, true), (7, true), (500, true)] {
+        let told = violations(&[&first, &list(sequence, &FIVE)]);
+        assert_eq!(
+            told.contains(&Check::WindowLost),
+            lost,
+            "{sequence}: {told:?}"
+        );
+    }
+    // 24 s later, all may have come and gone.
+    let mut checker = Checker::new(None);
+    checker.version(&version(1, 0.0, &first));
+    checker.version(&version(2, 24.0, &list(6, &FIVE)));
+    let told = checker.take();
+    assert!(
+        told.iter().all(|it| it.check != Check::WindowLost),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -22,9 +22,19 @@ const PICTURE: &[u8] = &[0, 0, 0, 1, 0x41, 0x9A, 0x22, 0xBC];
 pub(super) struct Encoder {
     tables: u8,
     pub(super) video: u8,
+    /// The PMT says that no stream has PCRs.
+    is_without_clock: bool,
 }
 
 impl Encoder {
+    /// One whose PMT says that no stream has PCRs.
+    pub(super) fn without_clock() -> Self {
+        Self {
+            is_without_clock: true,
+            ..Self::default()
+        }
+    }
+
     /// What is found in a segment of `pictures`, 25 a second, from `pts_90k` on.
     pub(super) fn segment(&mut self, pts_90k: u64, pictures: u64) -> SegmentFacts {
         inspected(&self.bytes(pts_90k, pictures))
@@ -35,8 +45,14 @@ impl Encoder {
         let [pmt_high, pmt_low] = (PMT_PID | 0xE000).to_be_bytes();
         let [high, low] = (VIDEO_PID | 0xE000).to_be_bytes();
         let pat = [0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, pmt_high, pmt_low];
+        let clock = if self.is_without_clock {
+            0x1FFF
+        } else {
+            VIDEO_PID
+        };
+        let [clock_high, clock_low] = (clock | 0xE000).to_be_bytes();
         let pmt = [
-            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, high, low, 0xF0, 0, 0x1B, high, low, 0xF0, 0,
+            2, 0xB0, 18, 0, 1, 0xC1, 0, 0, clock_high, clock_low, 0xF0, 0, 0x1B, high, low, 0xF0, 0,
         ];
         let mut bytes = section(0, self.tables, &pat);
         bytes.extend(section(PMT_PID, self.tables, &pmt));
