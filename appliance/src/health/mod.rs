@@ -18,6 +18,7 @@ mod asset;
 mod disk_gauge;
 mod endpoint;
 mod events;
+mod feeds;
 mod integration;
 mod json;
 mod last_minute;
