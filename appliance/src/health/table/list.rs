@@ -19,6 +19,7 @@ use crate::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
+                SuppressedAlarmReadings,
             },
             scope,
         },
@@ -56,6 +57,7 @@ scope! {
             disks: Disk,
             nics: Nic,
             alarms: Alarm,
+            suppressed_alarms: SuppressedAlarm,
         }
     }
 }
@@ -64,6 +66,15 @@ scope! {
     /// Something that is wrong and to be acted on, named by its kind and by what it is of.
     Alarm: alarm, alarms {
         own: AlarmReadings,
+        groups {}
+        parts {}
+    }
+}
+
+scope! {
+    /// What is wrong and nobody has to act on: an effect of an alarm, or closed or shelved.
+    SuppressedAlarm: suppressed_alarm, suppressed_alarms {
+        own: SuppressedAlarmReadings,
         groups {}
         parts {}
     }

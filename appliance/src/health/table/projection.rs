@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_hal::{DiskUsage, NicStatistics, Querier, Wall};
 
 use crate::{
-    alarm::{self, Severity},
+    alarm::Severity,
     counter::Total,
     fetch::{
         pull::RouteReport,
@@ -20,10 +20,10 @@ use crate::{
         table::{
             list::{
                 Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Pid, Rendition, Route,
-                Source,
+                Source, SuppressedAlarm,
             },
             readings::{
-                AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
+                ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
             },
@@ -34,10 +34,6 @@ use crate::{
     measure::{self, Figures, PidFigures},
     serve,
 };
-
-/// Alarms that are told one by one: three series each, and who has more has one cause. All are in
-/// `/api/v1/alarms`.
-const ALARMS_MAX: usize = 12;
 
 impl Node {
     /// Reads `snapshot` of the node of this name.
@@ -97,7 +93,12 @@ impl Node {
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics.iter().map(Nic::of).collect(),
-            alarms: alarms.roots().take(ALARMS_MAX).map(Alarm::of).collect(),
+            alarms: alarms.roots().map(Alarm::of).collect(),
+            suppressed_alarms: alarms
+                .suppressed()
+                .iter()
+                .map(SuppressedAlarm::of)
+                .collect(),
         }
     }
 }
@@ -135,47 +136,8 @@ impl NodeReadings {
             alarms_major: snapshot.alarms.count(Severity::Major) as u64,
             alarms_minor: snapshot.alarms.count(Severity::Minor) as u64,
             alarms_warning: snapshot.alarms.count(Severity::Warning) as u64,
-            alarms_omitted: snapshot.alarms.roots().skip(ALARMS_MAX).count() as u64,
+            alarms_omitted: snapshot.alarms.omitted as u64,
             alarms_sequence: snapshot.alarms.sequence,
-        }
-    }
-}
-
-impl Alarm {
-    fn of(alarm: &alarm::Alarm) -> Self {
-        let alarm::Alarm {
-            id,
-            kind,
-            resource,
-            severity,
-            since,
-            text,
-            cause,
-            affected,
-            is_flapping,
-            is_over,
-            // `/api/v1/alarms` tells who said so and why, and the history.
-            operation,
-        } = alarm;
-        let state = match (is_over, is_flapping) {
-            (true, _) => "over",
-            (false, true) => "flapping",
-            (false, false) => "raised",
-        };
-        Self {
-            key: format!("{} {resource}", kind.definition().id),
-            own: AlarmReadings {
-                severity: severity.as_str(),
-                text: text.clone(),
-                since_time_ms: since_1970_ms(*since),
-                affected: *affected as u64,
-                id: *id,
-                kind: kind.as_str(),
-                resource: resource.to_string(),
-                state,
-                operator_state: operation.as_ref().map(|said| said.state.as_str()),
-                cause: *cause,
-            },
         }
     }
 }
@@ -549,7 +511,7 @@ impl NicCounters {
     }
 }
 
-fn since_1970_ms(wall: Wall) -> u64 {
+pub(super) fn since_1970_ms(wall: Wall) -> u64 {
     wall.as_nanos() / 1_000_000
 }
 

@@ -57,7 +57,7 @@ readings! {
         alarms_minor: u64,
         /// The same of the severity warning.
         alarms_warning: u64,
-        /// Alarms that are not told one by one, for there are worse ones.
+        /// Alarms that are not told one by one, for too many are.
         alarms_omitted: u64,
         /// The number of the latest change of an alarm.
         alarms_sequence: u64,
@@ -103,6 +103,32 @@ readings! {
         state: &'static str => polled,
         /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
         operator_state: Option<&'static str> => polled,
+        /// The number of the alarm that it is an effect of.
+        cause: Option<u64> => polled,
+    }
+}
+
+readings! {
+    /// Of one alarm that nobody has to act on.
+    pub(in crate::health) struct SuppressedAlarmReadings {
+        /// How bad it is, in the words of X.733; `cleared` if it is shelved and not raised.
+        severity: &'static str => polled,
+        /// What is wrong.
+        text: String => polled,
+        /// Since when, since 1970; unknown if nobody was told of it.
+        since_time_ms: Option<u64> => polled,
+        /// The number of the change that raised it, if somebody was told.
+        id: Option<u64> => polled,
+        /// The kind of alarm.
+        kind: &'static str => polled,
+        /// What it is of.
+        resource: String => polled,
+        /// Whether it is `raised`, `flapping`, `over` or `cleared`.
+        state: &'static str => polled,
+        /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
+        operator_state: Option<&'static str> => polled,
+        /// Until when that holds, since 1970, if it ends.
+        operator_until_time_ms: Option<u64> => polled,
         /// The number of the alarm that it is an effect of.
         cause: Option<u64> => polled,
     }
