@@ -7,7 +7,9 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Wall};
+use weir_hal::{
+    DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Thermometer, Wall,
+};
 
 use crate::{
     alarm::{self, Amount, Engine, LISTED_MAX, Measure, Moment, Reading, Resource, Rules},
@@ -87,6 +89,11 @@ pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
     }];
     snapshot.disk_usage_percent = Some(60.0);
     snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
+    snapshot.nics_changed = vec![Duration::ZERO; snapshot.nics.len()];
+    snapshot.thermometers = vec![Thermometer {
+        name: "board".to_owned(),
+        temperature_celsius: Some(40.0),
+    }];
     snapshot.access_log = Some(access_log::Counters::default());
     snapshot.alarms = Arc::new(alarm::Report {
         alarms: vec![disk_full()],
@@ -175,6 +182,9 @@ fn nic(name: &str) -> Nic {
     Nic {
         name: name.to_owned(),
         operational_status: OperationalStatus::Up,
+        is_enabled: Some(true),
+        mtu_bytes: Some(1_500),
+        link_address: Some([2, 0xFC, 0, 0, 0, 1]),
         speed_bps: Some(1_000_000_000),
         duplex: Some(Duplex::Full),
         statistics: NicStatistics::default(),

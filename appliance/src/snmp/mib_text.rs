@@ -18,7 +18,7 @@ const REVISIONS: [(&str, &str); 2] = [
     (
         "202611222300Z",
         "All alarms that are listed are in weirAlarmTable, and effects and what operators have put \
-         aside in weirSuppressedAlarmTable.",
+         aside in weirSuppressedAlarmTable; thermometers, and more of interfaces.",
     ),
     ("202611220000Z", "The first version."),
 ];

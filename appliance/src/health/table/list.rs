@@ -19,7 +19,7 @@ use crate::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
-                SuppressedAlarmReadings,
+                SuppressedAlarmReadings, ThermometerReadings,
             },
             scope,
         },
@@ -56,6 +56,7 @@ scope! {
             routes: Route,
             disks: Disk,
             nics: Nic,
+            thermometers: Thermometer,
             alarms: Alarm,
             suppressed_alarms: SuppressedAlarm,
         }
@@ -201,6 +202,15 @@ scope! {
         groups {
             statistics: NicCounters,
         }
+        parts {}
+    }
+}
+
+scope! {
+    /// A thermometer of the machine.
+    Thermometer: thermometer, thermometers {
+        own: ThermometerReadings,
+        groups {}
         parts {}
     }
 }

@@ -20,12 +20,13 @@ use crate::{
         table::{
             list::{
                 Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Pid, Rendition, Route,
-                Source, SuppressedAlarm,
+                Source, SuppressedAlarm, Thermometer,
             },
             readings::{
                 ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
+                ThermometerReadings,
             },
         },
     },
@@ -67,6 +68,9 @@ impl Node {
             store_offline: _,
             disks,
             nics,
+            nics_changed,
+            machine_uptime: _,
+            thermometers,
             snmp,
             alarms,
             events,
@@ -92,7 +96,12 @@ impl Node {
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
-            nics: nics.iter().map(Nic::of).collect(),
+            nics: nics
+                .iter()
+                .zip(nics_changed.iter().map(Some).chain(std::iter::repeat(None)))
+                .map(|(nic, changed)| Nic::of(nic, changed.copied()))
+                .collect(),
+            thermometers: thermometers.iter().map(Thermometer::of).collect(),
             alarms: alarms.roots().map(Alarm::of).collect(),
             suppressed_alarms: alarms
                 .suppressed()
@@ -122,6 +131,7 @@ impl NodeReadings {
             input_bitrate_bps: snapshot.input_bitrate_bps(),
             cpu_usage_percent: snapshot.cpu_usage_percent,
             load_average: snapshot.load_averages.map(|[minute, _, _]| minute),
+            machine_uptime_ms: snapshot.machine_uptime.map(milliseconds),
             memory_bytes_total: snapshot.memory.map(|it| it.bytes_total),
             memory_bytes_available: snapshot.memory.map(|it| it.bytes_available),
             disk_usage_percent: snapshot.disk_usage_percent,
@@ -438,11 +448,29 @@ impl Disk {
     }
 }
 
+impl Thermometer {
+    fn of(thermometer: &weir_hal::Thermometer) -> Self {
+        let weir_hal::Thermometer {
+            name,
+            temperature_celsius,
+        } = thermometer;
+        Self {
+            key: name.clone(),
+            own: ThermometerReadings {
+                temperature_celsius: *temperature_celsius,
+            },
+        }
+    }
+}
+
 impl Nic {
-    fn of(nic: &weir_hal::Nic) -> Self {
+    fn of(nic: &weir_hal::Nic, changed: Option<Duration>) -> Self {
         let weir_hal::Nic {
             name,
             operational_status,
+            is_enabled,
+            mtu_bytes,
+            link_address,
             speed_bps,
             duplex,
             statistics,
@@ -456,6 +484,10 @@ impl Nic {
             key: name.clone(),
             own: NicReadings {
                 operational_status: operational_status.as_str(),
+                administrative_status: is_enabled.map(|it| if it { "up" } else { "down" }),
+                changed_uptime_ms: changed.map(milliseconds),
+                mtu_bytes: *mtu_bytes,
+                link_address: link_address.map(|it| it.map(|it| format!("{it:02x}")).join(":")),
                 speed_bps: *speed_bps,
                 duplex: duplex.map(weir_hal::Duplex::as_str),
                 querier: querier::word(*querier),

@@ -35,6 +35,8 @@ readings! {
         cpu_usage_percent: Option<f64>,
         /// Processes that ran or waited to run, on average over a minute.
         load_average: Option<f64> => polled,
+        /// Time since the machine started.
+        machine_uptime_ms: Option<u64> => polled,
         /// Main memory.
         memory_bytes_total: Option<u64> => polled,
         /// Main memory that a process could get.
@@ -324,6 +326,14 @@ readings! {
     pub(in crate::health) struct NicReadings {
         /// Whether it can carry anything, in the words of the kernel: `up`, `down` and others.
         operational_status: &'static str,
+        /// Whether somebody wants it to be `up` or `down`.
+        administrative_status: Option<&'static str> => polled,
+        /// Time since the process started at which it came to be so.
+        changed_uptime_ms: Option<u64> => polled,
+        /// The largest packet that it takes.
+        mtu_bytes: Option<u64> => polled,
+        /// Its address on the link.
+        link_address: Option<String> => polled,
         /// Bits a second in one direction, as both ends have agreed.
         speed_bps: Option<u64>,
         /// Whether both ends may send at one time: `full` or `half`.
@@ -362,5 +372,13 @@ readings! {
         tx_dropped: Total,
         /// Times that the link came or went.
         carrier_changes: Total,
+    }
+}
+
+readings! {
+    /// Of one thermometer.
+    pub(in crate::health) struct ThermometerReadings {
+        /// What it reads, in degrees Celsius.
+        temperature_celsius: Option<f64>,
     }
 }
