@@ -52,6 +52,9 @@ const STATUS_UNAVAILABLE: i32 = 2;
 /// Milliseconds between two readings.
 const UPDATE_RATE_MS: u32 = 1_000;
 
+/// Index and cells of each row.
+type Rows = Vec<(u32, Cells)>;
+
 /// All of it, of a box of this name and version.
 pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<Table> {
     let (parts, sensors) = parts(snapshot, node, version);
@@ -79,7 +82,7 @@ pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<
 
 /// The box, and what is in it that has a name: its ports, the drives that are written, and its
 /// thermometers; and what those read.
-fn parts(snapshot: &Snapshot, node: &str, version: &str) -> (Vec<(u32, Cells)>, Vec<(u32, Cells)>) {
+fn parts(snapshot: &Snapshot, node: &str, version: &str) -> (Rows, Rows) {
     let wired = snapshot.nics.iter().filter(|nic| nic.name != "lo");
     let interfaces = wired.map(|nic| {
         let description = format!("network interface {}", nic.name);
