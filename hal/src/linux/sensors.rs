@@ -3,7 +3,8 @@
 //! Source: `proc_stat(5)`: `cpu  user nice system idle iowait irq softirq steal guest guest_nice`,
 //! in ticks. Guest time is part of user time already and is not counted twice. Time spent waiting
 //! for a device counts as idle; time stolen by a hypervisor counts as busy. `proc_loadavg(5)`:
-//! three averages first. `proc_uptime(5)`: seconds since boot first. `proc_meminfo(5)`: lines of a name, a colon and kibibytes.
+//! three averages first. `proc_uptime(5)`: seconds since boot first. `proc_meminfo(5)`:
+//! lines of a name, a colon and kibibytes.
 //!
 //! Refuses: a file it cannot read as above, with kind `InvalidData`.
 

@@ -1,7 +1,7 @@
 //! Thermometers from `/sys/class/hwmon`.
 //!
-//! Source: Documentation/hwmon/sysfs-interface.rst of the kernel: `temp[1-*]_input` in thousandths of
-//! a degree, `temp[1-*]_label`, and the `name` of the chip.
+//! Source: Documentation/hwmon/sysfs-interface.rst of the kernel: `temp[1-*]_input` in thousandths
+//! of a degree, `temp[1-*]_label`, and the `name` of the chip.
 //!
 //! Refuses: fans and voltages, and chips beyond those that a board has.
 

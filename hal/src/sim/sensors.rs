@@ -9,8 +9,8 @@ use crate::{
     ClockDiscipline, CpuTime, Error, Memory, NICS_MAX, Nic, THERMOMETERS_MAX, Thermometer,
 };
 
-/// Gauges in memory. They start at zero, with a loopback as the only interface, a thermometer of the
-/// board that reads 40 degrees, and a clock that is right.
+/// Gauges in memory. They start at zero, with a loopback as the only interface, a thermometer of
+/// the board that reads 40 degrees, and a clock that is right.
 #[derive(Debug)]
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
