@@ -29,4 +29,4 @@ pub use multicast::{
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
 pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier};
-pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors};
+pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors, THERMOMETERS_MAX, Thermometer};

@@ -11,6 +11,12 @@ pub struct Nic {
     pub name: String,
     /// Whether it can carry anything.
     pub operational_status: OperationalStatus,
+    /// Whether somebody wants it to be up; `None` if the kernel does not tell.
+    pub is_enabled: Option<bool>,
+    /// The largest packet that it takes.
+    pub mtu_bytes: Option<u64>,
+    /// Its address on the link; `None` for what has none.
+    pub link_address: Option<[u8; 6]>,
     /// Bits a second in one direction; `None` if nothing is plugged in, or it has no speed.
     pub speed_bps: Option<u64>,
     /// Whether it sends and receives at one time; `None` where that means nothing.

@@ -54,6 +54,18 @@ pub struct Memory {
     pub swap_bytes_free: u64,
 }
 
+/// One thermometer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Thermometer {
+    /// Its name, by which it is told from others: chip, and what it is in.
+    pub name: String,
+    /// What it reads, in degrees Celsius; `None` if it does not tell.
+    pub temperature_celsius: Option<f64>,
+}
+
+/// Thermometers that are told of; those beyond, in the order of their names, are not.
+pub const THERMOMETERS_MAX: usize = 32;
+
 /// The machine's gauges.
 pub trait Sensors: Debug + Send + Sync {
     /// Reads processor time.
@@ -73,6 +85,21 @@ pub trait Sensors: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Sensor`] when the kernel does not tell.
     fn memory(&self) -> Result<Memory, Error>;
+
+    /// Reads how long the machine runs.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn uptime(&self) -> Result<Duration, Error>;
+
+    /// Reads every thermometer, in the order of their names; many machines have none.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    ///
+    /// # Limits
+    /// [`THERMOMETERS_MAX`] thermometers.
+    fn thermometers(&self) -> Result<Vec<Thermometer>, Error>;
 
     /// Reads every network interface, in the order of their names.
     ///

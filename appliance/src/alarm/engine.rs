@@ -11,11 +11,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use weir_hal::Monotonic;
 
 use crate::alarm::{
-    Alarm, Amount, Change, Counters, Event, History, Kind, Measure, Moment, Operation,
+    Alarm, Amount, Change, Counters, Effect, Event, History, Kind, Measure, Moment, Operation,
     OperatorState, Order, OrderError, Reading, Report, Resource, Rules, SHELVES_MAX, Severity,
     Shelved, Verb, cause,
     change::{TEXT_BYTES_MAX, bounded},
     entry::{Effects, Entry, Key, Told},
+    report::EFFECTS_MAX,
 };
 
 /// Alarms that are listed beside those that are shelved, of which the last place is for the alarm
@@ -143,13 +144,25 @@ impl Engine {
         let mut report = Report {
             sequence: self.sequence,
             alarms: told.collect(),
+            effects: self.effects().take(EFFECTS_MAX).collect(),
             shelves: put_aside.collect(),
+            omitted: self.omitted(),
             history: Arc::clone(&self.history),
             rules: self.settings.rules.clone(),
             counters: self.counters,
         };
         report.sort();
         report
+    }
+
+    /// What is raised, and was not told of for its cause.
+    fn effects(&self) -> impl Iterator<Item = Effect> {
+        let untold = self.entries.iter().filter(|(_, it)| it.told.is_none());
+        let raised = untold.filter(|(_, it)| it.is_raised());
+        raised.filter_map(|(key, entry)| {
+            let root = self.entries.get(entry.root.as_ref()?)?;
+            Some(Effect::new(key, entry, &self.settings.rules, root))
+        })
     }
 
     fn judge(&mut self, measures: &[Measure]) {
@@ -178,9 +191,12 @@ impl Engine {
     }
 
     /// How many alarms were not listed at the last look.
+    fn omitted(&self) -> usize {
+        self.entries.values().filter(|it| it.is_left_out).count()
+    }
+
     fn overflow(&self) -> Measure {
-        let left_out = self.entries.values().filter(|it| it.is_left_out).count();
-        let reading = Reading::of(Amount::whole(left_out as u64));
+        let reading = Reading::of(Amount::whole(self.omitted() as u64));
         Measure::new(Kind::AlarmsOverflow, Resource::Node, reading)
     }
 

@@ -113,12 +113,33 @@ kinds! {
         text: "packets that came damaged, of a million in the last minute: {}",
         remedy: "check the cable, its connectors and the port of the switch",
     }
+    /// Nobody asks for memberships on an interface any more.
+    QuerierLost = "igmp-querier-lost" {
+        unit: Unit::Claim,
+        rule: claim(Major, 0, 5),
+        is_latched: false,
+        causes: &[Kind::NicDown],
+        probable_cause: "communicationsProtocolError",
+        text: "nobody has asked for memberships for 260 s, and switches forget their members",
+        remedy: "check the router or switch that asked (IGMP, MLD querier), and what lies between",
+    }
+    /// Most feeds of an interface fell silent at once; `node` is for those that name none.
+    FeedsLost = "feeds-lost" {
+        unit: Unit::Percent,
+        rule: Rule::above(Critical, (percent(50), 1), (percent(25), 5)).of_samples(2),
+        is_latched: false,
+        causes: &[Kind::NicDown, Kind::QuerierLost],
+        probable_cause: "lossOfSignal",
+        text: "{} of the feeds fell silent at once",
+        remedy: "look at what all of them come through: the uplink of the switch, its IGMP \
+            snooping, the head-end",
+    }
     /// No transport packet is received.
     IngestDown = "ingest-down" {
         unit: Unit::Second,
         rule: Rule::above(Critical, (seconds(3), 0), (seconds(2), 5)),
         is_latched: false,
-        causes: &[Kind::NicDown],
+        causes: &[Kind::NicDown, Kind::QuerierLost, Kind::FeedsLost],
         probable_cause: "lossOfSignal",
         text: "no transport packet has come for {}",
         remedy: "check the sender, the cable and the port of the switch",
@@ -247,12 +268,22 @@ kinds! {
         text: "the ladder fails {} of its checks",
         remedy: "look at the findings of the channel",
     }
+    /// All of several origins are out of use.
+    UplinkDown = "uplink-down" {
+        unit: Unit::Claim,
+        rule: claim(Major, 10, 10),
+        is_latched: false,
+        causes: &[Kind::NicDown],
+        probable_cause: "communicationsSubsystemFailure",
+        text: "no origin is in use",
+        remedy: "check the way to the origins: the router, its uplink, names and routes",
+    }
     /// All URLs of an origin are out of use.
     OriginDown = "origin-down" {
         unit: Unit::Claim,
         rule: claim(Major, 10, 10),
         is_latched: false,
-        causes: &[],
+        causes: &[Kind::UplinkDown],
         probable_cause: "communicationsSubsystemFailure",
         text: "none of its URLs is in use",
         remedy: "check the origin and the network to it; the counters of each URL tell what fails",

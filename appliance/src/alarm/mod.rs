@@ -39,7 +39,7 @@ pub use order::{
     SHELVES_MAX, Verb,
 };
 pub use record::{Record, RecordError};
-pub use report::{Alarm, Report, Shelved};
+pub use report::{Alarm, EFFECTS_MAX, Effect, Report, Shelved, Suppressed};
 pub use resource::{NoResource, Resource};
 pub use rule::{Reading, Rule, Rules, Side};
 pub use severity::Severity;

@@ -1,6 +1,6 @@
 //! The alarms as every surface shows them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use weir_hal::Wall;
 
@@ -10,6 +10,9 @@ use crate::alarm::{
     entry::{Entry, Key, Told},
 };
 
+/// Effects that nobody was told of and that are listed all the same.
+pub const EFFECTS_MAX: usize = 512;
+
 /// The alarms at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -17,8 +20,13 @@ pub struct Report {
     pub sequence: u64,
     /// What is raised, roots first, then the worst, then the oldest.
     pub alarms: Vec<Alarm>,
+    /// What is raised and was never told of, for it is an effect of another; at most
+    /// [`EFFECTS_MAX`].
+    pub effects: Vec<Effect>,
     /// What is shelved, raised or not.
     pub shelves: Vec<Shelved>,
+    /// Alarms that are not listed, for too many are.
+    pub omitted: usize,
     /// The latest changes.
     pub history: Arc<History>,
     /// The rules in force.
@@ -54,6 +62,32 @@ pub struct Alarm {
     pub operation: Option<Operation>,
 }
 
+/// One alarm that nobody is told of, for its cause is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is of.
+    pub resource: Resource,
+    /// How bad it would be.
+    pub severity: Severity,
+    /// One sentence.
+    pub text: String,
+    /// The alarm that it is an effect of; `None` if that is over, or shelved before it was told.
+    pub cause: Option<u64>,
+}
+
+/// An alarm that nobody has to act on, as all that is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suppressed<'a> {
+    /// It was told of, and is an effect, closed or shelved.
+    Told(&'a Alarm),
+    /// It was not, for it is an effect.
+    Effect(&'a Effect, Option<&'a Shelved>),
+    /// It is shelved, and not raised.
+    Shelved(&'a Shelved),
+}
+
 /// One alarm that nobody wants to hear of for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelved {
@@ -73,6 +107,30 @@ impl Report {
         self.alarms.iter().filter(|alarm| alarm.is_open_root())
     }
 
+    /// All others, by kind and resource: effects, and what operators have closed or shelved.
+    pub fn suppressed(&self) -> Vec<Suppressed<'_>> {
+        let key = |kind: Kind, resource| (kind, resource);
+        let mut all: BTreeMap<(Kind, &Resource), Suppressed<'_>> = BTreeMap::new();
+        let mut shelves = BTreeMap::new();
+        for shelved in &self.shelves {
+            shelves.insert(key(shelved.kind, &shelved.resource), shelved);
+        }
+        for effect in &self.effects {
+            let key = key(effect.kind, &effect.resource);
+            all.insert(key, Suppressed::Effect(effect, shelves.remove(&key)));
+        }
+        for alarm in &self.alarms {
+            let key = key(alarm.kind, &alarm.resource);
+            shelves.remove(&key);
+            if !alarm.is_open_root() {
+                all.insert(key, Suppressed::Told(alarm));
+            }
+        }
+        let quiet = shelves.into_iter();
+        all.extend(quiet.map(|(key, shelved)| (key, Suppressed::Shelved(shelved))));
+        all.into_values().collect()
+    }
+
     /// How many of [`Report::roots`] are of `severity`.
     pub fn count(&self, severity: Severity) -> usize {
         self.roots()
@@ -88,6 +146,20 @@ impl Report {
                 .then(other.severity.cmp(&one.severity))
                 .then(one.id.cmp(&other.id))
         });
+    }
+}
+
+impl Effect {
+    /// That of an entry which is raised, and an effect, and was not told of.
+    pub(super) fn new((kind, resource): &Key, entry: &Entry, rules: &Rules, root: &Entry) -> Self {
+        let text = kind.text(entry.amount, entry.detail.as_deref());
+        Self {
+            kind: *kind,
+            resource: resource.clone(),
+            severity: rules.of(*kind).severity,
+            text: bounded(text, TEXT_BYTES_MAX),
+            cause: root.told.as_ref().map(|told| told.id),
+        }
     }
 }
 

@@ -17,6 +17,10 @@ const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
 /// What warns of each datagram that it refuses, which anybody may send; they are counted.
 const COUNTED: &str = "async_snmp";
 
+/// What calls it an error, twice, that a manager does not acknowledge, or that nobody listens at its
+/// address; the notifier tells of that itself, once, and counts it.
+const TOLD: [&str; 2] = ["async_snmp::client", "async_snmp::transport"];
+
 /// Starts the log, for the rest of the process. A second call changes nothing.
 ///
 /// A daemon logs its life cycle (`info`), a tool only what is wrong (`warn`); each `verbose` adds
@@ -31,7 +35,8 @@ pub fn start_log(command: &Command, verbose: u8, clock: Arc<dyn Clock>, terminal
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_targets(OURS.map(|target| (target, level)))
-        .with_target(COUNTED, LevelFilter::ERROR);
+        .with_target(COUNTED, LevelFilter::ERROR)
+        .with_targets(TOLD.map(|target| (target, LevelFilter::OFF)));
     let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(terminal.has_error_color())

@@ -25,7 +25,16 @@ pub(super) const ROOT: &str = "/api/v1/";
 pub(super) const STATUS: &str = "status";
 
 /// The parts and groups of the node that have a path of their own below [`ROOT`].
-pub(super) const VIEWS: [&str; 6] = ["channels", "cache", "origins", "routes", "disks", "nics"];
+pub(super) const VIEWS: [&str; 8] = [
+    "channels",
+    "cache",
+    "origins",
+    "routes",
+    "disks",
+    "nics",
+    "thermometers",
+    "suppressed_alarms",
+];
 
 /// The kind of parts of which each has a path of its own.
 pub(super) const CHANNELS: &str = "channels";

@@ -189,6 +189,10 @@ endpoints! {
     "/api/v1/routes" => Table [get("All routes.", JSON)],
     "/api/v1/disks" => Table [get("All file systems.", JSON)],
     "/api/v1/nics" => Table [get("All network interfaces.", JSON)],
+    "/api/v1/thermometers" => Table [get("All thermometers of the machine.", JSON)],
+    "/api/v1/suppressed_alarms" => Table [
+        get("Effects of alarms, and alarms that an operator has closed or shelved.", JSON)
+    ],
     "/api/v1/events" => Events [Operation {
         others: &[("503", "There are as many streams as there may be.")],
         ..get("What happens, as it happens: `snapshot`, `channel`, `alarm`.", EVENT_STREAM)

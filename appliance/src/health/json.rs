@@ -1,8 +1,7 @@
-//! A snapshot as JSON: `/api/health` for the fleet, `/healthz` for supervisors.
+//! A snapshot as JSON for the fleet: `/api/health`.
 //!
-//! Source: draft-inadarei-api-health-check-06 for `/healthz`; `/api/health` is a contract of
-//! Weir, whose fields are only ever added to. Rates and shares are numbers of one decimal;
-//! what could not be read is `null`, never zero.
+//! It is a contract of Weir, whose fields are only ever added to. Rates and shares are numbers of
+//! one decimal; what could not be read is `null`, never zero.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::{
         tiers::{EndpointReport, OriginReport},
     },
     health::{
-        ChannelSnapshot, RenditionSnapshot, Snapshot, Status,
+        ChannelSnapshot, RenditionSnapshot, Snapshot,
         alarm_json::AlarmCounts,
         api::{Cells, groups, part},
         table::Entity,
@@ -26,9 +25,6 @@ use crate::{
 
 /// The version of the appliance.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Alarms that `/healthz` names one by one.
-const ROOTS_MAX: usize = 8;
 
 /// Renders the body of `/api/health`.
 pub(super) fn api_health(name: &str, snapshot: &Snapshot) -> Bytes {
@@ -67,32 +63,6 @@ fn each<'a, T>(
     plural: &str,
 ) -> impl Iterator<Item = (&'a T, &'a Entity)> {
     parts.iter().zip(part(whole, plural))
-}
-
-/// Renders the body of `/healthz`.
-pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
-    render(&Healthz {
-        status: match snapshot.status() {
-            Status::Ok if snapshot.alarms.roots().next().is_none() => "pass",
-            Status::Ok | Status::Degraded => "warn",
-            Status::Failed => "fail",
-        },
-        version: VERSION,
-        service_id: node,
-        output: output(snapshot),
-    })
-}
-
-/// Why the status is what it is, and what is behind it.
-fn output(snapshot: &Snapshot) -> String {
-    let mut causes = snapshot.root_causes();
-    let omitted = causes.len().saturating_sub(ROOTS_MAX);
-    causes.truncate(ROOTS_MAX);
-    if omitted > 0 {
-        causes.push(format!("{omitted} more alarms"));
-    }
-    causes.insert(0, snapshot.reason());
-    causes.join("; ")
 }
 
 #[derive(Serialize)]
@@ -266,15 +236,6 @@ impl<'a> RenditionHealth<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Healthz<'a> {
-    status: &'static str,
-    version: &'static str,
-    #[serde(rename = "serviceId")]
-    service_id: &'a str,
-    output: String,
-}
-
 /// The groups of a thing, an object each; one that it is without is left out.
 struct Groups<'a>(&'a Entity);
 
@@ -326,7 +287,7 @@ fn milliseconds(time: Duration) -> f64 {
     one_decimal(time.as_secs_f64() * 1e3)
 }
 
-fn one_decimal(value: f64) -> f64 {
+pub(super) fn one_decimal(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
@@ -466,14 +427,5 @@ mod tests {
         }
         assert_eq!(endpoint["counters"]["requests"], json!(7));
         assert_eq!(endpoint["counters"]["failures_connect"], json!(5));
-    }
-
-    #[test]
-    fn tells_supervisors_in_their_words() {
-        for (state, status) in [(State::OnAir, "pass"), (State::Silent, "fail")] {
-            let body = parse(&healthz("edge-1", &snapshot(&[&[state]])));
-            assert_eq!(body["status"], status);
-            assert_eq!(body["serviceId"], "edge-1");
-        }
     }
 }

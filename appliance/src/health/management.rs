@@ -13,10 +13,11 @@ use hyper::{
 use crate::{
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
-        Alarms, Snapshot, Status, alarm_answer, alarm_json, api,
+        Alarms, Snapshot, alarm_answer, alarm_json, api,
         asset::Assets,
         endpoint::{self, EVENT_STREAM, HEALTH_JSON, JSON, Place},
         events::{EventStream, Events},
+        healthz::{Verdict, healthz},
         json, log_json,
         metrics::{self, Format},
         openapi,
@@ -223,8 +224,8 @@ impl Health {
 
     fn healthz(&self) -> Response<Body> {
         let snapshot = self.latest.load();
-        let mut response = fresh(HEALTH_JSON, json::healthz(&self.settings.node, &snapshot));
-        if snapshot.status() == Status::Failed {
+        let mut response = fresh(HEALTH_JSON, healthz(&self.settings.node, &snapshot));
+        if Verdict::of(&snapshot) == Verdict::Fail {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response

@@ -12,7 +12,7 @@ use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
     fetch::tiers::OriginReport,
     health::{
-        CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, nics::NicMeter,
+        CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, feeds::Feeds, nics::NicMeter,
         reception::Reception, window::Window,
     },
     ladder::Alignment,
@@ -63,17 +63,20 @@ impl Meter {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();
         let mut before = std::mem::take(&mut self.receptions);
+        let mut feeds = Feeds::default();
         for channel in &snapshot.channels {
             for rendition in &channel.renditions {
                 let resource = resource_of(channel, rendition);
                 let reception = before.remove(&resource);
                 let mut reception = reception.unwrap_or_else(|| Reception::new(rendition, now));
                 measures.extend(reception.measures(&resource, rendition, now));
+                feeds.add(rendition, reception.packets_at());
                 self.receptions.insert(resource, reception);
             }
             measures.extend(of_ladder(channel));
         }
-        measures.extend(snapshot.origins.iter().map(of_origin));
+        measures.extend(feeds.measures(now));
+        measures.extend(of_origins(&snapshot.origins));
         measures.extend(of_disk(snapshot));
         measures.push(of_clock(snapshot));
         measures.extend(self.nics.measures(snapshot));
@@ -184,12 +187,21 @@ fn of_ladder(channel: &ChannelSnapshot) -> [Measure; 2] {
     ]
 }
 
-fn of_origin(origin: &OriginReport) -> Measure {
+/// One of each origin, and what they have in common if there are several.
+fn of_origins(origins: &[OriginReport]) -> impl Iterator<Item = Measure> {
+    let is_lost = origins.len() > 1 && origins.iter().all(is_down);
+    let uplink = claim(Kind::UplinkDown, Resource::Node, is_lost);
+    let of_one = |origin: &OriginReport| {
+        let resource = Resource::Origin(origin.name.as_str().into());
+        claim(Kind::OriginDown, resource, is_down(origin))
+    };
+    origins.iter().map(of_one).chain([uplink])
+}
+
+fn is_down(origin: &OriginReport) -> bool {
     let mut states = origin.endpoints.iter().map(|endpoint| endpoint.state);
     // What is tried is not in use yet.
-    let is_down = !origin.endpoints.is_empty() && states.all(|state| state != "closed");
-    let resource = Resource::Origin(origin.name.as_str().into());
-    claim(Kind::OriginDown, resource, is_down)
+    !origin.endpoints.is_empty() && states.all(|state| state != "closed")
 }
 
 fn of_disk(snapshot: &Snapshot) -> [Measure; 3] {

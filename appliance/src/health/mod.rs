@@ -18,6 +18,8 @@ mod asset;
 mod disk_gauge;
 mod endpoint;
 mod events;
+mod feeds;
+mod healthz;
 mod integration;
 mod json;
 mod last_minute;

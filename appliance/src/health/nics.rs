@@ -18,6 +18,7 @@ use crate::{
     health::{
         Snapshot,
         measures::{claim, if_enough},
+        querier,
         window::Window,
     },
 };
@@ -45,7 +46,7 @@ impl NicMeter {
         Self { seen }
     }
 
-    /// Up to two measures of each interface of `snapshot`, and of each that a rendition needs. If
+    /// Up to three measures of each interface of `snapshot`, and of each that a rendition needs. If
     /// the kernel tells of none at all, nobody knows.
     pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
@@ -86,7 +87,13 @@ impl NicMeter {
         let is_missed = is_needed || seen.was_up;
         let down = claim(Kind::NicDown, resource(&nic.name), !carries(nic));
         let errors = Measure::new(Kind::NicErrors, resource(&nic.name), damage);
-        is_missed.then_some(down).into_iter().chain([errors])
+        let querier = Measure::new(
+            Kind::QuerierLost,
+            resource(&nic.name),
+            querier::lost(nic.querier),
+        );
+        let measures = is_missed.then_some(down).into_iter();
+        measures.chain([errors, querier])
     }
 }
 
@@ -108,9 +115,9 @@ fn per_million(errors: u64, packets: u64) -> u64 {
     share.map_or(0, |share| u64::try_from(share).unwrap_or(u64::MAX))
 }
 
-fn unknown(name: &str) -> [Measure; 2] {
+fn unknown(name: &str) -> [Measure; 3] {
     let of = |kind| Measure::new(kind, resource(name), Reading::Unknown);
-    [of(Kind::NicDown), of(Kind::NicErrors)]
+    [Kind::NicDown, Kind::NicErrors, Kind::QuerierLost].map(of)
 }
 
 fn resource(name: &str) -> Resource {

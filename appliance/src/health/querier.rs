@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use weir_hal::Querier;
 
+use crate::alarm::{Amount, Reading};
+
 /// Two intervals between queries of 125 s and the 10 s in which they are answered: after so long a
 /// switch forgets its members. It is told of by then, within five minutes.
 const MEMBERSHIP: Duration = Duration::from_secs(260);
@@ -20,6 +22,15 @@ pub(crate) fn word(querier: Querier) -> &'static str {
         Querier::Unheard { .. } => "none",
         Querier::Heard { ago, .. } if ago < MEMBERSHIP => "present",
         Querier::Heard { .. } => "lost",
+    }
+}
+
+/// Whether one that asked is gone. Where none was heard since the start nobody knows whether there
+/// ever was one: no such network raises anything, and no restart ends an alarm.
+pub(super) fn lost(querier: Querier) -> Reading {
+    match querier {
+        Querier::Unknown | Querier::Unheard { .. } => Reading::Unknown,
+        Querier::Heard { ago, .. } => Reading::of(Amount::claim(ago >= MEMBERSHIP)),
     }
 }
 

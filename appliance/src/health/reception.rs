@@ -124,6 +124,11 @@ impl Reception {
         }
     }
 
+    /// When packets came last, as far as was looked.
+    pub(super) const fn packets_at(&self) -> Monotonic {
+        self.packets_at
+    }
+
     /// Since when no packet has come.
     fn packets_age(&mut self, report: &Report, now: Monotonic) -> Duration {
         // It is less where a source was joined anew.

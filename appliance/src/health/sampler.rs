@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 use weir_cache::Store;
-use weir_hal::{Clock, CpuTime, Disk, DiskUsage, Monotonic, Sensors};
+use weir_hal::{Clock, CpuTime, Disk, DiskUsage, Monotonic, Nic, Sensors};
 
 use crate::{
     fetch::{
@@ -227,10 +227,13 @@ impl Sampler {
             purpose: "cache",
             usage,
         };
+        let last = self.latest.load();
+        let uptime = now.since(self.started);
+        let nics = watched.sensors.nics().unwrap_or_default();
         Snapshot {
-            sequence: self.latest.load().sequence + 1,
+            sequence: last.sequence + 1,
             taken: watched.clock.wall(),
-            uptime: now.since(self.started),
+            uptime,
             age: Duration::ZERO,
             channels: channels.iter().map(|it| ChannelSnapshot::of(it)).collect(),
             output_bitrate_bps: bits_per_second(
@@ -270,7 +273,10 @@ impl Sampler {
             routes: watched.pull.as_ref().map(Pull::report).unwrap_or_default(),
             store_offline: watched.store.offline().cloned(),
             disks: vec![cache_disk],
-            nics: watched.sensors.nics().unwrap_or_default(),
+            nics_changed: changed(&nics, uptime, &last),
+            nics,
+            machine_uptime: watched.sensors.uptime().ok(),
+            thermometers: watched.sensors.thermometers().unwrap_or_default(),
             snmp: watched.snmp.as_ref().map(|it| it.read()),
             alarms: Arc::default(),
             events: self.events.counters(),
@@ -289,6 +295,17 @@ impl Shown {
             ..Snapshot::clone(&last)
         }));
     }
+}
+
+/// When each of `nics` came to be as it is now, by the uptime: now, if it was not so in `last`.
+fn changed(nics: &[Nic], uptime: Duration, last: &Snapshot) -> Vec<Duration> {
+    let since = |nic: &Nic| {
+        let mut before = last.nics.iter().zip(&last.nics_changed);
+        let before = before.find(|(it, _)| it.name == nic.name);
+        let same = before.filter(|(it, _)| it.operational_status == nic.operational_status);
+        same.map_or(uptime, |(_, changed)| *changed)
+    };
+    nics.iter().map(since).collect()
 }
 
 /// The end of the certificate that ends first.
@@ -327,7 +344,7 @@ mod tests {
     use serde_json::{Value, json};
     use weir_cache::{Class, Config, Key};
     use weir_hal::{
-        ClockDiscipline, Memory, Nic,
+        ClockDiscipline, Memory, OperationalStatus, Thermometer,
         sim::{Call, Fault, Simulation},
     };
 
@@ -408,6 +425,14 @@ mod tests {
 
         fn clock_discipline(&self) -> Result<ClockDiscipline, weir_hal::Error> {
             Ok(ClockDiscipline::default())
+        }
+
+        fn uptime(&self) -> Result<Duration, weir_hal::Error> {
+            Ok(Duration::ZERO)
+        }
+
+        fn thermometers(&self) -> Result<Vec<Thermometer>, weir_hal::Error> {
+            Ok(Vec::new())
         }
 
         fn kernel_messages(&self, _bytes_max: usize) -> Result<String, weir_hal::Error> {
@@ -550,6 +575,29 @@ mod tests {
             "replace",
         ] {
             assert!(reason.contains(part), "no {part:?} in {reason}");
+        }
+    }
+
+    #[test]
+    fn an_interface_is_as_it_is_since_it_was_last_otherwise() {
+        let machine = Simulation::new(1);
+        let mut sampler = Sampler::new(watched(&machine));
+        let mut nic = Nic {
+            name: "eth0".to_owned(),
+            ..Nic::default()
+        };
+        for (status, due_s) in [
+            (OperationalStatus::Up, 2),
+            (OperationalStatus::Up, 2),
+            (OperationalStatus::Down, 6),
+            (OperationalStatus::Down, 6),
+        ] {
+            nic.operational_status = status;
+            machine.sensors.set_nics(vec![nic.clone()]);
+            machine.clock.advance(Duration::from_secs(2));
+            sampler.take(None);
+            let changed = &sampler.latest().load().nics_changed;
+            assert_eq!(changed, &[Duration::from_secs(due_s)]);
         }
     }
 

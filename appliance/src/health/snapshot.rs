@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Wall};
+use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Thermometer, Wall};
 
 use crate::{
     alarm, encryption,
@@ -86,6 +86,12 @@ pub struct Snapshot {
     pub disks: Vec<DiskSnapshot>,
     /// The network interfaces; none if the kernel does not tell.
     pub nics: Vec<Nic>,
+    /// The uptime at which each of them came to be as it is; zero if it was so at the start.
+    pub nics_changed: Vec<Duration>,
+    /// Time since the machine started; `None` if the kernel does not tell.
+    pub machine_uptime: Option<Duration>,
+    /// The thermometers of the machine, if it has any.
+    pub thermometers: Vec<Thermometer>,
     /// Counters of the SNMP agent, if there is one.
     pub snmp: Option<snmp::Counters>,
     /// What is wrong, by the alarm engine.
@@ -351,6 +357,9 @@ pub(crate) mod tests {
             store_offline: None,
             disks: Vec::new(),
             nics: Vec::new(),
+            nics_changed: Vec::new(),
+            machine_uptime: None,
+            thermometers: Vec::new(),
             snmp: None,
             alarms: Arc::default(),
             events: EventCounters::default(),

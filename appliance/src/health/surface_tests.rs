@@ -7,7 +7,9 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use weir_hal::{DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Wall};
+use weir_hal::{
+    DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Thermometer, Wall,
+};
 
 use crate::{
     alarm::{self, Amount, Engine, LISTED_MAX, Measure, Moment, Reading, Resource, Rules},
@@ -87,9 +89,19 @@ pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
     }];
     snapshot.disk_usage_percent = Some(60.0);
     snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
+    snapshot.nics_changed = vec![Duration::ZERO; snapshot.nics.len()];
+    snapshot.thermometers = vec![Thermometer {
+        name: "board".to_owned(),
+        temperature_celsius: Some(40.0),
+    }];
     snapshot.access_log = Some(access_log::Counters::default());
     snapshot.alarms = Arc::new(alarm::Report {
         alarms: vec![disk_full()],
+        effects: vec![effect(0)],
+        shelves: vec![
+            shelved(alarm::Kind::LadderFinding, "channel/CH_0"),
+            shelved(alarm::Kind::NicDown, "nic/eth3"),
+        ],
         ..alarm::Report::default()
     });
     snapshot.snmp = Some(snmp::Counters::default());
@@ -115,6 +127,31 @@ fn disk_full() -> alarm::Alarm {
             at: Wall::default(),
             until: None,
         }),
+    }
+}
+
+fn effect(channel: usize) -> alarm::Effect {
+    alarm::Effect {
+        kind: alarm::Kind::LadderFinding,
+        resource: Resource::Channel(format!("CH_{channel}").into()),
+        severity: alarm::Severity::Warning,
+        text: "the ladder fails 1 of its checks".to_owned(),
+        cause: Some(1),
+    }
+}
+
+fn shelved(kind: alarm::Kind, resource: &str) -> alarm::Shelved {
+    alarm::Shelved {
+        id: 2,
+        kind,
+        resource: resource.parse().expect("a resource"),
+        operation: alarm::Operation {
+            state: alarm::OperatorState::Shelved,
+            author: "ann".to_owned(),
+            note: "a spare".to_owned(),
+            at: Wall::default(),
+            until: Some(Wall::default()),
+        },
     }
 }
 
@@ -145,6 +182,9 @@ fn nic(name: &str) -> Nic {
     Nic {
         name: name.to_owned(),
         operational_status: OperationalStatus::Up,
+        is_enabled: Some(true),
+        mtu_bytes: Some(1_500),
+        link_address: Some([2, 0xFC, 0, 0, 0, 1]),
         speed_bps: Some(1_000_000_000),
         duplex: Some(Duplex::Full),
         statistics: NicStatistics::default(),
@@ -328,7 +368,7 @@ fn many_alarms() -> alarm::Report {
 }
 
 #[test]
-fn alarms_beyond_the_worst_are_a_number() {
+fn all_alarms_that_are_listed_are_told_one_by_one_and_the_others_are_a_number() {
     let mut snapshot = full(1, 1);
     snapshot.alarms = Arc::new(many_alarms());
     let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
@@ -337,17 +377,39 @@ fn alarms_beyond_the_worst_are_a_number() {
         .keys()
         .filter(|it| it.starts_with("weir_alarm_severity{"))
         .count();
-    assert!((1..=32).contains(&told), "{told}");
+    assert_eq!(told, LISTED_MAX);
     let worst = "weir_alarm_severity{alarm=\"alarms-overflow node\",severity=\"major\"}";
     assert_eq!(samples.get(worst), Some(&1.0));
-    let omitted = samples.get("weir_alarms_omitted").map(f64::to_string);
-    assert_eq!(omitted, Some((LISTED_MAX - told).to_string()));
+    assert_eq!(samples.get("weir_alarms_omitted"), Some(&2.0));
+}
+
+#[test]
+fn effects_and_what_is_shelved_are_told_with_their_state_and_are_no_metrics() {
+    let mut snapshot = full(1, 1);
+    Arc::make_mut(&mut snapshot.alarms).effects.push(effect(1));
+    let told = told(snapshot.told("edge-1"));
+    let suppressed = told["suppressed_alarms"].as_array().expect("a list");
+    let words = suppressed.iter().map(|it| {
+        let word = |key: &str| it[key].as_str().unwrap_or("-");
+        let (key, state) = (word("suppressed_alarm"), word("state"));
+        (key, state, word("operator_state"), it["cause"].as_u64())
+    });
+    assert_eq!(
+        words.collect::<Vec<_>>(),
+        [
+            ("nic-down nic/eth3", "cleared", "shelved", None),
+            ("ladder-finding channel/CH_0", "raised", "shelved", Some(1)),
+            ("ladder-finding channel/CH_1", "raised", "-", Some(1)),
+        ]
+    );
+    let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
+    let text = std::str::from_utf8(&text).expect("text");
+    assert!(!text.contains("suppressed"), "{text}");
 }
 
 #[test]
 fn an_appliance_of_64_channels_has_at_most_3_000_series() {
-    let mut snapshot = full(64, 3);
-    snapshot.alarms = Arc::new(many_alarms());
+    let snapshot = full(64, 3);
     let text = metrics::render("edge-1", &snapshot, Format::Prometheus);
     let count = samples(std::str::from_utf8(&text).expect("text")).len();
     assert!((2_000..=3_000).contains(&count), "{count} series");

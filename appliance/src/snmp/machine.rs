@@ -1,11 +1,11 @@
 //! The machine under it, as managers of servers ask for it: load, memory, and what it is made of.
 //!
 //! Source: UCD-SNMP-MIB (`laTable`, `memory`), RFC 2790 (`hrMemorySize`), RFC 6933
-//! (`entPhysicalTable`; a drive is 15 of IANA-ENTITY-MIB).
-//! Refuses: makers, serial numbers and sensors, which nothing here reads. What it does not know is
+//! (`entPhysicalTable`; a drive is 15 of IANA-ENTITY-MIB), RFC 3433 (`entPhySensorTable`).
+//! Refuses: makers and serial numbers, which nothing here reads. What it does not know is
 //! not there.
 
-use weir_hal::Memory;
+use weir_hal::{Memory, Thermometer, Wall};
 
 use crate::{
     health::Snapshot,
@@ -13,6 +13,7 @@ use crate::{
         Oid, Value,
         enterprise::product,
         index::indexes,
+        standard::ticks,
         tree::{Cells, Table},
         value::integer,
     },
@@ -21,6 +22,9 @@ use crate::{
 /// The parent of `hrMemorySize`.
 const STORAGE: [u32; 8] = [1, 3, 6, 1, 2, 1, 25, 2];
 const PHYSICAL_ENTRY: [u32; 11] = [1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1];
+const SENSOR_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 99, 1, 1, 1];
+/// The parent of `hrSystemUptime`.
+const HOST: [u32; 8] = [1, 3, 6, 1, 2, 1, 25, 1];
 const MEMORY: [u32; 8] = [1, 3, 6, 1, 4, 1, 2_021, 4];
 const LOAD_ENTRY: [u32; 9] = [1, 3, 6, 1, 4, 1, 2_021, 10, 1];
 
@@ -29,18 +33,40 @@ const CHASSIS: &str = "1";
 
 /// `entPhysicalClass`.
 const CLASS_CHASSIS: i32 = 3;
+const CLASS_SENSOR: i32 = 8;
 const CLASS_PORT: i32 = 10;
 const CLASS_DRIVE: i32 = 15;
 
 /// `TruthValue`: nothing of it is to be replaced by hand, as far as is known.
 const FALSE: i32 = 2;
 
+/// `entPhySensorType`, `entPhySensorScale` and `entPhySensorPrecision`: tenths of a degree.
+const TYPE_CELSIUS: i32 = 8;
+const SCALE_UNITS: i32 = 9;
+const PRECISION: i32 = 1;
+
+/// `entPhySensorOperStatus`.
+const STATUS_OK: i32 = 1;
+const STATUS_UNAVAILABLE: i32 = 2;
+
+/// Milliseconds between two readings.
+const UPDATE_RATE_MS: u32 = 1_000;
+
+/// Index and cells of each row.
+type Rows = Vec<(u32, Cells)>;
+
 /// All of it, of a box of this name and version.
 pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<Table> {
-    let mut tables = vec![Table::of_rows(
-        &PHYSICAL_ENTRY,
-        parts(snapshot, node, version),
-    )];
+    let (parts, sensors) = parts(snapshot, node, version);
+    let mut tables = vec![
+        Table::of_rows(&PHYSICAL_ENTRY, parts),
+        Table::of_rows(&SENSOR_ENTRY, sensors),
+    ];
+    if let Some(uptime) = snapshot.machine_uptime {
+        let date = Value::Octets(date_and_time(snapshot.taken));
+        let host = vec![(1, Some(Value::TimeTicks(ticks(uptime)))), (2, Some(date))];
+        tables.push(Table::scalars(Oid::new(&HOST), host));
+    }
     if let Some(averages) = snapshot.load_averages {
         let rows = (1..).zip(averages).zip(["Load-1", "Load-5", "Load-15"]);
         let rows = rows.map(|((index, average), name)| (index, load(index, name, average)));
@@ -54,8 +80,9 @@ pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<
     tables
 }
 
-/// The box, and what is in it that has a name: its ports, and the drives that are written.
-fn parts(snapshot: &Snapshot, node: &str, version: &str) -> Vec<(u32, Cells)> {
+/// The box, and what is in it that has a name: its ports, the drives that are written, and its
+/// thermometers; and what those read.
+fn parts(snapshot: &Snapshot, node: &str, version: &str) -> (Rows, Rows) {
     let wired = snapshot.nics.iter().filter(|nic| nic.name != "lo");
     let interfaces = wired.map(|nic| {
         let description = format!("network interface {}", nic.name);
@@ -66,9 +93,17 @@ fn parts(snapshot: &Snapshot, node: &str, version: &str) -> Vec<(u32, Cells)> {
         let description = format!("what the {} lies on", disk.purpose);
         (path, description, CLASS_DRIVE)
     });
-    let parts: Vec<_> = interfaces.chain(drives).collect();
+    let thermometers = snapshot.thermometers.iter().map(|it| {
+        let description = format!("thermometer {}", it.name);
+        (it.name.clone(), description, CLASS_SENSOR)
+    });
+    let parts: Vec<_> = interfaces.chain(drives).chain(thermometers).collect();
     let names = parts.iter().map(|(name, ..)| name.as_str());
     let indexes = indexes(&[CHASSIS].into_iter().chain(names).collect::<Vec<_>>());
+    let first = indexes.len() - snapshot.thermometers.len();
+    let read = indexes.iter().skip(first).zip(&snapshot.thermometers);
+    let read = read.map(|(index, it)| (*index, sensor(it, ticks(snapshot.uptime))));
+    let read = read.collect();
     let mut indexes = indexes.into_iter();
     let chassis = indexes.next().unwrap_or_default();
     let description = super::standard::description(version);
@@ -78,7 +113,51 @@ fn parts(snapshot: &Snapshot, node: &str, version: &str) -> Vec<(u32, Cells)> {
         let of = (&*name, description, class);
         (index, part(of, (chassis.into(), place), None))
     });
-    [(chassis, whole)].into_iter().chain(parts).collect()
+    ([(chassis, whole)].into_iter().chain(parts).collect(), read)
+}
+
+/// What a thermometer reads, at that time.
+fn sensor(thermometer: &Thermometer, now: u32) -> Cells {
+    let tenths = thermometer.temperature_celsius.map(|celsius| {
+        let tenths = (celsius * 10.0).round().clamp(-1e9, 1e9);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "clamped to what may be told"
+        )]
+        let tenths = tenths as i32;
+        tenths
+    });
+    let status = tenths.map_or(STATUS_UNAVAILABLE, |_| STATUS_OK);
+    vec![
+        (1, Some(Value::Integer(TYPE_CELSIUS))),
+        (2, Some(Value::Integer(SCALE_UNITS))),
+        (3, Some(Value::Integer(PRECISION))),
+        (4, Some(Value::Integer(tenths.unwrap_or_default()))),
+        (5, Some(Value::Integer(status))),
+        (6, Some(Value::text("degrees Celsius"))),
+        (7, Some(Value::TimeTicks(now))),
+        (8, Some(Value::Unsigned32(UPDATE_RATE_MS))),
+    ]
+}
+
+/// `DateAndTime` in UTC (RFC 2579).
+fn date_and_time(wall: Wall) -> Vec<u8> {
+    let seconds = i64::try_from(wall.as_nanos() / 1_000_000_000).ok();
+    let moment = seconds.and_then(|it| jiff::Timestamp::from_second(it).ok());
+    let date = jiff::tz::Offset::UTC.to_datetime(moment.unwrap_or_default());
+    let tenths = wall.as_nanos() / 100_000_000 % 10;
+    let parts = [
+        date.month(),
+        date.day(),
+        date.hour(),
+        date.minute(),
+        date.second(),
+    ];
+    let mut octets = date.year().to_be_bytes().to_vec();
+    octets.extend(parts.map(i8::unsigned_abs));
+    octets.push(u8::try_from(tenths).unwrap_or_default());
+    octets.extend(*b"+\0\0");
+    octets
 }
 
 /// A part of that name, description and class, which is the one at `place` in another.
@@ -218,6 +297,44 @@ mod tests {
         assert_eq!(column(4), [0, 1, 1].map(Value::Integer));
         assert_eq!(column(5)[0], Value::Integer(CLASS_CHASSIS));
         assert_eq!(column(10), [Value::text("1.2.3")]);
+    }
+
+    #[test]
+    fn a_thermometer_is_a_part_that_reads_tenths_of_a_degree() {
+        let thermometer = |name: &str, temperature_celsius| Thermometer {
+            name: name.to_owned(),
+            temperature_celsius,
+        };
+        let tree = tree(&Snapshot {
+            thermometers: vec![thermometer("board", Some(40.26)), thermometer("cpu", None)],
+            ..Snapshot::default()
+        });
+        let indexes = indexes(&[CHASSIS, "board", "cpu"]);
+        for (index, column, value) in [
+            (indexes[1], 1, Value::Integer(8)),
+            (indexes[1], 4, Value::Integer(403)),
+            (indexes[1], 5, Value::Integer(1)),
+            (indexes[2], 5, Value::Integer(2)),
+        ] {
+            let name = [&SENSOR_ENTRY[..], &[column, index]].concat();
+            assert_eq!(tree.get(&name), Some(value), "{name:?}");
+        }
+        let class = [&PHYSICAL_ENTRY[..], &[5, indexes[1]]].concat();
+        assert_eq!(tree.get(&class), Some(Value::Integer(CLASS_SENSOR)));
+    }
+
+    #[test]
+    fn the_machine_tells_how_long_it_runs_and_what_time_it_is() {
+        let tree = tree(&Snapshot {
+            machine_uptime: Some(std::time::Duration::from_millis(12_340)),
+            taken: Wall::from_nanos(1_700_000_004_250_000_000),
+            ..Snapshot::default()
+        });
+        let get = |number: u32| tree.get(&[&HOST[..], &[number, 0]].concat());
+        assert_eq!(get(1), Some(Value::TimeTicks(1_234)));
+        // 2023-11-14T22:13:24.2Z.
+        let date = [7, 231, 11, 14, 22, 13, 24, 2, b'+', 0, 0];
+        assert_eq!(get(2), Some(Value::Octets(date.to_vec())));
     }
 
     #[test]

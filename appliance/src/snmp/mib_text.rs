@@ -14,7 +14,14 @@ use crate::{
 
 /// When a version of the module was made, and what is new in it; the newest first. Whoever adds to
 /// the list of numbers adds one.
-const REVISIONS: [(&str, &str); 1] = [("202611220000Z", "The first version.")];
+const REVISIONS: [(&str, &str); 2] = [
+    (
+        "202611222300Z",
+        "All alarms that are listed are in weirAlarmTable, and effects and what operators have put \
+         aside in weirSuppressedAlarmTable; thermometers, and more of interfaces.",
+    ),
+    ("202611220000Z", "The first version."),
+];
 
 /// Columns of a sentence.
 const COLUMNS: usize = 76;

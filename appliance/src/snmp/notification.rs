@@ -27,12 +27,11 @@ pub(super) enum Notice {
     Alarm(Change),
 }
 
-/// An interface, and what it can carry now.
+/// An interface as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
     index: u32,
-    name: String,
-    status: OperationalStatus,
+    nic: Nic,
 }
 
 impl Notice {
@@ -50,9 +49,9 @@ impl Notice {
         match self {
             Self::Started => (trap(COLD_START), Vec::new()),
             Self::Link(link) => {
-                let is_down = link.status == OperationalStatus::Down;
+                let is_down = link.nic.operational_status == OperationalStatus::Down;
                 let number = if is_down { LINK_DOWN } else { LINK_UP };
-                let carried = standard::link_columns(link.index, &link.name, link.status);
+                let carried = standard::link_columns(link.index, &link.nic);
                 (trap(number), carried)
             }
             Self::Alarm(changed) => (
@@ -72,8 +71,7 @@ pub(super) fn links(before: &[Nic], now: &[Nic]) -> Vec<Link> {
         let earlier = before.iter().find(|earlier| earlier.name == nic.name)?;
         (is_down(earlier) != is_down(nic)).then(|| Link {
             index,
-            name: nic.name.clone(),
-            status: nic.operational_status,
+            nic: nic.clone(),
         })
     };
     now.iter().zip(indexes(&names)).filter_map(link).collect()

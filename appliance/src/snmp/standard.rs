@@ -6,6 +6,8 @@
 //! Refuses: running software, and any number that would have to be made up. A counter of 32 bits is
 //! the lower half of the one that is kept.
 
+use std::time::Duration;
+
 use weir_hal::{DiskUsage, Nic, OperationalStatus};
 
 use crate::{
@@ -58,7 +60,12 @@ pub struct Site {
 
 /// `sysUpTime`: since the process started; it begins anew after 497 days.
 pub(crate) fn up_time(snapshot: &Snapshot) -> u32 {
-    let hundredths = snapshot.uptime.as_millis() / 10;
+    ticks(snapshot.uptime)
+}
+
+/// Hundredths of a second, which begin anew after 497 days.
+pub(crate) fn ticks(time: Duration) -> u32 {
+    let hundredths = time.as_millis() / 10;
     lower_half(u64::try_from(hundredths).unwrap_or(u64::MAX))
 }
 
@@ -90,7 +97,11 @@ pub(crate) fn tables(
     let nics = &snapshot.nics;
     let names: Vec<&str> = nics.iter().map(|nic| nic.name.as_str()).collect();
     let nics = || indexes(&names).into_iter().zip(nics);
-    let interfaces = nics().map(|(index, nic)| (index, interface(index, nic)));
+    let changed = snapshot.nics_changed.iter().map(|it| ticks(*it));
+    let changed = changed.chain(std::iter::repeat(0));
+    let interfaces = nics()
+        .zip(changed)
+        .map(|((index, nic), changed)| (index, interface(index, nic, changed)));
     let extensions = nics().map(|(index, nic)| (index, interface_extension(nic)));
     let count = vec![(1, Some(integer(names.len() as u64)))];
     let (device, load, idle) = processor(snapshot.cpu_usage_percent);
@@ -106,7 +117,7 @@ pub(crate) fn tables(
     ]
 }
 
-fn interface(index: u32, nic: &Nic) -> Cells {
+fn interface(index: u32, nic: &Nic, changed: u32) -> Cells {
     let counter = |count| Some(Value::Counter32(lower_half(count)));
     let statistics = &nic.statistics;
     let kind = if nic.name == "lo" {
@@ -121,11 +132,15 @@ fn interface(index: u32, nic: &Nic) -> Cells {
         (1, Some(integer(index.into()))),
         (2, Some(text(&nic.name))),
         (3, Some(Value::Integer(kind))),
+        (4, nic.mtu_bytes.map(integer)),
         (5, speed.map(Value::Unsigned32)),
+        (6, Some(Value::Octets(link_address(nic)))),
+        (7, nic.is_enabled.map(administrative_status)),
         (
             8,
             Some(Value::Integer(operational_status(nic.operational_status))),
         ),
+        (9, Some(Value::TimeTicks(changed))),
         (10, counter(statistics.rx_bytes)),
         (11, counter(statistics.rx_packets)),
         (13, counter(statistics.rx_dropped)),
@@ -137,17 +152,34 @@ fn interface(index: u32, nic: &Nic) -> Cells {
     ]
 }
 
-/// What `linkDown` and `linkUp` carry of an interface: its index, state and name.
-pub(crate) fn link_columns(index: u32, name: &str, status: OperationalStatus) -> Vec<(Oid, Value)> {
+/// What `linkDown` and `linkUp` carry of an interface: its index, the state it should have, if that
+/// is known, and the one it has; and its name.
+pub(crate) fn link_columns(index: u32, nic: &Nic) -> Vec<(Oid, Value)> {
     let of_entry = |column: u32, value| {
         let name = Oid::new(&INTERFACE_ENTRY).below(&[column, index]);
         (name, value)
     };
-    vec![
-        of_entry(1, integer(index.into())),
-        of_entry(8, Value::Integer(operational_status(status))),
-        of_entry(2, text(name)),
-    ]
+    let wanted = nic.is_enabled.map(administrative_status);
+    let status = Value::Integer(operational_status(nic.operational_status));
+    let columns = [
+        (1, Some(integer(index.into()))),
+        (7, wanted),
+        (8, Some(status)),
+        (2, Some(text(&nic.name))),
+    ];
+    let known = columns.into_iter();
+    let known = known.filter_map(|(column, value)| Some(of_entry(column, value?)));
+    known.collect()
+}
+
+/// `ifAdminStatus`: up or down.
+const fn administrative_status(is_enabled: bool) -> Value {
+    Value::Integer(if is_enabled { 1 } else { 2 })
+}
+
+/// `ifPhysAddress`: empty for what has none.
+fn link_address(nic: &Nic) -> Vec<u8> {
+    nic.link_address.map_or_else(Vec::new, |it| it.to_vec())
 }
 
 fn interface_extension(nic: &Nic) -> Cells {
@@ -249,8 +281,6 @@ fn text(text: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use weir_hal::NicStatistics;
 
     use super::*;

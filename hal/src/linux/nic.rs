@@ -48,6 +48,9 @@ fn read(path: &Path) -> Option<Nic> {
         name: path.file_name()?.to_str()?.to_owned(),
         // Files such as `bonding_masters` lie beside the interfaces, and have no state.
         operational_status: operational_status(&word("operstate")?),
+        is_enabled: word("flags").as_deref().and_then(is_enabled),
+        mtu_bytes: number("mtu"),
+        link_address: word("address").as_deref().and_then(link_address),
         speed_bps: number("speed").map(|megabits| megabits.saturating_mul(1_000_000)),
         duplex: word("duplex").as_deref().and_then(duplex),
         // Told by `queriers`.
@@ -84,6 +87,22 @@ fn operational_status(word: &str) -> OperationalStatus {
     status.unwrap_or(Unknown)
 }
 
+/// The lowest of the flags (`IFF_UP`), which are hexadecimal.
+fn is_enabled(flags: &str) -> Option<bool> {
+    let flags = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()?;
+    Some(flags & 1 == 1)
+}
+
+/// Six octets; what has only zeroes, as a loopback, has none.
+fn link_address(text: &str) -> Option<[u8; 6]> {
+    let mut octets = text.split(':');
+    let mut address = [0; 6];
+    for octet in &mut address {
+        *octet = u8::from_str_radix(octets.next()?, 16).ok()?;
+    }
+    (octets.next().is_none() && address != [0; 6]).then_some(address)
+}
+
 fn duplex(word: &str) -> Option<Duplex> {
     let known = [Duplex::Full, Duplex::Half];
     known.into_iter().find(|duplex| duplex.as_str() == word)
@@ -104,6 +123,28 @@ mod tests {
         }
         assert_eq!(duplex("half"), Some(Duplex::Half));
         assert_eq!(duplex("unknown"), None);
+    }
+
+    #[test]
+    fn flags_and_addresses_are_understood_and_anything_else_is_unknown() {
+        for (flags, is_up) in [
+            ("0x1003", Some(true)),
+            ("0x1002", Some(false)),
+            ("4099", None),
+            ("0xup", None),
+        ] {
+            assert_eq!(is_enabled(flags), is_up, "{flags}");
+        }
+        let address = [0x02, 0xFC, 0, 0, 0, 1];
+        assert_eq!(link_address("02:fc:00:00:00:01"), Some(address));
+        for none in [
+            "",
+            "00:00:00:00:00:00",
+            "02:fc:00:00:00",
+            "02:fc:00:00:00:01:02",
+        ] {
+            assert_eq!(link_address(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //! Source: `proc_stat(5)`: `cpu  user nice system idle iowait irq softirq steal guest guest_nice`,
 //! in ticks. Guest time is part of user time already and is not counted twice. Time spent waiting
 //! for a device counts as idle; time stolen by a hypervisor counts as busy. `proc_loadavg(5)`:
-//! three averages first. `proc_meminfo(5)`: lines of a name, a colon and kibibytes.
+//! three averages first. `proc_uptime(5)`: seconds since boot first. `proc_meminfo(5)`:
+//! lines of a name, a colon and kibibytes.
 //!
 //! Refuses: a file it cannot read as above, with kind `InvalidData`.
 
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
-use super::{discipline, kernel_log, multicast::Queriers, nic};
-use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic};
+use super::{discipline, kernel_log, multicast::Queriers, nic, thermometer};
+use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic, Thermometer};
 
 const STAT: &str = "/proc/stat";
 const LOAD: &str = "/proc/loadavg";
 const MEMORY: &str = "/proc/meminfo";
+const UPTIME: &str = "/proc/uptime";
 
 /// Columns of the first line up to `steal`.
 const COLUMNS: usize = 8;
@@ -43,6 +45,14 @@ impl crate::Sensors for Sensors {
 
     fn memory(&self) -> Result<Memory, Error> {
         reading(MEMORY, "memory from /proc/meminfo", memory)
+    }
+
+    fn uptime(&self) -> Result<Duration, Error> {
+        reading(UPTIME, "the time since boot from /proc/uptime", uptime)
+    }
+
+    fn thermometers(&self) -> Result<Vec<Thermometer>, Error> {
+        thermometer::thermometers()
     }
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {
@@ -85,6 +95,12 @@ fn load_averages(text: &str) -> Option<[f64; 3]> {
         *average = (number.is_finite() && number >= 0.0).then_some(number)?;
     }
     Some(averages)
+}
+
+/// Reads the first number, of seconds.
+fn uptime(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Reads the lines that are asked for.
@@ -161,6 +177,15 @@ mod tests {
         );
         for text in ["", "0.1 0.2", "0.1 -1 0.3", "0.1 NaN 0.3", "a b c"] {
             assert_eq!(load_averages(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn time_since_boot_is_the_first_number() {
+        let read = uptime("350735.47 234388.90\n");
+        assert_eq!(read, Some(Duration::from_millis(350_735_470)));
+        for text in ["", "-1 2", "soon"] {
+            assert_eq!(uptime(text), None, "{text:?}");
         }
     }
 

@@ -5,10 +5,12 @@
 use std::{io, sync::Mutex, time::Duration};
 
 use super::lock;
-use crate::{ClockDiscipline, CpuTime, Error, Memory, NICS_MAX, Nic};
+use crate::{
+    ClockDiscipline, CpuTime, Error, Memory, NICS_MAX, Nic, THERMOMETERS_MAX, Thermometer,
+};
 
-/// Gauges in memory. They start at zero, with a loopback as the only interface and a clock that is
-/// right.
+/// Gauges in memory. They start at zero, with a loopback as the only interface, a thermometer of
+/// the board that reads 40 degrees, and a clock that is right.
 #[derive(Debug)]
 pub struct Sensors {
     cpu_time: Mutex<Option<CpuTime>>,
@@ -17,6 +19,8 @@ pub struct Sensors {
     nics: Mutex<Vec<Nic>>,
     clock_discipline: Mutex<Option<ClockDiscipline>>,
     kernel_messages: Mutex<String>,
+    uptime: Mutex<Duration>,
+    thermometers: Mutex<Vec<Thermometer>>,
 }
 
 impl Sensors {
@@ -35,7 +39,24 @@ impl Sensors {
                 offset: Some(Duration::ZERO),
             })),
             kernel_messages: Mutex::default(),
+            uptime: Mutex::default(),
+            thermometers: Mutex::new(vec![Thermometer {
+                name: "board".to_owned(),
+                temperature_celsius: Some(40.0),
+            }]),
         }
+    }
+
+    /// Sets how long the machine runs.
+    pub fn set_uptime(&self, uptime: Duration) {
+        *lock(&self.uptime) = uptime;
+    }
+
+    /// Sets the thermometers.
+    pub fn set_thermometers(&self, mut thermometers: Vec<Thermometer>) {
+        thermometers.sort_by(|one, other| one.name.cmp(&other.name));
+        thermometers.truncate(THERMOMETERS_MAX);
+        *lock(&self.thermometers) = thermometers;
     }
 
     /// Sets processor time, and mends a broken sensor.
@@ -97,6 +118,14 @@ impl crate::Sensors for Sensors {
 
     fn memory(&self) -> Result<Memory, Error> {
         Ok(*lock(&self.memory))
+    }
+
+    fn uptime(&self) -> Result<Duration, Error> {
+        Ok(*lock(&self.uptime))
+    }
+
+    fn thermometers(&self) -> Result<Vec<Thermometer>, Error> {
+        Ok(lock(&self.thermometers).clone())
     }
 
     fn nics(&self) -> Result<Vec<Nic>, Error> {

@@ -11,6 +11,7 @@ crate::claims! {
     load_is_no_less_than_nothing,
     memory_is_part_of_all_there_is,
     interfaces_stand_in_order_and_once,
+    thermometers_stand_in_order_and_tell_what_may_be,
     how_the_clock_is_kept_is_told_and_an_error_of_a_source_is_below_what_the_kernel_allows,
     kernel_messages_are_whole_lines_and_no_more_than_was_asked_for,
 }
@@ -53,6 +54,22 @@ fn interfaces_stand_in_order_and_once(side: &impl Side) {
     // Both sides have a loopback: what cannot be told of it is not made up.
     let loopback = nics.iter().find(|nic| nic.name == "lo").unwrap();
     assert_eq!((loopback.speed_bps, loopback.duplex), (None, None));
+}
+
+fn thermometers_stand_in_order_and_tell_what_may_be(side: &impl Side) {
+    let sensors = &side.board().sensors;
+    assert!(sensors.uptime().unwrap() >= Duration::ZERO);
+    let thermometers = sensors.thermometers().unwrap();
+    assert!(thermometers.len() <= weir_hal::THERMOMETERS_MAX);
+    assert!(
+        thermometers.is_sorted_by(|one, next| one.name < next.name),
+        "{thermometers:?}"
+    );
+    let mut read = thermometers.iter().filter_map(|it| it.temperature_celsius);
+    assert!(
+        read.all(|it| (-100.0..300.0).contains(&it)),
+        "{thermometers:?}"
+    );
 }
 
 fn how_the_clock_is_kept_is_told_and_an_error_of_a_source_is_below_what_the_kernel_allows(

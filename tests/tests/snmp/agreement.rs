@@ -38,7 +38,15 @@ const PICTURE_BYTES: usize = 4_000;
 const PICTURE: Duration = Duration::from_millis(40);
 
 /// The parts of `/api/v1` that have a path of their own.
-const PARTS: [&str; 5] = ["channels", "origins", "routes", "disks", "nics"];
+const PARTS: [&str; 7] = [
+    "channels",
+    "origins",
+    "routes",
+    "disks",
+    "nics",
+    "thermometers",
+    "suppressed_alarms",
+];
 
 /// What `/api/v1` has no cells of: alarms have a document of their own.
 const ELSEWHERE: [&str; 2] = ["weirAlarm", "weirChange"];

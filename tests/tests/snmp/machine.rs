@@ -29,6 +29,23 @@ fn memory_and_parts_are_those_of_this_machine() {
 }
 
 #[test]
+fn interfaces_and_the_time_since_boot_are_those_of_this_machine() {
+    let appliance = Appliance::start(1, "127.0.0.0/8");
+    let names = appliance.walk(".1.3.6.1.2.1.2.2.1.2");
+    let loopback = names.iter().find(|(_, name)| name == "STRING: \"lo\"");
+    let (name, _) = loopback.expect("there is a loopback");
+    let (_, index) = name.rsplit_once('.').expect("an index");
+    let column = |number: u32| appliance.get(&format!(".1.3.6.1.2.1.2.2.1.{number}.{index}"));
+    let mtu = fs::read_to_string("/sys/class/net/lo/mtu").expect("the kernel tells");
+    assert_eq!(column(4), format!("INTEGER: {}", mtu.trim()));
+    assert_eq!(column(6), "\"\"", "a loopback has no address");
+    assert_eq!(column(7), "INTEGER: 1", "it is up on purpose");
+    assert!(column(9).starts_with("Timeticks: (0)"), "{}", column(9));
+    let uptime = appliance.get(".1.3.6.1.2.1.25.1.1.0");
+    assert!(uptime.starts_with("Timeticks: ("), "{uptime}");
+}
+
+#[test]
 fn what_became_of_requests_is_told_under_the_names_of_the_standard() {
     let appliance = Appliance::start(1, "127.0.0.0/8");
     // The first request of a manager is for no engine that it knows.

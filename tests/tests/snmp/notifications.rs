@@ -130,6 +130,18 @@ fn a_manager_that_was_away_is_told_of_what_it_missed() {
     assert_eq!(appliance.counted("notifications_dropped"), 0);
 }
 
+#[test]
+fn a_manager_that_is_not_there_is_told_of_once_with_its_address() {
+    let (appliance, port) = started(true);
+    // Told twice in vain: the second time ends one pause after the first.
+    appliance.await_above("notifications_failed", 1);
+    let log = appliance.daemon.process().output();
+    let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(told("the manager cannot be told of alarms"), 1, "{log}");
+    assert_eq!(told(&format!("127.0.0.1:{port}")), 1, "{log}");
+    assert_eq!(told("ERROR async_snmp"), 0, "{log}");
+}
+
 /// net-snmp of npm, which listens at `port`.
 fn receiver_of_npm(port: u16) -> Process {
     let mut command = NET_SNMP.node();

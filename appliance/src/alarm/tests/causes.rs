@@ -208,3 +208,26 @@ fn what_was_hidden_is_an_alarm_since_it_is_told_of() {
     let raised = raised.expect("it was told of");
     assert_eq!((alarm.kind, alarm.since), (STALE, raised.at));
 }
+
+#[test]
+fn effects_that_nobody_was_told_of_are_listed_with_their_cause_up_to_a_number() {
+    let lost = Kind::FeedsLost;
+    let nic = Resource::Nic("eth1".into());
+    let mut rig = Rig::new();
+    rig.look(2, &[bad(lost, nic.clone())]);
+    let feeds = (0..600).map(|number| bad(DOWN, rendition(number)).through(Some(nic.clone())));
+    let all: Vec<Measure> = feeds.chain([bad(lost, nic.clone())]).collect();
+    rig.look(2, &all);
+    assert_eq!(rig.told(), [(Event::Raised, lost)]);
+    let report = rig.engine.report();
+    let [root] = report.alarms.as_slice() else {
+        panic!("one alarm, not {:?}", report.alarms);
+    };
+    assert_eq!(root.affected, 600);
+    assert_eq!(report.effects.len(), EFFECTS_MAX);
+    for effect in &report.effects {
+        assert_eq!((effect.kind, effect.cause), (DOWN, Some(root.id)));
+        assert_eq!(effect.severity, Severity::Critical);
+    }
+    assert_eq!(report.suppressed().len(), EFFECTS_MAX);
+}

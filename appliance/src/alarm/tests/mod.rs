@@ -92,7 +92,9 @@ fn rendition(number: usize) -> Resource {
 /// What a kind is mostly measured of.
 fn resource_of(kind: Kind) -> Resource {
     match kind {
-        Kind::NicDown | Kind::NicErrors => Resource::Nic("eth1".into()),
+        Kind::NicDown | Kind::NicErrors | Kind::QuerierLost | Kind::FeedsLost => {
+            Resource::Nic("eth1".into())
+        }
         Kind::IngestDown
         | Kind::ReceiveBufferDrop
         | Kind::SyncLoss
@@ -110,6 +112,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::AnswersSlow
         | Kind::HitRatioCritical
         | Kind::HitRatioLow
+        | Kind::UplinkDown
         | Kind::CertificateExpiry
         | Kind::ClockUnsynchronised
         | Kind::AlarmsOverflow => Resource::Node,

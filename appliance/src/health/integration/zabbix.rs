@@ -23,6 +23,9 @@ const INTERVAL: &str = "30s";
 /// The item whose answers tell that the box is there.
 const STATUS: &str = "weir.status.answer";
 
+/// Parts that come and go: what is told of them are the sentences of those to act on.
+const OF_ALARMS: [&str; 2] = ["alarms", "suppressed_alarms"];
+
 /// The name, the severity in the words of Zabbix, and the word of X.733 of each trigger.
 pub(super) const SEVERITIES: [(&str, &str); 4] = [
     ("critical", "DISASTER"),
@@ -69,7 +72,7 @@ pub(super) fn uuid(name: &str) -> String {
 /// What is asked of the box, and what of the answers is of the node itself.
 fn items() -> Vec<Value> {
     let views = Node::SCOPE.parts.iter().map(|part| part.plural);
-    let views = views.filter(|view| *view != "alarms");
+    let views = views.filter(|view| !OF_ALARMS.contains(view));
     let asked = views.map(|view| question(&master(view), view));
     let status = question(STATUS, "status");
     let alarms = question(&master("alarms"), "alarms");
@@ -254,7 +257,7 @@ fn discoveries() -> Vec<Value> {
     for part in Node::SCOPE
         .parts
         .iter()
-        .filter(|part| part.plural != "alarms")
+        .filter(|part| !OF_ALARMS.contains(&part.plural))
     {
         discover(&[part], &mut found);
     }

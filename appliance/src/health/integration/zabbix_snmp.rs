@@ -2,7 +2,9 @@
 //! values apart on the server.
 //!
 //! Items are the objects of the module under their descriptors: scalars as they are, columns as
-//! prototypes, found by index. What is marked as a detail in the table has none.
+//! prototypes, found by index. What is marked as a detail in the table has none, and of what a
+//! walk alone is to tell only alarms, sources and the checks that they have raised. Each alarm that
+//! is found has triggers, one for each severity, and is lost as soon as it is cleared.
 //!
 //! Source: Zabbix 7.0 manual, *SNMP agent* (`walk[]`), *Item value preprocessing* (SNMP walk to
 //! JSON), *Export and import: templates*; `WEIR-MIB`.
@@ -49,22 +51,33 @@ pub(super) fn template() -> String {
     text + "\n"
 }
 
-/// Whether anything of `subtree` becomes an item. Alarms and their changes come and go: managers
-/// are notified of them.
+/// The kind of thing that has triggers.
+const ALARM: &str = "alarm";
+
+/// Kinds of which all objects become items.
+const WHOLE: [&str; 3] = [ALARM, "source", "check"];
+
+/// Whether anything of `subtree` becomes an item. Managers are notified of changes of alarms.
 fn is_told(subtree: &Subtree) -> bool {
-    let kind = subtree.indexed_by.first();
-    kind.is_none_or(|kind| !["alarm", "change"].contains(kind)) && told(subtree).next().is_some()
+    subtree.indexed_by.first() != Some(&"change") && told(subtree).next().is_some()
 }
 
 /// The objects of `subtree` that a fleet keeps, with their rows.
 fn told(subtree: &Subtree) -> impl Iterator<Item = (&Object, &Row)> {
-    subtree
-        .objects
-        .iter()
-        .filter_map(|object| match &object.cell {
-            Cell::Row { row, .. } if row.reach == Reach::Everywhere => Some((object, row)),
-            Cell::Row { .. } | Cell::Key => None,
-        })
+    let is_whole = subtree
+        .indexed_by
+        .last()
+        .is_some_and(|it| WHOLE.contains(it));
+    let reach = if is_whole {
+        Reach::Polled
+    } else {
+        Reach::Everywhere
+    };
+    let objects = subtree.objects.iter();
+    objects.filter_map(move |object| match &object.cell {
+        Cell::Row { row, .. } if row.reach <= reach => Some((object, row)),
+        Cell::Row { .. } | Cell::Key => None,
+    })
 }
 
 /// The walk of `subtree`, and what of it is the node's own.
@@ -174,12 +187,37 @@ fn discovery(subtree: &Subtree) -> Value {
         let key = format!("{}[{{#SNMPINDEX}}]", object.name);
         let named = json!({ "name": format!("{} {}", labels.join(" "), object.name) });
         let oid = column(subtree, object.number, "{#SNMPINDEX}");
-        with(with(item(&key, row), named), cell(subtree, row, &oid))
+        let own = with(with(item(&key, row), named), cell(subtree, row, &oid));
+        if subtree.indexed_by == [ALARM] && row.name == "severity" {
+            with(own, json!({ "trigger_prototypes": found_raised(&key) }))
+        } else {
+            own
+        }
     });
     let key = format!("{}.discovery", subtree.name);
     let (master, steps) = (master(subtree), names(subtree, &labels));
     let prototypes: Vec<Value> = prototypes.collect();
-    rule((&key, &subtree.name), (&master, &steps), &prototypes)
+    let rule = rule((&key, &subtree.name), (&master, &steps), &prototypes);
+    if subtree.indexed_by == [ALARM] {
+        // What is not found any more is cleared, and its triggers with it.
+        with(rule, json!({ "lifetime_type": "DELETE_IMMEDIATELY" }))
+    } else {
+        rule
+    }
+}
+
+/// The triggers of an alarm whose severity is the item of this key.
+fn found_raised(key: &str) -> Vec<Value> {
+    let severities = SEVERITIES.iter().map(|(word, priority)| {
+        json!({
+            "uuid": uuid(&format!("snmp trigger prototype {word}")),
+            "expression": format!("last(/{TEMPLATE}/{key})=\"{word}\""),
+            "name": format!("Weir: {word} {{#ALARM}}"),
+            "priority": priority,
+            "tags": [{ "tag": "x733", "value": word }],
+        })
+    });
+    severities.collect()
 }
 
 /// The steps that make of a walk one list of indexes and names.
@@ -318,6 +356,34 @@ mod tests {
         }) {
             assert!(text(prototype, "key").ends_with("[{#SNMPINDEX}]"), "{rule}");
         }
+    }
+
+    #[test]
+    fn each_alarm_source_and_check_is_found_and_an_alarm_has_a_trigger_for_each_severity() {
+        let template: Value = serde_json::from_str(&template()).expect("JSON");
+        let rules = list(of(&template), "discovery_rules");
+        let rule = |key: &str| rules.iter().find(|rule| text(rule, "key") == key);
+        for found in ["weirSource", "weirCheck"] {
+            let rule = rule(&format!("{found}.discovery"));
+            let prototypes = list(rule.expect(found), "item_prototypes");
+            assert!(!prototypes.is_empty(), "{found}");
+        }
+        let alarms = rule("weirAlarm.discovery").expect("alarms are found");
+        assert_eq!(alarms["lifetime_type"], "DELETE_IMMEDIATELY");
+        let prototypes = list(alarms, "item_prototypes");
+        let triggers = prototypes
+            .iter()
+            .flat_map(|it| list(it, "trigger_prototypes"));
+        let told: Vec<_> = triggers
+            .map(|it| (text(it, "expression"), text(it, "priority")))
+            .collect();
+        let expected = SEVERITIES.map(|(word, priority)| {
+            let key = "weirAlarmSeverity[{#SNMPINDEX}]";
+            (format!("last(/{TEMPLATE}/{key})=\"{word}\""), priority)
+        });
+        let expected: Vec<_> = expected.iter().map(|(it, of)| (it.as_str(), *of)).collect();
+        assert_eq!(told, expected);
+        assert_eq!(rule("weirSuppressedAlarm.discovery"), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
+                SuppressedAlarmReadings, ThermometerReadings,
             },
             scope,
         },
@@ -55,7 +56,9 @@ scope! {
             routes: Route,
             disks: Disk,
             nics: Nic,
+            thermometers: Thermometer,
             alarms: Alarm,
+            suppressed_alarms: SuppressedAlarm,
         }
     }
 }
@@ -64,6 +67,15 @@ scope! {
     /// Something that is wrong and to be acted on, named by its kind and by what it is of.
     Alarm: alarm, alarms {
         own: AlarmReadings,
+        groups {}
+        parts {}
+    }
+}
+
+scope! {
+    /// What is wrong and nobody has to act on: an effect of an alarm, or closed or shelved.
+    SuppressedAlarm: suppressed_alarm, suppressed_alarms {
+        own: SuppressedAlarmReadings,
         groups {}
         parts {}
     }
@@ -190,6 +202,15 @@ scope! {
         groups {
             statistics: NicCounters,
         }
+        parts {}
+    }
+}
+
+scope! {
+    /// A thermometer of the machine.
+    Thermometer: thermometer, thermometers {
+        own: ThermometerReadings,
+        groups {}
         parts {}
     }
 }

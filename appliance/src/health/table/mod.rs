@@ -9,6 +9,7 @@
 //!
 //! Refuses: to know any surface.
 
+mod alarms;
 mod list;
 mod projection;
 mod readings;

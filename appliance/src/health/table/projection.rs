@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_hal::{DiskUsage, NicStatistics, Querier, Wall};
 
 use crate::{
-    alarm::{self, Severity},
+    alarm::Severity,
     counter::Total,
     fetch::{
         pull::RouteReport,
@@ -20,12 +20,13 @@ use crate::{
         table::{
             list::{
                 Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Pid, Rendition, Route,
-                Source,
+                Source, SuppressedAlarm, Thermometer,
             },
             readings::{
-                AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
+                ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
                 PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
+                ThermometerReadings,
             },
         },
     },
@@ -34,10 +35,6 @@ use crate::{
     measure::{self, Figures, PidFigures},
     serve,
 };
-
-/// Alarms that are told one by one: three series each, and who has more has one cause. All are in
-/// `/api/v1/alarms`.
-const ALARMS_MAX: usize = 12;
 
 impl Node {
     /// Reads `snapshot` of the node of this name.
@@ -71,6 +68,9 @@ impl Node {
             store_offline: _,
             disks,
             nics,
+            nics_changed,
+            machine_uptime: _,
+            thermometers,
             snmp,
             alarms,
             events,
@@ -96,8 +96,18 @@ impl Node {
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
-            nics: nics.iter().map(Nic::of).collect(),
-            alarms: alarms.roots().take(ALARMS_MAX).map(Alarm::of).collect(),
+            nics: nics
+                .iter()
+                .zip(nics_changed.iter().map(Some).chain(std::iter::repeat(None)))
+                .map(|(nic, changed)| Nic::of(nic, changed.copied()))
+                .collect(),
+            thermometers: thermometers.iter().map(Thermometer::of).collect(),
+            alarms: alarms.roots().map(Alarm::of).collect(),
+            suppressed_alarms: alarms
+                .suppressed()
+                .iter()
+                .map(SuppressedAlarm::of)
+                .collect(),
         }
     }
 }
@@ -121,6 +131,7 @@ impl NodeReadings {
             input_bitrate_bps: snapshot.input_bitrate_bps(),
             cpu_usage_percent: snapshot.cpu_usage_percent,
             load_average: snapshot.load_averages.map(|[minute, _, _]| minute),
+            machine_uptime_ms: snapshot.machine_uptime.map(milliseconds),
             memory_bytes_total: snapshot.memory.map(|it| it.bytes_total),
             memory_bytes_available: snapshot.memory.map(|it| it.bytes_available),
             disk_usage_percent: snapshot.disk_usage_percent,
@@ -135,47 +146,8 @@ impl NodeReadings {
             alarms_major: snapshot.alarms.count(Severity::Major) as u64,
             alarms_minor: snapshot.alarms.count(Severity::Minor) as u64,
             alarms_warning: snapshot.alarms.count(Severity::Warning) as u64,
-            alarms_omitted: snapshot.alarms.roots().skip(ALARMS_MAX).count() as u64,
+            alarms_omitted: snapshot.alarms.omitted as u64,
             alarms_sequence: snapshot.alarms.sequence,
-        }
-    }
-}
-
-impl Alarm {
-    fn of(alarm: &alarm::Alarm) -> Self {
-        let alarm::Alarm {
-            id,
-            kind,
-            resource,
-            severity,
-            since,
-            text,
-            cause,
-            affected,
-            is_flapping,
-            is_over,
-            // `/api/v1/alarms` tells who said so and why, and the history.
-            operation,
-        } = alarm;
-        let state = match (is_over, is_flapping) {
-            (true, _) => "over",
-            (false, true) => "flapping",
-            (false, false) => "raised",
-        };
-        Self {
-            key: format!("{} {resource}", kind.definition().id),
-            own: AlarmReadings {
-                severity: severity.as_str(),
-                text: text.clone(),
-                since_time_ms: since_1970_ms(*since),
-                affected: *affected as u64,
-                id: *id,
-                kind: kind.as_str(),
-                resource: resource.to_string(),
-                state,
-                operator_state: operation.as_ref().map(|said| said.state.as_str()),
-                cause: *cause,
-            },
         }
     }
 }
@@ -476,11 +448,29 @@ impl Disk {
     }
 }
 
+impl Thermometer {
+    fn of(thermometer: &weir_hal::Thermometer) -> Self {
+        let weir_hal::Thermometer {
+            name,
+            temperature_celsius,
+        } = thermometer;
+        Self {
+            key: name.clone(),
+            own: ThermometerReadings {
+                temperature_celsius: *temperature_celsius,
+            },
+        }
+    }
+}
+
 impl Nic {
-    fn of(nic: &weir_hal::Nic) -> Self {
+    fn of(nic: &weir_hal::Nic, changed: Option<Duration>) -> Self {
         let weir_hal::Nic {
             name,
             operational_status,
+            is_enabled,
+            mtu_bytes,
+            link_address,
             speed_bps,
             duplex,
             statistics,
@@ -494,6 +484,10 @@ impl Nic {
             key: name.clone(),
             own: NicReadings {
                 operational_status: operational_status.as_str(),
+                administrative_status: is_enabled.map(|it| if it { "up" } else { "down" }),
+                changed_uptime_ms: changed.map(milliseconds),
+                mtu_bytes: *mtu_bytes,
+                link_address: link_address.map(|it| it.map(|it| format!("{it:02x}")).join(":")),
                 speed_bps: *speed_bps,
                 duplex: duplex.map(weir_hal::Duplex::as_str),
                 querier: querier::word(*querier),
@@ -549,7 +543,7 @@ impl NicCounters {
     }
 }
 
-fn since_1970_ms(wall: Wall) -> u64 {
+pub(super) fn since_1970_ms(wall: Wall) -> u64 {
     wall.as_nanos() / 1_000_000
 }
 

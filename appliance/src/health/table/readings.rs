@@ -35,6 +35,8 @@ readings! {
         cpu_usage_percent: Option<f64>,
         /// Processes that ran or waited to run, on average over a minute.
         load_average: Option<f64> => polled,
+        /// Time since the machine started.
+        machine_uptime_ms: Option<u64> => polled,
         /// Main memory.
         memory_bytes_total: Option<u64> => polled,
         /// Main memory that a process could get.
@@ -57,7 +59,7 @@ readings! {
         alarms_minor: u64,
         /// The same of the severity warning.
         alarms_warning: u64,
-        /// Alarms that are not told one by one, for there are worse ones.
+        /// Alarms that are not told one by one, for too many are.
         alarms_omitted: u64,
         /// The number of the latest change of an alarm.
         alarms_sequence: u64,
@@ -103,6 +105,32 @@ readings! {
         state: &'static str => polled,
         /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
         operator_state: Option<&'static str> => polled,
+        /// The number of the alarm that it is an effect of.
+        cause: Option<u64> => polled,
+    }
+}
+
+readings! {
+    /// Of one alarm that nobody has to act on.
+    pub(in crate::health) struct SuppressedAlarmReadings {
+        /// How bad it is, in the words of X.733; `cleared` if it is shelved and not raised.
+        severity: &'static str => polled,
+        /// What is wrong.
+        text: String => polled,
+        /// Since when, since 1970; unknown if nobody was told of it.
+        since_time_ms: Option<u64> => polled,
+        /// The number of the change that raised it, if somebody was told.
+        id: Option<u64> => polled,
+        /// The kind of alarm.
+        kind: &'static str => polled,
+        /// What it is of.
+        resource: String => polled,
+        /// Whether it is `raised`, `flapping`, `over` or `cleared`.
+        state: &'static str => polled,
+        /// What an operator has made of it: `acknowledged`, `closed` or `shelved`.
+        operator_state: Option<&'static str> => polled,
+        /// Until when that holds, since 1970, if it ends.
+        operator_until_time_ms: Option<u64> => polled,
         /// The number of the alarm that it is an effect of.
         cause: Option<u64> => polled,
     }
@@ -298,6 +326,14 @@ readings! {
     pub(in crate::health) struct NicReadings {
         /// Whether it can carry anything, in the words of the kernel: `up`, `down` and others.
         operational_status: &'static str,
+        /// Whether somebody wants it to be `up` or `down`.
+        administrative_status: Option<&'static str> => polled,
+        /// Time since the process started at which it came to be so.
+        changed_uptime_ms: Option<u64> => polled,
+        /// The largest packet that it takes.
+        mtu_bytes: Option<u64> => polled,
+        /// Its address on the link.
+        link_address: Option<String> => polled,
         /// Bits a second in one direction, as both ends have agreed.
         speed_bps: Option<u64>,
         /// Whether both ends may send at one time: `full` or `half`.
@@ -336,5 +372,13 @@ readings! {
         tx_dropped: Total,
         /// Times that the link came or went.
         carrier_changes: Total,
+    }
+}
+
+readings! {
+    /// Of one thermometer.
+    pub(in crate::health) struct ThermometerReadings {
+        /// What it reads, in degrees Celsius.
+        temperature_celsius: Option<f64>,
     }
 }

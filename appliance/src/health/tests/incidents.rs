@@ -1,7 +1,7 @@
 //! Each kind of alarm comes of what stages tell, one for each cause, and none of a quiet day.
 
 use weir_cache::Offline;
-use weir_hal::{ClockDiscipline, Nic, OperationalStatus};
+use weir_hal::{ClockDiscipline, Nic, OperationalStatus, Querier};
 
 use super::*;
 use crate::{
@@ -126,11 +126,111 @@ fn a_cable_that_is_pulled_is_one_alarm_for_all_that_came_through_it() {
     assert_eq!(rig.roots(), [Kind::NicDown]);
     let alarm = &rig.report.alarms[0];
     assert_eq!(alarm.resource.to_string(), "nic/eth1");
-    assert_eq!(alarm.affected, 2 * RENDITIONS);
+    // That they fell silent at once is one, too.
+    assert_eq!(alarm.affected, 2 * RENDITIONS + 1);
     // Nobody knows, and nothing is cleared for that.
     rig.run(60, |snapshot| snapshot.nics = Vec::new());
     rig.run(600, |snapshot| plug(snapshot, Up));
     assert_eq!(rig.history(), raised_and_cleared(Kind::NicDown));
+}
+
+/// Has all renditions fall silent for so long, those on the interface of this name.
+fn starve_all(rig: &mut Rig, seconds: u64, interface: Option<&str>) {
+    let last: Vec<live::Report> = (0..RENDITIONS)
+        .map(|it| rig.rendition(it).clone())
+        .collect();
+    rig.run(seconds, |snapshot| {
+        for (number, last) in last.iter().enumerate() {
+            let report = report_of(snapshot, number);
+            starve(report, last);
+            report.interface = interface.map(str::to_owned);
+        }
+    });
+}
+
+#[test]
+fn feeds_that_fall_silent_at_once_are_one_alarm_of_their_interface() {
+    for (interface, resource) in [(Some("eth1"), "nic/eth1"), (None, "node")] {
+        let mut rig = Rig::after(WARM_S);
+        starve_all(&mut rig, 120, interface);
+        assert_eq!(rig.roots(), [Kind::FeedsLost], "{resource}");
+        let alarm = &rig.report.alarms[0];
+        assert_eq!(alarm.resource.to_string(), resource);
+        assert_eq!(alarm.affected, 2 * RENDITIONS);
+        assert!(alarm.text.ends_with(": 3 of 3"), "{}", alarm.text);
+        rig.run(600, |_| {});
+        assert_eq!(rig.history(), raised_and_cleared(Kind::FeedsLost));
+    }
+}
+
+#[test]
+fn feeds_that_fall_silent_one_by_one_are_an_alarm_each() {
+    let mut rig = Rig::after(WARM_S);
+    for count in 1..=RENDITIONS {
+        let last: Vec<live::Report> = (0..count).map(|it| rig.rendition(it).clone()).collect();
+        rig.run(30, |snapshot| {
+            for (number, last) in last.iter().enumerate() {
+                starve(report_of(snapshot, number), last);
+            }
+        });
+        assert_eq!(rig.roots(), vec![Kind::IngestDown; count]);
+    }
+}
+
+#[test]
+fn a_querier_that_is_gone_is_an_alarm_and_explains_the_feeds_that_go_with_it() {
+    let heard = |seconds| Querier::Heard {
+        address: [192, 0, 2, 1].into(),
+        ago: Duration::from_secs(seconds),
+    };
+    let ask = |snapshot: &mut Snapshot, querier| {
+        let up = nic("eth1", OperationalStatus::Up);
+        snapshot.nics = vec![Nic { querier, ..up }];
+    };
+    let mut rig = Rig::after(WARM_S);
+    rig.run(10, |snapshot| ask(snapshot, heard(259)));
+    assert_eq!(rig.roots(), []);
+    rig.run(10, |snapshot| ask(snapshot, heard(260)));
+    assert_eq!(rig.roots(), [Kind::QuerierLost]);
+    assert_eq!(rig.report.alarms[0].resource.to_string(), "nic/eth1");
+    starve_all(&mut rig, 60, Some("eth1"));
+    assert_eq!(rig.roots(), [Kind::QuerierLost]);
+    let alarm = &rig.report.alarms[0];
+    assert_eq!(alarm.severity, alarm::Severity::Critical);
+    assert_eq!(alarm.affected, 2 * RENDITIONS + 1);
+    // Who listens anew does not know, and ends nothing.
+    let watched = Duration::from_hours(1);
+    rig.run(60, |snapshot| ask(snapshot, Querier::Unheard { watched }));
+    assert_eq!(rig.roots(), [Kind::QuerierLost]);
+    rig.run(600, |snapshot| ask(snapshot, heard(1)));
+    assert_eq!(rig.report.alarms, []);
+    let told = rig.history();
+    assert!(
+        told.iter().all(|(_, kind)| *kind == Kind::QuerierLost),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn origins_that_are_out_of_use_all_together_are_one_alarm_of_the_uplink() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| {
+        let other = OriginReport {
+            name: "origin".to_owned(),
+            ..origin("open")
+        };
+        snapshot.origins = vec![origin("open"), other];
+    });
+    assert_eq!(rig.roots(), [Kind::UplinkDown]);
+    assert_eq!(rig.report.alarms[0].affected, 2);
+    rig.run(600, |snapshot| {
+        snapshot
+            .origins
+            .iter_mut()
+            .flat_map(|it| &mut it.endpoints)
+            .for_each(|endpoint| endpoint.state = "closed");
+    });
+    assert_eq!(rig.history(), raised_and_cleared(Kind::UplinkDown));
 }
 
 #[test]

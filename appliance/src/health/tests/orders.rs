@@ -15,10 +15,7 @@ use weir_hal::{
 use super::*;
 use crate::{
     alarm::{Alarm, Severity},
-    health::{
-        Health, Settings, alarm_answer,
-        json::{api_health, healthz},
-    },
+    health::{Health, Settings, alarm_answer, healthz::healthz, json::api_health},
     ladder::{self, Check, Finding},
     live::Live,
     page::tests::overview_of,
@@ -283,6 +280,7 @@ fn every_surface_names_the_root_and_not_its_effects() {
     let counts = json!({"critical": 1, "major": 0, "minor": 0, "warning": 0, "sequence": 1});
     assert_eq!(health["alarms"], counts);
     let healthz: Value = serde_json::from_slice(&healthz("box", &snapshot)).expect("JSON");
+    assert_eq!(healthz["status"], "fail", "it is critical");
     let output = healthz["output"].as_str().expect("text");
     let named = "; critical ingest-down of channel/CH_0/R0: no transport packet has come for";
     assert!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use weir_hal::{
-    Clock, ClockDiscipline, Disk, InterfaceName, OperationalStatus,
+    Clock, ClockDiscipline, Disk, InterfaceName, OperationalStatus, Querier,
     sim::{Call, Fault, PathFaults, Simulation, WireFaults},
 };
 
@@ -12,7 +12,7 @@ use super::{
     players::{Asked, Mood, address},
     world::{CERTIFICATES, World},
 };
-use crate::feed::Harm;
+use crate::feed::{Feed, Harm};
 
 /// A day, as certificates are counted.
 const DAY: Duration = Duration::from_hours(24);
@@ -22,6 +22,10 @@ const DAY: Duration = Duration::from_hours(24);
 pub(crate) enum Inject {
     /// A source does harm.
     Feed(&'static str, Harm),
+    /// Some sources do harm at once.
+    Feeds(&'static [&'static str], Harm),
+    /// Nobody has asked for memberships on an interface for so long.
+    Querier(usize, Duration),
     /// The wire does, while nobody but this source sends.
     Wire(&'static str, WireFaults),
     /// An interface has another state, and nothing comes through it.
@@ -49,11 +53,13 @@ pub(crate) enum Inject {
 impl Inject {
     pub(crate) fn begin(self, world: &mut World) {
         match self {
-            Self::Feed(name, harm) => {
-                let mut feeds = world.feeds.iter_mut();
-                let feed = feeds.find(|feed| feed.name == name);
-                feed.expect("there is such a source").harm(harm);
+            Self::Feed(name, harm) => feed(world, name).harm(harm),
+            Self::Feeds(names, harm) => {
+                for name in names {
+                    feed(world, name).harm(harm);
+                }
             }
+            Self::Querier(number, ago) => world.nics[number].querier = heard(ago),
             Self::Wire(name, faults) => world.wire = Some((name, faults)),
             Self::Nic(number, status) => {
                 world.nics[number].operational_status = status;
@@ -78,11 +84,13 @@ impl Inject {
 
     pub(crate) fn end(self, world: &mut World) {
         match self {
-            Self::Feed(name, _) => {
-                let mut feeds = world.feeds.iter_mut();
-                let feed = feeds.find(|feed| feed.name == name);
-                feed.expect("there is such a source").mend();
+            Self::Feed(name, _) => feed(world, name).mend(),
+            Self::Feeds(names, _) => {
+                for name in names {
+                    feed(world, name).mend();
+                }
             }
+            Self::Querier(number, _) => world.nics[number].querier = heard(Duration::ZERO),
             Self::Wire(..) => world.wire = None,
             Self::Nic(number, _) => {
                 world.nics[number].operational_status = OperationalStatus::Up;
@@ -105,6 +113,18 @@ impl Inject {
             Self::Certificate(_) => certify(&world.simulation, 90),
         }
     }
+}
+
+fn feed<'a>(world: &'a mut World, name: &str) -> &'a mut Feed {
+    let mut feeds = world.feeds.iter_mut();
+    let feed = feeds.find(|feed| feed.name == name);
+    feed.expect("there is such a source")
+}
+
+/// A querier that asked last so long ago.
+fn heard(ago: Duration) -> Querier {
+    let address = [192, 0, 2, 9].into();
+    Querier::Heard { address, ago }
 }
 
 fn interface(name: &str) -> InterfaceName {

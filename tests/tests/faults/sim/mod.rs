@@ -256,6 +256,8 @@ fn more_alarms_than_are_listed_are_an_alarm_on_every_surface() {
     };
     let warning = |kind: Kind| format!("[alarm.{}]\nseverity = \"warning\"\n", kind.as_str());
     let mut more = [Kind::IngestDown, Kind::SegmentStale].map(warning).concat();
+    // Nothing is taken for what they have in common.
+    more += "[alarm.feeds-lost]\nraise = \"100%\"\n";
     more.extend((0..200).map(channel));
     runtime().block_on(async {
         let mut world = World::begin_with(&Simulation::new(1), &more).await;

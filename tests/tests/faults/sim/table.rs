@@ -209,6 +209,15 @@ pub(crate) const STREAMS: &[Fault] = &[
         BURST,
         8,
     ),
+    Fault::of(
+        (
+            "both feeds of an interface stop at once",
+            Inject::Feeds(&[RTP, OTHER], Harm::Silent),
+        ),
+        (Kind::FeedsLost, "nic/eth1", "critical"),
+        5,
+    )
+    .hiding(2),
     feed(
         "the bitrate falls by a half",
         (HD, Harm::Lean),
@@ -284,6 +293,14 @@ pub(crate) const MACHINE: &[Fault] = &[
         (0, NIC_DOWN),
     )
     .hiding(2),
+    Fault::of(
+        (
+            "nobody asks for memberships any more",
+            Inject::Querier(2, Duration::from_secs(260)),
+        ),
+        (Kind::QuerierLost, ETH[2], "major"),
+        2,
+    ),
     nic("an adapter is unplugged", Inject::NicGone(1), (1, NIC_DOWN)).hiding(2),
     nic(
         "an interface without channels loses its link",
@@ -435,6 +452,15 @@ pub(crate) const SERVICE: &[Fault] = &[
         (ORIGIN.0, "origin/near", ORIGIN.1),
         40,
     ),
+    Fault::of(
+        (
+            "all origins refuse connections",
+            Inject::Path(&[0, 1, 2, 3], REFUSED),
+        ),
+        (Kind::UplinkDown, "node", "critical"),
+        60,
+    )
+    .hiding(3),
     Fault::of(
         (
             "an origin answers 503",
