@@ -421,10 +421,8 @@ fn a_sender_that_begins_anew_with_lower_numbers_is_followed() {
         };
         (number * PACE_US, rtp(sequence, 7, 33))
     });
-    let outcome = Outcome::of(
-        Merge::by_sequence(rules(32, 50)),
-        &[packets.collect(), Vec::new()],
-    );
+    let merge = Merge::by_sequence(rules(32, 50));
+    let outcome = Outcome::of(merge, &[packets.collect(), Vec::new()]);
     assert_eq!(outcome.told[0].rtp_restarts, 1);
     assert_eq!(outcome.numbers.len(), 2_000);
 }

@@ -74,6 +74,7 @@ urls = ["http://192.0.2.2", "http://192.0.2.3"]
 [[origin]]
 name = "far"
 urls = ["http://192.0.2.4"]
+probe = "/healthz"
 [[route]]
 path = "/vod/"
 origin = ["mid"]
