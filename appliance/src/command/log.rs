@@ -17,7 +17,7 @@ const OURS: [&str; 3] = ["weir", "weir_cache", "weir_hal"];
 /// What warns of each datagram that it refuses, which anybody may send; they are counted.
 const COUNTED: &str = "async_snmp";
 
-/// What calls it an error, twice, that a manager does not acknowledge, or that nobody listens at its
+/// What calls it an error, twice, that a manager does not acknowledge, or that none listens at its
 /// address; the notifier tells of that itself, once, and counts it.
 const TOLD: [&str; 2] = ["async_snmp::client", "async_snmp::transport"];
 

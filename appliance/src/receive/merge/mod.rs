@@ -189,9 +189,9 @@ impl Merge {
         true
     }
 
-    /// Calls `each` for what has waited long enough by `now`, when all paths were drained. Only this
-    /// judges who is late and who is silent: a box that could do nothing for a while has to read
-    /// one path before the other.
+    /// Calls `each` for what has waited long enough by `now`, when all paths were drained. This
+    /// alone judges who is late and who is silent: a box that could do nothing for a while has to
+    /// read one path before the other.
     pub fn settle(&mut self, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
         match &mut self.0 {
             Order::Sequence(order) => order.settle(now, each),
