@@ -386,8 +386,8 @@ impl Contents {
             }
         } else {
             others.owe(head.hash, now);
-            let heard = others.heard;
-            let is_heard = heard.is_some_and(|heard| self.flow.since(heard, now) < HEARD);
+            let is_awaited = |since| self.flow.since(since, now) < HEARD;
+            let is_heard = others.heard.is_some_and(is_awaited);
             self.counters.filled += u64::from(is_heard && self.matches >= MATCHES_MIN);
         }
         if let Some(slot) = slot {

@@ -293,14 +293,6 @@ pub(crate) const MACHINE: &[Fault] = &[
         (0, NIC_DOWN),
     )
     .hiding(2),
-    Fault::of(
-        (
-            "nobody asks for memberships any more",
-            Inject::Querier(2, Duration::from_secs(260)),
-        ),
-        (Kind::QuerierLost, ETH[2], "major"),
-        2,
-    ),
     nic("an adapter is unplugged", Inject::NicGone(1), (1, NIC_DOWN)).hiding(2),
     nic(
         "an interface without channels loses its link",
@@ -376,6 +368,14 @@ pub(crate) const MACHINE: &[Fault] = &[
     Fault::of(
         ("the disk is full", Inject::Fill(1_000)),
         (Kind::DiskFull, "disk", "critical"),
+        2,
+    ),
+    Fault::of(
+        (
+            "nobody asks for memberships any more",
+            Inject::Querier(2, Duration::from_secs(260)),
+        ),
+        (Kind::QuerierLost, ETH[2], "major"),
         2,
     ),
 ];
