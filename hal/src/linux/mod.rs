@@ -15,6 +15,7 @@ mod multicast;
 mod network;
 mod nic;
 mod sensors;
+mod sysfs;
 mod thermometer;
 
 use std::sync::Arc;

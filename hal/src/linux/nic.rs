@@ -6,11 +6,9 @@
 //! Refuses: an interface that goes away while it is read; it is passed over. A number that is
 //! missing reads as zero only where the kernel has had it in all versions that are supported.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
+use super::sysfs::{paths, text};
 use crate::{
     Error,
     nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier},
@@ -27,14 +25,7 @@ pub(super) fn nics() -> Result<Vec<Nic>, Error> {
 }
 
 fn read_all(folder: &Path) -> io::Result<Vec<Nic>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "hal::linux is where the ban on files ends"
-    )]
-    let entries = fs::read_dir(folder)?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .collect();
+    let mut paths = paths(folder)?;
     paths.sort_unstable();
     paths.truncate(NICS_MAX);
     Ok(paths.iter().filter_map(|path| read(path)).collect())
@@ -69,15 +60,6 @@ fn read(path: &Path) -> Option<Nic> {
             carrier_changes: number("carrier_changes").unwrap_or(0),
         },
     })
-}
-
-fn text(path: &Path) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "hal::linux is where the ban on files ends"
-    )]
-    let text = fs::read_to_string(path).ok()?;
-    Some(text.trim_ascii().to_owned())
 }
 
 fn operational_status(word: &str) -> OperationalStatus {

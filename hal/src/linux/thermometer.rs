@@ -6,10 +6,11 @@
 //! Refuses: fans and voltages, and chips beyond those that a board has.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
+use super::sysfs::{paths, text};
 use crate::{
     Error,
     sensors::{THERMOMETERS_MAX, Thermometer},
@@ -66,27 +67,10 @@ fn of_chip(folder: &Path) -> Vec<Thermometer> {
     inputs.iter().filter_map(thermometer).collect()
 }
 
-fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "hal::linux is where the ban on files ends"
-    )]
-    let entries = fs::read_dir(folder)?;
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    Ok(paths.collect())
-}
-
-fn text(path: &Path) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "hal::linux is where the ban on files ends"
-    )]
-    let text = fs::read_to_string(path).ok()?;
-    Some(text.trim_ascii().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

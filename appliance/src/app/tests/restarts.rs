@@ -91,25 +91,29 @@ fn gaps(rig: &Rig) -> usize {
 }
 
 #[tokio::test]
-async fn a_list_that_ended_in_order_goes_on_with_gaps_for_the_time_between() {
-    let mut rig = Rig::start(sim::Simulation::new(1)).await;
-    rig.play();
-    rig.play();
-    let (before, known) = (rig.playlist(), rig.sequences());
-    let last = known.last().copied().expect("segments");
-    rig.ingest.end_in_order();
-    let mut rig = restart(rig, Duration::from_millis(3_300)).await;
-    assert!(before.is_some());
-    assert_eq!(rig.playlist(), before, "it is on air at once");
-    rig.ingest.turn();
-    assert!((3..=4).contains(&gaps(&rig)), "{:?}", rig.playlist());
-    rig.play();
-    rig.play_half_seconds(3);
-    let sequences = rig.sequences();
-    assert!(sequences.is_sorted_by(|one, next| one + 1 == *next));
-    assert!(sequences.contains(&last), "{last} {sequences:?}");
-    let after = sequences.last().copied().expect("segments");
-    assert!((last + 7..=last + 10).contains(&after), "{last} {after}");
+async fn a_list_that_ended_in_order_or_was_killed_goes_on_with_gaps_for_the_time_between() {
+    for ends_in_order in [true, false] {
+        let mut rig = Rig::start(sim::Simulation::new(1)).await;
+        rig.play();
+        rig.play();
+        let (before, known) = (rig.playlist(), rig.sequences());
+        let last = known.last().copied().expect("segments");
+        if ends_in_order {
+            rig.ingest.end_in_order();
+        }
+        let mut rig = restart(rig, Duration::from_millis(3_300)).await;
+        assert!(before.is_some());
+        assert_eq!(rig.playlist(), before, "it is on air at once");
+        rig.ingest.turn();
+        assert!((3..=4).contains(&gaps(&rig)), "{:?}", rig.playlist());
+        rig.play();
+        rig.play_half_seconds(3);
+        let sequences = rig.sequences();
+        assert!(sequences.is_sorted_by(|one, next| one + 1 == *next));
+        assert!(sequences.contains(&last), "{last} {sequences:?}");
+        let after = sequences.last().copied().expect("segments");
+        assert!((last + 7..=last + 10).contains(&after), "{last} {after}");
+    }
 }
 
 #[tokio::test]
@@ -133,24 +137,6 @@ async fn only_the_next_life_believes_that_one_has_ended_in_order() {
     // This one may have listed what a power cut took.
     let rig = cut_power(rig, Duration::from_secs(3)).await;
     assert_eq!(rig.playlist(), None);
-}
-
-#[tokio::test]
-async fn a_list_of_a_process_that_was_killed_is_on_air_at_once_with_gaps_for_the_time_between() {
-    let mut rig = Rig::start(sim::Simulation::new(1)).await;
-    rig.play();
-    rig.play();
-    let (before, known) = (rig.playlist(), rig.sequences());
-    let last = known.last().copied().expect("segments");
-    let mut rig = restart(rig, Duration::from_millis(3_300)).await;
-    assert!(before.is_some());
-    assert_eq!(rig.playlist(), before, "it is on air at once");
-    rig.ingest.turn();
-    assert!((3..=4).contains(&gaps(&rig)), "{:?}", rig.playlist());
-    rig.play();
-    let sequences = rig.sequences();
-    assert!(sequences.is_sorted_by(|one, next| one + 1 == *next));
-    assert!(sequences.contains(&last), "{last} {sequences:?}");
 }
 
 fn at(second: u64) -> Wall {

@@ -145,7 +145,7 @@ impl Contents {
             return;
         }
         self.flow.note(arrival.now);
-        if !self.is_heard(self.first, self.drained) {
+        if !self.is_heard(self.first) {
             self.first = path;
         }
         self.paths[path].heard = Some(arrival.now);
@@ -172,8 +172,8 @@ impl Contents {
         for path in &mut self.paths {
             path.forget(self.drained, patience);
         }
-        self.drop_strangers(self.drained);
-        while let Some(path) = self.next(self.drained) {
+        self.drop_strangers();
+        while let Some(path) = self.next() {
             self.hand_on(path, now, each);
         }
     }
@@ -183,14 +183,14 @@ impl Contents {
         2 * self.rules.wait.max(HEARD)
     }
 
-    fn is_heard(&self, path: usize, now: Monotonic) -> bool {
+    fn is_heard(&self, path: usize) -> bool {
         let heard = self.paths[path].heard;
-        heard.is_some_and(|heard| self.flow.since(heard, now) < HEARD)
+        heard.is_some_and(|heard| self.flow.since(heard, self.drained) < HEARD)
     }
 
     /// True if what `path` alone brings is of the stream.
-    fn is_believed(&self, path: usize, now: Monotonic) -> bool {
-        let silence = self.flow.since(self.matched, now);
+    fn is_believed(&self, path: usize) -> bool {
+        let silence = self.flow.since(self.matched, self.drained);
         let is_known = self.matches >= MATCHES_MIN && silence < self.patience();
         path == self.first || is_known
     }
@@ -266,7 +266,7 @@ impl Contents {
                 [head, _] => usize::from(head.is_none()),
             };
             self.counters.overflows += 1;
-            if self.is_believed(older, self.drained) {
+            if self.is_believed(older) {
                 self.hand_on(older, arrival.now, each);
             } else {
                 self.drop_first(older);
@@ -293,14 +293,15 @@ impl Contents {
 
     /// Drops what has waited long on a path that has nothing in common with the other, and what
     /// one that comes along brought before the first that both have.
-    fn drop_strangers(&mut self, now: Monotonic) {
+    fn drop_strangers(&mut self) {
         for path in 0..PATHS {
             let comes_along = path != self.first && !self.is_joined && self.common > 0;
-            let is_stranger = !self.is_believed(path, now);
+            let is_stranger = !self.is_believed(path);
             while let Some(head) = self.paths[path].queue.front()
                 && !head.is_common
                 && (comes_along
-                    || is_stranger && (head.is_done || now.since(head.came) >= self.rules.wait))
+                    || is_stranger
+                        && (head.is_done || self.drained.since(head.came) >= self.rules.wait))
             {
                 self.drop_first(path);
             }
@@ -317,16 +318,16 @@ impl Contents {
     }
 
     /// The path whose first datagram is next; `None` if that is not known yet.
-    fn next(&self, now: Monotonic) -> Option<usize> {
+    fn next(&self) -> Option<usize> {
         let heads = self.paths.each_ref().map(|path| path.queue.front());
         if let Some(done) = heads.iter().position(|it| it.is_some_and(|it| it.is_done)) {
             return Some(done);
         }
-        let is_waited_for = |path| self.is_heard(path, now) && self.is_believed(path, now);
+        let is_waited_for = |path| self.is_heard(path) && self.is_believed(path);
         // One that nothing can come before, or that has waited long enough.
         let is_due = |path: usize| {
-            let waited = heads[path].map(|head| now.since(head.came));
-            self.is_believed(path, now)
+            let waited = heads[path].map(|head| self.drained.since(head.came));
+            self.is_believed(path)
                 && waited.is_some_and(|it| it >= self.rules.wait || !is_waited_for(1 - path))
         };
         match heads {
@@ -338,7 +339,7 @@ impl Contents {
                 (false, false) => {
                     let older = usize::from(other.came < one.came);
                     let due = [older, 1 - older].into_iter().find(|path| is_due(*path))?;
-                    let is_other_believed = self.is_believed(1 - due, now);
+                    let is_other_believed = self.is_believed(1 - due);
                     Some(if is_other_believed {
                         self.nearer(one, other)
                     } else {
@@ -366,6 +367,7 @@ impl Contents {
 
     /// Hands on the first datagram of `path`, unless that was done.
     fn hand_on(&mut self, path: usize, now: Monotonic, each: &mut impl FnMut(&[u8], Wall)) {
+        let is_heard = self.is_heard(1 - path);
         let [first, second] = &mut self.paths;
         let (own, others) = if path == 0 {
             (first, second)
@@ -386,8 +388,6 @@ impl Contents {
             }
         } else {
             others.owe(head.hash, now);
-            let is_awaited = |since| self.flow.since(since, now) < HEARD;
-            let is_heard = others.heard.is_some_and(is_awaited);
             self.counters.filled += u64::from(is_heard && self.matches >= MATCHES_MIN);
         }
         if let Some(slot) = slot {

@@ -11,15 +11,15 @@ const PIDS: usize = 8_192;
 const PID_NULL: usize = PIDS - 1;
 
 /// No counter.
-const FAR: u8 = 16;
+const NONE: u8 = 16;
 
-/// Of each PID, the counter of the last packet with a payload; [`FAR`] before there was one.
+/// Of each PID, the counter of the last packet with a payload; [`NONE`] before there was one.
 #[derive(Debug)]
 pub(super) struct Continuity(Box<[u8]>);
 
 impl Default for Continuity {
     fn default() -> Self {
-        Self(vec![FAR; PIDS].into_boxed_slice())
+        Self(vec![NONE; PIDS].into_boxed_slice())
     }
 }
 
@@ -39,7 +39,7 @@ impl Continuity {
             let is_first = !counters(datagram)
                 .take(index)
                 .any(|(before, _)| before == pid);
-            if self.0[pid] == FAR || !is_first {
+            if self.0[pid] == NONE || !is_first {
                 continue;
             }
             is_known = true;
