@@ -1,7 +1,8 @@
 //! Which alarm explains which: an alarm whose kind has a cause that is raised on a related
 //! resource, or on what it comes through, is an effect of it, and so of what that is an effect of.
 //! A cause explains for a minute longer than it is raised: effects last longer, and some come
-//! later.
+//! later. What has the same probable cause ends with it: if that begins behind the cause, it is
+//! another loss. A cause that is raised for it flaps alone explains what does so too.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,10 +18,14 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
     let mut roots: BTreeMap<Key, Key> = BTreeMap::new();
     // In the order of kinds: causes are met before their effects.
     for (key, entry) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
-        let mut causes = key.0.definition().causes.iter();
-        let through = entry.through.as_ref();
-        let cause =
-            causes.find_map(|cause| explaining(entries, *cause, [Some(&key.1), through], now));
+        let definition = key.0.definition();
+        let explains = |cause: &Key, by: &Entry| {
+            let ends_with_it = definition.probable_cause == cause.0.definition().probable_cause;
+            by.explains(entry, ends_with_it, now)
+        };
+        let resources = [Some(&key.1), entry.through.as_ref()];
+        let mut causes = definition.causes.iter();
+        let cause = causes.find_map(|cause| explaining(entries, *cause, resources, &explains));
         if let Some(cause) = cause {
             let root = roots.get(cause).unwrap_or(cause).clone();
             roots.insert(key.clone(), root);
@@ -29,23 +34,23 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
     roots
 }
 
-/// An alarm of this `kind` on what is related to one of `resources` that explains others now.
+/// An alarm of this `kind` on what is related to one of `resources`, and of which `explains` holds.
 fn explaining<'a>(
     entries: &'a BTreeMap<Key, Entry>,
     kind: Kind,
     resources: [Option<&Resource>; 2],
-    now: Monotonic,
+    explains: &impl Fn(&Key, &Entry) -> bool,
 ) -> Option<&'a Key> {
     let mut resources = resources.into_iter().flatten();
-    resources.find_map(|resource| explaining_one(entries, (kind, resource), now))
+    resources.find_map(|resource| explaining_one(entries, (kind, resource), explains))
 }
 
 fn explaining_one<'a>(
     entries: &'a BTreeMap<Key, Entry>,
     (kind, resource): (Kind, &Resource),
-    now: Monotonic,
+    explains: &impl Fn(&Key, &Entry) -> bool,
 ) -> Option<&'a Key> {
-    let explains = |(key, entry): (&'a Key, &Entry)| entry.explains(now).then_some(key);
+    let explains = |(key, entry): (&'a Key, &Entry)| explains(key, entry).then_some(key);
     let whole = match resource {
         Resource::Rendition { channel, .. } => Some(Resource::Channel(Arc::clone(channel))),
         Resource::Node

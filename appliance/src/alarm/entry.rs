@@ -36,6 +36,9 @@ pub(super) struct Entry {
     pub(super) root: Option<Key>,
     /// What is an effect of it.
     pub(super) effects: Effects,
+    /// When it was bad for the first time, since it was good last.
+    bad_since: Monotonic,
+    /// When it was raised last, but for what flaps.
     raised_last: Option<Monotonic>,
     /// A notice is due that it flaps.
     pub(super) is_notice_due: bool,
@@ -92,6 +95,7 @@ impl Entry {
             since: Wall::default(),
             root: None,
             effects: Effects::default(),
+            bad_since: Monotonic::ZERO,
             raised_last: None,
             is_notice_due: false,
             is_left_out: false,
@@ -146,17 +150,25 @@ impl Entry {
     }
 
     fn enter(&mut self, phase: Phase, now: Moment) {
-        if self.is_raised() {
+        if self.phase == Phase::Quiet {
+            self.bad_since = now.monotonic;
+        }
+        if self.phase.is_raised() {
             self.raised_last = Some(now.monotonic);
         }
         self.phase = phase;
         self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());
     }
 
-    /// Whether what is related to it is taken for its effect.
-    pub(super) fn explains(&self, now: Monotonic) -> bool {
-        let last = self.raised_last;
-        self.is_raised() || last.is_some_and(|last| now.since(last) < AFTERMATH)
+    /// Whether `effect`, which is related to it, is taken for its effect; it may be such that it
+    /// `ends_with` its cause.
+    pub(super) fn explains(&self, effect: &Self, ends_with: bool, now: Monotonic) -> bool {
+        let is_just_over = self.raised_last.is_some_and(|last| {
+            let is_new = ends_with && effect.bad_since > last;
+            now.since(last) < AFTERMATH && !is_new
+        });
+        let is_damped = self.is_flapping() && !effect.phase.is_raised();
+        self.phase.is_raised() || is_just_over || is_damped
     }
 
     /// Whether it may be told of for the first time: it is an alarm by itself, and still bad.

@@ -126,7 +126,7 @@ kinds! {
     /// Most feeds of an interface fell silent at once; `node` is for those that name none.
     FeedsLost = "feeds-lost" {
         unit: Unit::Percent,
-        rule: Rule::above(Critical, (percent(50), 1), (percent(25), 5)).of_samples(2),
+        rule: Rule::above(Critical, (percent(50), 0), (percent(25), 5)).of_samples(2),
         is_latched: false,
         causes: &[Kind::NicDown, Kind::QuerierLost],
         probable_cause: "lossOfSignal",

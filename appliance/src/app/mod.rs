@@ -44,7 +44,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration}
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::{info, warn};
 use weir_cache::Store;
@@ -218,8 +218,9 @@ impl<M: Multicast> App<M> {
         &self.live
     }
 
-    /// Runs until `shutdown` completes, then drains: no new connections, answers under way
-    /// complete, finished segments reach the disk. Takes each configuration that `reloads` brings.
+    /// Runs until `shutdown` completes, then drains: whoever asks is told so for
+    /// [`config::Http::drain_notice`]; then no new connections, answers under way complete, finished
+    /// segments reach the disk. Takes each configuration that `reloads` brings.
     ///
     /// # Errors
     /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot
@@ -268,6 +269,7 @@ impl<M: Multicast> App<M> {
         }
         info!("draining");
         readiness.drain();
+        sleep(running.started.http.drain_notice).await;
         stop.send_replace(());
         while let Some(ended) = serving.join_next().await {
             ended.expect("serving does not panic");

@@ -23,7 +23,8 @@ Examples:
   weir run --config test.toml
   weir run --format
 
-SIGTERM and Ctrl-C drain: answers under way complete, then weir exits with 0, within 5 s.
+SIGTERM and Ctrl-C drain: answers under way complete, then weir exits with 0, within 5 s
+of `http.drain_notice`.
 SIGHUP reads the configuration again: channels that have not changed are not disturbed.";
 
 /// Arguments of `weir run`.

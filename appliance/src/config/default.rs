@@ -58,6 +58,7 @@ impl Default for Http {
             tls_listen: Vec::new(),
             certificates: PathBuf::from("/etc/weir/tls"),
             threads: None,
+            drain_notice: Duration::ZERO,
             access_log: None,
             limits: ClientLimits::default(),
         }

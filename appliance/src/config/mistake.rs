@@ -2,7 +2,10 @@
 //!
 //! Refuses: stopping at the first mistake. An operator mends a file once, not once per mistake.
 
-use std::fmt::{self, Display};
+use std::{
+    borrow::Cow,
+    fmt::{self, Display},
+};
 
 /// Letters of the file that a message repeats: a whole URL, but not a whole file.
 const QUOTED_LETTERS_MAX: usize = 120;
@@ -136,10 +139,28 @@ impl Ledger {
 
 /// Text from the file as a message may show it: quoted, escaped, and cut to a readable length.
 pub(super) fn quoted(text: &str) -> String {
+    let text = without_secrets(text);
     let mut letters = text.chars();
     let shown: String = letters.by_ref().take(QUOTED_LETTERS_MAX).collect();
     let rest = if letters.next().is_some() { "…" } else { "" };
     format!("\"{}{rest}\"", shown.escape_debug())
+}
+
+/// `text`, of a URL without user, password and query: mistakes go to logs that anybody may read.
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.into();
+    };
+    let (path, query) = match rest.split_once(['?', '#']) {
+        Some((path, _)) => (path, "?…"),
+        None => (rest, ""),
+    };
+    // Before a group stands a sender.
+    let is_group = ["udp", "rtp"].contains(&scheme);
+    match path.rsplit_once('@').filter(|_| !is_group) {
+        Some((_, host)) => format!("{scheme}://…@{host}{query}").into(),
+        None => format!("{scheme}://{path}{query}").into(),
+    }
 }
 
 fn note(place: &Place, text: impl Into<String>) -> Mistake {

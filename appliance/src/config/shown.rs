@@ -18,12 +18,13 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 137] = [
+const KEYS: [&str; 138] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
     "http.certificates",
     "http.threads",
+    "http.drain_notice",
     "http.access_log",
     "http.access_log_format",
     "http.access_log_sample",

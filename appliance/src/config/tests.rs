@@ -47,8 +47,41 @@ fn every_default_in_the_example_is_the_default_of_the_code() {
 }
 
 #[test]
+fn a_mistake_in_a_url_shows_no_password_and_no_query() {
+    let origin = |url: &str| {
+        let text = format!("{SMALLEST}[[origin]]\nname = \"o\"\nurls = [\"{url}\"]\n");
+        refused(&text)
+    };
+    for url in [
+        "http://user:canary@origin/x?token=canary",
+        "http://user:can/canary@origin",
+        "ftp://user:canary@origin#canary",
+        "http://origin/?canary",
+    ] {
+        let text = origin(url);
+        assert!(
+            text.contains("origin") && !text.contains("canary"),
+            "{text}"
+        );
+    }
+    let text = origin("udp://10.9.0.7@239.1.1.1:5000");
+    assert!(text.contains("10.9.0.7@239.1.1.1"), "{text}");
+}
+
+#[test]
+fn a_notice_of_the_end_is_a_minute_at_most() {
+    let config = accepted(&format!("http.drain_notice = \"5s\"\n{SMALLEST}")).config;
+    assert_eq!(config.http.drain_notice, Duration::from_secs(5));
+    let text = refused(&format!("http.drain_notice = \"61s\"\n{SMALLEST}"));
+    assert!(
+        text.contains("http.drain_notice") && text.contains("1min"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_example_names_every_key_there_is() {
-    let all = "node name http listen tls_listen certificates threads connections \
+    let all = "node name http listen tls_listen certificates threads drain_notice connections \
         connections_per_client request_rate request_burst body_size send_rate_min send_pause \
         management names agent_check cache path \
         log syslog address transport \

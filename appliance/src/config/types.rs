@@ -93,6 +93,9 @@ pub struct Http {
     pub certificates: PathBuf,
     /// Threads that serve players, 1 to 64. Default: one for each core.
     pub threads: Option<usize>,
+    /// How long serving goes on behind a signal to end, while load balancers are told to send
+    /// players elsewhere; at most a minute. Default: 0 s.
+    pub drain_notice: Duration,
     /// How requests are logged. Default: not at all.
     pub access_log: Option<AccessLog>,
     /// What clients may take.

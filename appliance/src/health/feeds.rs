@@ -14,8 +14,11 @@ use crate::{
     health::RenditionSnapshot,
 };
 
-/// After so long without a packet a feed is silent: together with the hold of the rule, not later
-/// than it is down by itself.
+/// After so long without a packet a feed is down by itself: no later than the first is, all are
+/// told of as one.
+const DOWN: Duration = Duration::from_secs(3);
+
+/// What has been silent for so long by then fell silent with it.
 const SILENT: Duration = Duration::from_secs(2);
 
 /// What fell silent within so long fell silent at once.
@@ -52,13 +55,14 @@ impl Feeds {
     }
 }
 
-/// How many feeds fell silent at once, of how many that were not silent before; of several such
-/// times, that of the most.
+/// How many feeds fell silent at once, of how many that were not silent before, once the first of
+/// them is down; of several such times, that of the most.
 fn lost_at_once(mut times: Vec<Monotonic>, now: Monotonic) -> (u64, u64) {
     times.sort_unstable();
     let all = times.len();
-    let silent = times.partition_point(|time| now.since(*time) >= SILENT);
-    let windows = (0..silent).map(|first| {
+    let for_at_least = |span| times.partition_point(|time| now.since(*time) >= span);
+    let (down, silent) = (for_at_least(DOWN), for_at_least(SILENT));
+    let windows = (0..down).map(|first| {
         let is_within = |time: &Monotonic| time.since(times[first]) <= AT_ONCE;
         let lost = times[first..silent].partition_point(is_within);
         (lost, all - first)
@@ -82,7 +86,8 @@ mod tests {
         for (times, now, due) in [
             (&[][..], 100, (0, 0)),
             (&[100, 99, 100], 100, (0, 3)),
-            (&[98, 98, 100], 100, (2, 3)),
+            (&[98, 98, 100], 100, (0, 3)),
+            (&[97, 98, 100], 100, (2, 3)),
             (&[90, 80, 100], 100, (2, 3)),
             // One by one.
             (&[10, 30, 50, 70], 100, (1, 1)),

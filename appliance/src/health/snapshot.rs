@@ -179,16 +179,19 @@ impl Snapshot {
     }
 
     /// The appliance as a whole: as well as its channels, and degraded at best without the device
-    /// of its store. Without channels it is well. What nobody has looked at for long is failed.
+    /// of its store, or with an alarm that is critical. Without channels it is well. What nobody
+    /// has looked at for long is failed.
     pub fn status(&self) -> Status {
         if self.age > OLD_MAX {
             return Status::Failed;
         }
         let mut statuses = self.channels.iter().map(ChannelSnapshot::status);
         if statuses.clone().all(|status| status == Status::Ok) {
-            match self.store_offline {
-                None => Status::Ok,
-                Some(_) => Status::Degraded,
+            let is_critical = |it: &alarm::Alarm| it.severity == alarm::Severity::Critical;
+            if self.store_offline.is_some() || self.alarms.roots().any(is_critical) {
+                Status::Degraded
+            } else {
+                Status::Ok
             }
         } else if statuses.all(|status| status == Status::Failed) {
             Status::Failed

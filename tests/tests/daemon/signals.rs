@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
 use weir_tests::{
     daemon::{Daemon, free_port},
     ffmpeg::{self, Streams},
@@ -55,6 +56,30 @@ fn await_segments(daemon: &Daemon, count: usize) -> Vec<u64> {
         let sequences = sequences(daemon);
         (sequences.len() >= count).then_some(sequences)
     })
+}
+
+#[test]
+fn load_balancers_hear_of_the_end_before_players_do_where_a_notice_is_given() {
+    let start = |notice: &str| {
+        let folder = TempDir::new().expect("a temporary folder");
+        Daemon::start_with(folder, &format!("drain_notice = \"{notice}\""), "")
+    };
+    let daemon = start("1min");
+    let readiness = [daemon.data("/readyz"), daemon.management("/readyz")];
+    let statuses = || {
+        readiness
+            .each_ref()
+            .map(|url| http::get(url).map(|it| it.status))
+    };
+    assert_eq!(statuses().map(Result::ok), [Some(200); 2]);
+    daemon.process().signal("TERM");
+    until("503 of both listeners", DRAINED, || {
+        (statuses().map(Result::ok) == [Some(503); 2]).then_some(())
+    });
+    let alive = http::get(&daemon.data("/livez")).expect("it serves on");
+    assert_eq!(alive.status, 200);
+    let (ended, _) = start("1s").end("TERM", DRAINED);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
 }
 
 #[test]

@@ -50,6 +50,58 @@ fn an_effect_that_comes_just_behind_its_cause_is_hidden_too() {
 }
 
 #[test]
+fn a_loss_that_begins_behind_another_is_an_alarm_of_its_own() {
+    let nic = Resource::Nic("eth1".into());
+    let through = |measure: Measure| measure.through(Some(nic.clone()));
+    let mut rig = Rig::new();
+    let all = [
+        bad(Kind::FeedsLost, nic.clone()),
+        through(bad(DOWN, rendition(0))),
+        through(bad(DOWN, rendition(1))),
+    ];
+    rig.look(5, &all);
+    let over = [
+        good(Kind::FeedsLost, nic.clone()),
+        through(good(DOWN, rendition(0))),
+        through(good(DOWN, rendition(1))),
+    ];
+    rig.look(7, &over);
+    let lost = Kind::FeedsLost;
+    assert_eq!(rig.told(), [(Event::Raised, lost), (Event::Cleared, lost)]);
+    let one = [
+        good(lost, nic.clone()),
+        through(bad(DOWN, rendition(0))),
+        through(good(DOWN, rendition(1))),
+    ];
+    rig.look(2, &one);
+    assert_eq!(rig.told(), [(Event::Raised, DOWN)]);
+}
+
+#[test]
+fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
+    let nic = Resource::Nic("eth1".into());
+    let through = |measure: Measure| measure.through(Some(nic.clone()));
+    let lost = Kind::FeedsLost;
+    let both = |is_bad: [bool; 2]| {
+        let reading = |is_bad| if is_bad { bad } else { good };
+        [
+            reading(is_bad[0])(lost, nic.clone()),
+            through(reading(is_bad[1])(DOWN, rendition(0))),
+        ]
+    };
+    let mut rig = Rig::new();
+    for _ in 0..6 {
+        rig.look(10, &both([true, true]));
+        rig.look(10, &both([false, false]));
+    }
+    rig.look(100, &both([false, false]));
+    assert!(rig.only().is_flapping);
+    assert!(rig.told().iter().all(|(_, kind)| *kind == lost));
+    rig.look(2, &both([false, true]));
+    assert!(rig.told().contains(&(Event::Raised, DOWN)));
+}
+
+#[test]
 fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     let mut rig = Rig::new();
     rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
