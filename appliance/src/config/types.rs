@@ -170,7 +170,7 @@ pub enum LogFormat {
 pub struct Management {
     /// Address technicians and the fleet connect to. Default: `0.0.0.0:8080`.
     pub listen: SocketAddr,
-    /// Names, beside that of the node, that browsers may give orders by; at most 16. Default: none.
+    /// Names, beside that of the node, that it may be asked by; at most 16. Default: none.
     pub names: Vec<String>,
     /// Address that `HAProxy` asks how much load this box may have. Default: none.
     pub agent_check: Option<SocketAddr>,

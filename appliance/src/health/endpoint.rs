@@ -75,6 +75,11 @@ impl Place {
     pub(super) const fn takes_orders(self) -> bool {
         matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm)
     }
+
+    /// Whether whoever probes asks there, by any name: it tells yes or no, and nobody else's.
+    pub(super) const fn is_probe(self) -> bool {
+        matches!(self, Self::Alive | Self::Ready | Self::ChannelReady)
+    }
 }
 
 /// One path, or those of one template: a part in braces stands for any that is not empty.
@@ -113,7 +118,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("404", "There is nothing that is ordered about."),
     ("409", "It cannot be obeyed now."),
     ("415", "The order is not sent as application/json."),
-    ("421", "The order is for a name that is not this box's."),
     ("429", "Too much is ordered."),
 ];
 

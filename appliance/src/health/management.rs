@@ -21,9 +21,9 @@ use crate::{
         json, log_json,
         metrics::{self, Format},
         openapi,
-        order_source::OrderSource,
         pages::{Pages, Shown},
         player,
+        request_source::RequestSource,
         retold::Retold,
     },
     live::Live,
@@ -65,7 +65,7 @@ pub struct Health {
     channels_retold: Retold,
     assets: Assets,
     pages: Pages,
-    order_source: OrderSource,
+    request_source: RequestSource,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
@@ -83,7 +83,7 @@ impl Health {
     ) -> Self {
         let names = settings.names.iter().chain([&settings.node]);
         Self {
-            order_source: OrderSource::new(names.cloned()),
+            request_source: RequestSource::new(names.cloned()),
             settings,
             live,
             readiness,
@@ -182,6 +182,23 @@ impl Health {
         })
     }
 
+    /// The answer to a request that does not come from where it may come from.
+    fn refuse(
+        &self,
+        place: Place,
+        request: &Request<Upload>,
+        client: &Client,
+    ) -> Option<Response<Body>> {
+        let headers = request.headers();
+        if place.takes_orders() && !reply::is_safe(request.method()) {
+            self.request_source.refuse_order(headers, client)
+        } else if place.is_probe() {
+            None
+        } else {
+            self.request_source.refuse_reader(headers, client)
+        }
+    }
+
     /// Answers a request at `place`.
     async fn at(
         &self,
@@ -189,11 +206,9 @@ impl Health {
         request: Request<Upload>,
         client: &Client,
     ) -> Option<Response<Body>> {
-        if place.takes_orders() && !reply::is_safe(request.method()) {
-            let refused = self.order_source.refuse(request.headers(), client);
-            if refused.is_some() {
-                return refused;
-            }
+        let refused = self.refuse(place, &request, client);
+        if refused.is_some() {
+            return refused;
         }
         match place {
             Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, client).await,
@@ -332,7 +347,7 @@ mod tests {
         ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
-            names: Vec::new(),
+            names: vec!["edge-1.example".to_owned()],
             site: String::new(),
             data_port: 8_081,
         };
@@ -469,6 +484,23 @@ mod tests {
             "two scripts, both from here"
         );
         assert!(!page.contains("src=\"http"));
+    }
+
+    #[tokio::test]
+    async fn tells_nothing_but_probes_to_who_asks_for_another_name() {
+        let health = health(State::OnAir);
+        let mut asked = Vec::new();
+        for endpoint in endpoint::ENDPOINTS {
+            let path = endpoint.path.replace("{id}", "CH_0");
+            let mut foreign = request(Method::GET, &path);
+            let evil = HeaderValue::from_static("evil.example:8080");
+            foreign.headers_mut().insert(HOST, evil);
+            let status = health.answer(foreign, &CLIENT).await.status();
+            let is_probe = ["/livez", "/readyz", "/readyz/channel/CH_0"].contains(&path.as_str());
+            assert_eq!(status != 421, is_probe, "{path}: {status}");
+            asked.push(path);
+        }
+        assert!(asked.len() > 20, "{asked:?}");
     }
 
     #[tokio::test]
