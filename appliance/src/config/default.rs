@@ -97,6 +97,7 @@ impl Default for Management {
             listen,
             names: Vec::new(),
             agent_check: None,
+            tokens: Vec::new(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use hyper::Uri;
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, Snmp, TeletextChoice, cache::beside};
+use super::{AddressPrefix, Encryption, ManagementToken, Snmp, TeletextChoice, cache::beside};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -174,6 +174,8 @@ pub struct Management {
     pub names: Vec<String>,
     /// Address that `HAProxy` asks how much load this box may have. Default: none.
     pub agent_check: Option<SocketAddr>,
+    /// `[[management.token]]`, at most 32: programs that may order from any address. Default: none.
+    pub tokens: Vec<ManagementToken>,
 }
 
 /// `[cache]`

@@ -9,28 +9,30 @@ use hyper::{
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
+use weir_hal::Clock;
 
 use crate::{
+    access::Access,
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
         Alarms, Snapshot, alarm_answer, alarm_json, api,
         asset::Assets,
         endpoint::{self, EVENT_STREAM, HEALTH_JSON, JSON, Place},
         events::{EventStream, Events},
+        gate::{Gate, Trail},
         healthz::{Verdict, healthz},
         json, log_json,
         metrics::{self, Format},
         openapi,
         pages::{Pages, Shown},
         player,
-        request_source::RequestSource,
         retold::Retold,
     },
     live::Live,
     log,
     page::History,
     serve::{
-        Body, Client, CounterCells, Handler, Readiness, Upload,
+        Body, Client, CounterCells, Giver, Handler, Readiness, Upload,
         reply::{self, Freshness},
     },
     snmp::{ENTERPRISE_NUMBER, mib_text},
@@ -65,7 +67,7 @@ pub struct Health {
     channels_retold: Retold,
     assets: Assets,
     pages: Pages,
-    request_source: RequestSource,
+    gate: Gate,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
@@ -83,7 +85,7 @@ impl Health {
     ) -> Self {
         let names = settings.names.iter().chain([&settings.node]);
         Self {
-            request_source: RequestSource::new(names.cloned()),
+            gate: Gate::new(names.cloned()),
             settings,
             live,
             readiness,
@@ -125,6 +127,13 @@ impl Health {
     pub fn alarming(self, alarms: Arc<Alarms>) -> Self {
         let alarms = Some(alarms);
         Self { alarms, ..self }
+    }
+
+    /// Takes orders from whoever has a token of `access`, by the time of `clock`.
+    #[must_use]
+    pub fn guarding(mut self, access: Arc<Access>, clock: Arc<dyn Clock>) -> Self {
+        self.gate.take(access, clock);
+        self
     }
 
     /// Shows `history` on its pages.
@@ -182,21 +191,23 @@ impl Health {
         })
     }
 
-    /// The answer to a request that does not come from where it may come from.
-    fn refuse(
+    /// Answers a request at `place`, if it may be answered.
+    async fn guarded(
         &self,
         place: Place,
-        request: &Request<Upload>,
+        request: Request<Upload>,
         client: &Client,
-    ) -> Option<Response<Body>> {
-        let headers = request.headers();
-        if place.takes_orders() && !reply::is_safe(request.method()) {
-            self.request_source.refuse_order(headers, client)
-        } else if place.is_probe() {
-            None
-        } else {
-            self.request_source.refuse_reader(headers, client)
-        }
+    ) -> Response<Body> {
+        let trail = Trail::of(place, &request);
+        let (response, giver) = match self.gate.admit(place, &request, client) {
+            Err(refusal) => (refusal, Giver::at(client)),
+            Ok(giver) => {
+                let answer = self.at(place, request, &giver).await;
+                (answer.unwrap_or_else(nothing), giver)
+            }
+        };
+        trail.end(&giver, response.status());
+        response
     }
 
     /// Answers a request at `place`.
@@ -204,16 +215,12 @@ impl Health {
         &self,
         place: Place,
         request: Request<Upload>,
-        client: &Client,
+        giver: &Giver,
     ) -> Option<Response<Body>> {
-        let refused = self.refuse(place, &request, client);
-        if refused.is_some() {
-            return refused;
-        }
         match place {
-            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, client).await,
-            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, client).await),
-            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, client).await),
+            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, giver).await,
+            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, giver).await),
+            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, giver).await),
             Place::Page
             | Place::Channel
             | Place::Player
@@ -293,12 +300,10 @@ impl Health {
 
 impl Handler for Health {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let answer = match endpoint::place_of(request.uri().path()) {
-            Some(place) => self.at(place, request, client).await,
-            None => None,
+        let mut response = match endpoint::place_of(request.uri().path()) {
+            Some(place) => self.guarded(place, request, client).await,
+            None => nothing(),
         };
-        let nothing = || reply::text(StatusCode::NOT_FOUND, "there is nothing here");
-        let mut response = answer.unwrap_or_else(nothing);
         response
             .headers_mut()
             .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -308,6 +313,10 @@ impl Handler for Health {
     fn counters(&self) -> &Arc<CounterCells> {
         &self.counters
     }
+}
+
+fn nothing() -> Response<Body> {
+    reply::text(StatusCode::NOT_FOUND, "there is nothing here")
 }
 
 fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {

@@ -19,6 +19,7 @@ mod disk_gauge;
 mod endpoint;
 mod events;
 mod feeds;
+mod gate;
 mod healthz;
 mod integration;
 mod json;
