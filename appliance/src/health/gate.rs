@@ -50,7 +50,7 @@ impl Gate {
         place: Place,
         request: &Request<Upload>,
         client: &Client,
-    ) -> Result<Giver, Response<Body>> {
+    ) -> Result<Giver, Box<Response<Body>>> {
         let headers = request.headers();
         let is_order = is_order(place, request);
         let refused = match (is_order, place.is_probe()) {
@@ -59,14 +59,14 @@ impl Gate {
             (false, false) => self.source.refuse_reader(headers, client),
         };
         if let Some(refusal) = refused {
-            return Err(refusal);
+            return Err(Box::new(refusal));
         }
         let mut giver = Giver::at(client);
         if let Some((access, clock)) = self.access.as_ref().filter(|_| is_order) {
             let named = access.name_of(headers, place.role(), clock.wall());
             giver.name = named.map_err(|denied| {
                 warn!(by = %giver, %denied, "order refused");
-                denied.answer()
+                Box::new(denied.answer())
             })?;
         }
         Ok(giver)

@@ -200,7 +200,7 @@ impl Health {
     ) -> Response<Body> {
         let trail = Trail::of(place, &request);
         let (response, giver) = match self.gate.admit(place, &request, client) {
-            Err(refusal) => (refusal, Giver::at(client)),
+            Err(refusal) => (*refusal, Giver::at(client)),
             Ok(giver) => {
                 let answer = self.at(place, request, &giver).await;
                 (answer.unwrap_or_else(nothing), giver)

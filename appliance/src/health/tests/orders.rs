@@ -343,8 +343,8 @@ async fn each_order_leaves_who_gave_it_and_how_it_ended_and_no_secret() {
     let Listener { health, .. } = listener(rig);
     let clock = Arc::clone(&machine.board().clock);
     let health = health.guarding(Arc::new(access()), Arc::clone(&clock));
-    let ring = Arc::new(Ring::default());
-    let layer = Layer::new(Arc::clone(&ring), clock);
+    let heard = Arc::new(Ring::default());
+    let layer = Layer::new(Arc::clone(&heard), clock);
     let _log = set_default(tracing_subscriber::registry().with(layer));
     for (method, field) in [
         (Method::POST, "Bearer technician-of-the-simulated-rack-1"),
@@ -358,7 +358,7 @@ async fn each_order_leaves_who_gave_it_and_how_it_ended_and_no_secret() {
         let request = request.body(Upload::empty()).expect("a request");
         health.answer(request, &client("192.0.2.1")).await;
     }
-    let events = ring.since(0);
+    let events = heard.since(0);
     let audit = events.iter().filter(|it| it.target == "weir::audit");
     let told: Vec<Vec<&str>> = audit
         .map(|event| event.fields.iter().map(|(_, text)| text.as_str()).collect())
