@@ -3,6 +3,7 @@
 //! The modules are the data path, in this order; `ARCHITECTURE.md` beside this crate tells the
 //! whole story. `app` builds and wires them; `command` is the command line.
 
+pub mod access;
 pub mod alarm;
 pub mod app;
 pub mod capture;

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    access::AccessError,
     encryption::KeyError,
     fetch::{tiers::OriginError, tls::TlsError},
     serve::{signed_url::GateError, tls::CertificateError},
@@ -32,6 +33,9 @@ pub enum AppError {
     /// The certificates of an origin cannot be read.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// A token for the management listener cannot be taken.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A file of keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),

@@ -90,6 +90,7 @@ impl Faces {
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
         .alarming(Arc::clone(&guarding.alarms))
+        .guarding(Arc::clone(&guarding.access), clock())
         .remembering(Arc::clone(&history))
         .streaming(sampler.events());
         let front = Front::new(

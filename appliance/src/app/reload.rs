@@ -55,7 +55,10 @@ impl<M: Multicast> Running<M> {
 fn warn_of_fixed_parts(started: &Config, next: &Config) {
     let parts = [
         ("http", started.http != next.http),
-        ("management", started.management != next.management),
+        (
+            "management",
+            is_management_fixed_part_changed(&started.management, &next.management),
+        ),
         ("cache", started.cache != next.cache),
         ("purge", started.purge != next.purge),
         ("prewarm", started.prewarm != next.prewarm),
@@ -75,6 +78,18 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     for (part, _) in parts.iter().filter(|(_, is_changed)| *is_changed) {
         warn!("`{part}` has changed: restart weir for it to take effect");
     }
+}
+
+/// Whether more has changed about the listener than its tokens, which a reload changes.
+fn is_management_fixed_part_changed(
+    started: &config::Management,
+    next: &config::Management,
+) -> bool {
+    let started = config::Management {
+        tokens: next.tokens.clone(),
+        ..started.clone()
+    };
+    started != *next
 }
 
 /// Whether more has changed about alarms than their rules, which a reload changes.

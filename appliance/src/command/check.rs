@@ -7,6 +7,7 @@ use weir_hal::{Board, Disk, Multicast};
 
 use super::{CommandError, Terminal, certificates};
 use crate::{
+    access::Access,
     app::AppError,
     config::{Channel, Config, Encryption, LoadError, Parsed, Priority, Rendition, load},
     encryption::check_stock,
@@ -34,8 +35,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
-/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys, or
-/// of the secrets of SNMP.
+/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys, of
+/// tokens, or of the secrets of SNMP.
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -45,6 +46,8 @@ pub fn execute<M: Multicast>(
     let Parsed { config, .. } = tell(loaded, terminal)?;
     let certificates = certificates::check(&config.http, board, terminal)?;
     check_keys(&*board.disk, &config)?;
+    let access = Access::open(&config.management.tokens, &*board.disk);
+    access.map_err(AppError::Access)?;
     if let Some(snmp) = &config.snmp {
         check_secrets(snmp, &*board.disk).map_err(AppError::Snmp)?;
     }

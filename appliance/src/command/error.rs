@@ -194,6 +194,7 @@ fn app_status(error: &AppError) -> ExitStatus {
         AppError::Listen { .. } | AppError::Thread(_) => ExitStatus::Unavailable,
         AppError::Certificates(error) => certificate_status(error),
         AppError::Origin(_)
+        | AppError::Access(_)
         | AppError::Gate(_)
         | AppError::Keys(_)
         | AppError::Syslog(_)

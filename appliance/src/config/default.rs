@@ -98,6 +98,7 @@ impl Default for Management {
             listen,
             names: Vec::new(),
             agent_check: None,
+            tokens: Vec::new(),
         }
     }
 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    ByteSize, Cache, Config, Failover, Http, Management, Node, Receive, SegmentConfig,
+    ByteSize, Cache, Config, Failover, Node, Receive, SegmentConfig,
     alarm::read_alarm,
     cache::read_cache,
     channel::read_channels,
     http::read_http,
     log::read_log,
+    management::read_management,
     mistake::{Ledger, Place, quoted},
     prewarm::read_prewarm,
     purge::read_purge,
@@ -30,9 +31,6 @@ const ID_BYTES_MAX: usize = 64;
 
 /// Letters a name of a host may have (RFC 1035 §2.3.4).
 const HOST_NAME_BYTES_MAX: usize = 253;
-
-/// Names that browsers may know this box by.
-const NAMES_MAX: usize = 16;
 
 /// Reads the whole file. What is wrong is in the ledger, and at its default in the result.
 pub(super) fn read_config(mut root: Section<'_>, ledger: &mut Ledger) -> Config {
@@ -84,45 +82,6 @@ fn read_node(mut section: Section<'_>, ledger: &mut Ledger) -> Node {
     let name = section.text("name", id, ledger);
     section.finish(ledger);
     name.map_or_else(Node::default, |name| Node { name: name.value })
-}
-
-fn read_management(mut section: Section<'_>, http: &Http, ledger: &mut Ledger) -> Management {
-    let found = section.text("listen", address, ledger);
-    let place = section.place_of("listen");
-    let names = section.texts("names", NAMES_MAX, host_name, ledger);
-    let agent_check = section.text("agent_check", address, ledger);
-    section.finish(ledger);
-    let listen = found.map_or(Management::default().listen, |found| found.value);
-    let mut taken = vec![
-        ("http.listen", http.listen.as_slice()),
-        ("http.tls_listen", &http.tls_listen),
-    ];
-    expect_free(listen, &place, &taken, ledger);
-    if let Some(Found { value, place }) = &agent_check {
-        let management = [listen];
-        taken.push(("management.listen", &management));
-        expect_free(*value, place, &taken, ledger);
-    }
-    Management {
-        listen,
-        names: names.into_iter().map(|found| found.value).collect(),
-        agent_check: agent_check.map(|found| found.value),
-    }
-}
-
-/// Notes if `address` is one of those that other keys listen on.
-fn expect_free(
-    address: SocketAddr,
-    place: &Place,
-    taken: &[(&str, &[SocketAddr])],
-    ledger: &mut Ledger,
-) {
-    for (key, others) in taken {
-        if let Some(other) = others.iter().find(|other| collide(**other, address)) {
-            let text = format!("{address} is taken by {key} ({other}): choose another port");
-            ledger.mistake(place, text);
-        }
-    }
 }
 
 fn read_segment(mut section: Section<'_>, cache: &Cache, ledger: &mut Ledger) -> SegmentConfig {
@@ -302,7 +261,7 @@ pub(super) fn id(text: &str) -> Result<String, String> {
 }
 
 /// A name that name servers know a machine by (RFC 1123 §2.1), without a port.
-fn host_name(text: &str) -> Result<String, String> {
+pub(super) fn host_name(text: &str) -> Result<String, String> {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     let is_fit = (1..=HOST_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter);
     is_fit.then(|| text.to_owned()).ok_or_else(|| {

@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 138] = [
+const KEYS: [&str; 142] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -40,6 +40,10 @@ const KEYS: [&str; 138] = [
     "management.listen",
     "management.names",
     "management.agent_check",
+    "management.token.name",
+    "management.token.role",
+    "management.token.secret",
+    "management.token.expires",
     "cache.path",
     "cache.size",
     "cache.memory",
@@ -163,8 +167,9 @@ const KEYS: [&str; 138] = [
 const KEY_URLS: [&str; 2] = ["channel.encryption.keys", "channel.encryption.uri"];
 
 /// Keys that name files of secrets, or directories of them.
-const SECRET_FILES: [&str; 8] = [
+const SECRET_FILES: [&str; 9] = [
     "http.certificates",
+    "management.token.secret",
     "snmp.user.auth_secret",
     "snmp.user.privacy_secret",
     "snmp.community.secret",

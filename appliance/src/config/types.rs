@@ -9,7 +9,7 @@ use std::{
 use hyper::Uri;
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, Snmp, TeletextChoice, cache::beside};
+use super::{AddressPrefix, Encryption, ManagementToken, Snmp, TeletextChoice, cache::beside};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -173,10 +173,12 @@ pub enum LogFormat {
 pub struct Management {
     /// Address technicians and the fleet connect to. Default: `0.0.0.0:8080`.
     pub listen: SocketAddr,
-    /// Names, beside that of the node, that browsers may give orders by; at most 16. Default: none.
+    /// Names, beside that of the node, that it may be asked by; at most 16. Default: none.
     pub names: Vec<String>,
     /// Address that `HAProxy` asks how much load this box may have. Default: none.
     pub agent_check: Option<SocketAddr>,
+    /// `[[management.token]]`, at most 32: programs that may order from any address. Default: none.
+    pub tokens: Vec<ManagementToken>,
 }
 
 /// `[cache]`

@@ -5,7 +5,7 @@
 //! {"author": "ann", "note": "cable ordered", "for": "2h"}
 //! ```
 //!
-//! Orders are taken from the addresses of `alarm.allow` and as `application/json` alone, which a
+//! Orders are taken from the addresses of `alarm.allow`, or from whoever is known, and as `application/json` alone, which a
 //! page of another origin cannot send.
 
 use std::{net::IpAddr, time::Duration};
@@ -23,7 +23,7 @@ use crate::{
     config::parse_duration,
     health::{Alarms, alarm_json},
     serve::{
-        Body, Client, NoJson, Upload, json,
+        Body, Giver, NoJson, Upload, json,
         reply::{self, Freshness},
     },
 };
@@ -61,19 +61,19 @@ struct OrderBody {
 pub(super) async fn answer(
     alarms: &Alarms,
     request: Request<Upload>,
-    client: &Client,
+    giver: &Giver,
 ) -> Option<Response<Body>> {
     let wanted = order_of(request.uri().path())?;
-    let by = client.address.ip().to_canonical();
+    let by = giver.address;
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         return Some(only_post());
     }
-    if !alarms.may_order(by) {
+    if !giver.is_known() && !alarms.may_order(by) {
         return Some(told(Err(Refusal::Forbidden(by)), by));
     }
     let body = json(&head.headers, body).await;
-    Some(obey(alarms, wanted, body, by))
+    Some(obey(alarms, wanted, body, giver))
 }
 
 /// Obeys the order in a body about one alarm.
@@ -81,16 +81,16 @@ pub(super) fn obey(
     alarms: &Alarms,
     (id, verb): (u64, Verb),
     body: Result<Bytes, NoJson>,
-    by: IpAddr,
+    giver: &Giver,
 ) -> Response<Body> {
     let outcome = match body {
-        Ok(body) => read(verb, &body, by)
+        Ok(body) => read(verb, &body, giver)
             .map_err(Refusal::NoOrder)
-            .and_then(|order| Ok(alarms.order(id, &order, by)?)),
+            .and_then(|order| Ok(alarms.order(id, &order, giver.address)?)),
         Err(NoJson::OtherType) => Err(Refusal::NotJson),
         Err(NoJson::Unread) => Err(Refusal::NoBody),
     };
-    told(outcome, by)
+    told(outcome, giver.address)
 }
 
 fn told(outcome: Result<Change, Refusal>, by: IpAddr) -> Response<Body> {
@@ -135,10 +135,12 @@ pub(super) fn order_of(path: &str) -> Option<(u64, Verb)> {
     Some((id, verb))
 }
 
-/// The order in a body; who does not name an author is known by the address.
-fn read(verb: Verb, body: &[u8], by: IpAddr) -> Result<Order, String> {
+/// The order in a body. Whoever has proven a name is its author; who has not may name one, and is
+/// else known by the address.
+fn read(verb: Verb, body: &[u8], giver: &Giver) -> Result<Order, String> {
     let body: OrderBody = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let author = body.author.unwrap_or_else(|| by.to_string());
+    let author = body.author.filter(|_| !giver.is_known());
+    let author = author.unwrap_or_else(|| giver.known_by());
     let is_fit = |text: &str, max| text.len() <= max && !text.contains(char::is_control);
     if author.is_empty() || !is_fit(&author, AUTHOR_BYTES_MAX) {
         return Err(format!(

@@ -6,6 +6,7 @@
 //! Source: `OpenAPI` 3.1.0 (path templating).
 
 use crate::{
+    config::Role,
     health::{
         asset::{HLS_JS, PLAYER_JS},
         metrics::Format,
@@ -75,6 +76,20 @@ impl Place {
     pub(super) const fn takes_orders(self) -> bool {
         matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm)
     }
+
+    /// What whoever orders there must be, if not by the address.
+    pub(super) const fn role(self) -> Role {
+        if matches!(self, Self::Purge | Self::Prewarm) {
+            Role::Admin
+        } else {
+            Role::Technician
+        }
+    }
+
+    /// Whether whoever probes asks there, by any name: it tells yes or no, and nobody else's.
+    pub(super) const fn is_probe(self) -> bool {
+        matches!(self, Self::Alive | Self::Ready | Self::ChannelReady)
+    }
 }
 
 /// One path, or those of one template: a part in braces stands for any that is not empty.
@@ -106,14 +121,14 @@ const NO_CHANNEL: &[(&str, &str)] = &[("404", "There is no such channel.")];
 
 const REFUSED: &[(&str, &str)] = &[
     ("400", "The order cannot be read."),
+    ("401", "Nobody knows the token, or it has expired."),
     (
         "403",
-        "The client may not order, or a page of another site asks.",
+        "The client or its token may not order, or a page of another site asks.",
     ),
     ("404", "There is nothing that is ordered about."),
     ("409", "It cannot be obeyed now."),
     ("415", "The order is not sent as application/json."),
-    ("421", "The order is for a name that is not this box's."),
     ("429", "Too much is ordered."),
 ];
 

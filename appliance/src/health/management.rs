@@ -9,19 +9,21 @@ use hyper::{
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
+use weir_hal::Clock;
 
 use crate::{
+    access::Access,
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
         Alarms, Snapshot, alarm_answer, alarm_json, api,
         asset::Assets,
         endpoint::{self, EVENT_STREAM, HEALTH_JSON, JSON, Place},
         events::{EventStream, Events},
+        gate::{Gate, Trail},
         healthz::{Verdict, healthz},
         json, log_json,
         metrics::{self, Format},
         openapi,
-        order_source::OrderSource,
         pages::{Pages, Shown},
         player,
         retold::Retold,
@@ -30,7 +32,7 @@ use crate::{
     log,
     page::History,
     serve::{
-        Body, Client, CounterCells, Handler, Readiness, Upload,
+        Body, Client, CounterCells, Giver, Handler, Readiness, Upload,
         reply::{self, Freshness},
     },
     snmp::{ENTERPRISE_NUMBER, mib_text},
@@ -65,7 +67,7 @@ pub struct Health {
     channels_retold: Retold,
     assets: Assets,
     pages: Pages,
-    order_source: OrderSource,
+    gate: Gate,
     counters: Arc<CounterCells>,
     purger: Option<Arc<Purger>>,
     prewarmer: Option<Arc<Prewarmer>>,
@@ -83,7 +85,7 @@ impl Health {
     ) -> Self {
         let names = settings.names.iter().chain([&settings.node]);
         Self {
-            order_source: OrderSource::new(names.cloned()),
+            gate: Gate::new(names.cloned()),
             settings,
             live,
             readiness,
@@ -125,6 +127,13 @@ impl Health {
     pub fn alarming(self, alarms: Arc<Alarms>) -> Self {
         let alarms = Some(alarms);
         Self { alarms, ..self }
+    }
+
+    /// Takes orders from whoever has a token of `access`, by the time of `clock`.
+    #[must_use]
+    pub fn guarding(mut self, access: Arc<Access>, clock: Arc<dyn Clock>) -> Self {
+        self.gate.take(access, clock);
+        self
     }
 
     /// Shows `history` on its pages.
@@ -182,23 +191,36 @@ impl Health {
         })
     }
 
+    /// Answers a request at `place`, if it may be answered.
+    async fn guarded(
+        &self,
+        place: Place,
+        request: Request<Upload>,
+        client: &Client,
+    ) -> Response<Body> {
+        let trail = Trail::of(place, &request);
+        let (response, giver) = match self.gate.admit(place, &request, client) {
+            Err(refusal) => (*refusal, Giver::at(client)),
+            Ok(giver) => {
+                let answer = self.at(place, request, &giver).await;
+                (answer.unwrap_or_else(nothing), giver)
+            }
+        };
+        trail.end(&giver, response.status());
+        response
+    }
+
     /// Answers a request at `place`.
     async fn at(
         &self,
         place: Place,
         request: Request<Upload>,
-        client: &Client,
+        giver: &Giver,
     ) -> Option<Response<Body>> {
-        if place.takes_orders() && !reply::is_safe(request.method()) {
-            let refused = self.order_source.refuse(request.headers(), client);
-            if refused.is_some() {
-                return refused;
-            }
-        }
         match place {
-            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, client).await,
-            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, client).await),
-            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, client).await),
+            Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, giver).await,
+            Place::Purge => Some(self.purger.as_ref()?.answer_api(request, giver).await),
+            Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, giver).await),
             Place::Page
             | Place::Channel
             | Place::Player
@@ -278,12 +300,10 @@ impl Health {
 
 impl Handler for Health {
     async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let answer = match endpoint::place_of(request.uri().path()) {
-            Some(place) => self.at(place, request, client).await,
-            None => None,
+        let mut response = match endpoint::place_of(request.uri().path()) {
+            Some(place) => self.guarded(place, request, client).await,
+            None => nothing(),
         };
-        let nothing = || reply::text(StatusCode::NOT_FOUND, "there is nothing here");
-        let mut response = answer.unwrap_or_else(nothing);
         response
             .headers_mut()
             .insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -293,6 +313,10 @@ impl Handler for Health {
     fn counters(&self) -> &Arc<CounterCells> {
         &self.counters
     }
+}
+
+fn nothing() -> Response<Body> {
+    reply::text(StatusCode::NOT_FOUND, "there is nothing here")
 }
 
 fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {
@@ -332,7 +356,7 @@ mod tests {
         ))]);
         let settings = Settings {
             node: "edge-1".to_owned(),
-            names: Vec::new(),
+            names: vec!["edge-1.example".to_owned()],
             site: String::new(),
             data_port: 8_081,
         };
@@ -469,6 +493,23 @@ mod tests {
             "two scripts, both from here"
         );
         assert!(!page.contains("src=\"http"));
+    }
+
+    #[tokio::test]
+    async fn tells_nothing_but_probes_to_who_asks_for_another_name() {
+        let health = health(State::OnAir);
+        let mut asked = Vec::new();
+        for endpoint in endpoint::ENDPOINTS {
+            let path = endpoint.path.replace("{id}", "CH_0");
+            let mut foreign = request(Method::GET, &path);
+            let evil = HeaderValue::from_static("evil.example:8080");
+            foreign.headers_mut().insert(HOST, evil);
+            let status = health.answer(foreign, &CLIENT).await.status();
+            let is_probe = ["/livez", "/readyz", "/readyz/channel/CH_0"].contains(&path.as_str());
+            assert_eq!(status != 421, is_probe, "{path}: {status}");
+            asked.push(path);
+        }
+        assert!(asked.len() > 20, "{asked:?}");
     }
 
     #[tokio::test]

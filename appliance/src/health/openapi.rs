@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// What 421 means, which everything but a probe may be answered.
+const OTHER_NAME: &str = "It is asked for by a name that is not this box's.";
+
 /// Renders the description.
 pub(super) fn render() -> Bytes {
     let paths = ENDPOINTS.iter().map(|endpoint| {
@@ -43,7 +46,10 @@ fn item(endpoint: &Endpoint) -> Map<String, Value> {
     let operations = endpoint.operations.iter();
     let mut item: Map<String, Value> = operations
         .map(|operation| {
-            let described = described(operation, schema_at(endpoint));
+            let mut described = described(operation, schema_at(endpoint));
+            if !endpoint.place.is_probe() {
+                described["responses"]["421"] = json!({ "description": OTHER_NAME });
+            }
             (operation.method.to_owned(), described)
         })
         .collect();

@@ -57,6 +57,13 @@ fn order_with(field: &str, url: &str) -> String {
     peer(curl.args(["-H", field, url]))
 }
 
+/// The status of what is read at `url` with that field.
+fn read_with(field: &str, url: &str) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", field]);
+    peer(curl.arg(url))
+}
+
 fn await_calm(daemon: &Daemon) {
     until("a channel on air and no alarm", PATIENCE, || {
         let health = daemon.health();
@@ -118,6 +125,11 @@ fn a_sender_that_stops_is_one_alarm_until_it_sends_again() {
             status,
             "{field}"
         );
+    }
+
+    for (path, status) in [("/", "421"), ("/metrics", "421"), ("/livez", "200")] {
+        let url = daemon.management(path);
+        assert_eq!(read_with("Host: evil.example", &url), status, "{path}");
     }
 
     let (ended, folder) = daemon.end("TERM", PATIENCE);

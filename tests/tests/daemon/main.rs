@@ -14,4 +14,5 @@ mod signals;
 mod sources;
 mod stalled;
 mod start_over;
+mod tokens;
 mod two_boxes;

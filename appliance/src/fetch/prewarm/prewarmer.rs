@@ -24,7 +24,7 @@ use crate::{
     fetch::Pull,
     live::Live,
     serve::{
-        Body, Client, NoJson, Upload, json,
+        Body, Giver, NoJson, Upload, json,
         reply::{self, Freshness},
     },
 };
@@ -93,12 +93,12 @@ impl Prewarmer {
     /// gives one, DELETE cancels it.
     ///
     /// Must be called within a tokio runtime that outlives the order.
-    pub async fn answer(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let by = client.address.ip().to_canonical();
+    pub async fn answer(&self, request: Request<Upload>, giver: &Giver) -> Response<Body> {
+        let by = giver.address;
         let (head, body) = request.into_parts();
         let outcome = match head.method {
             Method::GET | Method::HEAD => return told(StatusCode::OK, &self.progress()),
-            Method::POST | Method::DELETE if !self.may(by) => {
+            Method::POST | Method::DELETE if !giver.is_known() && !self.may(by) => {
                 self.cells.orders_forbidden.add(1);
                 Err(Refusal::Forbidden(by))
             }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     config::AddressPrefix,
     serve::{
-        Body, Client, NoJson, Upload, json,
+        Body, Client, Giver, NoJson, Upload, json,
         reply::{self, Freshness},
     },
 };
@@ -190,13 +190,18 @@ impl Purger {
     }
 
     /// Answers a `POST` of JSON to the management API.
-    pub async fn answer_api(&self, request: Request<Upload>, client: &Client) -> Response<Body> {
-        let by = client.address.ip().to_canonical();
+    pub async fn answer_api(&self, request: Request<Upload>, giver: &Giver) -> Response<Body> {
+        let by = giver.address;
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return only_post();
         }
-        let outcome = match self.admit(by) {
+        let admitted = if giver.is_known() {
+            Ok(())
+        } else {
+            self.admit(by)
+        };
+        let outcome = match admitted {
             Ok(()) => match json(&head.headers, body).await {
                 Ok(body) => self.obey(Order::of_json(&body, &*self.names), by).await,
                 Err(NoJson::OtherType) => Err(Refusal::NotJson),

@@ -17,7 +17,7 @@ use weir_hal::{
 };
 
 use super::{Bans, Parts, Purger, Settings, Subject, bans::TEXT_BYTES_MAX, order::tests::Plain};
-use crate::serve::{Body, Client};
+use crate::serve::{Body, Client, Giver};
 
 const JOURNAL: &str = "/var/bans";
 
@@ -317,7 +317,25 @@ async fn the_api_takes_json_from_those_who_may() {
         let request = request
             .body(crate::serve::Upload::empty())
             .expect("a request");
-        let response = rig.purger.answer_api(request, &client(address)).await;
+        let response = rig
+            .purger
+            .answer_api(request, &Giver::at(&client(address)))
+            .await;
         assert_eq!(response.status(), status, "{method} {media_type} {address}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_known_purges_from_any_address() {
+    let rig = Rig::start();
+    for (name, status) in [(None, 403), (Some("noc".to_owned()), 400)] {
+        let giver = Giver {
+            name,
+            ..Giver::at(&client("192.0.2.1"))
+        };
+        let request = Request::post("/api/v1/purge").header("content-type", "application/json");
+        let request = request.body(crate::serve::Upload::empty());
+        let response = rig.purger.answer_api(request.expect("a request"), &giver);
+        assert_eq!(response.await.status(), status, "{giver}");
     }
 }

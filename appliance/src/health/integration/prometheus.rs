@@ -284,6 +284,7 @@ pub(super) fn scraping() -> String {
          rule_files: [weir.rules.yml]\n\
          alerting:\n  alertmanagers:\n    - static_configs: [{{targets: ['127.0.0.1:9093']}}]\n\
          scrape_configs:\n  - job_name: {JOB}\n    static_configs:\n      \
+         # Each box takes its name by `management.names`; addresses need none.\n      \
          - targets: ['edge-1.example.net:8080', 'edge-2.example.net:8080']\n"
     )
 }

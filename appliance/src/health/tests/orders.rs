@@ -5,8 +5,13 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, Response, StatusCode, header::HOST};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE},
+};
 use serde_json::{Value, json};
+use tracing::subscriber::set_default;
+use tracing_subscriber::layer::SubscriberExt as _;
 use weir_hal::{
     Access,
     sim::{Call, Fault},
@@ -14,13 +19,15 @@ use weir_hal::{
 
 use super::*;
 use crate::{
+    access::tests::access,
     alarm::{Alarm, Severity},
     health::{Health, Settings, alarm_answer, healthz::healthz, json::api_health},
     ladder::{self, Check, Finding},
     live::Live,
+    log::{Layer, Ring},
     page::tests::overview_of,
     secret::contents,
-    serve::{Body, Client, Handler as _, Readiness, Upload},
+    serve::{Body, Client, Giver, Handler as _, Readiness, Upload},
 };
 
 /// A box whose disk is full.
@@ -95,26 +102,32 @@ async fn ask_as(
     method: Method,
     path: &str,
 ) -> (StatusCode, String) {
-    let client = Client {
-        interim: None,
-        address: SocketAddr::new(from.parse().expect("an address"), 50_000),
-        is_encrypted: false,
-    };
     let request = Request::builder().method(method).uri(path);
     let request = request.header(HOST, host);
     let request = request.body(Upload::empty()).expect("a request");
-    read(health.answer(request, &client).await).await
+    read(health.answer(request, &client(from)).await).await
+}
+
+fn client(from: &str) -> Client {
+    Client {
+        interim: None,
+        address: SocketAddr::new(from.parse().expect("an address"), 50_000),
+        is_encrypted: false,
+    }
 }
 
 /// An order in a body, from an address that may give one.
 async fn order(alarms: &Alarms, path: &str, body: &'static str) -> (StatusCode, String) {
     let wanted = alarm_answer::order_of(path).expect("a path of an order");
-    let by = OPERATOR.parse().expect("an address");
+    let giver = Giver {
+        address: OPERATOR.parse().expect("an address"),
+        name: None,
+    };
     read(alarm_answer::obey(
         alarms,
         wanted,
         Ok(Bytes::from(body)),
-        by,
+        &giver,
     ))
     .await
 }
@@ -254,19 +267,153 @@ async fn an_order_is_not_taken_for_a_name_that_is_not_this_box_s() {
         // It goes on to be no JSON, and no POST.
         ("edge.example:8080", Method::POST, 415),
         ("edge.example:8080", Method::DELETE, 405),
-        ("evil.example:8080", Method::GET, 405),
+        ("evil.example:8080", Method::GET, 421),
     ] {
         let (code, answer) = ask_as(&health, (host, OPERATOR), method, close).await;
         assert_eq!(code, status, "{host}: {answer}");
     }
-    let (code, _) = ask_as(&health, ("evil.example", OPERATOR), Method::GET, "/").await;
-    assert_eq!(
-        code,
-        StatusCode::OK,
-        "whoever may look may look by any name"
-    );
     let forbidden = alarms.report().counters.orders_forbidden;
     assert_eq!(forbidden, 0, "nobody asked who it is");
+}
+
+#[tokio::test]
+async fn whoever_has_a_token_orders_from_any_address_what_its_role_may() {
+    let (machine, rig) = full();
+    let Listener { health, alarms, .. } = listener(rig);
+    let clock = Arc::clone(&machine.board().clock);
+    let health = health.guarding(Arc::new(access()), clock);
+    let close = "/api/v1/alarms/1/close";
+    for (from, fields, path, status) in [
+        // It goes on to be no JSON.
+        (
+            "192.0.2.1",
+            &["Bearer technician-of-the-simulated-rack-1"][..],
+            close,
+            415,
+        ),
+        (
+            "192.0.2.1",
+            &["Bearer admin-of-the-simulated-rack-number-2"],
+            close,
+            415,
+        ),
+        ("192.0.2.1", &[], close, 403),
+        ("192.0.2.1", &["Basic dGVjaG5pY2lhbg=="], close, 403),
+        ("192.0.2.1", &["Bearer guess"], close, 401),
+        (OPERATOR, &["Bearer guess"], close, 401),
+        (OPERATOR, &[], close, 415),
+        (
+            OPERATOR,
+            &["Bearer technician-of-the-simulated-rack-1"],
+            "/api/v1/purge",
+            403,
+        ),
+        (
+            OPERATOR,
+            &["Bearer technician-of-the-simulated-rack-1"],
+            "/api/v1/prewarm",
+            403,
+        ),
+        // It goes on to find nobody who purges.
+        (
+            "192.0.2.1",
+            &["Bearer admin-of-the-simulated-rack-number-2"],
+            "/api/v1/purge",
+            404,
+        ),
+    ] {
+        let mut request = Request::post(path).header(HOST, "edge-1");
+        for field in fields {
+            request = request.header(AUTHORIZATION, *field);
+        }
+        let request = request.body(Upload::empty()).expect("a request");
+        let response = health.answer(request, &client(from)).await;
+        let (code, challenge) = (response.status(), response.headers().get(WWW_AUTHENTICATE));
+        assert_eq!(code, status, "{from} {fields:?} {path}");
+        let is_denied = [401, 403].contains(&status) && fields.concat().starts_with("Bearer");
+        assert_eq!(challenge.is_some(), is_denied, "{from} {fields:?} {path}");
+    }
+    let forbidden = alarms.report().counters.orders_forbidden;
+    assert_eq!(forbidden, 2, "a wrong token is not asked for its address");
+}
+
+#[tokio::test]
+async fn each_order_leaves_who_gave_it_and_how_it_ended_and_no_secret() {
+    let (machine, rig) = full();
+    let Listener { health, .. } = listener(rig);
+    let clock = Arc::clone(&machine.board().clock);
+    let health = health.guarding(Arc::new(access()), Arc::clone(&clock));
+    let heard = Arc::new(Ring::default());
+    let layer = Layer::new(Arc::clone(&heard), clock);
+    let _log = set_default(tracing_subscriber::registry().with(layer));
+    for (method, field) in [
+        (Method::POST, "Bearer technician-of-the-simulated-rack-1"),
+        (Method::POST, "Bearer guess"),
+        (Method::GET, "Bearer guess"),
+    ] {
+        let request = Request::builder().method(method);
+        let request =
+            request.uri("/api/v1/alarms/1/close?token=technician-of-the-simulated-rack-1");
+        let request = request.header(HOST, "edge-1").header(AUTHORIZATION, field);
+        let request = request.body(Upload::empty()).expect("a request");
+        health.answer(request, &client("192.0.2.1")).await;
+    }
+    let events = heard.since(0);
+    let audit = events.iter().filter(|it| it.target == "weir::audit");
+    let told: Vec<Vec<&str>> = audit
+        .map(|event| event.fields.iter().map(|(_, text)| text.as_str()).collect())
+        .collect();
+    let order = "POST /api/v1/alarms/1/close";
+    let known = ["the-technician at 192.0.2.1", order, "415"];
+    let unknown = ["192.0.2.1", order, "401"];
+    assert_eq!(told, [known, unknown]);
+    let all = format!("{events:?}").replace("the-technician", "");
+    assert!(
+        !all.contains("technician") && !all.contains("guess"),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn the_page_of_another_site_does_not_order_by_the_token_of_its_reader() {
+    let (machine, rig) = full();
+    let Listener { health, .. } = listener(rig);
+    let clock = Arc::clone(&machine.board().clock);
+    let health = health.guarding(Arc::new(access()), clock);
+    for (field, value, status) in [
+        ("origin", "http://evil.example", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("origin", "http://edge-1", 415),
+    ] {
+        let request = Request::post("/api/v1/alarms/1/close")
+            .header(HOST, "edge-1")
+            .header(AUTHORIZATION, "Bearer technician-of-the-simulated-rack-1")
+            .header(field, value);
+        let request = request.body(Upload::empty()).expect("a request");
+        let response = health.answer(request, &client(OPERATOR)).await;
+        assert_eq!(response.status(), status, "{field}: {value}");
+    }
+}
+
+#[test]
+fn whoever_is_known_is_the_author() {
+    let (_machine, rig) = full();
+    let giver = Giver {
+        address: OPERATOR.parse().expect("an address"),
+        name: Some("noc".to_owned()),
+    };
+    let wanted = alarm_answer::order_of("/api/v1/alarms/1/acknowledge").expect("an order");
+    let body = Bytes::from(r#"{"author": "ann"}"#);
+    let response = alarm_answer::obey(&rig.alarms, wanted, Ok(body), &giver);
+    assert_eq!(response.status(), StatusCode::OK);
+    let report = rig.alarms.report();
+    let told = &report
+        .history
+        .iter()
+        .next_back()
+        .expect("it was told of")
+        .text;
+    assert_eq!(told, "by noc");
 }
 
 #[test]

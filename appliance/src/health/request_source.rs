@@ -1,10 +1,11 @@
-//! Whether an order comes from where orders may come from: no page of another site may have a
-//! browser on the management network give one.
+//! Whether a request comes from where it may come from: no page of another site may have a browser
+//! on the management network read what this box tells, or give it an order.
 //!
 //! A browser tells whom it asks (`Host`) and for whom (`Origin`, `Sec-Fetch-Site`). A page whose
-//! own name was made to point at this box asks for its own name; so an order must name this box: by
-//! an address, as `localhost`, by the name of the node, or by one of `management.names`. What comes
-//! for a page must come for one of this box.
+//! own name was made to point at this box asks for its own name, and could read the answer; so a
+//! request must name this box: by an address, as `localhost`, by the name of the node, or by one of
+//! `management.names`. Whoever only reads may name nobody, as probes of HTTP/1.0 do and browsers
+//! never. An order that comes for a page must come for one of this box.
 //!
 //! Source: RFC 9110 §15.5.20 (421); RFC 6454 §7 (Origin); W3C Fetch Metadata (Sec-Fetch-Site).
 //! Refuses: to look at who asks; that is `allow` of each kind of order.
@@ -16,7 +17,7 @@ use hyper::{
     header::{HOST, HeaderName, HeaderValue, ORIGIN},
     http::uri::Authority,
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::serve::{Body, Client, reply};
 
@@ -24,16 +25,16 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The names of this box.
 #[derive(Debug)]
-pub(super) struct OrderSource {
+pub(super) struct RequestSource {
     names: Vec<String>,
 }
 
-/// Why an order is not even looked at.
+/// Why a request is not even looked at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Stranger {
     /// It is for somebody else, or for nobody: 421.
     #[error(
-        "orders are not taken for {0:?}: ask for an address, or add the name to `management.names`"
+        "{0:?} is no name of this box: ask for an address, or add the name to `management.names`"
     )]
     Host(String),
     /// It is from a page of another site: 403.
@@ -41,7 +42,7 @@ pub(super) enum Stranger {
     Site,
 }
 
-impl OrderSource {
+impl RequestSource {
     /// That of a box with these names.
     pub(super) fn new(names: impl IntoIterator<Item = String>) -> Self {
         let names = names.into_iter().collect();
@@ -49,27 +50,40 @@ impl OrderSource {
     }
 
     /// The answer to a request with these fields that may be no order; `None` if it may.
-    pub(super) fn refuse(&self, headers: &HeaderMap, client: &Client) -> Option<Response<Body>> {
-        let stranger = self.check(headers).err()?;
+    pub(super) fn refuse_order(
+        &self,
+        headers: &HeaderMap,
+        client: &Client,
+    ) -> Option<Response<Body>> {
+        let stranger = self.check_order(headers).err()?;
         let by = client.address.ip().to_canonical();
         warn!(%by, %stranger, "order refused");
-        let status = match stranger {
-            Stranger::Host(_) => StatusCode::MISDIRECTED_REQUEST,
-            Stranger::Site => StatusCode::FORBIDDEN,
-        };
-        Some(reply::text(status, &stranger.to_string()))
+        Some(stranger.answer())
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+    /// The answer to a request with these fields that may read nothing; `None` if it may.
+    pub(super) fn refuse_reader(
+        &self,
+        headers: &HeaderMap,
+        client: &Client,
+    ) -> Option<Response<Body>> {
+        let stranger = self.check_reader(headers).err()?;
+        let by = client.address.ip().to_canonical();
+        debug!(%by, %stranger, "not shown");
+        Some(stranger.answer())
+    }
+
+    fn check_reader(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+        if headers.contains_key(HOST) {
+            self.authority(headers)?;
+        }
+        Ok(())
+    }
+
+    fn check_order(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+        let authority = self.authority(headers)?;
         let text = |name| headers.get(name).map(HeaderValue::as_bytes);
-        let host = text(HOST).unwrap_or_default();
-        let authority = Authority::try_from(host).ok();
-        let is_ours =
-            |authority: &&Authority| is_whole(authority) && self.is_ours(authority.host());
-        let Some(authority) = authority.as_ref().filter(is_ours) else {
-            return Err(Stranger::Host(String::from_utf8_lossy(host).into_owned()));
-        };
-        let is_from_here = text(ORIGIN).is_none_or(|origin| is_page_of(origin, authority));
+        let is_from_here = text(ORIGIN).is_none_or(|origin| is_page_of(origin, &authority));
         let site = text(SEC_FETCH_SITE);
         let is_same_site = site.is_none_or(|site| [&b"same-origin"[..], b"none"].contains(&site));
         if is_from_here && is_same_site {
@@ -77,6 +91,16 @@ impl OrderSource {
         } else {
             Err(Stranger::Site)
         }
+    }
+
+    /// Whom these fields ask, if it is this box.
+    fn authority(&self, headers: &HeaderMap) -> Result<Authority, Stranger> {
+        let mut hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+        let (host, other) = (hosts.next().unwrap_or_default(), hosts.next());
+        let authority = Authority::try_from(host).ok();
+        let is_ours = |it: &Authority| other.is_none() && is_whole(it) && self.is_ours(it.host());
+        let stranger = || Stranger::Host(String::from_utf8_lossy(host).into_owned());
+        authority.filter(is_ours).ok_or_else(stranger)
     }
 
     /// Whether `host` is an address, which no name server can point elsewhere, or a name of this
@@ -89,6 +113,16 @@ impl OrderSource {
             || ipv6.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
         let mut names = self.names.iter().map(String::as_str).chain(["localhost"]);
         is_address || names.any(|name| name.eq_ignore_ascii_case(host))
+    }
+}
+
+impl Stranger {
+    fn answer(&self) -> Response<Body> {
+        let status = match self {
+            Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Site => StatusCode::FORBIDDEN,
+        };
+        reply::text(status, &self.to_string())
     }
 }
 
@@ -109,13 +143,20 @@ fn is_page_of(origin: &[u8], authority: &Authority) -> bool {
 mod tests {
     use super::*;
 
-    fn check(fields: &[(&'static str, &'static str)]) -> Result<(), Stranger> {
-        let source = OrderSource::new(["edge-1", "Edge.isp.example"].map(str::to_owned));
+    fn source() -> RequestSource {
+        RequestSource::new(["edge-1", "Edge.isp.example"].map(str::to_owned))
+    }
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        source.check(&headers)
+        headers
+    }
+
+    fn check(fields: &[(&'static str, &'static str)]) -> Result<(), Stranger> {
+        source().check_order(&headers(fields))
     }
 
     #[test]
@@ -144,6 +185,25 @@ mod tests {
             assert_eq!(check(&[("host", host)]), stranger, "{host}");
         }
         assert_eq!(check(&[]), Err(Stranger::Host(String::new())));
+    }
+
+    #[test]
+    fn a_reader_names_this_box_or_nobody_and_may_be_sent_by_any_page() {
+        let read =
+            |fields: &[(&'static str, &'static str)]| source().check_reader(&headers(fields));
+        for fields in [
+            &[][..],
+            &[("host", "edge-1:8080")],
+            &[("host", "192.0.2.7"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert_eq!(read(fields), Ok(()), "{fields:?}");
+        }
+        for host in ["", "evil.example", "192.0.2.7.evil.example:8080"] {
+            let stranger = Err(Stranger::Host(host.to_owned()));
+            assert_eq!(read(&[("host", host)]), stranger, "{host}");
+        }
+        let two = [("host", "192.0.2.7"), ("host", "evil.example")];
+        assert!(read(&two).is_err(), "who is asked is not told");
     }
 
     #[test]
