@@ -39,6 +39,7 @@ mod recording;
 mod retold;
 mod sampler;
 mod snapshot;
+mod sources;
 #[cfg(test)]
 pub(crate) mod surface_tests;
 pub(crate) mod table;
