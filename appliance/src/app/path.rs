@@ -210,6 +210,7 @@ impl<M: Multicast> Path<M> {
             url: self.url.clone(),
             failure: self.failure().map(str::to_owned),
             sender: self.received.sender(),
+            header: self.received.header(),
             last_datagram: self.received.last_datagram(),
             bitrate_bps,
             bitrate_average: self.bitrate,
