@@ -329,6 +329,7 @@ impl Source {
 impl StreamReadings {
     fn of(figures: &Figures) -> Self {
         let Figures {
+            transport_stream_id,
             media_rate_bps,
             null_bitrate_bps,
             packets_lost_in_second,
@@ -340,6 +341,7 @@ impl StreamReadings {
             pids: _,
         } = figures;
         Self {
+            transport_stream_id: transport_stream_id.map(u64::from),
             media_rate_bps: *media_rate_bps,
             null_bitrate_bps: *null_bitrate_bps,
             media_loss_rate: *packets_lost_in_second,

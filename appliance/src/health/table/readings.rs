@@ -259,6 +259,8 @@ readings! {
 readings! {
     /// Of the stream that a source carries, alone or with others.
     pub(in crate::health) struct StreamReadings {
+        /// `transport_stream_id` of the last PAT.
+        transport_stream_id: Option<u64> => detail,
         /// Bitrate by its own clock, its PCRs.
         media_rate_bps: Option<u64> => detail,
         /// Bitrate of null packets in the last second.
