@@ -72,7 +72,7 @@ impl<M: Multicast> Path<M> {
                 bitrate_bps_max,
             } => {
                 let request = StreamRequest {
-                    of: of.clone(),
+                    of: Some(of.clone()),
                     url: asked,
                     shown: url.clone(),
                     bitrate_bps_max,

@@ -264,7 +264,7 @@ pub fn open<M: Multicast>(
         }
         ProbeAddress::Http(url) => {
             let asked = StreamRequest {
-                of: ("probe".to_owned(), String::new()),
+                of: None,
                 url: url.clone(),
                 shown: request.url.clone(),
                 bitrate_bps_max: BITRATE_BPS_MAX,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use weir_hal::{Clock, linux};
+use weir_hal::linux;
 use weir_tests::stream::Encoder;
 
 use super::{text, weir};
