@@ -50,7 +50,7 @@ id = "ch"
 const PICTURES_PER_SECOND: u64 = 5;
 const PICTURE_BYTES: usize = 20_000;
 
-/// Seconds before a wrap at which PTS go on, and for how many: on, forth, back, and across the wrap.
+/// Seconds before a wrap at which PTS go on, and for how many: forth, back, and across the wrap.
 const SPANS: [(u64, u64); 4] = [(9_000, 20), (5_000, 20), (7_000, 20), (40, 80)];
 
 const PTS_90K_WRAP: u64 = 1 << 33;
