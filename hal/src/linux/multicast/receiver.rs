@@ -230,7 +230,7 @@ mod tests {
 }
 
 #[cfg(test)]
-mod tests {
+mod header_tests {
     use super::*;
 
     /// Expedited Forwarding (RFC 3246), and a mark of congestion that is none of it.
