@@ -25,7 +25,7 @@ pub use error::Error;
 pub use links::{LinkChange, LinkWatch};
 pub use multicast::{
     DATAGRAM_BYTES_MAX, Datagram, DatagramBatch, DatagramMeta, Destination, InterfaceName,
-    Membership, Multicast, MulticastReceiver, MulticastSender,
+    Membership, Multicast, MulticastReceiver, MulticastSender, NetworkHeader,
 };
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
 pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier};

@@ -75,6 +75,23 @@ pub struct Destination {
     pub hops: u8,
 }
 
+/// What the head of an IP packet says of its way; `None` where the kernel does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkHeader {
+    /// Routers that it could still pass: Time to Live (IPv4), Hop Limit (IPv6).
+    pub ttl: Option<u8>,
+    /// The class of service that it is forwarded by (RFC 2474).
+    pub dscp: Option<u8>,
+}
+
+impl NetworkHeader {
+    /// Reads the code point out of a type of service or traffic class, whose last two bits are of
+    /// congestion (RFC 3168).
+    pub(crate) const fn dscp_of(traffic_class: u8) -> u8 {
+        traffic_class >> 2
+    }
+}
+
 /// What the kernel knows of one received datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatagramMeta {
@@ -84,6 +101,8 @@ pub struct DatagramMeta {
     pub received: Wall,
     /// Who sent it.
     pub source: SocketAddr,
+    /// What its head says.
+    pub header: NetworkHeader,
 }
 
 /// One received datagram, borrowed from its batch.
@@ -95,6 +114,8 @@ pub struct Datagram<'a> {
     pub received: Wall,
     /// Who sent it.
     pub source: SocketAddr,
+    /// What its head says.
+    pub header: NetworkHeader,
 }
 
 /// Fixed room for the datagrams of one receive call, meant to be reused for ever.
@@ -119,6 +140,7 @@ impl DatagramBatch {
             bytes: 0,
             received: Wall::from_nanos(0),
             source: nobody,
+            header: NetworkHeader::default(),
         };
         Self {
             storage: vec![0; BATCH_DATAGRAMS * SLOT_BYTES].into_boxed_slice(),
@@ -137,6 +159,7 @@ impl DatagramBatch {
                 payload: &slot[..meta.bytes],
                 received: meta.received,
                 source: meta.source,
+                header: meta.header,
             })
     }
 
@@ -148,8 +171,14 @@ impl DatagramBatch {
     /// Copies one datagram in. Returns false, and takes nothing, when the batch is full.
     ///
     /// # Panics
-    /// If `payload` is longer than [`DATAGRAM_BYTES_MAX`].
-    pub fn push(&mut self, payload: &[u8], received: Wall, source: SocketAddr) -> bool {
+    /// If the payload is longer than [`DATAGRAM_BYTES_MAX`].
+    pub fn push(&mut self, datagram: Datagram<'_>) -> bool {
+        let Datagram {
+            payload,
+            received,
+            source,
+            header,
+        } = datagram;
         if self.len == BATCH_DATAGRAMS {
             return false;
         }
@@ -160,6 +189,7 @@ impl DatagramBatch {
             bytes: payload.len(),
             received,
             source,
+            header,
         };
         self.len += 1;
         true

@@ -51,16 +51,12 @@ fn explaining_one<'a>(
     explains: &impl Fn(&Key, &Entry) -> bool,
 ) -> Option<&'a Key> {
     let explains = |(key, entry): (&'a Key, &Entry)| explains(key, entry).then_some(key);
-    let whole = match resource {
-        Resource::Rendition { channel, .. } => Some(Resource::Channel(Arc::clone(channel))),
-        Resource::Node
-        | Resource::Disk
-        | Resource::Store
-        | Resource::Nic(_)
-        | Resource::Origin(_)
-        | Resource::Channel(_) => None,
-    };
-    let wider = [Some(resource.clone()), whole, Some(Resource::Node)];
+    let wider = [
+        Some(resource.clone()),
+        rendition_of(resource),
+        channel_of(resource),
+        Some(Resource::Node),
+    ];
     let found = wider.into_iter().flatten().find_map(|resource| {
         let found = entries.get_key_value(&(kind, resource));
         found.and_then(explains)
@@ -74,7 +70,42 @@ fn explaining_one<'a>(
     })
 }
 
-/// Where the parts of a resource begin in the order of resources.
+/// The rendition that a source is of.
+fn rendition_of(resource: &Resource) -> Option<Resource> {
+    match resource {
+        Resource::Source {
+            channel, rendition, ..
+        } => Some(Resource::Rendition {
+            channel: Arc::clone(channel),
+            rendition: Arc::clone(rendition),
+        }),
+        Resource::Node
+        | Resource::Disk
+        | Resource::Store
+        | Resource::Nic(_)
+        | Resource::Origin(_)
+        | Resource::Channel(_)
+        | Resource::Rendition { .. } => None,
+    }
+}
+
+/// The channel that a rendition or a source is of.
+fn channel_of(resource: &Resource) -> Option<Resource> {
+    match resource {
+        Resource::Rendition { channel, .. } | Resource::Source { channel, .. } => {
+            Some(Resource::Channel(Arc::clone(channel)))
+        }
+        Resource::Node
+        | Resource::Disk
+        | Resource::Store
+        | Resource::Nic(_)
+        | Resource::Origin(_)
+        | Resource::Channel(_) => None,
+    }
+}
+
+/// Where the parts of a resource begin in the order of resources. No source explains anything, so
+/// that those of a rendition are none here.
 fn first_part(resource: &Resource) -> Option<Resource> {
     match resource {
         Resource::Node => Some(Resource::Node),
@@ -86,6 +117,7 @@ fn first_part(resource: &Resource) -> Option<Resource> {
         | Resource::Store
         | Resource::Nic(_)
         | Resource::Origin(_)
-        | Resource::Rendition { .. } => None,
+        | Resource::Rendition { .. }
+        | Resource::Source { .. } => None,
     }
 }

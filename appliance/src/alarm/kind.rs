@@ -248,6 +248,24 @@ kinds! {
         text: "the next segment is {} overdue",
         remedy: "look at the state of the rendition, which tells what is missing",
     }
+    /// One of several sources of a rendition is lost, and others carry it.
+    SourceDown = "source-down" {
+        unit: Unit::Claim,
+        rule: claim(Minor, 5, 10),
+        is_latched: false,
+        causes: &[
+            Kind::NicDown,
+            Kind::QuerierLost,
+            Kind::FeedsLost,
+            Kind::IngestDown,
+            Kind::SyncLoss,
+            Kind::TablesMissing,
+            Kind::SegmentStale,
+        ],
+        probable_cause: "lossOfSignal",
+        text: "the source is lost, and the rendition has one less to fall back on",
+        remedy: "check its sender and the way by which it comes, before the other goes too",
+    }
     /// The renditions of a channel are not cut at the same pictures.
     LadderDrifting = "ladder-drifting" {
         unit: Unit::Claim,

@@ -37,6 +37,15 @@ pub enum Resource {
         /// Its name.
         rendition: Arc<str>,
     },
+    /// One of several sources of a rendition.
+    Source {
+        /// The id of its channel.
+        channel: Arc<str>,
+        /// The name of its rendition.
+        rendition: Arc<str>,
+        /// Its place in the order of preference, from 1 on.
+        number: u16,
+    },
 }
 
 /// A text that names no resource.
@@ -54,7 +63,17 @@ impl Resource {
     fn contains(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Node, _) => true,
-            (Self::Channel(id), Self::Rendition { channel, .. }) => id == channel,
+            (Self::Channel(id), Self::Rendition { channel, .. } | Self::Source { channel, .. }) => {
+                id == channel
+            }
+            (
+                Self::Rendition { channel, rendition },
+                Self::Source {
+                    channel: of,
+                    rendition: part,
+                    ..
+                },
+            ) => (channel, rendition) == (of, part),
             (one, other) => one == other,
         }
     }
@@ -72,6 +91,11 @@ impl Display for Resource {
             Self::Rendition { channel, rendition } => {
                 write!(formatter, "channel/{channel}/{rendition}")
             }
+            Self::Source {
+                channel,
+                rendition,
+                number,
+            } => write!(formatter, "channel/{channel}/{rendition}/{number}"),
         }
     }
 }
@@ -80,22 +104,40 @@ impl FromStr for Resource {
     type Err = NoResource;
 
     fn from_str(text: &str) -> Result<Self, NoResource> {
-        let mut parts = text.splitn(4, '/');
-        let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+        let mut parts = text.splitn(5, '/');
+        let parts: [Option<&str>; 5] = std::array::from_fn(|_| parts.next());
         match parts {
             [Some("node"), None, ..] => Ok(Self::Node),
             [Some("disk"), None, ..] => Ok(Self::Disk),
             [Some("store"), None, ..] => Ok(Self::Store),
-            [Some("nic"), Some(of), None, None] => Ok(Self::Nic(nic_name(of)?)),
-            [Some("origin"), Some(of), None, None] => Ok(Self::Origin(name(of)?)),
-            [Some("channel"), Some(of), None, None] => Ok(Self::Channel(name(of)?)),
-            [Some("channel"), Some(channel), Some(rendition), None] => Ok(Self::Rendition {
+            [Some("nic"), Some(of), None, ..] => Ok(Self::Nic(nic_name(of)?)),
+            [Some("origin"), Some(of), None, ..] => Ok(Self::Origin(name(of)?)),
+            [Some("channel"), Some(of), None, ..] => Ok(Self::Channel(name(of)?)),
+            [Some("channel"), Some(channel), Some(rendition), None, _] => Ok(Self::Rendition {
                 channel: name(channel)?,
                 rendition: name(rendition)?,
+            }),
+            [
+                Some("channel"),
+                Some(channel),
+                Some(rendition),
+                Some(place),
+                None,
+            ] => Ok(Self::Source {
+                channel: name(channel)?,
+                rendition: name(rendition)?,
+                number: number(place)?,
             }),
             _ => Err(NoResource),
         }
     }
+}
+
+/// A place in an order, from 1 on, as it is written by [`Display`].
+fn number(text: &str) -> Result<u16, NoResource> {
+    let is_fit = text.starts_with(|first: char| matches!(first, '1'..='9'));
+    let parsed = text.parse().ok();
+    parsed.filter(|_| is_fit).ok_or(NoResource)
 }
 
 /// Whatever the kernel lets an interface be called.
@@ -131,6 +173,7 @@ mod tests {
             "origin/midcache",
             "channel/CH_001",
             "channel/CH_001/HD_5M",
+            "channel/CH_001/HD_5M/2",
         ] {
             assert_eq!(resource(text).to_string(), text);
         }
@@ -147,6 +190,12 @@ mod tests {
             "channel/",
             "channel/a/",
             "channel/a/b/c",
+            "channel/a/b/0",
+            "channel/a/b/+1",
+            "channel/a/b/01",
+            "channel/a/b/65536",
+            "channel/a/b/1/",
+            "channel/a/b/1/c",
             "channel/a b",
             "origin/<b>",
             "origin/a/b",
@@ -168,6 +217,12 @@ mod tests {
             ("channel/a", "channel/b", false),
             ("channel/a/b", "channel/a/c", false),
             ("channel/a", "channel/ab/b", false),
+            ("node", "channel/a/b/1", true),
+            ("channel/a", "channel/a/b/1", true),
+            ("channel/a/b", "channel/a/b/1", true),
+            ("channel/a/c", "channel/a/b/1", false),
+            ("channel/c", "channel/a/b/1", false),
+            ("channel/a/b/1", "channel/a/b/2", false),
             ("disk", "store", false),
         ] {
             let (one, other) = (resource(one), resource(other));

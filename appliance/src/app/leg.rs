@@ -14,7 +14,7 @@ use crate::{
         protection::{Brought, Watch},
     },
     config::Failover,
-    demux::{self, Demux, Event, PacketSync, Selection},
+    demux::{self, Demux, Event, PacketSync},
     live,
     measure::{self, Analyzer},
     receive::{
@@ -48,7 +48,7 @@ impl<M: Multicast> Leg<M> {
     /// `client` asks for; whether it is measured besides.
     pub(super) fn new(
         (sources, merge): (Vec<LegSource>, Merge),
-        (selection, is_measured): (Selection, bool),
+        (demux, is_measured): (Demux, bool),
         (client, now): (&StreamClient, Monotonic),
     ) -> Self {
         let sources = sources.into_iter();
@@ -58,7 +58,7 @@ impl<M: Multicast> Leg<M> {
             merge,
             sync: PacketSync::new(),
             sync_counters: demux::Counters::default(),
-            demux: Demux::new(selection),
+            demux,
             analyzer: is_measured.then(Box::default),
             watch: Watch::new(now),
         }

@@ -72,7 +72,7 @@ impl<M: Multicast> Path<M> {
                 bitrate_bps_max,
             } => {
                 let request = StreamRequest {
-                    of: of.clone(),
+                    of: Some(of.clone()),
                     url: asked,
                     shown: url.clone(),
                     bitrate_bps_max,
@@ -210,6 +210,7 @@ impl<M: Multicast> Path<M> {
             url: self.url.clone(),
             failure: self.failure().map(str::to_owned),
             sender: self.received.sender(),
+            header: self.received.header(),
             last_datagram: self.received.last_datagram(),
             bitrate_bps,
             bitrate_average: self.bitrate,

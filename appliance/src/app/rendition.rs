@@ -67,9 +67,10 @@ impl<M: Multicast> Rendition<M> {
         let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
-        let legs = plan
-            .legs()
-            .map(|leg| Leg::new(leg, (selection, plan.is_measured), (client, now)));
+        let legs = plan.legs().map(|leg| {
+            let demux = Demux::new(selection).expecting(plan.rendition.transport_stream_id);
+            Leg::new(leg, (demux, plan.is_measured), (client, now))
+        });
         Self {
             legs: legs.collect(),
             plan,

@@ -1,35 +1,40 @@
-//! `weir probe`: joins a group and measures what comes.
+//! `weir probe`: joins a group, or asks for a stream over HTTP, and measures what comes.
 //!
-//! Packets take the time at which the kernel received their datagram. The figures of `receive`
+//! Packets take the time at which the kernel received their datagram; those that come over HTTP
+//! that at which they were read. The figures of `receive`
 //! stand beside those of the stream, so that loss on the way can be told from loss at the source.
 
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use clap::Args;
+use hyper::Uri;
 use serde::Serialize;
 use weir_hal::{
     Board, Clock, DatagramBatch, InterfaceName, Membership, Monotonic, Multicast,
     MulticastReceiver, Wall,
 };
 
-use super::{CommandError, Terminal, report};
+use super::{CommandError, Terminal, report, run::runtime};
 use crate::{
     config,
     demux::{self, PacketSync},
+    fetch::tls::TlsError,
     measure::{Analyzer, Report},
     receive::{
-        self, Source,
+        HttpSource, Protected, Reception, StreamClient, StreamRequest,
         merge::{Arrival, Merge, Rules},
         receive_buffer_bytes,
     },
 };
 
-pub(super) const ABOUT: &str = "Join a group and measure what comes, as `weir analyze` does a file";
+pub(super) const ABOUT: &str =
+    "Join a group, or ask over HTTP, and measure what comes, as `weir analyze` does a file";
 pub(super) const EXAMPLES: &str = "\
 Examples:
   weir probe udp://239.1.1.1:1234
   weir probe rtp://10.9.0.7@232.1.2.1:5000 --interface eth1 --seconds 60
   weir probe udp://[ff3e::1]:1234 --json | jq .receive
+  weir probe http://encoder/ch001.ts
 
 Exits with 0 when a stream came, 69 when none did.";
 
@@ -48,14 +53,14 @@ const SENDERS_MAX: usize = 16;
 /// Arguments of `weir probe`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The source: udp://[source@]group:port or rtp://[source@]group:port.
+    /// The source: udp://[source@]group:port, rtp://[source@]group:port, or http(s)://host/path.
     #[arg(value_name = "URL")]
     pub url: String,
     /// How long to measure.
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
-    /// The interface to join on; the routing table chooses when absent.
+    /// The interface to join a group on; the routing table chooses when absent.
     #[arg(long, value_name = "NAME", value_parser = interface)]
     pub interface: Option<InterfaceName>,
     /// Print JSON instead of tables.
@@ -83,6 +88,28 @@ pub enum ProbeError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// There is no stream over HTTP.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// No stream over HTTP came in time, and nobody tells why.
+    #[error(
+        "no stream came from {url} in {seconds} s; check the encoder, or give it more --seconds"
+    )]
+    NoStream {
+        /// What was asked for.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// What is answered over HTTP holds no packets.
+    #[error("what {url} answers holds no transport stream; check the URL with the encoder")]
+    NoTransportStreamOverHttp {
+        /// What was asked for.
+        url: String,
+    },
+    /// There are no certificates to check servers by.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// What came holds no packets.
     #[error(
         "{datagrams} datagrams came from {url} but hold no transport stream; \
@@ -111,7 +138,7 @@ pub struct ProbeReport {
 pub struct ReceiveReport {
     /// The source, as configured.
     pub source: String,
-    /// Datagrams received.
+    /// Datagrams received, or pieces of an answer over HTTP.
     pub datagrams: u64,
     /// Bytes of their payloads.
     pub bytes: u64,
@@ -125,6 +152,8 @@ pub struct ReceiveReport {
     pub rtp_malformed: u64,
     /// Times the RTP sender began a new sequence.
     pub rtp_restarts: u64,
+    /// Times that nothing could be had over HTTP, or what came fell silent or broke off.
+    pub http_failures: u64,
     /// Receive calls that failed.
     pub receive_errors: u64,
     /// The longest time between two datagrams.
@@ -133,6 +162,12 @@ pub struct ReceiveReport {
     pub senders: Vec<SocketAddr>,
     /// Times datagrams began to come from another address.
     pub sender_changes: u64,
+    /// Time to Live (IPv6: Hop Limit) of the last datagram: each router takes one away.
+    pub ttl: Option<u8>,
+    /// The class of service of the last datagram (DSCP, RFC 2474).
+    pub dscp: Option<u8>,
+    /// Times one of these two changed.
+    pub header_changes: u64,
 }
 
 /// What to measure, and for how long.
@@ -140,12 +175,24 @@ pub struct ReceiveReport {
 pub struct ProbeRequest {
     /// The source as a URL, for people.
     pub url: String,
-    /// What its datagrams hold.
-    pub transport: config::Transport,
-    /// What to join.
-    pub membership: Membership,
+    /// How to receive it.
+    pub address: ProbeAddress,
     /// How long to measure.
     pub span: Duration,
+}
+
+/// How a source is received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeAddress {
+    /// By a group.
+    Group {
+        /// What its datagrams hold.
+        transport: config::Transport,
+        /// What to join.
+        membership: Membership,
+    },
+    /// Over HTTP.
+    Http(Uri),
 }
 
 /// Measures the source and prints what was found.
@@ -163,46 +210,81 @@ pub fn execute<M: Multicast>(
         let (url, seconds) = (&request.url, arguments.seconds);
         terminal.complain(&format!("joining {url}, measuring for {seconds} s"));
     }
-    let probed = probe(&*board.clock, &*board.multicast, &request)?;
+    let runtime = runtime()?;
+    let opened = {
+        let _within = runtime.enter();
+        open(board, &request)
+    };
+    let probed = opened.and_then(|reception| probe(&*board.clock, reception, &request));
+    runtime.shutdown_background();
+    let probed = probed?;
     report::print_probe(&probed, arguments.json, terminal)
 }
 
 fn request(arguments: &Arguments) -> Result<ProbeRequest, CommandError> {
     let source = config::Source::from_str(&arguments.url).map_err(CommandError::Usage)?;
-    let url = source.to_string();
-    match source {
-        config::Source::Datagram {
-            transport,
-            group,
-            source,
-        } => Ok(ProbeRequest {
-            url,
-            transport,
-            membership: Membership {
+    Ok(ProbeRequest {
+        url: source.shown(),
+        address: match source {
+            config::Source::Datagram {
+                transport,
                 group,
                 source,
-                interface: arguments.interface.clone(),
-                receive_buffer_bytes: receive_buffer_bytes(BITRATE_BPS_MAX, STALL),
+            } => ProbeAddress::Group {
+                transport,
+                membership: Membership {
+                    group,
+                    source,
+                    interface: arguments.interface.clone(),
+                    receive_buffer_bytes: receive_buffer_bytes(BITRATE_BPS_MAX, STALL),
+                },
             },
-            span: Duration::from_secs(u64::from(arguments.seconds)),
-        }),
-        config::Source::Http { url } => Err(CommandError::Usage(format!(
-            "{url} comes over HTTP; weir probe measures udp:// and rtp:// sources"
-        ))),
+            config::Source::Http { url } => ProbeAddress::Http(url),
+        },
+        span: Duration::from_secs(u64::from(arguments.seconds)),
+    })
+}
+
+/// Joins a group, or begins to ask over HTTP on the runtime of the caller.
+///
+/// # Errors
+/// [`ProbeError`] when the group cannot be joined, or TLS cannot be spoken.
+pub fn open<M: Multicast>(
+    board: &Board<M>,
+    request: &ProbeRequest,
+) -> Result<Reception<M::Receiver>, ProbeError> {
+    match &request.address {
+        ProbeAddress::Group {
+            transport,
+            membership,
+        } => {
+            let mut source = Protected::bare(membership.clone(), *transport);
+            source.join(&*board.multicast)?;
+            Ok(Reception::Datagrams(Box::new(source)))
+        }
+        ProbeAddress::Http(url) => {
+            let asked = StreamRequest {
+                of: None,
+                url: url.clone(),
+                shown: request.url.clone(),
+                bitrate_bps_max: BITRATE_BPS_MAX,
+            };
+            let client = StreamClient::new(board)?;
+            let source = HttpSource::new(asked, &client, board.clock.monotonic());
+            Ok(Reception::Http(Box::new(source)))
+        }
     }
 }
 
-/// Joins a source and measures it for the time asked for.
+/// Measures what comes for the time asked for.
 ///
 /// # Errors
-/// [`ProbeError`] when the group cannot be joined or no transport stream comes.
-pub fn probe<M: Multicast>(
+/// [`ProbeError`] when no transport stream comes.
+pub fn probe<R: MulticastReceiver>(
     clock: &dyn Clock,
-    multicast: &M,
+    mut source: Reception<R>,
     request: &ProbeRequest,
 ) -> Result<ProbeReport, ProbeError> {
-    let mut source = Source::new(request.membership.clone(), request.transport);
-    source.join(multicast)?;
     // It puts nothing in order: what comes is measured as it comes.
     let mut merge = Merge::by_sequence(Rules::alone(0));
     let mut measurement = Measurement::new();
@@ -217,7 +299,7 @@ pub fn probe<M: Multicast>(
         }
         clock.sleep_until(deadline.min(now + DRAIN_INTERVAL));
     }
-    measurement.conclude(request, source.counters(), clock.wall())
+    measurement.conclude(request, &source, clock.wall())
 }
 
 /// What is measured of one source.
@@ -246,15 +328,15 @@ impl Measurement {
 
     fn drain<R: MulticastReceiver>(
         &mut self,
-        (source, merge): (&mut Source<R>, &mut Merge),
+        (source, merge): (&mut Reception<R>, &mut Merge),
         batch: &mut DatagramBatch,
         now: Monotonic,
     ) {
-        source.drain(batch, |told, content, received| {
+        source.drain(batch, now, |told, content, received| {
             let arrival = Arrival { now, received };
             merge.push((0, told), content, arrival, &mut |bytes, received| {
                 self.take(bytes, received);
-            });
+            })
         });
         let sender = source.sender().filter(|_| self.senders.len() < SENDERS_MAX);
         if let Some(sender) = sender.filter(|sender| !self.senders.contains(sender)) {
@@ -276,29 +358,19 @@ impl Measurement {
         analyzer.note_sync(&self.sync_counters);
     }
 
-    fn conclude(
+    fn conclude<R: MulticastReceiver>(
         mut self,
         request: &ProbeRequest,
-        counters: &receive::Counters,
+        source: &Reception<R>,
         now: Wall,
     ) -> Result<ProbeReport, ProbeError> {
         let Some(first) = self.first else {
-            let interface = request.membership.interface.as_ref();
-            return Err(ProbeError::Silent {
-                url: request.url.clone(),
-                interface: interface.map_or_else(
-                    || "the interface of the default route".to_owned(),
-                    ToString::to_string,
-                ),
-                seconds: request.span.as_secs(),
-            });
+            return Err(silence(request, source.failure()));
         };
+        let (counters, header) = (source.counters(), source.header());
         self.analyzer.advance(now.since(first));
         if self.analyzer.packets() == 0 {
-            return Err(ProbeError::NoTransportStream {
-                url: request.url.clone(),
-                datagrams: counters.datagrams,
-            });
+            return Err(nonsense(request, counters.datagrams));
         }
         Ok(ProbeReport {
             stream: self.analyzer.report(),
@@ -311,12 +383,46 @@ impl Measurement {
                 rtp_late: counters.rtp_late,
                 rtp_malformed: counters.rtp_malformed,
                 rtp_restarts: counters.rtp_restarts,
+                http_failures: counters.http_failures,
                 receive_errors: counters.receive_errors,
                 interarrival_ms_max: self.interarrival_max.as_secs_f64() * 1e3,
                 senders: self.senders,
                 sender_changes: counters.sender_changes,
+                ttl: header.ttl,
+                dscp: header.dscp,
+                header_changes: counters.header_changes,
             },
         })
+    }
+}
+
+/// Why nothing came.
+fn silence(request: &ProbeRequest, failure: Option<&str>) -> ProbeError {
+    let (url, seconds) = (request.url.clone(), request.span.as_secs());
+    match (&request.address, failure) {
+        (ProbeAddress::Group { membership, .. }, _) => {
+            let interface = membership.interface.as_ref();
+            let interface = interface.map_or_else(
+                || "the interface of the default route".to_owned(),
+                ToString::to_string,
+            );
+            ProbeError::Silent {
+                url,
+                interface,
+                seconds,
+            }
+        }
+        (ProbeAddress::Http(_), Some(failure)) => ProbeError::NoAnswer(failure.to_owned()),
+        (ProbeAddress::Http(_), None) => ProbeError::NoStream { url, seconds },
+    }
+}
+
+/// What came instead of a transport stream.
+fn nonsense(request: &ProbeRequest, datagrams: u64) -> ProbeError {
+    let url = request.url.clone();
+    match request.address {
+        ProbeAddress::Group { .. } => ProbeError::NoTransportStream { url, datagrams },
+        ProbeAddress::Http(_) => ProbeError::NoTransportStreamOverHttp { url },
     }
 }
 
@@ -330,7 +436,7 @@ mod tests {
 
     use weir_hal::{Destination, Membership, Multicast, MulticastSender, sim::Simulation};
 
-    use super::{ProbeError, ProbeRequest, probe};
+    use super::{ProbeAddress, ProbeError, ProbeRequest, open, probe};
     use crate::config::Transport;
 
     const GROUP: &str = "239.1.1.1:1234";
@@ -338,12 +444,14 @@ mod tests {
     fn request() -> ProbeRequest {
         ProbeRequest {
             url: format!("udp://{GROUP}"),
-            transport: Transport::Udp,
-            membership: Membership {
-                group: GROUP.parse().expect("a group"),
-                source: None,
-                interface: None,
-                receive_buffer_bytes: 1 << 20,
+            address: ProbeAddress::Group {
+                transport: Transport::Udp,
+                membership: Membership {
+                    group: GROUP.parse().expect("a group"),
+                    source: None,
+                    interface: None,
+                    receive_buffer_bytes: 1 << 20,
+                },
             },
             span: Duration::from_secs(2),
         }
@@ -361,7 +469,8 @@ mod tests {
         };
         let sender = board.multicast.sender(&destination).expect("a sender");
         let clock = SendingClock::new(&*board.clock, sender, datagram);
-        probe(&clock, &*board.multicast, &request())
+        let source = open(&board, &request())?;
+        probe(&clock, source, &request())
     }
 
     /// A clock at each tick of which a datagram is sent.
@@ -413,6 +522,8 @@ mod tests {
         assert_eq!(receive.datagrams, 200);
         assert_eq!(stream.packets, 7 * 200);
         assert_eq!(receive.senders.len(), 1);
+        assert_eq!((receive.ttl, receive.dscp), (Some(1), Some(0)));
+        assert_eq!(receive.header_changes, 0);
         assert!((receive.interarrival_ms_max - 10.0).abs() < 0.1);
         let bitrate_bps = stream.bitrate_bps.expect("time passed");
         assert!(

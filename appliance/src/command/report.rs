@@ -294,16 +294,29 @@ fn reception(receive: &ReceiveReport, terminal: Terminal) -> String {
     align_right(&mut table, &[1, 2, 3, 4, 5]);
     let senders = receive.senders.iter().map(ToString::to_string);
     let senders = senders.collect::<Vec<_>>().join(", ");
+    let by = if senders.is_empty() {
+        "read over HTTP".to_owned()
+    } else {
+        format!("sent by {senders}")
+    };
     let others = [
         (receive.sender_changes, "changes of sender"),
+        (receive.header_changes, "changes of TTL or DSCP"),
         (receive.rtp_malformed, "datagrams without an RTP header"),
         (receive.rtp_restarts, "restarts of the RTP sequence"),
+        (receive.http_failures, "failures of HTTP"),
         (receive.receive_errors, "failed receive calls"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     let others = others.map(|(count, what)| format!("; {} {what}", grouped(count)));
     let others = others.collect::<String>();
-    format!("{}\n\nsent by {senders}{others}", table.trim_fmt())
+    let head = [(receive.ttl, "TTL"), (receive.dscp, "DSCP")];
+    let head = head
+        .into_iter()
+        .filter_map(|(value, what)| Some((value?, what)));
+    let head = head.map(|(value, what)| format!(", {what} {value}"));
+    let head = head.collect::<String>();
+    format!("{}\n\n{by}{head}{others}", table.trim_fmt())
 }
 
 /// A count of faults that is worth telling even when it is zero.

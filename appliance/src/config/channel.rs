@@ -145,6 +145,8 @@ fn read_rendition(
         .map(|found| found.value);
     let program = section.integer("program", (1, u64::from(u16::MAX)), ledger);
     let program = program.and_then(|number| u16::try_from(number).ok());
+    let stream = section.integer("transport_stream_id", (0, u64::from(u16::MAX)), ledger);
+    let transport_stream_id = stream.and_then(|number| u16::try_from(number).ok());
     let (is_audio_alone, teletext) = read_tracks(&mut section, &name, names, ledger);
     for found in &sources {
         check_feed(found, interface.as_ref(), program, (met, ledger));
@@ -164,6 +166,7 @@ fn read_rendition(
         fec,
         interface,
         program,
+        transport_stream_id,
         is_audio_alone,
         teletext,
     }

@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 142] = [
+const KEYS: [&str; 143] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -132,6 +132,7 @@ const KEYS: [&str; 142] = [
     "channel.rendition.fec",
     "channel.rendition.interface",
     "channel.rendition.program",
+    "channel.rendition.transport_stream_id",
     "channel.rendition.audio_only",
     "channel.rendition.teletext",
     "origin.name",

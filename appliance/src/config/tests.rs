@@ -91,7 +91,7 @@ fn the_example_names_every_key_there_is() {
         slack longest largest receive drain_interval bitrate_max stall reorder skew cores measure \
         failover silence media errors fail_back hold channel id priority dvr cues \
         rendition encryption keys uri rotate token \
-        sources merge fec interface program audio_only teletext \
+        sources merge fec interface program transport_stream_id audio_only teletext \
         origin urls weights strategy host connect_timeout \
         first_byte_timeout stall_timeout connections_max response_max probe probe_interval \
         probe_failures probe_passes ca route ttl_default stale_while_revalidate \
@@ -133,6 +133,7 @@ fn what_is_not_told_is_at_its_default() {
     assert_eq!(config.channels[0].cues, Cues::DateRange);
     assert_eq!(config.channels[0].renditions[0].interface, None);
     assert_eq!(config.channels[0].renditions[0].program, None);
+    assert_eq!(config.channels[0].renditions[0].transport_stream_id, None);
 }
 
 #[test]

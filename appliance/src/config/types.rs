@@ -428,6 +428,8 @@ pub struct Rendition {
     pub interface: Option<InterfaceName>,
     /// `program_number`; the first program with pictures (or sound) when absent.
     pub program: Option<u16>,
+    /// What the PAT is to name; another is counted. Default: any.
+    pub transport_stream_id: Option<u16>,
     /// `audio_only`: its sound alone is a variant of its own beside it. Default: no.
     pub is_audio_alone: bool,
     /// `teletext`: pages that are subtitles in WebVTT beside it, at most

@@ -220,6 +220,7 @@ fn rendition(clip: &Clip, addresses: Addresses) -> Rendition {
         fec: false,
         interface: loopback(),
         program: None,
+        transport_stream_id: None,
         is_audio_alone: false,
         teletext: Vec::new(),
     }

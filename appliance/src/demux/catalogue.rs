@@ -36,6 +36,8 @@ struct Pat {
     /// The section accepted last, when it was the only one.
     accepted: Bounded<u8, PSI_SECTION_BYTES_MAX>,
     transport_stream_id: u16,
+    /// What [`Self::transport_stream_id`] is to be, if that is known.
+    expected: Option<u16>,
     collecting: Option<Collecting>,
 }
 
@@ -70,6 +72,7 @@ impl Catalogue {
             assembler: SectionAssembler::new(),
             accepted: Bounded::new(),
             transport_stream_id: 0,
+            expected: None,
             collecting: None,
         };
         Self {
@@ -78,6 +81,11 @@ impl Catalogue {
             pmts: Vec::new(),
             only,
         }
+    }
+
+    /// Counts PATs that name another stream than this from now on.
+    pub(super) fn expect_stream(&mut self, transport_stream_id: Option<u16>) {
+        self.pat.expected = transport_stream_id;
     }
 
     /// `program_number` and `program_map_PID` of each program, by number.
@@ -138,8 +146,10 @@ impl Catalogue {
             assembler,
             accepted,
             collecting,
-            ..
+            transport_stream_id,
+            expected,
         } = &mut *self.pat;
+        let (before, expected) = (*transport_stream_id, *expected);
         let mut complete = None;
         // Assembling and collecting count apart: both borrow for the length of the call.
         let mut found = Counters::default();
@@ -150,6 +160,9 @@ impl Catalogue {
             let is_known = accepted.as_slice() == section.bytes();
             let is_whole = is_known || has_right_crc(section, &mut found);
             found.pat_sections += u64::from(is_whole);
+            let named = section.table_id_extension();
+            let is_foreign = is_whole && expected.is_some_and(|expected| expected != named);
+            found.transport_stream_id_errors += u64::from(is_foreign);
             if is_whole && !is_known {
                 complete = collect(collecting, section, &mut found).or(complete.take());
                 accepted.clear();
@@ -160,9 +173,13 @@ impl Catalogue {
         });
         counters.crc_error += found.crc_error;
         counters.pat_sections += found.pat_sections;
+        counters.transport_stream_id_errors += found.transport_stream_id_errors;
         counters.programs_dropped += found.programs_dropped;
+        let is_first = self.entries.is_empty();
         let changed = complete.is_some_and(|pat| self.adopt_pat(&pat));
+        let is_other = !is_first && self.pat.transport_stream_id != before;
         counters.pat_changes += u64::from(changed);
+        counters.transport_stream_id_changes += u64::from(is_other);
         changed
     }
 

@@ -88,6 +88,13 @@ impl Demux {
         demux
     }
 
+    /// The same where the PAT is to name this `transport_stream_id`, if any; another is counted.
+    #[must_use]
+    pub fn expecting(mut self, transport_stream_id: Option<u16>) -> Self {
+        self.catalogue.expect_stream(transport_stream_id);
+        self
+    }
+
     /// Packets seen and damage found.
     pub fn counters(&self) -> &Counters {
         &self.counters

@@ -233,6 +233,22 @@ fn reads_a_pat_of_several_sections_in_any_order() {
 }
 
 #[test]
+fn another_transport_stream_is_counted_by_its_change_and_against_the_expected_one() {
+    let mut mux = Mux::new();
+    for stream in [1, 1, 2, 2, 1] {
+        let body = pat_body(&[(7, PMT)]);
+        mux.section(0, &numbered_section(0, stream, 0, [0, 0], &body));
+    }
+    for (expected, errors) in [(None, 0), (Some(1), 2), (Some(2), 3)] {
+        let mut demux = first().expecting(expected);
+        told(&mut demux, &mux.packets);
+        let counters = demux.counters();
+        assert_eq!(counters.transport_stream_id_changes, 2);
+        assert_eq!(counters.transport_stream_id_errors, errors, "{expected:?}");
+    }
+}
+
+#[test]
 fn reads_a_pmt_over_several_packets() {
     let descriptor = [&[0x0E, 200][..], &[0; 200]].concat();
     let streams: Vec<_> = (0..4)

@@ -242,7 +242,9 @@ fn segment_age(channel: &ChannelSnapshot, snapshot: &Snapshot) -> Option<f64> {
 
 fn is_of_channel(resource: &Resource, id: &str) -> bool {
     match resource {
-        Resource::Channel(channel) | Resource::Rendition { channel, .. } => **channel == *id,
+        Resource::Channel(channel)
+        | Resource::Rendition { channel, .. }
+        | Resource::Source { channel, .. } => **channel == *id,
         Resource::Node
         | Resource::Disk
         | Resource::Store

@@ -13,7 +13,7 @@ use crate::{
     fetch::tiers::OriginReport,
     health::{
         CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, feeds::Feeds, nics::NicMeter,
-        reception::Reception, window::Window,
+        reception::Reception, sources::of_sources, window::Window,
     },
     ladder::Alignment,
 };
@@ -58,7 +58,8 @@ impl Meter {
         }
     }
 
-    /// All that `snapshot` tells: nine measures of a rendition, two of a channel, and a few.
+    /// All that `snapshot` tells: nine measures of a rendition and one of each of its
+    /// sources, two of a channel, and a few.
     pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();
@@ -70,6 +71,7 @@ impl Meter {
                 let reception = before.remove(&resource);
                 let mut reception = reception.unwrap_or_else(|| Reception::new(rendition, now));
                 measures.extend(reception.measures(&resource, rendition, now));
+                measures.extend(of_sources((&channel.id, rendition)));
                 feeds.add(rendition, reception.packets_at());
                 self.receptions.insert(resource, reception);
             }

@@ -40,6 +40,7 @@ mod request_source;
 mod retold;
 mod sampler;
 mod snapshot;
+mod sources;
 #[cfg(test)]
 pub(crate) mod surface_tests;
 pub(crate) mod table;

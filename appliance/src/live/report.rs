@@ -62,6 +62,8 @@ pub struct Leg {
     pub failure: Option<String>,
     /// Who sends it.
     pub sender: Option<SocketAddr>,
+    /// What the head of its last datagram says of its way.
+    pub header: weir_hal::NetworkHeader,
     /// When its last datagram came.
     pub last_datagram: Option<Wall>,
     /// Bits received in the last second.

@@ -17,6 +17,8 @@ const PIDS_MAX: usize = 64;
 /// A stream, up to its last whole second.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
+    /// `transport_stream_id` of the last PAT.
+    pub transport_stream_id: Option<u16>,
     /// How often each check failed.
     pub indicators: Indicators,
     /// Seconds in which each check failed.
@@ -58,6 +60,7 @@ impl Analyzer {
         pids.sort_unstable_by_key(|row| row.pid);
         let null = rows().find(|(pid, _)| *pid == Pid::NULL);
         Figures {
+            transport_stream_id: self.catalog.transport_stream_id(),
             indicators: self.settled(),
             seconds: *self.seconds.raised(),
             counters: *self.seconds.counters(),

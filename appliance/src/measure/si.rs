@@ -24,6 +24,10 @@ const PIDS: RangeInclusive<u16> = 0x10..=0x14;
 /// Sections and sub-tables whose times are kept: 40 KiB. Further ones are counted and not timed.
 const ENTRIES_MAX: usize = 1_024;
 
+/// What was not seen for longer is gone, and makes room where others come: the longest interval
+/// of any table (TR 101 211 §4.4).
+const AGE_MAX: Duration = Duration::from_mins(5);
+
 /// The shortest time between two sections of one sub-table.
 const GAP_MIN: Duration = Duration::from_millis(25);
 
@@ -219,6 +223,10 @@ impl ServiceInformation {
 
     /// Notes an occurrence; returns the time of the one before.
     fn replace(&mut self, key: Key, at: Duration) -> Option<Duration> {
+        if self.last_seen.len() >= ENTRIES_MAX {
+            self.last_seen
+                .retain(|(_, seen)| at.saturating_sub(*seen) <= AGE_MAX);
+        }
         match self.last_seen.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(found) => Some(std::mem::replace(&mut self.last_seen[found].1, at)),
             Err(place) if self.last_seen.len() < ENTRIES_MAX => {

@@ -247,6 +247,23 @@ fn a_flood_of_programs_and_pids_is_bounded_and_told_of() {
     assert_eq!(report.limits.pcrs_dropped, 0x1FFF - 256);
 }
 
+#[test]
+fn tables_that_are_gone_make_room_for_others_and_those_that_may_come_back_do_not() {
+    for (minutes, untimed) in [(4, 1_024), (6, 0)] {
+        let mut analyzer = Analyzer::new();
+        // Of each sub-table the one section and the whole are timed: there is room for 512.
+        for number in 0..1_024_u16 {
+            let mut bytes = section_packet(0x11, &section(0x46, number, &[]));
+            bytes[3] |= u8::try_from(number & 0x0F).expect("masked");
+            let packet = Packet::new(&bytes).expect("the sync byte is right");
+            let later = if number < 512 { 0 } else { minutes * 60_000 };
+            analyzer.push(packet, Duration::from_millis(later + u64::from(number)));
+        }
+        let report = analyzer.report();
+        assert_eq!(report.limits.si_sections_untimed, untimed, "{minutes} min");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

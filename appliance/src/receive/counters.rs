@@ -37,6 +37,8 @@ counters! {
         rtp_restarts: detail,
         /// Times datagrams began to come from another address or port.
         sender_changes: detail,
+        /// Times the TTL or the DSCP of datagrams changed: another way, or another class on it.
+        header_changes: detail,
         /// Times the group was joined anew, because nothing came any more.
         renewals: detail,
         /// Times a source over HTTP answered with a stream.

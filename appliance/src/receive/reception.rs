@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use weir_hal::{DatagramBatch, Monotonic, MulticastReceiver, Wall};
+use weir_hal::{DatagramBatch, Monotonic, MulticastReceiver, NetworkHeader, Wall};
 
 use super::{Arrivals, Counters, HttpSource, Protected, merge::Content};
 
@@ -75,6 +75,14 @@ impl<R: MulticastReceiver> Reception<R> {
         match self {
             Self::Datagrams(protected) => protected.source().sender(),
             Self::Http(_) => None,
+        }
+    }
+
+    /// What the head of the last datagram says of its way; nothing of an answer over HTTP.
+    pub fn header(&self) -> NetworkHeader {
+        match self {
+            Self::Datagrams(protected) => protected.source().header(),
+            Self::Http(_) => NetworkHeader::default(),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use weir_hal::{Datagram, DatagramBatch, Error, Membership, Multicast, MulticastReceiver, Wall};
+use weir_hal::{
+    Datagram, DatagramBatch, Error, Membership, Multicast, MulticastReceiver, NetworkHeader, Wall,
+};
 
 use crate::{
     config::Transport,
@@ -42,6 +44,7 @@ pub struct Source<R> {
     /// Datagrams dropped on the sockets before this one.
     dropped_before: u64,
     sender: Option<SocketAddr>,
+    header: NetworkHeader,
     last_datagram: Option<Wall>,
     counters: Counters,
     arrivals: Arrivals,
@@ -56,6 +59,7 @@ impl<R: MulticastReceiver> Source<R> {
             receiver: None,
             dropped_before: 0,
             sender: None,
+            header: NetworkHeader::default(),
             last_datagram: None,
             counters: Counters::default(),
             arrivals: Arrivals::default(),
@@ -152,6 +156,11 @@ impl<R: MulticastReceiver> Source<R> {
         self.sender
     }
 
+    /// What the head of the last datagram says of its way.
+    pub fn header(&self) -> NetworkHeader {
+        self.header
+    }
+
     /// The kernel buffer that was granted, bookkeeping included; `None` while it is not joined.
     pub fn receive_buffer_bytes(&self) -> Option<usize> {
         self.receiver.as_ref().map(R::receive_buffer_bytes)
@@ -164,6 +173,11 @@ impl<R: MulticastReceiver> Source<R> {
         if self.sender != Some(datagram.source) {
             self.counters.sender_changes += u64::from(self.sender.is_some());
             self.sender = Some(datagram.source);
+        }
+        if self.header != datagram.header {
+            let is_known = self.header != NetworkHeader::default();
+            self.counters.header_changes += u64::from(is_known);
+            self.header = datagram.header;
         }
         if self.transport == Transport::Udp && !is_rtp(datagram.payload) {
             self.arrivals

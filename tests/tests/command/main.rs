@@ -4,6 +4,7 @@
 mod bundle;
 mod cache;
 mod log;
+mod probe;
 mod status;
 
 use std::{
@@ -168,6 +169,8 @@ fn a_source_out_of_reach_ends_with_69() {
             "--seconds",
             "1",
         ],
+        // Nobody listens on the port of the discard service.
+        &["probe", "http://127.0.0.1:9/a.ts", "--seconds", "1"],
         &[
             "send",
             plain(&recording),

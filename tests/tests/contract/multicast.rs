@@ -30,6 +30,7 @@ const STRANGER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2
 
 crate::claims! {
     a_datagram_comes_with_its_sender_and_time,
+    a_datagram_comes_with_what_its_head_says,
     nothing_waiting_is_zero,
     two_groups_on_one_port_never_mix,
     two_memberships_of_one_group_both_receive,
@@ -170,6 +171,23 @@ fn a_datagram_comes_with_its_sender_and_time(side: &impl Side) {
     assert_eq!(datagram.source.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     assert_ne!(datagram.source.port(), 0);
     assert!((before..=after).contains(&datagram.received));
+}
+
+fn a_datagram_comes_with_what_its_head_says(side: &impl Side) {
+    let group = group_v4();
+    let mut ear = listen(side, &membership(group));
+    for hops in [1, 17] {
+        let destination = Destination {
+            group,
+            interface: loopback(),
+            hops,
+        };
+        let sender = side.board().multicast.sender(&destination);
+        sender.unwrap().send(b"one").unwrap();
+        assert!(holds_within(ear.clock, PATIENCE, || !ear.take().is_empty()));
+        let header = ear.batch.iter().next().unwrap().header;
+        assert_eq!((header.ttl, header.dscp), (Some(hops), Some(0)));
+    }
 }
 
 fn nothing_waiting_is_zero(side: &impl Side) {

@@ -117,7 +117,7 @@ impl Feed {
     }
 
     fn of_bytes(name: &'static str, is_rtp: bool, [large, small]: [usize; 2]) -> Self {
-        let bytes = if name.ends_with("/sd") { small } else { large };
+        let bytes = if name.contains("/sd") { small } else { large };
         let mut encoder = Encoder::new(900_000, bytes);
         encoder.format = Format {
             picture_90k: PICTURE_90K,

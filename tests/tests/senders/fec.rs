@@ -8,9 +8,9 @@ use weir_hal::sim::Generator;
 use weir_tests::{daemon::free_port, ffmpeg::Streams, process::Process};
 
 /// What ffmpeg sends to three ports: the media, what protects columns, what protects rows.
-struct Sent {
+pub(crate) struct Sent {
     /// In order of arrival: the stream, and the packet.
-    packets: Vec<(usize, Vec<u8>)>,
+    pub(crate) packets: Vec<(usize, Vec<u8>)>,
 }
 
 /// Datagrams of media that are looked at.
@@ -38,7 +38,7 @@ fn is_rtcp(packet: &[u8]) -> bool {
         .is_some_and(|kind| (64..96).contains(&(kind & 0x7F)))
 }
 
-fn capture(columns: u16, rows: u16) -> Sent {
+pub(crate) fn capture(columns: u16, rows: u16) -> Sent {
     let (port, sockets) = sockets();
     let mut command = Command::new("ffmpeg");
     command

@@ -3,6 +3,7 @@
 
 mod captures;
 mod fec;
+mod protected;
 
 use std::{path::Path, time::Duration};
 

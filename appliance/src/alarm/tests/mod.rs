@@ -104,6 +104,11 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::ClockMissing
         | Kind::BitrateVariance
         | Kind::SegmentStale => rendition(0),
+        Kind::SourceDown => Resource::Source {
+            channel: "CH".into(),
+            rendition: "R0".into(),
+            number: 1,
+        },
         Kind::LadderDrifting | Kind::LadderFinding => Resource::Channel("CH".into()),
         Kind::OriginDown => Resource::Origin("midcache".into()),
         Kind::DiskError => Resource::Store,

@@ -275,6 +275,7 @@ impl Source {
             condition,
             failure,
             sender,
+            header,
             last_datagram,
             bitrate_bps,
             bitrate_average,
@@ -299,6 +300,9 @@ impl Source {
                 interarrival_ms_max: arrivals.interarrival_ms_max(),
                 last_datagram_age_ms: last_datagram.map(|it| milliseconds(taken.since(it))),
                 sender_changes: Total(receive.sender_changes),
+                ttl: header.ttl.map(u64::from),
+                dscp: header.dscp.map(u64::from),
+                header_changes: Total(receive.header_changes),
                 datagrams: Total(receive.datagrams),
                 kernel_dropped_datagrams: Total(receive.kernel_dropped_datagrams),
                 rtp_lost: Total(receive.rtp_lost),
@@ -325,6 +329,7 @@ impl Source {
 impl StreamReadings {
     fn of(figures: &Figures) -> Self {
         let Figures {
+            transport_stream_id,
             media_rate_bps,
             null_bitrate_bps,
             packets_lost_in_second,
@@ -336,6 +341,7 @@ impl StreamReadings {
             pids: _,
         } = figures;
         Self {
+            transport_stream_id: transport_stream_id.map(u64::from),
             media_rate_bps: *media_rate_bps,
             null_bitrate_bps: *null_bitrate_bps,
             media_loss_rate: *packets_lost_in_second,

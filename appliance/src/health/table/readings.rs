@@ -221,6 +221,12 @@ readings! {
         last_datagram_age_ms: Option<u64> => polled,
         /// Times datagrams began to come from another address or port.
         sender_changes: Total => detail,
+        /// Time to Live (IPv6: Hop Limit) of its last datagram: each router takes one away.
+        ttl: Option<u64> => detail,
+        /// The class of service of its last datagram (DSCP, RFC 2474).
+        dscp: Option<u64> => detail,
+        /// Times one of these two changed: another way, or another class on it.
+        header_changes: Total => detail,
         /// Datagrams received.
         datagrams: Total => detail,
         /// Datagrams the kernel dropped because the socket's buffer was full.
@@ -253,6 +259,8 @@ readings! {
 readings! {
     /// Of the stream that a source carries, alone or with others.
     pub(in crate::health) struct StreamReadings {
+        /// `transport_stream_id` of the last PAT.
+        transport_stream_id: Option<u64> => detail,
         /// Bitrate by its own clock, its PCRs.
         media_rate_bps: Option<u64> => detail,
         /// Bitrate of null packets in the last second.

@@ -110,8 +110,9 @@ impl Asking {
             let shown = &self.request.shown;
             let reason = format!("cannot receive {shown}: {}", with_causes(&error));
             if told.as_ref() != Some(&reason) {
-                let (channel, rendition) = &self.request.of;
-                warn!(channel, rendition, "{reason}");
+                if let Some((channel, rendition)) = &self.request.of {
+                    warn!(channel, rendition, "{reason}");
+                }
             }
             told = Some(reason.clone());
             if self.pieces.send(Piece::Failure(reason)).await.is_err() {
@@ -143,8 +144,9 @@ impl Asking {
                 continue;
             };
             let received = self.client.clock.wall();
-            if told.take().is_some() {
-                let (channel, rendition) = &self.request.of;
+            if told.take().is_some()
+                && let Some((channel, rendition)) = &self.request.of
+            {
                 info!(
                     channel,
                     rendition, "{} is received again", self.request.shown

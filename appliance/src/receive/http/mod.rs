@@ -73,8 +73,8 @@ impl StreamClient {
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct StreamRequest {
-    /// The names of the channel and the rendition that it is for.
-    pub of: (String, String),
+    /// The names of the channel and the rendition that it is for, and that the log tells of.
+    pub of: Option<(String, String)>,
     /// Where it is.
     pub url: Uri,
     /// The same for people, without what may be a secret.

@@ -21,7 +21,7 @@ impl Rig {
         let client = StreamClient::new(&simulation.board()).expect("TLS is spoken");
         let url = "http://encoder/ch.ts?token=hidden".parse().expect("a URL");
         let request = StreamRequest {
-            of: ("ch".to_owned(), "r".to_owned()),
+            of: Some(("ch".to_owned(), "r".to_owned())),
             url,
             shown: "http://encoder/ch.ts?…".to_owned(),
             bitrate_bps_max,

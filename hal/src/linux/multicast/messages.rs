@@ -1,6 +1,8 @@
 //! `recvmmsg(2)`: a batch of datagrams by one system call, with what the kernel knows of each.
 //!
-//! Source: `recvmmsg(2)`, `cmsg(3)`, `socket(7)` (`SO_TIMESTAMPNS`, `SO_RXQ_OVFL`).
+//! Source: `recvmmsg(2)`, `cmsg(3)`, `socket(7)` (`SO_TIMESTAMPNS`, `SO_RXQ_OVFL`),
+//! `ip(7)` (`IP_RECVTTL`, `IP_RECVTOS`), `ipv6(7)` and RFC 3542 §6 (`IPV6_RECVHOPLIMIT`,
+//! `IPV6_RECVTCLASS`).
 //!
 //! Refuses: to allocate or to wait. The arrays live as long as the socket; the pointers to them
 //! are written anew for each call and live no longer than it.
@@ -18,14 +20,16 @@ use nix::{errno::Errno, libc};
 use socket2::Socket;
 
 use super::kernel_size_of;
-use crate::{Clock, DatagramBatch, DatagramMeta, Wall, linux::clock};
+use crate::{Clock, DatagramBatch, DatagramMeta, NetworkHeader, Wall, linux::clock};
 
-/// Room for the control messages of one datagram: a timestamp and a drop count.
+/// Room for the control messages of one datagram: a timestamp, a drop count, and two
+/// fields of its head.
 const CONTROL_BYTES: usize = {
     // SAFETY: these only compute.
     let bytes = unsafe {
         libc::CMSG_SPACE(kernel_size_of::<libc::timespec>())
             + libc::CMSG_SPACE(kernel_size_of::<u32>())
+            + 2 * libc::CMSG_SPACE(kernel_size_of::<libc::c_int>())
     };
     bytes as usize
 };
@@ -92,6 +96,7 @@ impl Messages {
                 bytes: header.msg_len as usize,
                 received: notes.received.unwrap_or_else(|| clock::Clock::new().wall()),
                 source: envelope.sender(),
+                header: notes.header,
             }
         })))
     }
@@ -170,6 +175,7 @@ impl Envelope {
 struct ControlNotes {
     received: Option<Wall>,
     dropped: Option<u32>,
+    header: NetworkHeader,
 }
 
 impl ControlNotes {
@@ -195,6 +201,20 @@ impl ControlNotes {
                     }
                     (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
                         notes.dropped = Some(data.cast::<u32>().read_unaligned());
+                    }
+                    (libc::IPPROTO_IP, libc::IP_TTL)
+                    | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+                        let ttl = data.cast::<libc::c_int>().read_unaligned();
+                        notes.header.ttl = u8::try_from(ttl).ok();
+                    }
+                    (libc::IPPROTO_IP, libc::IP_TOS) => {
+                        let service = data.read_unaligned();
+                        notes.header.dscp = Some(NetworkHeader::dscp_of(service));
+                    }
+                    (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                        let class = data.cast::<libc::c_int>().read_unaligned();
+                        let class = u8::try_from(class).ok();
+                        notes.header.dscp = class.map(NetworkHeader::dscp_of);
                     }
                     _ => {}
                 }

@@ -49,6 +49,7 @@ impl Receiver {
         socket.set_nonblocking(true)?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         setsockopt(&socket, sockopt::RxqOvfl, &1)?;
+        tell_headers(&socket, group)?;
         enlarge_receive_buffer(&socket, membership.receive_buffer_bytes)?;
         only_what_is_joined(&socket, group)?;
         socket.bind(&group.into())?;
@@ -88,6 +89,20 @@ impl MulticastReceiver for Receiver {
     fn receive_buffer_bytes(&self) -> usize {
         self.receive_buffer_bytes
     }
+}
+
+/// Has the kernel tell what the head of each datagram says.
+fn tell_headers(socket: &Socket, group: SocketAddr) -> io::Result<()> {
+    let (level, options) = match group {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, [libc::IP_RECVTTL, libc::IP_RECVTOS]),
+        SocketAddr::V6(_) => (
+            libc::IPPROTO_IPV6,
+            [libc::IPV6_RECVHOPLIMIT, libc::IPV6_RECVTCLASS],
+        ),
+    };
+    let on: libc::c_int = 1;
+    let mut options = options.into_iter();
+    options.try_for_each(|option| set_option(socket, level, option, &on))
 }
 
 /// Asks for the buffer beyond `net.core.rmem_max`, and settles for the limit without the right.
@@ -211,5 +226,49 @@ mod tests {
         assert!(is_joined());
         drop(receiver);
         assert!(!is_joined());
+    }
+}
+
+#[cfg(test)]
+mod header_tests {
+    use super::*;
+
+    /// Expedited Forwarding (RFC 3246), and a mark of congestion that is none of it.
+    const SERVICE: libc::c_int = 46 << 2 | 1;
+
+    #[test]
+    fn the_head_of_a_datagram_is_told_in_both_families() {
+        for (address, level, options) in [
+            (
+                "127.0.0.1:0",
+                libc::IPPROTO_IP,
+                [libc::IP_TTL, libc::IP_TOS],
+            ),
+            (
+                "[::1]:0",
+                libc::IPPROTO_IPV6,
+                [libc::IPV6_UNICAST_HOPS, libc::IPV6_TCLASS],
+            ),
+        ] {
+            let group: SocketAddr = address.parse().unwrap();
+            let membership = Membership {
+                group,
+                source: None,
+                interface: None,
+                receive_buffer_bytes: 1 << 16,
+            };
+            let mut receiver = Receiver::open(&membership, 0).unwrap();
+            let sender = udp_socket(group).unwrap();
+            let ttl: libc::c_int = 7;
+            for (option, value) in options.into_iter().zip([ttl, SERVICE]) {
+                set_option(&sender, level, option, &value).unwrap();
+            }
+            let to = receiver.socket.local_addr().unwrap();
+            sender.send_to(b"one", &to).unwrap();
+            let mut batch = DatagramBatch::new();
+            assert_eq!(receiver.receive(&mut batch).unwrap(), 1, "{address}");
+            let header = batch.iter().next().unwrap().header;
+            assert_eq!((header.ttl, header.dscp), (Some(7), Some(46)), "{address}");
+        }
     }
 }

@@ -15,7 +15,8 @@ use std::{
 
 use super::faults::{Arrival, Wire, WireFaults};
 use crate::{
-    Clock as _, DatagramBatch, Destination, InterfaceName, Membership, Monotonic, Wall,
+    Clock as _, Datagram, DatagramBatch, Destination, InterfaceName, Membership, Monotonic,
+    NetworkHeader, Wall,
     sim::{Clock, lock},
 };
 
@@ -218,6 +219,10 @@ impl State {
             let packet = Packet {
                 payload: damaged(datagram, arrival.flip),
                 source,
+                header: NetworkHeader {
+                    ttl: Some(destination.hops),
+                    dscp: Some(0),
+                },
             };
             self.deliver(now, arrival, destination, &packet);
         }
@@ -285,6 +290,7 @@ fn hears(membership: &Membership, destination: &Destination, source: IpAddr) -> 
 struct Packet {
     payload: Arc<[u8]>,
     source: SocketAddr,
+    header: NetworkHeader,
 }
 
 #[derive(Debug)]
@@ -365,7 +371,13 @@ impl Socket {
         };
         while let Some(next) = self.waiting.front() {
             let packet = &next.packet;
-            if !batch.push(&packet.payload, wall_of(next.arrived), packet.source) {
+            let datagram = Datagram {
+                payload: &packet.payload,
+                received: wall_of(next.arrived),
+                source: packet.source,
+                header: packet.header,
+            };
+            if !batch.push(datagram) {
                 break;
             }
             taken = Taken {

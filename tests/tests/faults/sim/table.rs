@@ -71,6 +71,8 @@ const HD: &str = "channel/news/hd";
 const SD: &str = "channel/news/sd";
 const RTP: &str = "channel/sport/hd";
 const OTHER: &str = "channel/sport/sd";
+const FIRST: &str = "channel/film/sd/1";
+const SECOND: &str = "channel/film/sd/2";
 
 const DOWN: (Kind, &str) = (Kind::IngestDown, "critical");
 const SYNC: (Kind, &str) = (Kind::SyncLoss, "critical");
@@ -79,6 +81,7 @@ const BURST: (Kind, &str) = (Kind::ContinuityBurst, "major");
 const TRICKLE: (Kind, &str) = (Kind::ContinuityError, "minor");
 const VARIANCE: (Kind, &str) = (Kind::BitrateVariance, "major");
 const STALE: (Kind, &str) = (Kind::SegmentStale, "critical");
+const SOURCE: (Kind, &str) = (Kind::SourceDown, "minor");
 
 /// A fault of one source.
 const fn feed(
@@ -219,6 +222,33 @@ pub(crate) const STREAMS: &[Fault] = &[
     )
     .hiding(2),
     feed(
+        "a source stops that another is there for",
+        (SECOND, Harm::Silent),
+        SOURCE,
+        9,
+    ),
+    feed(
+        "a source is scrambled that another is there for",
+        (SECOND, Harm::Scrambled),
+        SOURCE,
+        11,
+    ),
+    Fault::of(
+        (
+            "both sources of a rendition stop",
+            Inject::Feeds(&[FIRST, SECOND], Harm::Silent),
+        ),
+        (Kind::IngestDown, "channel/film/sd", "critical"),
+        5,
+    )
+    .hiding(1),
+    feed(
+        "the source in use stops, and another is there",
+        (FIRST, Harm::Silent),
+        SOURCE,
+        9,
+    ),
+    feed(
         "the bitrate falls by a half",
         (HD, Harm::Lean),
         VARIANCE,
@@ -326,11 +356,11 @@ pub(crate) const MACHINE: &[Fault] = &[
     ),
     Fault::of(
         (
-            "half of all datagrams is lost",
+            "a third of all datagrams is lost",
             Inject::Wire(
                 HD,
                 WireFaults {
-                    loss_ppm: 500_000,
+                    loss_ppm: 333_333,
                     ..CLEAN
                 },
             ),

@@ -101,14 +101,21 @@ id = "sport"
   name = "sd"
   sources = ["udp://239.255.0.4:5000"]
   interface = "eth1"
+[[channel]]
+id = "film"
+  [[channel.rendition]]
+  name = "sd"
+  sources = ["udp://239.255.0.5:5000", "udp://239.255.0.6:5000"]
 "#;
 
 /// Sources by the resource they are of, and their groups.
-const FEEDS: [(&str, u8); 4] = [
+const FEEDS: [(&str, u8); 6] = [
     ("channel/news/hd", 1),
     ("channel/news/sd", 2),
     ("channel/sport/hd", 3),
     ("channel/sport/sd", 4),
+    ("channel/film/sd/1", 5),
+    ("channel/film/sd/2", 6),
 ];
 
 /// The group that is sent by RTP.
