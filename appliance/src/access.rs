@@ -67,7 +67,11 @@ pub enum Denied {
     #[error("the token {0} has expired: issue another one")]
     Expired(String),
     /// It is good for less.
-    #[error("the role of the token {name} is {}, and this needs {}", role.as_str(), needed.as_str())]
+    #[error(
+        "the role of the token {name} is {}, and this needs {}",
+        role.as_str(),
+        needed.as_str()
+    )]
     Role {
         /// As whom it is known.
         name: String,

@@ -23,7 +23,8 @@ use crate::{
     serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// Who has a token, the keys that open paths, who may purge, what is logged, what is wrong, and what was.
+/// Who has a token, the keys that open paths, who may purge, what is logged, what is wrong, and
+/// what was.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) access: Arc<Access>,

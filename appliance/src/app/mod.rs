@@ -219,8 +219,8 @@ impl<M: Multicast> App<M> {
     }
 
     /// Runs until `shutdown` completes, then drains: whoever asks is told so for
-    /// [`config::Http::drain_notice`]; then no new connections, answers under way complete, finished
-    /// segments reach the disk. Takes each configuration that `reloads` brings.
+    /// [`config::Http::drain_notice`]; then no new connections, answers under way complete,
+    /// finished segments reach the disk. Takes each configuration that `reloads` brings.
     ///
     /// # Errors
     /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot

@@ -242,7 +242,7 @@ pub fn run(
         progress(chunks.offset, bytes_total);
     }
     sync.finish(&mut counters, |packet| work.push(packet));
-    work.finish(counters, request)
+    work.finish(&counters, request)
 }
 
 fn rules(target: Duration) -> Rules {
@@ -314,7 +314,7 @@ impl Work<'_> {
     }
 
     /// Ends the last segment and writes the playlist.
-    fn finish(mut self, sync: DemuxCounters, request: &Request) -> Result<Summary, Error> {
+    fn finish(mut self, sync: &DemuxCounters, request: &Request) -> Result<Summary, Error> {
         let Self {
             demux,
             segmenter,
@@ -333,7 +333,7 @@ impl Work<'_> {
             target_duration_s: output.playlist.target_duration_s().unwrap_or(0),
             duration_90k: output.playlist.duration_90k(),
             segment: *segmenter.counters(),
-            demux: demux.counters().plus(&sync),
+            demux: demux.counters().plus(sync),
         })
     }
 

@@ -37,9 +37,9 @@ counters! {
         pmt_sections: detail,
         /// PATs that differ from the one before.
         pat_changes: detail,
-        /// Times the PAT began to name another transport_stream_id.
+        /// Times the PAT began to name another `transport_stream_id`.
         transport_stream_id_changes: detail,
-        /// Sections of the PAT that name another transport_stream_id than the configured one.
+        /// Sections of the PAT that name another `transport_stream_id` than the configured one.
         transport_stream_id_errors: detail,
         /// PMTs of the selected program that differ from the one before.
         pmt_changes: detail,

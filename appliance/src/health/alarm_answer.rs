@@ -5,8 +5,8 @@
 //! {"author": "ann", "note": "cable ordered", "for": "2h"}
 //! ```
 //!
-//! Orders are taken from the addresses of `alarm.allow`, or from whoever is known, and as `application/json` alone, which a
-//! page of another origin cannot send.
+//! Orders are taken from the addresses of `alarm.allow`, or from whoever is known, and as
+//! `application/json` alone, which a page of another origin cannot send.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -309,7 +309,7 @@ mod tests {
             let body = parse(&snapshot);
             assert_eq!(body["status"], status, "{severity:?}");
             let is_degraded = snapshot.status() == Status::Degraded;
-            assert_eq!(is_degraded, severity == Severity::Critical);
+            assert_eq!(is_degraded, severity == Critical);
             assert_eq!(body["alarms"][severity.as_str()], 1);
             let check = &body["checks"]["disk:utilization"][0];
             assert_eq!(check["status"], status);

@@ -1,7 +1,7 @@
 //! Which sources of a rendition are lost while others carry it; pure.
 //!
-//! Where no source is usable the rendition is down, which is told of it as a whole: what is known of
-//! each of them stays until one is back. A source that is alone is its rendition.
+//! Where no source is usable the rendition is down, which is told of it as a whole: what is known
+//! of each of them stays until one is back. A source that is alone is its rendition.
 //!
 //! Refuses: to judge a source. Its condition is what the choice among sources goes by.
 

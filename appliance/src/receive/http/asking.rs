@@ -109,10 +109,10 @@ impl Asking {
             };
             let shown = &self.request.shown;
             let reason = format!("cannot receive {shown}: {}", with_causes(&error));
-            if told.as_ref() != Some(&reason) {
-                if let Some((channel, rendition)) = &self.request.of {
-                    warn!(channel, rendition, "{reason}");
-                }
+            if let Some((channel, rendition)) = &self.request.of
+                && told.as_ref() != Some(&reason)
+            {
+                warn!(channel, rendition, "{reason}");
             }
             told = Some(reason.clone());
             if self.pieces.send(Piece::Failure(reason)).await.is_err() {
