@@ -62,7 +62,8 @@ fn await_segments(daemon: &Daemon, count: usize) -> Vec<u64> {
 fn load_balancers_hear_of_the_end_before_players_do_where_a_notice_is_given() {
     let start = |notice: &str| {
         let folder = TempDir::new().expect("a temporary folder");
-        Daemon::start_with(folder, &format!("drain_notice = \"{notice}\""), "")
+        let origin = "[[origin]]\nname = \"o\"\nurls = [\"http://127.0.0.1:9\"]\n";
+        Daemon::start_with(folder, &format!("drain_notice = \"{notice}\""), origin)
     };
     let daemon = start("1min");
     let readiness = [daemon.data("/readyz"), daemon.management("/readyz")];

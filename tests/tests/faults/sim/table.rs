@@ -356,20 +356,6 @@ pub(crate) const MACHINE: &[Fault] = &[
     ),
     Fault::of(
         (
-            "a third of all datagrams is lost",
-            Inject::Wire(
-                HD,
-                WireFaults {
-                    loss_ppm: 333_333,
-                    ..CLEAN
-                },
-            ),
-        ),
-        (Kind::ContinuityBurst, HD, "major"),
-        12,
-    ),
-    Fault::of(
-        (
             "a datagram in some hundred is lost",
             Inject::Wire(
                 SD,
