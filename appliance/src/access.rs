@@ -233,6 +233,9 @@ pub(crate) mod tests {
         ),
     ];
 
+    const TECHNICIAN: &str = "Bearer technician-of-the-simulated-rack-1";
+    const ADMIN: &str = "Bearer admin-of-the-simulated-rack-number-2";
+
     const EXPIRES: Wall = Wall::from_nanos(2_000_000_000_000_000_000);
 
     const NOW: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
@@ -283,10 +286,7 @@ pub(crate) mod tests {
         let access = access();
         let technician = Ok(Some("the-technician".to_owned()));
         for needed in [Role::Viewer, Role::Technician] {
-            assert_eq!(
-                ask(&access, "Bearer technician-of-the-simulated-rack-1", needed),
-                technician
-            );
+            assert_eq!(ask(&access, TECHNICIAN, needed), technician);
         }
         let denied = Denied::Role {
             name: "the-technician".to_owned(),
@@ -321,10 +321,7 @@ pub(crate) mod tests {
             let denied = Err(Denied::Unknown);
             assert_eq!(ask(&access, field, Role::Viewer), denied, "{field}");
         }
-        let two = headers(&[
-            "Bearer admin-of-the-simulated-rack-number-2",
-            "Bearer technician-of-the-simulated-rack-1",
-        ]);
+        let two = headers(&[ADMIN, TECHNICIAN]);
         let asked = access.name_of(&two, Role::Viewer, NOW);
         assert_eq!(asked, Err(Denied::Unknown));
     }
@@ -364,13 +361,7 @@ pub(crate) mod tests {
     #[test]
     fn a_token_is_worth_nothing_from_its_end_on() {
         let access = access();
-        let at = |now| {
-            access.name_of(
-                &headers(&["Bearer admin-of-the-simulated-rack-number-2"]),
-                Role::Viewer,
-                now,
-            )
-        };
+        let at = |now| access.name_of(&headers(&[ADMIN]), Role::Viewer, now);
         let last = Wall::from_nanos(EXPIRES.as_nanos() - 1);
         assert_eq!(at(last), Ok(Some("the-admin".to_owned())));
         assert_eq!(at(EXPIRES), Err(Denied::Expired("the-admin".to_owned())));
@@ -386,29 +377,11 @@ pub(crate) mod tests {
             panic!("one file holds no digest, not {errors:?}");
         };
         assert_eq!(path, Path::new("/technician"));
-        let asked = ask(
-            &access,
-            "Bearer technician-of-the-simulated-rack-1",
-            Role::Viewer,
-        );
+        let asked = ask(&access, TECHNICIAN, Role::Viewer);
         assert_eq!(asked, Err(Denied::Unknown));
-        assert!(
-            ask(
-                &access,
-                "Bearer admin-of-the-simulated-rack-number-2",
-                Role::Viewer
-            )
-            .is_ok()
-        );
+        assert!(ask(&access, ADMIN, Role::Viewer).is_ok());
         access.reopen(&[], &*machine.board().disk);
-        assert_eq!(
-            ask(
-                &access,
-                "Bearer admin-of-the-simulated-rack-number-2",
-                Role::Viewer
-            ),
-            Ok(None)
-        );
+        assert_eq!(ask(&access, ADMIN, Role::Viewer), Ok(None));
     }
 
     #[test]

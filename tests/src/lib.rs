@@ -30,6 +30,7 @@ mod poll;
 pub mod process;
 pub mod pypi;
 pub mod scribe;
+pub mod simulated;
 pub mod splice;
 pub mod stream;
 pub mod teletext;

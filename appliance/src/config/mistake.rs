@@ -146,8 +146,8 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{}{rest}\"", shown.escape_debug())
 }
 
-/// `text`, of a URL without user, password and query: mistakes go to logs that anybody may read.
-fn without_secrets(text: &str) -> Cow<'_, str> {
+/// `text`, of a URL without user, password and query: people read it in logs and on pages.
+pub(super) fn without_secrets(text: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.into();
     };

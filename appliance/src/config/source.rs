@@ -11,7 +11,10 @@ use std::{
 
 use hyper::Uri;
 
-use super::{Source, Transport, mistake::quoted};
+use super::{
+    Source, Transport,
+    mistake::{quoted, without_secrets},
+};
 
 /// Bytes a URL may have.
 const URL_BYTES_MAX: usize = 2_048;
@@ -40,11 +43,7 @@ impl FromStr for Source {
 impl Source {
     /// The same for people: without the query, which may hold a secret.
     pub fn shown(&self) -> String {
-        let text = self.to_string();
-        match text.split_once('?') {
-            Some((path, _)) => format!("{path}?…"),
-            None => text,
-        }
+        without_secrets(&self.to_string()).into_owned()
     }
 }
 

@@ -14,9 +14,10 @@ use crate::{
     health::RenditionSnapshot,
 };
 
-/// After so long without a packet a feed is down by itself: no later than the first is, all are
-/// told of as one.
-const DOWN: Duration = Duration::from_secs(3);
+/// After so long without a packet a feed is down by itself, unless the configuration has another
+/// threshold: no later than the first is, all are told of as one.
+const DOWN: Duration =
+    Duration::from_millis(Kind::IngestDown.definition().rule.raise.thousandths());
 
 /// What has been silent for so long by then fell silent with it.
 const SILENT: Duration = Duration::from_secs(2);

@@ -223,21 +223,24 @@ impl ServiceInformation {
 
     /// Notes an occurrence; returns the time of the one before.
     fn replace(&mut self, key: Key, at: Duration) -> Option<Duration> {
-        if self.last_seen.len() >= ENTRIES_MAX {
-            self.last_seen
-                .retain(|(_, seen)| at.saturating_sub(*seen) <= AGE_MAX);
+        if let Ok(found) = self.find(key) {
+            return Some(std::mem::replace(&mut self.last_seen[found].1, at));
         }
-        match self.last_seen.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(found) => Some(std::mem::replace(&mut self.last_seen[found].1, at)),
+        if self.last_seen.len() >= ENTRIES_MAX {
+            let is_recent = |(_, seen): &(Key, Duration)| at.saturating_sub(*seen) <= AGE_MAX;
+            self.last_seen.retain(is_recent);
+        }
+        match self.find(key) {
             Err(place) if self.last_seen.len() < ENTRIES_MAX => {
                 self.last_seen.insert(place, (key, at));
-                None
             }
-            Err(_) => {
-                self.sections_untimed += 1;
-                None
-            }
+            Ok(_) | Err(_) => self.sections_untimed += 1,
         }
+        None
+    }
+
+    fn find(&self, key: Key) -> Result<usize, usize> {
+        self.last_seen.binary_search_by_key(&key, |(key, _)| *key)
     }
 }
 

@@ -4,31 +4,12 @@
 //! the same segments of up to fifty times the packets. Allocations are counted of the receiving
 //! thread alone; the disk has threads of its own.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use weir::{
-    app::{Ingest, Vaults, orders, store_config},
-    config::Config,
-    live::{Live, Report},
-};
-use weir_cache::Store;
-use weir_hal::{Destination, Multicast as _, MulticastSender as _, sim};
-use weir_tests::stream::{Encoder, PACKET_BYTES};
+use weir_tests::{simulated::SimulatedChannel, stream::Encoder};
 
-/// One channel, of which all is kept that a minute brings.
-const CONFIGURATION: &str = r#"
-[segment]
-target = "2s"
-window = 5
-[cache]
-size = "128MiB"
-memory = "32MiB"
-[[channel]]
-id = "ch"
-  [[channel.rendition]]
-  name = "r"
-  sources = ["udp://239.255.0.1:5000"]
-"#;
+/// The cache, in which all is kept that a minute brings.
+const CACHE: [&str; 2] = ["128MiB", "32MiB"];
 
 /// Between two looks at the socket.
 const TURN: Duration = Duration::from_millis(10);
@@ -47,15 +28,8 @@ const PER_SEGMENT: u64 = 60;
 /// Allocations of a report, one each second: what all surfaces tell, with its texts.
 const PER_REPORT: u64 = 10;
 
-/// One channel on a simulated machine.
-struct Path {
-    simulation: sim::Simulation,
-    sender: sim::Sender,
-    encoder: Encoder,
-    ingest: Ingest<sim::Multicast>,
-    live: Arc<Live>,
-    store: Store,
-}
+/// A channel of which allocations are counted.
+struct Path(SimulatedChannel);
 
 /// What was counted in a span.
 #[derive(Debug)]
@@ -70,48 +44,17 @@ struct Figures {
 
 impl Path {
     async fn new(picture_bytes: usize) -> Self {
-        let simulation = sim::Simulation::new(1);
-        let board = simulation.board();
-        let config = Config::parse(CONFIGURATION).expect("it is right").config;
-        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        let store = Store::open(disk, clock, &store_config(&config.cache));
-        let store = store.expect("an empty disk");
-        let live = Arc::new(Live::default());
-        let orders = orders(&board, (&store, &Vaults::default()), &config, None).await;
-        let group = Destination {
-            group: SocketAddr::from(([239, 255, 0, 1], 5_000)),
-            interface: None,
-            hops: 1,
-        };
-        let sender = board.multicast.sender(&group).expect("there is room");
-        let ingest = Ingest::new(board, Arc::clone(&live));
-        let mut ingest = ingest.expect("roots of TLS");
-        ingest.carry(orders);
-        Self {
-            simulation,
-            sender,
-            encoder: Encoder::new(0, picture_bytes),
-            ingest,
-            live,
-            store,
-        }
-    }
-
-    fn report(&self) -> Arc<Report> {
-        let channel = self.live.channel("ch").expect("it is configured");
-        channel.renditions[0].report()
+        Self(SimulatedChannel::start(CACHE, Encoder::new(0, picture_bytes)).await)
     }
 
     /// Sends pictures for so long; returns allocations, and turns with any.
     fn run(&mut self, seconds: u64) -> (u64, u64) {
         let (mut allocations, mut turns) = (0, 0);
         for _ in 0..seconds * PICTURES_PER_SECOND {
-            for datagram in self.encoder.picture().chunks(7 * PACKET_BYTES) {
-                self.sender.send(datagram).expect("it is taken");
-            }
+            self.0.send_picture();
             for _ in 0..TURNS_PER_PICTURE {
-                self.simulation.clock.advance(TURN);
-                let counted = allocation_counter::measure(|| self.ingest.turn());
+                self.0.simulation.clock.advance(TURN);
+                let counted = allocation_counter::measure(|| self.0.ingest.turn());
                 allocations += counted.count_total;
                 turns += u64::from(counted.count_total > 0);
             }
@@ -121,10 +64,10 @@ impl Path {
 
     fn measure(&mut self) -> Figures {
         self.run(WARM_UP_SECONDS);
-        assert!(self.store.flush(Duration::from_mins(1)), "it is flawless");
-        let before = self.report();
+        self.0.flush();
+        let before = self.0.report();
         let (allocations, turns) = self.run(MEASURED_SECONDS);
-        let after = self.report();
+        let after = self.0.report();
         Figures {
             allocations,
             turns,

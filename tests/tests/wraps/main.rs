@@ -7,17 +7,13 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
-use weir::{
-    app::{Ingest, Vaults, orders, store_config},
-    config::Config,
-    live::{Live, Report},
+use weir_tests::{
+    simulated::SimulatedChannel,
+    stream::{Encoder, Format},
 };
-use weir_cache::Store;
-use weir_hal::{Destination, Multicast as _, MulticastSender as _, sim};
-use weir_tests::stream::{Encoder, Format, PACKET_BYTES};
 
 /// Wraps of the PTS in 31 days.
 const WRAPS: usize = 28;
@@ -32,19 +28,8 @@ const WRAPS_WARM: usize = 8;
 /// Of what is resident then, so much may come on top, in percent.
 const GROWTH_PERCENT_MAX: u64 = 1;
 
-const CONFIGURATION: &str = r#"
-[segment]
-target = "2s"
-window = 5
-[cache]
-size = "16MiB"
-memory = "8MiB"
-[[channel]]
-id = "ch"
-  [[channel.rendition]]
-  name = "r"
-  sources = ["udp://239.255.0.1:5000"]
-"#;
+/// The cache, which is written over several times.
+const CACHE: [&str; 2] = ["16MiB", "8MiB"];
 
 /// Few pictures, of which segments are as large as those of many.
 const PICTURES_PER_SECOND: u64 = 5;
@@ -62,71 +47,33 @@ const TURN_SILENT: Duration = Duration::from_mins(1);
 /// Between two wraps.
 const ROUND: Duration = Duration::from_secs(PTS_90K_WRAP / 90_000);
 
-/// One channel on a simulated machine.
-struct Path {
-    simulation: sim::Simulation,
-    sender: sim::Sender,
-    encoder: Encoder,
-    ingest: Ingest<sim::Multicast>,
-    live: Arc<Live>,
-    store: Store,
-}
+/// A channel whose clock wraps.
+struct Path(SimulatedChannel);
 
 impl Path {
     async fn new() -> Self {
-        let simulation = sim::Simulation::new(1);
-        let board = simulation.board();
-        let config = Config::parse(CONFIGURATION).expect("it is right").config;
-        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        let store = Store::open(disk, clock, &store_config(&config.cache));
-        let store = store.expect("an empty disk");
-        let live = Arc::new(Live::default());
-        let orders = orders(&board, (&store, &Vaults::default()), &config, None).await;
-        let group = Destination {
-            group: SocketAddr::from(([239, 255, 0, 1], 5_000)),
-            interface: None,
-            hops: 1,
-        };
-        let sender = board.multicast.sender(&group).expect("there is room");
-        let ingest = Ingest::new(board, Arc::clone(&live));
-        let mut ingest = ingest.expect("roots of TLS");
-        ingest.carry(orders);
         let mut encoder = Encoder::new(0, PICTURE_BYTES);
         encoder.format = Format {
             picture_90k: 90_000 / PICTURES_PER_SECOND,
             key_frame_interval: PICTURES_PER_SECOND,
             ..Format::default()
         };
-        Self {
-            simulation,
-            sender,
-            encoder,
-            ingest,
-            live,
-            store,
-        }
-    }
-
-    fn report(&self) -> Arc<Report> {
-        let channel = self.live.channel("ch").expect("it is configured");
-        channel.renditions[0].report()
+        Self(SimulatedChannel::start(CACHE, encoder).await)
     }
 
     fn turn(&mut self, step: Duration) {
-        self.simulation.clock.advance(step);
-        self.ingest.turn();
+        self.0.simulation.clock.advance(step);
+        self.0.ingest.turn();
     }
 
     /// Sends pictures for so long; what is finished goes to the disk meanwhile.
     fn send(&mut self, seconds: u64) {
         for picture in 0..seconds * PICTURES_PER_SECOND {
-            for datagram in self.encoder.picture().chunks(7 * PACKET_BYTES) {
-                self.sender.send(datagram).expect("it is taken");
-            }
+            self.0.send_picture();
             let turns = 1_000 / PICTURES_PER_SECOND / 50;
             (0..turns).for_each(|_| self.turn(TURN));
             if picture % PICTURES_PER_SECOND == 0 {
-                assert!(self.store.flush(Duration::from_mins(1)), "it is flawless");
+                self.0.flush();
             }
         }
     }
@@ -135,7 +82,7 @@ impl Path {
     fn round(&mut self) {
         let mut sent_s = 0;
         for (from_s, seconds) in SPANS {
-            self.encoder.pts_90k = PTS_90K_WRAP - from_s * 90_000;
+            self.0.encoder.pts_90k = PTS_90K_WRAP - from_s * 90_000;
             self.send(seconds);
             sent_s += seconds;
         }
@@ -161,9 +108,9 @@ fn memory_is_flat_over_28_wraps_of_the_pts_with_jumps_and_silence() {
     path.send(WARM_UP_S);
     let mut resident = Vec::new();
     for wrap in 1..=WRAPS_WARM + WRAPS {
-        let segments = path.report().segment.segments;
+        let segments = path.0.report().segment.segments;
         path.round();
-        let segments = path.report().segment.segments - segments;
+        let segments = path.0.report().segment.segments - segments;
         assert!(segments > 40, "only {segments} segments around wrap {wrap}");
         resident.push(resident_bytes());
     }

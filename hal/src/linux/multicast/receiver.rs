@@ -227,11 +227,6 @@ mod tests {
         drop(receiver);
         assert!(!is_joined());
     }
-}
-
-#[cfg(test)]
-mod header_tests {
-    use super::*;
 
     /// Expedited Forwarding (RFC 3246), and a mark of congestion that is none of it.
     const SERVICE: libc::c_int = 46 << 2 | 1;
