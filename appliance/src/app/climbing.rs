@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use weir_hal::{Monotonic, Multicast, Wall};
 
 use crate::{
-    app::rendition::Rendition,
+    app::{master::KeptMaster, rendition::Rendition},
     ladder::{Alignment, Ladder, Report},
     live,
     segment::{MasterPlaylist, StreamClock, Variant},
@@ -23,27 +23,43 @@ pub(super) struct Climbing {
     clocks: Vec<StreamClock>,
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
+    /// The Master Playlist that is stored.
+    master: Option<KeptMaster>,
+    /// False while players are offered what an earlier life offered.
+    is_settled: bool,
 }
 
 impl Climbing {
-    /// A channel whose renditions stand at `renditions`, which goes on from `before`, if it was
-    /// carried already.
+    /// A channel whose renditions stand at `renditions`, which goes on from what it was `before`, if
+    /// it was carried already, or from the Master Playlist of an earlier life.
     pub(super) fn new<M: Multicast>(
         face: Arc<live::Channel>,
         renditions: Range<usize>,
-        before: Option<Self>,
-        all: &[Rendition<M>],
+        (before, stored): (Option<Self>, Option<KeptMaster>),
+        all: &mut [Rendition<M>],
     ) -> Self {
         let names = face.renditions.iter().map(|one| one.name.clone());
-        let (ladder, clocks) = match before {
-            None => (Ladder::new(names), Vec::new()),
-            Some(before) => (before.ladder.follow(names), before.clocks),
-        };
-        let climbing = Self {
-            face,
-            ladder,
-            clocks,
-            renditions,
+        let mut climbing = match before {
+            Some(before) => Self {
+                face: Arc::clone(&face),
+                ladder: before.ladder.follow(names),
+                renditions,
+                ..before
+            },
+            None => {
+                let offered = stored.as_ref().map(|stored| stored.on_air(&face));
+                let offered = offered.unwrap_or_default();
+                let is_settled = offered.variants.is_empty();
+                face.publish_master(offered);
+                Self {
+                    face: Arc::clone(&face),
+                    ladder: Ladder::new(names),
+                    clocks: Vec::new(),
+                    renditions,
+                    master: stored,
+                    is_settled,
+                }
+            }
         };
         climbing.publish(all);
         climbing
@@ -93,6 +109,7 @@ impl Climbing {
                 rendition.agree_on_breaks(breaks.unwrap_or(0));
             }
             self.ladder.look(now, wall);
+            self.is_settled |= self.ladder.is_settled(now);
             self.publish(all);
         }
     }
@@ -125,9 +142,18 @@ impl Climbing {
         }
     }
 
-    fn publish<M: Multicast>(&self, all: &[Rendition<M>]) {
-        let renditions = all.get(self.renditions.clone()).unwrap_or_default();
-        self.face.publish_master(self.master(renditions));
+    /// Puts the Master Playlist on air, and into the store if it is another one.
+    fn publish<M: Multicast>(&mut self, all: &mut [Rendition<M>]) {
+        let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
+        let list = self.master(renditions);
+        if !self.is_settled || list.variants.is_empty() {
+            return;
+        }
+        let is_stored = self.master.as_ref().is_some_and(|kept| kept.list == list);
+        if let Some(first) = renditions.first_mut().filter(|_| !is_stored) {
+            self.master = first.keep_master(list.clone());
+        }
+        self.face.publish_master(list);
     }
 
     /// The rungs of the ladder, and behind them the sound of each alone. What has no subtitles of

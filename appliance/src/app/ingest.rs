@@ -20,8 +20,8 @@ use weir_hal::{Board, DatagramBatch, LinkWatch, Monotonic, Multicast};
 
 use crate::{
     app::{
-        climbing::Climbing, lists::Lists, plan::Plan, publisher::Moment, receiving::Lineup,
-        rendition::Rendition,
+        climbing::Climbing, lists::Lists, master::KeptMaster, plan::Plan, publisher::Moment,
+        receiving::Lineup, rendition::Rendition,
     },
     causes::with_causes,
     encryption::Vault,
@@ -44,6 +44,8 @@ pub struct ChannelOrder {
     pub(super) name: String,
     pub(super) vault: Arc<Vault>,
     pub(super) renditions: Vec<RenditionOrder>,
+    /// What players were offered of it in an earlier life.
+    pub(super) master: Option<KeptMaster>,
 }
 
 /// A rendition to carry.
@@ -170,7 +172,8 @@ impl<M: Multicast> Ingest<M> {
                 None => face,
             });
             let renditions = first..self.renditions.len();
-            let all = &self.renditions;
+            let all = &mut self.renditions;
+            let before = (before, channel.master);
             let climbing = Climbing::new(Arc::clone(&face), renditions, before, all);
             self.channels.push(climbing);
             faces.push(face);

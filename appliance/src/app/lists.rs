@@ -14,6 +14,7 @@ use crate::{
     app::{
         PublishCounters,
         language::Language,
+        master::KeptMaster,
         plan::Plan,
         publisher::{Moment, Publisher},
         restore::{Waking, restore},
@@ -24,7 +25,7 @@ use crate::{
     ladder::Line,
     live,
     segment::{
-        Format, Output, Segment, SubtitleRendition, Variant,
+        Format, MasterPlaylist, Output, Segment, SubtitleRendition, Variant,
         track::{self, PageChoice, Subtitles, Track},
     },
 };
@@ -215,6 +216,11 @@ impl Lists {
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
         self.main.take_told()
+    }
+
+    /// Stores the Master Playlist of its channel; `None` when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+        self.main.keep_master(list)
     }
 
     /// Lets go of segments whose time is over.

@@ -23,6 +23,7 @@ mod lapse;
 mod leg;
 mod lists;
 mod logging;
+mod master;
 mod past;
 mod path;
 mod plan;
@@ -57,8 +58,8 @@ pub use sealing::Vaults;
 
 use crate::{
     app::{
-        faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, plan::Plan,
-        pulling::Pulling, receiving::Receiving, reload::Running, restore::Waking,
+        faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, master::KeptMaster,
+        plan::Plan, pulling::Pulling, receiving::Receiving, reload::Running, restore::Waking,
     },
     config::{self, Config},
     health::AgentCheck,
@@ -149,6 +150,7 @@ pub async fn orders<M: Multicast>(
             name: channel.name.clone(),
             vault,
             renditions,
+            master: KeptMaster::restore(store, &channel.id).await,
         });
     }
     orders

@@ -22,6 +22,7 @@ use crate::{
         PublishCounters,
         description::Description,
         keeping::Keeping,
+        master::KeptMaster,
         plan::Plan,
         restore::{Restored, note},
         sealed_writer::{Sealed, SealedWriter},
@@ -31,7 +32,8 @@ use crate::{
     ladder::Line,
     live::{self, Document},
     segment::{
-        BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MediaPlaylist, Output, Segment, Variant,
+        BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MasterPlaylist, MediaPlaylist, Output,
+        Segment, Variant,
     },
     serve::{playlist_path, segment_path_of},
 };
@@ -416,6 +418,16 @@ impl Publisher {
             self.counters.playlists_refused += 1;
             warn!(%key, %error, "playlist not stored");
         }
+    }
+
+    /// Stores the Master Playlist of the channel; `None` when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+        let kept = KeptMaster::store(&self.store, (&self.channel, self.class), list);
+        if let Err(error) = &kept {
+            self.counters.playlists_refused += 1;
+            warn!(channel = self.channel, %error, "master playlist not stored");
+        }
+        kept.ok()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         lapse::{Input, Lapse, Wait},
         leg::Leg,
         lists::Lists,
+        master::KeptMaster,
         plan::Plan,
         protection::Protection,
         publisher::Moment,
@@ -19,7 +20,7 @@ use crate::{
     live::{self, Report, State},
     measure,
     receive::{self, StreamClient, merge},
-    segment::{Segment, Segmenter, StreamClock},
+    segment::{MasterPlaylist, Segment, Segmenter, StreamClock},
 };
 
 /// Silence after which datagrams are said to have stopped: a slow radio channel sends less than
@@ -167,6 +168,11 @@ impl<M: Multicast> Rendition<M> {
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
         self.lists.take_told()
+    }
+
+    /// Stores the Master Playlist of its channel; `None` when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+        self.lists.keep_master(list)
     }
 
     /// Has groups on `interface`, or on any, joined anew if they stay silent.

@@ -439,9 +439,9 @@ async fn pin_all(
 }
 
 /// A list as it was stored.
-struct Stored {
-    text: String,
-    pin: Pin,
+pub(super) struct Stored {
+    pub(super) text: String,
+    pub(super) pin: Pin,
     /// What was noted with it: when players saw it first, in nanoseconds, or with which number the
     /// archive began that it is a block of.
     note: Option<u64>,
@@ -461,7 +461,7 @@ pub(super) fn note(listed: Wall, doubtful_until: Option<Wall>, ended_in: Option<
 }
 
 /// Reads a list, and keeps it.
-async fn read(store: &Store, key: &Key) -> Option<Stored> {
+pub(super) async fn read(store: &Store, key: &Key) -> Option<Stored> {
     let object = store.find(key).await?;
     let pin = object.pin()?;
     object

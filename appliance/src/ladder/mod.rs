@@ -134,6 +134,12 @@ impl Ladder {
         self.presence.has_starved(now)
     }
 
+    /// True when each rung has listed, or has not in the time that the others would give it: what
+    /// it offers now is what there is.
+    pub fn is_settled(&self, now: Monotonic) -> bool {
+        self.presence.is_settled(now)
+    }
+
     /// Time has passed: withdraws, lets in, and checks.
     pub fn look(&mut self, now: Monotonic, wall: Wall) {
         let changes = self.presence.look(now, wall);

@@ -121,6 +121,14 @@ impl Presence {
         self.rungs.iter().any(is_starved)
     }
 
+    /// True when each rung has listed, or has not in 1.5 Target Durations since one did.
+    pub(super) fn is_settled(&self, now: Monotonic) -> bool {
+        let has_all = self.rungs.iter().all(|rung| rung.last.is_some());
+        let target = self.rungs.iter().map(|rung| rung.target).max();
+        let has_waited = now.since(self.awake) > target.unwrap_or_default() * 3 / 2;
+        has_all || self.newest().is_some() && has_waited
+    }
+
     /// Takes note that `rung` has listed a segment.
     pub(super) fn listed(&mut self, rung: usize, target: Duration, now: Monotonic) {
         let newest = self.newest();

@@ -4,8 +4,10 @@
 
 use std::fmt::{self, Display};
 
+use serde::{Deserialize, Serialize};
+
 /// A Master Playlist.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MasterPlaylist {
     /// Its variants, in order.
     pub variants: Vec<Variant>,
@@ -14,7 +16,7 @@ pub struct MasterPlaylist {
 }
 
 /// One line of a Master Playlist.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Variant {
     /// URI of the Media Playlist, relative to the Master Playlist.
     pub uri: String,
@@ -33,7 +35,7 @@ pub struct Variant {
 }
 
 /// Subtitles in a list of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubtitleRendition {
     /// URI of the Media Playlist, relative to the Master Playlist.
     pub uri: String,

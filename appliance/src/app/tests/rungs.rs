@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use weir_hal::sim;
 
-use super::{GROUP, Rig, rig};
+use super::{
+    GROUP, Rig,
+    rig::{self, cut_power, restart},
+};
 use crate::{demux::PACKET_BYTES, live::State};
 
 const OTHER: &str = "239.255.0.2:5000";
@@ -56,6 +59,37 @@ async fn a_rung_that_dies_leaves_the_master_within_a_target_duration_and_its_lis
     }
     let gaps = |text: &str| text.matches("#EXT-X-GAP").count();
     assert!(gaps(&list(&rig)) >= gaps(&before) + 3, "{}", list(&rig));
+}
+
+#[tokio::test]
+async fn a_restart_offers_all_rungs_at_once_and_takes_back_the_one_that_stays_away() {
+    let mut rig = two().await;
+    for _ in 0..4 {
+        rig.play_to(&[GROUP, OTHER], 0..8);
+    }
+    rig.ingest.end_in_order();
+    let before = master(&rig);
+    assert!(before.contains("ch_r.m3u8") && before.contains("ch_s.m3u8"));
+    let mut rig = restart(rig, Duration::from_secs(1)).await;
+    assert_eq!(master(&rig), before, "its lists are on air");
+    rig.play_to(&[GROUP], 0..7);
+    assert!(master(&rig).contains("ch_s.m3u8"), "it may still come");
+    for _ in 0..2 {
+        rig.play_to(&[GROUP], 0..8);
+    }
+    assert!(master(&rig).contains("ch_r.m3u8"), "{}", master(&rig));
+    assert!(!master(&rig).contains("ch_s.m3u8"), "{}", master(&rig));
+}
+
+#[tokio::test]
+async fn a_restart_offers_no_list_that_begins_anew() {
+    let mut rig = two().await;
+    for _ in 0..4 {
+        rig.play_to(&[GROUP, OTHER], 0..8);
+    }
+    assert!(!master(&rig).is_empty());
+    let rig = cut_power(rig, Duration::from_mins(10)).await;
+    assert_eq!(master(&rig), "");
 }
 
 #[tokio::test]
