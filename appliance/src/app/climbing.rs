@@ -50,6 +50,9 @@ impl Climbing {
                 let offered = stored.as_ref().map(|stored| stored.on_air(&face));
                 let offered = offered.unwrap_or_default();
                 let is_settled = offered.variants.is_empty();
+                for rendition in all.get_mut(renditions.clone()).unwrap_or_default() {
+                    rendition.resume_bandwidth(&offered);
+                }
                 face.publish_master(offered);
                 Self {
                     face: Arc::clone(&face),

@@ -218,6 +218,14 @@ impl Lists {
         self.main.take_told()
     }
 
+    /// Goes on from the bandwidths that an earlier life `offered`.
+    pub(super) fn resume_bandwidth(&mut self, offered: &MasterPlaylist) {
+        let sides = self.sides.iter_mut().map(|side| &mut side.publisher);
+        for publisher in [&mut self.main].into_iter().chain(sides) {
+            publisher.resume_bandwidth(offered);
+        }
+    }
+
     /// Stores the Master Playlist of its channel; `None` when the store refuses.
     pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
         self.main.keep_master(list)
@@ -290,7 +298,7 @@ impl Side {
             .map_or("Teletext", |language| &language.name);
         let behind = if is_for_hard_of_hearing { " (SDH)" } else { "" };
         let line = SubtitleRendition {
-            uri: format!("{}.m3u8", self.publisher.stem()),
+            uri: self.publisher.uri(),
             group: group.to_owned(),
             name: format!("{name}{behind}"),
             language: language.map(|language| language.tag),

@@ -32,8 +32,8 @@ use crate::{
     ladder::Line,
     live::{self, Document},
     segment::{
-        BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MasterPlaylist, MediaPlaylist, Output,
-        Segment, Variant,
+        Bandwidth, BandwidthMeter, Cue, CueOutcome, KeyTag, Markers, MasterPlaylist, MediaPlaylist,
+        Output, Segment, Variant,
     },
     serve::{playlist_path, segment_path_of},
 };
@@ -213,8 +213,7 @@ impl Publisher {
     /// listed some.
     pub(super) fn sound(&self, track: &Self) -> Option<Variant> {
         let bandwidth = track.bandwidth.declared();
-        let uri = format!("{}.m3u8", track.stem());
-        let sound = self.description.sound(uri, bandwidth);
+        let sound = self.description.sound(track.uri(), bandwidth);
         sound.filter(|_| bandwidth.peak_bps > 0 && !track.playlist().is_empty())
     }
 
@@ -362,18 +361,18 @@ impl Publisher {
         drop(given_up);
     }
 
-    /// The stem of the rendition's paths.
-    pub(super) fn stem(&self) -> &str {
-        self.keeping.stem()
+    /// Where its list is, relative to the Master Playlist.
+    pub(super) fn uri(&self) -> String {
+        format!("{}.m3u8", self.keeping.stem())
     }
 
     fn document(&self) -> Document {
-        Document::new(self.playlist().render(&format!("{}/", self.stem())))
+        Document::new(self.playlist().render(&format!("{}/", self.keeping.stem())))
     }
 
     /// Keeps what the ladder is to know of `segment`.
     fn tell(&mut self, segment: Segment) {
-        let uri = format!("{}.m3u8", self.stem());
+        let uri = self.uri();
         let bandwidth = self.bandwidth.declared();
         let target_duration_s = self.playlist().target_duration_s();
         let target_duration_s = target_duration_s.unwrap_or(segment.target_duration_s);
@@ -417,6 +416,18 @@ impl Publisher {
         if let Err(error) = store() {
             self.counters.playlists_refused += 1;
             warn!(%key, %error, "playlist not stored");
+        }
+    }
+
+    /// Goes on from the bandwidth that an earlier life `offered`.
+    pub(super) fn resume_bandwidth(&mut self, offered: &MasterPlaylist) {
+        let uri = self.uri();
+        let mut variants = offered.variants.iter();
+        if let Some(variant) = variants.find(|variant| variant.uri == uri) {
+            self.bandwidth = BandwidthMeter::resume(Bandwidth {
+                peak_bps: variant.bandwidth_bps,
+                average_bps: variant.bandwidth_average_bps,
+            });
         }
     }
 

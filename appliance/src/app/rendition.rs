@@ -68,6 +68,7 @@ impl<M: Multicast> Rendition<M> {
         let playlist = lists.main().playlist();
         let mut segmenter = Segmenter::new(plan.rules, playlist.sequence_next());
         segmenter.resume(playlist);
+        segmenter.join_at_line();
         let legs = plan.legs().map(|leg| {
             let demux = Demux::new(selection).expecting(plan.rendition.transport_stream_id);
             Leg::new(leg, (demux, plan.is_measured), (client, now))
@@ -168,6 +169,11 @@ impl<M: Multicast> Rendition<M> {
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
         self.lists.take_told()
+    }
+
+    /// Goes on from the bandwidths that an earlier life `offered`.
+    pub(super) fn resume_bandwidth(&mut self, offered: &MasterPlaylist) {
+        self.lists.resume_bandwidth(offered);
     }
 
     /// Stores the Master Playlist of its channel; `None` when the store refuses.
@@ -425,7 +431,7 @@ impl<M: Multicast> Rendition<M> {
             } else {
                 State::OnAir
             }
-        } else if self.segmenter.is_filling() {
+        } else if self.segmenter.is_filling() || self.segmenter.is_joining() {
             self.unless_still(now, State::Filling)
         } else {
             self.unless_still(now, State::NoRandomAccess)

@@ -139,9 +139,9 @@ impl Reception {
         now.since(self.packets_at)
     }
 
-    /// How much longer than its Target Duration no segment has come; of the first, which begins
-    /// anywhere in a group of pictures, than one and a half of it. A segment in which no player
-    /// can begin is none.
+    /// How much longer than its Target Duration no segment has come; of the first, which waits for a
+    /// line of the grid to begin at, than twice that. A segment in which no player can begin is
+    /// none.
     fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
         let is_filling = report.state == State::Filling;
         let is_begun = is_filling && !self.is_filling;
@@ -154,7 +154,7 @@ impl Reception {
         }
         let target = report.target_duration_s.map(u64::from);
         let target = target.map_or(TARGET_DURATION, Duration::from_secs);
-        let patience = if is_filling { target * 3 / 2 } else { target };
+        let patience = if is_filling { target * 2 } else { target };
         now.since(self.segment_at).saturating_sub(patience)
     }
 

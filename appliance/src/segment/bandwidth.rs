@@ -3,9 +3,11 @@
 //! Source: RFC 8216 §4.3.4.2 (the attributes), §4.1 (peak and average segment bit rate); Apple's
 //! authoring specification (the peak of a live stream stays below 125 % of what is declared).
 //!
-//! What is declared grows as soon as it is exceeded, and by whole steps, so that a Master Playlist
-//! does not change with every segment. It gives way only when all of the last hour lay well below
-//! it: one damaged minute must not keep players off a rendition for ever.
+//! What is declared follows from the segments of two periods of dates, the present one and the one
+//! before it, so boxes that receive the same say the same, however long each has run: from the
+//! second period after the younger began on. The peak grows as soon as it is exceeded, the average
+//! is that of the period before, and both are told in whole steps, so that a Master Playlist does
+//! not change with every segment. One damaged minute keeps no player off a rendition for ever.
 
 use std::collections::VecDeque;
 
@@ -14,11 +16,8 @@ use crate::segment::Segment;
 /// Segments looked at together at most: so many in a row may be too short to count alone.
 const RECENT: usize = 16;
 
-/// Media that is remembered as one.
-const AGE_90K: u64 = 5 * 60 * 90_000;
-
-/// Ages remembered: an hour.
-const AGES: usize = 12;
+/// How long a period lasts: long enough for loud and quiet scenes of a film.
+const PERIOD_S: u64 = 15 * 60;
 
 /// What a rendition is said to need, in bits a second; 0 before its first segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,80 +28,94 @@ pub struct Bandwidth {
     pub average_bps: u64,
 }
 
-/// Peak and average bit rate of the segments of the last hour, transport packets included.
+/// Peak and average bit rate of the segments of the present period and the one before, transport
+/// packets included.
 #[derive(Debug, Clone, Default)]
 pub struct BandwidthMeter {
     /// Bytes and ticks of the last segments, oldest first.
     recent: VecDeque<(u64, u64)>,
-    /// The last hour, oldest first.
-    ages: VecDeque<Age>,
-    declared: Bandwidth,
-    /// True once a peak was measured; what was declared before is a guess.
-    has_peak: bool,
+    /// The last period that had segments and is over.
+    before: Option<Period>,
+    present: Period,
 }
 
+/// What came in one period of dates.
 #[derive(Debug, Clone, Copy, Default)]
-struct Age {
+struct Period {
+    /// Periods since 1970.
+    number: u64,
     peak_bps: u64,
     bytes: u64,
     duration_90k: u64,
 }
 
 impl BandwidthMeter {
+    /// Goes on from what an earlier life `declared`, as if that had been the period before.
+    pub fn resume(declared: Bandwidth) -> Self {
+        Self {
+            before: Some(Period {
+                number: 0,
+                peak_bps: declared.peak_bps,
+                bytes: declared.average_bps,
+                duration_90k: 8 * 90_000,
+            }),
+            ..Self::default()
+        }
+    }
+
     /// Takes note of the next segment.
     ///
     /// The peak is taken over runs of segments that last 0.5 to 1.5 Target Durations, as the
     /// standard demands, so that a stub after a discontinuity does not count for a whole segment.
     pub fn push(&mut self, segment: &Segment) {
+        self.enter(segment.date_time.as_nanos() / 1_000_000_000 / PERIOD_S);
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back((segment.bytes, segment.duration_90k));
         let peak_bps = self.peak_of_runs(segment);
-        let age = self.age();
-        age.bytes += segment.bytes;
-        age.duration_90k += segment.duration_90k;
-        age.peak_bps = age.peak_bps.max(peak_bps);
-        if !self.has_peak {
-            self.has_peak = peak_bps > 0;
-            self.declared = Bandwidth::default();
-        }
-        self.declare();
+        let present = &mut self.present;
+        present.bytes += segment.bytes;
+        present.duration_90k += segment.duration_90k;
+        present.peak_bps = present.peak_bps.max(peak_bps);
     }
 
     /// The highest bit rate of about one Target Duration; until there was one, the average.
     pub fn peak_bps(&self) -> u64 {
-        let peak_bps = self.ages.iter().map(|age| age.peak_bps).max();
-        peak_bps.unwrap_or(0).max(self.average_bps())
+        let before_bps = self.before.map_or(0, |before| before.peak_bps);
+        let peak_bps = self.present.peak_bps.max(before_bps);
+        peak_bps.max(self.average_bps())
     }
 
-    /// The bit rate of all segments together.
+    /// The bit rate of the period before; of the present one until that is over.
     pub fn average_bps(&self) -> u64 {
-        let bytes = self.ages.iter().map(|age| age.bytes).sum();
-        bps(bytes, self.ages.iter().map(|age| age.duration_90k).sum())
+        let period = self.before.as_ref().unwrap_or(&self.present);
+        bps(period.bytes, period.duration_90k)
     }
 
     /// What a Master Playlist is to say.
     pub fn declared(&self) -> Bandwidth {
-        self.declared
+        let peak_bps = step_up(self.peak_bps());
+        Bandwidth {
+            peak_bps,
+            average_bps: step_up(self.average_bps()).min(peak_bps),
+        }
     }
 
-    /// The present age, a new one if the last is over.
-    fn age(&mut self) -> &mut Age {
-        if self
-            .ages
-            .back()
-            .is_some_and(|age| age.duration_90k >= AGE_90K)
-        {
-            if self.ages.len() == AGES {
-                self.ages.pop_front();
-            }
-            self.ages.push_back(Age::default());
+    /// Begins period `number`, unless it is the present one: a correction of dates leads back by
+    /// less than one.
+    fn enter(&mut self, number: u64) {
+        let present = self.present.number;
+        if number <= present && present - number <= 1 {
+            return;
         }
-        if self.ages.is_empty() {
-            self.ages.push_back(Age::default());
+        if self.present.duration_90k > 0 {
+            self.before = Some(self.present);
         }
-        self.ages.back_mut().expect("there is one by now")
+        self.present = Period {
+            number,
+            ..Period::default()
+        };
     }
 
     /// The highest rate of a run that ends with `segment`, the last of the recent ones.
@@ -117,25 +130,6 @@ impl BandwidthMeter {
             }
         }
         peak_bps
-    }
-
-    fn declare(&mut self) {
-        let peak_bps = stepped(self.declared.peak_bps, self.peak_bps());
-        let average_bps = stepped(self.declared.average_bps, self.average_bps());
-        self.declared = Bandwidth {
-            peak_bps,
-            average_bps: average_bps.min(peak_bps),
-        };
-    }
-}
-
-/// What to declare for `measured`, where `declared` was.
-fn stepped(declared: u64, measured: u64) -> u64 {
-    let step = step_up(measured);
-    if measured > declared || step <= declared / 4 * 3 {
-        step
-    } else {
-        declared
     }
 }
 
@@ -185,7 +179,7 @@ mod tests {
             meter.declared(),
             Bandwidth {
                 peak_bps: 1_600_000,
-                average_bps: 1_200_000
+                average_bps: 1_100_000
             }
         );
     }
@@ -214,17 +208,24 @@ mod tests {
         assert_eq!(BandwidthMeter::default().declared(), Bandwidth::default());
     }
 
+    /// Segment `number` of 6 s of a stream.
+    fn nth(number: u64, bytes: u64) -> Segment {
+        let date_time = Wall::from_nanos(number * 6_000_000_000);
+        Segment {
+            date_time,
+            ..segment(6, bytes)
+        }
+    }
+
     #[test]
-    fn a_damaged_minute_is_forgotten_after_an_hour() {
+    fn a_damaged_minute_is_forgotten_behind_the_next_period() {
         let mut meter = BandwidthMeter::default();
-        meter.push(&segment(6, 6_000_000));
-        for _ in 0..500 {
-            meter.push(&segment(6, 600_000));
+        meter.push(&nth(0, 6_000_000));
+        for number in 1..300 {
+            meter.push(&nth(number, 600_000));
         }
         assert_eq!(meter.declared().peak_bps, 8_000_000);
-        for _ in 0..150 {
-            meter.push(&segment(6, 600_000));
-        }
+        meter.push(&nth(300, 600_000));
         let all_the_same = Bandwidth {
             peak_bps: 800_000,
             average_bps: 800_000,
@@ -233,16 +234,63 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_stream_changes_nothing() {
+    fn a_steady_stream_changes_little_and_only_where_a_period_begins() {
         let mut meter = BandwidthMeter::default();
-        let mut declared = Vec::new();
+        let mut changes = Vec::new();
         for number in 0..2_000_u64 {
+            let before = meter.declared();
             // 4.0 to 4.4 Mb/s, in no order.
-            meter.push(&segment(6, 3_000_000 + number * 7_919 % 300_000));
-            declared.push(meter.declared());
+            meter.push(&nth(number, 3_000_000 + number * 7_919 % 300_000));
+            if number >= 150 && meter.declared() != before {
+                changes.push(number % 150);
+            }
         }
-        declared.dedup();
-        assert!(declared.len() <= 6, "{declared:?}");
+        assert!(changes.iter().all(|place| *place == 0), "{changes:?}");
+        assert!(changes.len() <= 6, "{changes:?}");
+    }
+
+    #[test]
+    fn boxes_say_the_same_from_the_second_period_after_the_younger_began() {
+        let bytes = |number: u64| 500_000 + number * 7_919 % 300_000 + 900_000 / (number + 1);
+        let (mut elder, mut younger) = (BandwidthMeter::default(), BandwidthMeter::default());
+        for number in 0..1_000 {
+            elder.push(&nth(number, bytes(number)));
+            if number >= 20 {
+                younger.push(&nth(number, bytes(number)));
+            }
+            if number >= 300 {
+                assert_eq!(elder.declared(), younger.declared(), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_begins_a_period_and_a_correction_none() {
+        let mut meter = BandwidthMeter::default();
+        meter.push(&nth(150, 6_000_000));
+        meter.push(&nth(149, 600_000));
+        meter.push(&nth(150, 600_000));
+        assert_eq!(meter.declared().peak_bps, 8_000_000);
+        for number in [100_000, 10, 100_000] {
+            meter.push(&nth(number, 600_000));
+        }
+        assert_eq!(meter.declared().peak_bps, 800_000);
+    }
+
+    #[test]
+    fn what_an_earlier_life_declared_holds_until_a_period_is_over() {
+        let declared = Bandwidth {
+            peak_bps: 8_000_000,
+            average_bps: 4_000_000,
+        };
+        let mut meter = BandwidthMeter::resume(declared);
+        assert_eq!(meter.declared(), declared);
+        for number in 1_000_000..1_000_010 {
+            meter.push(&nth(number, 600_000));
+            assert_eq!(meter.declared(), declared);
+        }
+        meter.push(&nth(1_000_160, 600_000));
+        assert_eq!(meter.declared().peak_bps, 800_000);
     }
 
     proptest! {

@@ -18,11 +18,12 @@ mod absence;
 mod agreement;
 mod announcements;
 mod hold;
+mod joining;
 
 use bytes::BytesMut;
 use weir_hal::Wall;
 
-use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX};
+use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX, joining::Joining};
 use crate::{
     demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
     segment::{
@@ -79,6 +80,8 @@ pub struct Segmenter {
     is_interrupted: bool,
     /// Other renditions are in its channel: what is missing is told by whole cells.
     keeps_to_cells: bool,
+    /// The first segment is still to begin, at a line of the grid.
+    joining: Option<Joining>,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
     /// Wall time at which ends what was listed.
@@ -115,6 +118,7 @@ impl Segmenter {
             early: Early::new(),
             is_interrupted: false,
             keeps_to_cells: false,
+            joining: None,
             due: None,
             listed_until: Wall::default(),
             breaks_owed: 0,
@@ -392,7 +396,8 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        let Some(onset) = self.admitted_at(pts, mark.now) else {
+        let onset = self.admitted_at(pts, mark.now);
+        let Some(onset) = onset.filter(|onset| self.joins_at(onset, mark.now)) else {
             self.discard();
             return;
         };

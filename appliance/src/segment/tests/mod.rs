@@ -3,6 +3,7 @@
 mod archive;
 mod cuts;
 mod gaps;
+mod joining;
 mod numbers;
 mod packets;
 mod past_ranges;
