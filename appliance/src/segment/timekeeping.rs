@@ -43,6 +43,9 @@ const SETTLING_90K_MAX: i64 = OUTLIER_90K;
 /// find what is a second off.
 const STEP_SMALL_90K_MAX: i64 = Pts::HZ.cast_signed();
 
+/// What is lost where ticks become nanoseconds, and back, and more.
+const ROUNDING_90K: i64 = 9;
+
 /// Weight of one observation of a lag among those before it, against the jitter of reception.
 const WEIGHT: i64 = 16;
 
@@ -133,12 +136,15 @@ impl Timekeeping {
             None => self.by_all_pcrs(own, own.pts(), beginning),
         };
         self.own = ahead.or(self.own);
-        self.move_lag(beginning, own);
+        if settled.is_some() || beginning == Beginning::Joined {
+            self.move_lag(own);
+        }
     }
 
-    /// What has just come to its time base dates by another clock now than that `before`.
-    fn move_lag(&mut self, beginning: Beginning, before: StreamClock) {
-        if let Some(own) = self.own.filter(|_| beginning == Beginning::Joined) {
+    /// It dates by the clock of another rendition now, not by that `before`; or by its own, which
+    /// it takes for that of another.
+    fn move_lag(&mut self, before: StreamClock) {
+        if let Some(own) = self.own {
             self.lag_90k -= ticks::between(before.of(own.pts()), own.of(own.pts()));
         }
     }
@@ -222,17 +228,17 @@ impl Timekeeping {
         if clock.is_some_and(|date| ticks::between(shown_at, date) > APART_90K_MAX) {
             self.jump(pts, now, listed_until)
         } else {
-            self.go_on(pts, now)
+            self.go_on(pts, now, listed_until)
         }
     }
 
-    /// Media goes on at `pts`, received at `now`. Returns its wall time.
-    pub(super) fn go_on(&mut self, pts: Pts, now: Wall) -> Wall {
+    /// Media goes on at `pts`, received at `now`, behind what is `listed_until` then. Returns its
+    /// wall time.
+    pub(super) fn go_on(&mut self, pts: Pts, now: Wall, listed_until: Wall) -> Wall {
         let Some(mut own) = self.own else {
             return self.begin(pts, now, Wall::default());
         };
         let (shared, now) = (self.shared(), self.shown_at(pts, now));
-        self.overhang_90k = (self.overhang_90k - CORRECTION_90K_MAX).max(0);
         match self.role {
             Role::File => own.advance(pts),
             Role::Leading => {
@@ -252,6 +258,10 @@ impl Timekeeping {
                 }
             }
         }
+        // The clock may have gone back too: in all, it is a correction at most.
+        let listed_until = ticks::later(believed(listed_until, now), -ROUNDING_90K);
+        let left_90k = self.overhang_90k - CORRECTION_90K_MAX;
+        self.overhang_90k = left_90k.max(overhang_90k(own, pts, listed_until));
         self.own = Some(own);
         self.of(pts)
     }
@@ -275,7 +285,8 @@ impl Timekeeping {
         let own = self.own?;
         let listed_until = believed(listed_until, own.of(pts));
         let is_final = |shared: &StreamClock| shared.is_settled() || self.role == Role::Following;
-        let settled = match self.shared().filter(is_final) {
+        let shared = self.shared().filter(is_final);
+        let settled = match shared {
             Some(shared) => shared.fitting(pts, own.of(pts), NEAR_90K),
             None => self.by_all_pcrs(own, pts, beginning),
         };
@@ -284,7 +295,9 @@ impl Timekeeping {
             return None;
         };
         let date_time = self.take(settled, pts, overhang_90k(settled, pts, listed_until));
-        self.move_lag(beginning, own);
+        if shared.is_some() || beginning == Beginning::Joined {
+            self.move_lag(own);
+        }
         Some(date_time)
     }
 
@@ -433,8 +446,14 @@ mod tests {
         assert!(channel[0].is_settled());
         second.agree(&channel, true);
         assert_eq!(second.settle(pts(500), listed), Some(at(500)));
-        assert_eq!(first.go_on(pts(6_500), at(6_003)), at(6_500));
-        assert_eq!(second.go_on(pts(6_500), at(6_003)), at(6_500));
+        assert_eq!(
+            first.go_on(pts(6_500), at(6_003), LISTED_NOTHING),
+            at(6_500)
+        );
+        assert_eq!(
+            second.go_on(pts(6_500), at(6_003), LISTED_NOTHING),
+            at(6_500)
+        );
     }
 
     #[test]
@@ -447,16 +466,16 @@ mod tests {
         for segment in 1..250 {
             let (begin, now) = (pts(segment * 6_000), segment * 6_000 + 800);
             let before = ticks::later(date, 540_000);
-            date = delayed.go_on(begin, at(now));
+            date = delayed.go_on(begin, at(now), LISTED_NOTHING);
             assert!(ticks::between(before, date) <= 1_800, "{segment}: a hole");
             other.agree(&clocks(&[&delayed]), false);
-            assert_eq!(other.go_on(begin, at(now - 800)), date);
+            assert_eq!(other.go_on(begin, at(now - 800), LISTED_NOTHING), date);
         }
         assert_eq!(date, at(249 * 6_000 + 800));
         // When the other leads, back again.
         for segment in 250..500 {
             other.agree(&clocks(&[&other]), true);
-            date = other.go_on(pts(segment * 6_000), at(segment * 6_000));
+            date = other.go_on(pts(segment * 6_000), at(segment * 6_000), LISTED_NOTHING);
         }
         assert_eq!(date, at(499 * 6_000));
     }
@@ -469,9 +488,9 @@ mod tests {
         assert_eq!(delayed.begin(pts(0), at(800), LISTED_NOTHING), date);
         for segment in 1..500 {
             let (begin, now) = (pts(segment * 2_000), segment * 2_000 + segment / 5);
-            let date = first.go_on(begin, at(now));
+            let date = first.go_on(begin, at(now), LISTED_NOTHING);
             delayed.agree(&clocks(&[&first]), false);
-            assert_eq!(delayed.go_on(begin, at(now + 800)), date);
+            assert_eq!(delayed.go_on(begin, at(now + 800), LISTED_NOTHING), date);
         }
     }
 
@@ -485,7 +504,10 @@ mod tests {
         assert_eq!(date, at(6_000));
         delayed.agree(&clocks(&[&first]), false);
         // It is still in the old one.
-        assert_eq!(delayed.go_on(pts(4_000), at(4_800)), at(4_000));
+        assert_eq!(
+            delayed.go_on(pts(4_000), at(4_800), LISTED_NOTHING),
+            at(4_000)
+        );
         assert_eq!(
             delayed.jump(pts(7_000_000), at(6_800), LISTED_NOTHING),
             date
@@ -505,11 +527,15 @@ mod tests {
         assert!(newer.time_base() > older.time_base());
         // The wall clock was set in between.
         older.agree(&clocks(&[&newer]), false);
-        assert_eq!(older.go_on(pts(6_000), at(66_000)), at(66_000));
+        assert_eq!(
+            older.go_on(pts(6_000), at(66_000), LISTED_NOTHING),
+            at(66_000)
+        );
         // A crystal that is off is no reason to go on beside reception either.
         for segment in 2..10_000 {
             let now = at(60_000 + segment * 6_000 + segment);
-            let off_90k = ticks::between(older.go_on(pts(segment * 6_000), now), now);
+            let off_90k =
+                ticks::between(older.go_on(pts(segment * 6_000), now, LISTED_NOTHING), now);
             assert!(off_90k.abs() < 90 * 40, "{segment}: {off_90k}");
         }
     }
@@ -525,7 +551,11 @@ mod tests {
         // Now the other keeps the clock of the time base that both were in.
         other.agree(&clocks(&[&one, &other]), true);
         for segment in 1..200 {
-            other.go_on(pts(segment * 6_000), at(segment * 6_001 + 800));
+            other.go_on(
+                pts(segment * 6_000),
+                at(segment * 6_001 + 800),
+                LISTED_NOTHING,
+            );
         }
         let date = other.of(pts(1_200_000));
         assert_ne!(date, at(1_200_000), "it follows reception");
@@ -541,7 +571,11 @@ mod tests {
         second.agree(&clocks(&[&first]), false);
         second.begin(pts(0), at(0), LISTED_NOTHING);
         for segment in 1..200 {
-            first.go_on(pts(segment * 6_000), at(segment * 6_000 + 100));
+            first.go_on(
+                pts(segment * 6_000),
+                at(segment * 6_000 + 100),
+                LISTED_NOTHING,
+            );
         }
         let expected = first.of(pts(1_200_000));
         second.agree(&clocks(&[&first]), true);
@@ -589,7 +623,7 @@ mod tests {
         assert_eq!(held.begin(pts(0), at(10_000), LISTED_NOTHING), at(0));
         held.agree(&clocks(&[&first, &held]), true);
         for segment in 2..400 {
-            held.go_on(pts(segment * 6_000), at(segment * 6_000));
+            held.go_on(pts(segment * 6_000), at(segment * 6_000), LISTED_NOTHING);
         }
         assert_eq!(held.of(pts(2_400_000)), at(2_400_000));
     }
@@ -619,7 +653,7 @@ mod tests {
         assert_eq!(other.time_base(), one.time_base());
         for segment in 2..8 {
             until = other.of(pts(segment * 6_000));
-            let date = other.go_on(pts(segment * 6_000), at(segment * 6_000));
+            let date = other.go_on(pts(segment * 6_000), at(segment * 6_000), LISTED_NOTHING);
             assert!(
                 date >= ticks::later(until, -1_800),
                 "{segment}: dates overlap"

@@ -24,7 +24,7 @@ use crate::{
     runtime,
 };
 
-/// An appliance that has been on air for ten seconds.
+/// An appliance that has been on air for a while.
 struct Scene {
     simulation: Simulation,
     life: Life,
@@ -37,7 +37,7 @@ struct Scene {
 impl Scene {
     async fn on_air(encoder: Encoder) -> Self {
         let mut scene = Self::silent(encoder).await;
-        scene.play(10).await;
+        scene.play(14).await;
         assert_eq!(scene.report().state, State::OnAir);
         assert!(scene.entries.len() >= 3, "{:?}", scene.entries);
         scene.entries.clear();

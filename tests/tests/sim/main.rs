@@ -120,7 +120,7 @@ fn a_rendition_that_was_lost_for_a_while_has_no_discontinuity_that_the_other_has
 #[test]
 fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
     let runtime = runtime();
-    for seed in 1..=10 {
+    for seed in 1..=30 {
         runtime.block_on(apart::one_jumps(seed, 10));
     }
 }

@@ -7,11 +7,13 @@
 use weir_hal::Wall;
 
 use super::Segmenter;
-use crate::segment::{
-    Phase,
-    gap::Onset,
-    sequence::{GRID_TOLERANCE_90K, grid_position},
-    ticks,
+use crate::{
+    demux::Pts,
+    segment::{
+        Phase,
+        sequence::{GRID_TOLERANCE_90K, grid_position},
+        ticks,
+    },
 };
 
 /// Where a line is waited for: so many cells at most, for time stamps that jump to and fro may
@@ -37,13 +39,13 @@ impl Segmenter {
         joining.is_some_and(|joining| joining.passed.is_some())
     }
 
-    /// Whether the next segment may begin at `onset`, received at `now`.
-    pub(super) fn joins_at(&mut self, onset: &Onset, now: Wall) -> bool {
+    /// Whether the next segment may begin at `pts`, received at `now`.
+    pub(super) fn joins_at(&mut self, pts: Pts, now: Wall) -> bool {
         let Some(joining) = &mut self.joining else {
             return true;
         };
         let cell_90k = self.target.target_90k().max(1);
-        let position = grid_position(onset.pts, onset.date_time) + GRID_TOLERANCE_90K;
+        let position = grid_position(pts, now) + GRID_TOLERANCE_90K;
         let cell = position.div_euclid(cell_90k);
         let since_line_90k = position.rem_euclid(cell_90k);
         let joins = match joining.passed {

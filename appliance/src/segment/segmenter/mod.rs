@@ -396,8 +396,8 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        let onset = self.admitted_at(pts, mark.now);
-        let Some(onset) = onset.filter(|onset| self.joins_at(onset, mark.now)) else {
+        let joins = self.joins_at(as_sent(pts), mark.now);
+        let Some(onset) = joins.then(|| self.admitted_at(pts, mark.now)).flatten() else {
             self.discard();
             return;
         };
@@ -483,7 +483,7 @@ impl Segmenter {
             (Reason::Hole, Phase::Grid) => self.time.go_on_behind_hole(begin, now, end),
             // A file was never received: its pictures follow one another.
             (Reason::Jump | Reason::Hole, Phase::First) => self.time.jump(begin, end, end),
-            _ => self.time.go_on(begin, now),
+            _ => self.time.go_on(begin, now, end),
         }
     }
 
