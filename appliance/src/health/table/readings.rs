@@ -94,7 +94,7 @@ readings! {
         /// Since when, since 1970.
         since_time_ms: u64,
         /// Alarms that are effects of it.
-        affected: u64,
+        affected: u64 => polled,
         /// The number of the change that raised it.
         id: u64 => polled,
         /// The kind of alarm.
@@ -188,7 +188,7 @@ readings! {
         /// Time since the last segment was listed.
         segment_age_ms: Option<u64>,
         /// Time since the last datagram came.
-        last_datagram_age_ms: Option<u64>,
+        last_datagram_age_ms: Option<u64> => polled,
         /// What `continuity_count_error` has gained in the last minute.
         continuity_count_error_last_minute: u64 => detail,
     }
