@@ -15,7 +15,6 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
-mod disk_gauge;
 mod endpoint;
 mod events;
 mod feeds;

@@ -183,6 +183,8 @@ fn nic(name: &str) -> Nic {
         name: name.to_owned(),
         operational_status: OperationalStatus::Up,
         is_enabled: Some(true),
+        is_promiscuous: Some(false),
+        is_physical: true,
         mtu_bytes: Some(1_500),
         link_address: Some([2, 0xFC, 0, 0, 0, 1]),
         speed_bps: Some(1_000_000_000),

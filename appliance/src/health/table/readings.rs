@@ -37,6 +37,10 @@ readings! {
         load_average: Option<f64> => polled,
         /// Time since the machine started.
         machine_uptime_ms: Option<u64> => polled,
+        /// Processes that there are.
+        machine_processes: Option<u64> => polled,
+        /// Who is logged in, a session each.
+        machine_sessions: Option<u64> => polled,
         /// Main memory.
         memory_bytes_total: Option<u64> => polled,
         /// Main memory that a process could get.
@@ -370,6 +374,8 @@ readings! {
         rx_crc_errors: Total,
         /// Packets lost because the machine did not fetch them in time.
         rx_missed_errors: Total,
+        /// Packets received for a multicast group.
+        rx_multicast: Total => polled,
         /// Bytes sent.
         tx_bytes: Total,
         /// Packets sent.
