@@ -292,8 +292,16 @@ impl<M: Multicast> Rendition<M> {
 
     /// Publishes state and counters, and the core of its thread, if it stays on one; called once a
     /// second.
-    pub(super) fn report(&mut self, now: Monotonic, interval: Duration, core: Option<u16>) {
-        let report = self.observe(now, interval, core);
+    pub(super) fn report(
+        &mut self,
+        (now, at): (Monotonic, Wall),
+        interval: Duration,
+        core: Option<u16>,
+    ) {
+        let report = Report {
+            at,
+            ..self.observe(now, interval, core)
+        };
         let before = self.live().report();
         if before.state != report.state {
             let (channel, rendition) = (&self.plan.channel, &self.plan.rendition.name);
@@ -346,6 +354,8 @@ impl<M: Multicast> Rendition<M> {
         let legs: Vec<live::Leg> = legs.collect();
         let used = || legs.iter().filter(|leg| leg.is_active);
         Report {
+            // Told by who asks for it.
+            at: Wall::default(),
             state,
             source: source
                 .or_else(|| self.plan.rendition.sources.first().map(ToString::to_string))

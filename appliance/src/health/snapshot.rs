@@ -409,7 +409,7 @@ pub(crate) mod tests {
                 snapshot.reason(),
                 format!(
                     "{on_air} channels on air; the cache is in memory alone since \
-                     2023-11-14T22:13:20Z, because its device keeps failing: cannot sync \
+                     2023-11-14T22:13:20.000Z, because its device keeps failing: cannot sync \
                      /cache/store: check or replace the device, then restart weir"
                 )
             );

@@ -222,7 +222,9 @@ impl Rendition {
             report,
             continuity_errors_last_minute,
         } = rendition;
+        let taken = report.seen(taken);
         let Report {
+            at: _,
             state,
             source,
             interface,
