@@ -20,8 +20,8 @@ const USERS_MAX: usize = 16;
 /// Managers that are told at most.
 const MANAGERS_MAX: usize = 8;
 
-/// Bytes of an answer: the least that every manager takes (RFC 3417 §3.2), fifteen long texts, which
-/// is what a manager asks for at a time, and the most that UDP carries.
+/// Bytes of an answer: the least that every manager takes (RFC 3417 §3.2), fifteen long texts, as
+/// a manager asks for at a time, and the most that UDP carries.
 const ANSWER_BYTES_MIN: u64 = 484;
 const ANSWER_BYTES_DEFAULT: u64 = 8 << 10;
 const ANSWER_BYTES_MAX: u64 = 65_507;
@@ -41,9 +41,9 @@ pub struct Snmp {
     pub contact: String,
     /// `location`: where it is, up to 128 bytes. Default: nothing.
     pub location: String,
-    /// `largest_answer`, bytes, 484 to 65507. An answer beyond 1,472 bytes comes in fragments, which
-    /// not every network lets through; who asks for more objects than an answer may have is told
-    /// `tooBig`, or a part of a bulk. Default: `8KiB`.
+    /// `largest_answer`, bytes, 484 to 65507. An answer beyond 1,472 bytes comes in fragments,
+    /// which not every network lets through; who asks for more objects than an answer may have
+    /// is told `tooBig`, or a part of a bulk. Default: `8KiB`.
     pub largest_answer: ByteSize,
     /// `[[snmp.user]]`, at most 16: who may ask by `SNMPv3`.
     pub users: Vec<SnmpUser>,

@@ -9,9 +9,9 @@
 //! Refuses: text, and what is unknown: a series that is not there cannot be mistaken for zero.
 //!
 //! # Limits
-//! 3,000 series at 64 channels of three renditions, whatever is wrong, which a test counts: of alarms
-//! the worst 64 have series of their own. A series costs about 75 bytes, so that 256 channels of 16
-//! renditions make an answer of 4 MB.
+//! 3,000 series at 64 channels of three renditions, whatever is wrong, which a test counts: of
+//! alarms the worst 64 have series of their own. A series costs about 75 bytes, so that 256
+//! channels of 16 renditions make an answer of 4 MB.
 
 use std::fmt::{self, Display, Write};
 

@@ -1,5 +1,6 @@
-//! Readings that may hang, each taken so that it holds nobody up: the fill of a file system, network
-//! interfaces, which wait for whoever sets one up, and thermometers, which answer over slow buses.
+//! Readings that may hang, each taken so that it holds nobody up: the fill of a file system,
+//! network interfaces, which wait for whoever sets one up, and thermometers, which answer over slow
+//! buses.
 //!
 //! What is not read in time is unknown, and so is what the thermometers read last: nothing that
 //! hangs looks fresh.

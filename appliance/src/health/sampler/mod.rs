@@ -61,8 +61,9 @@ struct Shown {
 }
 
 impl Sampler {
-    /// Takes a first snapshot, whose processor load is that since boot, and which has no thermometers:
-    /// a bus that hangs must not keep the appliance from starting. May block on a slow disk.
+    /// Takes a first snapshot, whose processor load is that since boot, and which has no
+    /// thermometers: a bus that hangs must not keep the appliance from starting. May block on a
+    /// slow disk.
     pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
         let mut sampler = Self {

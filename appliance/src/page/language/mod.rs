@@ -1,9 +1,9 @@
 //! The words of the pages, a catalogue for each language.
 //!
 //! A catalogue is a constant with a field for each text, so that one which lacks a text does not
-//! compile, and so is one that lacks a kind of alarm. What else comes from the rest of the appliance
-//! (reasons, what an alarm has read, names of counters) is English in every language, and is marked
-//! so.
+//! compile, and neither does one that lacks a kind of alarm. What else comes from the rest of the
+//! appliance (reasons, what an alarm has read, names of counters) is English in every language, and
+//! is marked so.
 //!
 //! Source: RFC 9110 §12.5.4 (Accept-Language), RFC 4647 §3.4 (lookup), BCP 47.
 
