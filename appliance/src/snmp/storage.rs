@@ -125,8 +125,8 @@ mod tests {
         }
     }
 
-    fn kind(kind: [u32; 10]) -> Option<Value> {
-        Some(Value::ObjectIdentifier(Oid::new(&kind)))
+    fn kind(kind: [u32; 10]) -> Value {
+        Value::ObjectIdentifier(Oid::new(&kind))
     }
 
     #[test]
@@ -148,14 +148,18 @@ mod tests {
         let [main, swap, disk] = [0, 1, 2].map(|name| row(&snapshot, &names, name));
         assert_eq!(
             (&main[0], &main[1..]),
-            (&kind(RAM), &numbers([1_024, 8 << 20, 2 << 20])[..])
+            (&Some(kind(RAM)), &numbers([1_024, 8 << 20, 2 << 20])[..])
         );
         let of_swap = numbers([1_024, 4 << 10, 3 << 10]);
         assert_eq!(
             (&swap[0], &swap[1..]),
-            (&kind(VIRTUAL_MEMORY), &of_swap[..])
+            (&Some(kind(VIRTUAL_MEMORY)), &of_swap[..])
         );
-        assert_eq!(disk, [kind(FIXED_DISK), None, None, None], "nobody knows");
+        assert_eq!(
+            disk,
+            [Some(kind(FIXED_DISK)), None, None, None],
+            "nobody knows"
+        );
     }
 
     #[test]

@@ -9,11 +9,7 @@
 //!
 //! Refuses: a file it cannot read as above, with kind `InvalidData`.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use super::{discipline, kernel_log, multicast::Queriers, nic, sysfs, thermometer};
 use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic, Thermometer};
@@ -89,21 +85,21 @@ impl crate::Sensors for Sensors {
 fn counted(
     folder: &str,
     what: &'static str,
-    is_counted: impl Fn(&PathBuf) -> bool,
+    is_counted: impl Fn(&Path) -> bool,
 ) -> Result<u64, Error> {
     let paths = sysfs::paths(Path::new(folder));
     let paths = paths.map_err(|source| Error::Sensor { what, source })?;
-    Ok(paths.into_iter().filter(is_counted).count() as u64)
+    Ok(paths.iter().filter(|path| is_counted(path)).count() as u64)
 }
 
 /// Whether a folder is that of a process: its name is a number.
-fn is_process(path: &PathBuf) -> bool {
+fn is_process(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.parse::<u32>().is_ok())
 }
 
 /// Whether a file is that of a session of a person, and not of a service or of a greeter.
-fn is_login(path: &PathBuf) -> bool {
+fn is_login(path: &Path) -> bool {
     // Beside each lies a pipe, which is not to be read.
     let is_file = path.extension().is_none();
     let text = is_file.then(|| sysfs::text(path)).flatten();
@@ -199,7 +195,7 @@ mod tests {
     #[test]
     fn processes_are_the_folders_that_are_named_by_a_number() {
         for (path, is_one) in [("/proc/1", true), ("/proc/net", false), ("/proc/1x", false)] {
-            assert_eq!(is_process(&path.into()), is_one, "{path}");
+            assert_eq!(is_process(Path::new(path)), is_one, "{path}");
         }
         assert!(crate::Sensors::processes(&Sensors::new()).is_ok_and(|count| count > 0));
     }

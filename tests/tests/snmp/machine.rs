@@ -89,7 +89,7 @@ fn processes_and_sessions_are_those_of_this_machine() {
     let processes = fs::read_dir("/proc")
         .expect("the kernel tells")
         .filter(|entry| {
-            let name = entry.as_ref().map(|it| it.file_name());
+            let name = entry.as_ref().map(fs::DirEntry::file_name);
             name.is_ok_and(|name| name.to_string_lossy().parse::<u32>().is_ok())
         });
     // Others come and go meanwhile, on a machine that tests run on.

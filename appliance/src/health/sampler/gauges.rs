@@ -186,7 +186,8 @@ mod tests {
             last_thermometers: Vec::new(),
         };
         answer.send(()).expect("room for one word");
-        assert_eq!(gauges.read().await.thermometers, [board.clone()]);
+        let read = gauges.read().await.thermometers;
+        assert_eq!(read, std::slice::from_ref(&board));
         let hung = gauges.read().await;
         assert_eq!(hung.thermometers, [forgotten(&board)]);
         assert_eq!(hung.nics, [Nic::default()], "all else is read");

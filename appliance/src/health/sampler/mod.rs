@@ -122,15 +122,15 @@ impl Sampler {
         let mut gauges = Gauges::new(&self.watched);
         let shown = self.shown();
         loop {
-            let gauged = tokio::select! {
+            let read = tokio::select! {
                 () = &mut shutdown => return,
-                gauged = async {
+                read = async {
                     ticks.tick().await;
                     gauges.read().await
-                } => gauged,
+                } => read,
             };
             let mut taking = spawn_blocking(move || {
-                self.take_beside(gauged);
+                self.take_beside(read);
                 self
             });
             // A machine that hangs must not keep the appliance from ending.

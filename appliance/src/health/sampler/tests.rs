@@ -70,7 +70,7 @@ struct Hanging {
 }
 
 /// Which of them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hung {
     CpuTime,
     Thermometers,
