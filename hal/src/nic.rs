@@ -13,6 +13,10 @@ pub struct Nic {
     pub operational_status: OperationalStatus,
     /// Whether somebody wants it to be up; `None` if the kernel does not tell.
     pub is_enabled: Option<bool>,
+    /// Whether it takes packets for others too; `None` if the kernel does not tell.
+    pub is_promiscuous: Option<bool>,
+    /// Whether it is a device of the machine, and not made by software.
+    pub is_physical: bool,
     /// The largest packet that it takes.
     pub mtu_bytes: Option<u64>,
     /// Its address on the link; `None` for what has none.
@@ -108,6 +112,8 @@ pub struct NicStatistics {
     pub rx_bytes: u64,
     /// Packets received.
     pub rx_packets: u64,
+    /// Packets received for a multicast group, of [`NicStatistics::rx_packets`].
+    pub rx_multicast: u64,
     /// Packets received with damage of any kind.
     pub rx_errors: u64,
     /// Packets received and dropped for want of room or of anybody who wants them.

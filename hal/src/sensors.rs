@@ -92,6 +92,18 @@ pub trait Sensors: Debug + Send + Sync {
     /// [`Error::Sensor`] when the kernel does not tell.
     fn uptime(&self) -> Result<Duration, Error>;
 
+    /// Counts the processes that this process may see.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when the kernel does not tell.
+    fn processes(&self) -> Result<u64, Error>;
+
+    /// Counts who is logged in, a session each.
+    ///
+    /// # Errors
+    /// [`Error::Sensor`] when nobody keeps sessions on this machine.
+    fn sessions(&self) -> Result<u64, Error>;
+
     /// Reads every thermometer, in the order of their names; many machines have none.
     ///
     /// # Errors

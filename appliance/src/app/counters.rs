@@ -6,7 +6,7 @@ counters! {
     /// What became of segments on their way into the store.
     pub struct PublishCounters {
         /// Segments the store refused for want of memory; they are not listed.
-        segments_refused,
+        segments_refused: polled,
         /// Segments held back for want of a key; gaps are listed for them.
         segments_withheld: detail,
         /// Playlists the store refused; a restart would go on from an older one.

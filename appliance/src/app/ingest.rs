@@ -201,7 +201,7 @@ impl<M: Multicast> Ingest<M> {
             self.reported = now;
             self.follow_links(now);
             for rendition in &mut self.renditions {
-                rendition.report(now, since_report, self.core);
+                rendition.report((now, wall), since_report, self.core);
             }
             for channel in &self.channels {
                 channel.report();

@@ -304,8 +304,8 @@ impl<M: Multicast> Rendition<M> {
 
     /// Publishes state and counters, and the core of its thread, if it stays on one; called once a
     /// second.
-    pub(super) fn report(&mut self, now: Monotonic, interval: Duration, core: Option<u16>) {
-        let report = self.observe(now, interval, core);
+    pub(super) fn report(&mut self, at: (Monotonic, Wall), interval: Duration, core: Option<u16>) {
+        let report = self.observe(at, interval, core);
         let before = self.live().report();
         if before.state != report.state {
             let (channel, rendition) = (&self.plan.channel, &self.plan.rendition.name);
@@ -327,7 +327,12 @@ impl<M: Multicast> Rendition<M> {
         self.live().tell(report);
     }
 
-    fn observe(&mut self, now: Monotonic, interval: Duration, core: Option<u16>) -> Report {
+    fn observe(
+        &mut self,
+        (now, at): (Monotonic, Wall),
+        interval: Duration,
+        core: Option<u16>,
+    ) -> Report {
         let active = self.protection.active();
         let Used {
             receive,
@@ -358,6 +363,7 @@ impl<M: Multicast> Rendition<M> {
         let legs: Vec<live::Leg> = legs.collect();
         let used = || legs.iter().filter(|leg| leg.is_active);
         Report {
+            at,
             state,
             source: source
                 .or_else(|| self.plan.rendition.sources.first().map(ToString::to_string))

@@ -20,10 +20,10 @@ const USERS_MAX: usize = 16;
 /// Managers that are told at most.
 const MANAGERS_MAX: usize = 8;
 
-/// Bytes of an answer: the least that every manager takes (RFC 3417 §3.2), what fits into a frame
-/// of Ethernet, and the most that UDP carries.
+/// Bytes of an answer: the least that every manager takes (RFC 3417 §3.2), fifteen long texts, as
+/// a manager asks for at a time, and the most that UDP carries.
 const ANSWER_BYTES_MIN: u64 = 484;
-const ANSWER_BYTES_DEFAULT: u64 = 1_472;
+const ANSWER_BYTES_DEFAULT: u64 = 8 << 10;
 const ANSWER_BYTES_MAX: u64 = 65_507;
 
 /// Letters of a user's name (RFC 3414 §2.4).
@@ -41,8 +41,9 @@ pub struct Snmp {
     pub contact: String,
     /// `location`: where it is, up to 128 bytes. Default: nothing.
     pub location: String,
-    /// `largest_answer`, bytes, 484 to 65507: more than fits into a frame comes in fragments, which
-    /// not every network lets through. Default: `1472B`, one frame of Ethernet.
+    /// `largest_answer`, bytes, 484 to 65507. An answer beyond 1,472 bytes comes in fragments,
+    /// which not every network lets through; who asks for more objects than an answer may have
+    /// is told `tooBig`, or a part of a bulk. Default: `8KiB`.
     pub largest_answer: ByteSize,
     /// `[[snmp.user]]`, at most 16: who may ask by `SNMPv3`.
     pub users: Vec<SnmpUser>,
@@ -270,7 +271,7 @@ mod tests {
         assert_eq!(snmp.listen.to_string(), "127.0.0.1:161");
         assert_eq!(snmp.state.to_str(), Some("/var/lib/weir/cache.snmp"));
         assert_eq!((snmp.contact.as_str(), snmp.location.as_str()), ("", ""));
-        assert_eq!(snmp.largest_answer.to_string(), "1472B");
+        assert_eq!(snmp.largest_answer.to_string(), "8KiB");
         assert_eq!(snmp.users[0].name, "noc");
         assert_eq!(snmp.users[0].privacy_secret.to_str(), Some("/etc/weir/p"));
         assert_eq!(snmp.community, None);

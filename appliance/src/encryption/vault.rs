@@ -20,7 +20,7 @@ shared_counters! {
         /// Keys that the key server gave.
         keys_fetched: detail,
         /// Times that the key server gave none: it did not answer, or not with a key.
-        key_fetches_failed,
+        key_fetches_failed: polled,
     }
 }
 

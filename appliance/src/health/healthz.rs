@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    alarm::{Alarm, Resource, Severity},
+    alarm::{Alarm, Kind, Resource, Severity},
     health::{
         ChannelSnapshot, Snapshot, Status,
         alarm_json::AlarmCounts,
@@ -135,7 +135,7 @@ impl Checks {
             let status = Verdict::of_status(channel.status());
             let of = Of::new("channel:segmentAge", &channel.id, "component");
             checks.add(snapshot, &of.in_unit("s"), (json!(age), status), &|it| {
-                is_of_channel(it, &channel.id)
+                is_of_channel(&it.resource, &channel.id)
             });
         }
         for origin in &snapshot.origins {
@@ -143,14 +143,14 @@ impl Checks {
             let of = Of::new("origin:endpointsUsable", &origin.name, "datastore");
             let read = (json!(usable.count()), Verdict::Pass);
             checks.add(snapshot, &of, read, &|it| {
-                *it == Resource::Origin(origin.name.as_str().into())
+                it.resource == Resource::Origin(origin.name.as_str().into())
             });
         }
         for nic in &snapshot.nics {
             let of = Of::new("interface:operationalStatus", &nic.name, "system");
             let read = (json!(nic.operational_status.as_str()), Verdict::Pass);
             checks.add(snapshot, &of, read, &|it| {
-                *it == Resource::Nic(nic.name.as_str().into())
+                it.resource == Resource::Nic(nic.name.as_str().into())
             });
         }
         checks.add_machine(snapshot);
@@ -159,19 +159,20 @@ impl Checks {
 
     /// What there is one of.
     fn add_machine(&mut self, snapshot: &Snapshot) {
-        let of_node = |it: &Resource| *it == Resource::Node;
+        let of_clock = |it: &Alarm| it.kind == Kind::ClockUnsynchronised;
+        let of_node = |it: &Alarm| it.resource == Resource::Node && !of_clock(it);
         let cpu = known(snapshot.cpu_usage_percent.map(one_decimal));
         let cpu_of = Of::new("cpu:utilization", "cpu", "system").in_unit("percent");
         self.add(snapshot, &cpu_of, cpu, &|_| false);
         let disk = known(snapshot.disk_usage_percent.map(one_decimal));
         let disk_of = Of::new("disk:utilization", "cache", "datastore").in_unit("percent");
         self.add(snapshot, &disk_of, disk, &|it| {
-            matches!(it, Resource::Disk | Resource::Store)
+            matches!(it.resource, Resource::Disk | Resource::Store)
         });
         let offset = snapshot.clock_discipline.and_then(|it| it.offset);
         let offset = known(offset.map(|it| it.as_secs_f64()));
         let clock_of = Of::new("time:offset", "clock", "system").in_unit("s");
-        self.add(snapshot, &clock_of, offset, &|_| false);
+        self.add(snapshot, &clock_of, offset, &of_clock);
         let uptime = (json!(snapshot.uptime.as_secs()), Verdict::Pass);
         let node_of = Of::new("uptime", "node", "system").in_unit("s");
         self.add(snapshot, &node_of, uptime, &of_node);
@@ -183,9 +184,9 @@ impl Checks {
         snapshot: &Snapshot,
         of: &Of<'_>,
         (observed_value, status): (Value, Verdict),
-        is_of: &dyn Fn(&Resource) -> bool,
+        is_of: &dyn Fn(&Alarm) -> bool,
     ) {
-        let alarms = snapshot.alarms.roots().filter(|it| is_of(&it.resource));
+        let alarms = snapshot.alarms.roots().filter(|it| is_of(it));
         let alarms: Vec<&Alarm> = alarms.collect();
         let worst = alarms.iter().map(|it| Verdict::of_alarm(it.severity));
         let output = alarms.first().map(|it| it.text.clone());
@@ -235,9 +236,11 @@ fn known(reading: Option<f64>) -> (Value, Verdict) {
 
 /// Seconds since a segment of each rendition was listed, of the one that waits for the longest.
 fn segment_age(channel: &ChannelSnapshot, snapshot: &Snapshot) -> Option<f64> {
-    let ages = channel.renditions.iter().map(|it| it.report.last_segment);
-    let oldest = ages.flatten().min()?;
-    Some(seconds(snapshot.taken.since(oldest)))
+    let ages = channel.renditions.iter().filter_map(|it| {
+        let seen = it.report.seen(snapshot.taken);
+        it.report.last_segment.map(|last| seen.since(last))
+    });
+    ages.max().map(seconds)
 }
 
 fn is_of_channel(resource: &Resource, id: &str) -> bool {
@@ -266,7 +269,7 @@ mod tests {
         serde_json::from_slice(&healthz("edge-1", snapshot)).expect("JSON")
     }
 
-    fn alarm(kind: alarm::Kind, resource: &str, severity: Severity) -> Alarm {
+    fn alarm(kind: Kind, resource: &str, severity: Severity) -> Alarm {
         Alarm {
             id: 1,
             kind,
@@ -301,7 +304,7 @@ mod tests {
             (Warning, "warn"),
         ] {
             let mut snapshot = snapshot(&[&[State::OnAir]]);
-            let alarms = vec![alarm(alarm::Kind::DiskFull, "disk", severity)];
+            let alarms = vec![alarm(Kind::DiskFull, "disk", severity)];
             snapshot.alarms = Arc::new(alarm::Report {
                 alarms,
                 ..alarm::Report::default()
@@ -330,7 +333,7 @@ mod tests {
             "observedValue": 4.3,
             "observedUnit": "s",
             "status": "pass",
-            "time": "2023-11-14T22:13:24Z",
+            "time": "2023-11-14T22:13:24.250Z",
         });
         assert_eq!(channels[0], whole);
         assert_eq!(channels[1]["status"], "warn");
@@ -341,9 +344,29 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_nothing_sets_is_the_check_of_the_clock_alone() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        snapshot.clock_discipline = Some(weir_hal::ClockDiscipline { offset: None });
+        let check = |snapshot: &Snapshot, name: &str| parse(snapshot)["checks"][name][0].clone();
+        assert_eq!(check(&snapshot, "time:offset")["status"], "unknown");
+        let kind = Kind::ClockUnsynchronised;
+        let alarms = vec![alarm(kind, "node", Severity::Major)];
+        snapshot.alarms = Arc::new(alarm::Report {
+            alarms,
+            ..alarm::Report::default()
+        });
+        let clock = check(&snapshot, "time:offset");
+        assert_eq!(
+            (&clock["status"], &clock["output"]),
+            (&json!("warn"), &json!("it is bad"))
+        );
+        assert_eq!(check(&snapshot, "uptime")["status"], "pass");
+    }
+
+    #[test]
     fn a_channel_is_checked_by_its_own_alarms_alone() {
         let mut snapshot = snapshot(&[&[State::OnAir], &[State::OnAir]]);
-        let kind = alarm::Kind::ContinuityError;
+        let kind = Kind::ContinuityError;
         let alarms = vec![alarm(kind, "channel/CH_1/R0", Severity::Minor)];
         snapshot.alarms = Arc::new(alarm::Report {
             alarms,

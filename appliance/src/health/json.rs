@@ -222,7 +222,7 @@ struct RenditionHealth<'a> {
 impl<'a> RenditionHealth<'a> {
     fn of(rendition: &'a RenditionSnapshot, told: &'a Entity, taken: Wall) -> Self {
         let report = &rendition.report;
-        let age = |moment: Wall| seconds(taken.since(moment));
+        let age = |moment: Wall| seconds(report.seen(taken).since(moment));
         Self {
             name: &rendition.name,
             state: report.state.as_str(),
@@ -291,13 +291,11 @@ pub(super) fn one_decimal(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// RFC 3339, to the second.
+/// RFC 3339, to the millisecond, as all times are told.
 pub(crate) fn timestamp(wall: Wall) -> String {
-    i64::try_from(wall.as_nanos() / 1_000_000_000)
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .unwrap_or_default()
-        .to_string()
+    let milliseconds = i64::try_from(wall.as_nanos() / 1_000_000).ok();
+    let moment = milliseconds.and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+    format!("{:.3}", moment.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -319,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn an_age_is_that_when_its_rendition_was_looked_at_unless_that_is_long_ago() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let ago = |ms: u64| Wall::from_nanos(snapshot.taken.as_nanos() - ms * 1_000_000);
+        for (at, last, age) in [(900, 905, 0.0), (900, 3_000, 2.1), (2_500, 2_505, 2.5)] {
+            let report = Arc::make_mut(&mut snapshot.channels[0].renditions[0].report);
+            (report.at, report.last_datagram) = (ago(at), Some(ago(last)));
+            snapshot.told = crate::health::table::Told::default();
+            let body = parse(&api_health("edge-1", &snapshot));
+            let rendition = &body["channels"][0]["renditions"][0];
+            assert_eq!(
+                rendition["last_datagram_age_seconds"],
+                json!(age),
+                "{last} ms"
+            );
+        }
+    }
+
+    #[test]
     fn tells_the_fleet_what_the_contract_says() {
         let snapshot = snapshot(&[&[State::OnAir, State::Silent], &[State::Waiting]]);
         let body = parse(&api_health("edge-1", &snapshot));
@@ -332,7 +348,7 @@ mod tests {
             ("cpu_usage_percent", json!(12.3)),
             ("disk_usage_percent", json!(null)),
             ("node", json!("edge-1")),
-            ("time", json!("2023-11-14T22:13:24Z")),
+            ("time", json!("2023-11-14T22:13:24.250Z")),
             ("uptime_seconds", json!(90)),
         ] {
             assert_eq!(body[field], value, "{field}");
@@ -378,7 +394,7 @@ mod tests {
         );
         let finding = json!({
             "name": "rung_missing",
-            "since": "2023-11-14T22:13:20Z",
+            "since": "2023-11-14T22:13:20.000Z",
             "reason": "SD_1M is not there",
         });
         assert_eq!(channel["findings"], json!([finding]));

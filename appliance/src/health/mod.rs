@@ -15,7 +15,6 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
-mod disk_gauge;
 mod endpoint;
 mod events;
 mod feeds;
@@ -54,7 +53,7 @@ pub use alarms::{AlarmSettings, Alarms};
 pub(crate) use api::part;
 pub use events::{CounterCells as EventCounterCells, Counters as EventCounters, Events};
 pub use integration::{Integration, integrations};
-pub(crate) use json::{VERSION, timestamp};
+pub(crate) use json::VERSION;
 pub use management::{Health, Settings};
 pub use sampler::{Sampler, Watched};
 #[cfg(test)]

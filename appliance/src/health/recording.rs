@@ -58,7 +58,9 @@ fn of_rendition(
     snapshot: &Snapshot,
 ) {
     let report = &rendition.report;
-    let age = report.last_segment.map(|last| snapshot.taken.since(last));
+    let age = report
+        .last_segment
+        .map(|last| report.seen(snapshot.taken).since(last));
     let age_ms = age.and_then(|age| u64::try_from(age.as_millis() / 100 * 100).ok());
     let lost = report.receive.kernel_dropped_datagrams + report.receive.rtp_lost;
     let (id, name) = (&channel.id, &rendition.name);

@@ -90,6 +90,10 @@ pub struct Snapshot {
     pub nics_changed: Vec<Duration>,
     /// Time since the machine started; `None` if the kernel does not tell.
     pub machine_uptime: Option<Duration>,
+    /// Processes that there are; `None` when it cannot be read.
+    pub processes: Option<u64>,
+    /// Who is logged in, a session each; `None` where nobody keeps sessions.
+    pub sessions: Option<u64>,
     /// The thermometers of the machine, if it has any.
     pub thermometers: Vec<Thermometer>,
     /// Counters of the SNMP agent, if there is one.
@@ -362,6 +366,8 @@ pub(crate) mod tests {
             nics: Vec::new(),
             nics_changed: Vec::new(),
             machine_uptime: None,
+            processes: None,
+            sessions: None,
             thermometers: Vec::new(),
             snmp: None,
             alarms: Arc::default(),
@@ -403,7 +409,7 @@ pub(crate) mod tests {
                 snapshot.reason(),
                 format!(
                     "{on_air} channels on air; the cache is in memory alone since \
-                     2023-11-14T22:13:20Z, because its device keeps failing: cannot sync \
+                     2023-11-14T22:13:20.000Z, because its device keeps failing: cannot sync \
                      /cache/store: check or replace the device, then restart weir"
                 )
             );

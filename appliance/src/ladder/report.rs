@@ -15,7 +15,7 @@ counters! {
         /// Segments whose begin was compared with that of the other renditions.
         segments_compared: detail,
         /// Of these, segments that do not begin where those of the other renditions do.
-        segments_unaligned,
+        segments_unaligned: polled,
         /// Renditions taken out of the master playlist because they listed nothing.
         rungs_withdrawn: detail,
         /// Renditions put back after they had listed again for long enough.

@@ -4,13 +4,19 @@ use std::{
     fmt::{self, Display},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use weir_hal::Wall;
 
+/// How old a report may be to be of now: what came since it was made is in the next one.
+const FRESH: Duration = Duration::from_secs(2);
+
 /// State and counters of one rendition.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
+    /// When this was so.
+    pub at: Wall,
     /// What it is doing.
     pub state: State,
     /// The source that is received, as a URL; the first configured when none can be.
@@ -47,6 +53,18 @@ pub struct Report {
     pub publish: crate::app::PublishCounters,
     /// Counters of its tracks.
     pub tracks: crate::segment::track::Counters,
+}
+
+impl Report {
+    /// The moment that ages told at `now` count up to: when this was so, for what has come since is
+    /// not in it; `now`, if no report was made for so long that nothing may look fresh.
+    pub fn seen(&self, now: Wall) -> Wall {
+        if now.since(self.at) <= FRESH {
+            self.at
+        } else {
+            now
+        }
+    }
 }
 
 /// One source of a rendition.

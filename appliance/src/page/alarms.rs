@@ -45,7 +45,6 @@ pub(super) fn alarms(view: &View<'_>) -> Markup {
 
 fn line(view: &View<'_>, alarm: &Alarm) -> Markup {
     let language = view.language;
-    let is_english = language.tag == "en";
     let word = severity_word(alarm.severity, language);
     html! {
         li {
@@ -64,10 +63,29 @@ fn line(view: &View<'_>, alarm: &Alarm) -> Markup {
                     }
                 }
             }
-            p { (english(&format!("{}: {}", alarm.resource, alarm.text), is_english)) }
-            p class="dim" { (language.to_do) ": " (english(alarm.remedy(), is_english)) }
+            p { (what(alarm, language)) }
+            p class="dim" { (language.to_do) ": " (remedy(alarm, language)) }
         }
     }
+}
+
+/// What is wrong, of what: in the words of `language`, then in those of the alarm, which tell what
+/// was read.
+pub(super) fn what(alarm: &Alarm, language: &Language) -> Markup {
+    html! {
+        (alarm.resource) ": "
+        @if let Some(words) = language.alarm(alarm.kind) {
+            (words.title) " " small class="dim" { "(" (english(&alarm.text, false)) ")" }
+        } @else {
+            (alarm.text)
+        }
+    }
+}
+
+/// What to do about it.
+pub(super) fn remedy(alarm: &Alarm, language: &Language) -> &'static str {
+    let words = language.alarm(alarm.kind);
+    words.map_or_else(|| alarm.remedy(), |words| words.remedy)
 }
 
 const fn operator_word(state: OperatorState, language: &Language) -> &'static str {

@@ -8,7 +8,9 @@ use crate::{
     alarm::Alarm,
     health::{Snapshot, Status},
     page::{
-        Language, View, format,
+        Language, View,
+        alarms::{remedy, what},
+        format,
         level::{Level, icon, status_word},
         shell::english,
     },
@@ -36,10 +38,10 @@ pub(super) fn banner(view: &View<'_>) -> Markup {
             }
             @if let Some(alarm) = root {
                 p #cause {
-                    (english(&format!("{}: {}", alarm.resource, alarm.text), is_english))
+                    (what(alarm, language))
                     " " span class="since" { (since(snapshot, alarm, language)) }
                 }
-                p #remedy { b { (language.to_do) ": " } (english(alarm.remedy(), is_english)) }
+                p #remedy { b { (language.to_do) ": " } (remedy(alarm, language)) }
             } @else if level != Level::Good {
                 p #cause { (english(&snapshot.reason(), is_english)) }
             }

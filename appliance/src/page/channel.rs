@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use weir_hal::Wall;
 
 use crate::{
-    health::{ChannelSnapshot, RenditionSnapshot, part, table::Entity, timestamp},
+    health::{ChannelSnapshot, RenditionSnapshot, part, table::Entity},
     ladder::Alignment,
     live,
     page::{
@@ -80,7 +80,7 @@ fn banner(view: &View<'_>, channel: &ChannelSnapshot) -> Markup {
 fn tools(view: &View<'_>, channel: &ChannelSnapshot, mark: &Mark) -> Markup {
     let language = view.language;
     let since = mark.at_ms().map(|at_ms| at_ms.saturating_mul(1_000_000));
-    let since = since.map(|nanos| timestamp(Wall::from_nanos(nanos)));
+    let since = since.map(|nanos| format::moment(Wall::from_nanos(nanos)));
     html! {
         nav class="tools" aria-label=(channel.name) {
             a class="button" href={ "/?" (PARAMETER) "=" (language.tag) } { "← " (language.back) }
@@ -158,6 +158,7 @@ fn rendition(
 fn readings(view: &View<'_>, rendition: &RenditionSnapshot) -> Markup {
     let (language, taken) = (view.language, view.snapshot.taken);
     let report = &rendition.report;
+    let seen = report.seen(taken);
     let word = state_word(&report.state, language);
     let unknown = || language.unknown_short.to_owned();
     let target = report
@@ -168,8 +169,8 @@ fn readings(view: &View<'_>, rendition: &RenditionSnapshot) -> Markup {
         dl {
             (term(language.state, &badge(Level::of_state(&report.state), word)))
             (figure(language.bitrate, &format::bitrate(report.bitrate_bps)))
-            (figure(language.last_packet, &format::age_at(taken, report.last_datagram, language)))
-            (figure(language.segment_age, &format::age_at(taken, report.last_segment, language)))
+            (figure(language.last_packet, &format::age_at(seen, report.last_datagram, language)))
+            (figure(language.segment_age, &format::age_at(seen, report.last_segment, language)))
             (figure(language.target_duration, &target.unwrap_or_else(unknown)))
             (figure(language.source, &report.source))
             (figure(language.sender, &sender.unwrap_or_else(unknown)))

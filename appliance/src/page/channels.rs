@@ -68,6 +68,11 @@ fn row<'a>(
     let status = channel.status();
     let reports = channel.renditions.iter().map(|it| &*it.report);
     let bps: u64 = reports.clone().map(|report| report.bitrate_bps).sum();
+    let taken = reports
+        .clone()
+        .map(|it| it.seen(taken))
+        .min()
+        .unwrap_or(taken);
     let packet = reports.clone().filter_map(|it| it.last_datagram).max();
     // That of the rendition that is furthest behind.
     let segment = reports.clone().filter_map(|it| it.last_segment).min();

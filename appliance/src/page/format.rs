@@ -8,6 +8,13 @@ use weir_hal::Wall;
 
 use crate::page::Language;
 
+/// RFC 3339, to the second.
+pub(super) fn moment(wall: Wall) -> String {
+    let seconds = i64::try_from(wall.as_nanos() / 1_000_000_000).ok();
+    let moment = seconds.and_then(|it| jiff::Timestamp::from_second(it).ok());
+    moment.unwrap_or_default().to_string()
+}
+
 /// Bits a second.
 pub(super) fn bitrate(bps: u64) -> String {
     scaled(bps, 1_000, &["b/s", "kb/s", "Mb/s", "Gb/s"])

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
-    health::{VERSION, timestamp},
+    health::VERSION,
     page::{
         LIVE_PATH, STYLE_PATH, View, format,
         language::{LANGUAGES, PARAMETER},
@@ -62,7 +62,7 @@ pub(super) fn page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> 
 /// Which box this is, and its clock.
 fn header(view: &View<'_>) -> Markup {
     let (language, snapshot) = (view.language, view.snapshot);
-    let time = timestamp(snapshot.taken);
+    let time = format::moment(snapshot.taken);
     let is_free = snapshot
         .clock_discipline
         .is_some_and(|it| it.offset.is_none());

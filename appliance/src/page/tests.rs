@@ -6,8 +6,9 @@ use maud::html;
 use weir_hal::{DiskUsage, Nic, OperationalStatus, Wall};
 
 use crate::{
+    alarm::Kind,
     fetch::tiers::{EndpointReport, OriginReport},
-    health::{DiskSnapshot, Snapshot, snapshot_tests::snapshot},
+    health::{DiskSnapshot, Snapshot, snapshot_tests::snapshot, surface_tests::full},
     live::{Channel, Condition, Leg, Rendition, Report, State},
     page::{
         Asked, History, LIVE_JS, Mark, Marks, STYLE_CSS, View, channel, language::LANGUAGES,
@@ -158,6 +159,35 @@ fn the_worst_channel_stands_first_with_its_reason() {
     assert!(at("Channel &lt;1&gt;") < at("Channel &lt;0&gt;"));
     assert!(page.contains(&State::Silent.to_string()));
     assert!(page.contains("2 / 3 on air"));
+}
+
+#[test]
+fn an_alarm_is_told_in_the_language_of_the_page_and_what_it_read_is_marked_as_english() {
+    let snapshot = full(1, 1);
+    let history = History::default();
+    let told = |language| {
+        let shown = View {
+            language,
+            ..view(&snapshot, &history)
+        };
+        overview(&shown).into_string()
+    };
+    let [english, vietnamese] = LANGUAGES.map(told);
+    let words = LANGUAGES[1].alarm(Kind::DiskFull).expect("not English");
+    for word in [
+        words.title,
+        words.remedy,
+        "<span lang=\"en\">it is full</span>",
+    ] {
+        assert!(
+            vietnamese.matches(word).count() >= 2,
+            "{word}: {vietnamese}"
+        );
+        assert!(!english.contains(word), "{word}");
+    }
+    let remedy = Kind::DiskFull.definition().remedy;
+    assert!(english.contains(remedy) && !vietnamese.contains(remedy));
+    assert!(english.contains("disk: it is full"));
 }
 
 #[test]

@@ -122,43 +122,17 @@ impl Agent {
     /// # Errors
     /// [`SnmpError::Listen`] when the address is not to be had, [`SnmpError::User`] when the
     /// secrets of a user cannot be used.
-    pub async fn listen(self, mib: Mib) -> Result<Listening, SnmpError> {
+    pub async fn listen(mut self, mib: Mib) -> Result<Listening, SnmpError> {
+        let mib = Arc::new(mib);
+        let builder = self.builder(&mib)?;
         let Self {
             listen,
             engine,
-            answer_bytes_max,
-            access: Access { users, community },
             managers,
             tally,
+            ..
         } = self;
-        let mib = Arc::new(mib);
-        let handler = Objects {
-            mib: Arc::clone(&mib),
-            allowed: community
-                .as_ref()
-                .map(|it| it.allowed.clone())
-                .unwrap_or_default(),
-            tally: Arc::clone(&tally),
-        };
-        let names: Vec<String> = users.iter().map(|user| user.name.clone()).collect();
-        let mut builder = AgentBuilder::new()
-            .bind(listen.to_string())
-            .authoritative_engine(engine.clone())
-            .max_message_size(answer_bytes_max)
-            .max_concurrent_requests(Some(REQUESTS_MAX))
-            .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
-            .request_deadline(Some(REQUEST_DEADLINE))
-            .response_send_timeout(SEND_TIMEOUT)
-            .without_builtin_handlers()
-            .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
-        for user in users {
-            builder = with_user(builder, user)?;
-        }
-        let secret = community.map(|community| community.secret);
-        if let Some(secret) = &secret {
-            builder = builder.community(secret);
-        }
-        let agent = restricted(builder, names, secret).build().await;
+        let agent = builder.build().await;
         let agent = agent.map_err(|source| SnmpError::Listen {
             address: listen,
             source,
@@ -175,6 +149,36 @@ impl Agent {
         };
         let notifiers = managers.into_iter().map(notifier).collect();
         Ok(Listening { agent, notifiers })
+    }
+
+    /// What the library is to listen with: within which limits, to whom, to answer with what.
+    fn builder(&mut self, mib: &Arc<Mib>) -> Result<AgentBuilder, SnmpError> {
+        let Access { users, community } = std::mem::take(&mut self.access);
+        let allowed = community.as_ref().map(|it| it.allowed.clone());
+        let handler = Objects {
+            mib: Arc::clone(mib),
+            allowed: allowed.unwrap_or_default(),
+            tally: Arc::clone(&self.tally),
+        };
+        let mut builder = AgentBuilder::new()
+            .bind(self.listen.to_string())
+            .authoritative_engine(self.engine.clone())
+            .max_message_size(self.answer_bytes_max)
+            .max_concurrent_requests(Some(REQUESTS_MAX))
+            .recv_buffer_size(Some(RECEIVE_BUFFER_BYTES))
+            .request_deadline(Some(REQUEST_DEADLINE))
+            .response_send_timeout(SEND_TIMEOUT)
+            .without_builtin_handlers()
+            .handler(theirs(&Oid::new(&INTERNET)), Arc::new(handler));
+        let names = users.iter().map(|user| user.name.clone()).collect();
+        for user in users {
+            builder = with_user(builder, user)?;
+        }
+        let secret = community.map(|community| community.secret);
+        if let Some(secret) = &secret {
+            builder = builder.community(secret);
+        }
+        Ok(restricted(builder, names, secret))
     }
 }
 

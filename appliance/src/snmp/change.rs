@@ -55,6 +55,7 @@ pub(crate) static SCOPE: Scope = Scope {
         reach: Reach::Everywhere,
     }],
     parts: &[],
+    metrics_max: usize::MAX,
 };
 
 /// `change` as values.

@@ -37,6 +37,7 @@ pub(super) static SCOPE: Scope = Scope {
         reach: Reach::Everywhere,
     }],
     parts: &[],
+    metrics_max: usize::MAX,
 };
 
 /// Whether things of this kind have checks.

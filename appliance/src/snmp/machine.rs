@@ -5,6 +5,8 @@
 //! Refuses: makers and serial numbers, which nothing here reads. What it does not know is
 //! not there.
 
+use std::time::Duration;
+
 use weir_hal::{Memory, Thermometer, Wall};
 
 use crate::{
@@ -63,9 +65,7 @@ pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<
         Table::of_rows(&SENSOR_ENTRY, sensors),
     ];
     if let Some(uptime) = snapshot.machine_uptime {
-        let date = Value::Octets(date_and_time(snapshot.taken));
-        let host = vec![(1, Some(Value::TimeTicks(ticks(uptime)))), (2, Some(date))];
-        tables.push(Table::scalars(Oid::new(&HOST), host));
+        tables.push(Table::scalars(Oid::new(&HOST), host(snapshot, uptime)));
     }
     if let Some(averages) = snapshot.load_averages {
         let rows = (1..).zip(averages).zip(["Load-1", "Load-5", "Load-15"]);
@@ -78,6 +78,21 @@ pub(crate) fn tables(snapshot: &Snapshot, (node, version): (&str, &str)) -> Vec<
         tables.push(Table::scalars(Oid::new(&MEMORY), amounts(memory)));
     }
     tables
+}
+
+/// `hrSystem`, of a machine that runs for so long.
+fn host(snapshot: &Snapshot, uptime: Duration) -> Cells {
+    let date = Value::Octets(date_and_time(snapshot.taken));
+    let count = |count: Option<u64>| {
+        let count = count.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+        count.map(Value::Unsigned32)
+    };
+    vec![
+        (1, Some(Value::TimeTicks(ticks(uptime)))),
+        (2, Some(date)),
+        (5, count(snapshot.sessions)),
+        (6, count(snapshot.processes)),
+    ]
 }
 
 /// The box, and what is in it that has a name: its ports, the drives that are written, and its
@@ -326,7 +341,9 @@ mod tests {
     #[test]
     fn the_machine_tells_how_long_it_runs_and_what_time_it_is() {
         let tree = tree(&Snapshot {
-            machine_uptime: Some(std::time::Duration::from_millis(12_340)),
+            machine_uptime: Some(Duration::from_millis(12_340)),
+            processes: Some(93),
+            sessions: Some(2),
             taken: Wall::from_nanos(1_700_000_004_250_000_000),
             ..Snapshot::default()
         });
@@ -335,6 +352,8 @@ mod tests {
         // 2023-11-14T22:13:24.2Z.
         let date = [7, 231, 11, 14, 22, 13, 24, 2, b'+', 0, 0];
         assert_eq!(get(2), Some(Value::Octets(date.to_vec())));
+        assert_eq!(get(5), Some(Value::Unsigned32(2)));
+        assert_eq!(get(6), Some(Value::Unsigned32(93)));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod oid;
 mod own;
 mod queue;
 mod standard;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -1,21 +1,23 @@
 //! What every manager asks first, out of the same snapshot: the groups of the standard that this
 //! box can answer with what it knows. What it does not know is not there.
 //!
-//! Source: RFC 3418 (system), RFC 2863 (interfaces), RFC 2790 (storage, processor), UCD-SNMP-MIB
+//! Source: RFC 3418 (system), RFC 2863 (interfaces), RFC 2790 (processor), UCD-SNMP-MIB
 //! (`ssCpuIdle`).
-//! Refuses: running software, and any number that would have to be made up. A counter of 32 bits is
-//! the lower half of the one that is kept.
+//! Refuses: running software, and any number that would have to be made up: the kernel counts no
+//! broadcasts of an interface, and of what is sent no multicast. A counter of 32 bits is the lower
+//! half of the one that is kept.
 
 use std::time::Duration;
 
-use weir_hal::{DiskUsage, Nic, OperationalStatus};
+use weir_hal::{Nic, OperationalStatus};
 
 use crate::{
-    health::{DiskSnapshot, Snapshot},
+    health::Snapshot,
     snmp::{
         Oid, Value,
         enterprise::{is_development, product},
         index::indexes,
+        storage,
         tree::{Cells, Table},
         value::{integer, lower_half},
     },
@@ -28,12 +30,10 @@ pub(crate) const SYSTEM_NAME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 5, 0];
 const INTERFACES: [u32; 7] = [1, 3, 6, 1, 2, 1, 2];
 const INTERFACE_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
 const INTERFACE_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
-const STORAGE_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 25, 2, 3, 1];
 const DEVICE_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 25, 3, 2, 1];
 const PROCESSOR_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 25, 3, 3, 1];
 const SYSTEM_STATISTICS: [u32; 8] = [1, 3, 6, 1, 4, 1, 2_021, 11];
 
-const STORAGE_FIXED_DISK: [u32; 10] = [1, 3, 6, 1, 2, 1, 25, 2, 1, 4];
 const DEVICE_PROCESSOR: [u32; 10] = [1, 3, 6, 1, 2, 1, 25, 3, 1, 3];
 
 /// Layers 4 and 7 (RFC 3418).
@@ -43,11 +43,11 @@ const SERVICES: i32 = 72;
 const SOFTWARE_LOOPBACK: i32 = 24;
 const ETHERNET: i32 = 6;
 
+/// `ifLinkUpDownTrapEnable`: managers are told when a link goes or comes.
+const LINKS_ARE_TOLD: i32 = 1;
+
 /// `hrDeviceIndex` of all cores together.
 const PROCESSOR: u32 = 1;
-
-/// Bytes of an allocation unit, if a file system is not too large to be counted in it.
-const ALLOCATION_UNIT: u64 = 4_096;
 
 /// Who looks after the box, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,7 +110,7 @@ pub(crate) fn tables(
         Table::scalars(Oid::new(&INTERFACES), count),
         Table::of_rows(&INTERFACE_ENTRY, interfaces.collect()),
         Table::of_rows(&INTERFACE_X_ENTRY, extensions.collect()),
-        Table::of_rows(&STORAGE_ENTRY, storages(&snapshot.disks)),
+        storage::table(snapshot),
         Table::of_rows(&DEVICE_ENTRY, vec![(PROCESSOR, device)]),
         Table::of_rows(&PROCESSOR_ENTRY, vec![(PROCESSOR, load)]),
         Table::scalars(Oid::new(&SYSTEM_STATISTICS), idle),
@@ -142,7 +142,7 @@ fn interface(index: u32, nic: &Nic, changed: u32) -> Cells {
         ),
         (9, Some(Value::TimeTicks(changed))),
         (10, counter(statistics.rx_bytes)),
-        (11, counter(statistics.rx_packets)),
+        (11, counter(unicast_received(nic))),
         (13, counter(statistics.rx_dropped)),
         (14, counter(statistics.rx_errors)),
         (16, counter(statistics.tx_bytes)),
@@ -188,16 +188,31 @@ fn interface_extension(nic: &Nic) -> Cells {
     let speed_mbps = nic
         .speed_bps
         .map(|bps| u32::try_from(bps / 1_000_000).unwrap_or(u32::MAX));
+    let truth = |is_so: bool| Value::Integer(if is_so { 1 } else { 2 });
+    let multicast = statistics.rx_multicast;
     vec![
         (1, Some(text(&nic.name))),
+        (2, Some(Value::Counter32(lower_half(multicast)))),
         (6, counter(statistics.rx_bytes)),
-        (7, counter(statistics.rx_packets)),
+        (7, counter(unicast_received(nic))),
+        (8, counter(multicast)),
         (10, counter(statistics.tx_bytes)),
         (11, counter(statistics.tx_packets)),
+        (14, Some(Value::Integer(LINKS_ARE_TOLD))),
         (15, speed_mbps.map(Value::Unsigned32)),
+        (16, nic.is_promiscuous.map(truth)),
+        (17, Some(truth(nic.is_physical))),
         (18, Some(text(""))),
         (19, Some(Value::TimeTicks(0))),
     ]
+}
+
+/// `ifInUcastPkts`: what came and was not multicast. Broadcasts, of which there are few, are in it.
+const fn unicast_received(nic: &Nic) -> u64 {
+    let statistics = &nic.statistics;
+    statistics
+        .rx_packets
+        .saturating_sub(statistics.rx_multicast)
 }
 
 const fn operational_status(status: OperationalStatus) -> i32 {
@@ -210,44 +225,6 @@ const fn operational_status(status: OperationalStatus) -> i32 {
         OperationalStatus::NotPresent => 6,
         OperationalStatus::LowerLayerDown => 7,
     }
-}
-
-fn storages(disks: &[DiskSnapshot]) -> Vec<(u32, Cells)> {
-    let paths: Vec<String> = disks
-        .iter()
-        .map(|disk| disk.path.display().to_string())
-        .collect();
-    let names: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let rows = indexes(&names).into_iter().zip(names).zip(disks);
-    rows.map(|((index, path), disk)| (index, storage(index, path, disk.usage)))
-        .collect()
-}
-
-fn storage(index: u32, path: &str, usage: Option<DiskUsage>) -> Cells {
-    let counted = usage.map(|usage| {
-        let unit = allocation_unit(usage.bytes_total);
-        let used = usage.bytes_total.saturating_sub(usage.bytes_free);
-        [unit, usage.bytes_total / unit, used / unit].map(integer)
-    });
-    let [unit, total, used] = counted.map_or([None, None, None], |counted| counted.map(Some));
-    vec![
-        (1, Some(integer(index.into()))),
-        (
-            2,
-            Some(Value::ObjectIdentifier(Oid::new(&STORAGE_FIXED_DISK))),
-        ),
-        (3, Some(text(path))),
-        (4, unit),
-        (5, total),
-        (6, used),
-    ]
-}
-
-/// The least unit, from the usual one on, in which so many bytes are a number of 31 bits.
-fn allocation_unit(bytes: u64) -> u64 {
-    let units = std::iter::successors(Some(ALLOCATION_UNIT), |unit| unit.checked_mul(2));
-    let mut units = units.skip_while(|unit| i32::try_from(bytes / unit).is_err());
-    units.next().unwrap_or(u64::MAX)
 }
 
 /// The processor as a device, its load, and the share of it that is idle.
@@ -330,8 +307,11 @@ mod tests {
             name: "eth0".to_owned(),
             operational_status: OperationalStatus::Up,
             speed_bps: Some(10_000_000_000),
+            is_physical: true,
             statistics: NicStatistics {
                 rx_bytes: (1 << 32) + 5,
+                rx_packets: (1 << 32) + 7,
+                rx_multicast: (1 << 32) + 3,
                 ..NicStatistics::default()
             },
             ..Nic::default()
@@ -346,6 +326,12 @@ mod tests {
         let extension = |column| get(&tree, &INTERFACE_X_ENTRY, &[column, index]);
         assert_eq!(interface(10), Some(Value::Counter32(5)));
         assert_eq!(extension(6), Some(Value::Counter64((1 << 32) + 5)));
+        assert_eq!(interface(11), Some(Value::Counter32(4)), "unicast alone");
+        assert_eq!(extension(2), Some(Value::Counter32(3)));
+        assert_eq!(extension(7), Some(Value::Counter64(4)));
+        assert_eq!(extension(8), Some(Value::Counter64((1 << 32) + 3)));
+        assert_eq!(extension(16), None, "nobody knows");
+        assert_eq!(extension(17), Some(Value::Integer(1)));
         assert_eq!(interface(5), Some(Value::Unsigned32(u32::MAX)));
         assert_eq!(extension(15), Some(Value::Unsigned32(10_000)));
         assert_eq!(get(&tree, &INTERFACES, &[1, 0]), Some(Value::Integer(1)));
@@ -355,45 +341,11 @@ mod tests {
     fn what_is_not_known_is_not_there() {
         let snapshot = Snapshot {
             nics: vec![Nic::default()],
-            disks: vec![DiskSnapshot {
-                path: "/cache".into(),
-                purpose: "cache",
-                usage: None,
-            }],
             ..Snapshot::default()
         };
         let tree = tree(&snapshot);
         let index = indexes(&[""])[0];
         assert_eq!(get(&tree, &INTERFACE_ENTRY, &[5, index]), None);
         assert_eq!(get(&tree, &PROCESSOR_ENTRY, &[2, PROCESSOR]), None);
-        assert_eq!(
-            get(&tree, &STORAGE_ENTRY, &[5, indexes(&["/cache"])[0]]),
-            None
-        );
-    }
-
-    #[test]
-    fn a_large_file_system_is_counted_in_larger_units() {
-        for (bytes, unit) in [
-            (1_000, 4_096),
-            (8 << 40, 8_192),
-            ((8 << 40) - 4_096, 4_096),
-            (u64::MAX, 1 << 33),
-        ] {
-            assert_eq!(allocation_unit(bytes), unit, "{bytes}");
-        }
-        let usage = DiskUsage {
-            bytes_total: 16 << 40,
-            bytes_free: 4 << 40,
-        };
-        let cells = storage(9, "/cache", Some(usage));
-        let numbers = [16_384, 1 << 30, 3 << 28].map(|number| Some(Value::Integer(number)));
-        assert_eq!(
-            cells[3..]
-                .iter()
-                .map(|(_, it)| it.clone())
-                .collect::<Vec<_>>(),
-            numbers
-        );
     }
 }

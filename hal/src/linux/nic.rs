@@ -16,6 +16,10 @@ use crate::{
 
 const FOLDER: &str = "/sys/class/net";
 
+/// `IFF_UP` and `IFF_PROMISC` of `netdevice(7)`.
+const UP: u32 = 0x1;
+const PROMISCUOUS: u32 = 0x100;
+
 /// The interfaces of this network namespace, in the order of their names.
 pub(super) fn nics() -> Result<Vec<Nic>, Error> {
     read_all(Path::new(FOLDER)).map_err(|source| Error::Sensor {
@@ -34,12 +38,16 @@ fn read_all(folder: &Path) -> io::Result<Vec<Nic>> {
 fn read(path: &Path) -> Option<Nic> {
     let word = |file: &str| text(&path.join(file));
     let number = |file: &str| word(file)?.parse::<u64>().ok();
+    let flags = word("flags");
+    let flag = |bit| flags.as_deref().and_then(|flags| has_flag(flags, bit));
     let counted = |file: &str| number(&format!("statistics/{file}"));
     Some(Nic {
         name: path.file_name()?.to_str()?.to_owned(),
         // Files such as `bonding_masters` lie beside the interfaces, and have no state.
         operational_status: operational_status(&word("operstate")?),
-        is_enabled: word("flags").as_deref().and_then(is_enabled),
+        is_enabled: flag(UP),
+        is_promiscuous: flag(PROMISCUOUS),
+        is_physical: word("device/uevent").is_some(),
         mtu_bytes: number("mtu"),
         link_address: word("address").as_deref().and_then(link_address),
         speed_bps: number("speed").map(|megabits| megabits.saturating_mul(1_000_000)),
@@ -49,6 +57,7 @@ fn read(path: &Path) -> Option<Nic> {
         statistics: NicStatistics {
             rx_bytes: counted("rx_bytes")?,
             rx_packets: counted("rx_packets")?,
+            rx_multicast: counted("multicast")?,
             rx_errors: counted("rx_errors")?,
             rx_dropped: counted("rx_dropped")?,
             rx_crc_errors: counted("rx_crc_errors")?,
@@ -69,10 +78,10 @@ fn operational_status(word: &str) -> OperationalStatus {
     status.unwrap_or(Unknown)
 }
 
-/// The lowest of the flags (`IFF_UP`), which are hexadecimal.
-fn is_enabled(flags: &str) -> Option<bool> {
+/// Whether `bit` is among the flags, which are hexadecimal.
+fn has_flag(flags: &str, bit: u32) -> Option<bool> {
     let flags = u32::from_str_radix(flags.strip_prefix("0x")?, 16).ok()?;
-    Some(flags & 1 == 1)
+    Some(flags & bit != 0)
 }
 
 /// Six octets; what has only zeroes, as a loopback, has none.
@@ -115,8 +124,10 @@ mod tests {
             ("4099", None),
             ("0xup", None),
         ] {
-            assert_eq!(is_enabled(flags), is_up, "{flags}");
+            assert_eq!(has_flag(flags, UP), is_up, "{flags}");
         }
+        assert_eq!(has_flag("0x1103", PROMISCUOUS), Some(true));
+        assert_eq!(has_flag("0x1003", PROMISCUOUS), Some(false));
         let address = [0x02, 0xFC, 0, 0, 0, 1];
         assert_eq!(link_address("02:fc:00:00:00:01"), Some(address));
         for none in [

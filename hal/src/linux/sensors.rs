@@ -4,19 +4,22 @@
 //! in ticks. Guest time is part of user time already and is not counted twice. Time spent waiting
 //! for a device counts as idle; time stolen by a hypervisor counts as busy. `proc_loadavg(5)`:
 //! three averages first. `proc_uptime(5)`: seconds since boot first. `proc_meminfo(5)`:
-//! lines of a name, a colon and kibibytes.
+//! lines of a name, a colon and kibibytes; `proc(5)`: a folder for each process, named by its
+//! number. `sd-login(3)`: a file for each session below `/run/systemd/sessions`, with its class.
 //!
 //! Refuses: a file it cannot read as above, with kind `InvalidData`.
 
-use std::{fs, io, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
-use super::{discipline, kernel_log, multicast::Queriers, nic, thermometer};
+use super::{discipline, kernel_log, multicast::Queriers, nic, sysfs, thermometer};
 use crate::{ClockDiscipline, CpuTime, Error, Memory, Nic, Thermometer};
 
 const STAT: &str = "/proc/stat";
 const LOAD: &str = "/proc/loadavg";
 const MEMORY: &str = "/proc/meminfo";
 const UPTIME: &str = "/proc/uptime";
+const PROCESSES: &str = "/proc";
+const SESSIONS: &str = "/run/systemd/sessions";
 
 /// Columns of the first line up to `steal`.
 const COLUMNS: usize = 8;
@@ -51,6 +54,14 @@ impl crate::Sensors for Sensors {
         reading(UPTIME, "the time since boot from /proc/uptime", uptime)
     }
 
+    fn processes(&self) -> Result<u64, Error> {
+        counted(PROCESSES, "processes from /proc", is_process)
+    }
+
+    fn sessions(&self) -> Result<u64, Error> {
+        counted(SESSIONS, "sessions from /run/systemd/sessions", is_login)
+    }
+
     fn thermometers(&self) -> Result<Vec<Thermometer>, Error> {
         thermometer::thermometers()
     }
@@ -68,6 +79,31 @@ impl crate::Sensors for Sensors {
     fn kernel_messages(&self, bytes_max: usize) -> Result<String, Error> {
         kernel_log::messages(bytes_max)
     }
+}
+
+/// How much of what lies in `folder`, which is told of as `what`, is counted.
+fn counted(
+    folder: &str,
+    what: &'static str,
+    is_counted: impl Fn(&Path) -> bool,
+) -> Result<u64, Error> {
+    let paths = sysfs::paths(Path::new(folder));
+    let paths = paths.map_err(|source| Error::Sensor { what, source })?;
+    Ok(paths.iter().filter(|path| is_counted(path)).count() as u64)
+}
+
+/// Whether a folder is that of a process: its name is a number.
+fn is_process(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.parse::<u32>().is_ok())
+}
+
+/// Whether a file is that of a session of a person, and not of a service or of a greeter.
+fn is_login(path: &Path) -> bool {
+    // Beside each lies a pipe, which is not to be read.
+    let is_file = path.extension().is_none();
+    let text = is_file.then(|| sysfs::text(path)).flatten();
+    text.is_some_and(|text| text.lines().any(|line| line.starts_with("CLASS=user")))
 }
 
 /// What `parse` reads in the file at `path`, which is told of as `what`.
@@ -154,6 +190,36 @@ mod tests {
                 total: 531
             })
         );
+    }
+
+    #[test]
+    fn processes_are_the_folders_that_are_named_by_a_number() {
+        for (path, is_one) in [("/proc/1", true), ("/proc/net", false), ("/proc/1x", false)] {
+            assert_eq!(is_process(Path::new(path)), is_one, "{path}");
+        }
+        assert!(crate::Sensors::processes(&Sensors::new()).is_ok_and(|count| count > 0));
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "hal::linux is where the ban on files ends"
+    )]
+    fn sessions_are_those_of_people() {
+        let folder = std::env::temp_dir().join(format!("weir-sessions-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a temporary folder");
+        for (file, text) in [
+            ("1", "UID=0\nCLASS=user\n"),
+            ("2", "UID=0\nCLASS=user-early\n"),
+            ("3", "UID=100\nCLASS=greeter\n"),
+            ("1.ref", "CLASS=user\n"),
+        ] {
+            fs::write(folder.join(file), text).expect("the folder can be written");
+        }
+        let count = counted(folder.to_str().expect("text"), "sessions", is_login);
+        fs::remove_dir_all(&folder).expect("it was ours");
+        assert_eq!(count.ok(), Some(2));
+        assert!(counted("/nowhere", "sessions", is_login).is_err());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Sensors {
     clock_discipline: Mutex<Option<ClockDiscipline>>,
     kernel_messages: Mutex<String>,
     uptime: Mutex<Duration>,
+    processes: Mutex<u64>,
+    sessions: Mutex<u64>,
     thermometers: Mutex<Vec<Thermometer>>,
 }
 
@@ -40,6 +42,8 @@ impl Sensors {
             })),
             kernel_messages: Mutex::default(),
             uptime: Mutex::default(),
+            processes: Mutex::default(),
+            sessions: Mutex::default(),
             thermometers: Mutex::new(vec![Thermometer {
                 name: "board".to_owned(),
                 temperature_celsius: Some(40.0),
@@ -50,6 +54,12 @@ impl Sensors {
     /// Sets how long the machine runs.
     pub fn set_uptime(&self, uptime: Duration) {
         *lock(&self.uptime) = uptime;
+    }
+
+    /// Sets how many processes there are, and who is logged in.
+    pub fn set_processes(&self, processes: u64, sessions: u64) {
+        *lock(&self.processes) = processes;
+        *lock(&self.sessions) = sessions;
     }
 
     /// Sets the thermometers.
@@ -122,6 +132,14 @@ impl crate::Sensors for Sensors {
 
     fn uptime(&self) -> Result<Duration, Error> {
         Ok(*lock(&self.uptime))
+    }
+
+    fn processes(&self) -> Result<u64, Error> {
+        Ok(*lock(&self.processes))
+    }
+
+    fn sessions(&self) -> Result<u64, Error> {
+        Ok(*lock(&self.sessions))
     }
 
     fn thermometers(&self) -> Result<Vec<Thermometer>, Error> {

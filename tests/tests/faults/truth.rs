@@ -42,14 +42,6 @@ impl Told {
     fn key(&self) -> (&str, &str) {
         (&self.kind, &self.resource)
     }
-
-    /// The same as a surface tells it that has whole seconds.
-    fn in_seconds(&self) -> Self {
-        Self {
-            since_ms: self.since_ms / 1_000 * 1_000,
-            ..self.clone()
-        }
-    }
 }
 
 impl Surfaces {
@@ -58,11 +50,10 @@ impl Surfaces {
     /// # Errors
     /// The two that differ.
     pub(crate) fn agree(&self) -> Result<(), String> {
-        let seconds: Vec<Told> = self.table.iter().map(Told::in_seconds).collect();
         if self.metrics != self.table {
             return Err(format!("metrics {:?}, SNMP {:?}", self.metrics, self.table));
         }
-        if self.json != seconds {
+        if self.json != self.table {
             return Err(format!("JSON {:?}, SNMP {:?}", self.json, self.table));
         }
         for told in &self.table {
@@ -177,12 +168,12 @@ fn thousandths(seconds: f64) -> u64 {
     (seconds * 1_000.0).round() as u64
 }
 
-/// The time that `YYYY-MM-DDThh:mm:ssZ` is (RFC 3339).
+/// The time that `YYYY-MM-DDThh:mm:ss.sssZ` is (RFC 3339).
 fn milliseconds(text: &str) -> u64 {
     let numbers = text.split(|letter: char| !letter.is_ascii_digit());
     let numbers = numbers.filter_map(|number| number.parse::<u64>().ok());
     let numbers: Vec<u64> = numbers.collect();
-    let [year, month, day, hour, minute, second] = numbers[..] else {
+    let [year, month, day, hour, minute, second, thousandths] = numbers[..] else {
         panic!("{text} is no time");
     };
     // Days before a month of a year that begins with March, so that February is last.
@@ -192,17 +183,17 @@ fn milliseconds(text: &str) -> u64 {
         (year - 1, month + 9)
     };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    (((days - 719_468) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000
+    (((days - 719_468) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000 + thousandths
 }
 
 #[test]
 fn a_time_is_read_as_the_calendar_has_it() {
-    for (text, seconds) in [
-        ("1970-01-01T00:00:00Z", 0),
-        ("2000-02-29T12:00:00Z", 951_825_600),
-        ("2026-01-01T00:00:00Z", 1_767_225_600),
+    for (text, time_ms) in [
+        ("1970-01-01T00:00:00.000Z", 0),
+        ("2000-02-29T12:00:00.250Z", 951_825_600_250),
+        ("2026-01-01T00:00:00.001Z", 1_767_225_600_001),
     ] {
-        assert_eq!(milliseconds(text), seconds * 1_000, "{text}");
+        assert_eq!(milliseconds(text), time_ms, "{text}");
     }
 }
 
@@ -219,7 +210,7 @@ fn surfaces_that_differ_in_any_way_do_not_agree() {
         told: told.clone(),
     };
     let all = Surfaces {
-        json: vec![told.in_seconds()],
+        json: vec![told.clone()],
         metrics: vec![told.clone()],
         table: vec![told.clone()],
         notices: vec![notice.clone()],
@@ -231,7 +222,7 @@ fn surfaces_that_differ_in_any_way_do_not_agree() {
             ..told.clone()
         },
         Told {
-            since_ms: 2_250,
+            since_ms: 1_251,
             ..told.clone()
         },
         Told {
@@ -240,7 +231,7 @@ fn surfaces_that_differ_in_any_way_do_not_agree() {
         },
     ];
     for other in others {
-        let (json, metrics) = (vec![other.in_seconds()], vec![other.clone()]);
+        let (json, metrics) = (vec![other.clone()], vec![other.clone()]);
         let notices = vec![Notice {
             told: other.clone(),
             ..notice.clone()

@@ -1,8 +1,10 @@
 //! Walks end, grow, and have what gets have, whatever is asked for at a time.
 
+use std::cmp::Reverse;
+
 use weir_tests::process::peer;
 
-use crate::manager::{Appliance, GET_MAX, instances};
+use crate::manager::{Appliance, ENTERPRISE, GET_MAX, instances};
 
 /// The type that stands before a value; it does not before a text without letters.
 fn kind(value: &str) -> &str {
@@ -61,7 +63,20 @@ fn walks_have_the_same_instances_however_many_come_at_a_time() {
 }
 
 #[test]
-fn an_answer_is_a_frame_of_ethernet_unless_larger_ones_are_wanted() {
+fn a_get_of_fifteen_texts_is_answered() {
+    let appliance = Appliance::start(15, "127.0.0.0/8");
+    let mut walked = appliance.walk(ENTERPRISE);
+    walked.sort_by_key(|(_, value)| Reverse(value.len()));
+    let longest: Vec<&str> = walked.iter().take(15).map(|(name, _)| &**name).collect();
+    let bytes: usize = walked.iter().take(15).map(|(_, value)| value.len()).sum();
+    assert!(bytes > 1_472, "{bytes} bytes fit into a frame");
+    let mut command = appliance.as_user("snmpget");
+    let told = peer(command.arg(appliance.address()).args(&longest));
+    assert_eq!(instances(&told).len(), longest.len(), "{told}");
+}
+
+#[test]
+fn an_answer_is_a_frame_of_ethernet_where_larger_ones_do_not_get_through() {
     let asked = 200;
     let told = |snmp: &str| {
         let appliance = Appliance::start_told(2, "127.0.0.0/8", (snmp, ""));
@@ -74,8 +89,9 @@ fn an_answer_is_a_frame_of_ethernet_unless_larger_ones_are_wanted() {
         ])))
         .len()
     };
-    let in_a_frame = told("");
+    let in_a_frame = told("largest_answer = \"1472B\"");
     assert!((10..100).contains(&in_a_frame), "{in_a_frame}");
+    assert!(told("") > in_a_frame);
     assert_eq!(told("largest_answer = \"65507B\""), asked);
 }
 

@@ -85,19 +85,10 @@ fn items(subtree: &Subtree) -> Vec<Value> {
     let scalars = told(subtree).filter(|_| subtree.indexed_by.is_empty());
     let scalars = scalars.map(|(object, row)| {
         let own = with(item(&object.name, row), json!({ "name": object.name }));
-        let own = with(
+        with(
             own,
             cell(subtree, row, &column(subtree, object.number, "0")),
-        );
-        match SEVERITIES
-            .iter()
-            .find(|it| row.name == format!("alarms_{}", it.0))
-        {
-            Some((word, priority)) => {
-                with(own, json!({ "triggers": [raised(object, word, priority)] }))
-            }
-            None => own,
-        }
+        )
     });
     [walk(subtree)].into_iter().chain(scalars).collect()
 }
@@ -246,18 +237,6 @@ fn names(subtree: &Subtree, labels: &[String]) -> Vec<Value> {
     vec![found, step("JAVASCRIPT", &[script])]
 }
 
-/// The trigger of alarms of one severity.
-fn raised(object: &Object, word: &str, priority: &str) -> Value {
-    json!({
-        "uuid": uuid(&format!("snmp trigger {word}")),
-        "expression": format!("last(/{TEMPLATE}/{})>0", object.name),
-        "name": format!("Weir: {word} alarm"),
-        "event_name": format!("Weir: {word} alarms: {{ITEM.LASTVALUE1}}, told by weirAlarmText"),
-        "priority": priority,
-        "tags": [{ "tag": "x733", "value": word }],
-    })
-}
-
 /// The trigger of a box that does not answer.
 fn silent() -> Value {
     json!({
@@ -396,7 +375,11 @@ mod tests {
         let triggers: Vec<&Value> = own
             .chain(list(&template["zabbix_export"], "triggers"))
             .collect();
-        assert_eq!(triggers.len(), 5);
+        assert_eq!(
+            triggers.len(),
+            1,
+            "an alarm has a trigger of its own, and no other"
+        );
         for trigger in triggers {
             let expression = text(trigger, "expression");
             let (_, rest) = expression

@@ -32,6 +32,10 @@ use crate::{
     snmp,
 };
 
+/// Alarms that have metrics of their own: the worst, and of those the oldest. How many there are of
+/// each severity is told of all.
+pub(crate) const ALARM_METRICS_MAX: usize = 64;
+
 scope! {
     /// This appliance.
     Node: node, nodes {
@@ -69,6 +73,7 @@ scope! {
         own: AlarmReadings,
         groups {}
         parts {}
+        metrics_max: ALARM_METRICS_MAX,
     }
 }
 

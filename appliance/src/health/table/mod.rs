@@ -15,7 +15,7 @@ mod projection;
 mod readings;
 mod told;
 
-pub(crate) use list::Node;
+pub(crate) use list::{ALARM_METRICS_MAX, Node};
 pub(crate) use told::Told;
 
 use crate::counter::{Reach, Row, Value};
@@ -33,6 +33,8 @@ pub(crate) struct Scope {
     pub(crate) groups: &'static [GroupScope],
     /// The kinds of its parts.
     pub(crate) parts: &'static [&'static Scope],
+    /// How many of them are metrics at most: the first. All other surfaces tell of all.
+    pub(crate) metrics_max: usize,
 }
 
 /// A group of rows that each thing of a kind has.
@@ -83,7 +85,8 @@ fn entities(things: &[impl Listed]) -> Vec<Entity> {
 }
 
 /// Declares one kind of thing: its name and that of several, its own rows, its further groups, and
-/// its parts. Of a group that is marked `=> detail` all rows are told in JSON alone.
+/// its parts. Of a group that is marked `=> detail` all rows are told in JSON alone; of things with
+/// `metrics_max`, the first so many are metrics.
 macro_rules! scope {
     (
         #[doc = $help:literal]
@@ -91,6 +94,7 @@ macro_rules! scope {
             own: $Own:ty,
             groups { $( $group:ident: $Group:ty $(=> $reach:ident)?, )* }
             parts { $( $part:ident: $Part:ident, )* }
+            $( metrics_max: $metrics_max:expr, )?
         }
     ) => {
         #[doc = $help]
@@ -122,6 +126,7 @@ macro_rules! scope {
                     }, )*
                 ],
                 parts: &[ $( <$Part as $crate::health::table::Listed>::SCOPE, )* ],
+                metrics_max: $crate::health::table::metrics_max!($($metrics_max)?),
             };
 
             fn entity(&self) -> $crate::health::table::Entity {
@@ -137,7 +142,17 @@ macro_rules! scope {
     };
 }
 
-use scope;
+/// All of them, unless there is a limit.
+macro_rules! metrics_max {
+    () => {
+        usize::MAX
+    };
+    ($metrics_max:expr) => {
+        $metrics_max
+    };
+}
+
+use {metrics_max, scope};
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,8 @@ impl Node {
             nics,
             nics_changed,
             machine_uptime: _,
+            processes: _,
+            sessions: _,
             thermometers,
             snmp,
             alarms,
@@ -132,6 +134,8 @@ impl NodeReadings {
             cpu_usage_percent: snapshot.cpu_usage_percent,
             load_average: snapshot.load_averages.map(|[minute, _, _]| minute),
             machine_uptime_ms: snapshot.machine_uptime.map(milliseconds),
+            machine_processes: snapshot.processes,
+            machine_sessions: snapshot.sessions,
             memory_bytes_total: snapshot.memory.map(|it| it.bytes_total),
             memory_bytes_available: snapshot.memory.map(|it| it.bytes_available),
             disk_usage_percent: snapshot.disk_usage_percent,
@@ -218,7 +222,9 @@ impl Rendition {
             report,
             continuity_errors_last_minute,
         } = rendition;
+        let taken = report.seen(taken);
         let Report {
+            at: _,
             state,
             source,
             interface,
@@ -475,6 +481,9 @@ impl Nic {
             name,
             operational_status,
             is_enabled,
+            // Told by IF-MIB alone.
+            is_promiscuous: _,
+            is_physical: _,
             mtu_bytes,
             link_address,
             speed_bps,
@@ -523,6 +532,7 @@ impl NicCounters {
         let NicStatistics {
             rx_bytes,
             rx_packets,
+            rx_multicast,
             rx_errors,
             rx_dropped,
             rx_crc_errors,
@@ -540,6 +550,7 @@ impl NicCounters {
             rx_dropped: Total(rx_dropped),
             rx_crc_errors: Total(rx_crc_errors),
             rx_missed_errors: Total(rx_missed_errors),
+            rx_multicast: Total(rx_multicast),
             tx_bytes: Total(tx_bytes),
             tx_packets: Total(tx_packets),
             tx_errors: Total(tx_errors),

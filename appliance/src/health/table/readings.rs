@@ -37,6 +37,10 @@ readings! {
         load_average: Option<f64> => polled,
         /// Time since the machine started.
         machine_uptime_ms: Option<u64> => polled,
+        /// Processes that there are.
+        machine_processes: Option<u64> => polled,
+        /// Who is logged in, a session each.
+        machine_sessions: Option<u64> => polled,
         /// Main memory.
         memory_bytes_total: Option<u64> => polled,
         /// Main memory that a process could get.
@@ -94,7 +98,7 @@ readings! {
         /// Since when, since 1970.
         since_time_ms: u64,
         /// Alarms that are effects of it.
-        affected: u64,
+        affected: u64 => polled,
         /// The number of the change that raised it.
         id: u64 => polled,
         /// The kind of alarm.
@@ -188,7 +192,7 @@ readings! {
         /// Time since the last segment was listed.
         segment_age_ms: Option<u64>,
         /// Time since the last datagram came.
-        last_datagram_age_ms: Option<u64>,
+        last_datagram_age_ms: Option<u64> => polled,
         /// What `continuity_count_error` has gained in the last minute.
         continuity_count_error_last_minute: u64 => detail,
     }
@@ -370,6 +374,8 @@ readings! {
         rx_crc_errors: Total,
         /// Packets lost because the machine did not fetch them in time.
         rx_missed_errors: Total,
+        /// Packets received for a multicast group.
+        rx_multicast: Total => polled,
         /// Bytes sent.
         tx_bytes: Total,
         /// Packets sent.

@@ -149,5 +149,5 @@ fn origin(state: &'static str) -> OriginReport {
 
 #[test]
 fn times_of_the_rig_are_those_of_its_walls() {
-    assert_eq!(timestamp(wall(0)), "2023-11-14T22:13:20Z");
+    assert_eq!(timestamp(wall(0)), "2023-11-14T22:13:20.000Z");
 }

@@ -153,7 +153,7 @@ async fn all_alarms_are_told_to_whoever_asks() {
         ("severity", json!("critical")),
         ("itu_perceived_severity", json!(3)),
         ("probable_cause", json!("storageCapacityProblem")),
-        ("since", json!("2023-11-14T22:14:31Z")),
+        ("since", json!("2023-11-14T22:14:31.000Z")),
         (
             "text",
             json!("the file system that holds the cache is 96.0 % full"),

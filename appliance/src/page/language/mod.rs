@@ -1,18 +1,22 @@
 //! The words of the pages, a catalogue for each language.
 //!
 //! A catalogue is a constant with a field for each text, so that one which lacks a text does not
-//! compile. What comes from the rest of the appliance (reasons, remedies, names of counters) is
-//! English in every language, and is marked so.
+//! compile, and neither does one that lacks a kind of alarm. What else comes from the rest of the
+//! appliance (reasons, what an alarm has read, names of counters) is English in every language, and
+//! is marked so.
 //!
 //! Source: RFC 9110 §12.5.4 (Accept-Language), RFC 4647 §3.4 (lookup), BCP 47.
 
 mod en;
 mod vi;
+mod vi_alarms;
 
 use hyper::{
     header::ACCEPT_LANGUAGE,
     http::{Uri, request::Parts},
 };
+
+use crate::alarm::Kind;
 
 /// All languages there are; the first is for everybody else.
 pub(super) const LANGUAGES: [&Language; 2] = [&en::ENGLISH, &vi::VIETNAMESE];
@@ -63,7 +67,21 @@ catalogue! {
     machine_readable,
 }
 
+/// What people are told of a kind of alarm in a language other than English.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AlarmWords {
+    /// What is wrong, without what was read.
+    pub(super) title: &'static str,
+    /// What to do about it.
+    pub(super) remedy: &'static str,
+}
+
 impl Language {
+    /// Its words for alarms of `kind`; `None` in English, in which an alarm itself has them.
+    pub(super) fn alarm(&self, kind: Kind) -> Option<AlarmWords> {
+        (self.tag == vi::VIETNAMESE.tag).then(|| vi_alarms::words(kind))
+    }
+
     /// The language that a request asks for: by its URL, or by its field.
     pub(crate) fn of(request: &Parts) -> &'static Self {
         let named = parameter(&request.uri, PARAMETER).and_then(Self::tagged);
@@ -149,6 +167,20 @@ mod tests {
                 alike += usize::from(one == other);
             }
             assert!(alike < 12, "{} is English: {alike}", language.tag);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_alarm_has_words_in_every_language_but_english() {
+        let [english, others @ ..] = LANGUAGES;
+        for kind in Kind::ALL {
+            assert_eq!(english.alarm(kind), None);
+            for language in others {
+                let words = language.alarm(kind).expect("not English");
+                let definition = kind.definition();
+                assert_ne!(words.title, definition.help, "{kind:?}");
+                assert_ne!(words.remedy, definition.remedy, "{kind:?}");
+            }
         }
     }
 

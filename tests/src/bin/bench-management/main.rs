@@ -34,7 +34,7 @@ use weir_tests::{
 use crate::{
     cost::{Cost, Times, cpu_seconds, ended_cpu_seconds, timed},
     pollers::Habits,
-    rig::{DATAGRAMS, FRAMES, Rig, Senders},
+    rig::{DATAGRAMS, FRAMES, Rig, Senders, USUAL},
 };
 
 /// Requests for `/metrics`.
@@ -83,12 +83,12 @@ fn run(plan: Plan) -> Outcome {
     let _senders = Senders::start(plan.channels * plan.renditions)?;
     let (channels, renditions) = (plan.channels, plan.renditions);
     println!("{channels} channels of {renditions} renditions");
-    for answers in [FRAMES, DATAGRAMS] {
+    for answers in [USUAL, FRAMES, DATAGRAMS] {
         let rig = Rig::start(plan, answers)?;
         thread::sleep(SETTLING);
         println!("in answers of {}:", answers.largest);
         walks(&rig, plan.walks)?;
-        if answers == FRAMES {
+        if answers == USUAL {
             metrics(&rig)?;
         }
     }
@@ -172,7 +172,7 @@ fn metrics(rig: &Rig) -> Outcome {
 
 /// What an appliance costs that pollers of such `habits` ask, or nobody.
 fn watched(plan: Plan, habits: Option<Habits>) -> Outcome<Cost> {
-    let rig = Rig::start(plan, FRAMES)?;
+    let rig = Rig::start(plan, USUAL)?;
     thread::sleep(SETTLING);
     Cost::of(rig.process(), || pollers::poll(&rig, habits, plan.span))
 }

@@ -49,7 +49,13 @@ pub(crate) struct Answers {
     repetitions: &'static str,
 }
 
-/// In a frame of Ethernet each, as it is unless it is told otherwise.
+/// As it is unless it is told otherwise.
+pub(crate) const USUAL: Answers = Answers {
+    largest: "8KiB",
+    repetitions: "-Cr250",
+};
+
+/// In a frame of Ethernet each.
 pub(crate) const FRAMES: Answers = Answers {
     largest: "1472B",
     repetitions: "-Cr60",
