@@ -20,6 +20,9 @@ pub(super) type Key = (Kind, Resource);
 /// again, and the clear hold of its alarm over.
 const AFTERMATH: Duration = Duration::from_mins(1);
 
+/// How long an alarm waits to be told of, at most, for a cause that is about to be raised.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What is known of one alarm.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -40,6 +43,9 @@ pub(super) struct Entry {
     bad_since: Monotonic,
     /// When it was raised last, but for what flaps.
     raised_last: Option<Monotonic>,
+    /// Since when it waits for its cause to be raised, or has waited in vain.
+    waits_since: Option<Monotonic>,
+    is_waiting: bool,
     /// A notice is due that it flaps.
     pub(super) is_notice_due: bool,
     /// It is counted among those that are not listed.
@@ -97,6 +103,8 @@ impl Entry {
             effects: Effects::default(),
             bad_since: Monotonic::ZERO,
             raised_last: None,
+            waits_since: None,
+            is_waiting: false,
             is_notice_due: false,
             is_left_out: false,
             is_measured: false,
@@ -124,6 +132,11 @@ impl Entry {
     /// Whether it is good again, and not yet for long enough.
     pub(super) const fn is_falling(&self) -> bool {
         matches!(self.phase, Phase::Falling(_))
+    }
+
+    /// Whether it is bad, and not yet for long enough.
+    pub(super) const fn is_rising(&self) -> bool {
+        matches!(self.phase, Phase::Rising(_))
     }
 
     pub(super) const fn is_flapping(&self) -> bool {
@@ -171,10 +184,23 @@ impl Entry {
         self.phase.is_raised() || is_just_over || is_damped
     }
 
-    /// Whether it may be told of for the first time: it is an alarm by itself, and still bad.
+    /// Waits for its cause while that `is_rising`, up to [`PATIENCE`].
+    pub(super) fn wait(&mut self, is_rising: bool, now: Monotonic) {
+        if !self.is_raised() || self.root.is_some() {
+            self.waits_since = None;
+        } else if is_rising {
+            self.waits_since.get_or_insert(now);
+        }
+        let is_patient = |since: Monotonic| now.since(since) < PATIENCE;
+        self.is_waiting = is_rising && self.waits_since.is_some_and(is_patient);
+    }
+
+    /// Whether it may be told of for the first time: it is an alarm by itself, and still bad or was
+    /// when its wait for a cause began.
     pub(super) fn may_be_told(&self) -> bool {
-        let is_bad = self.phase == Phase::Raised || self.is_flapping();
-        is_bad && self.root.is_none()
+        let has_waited = self.waits_since.is_some() && self.phase.is_raised();
+        let is_bad = self.phase == Phase::Raised || self.is_flapping() || has_waited;
+        is_bad && self.root.is_none() && !self.is_waiting
     }
 
     /// Whether it may be forgotten.
