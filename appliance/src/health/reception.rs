@@ -6,7 +6,7 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::{
     alarm::{Amount, Kind, Measure, Reading, Resource},
-    health::{RenditionSnapshot, measures::if_enough, window::Window},
+    health::{RenditionSnapshot, measures::if_enough},
     live::{Report, State},
     measure::BitrateAverage,
 };
@@ -14,8 +14,8 @@ use crate::{
 /// Where there is no Target Duration yet, it is that of most channels.
 const TARGET_DURATION: Duration = Duration::from_secs(8);
 
-/// What errors are counted among packets over, so that a second in which nothing comes is no end.
-const RECENT: Duration = Duration::from_secs(3);
+/// Seconds of which the worst counts, so that one in which nothing comes is no end of a burst.
+const RECENT: usize = 3;
 
 /// A stream that has lost nothing for so long is whole again.
 const DAMAGED: Duration = Duration::from_secs(5);
@@ -30,8 +30,8 @@ pub(super) struct Reception {
     was_received: bool,
     /// What is judged with the next look.
     damage: Damage,
-    /// Continuity errors and packets.
-    recent: Window<2>,
+    /// Errors of a thousand packets, of the last seconds.
+    shares: [Amount; RECENT],
     /// When it was damaged on its way: for the first time since it was whole, and last.
     damaged: Option<(Monotonic, Monotonic)>,
     segment: Option<Wall>,
@@ -52,7 +52,17 @@ pub(super) struct Reception {
 struct Damage {
     sync_losses: u64,
     errors: u64,
+    /// Packets that came meanwhile.
+    packets: u64,
     time: Duration,
+}
+
+impl Damage {
+    /// Errors of a thousand packets.
+    fn share(self) -> Amount {
+        let thousandths = u128::from(self.errors) * 1_000_000 / u128::from(self.packets.max(1));
+        Amount::from_thousandths(u64::try_from(thousandths).unwrap_or(u64::MAX))
+    }
 }
 
 impl Reception {
@@ -65,7 +75,7 @@ impl Reception {
             packets_at: now,
             was_received: false,
             damage: Damage::default(),
-            recent: Window::new(RECENT),
+            shares: [Amount::ZERO; RECENT],
             damaged: None,
             segment: report.last_segment,
             segment_at: now,
@@ -98,7 +108,7 @@ impl Reception {
             (Kind::IngestDown, age(self.packets_age(report, now))),
             (Kind::ReceiveBufferDrop, rate(dropped, seconds)),
             (Kind::SyncLoss, rate(damage.sync_losses, damage.time)),
-            (Kind::ContinuityBurst, self.burst(damage, (report, now))),
+            (Kind::ContinuityBurst, self.burst(damage)),
             (Kind::ContinuityError, rate(damage.errors, damage.time)),
             (Kind::ClockMissing, rate(clocks_missing, seconds)),
             (Kind::BitrateVariance, self.variance(report)),
@@ -131,6 +141,7 @@ impl Reception {
         let lost = Damage {
             sync_losses: gained(&mut self.sync_losses, demux.ts_sync_loss),
             errors: gained(&mut self.continuity_errors, demux.continuity_count_error),
+            packets: demux.packets.saturating_sub(self.packets),
             time,
         };
         // What this box dropped, or begins after a pause, was not damaged on its way.
@@ -151,15 +162,13 @@ impl Reception {
         }
     }
 
-    /// Errors of a second, or of a thousand packets lately if that is more: of a stream that is
-    /// slow, or of which little is left, few are many.
-    fn burst(&mut self, damage: Damage, (report, now): (&Report, Monotonic)) -> Reading {
-        let demux = &report.demux;
-        let counts = [demux.continuity_count_error, demux.packets];
-        let [errors, packets] = self.recent.gained(now, counts);
-        let thousandths = u128::from(errors) * 1_000_000 / u128::from(packets.max(1));
-        let of_thousand = Amount::from_thousandths(u64::try_from(thousandths).unwrap_or(u64::MAX));
-        Reading::of(per_second(damage.errors, damage.time).max(of_thousand))
+    /// Errors of a second, or of a thousand packets in the worst of the last seconds if that is
+    /// more: of a stream that is slow, or of which little is left, few are many.
+    fn burst(&mut self, damage: Damage) -> Reading {
+        self.shares.rotate_right(1);
+        self.shares[0] = self.damage.share();
+        let worst = self.shares.into_iter().max().unwrap_or_default();
+        Reading::of(per_second(damage.errors, damage.time).max(worst))
     }
 
     /// Since when packets are lost on the way; `None` if none was lately.
