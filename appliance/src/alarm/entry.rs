@@ -180,7 +180,7 @@ impl Entry {
             let is_new = ends_with && effect.bad_since > last;
             now.since(last) < AFTERMATH && !is_new
         });
-        let is_damped = self.is_flapping() && !effect.phase.is_raised();
+        let is_damped = self.is_flapping() && effect.phase != Phase::Raised;
         self.phase.is_raised() || is_just_over || is_damped
     }
 

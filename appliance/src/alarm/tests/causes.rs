@@ -102,6 +102,27 @@ fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
 }
 
 #[test]
+fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
+    let nic = Resource::Nic("eth1".into());
+    let (down, damaged) = (Kind::NicDown, Kind::FeedsDamaged);
+    let both = |is_bad: [bool; 2]| {
+        let reading = |is_bad| if is_bad { bad } else { good };
+        [
+            reading(is_bad[0])(down, nic.clone()),
+            reading(is_bad[1])(damaged, nic.clone()),
+        ]
+    };
+    let mut rig = Rig::new();
+    for _ in 0..4 {
+        rig.look(10, &both([true, true]));
+        rig.look(10, &both([false, true]));
+        rig.look(80, &both([false, false]));
+    }
+    let told = rig.told();
+    assert!(told.iter().all(|(_, kind)| *kind == down), "{told:?}");
+}
+
+#[test]
 fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     let mut rig = Rig::new();
     rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);

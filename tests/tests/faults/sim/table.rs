@@ -365,10 +365,9 @@ pub(crate) const MACHINE: &[Fault] = &[
     nic("an adapter is unplugged", Inject::NicGone(1), (1, NIC_DOWN)).hiding(2),
     nic(
         "a part of an interface is missing",
-        Inject::Nic(1, OperationalStatus::NotPresent),
-        (1, NIC_DOWN),
-    )
-    .hiding(2),
+        Inject::Nic(2, OperationalStatus::NotPresent),
+        (2, NIC_DOWN),
+    ),
     nic(
         "an interface without channels loses its link",
         Inject::Nic(2, OperationalStatus::Down),
