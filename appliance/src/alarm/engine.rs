@@ -1,8 +1,8 @@
 //! Judges measures, and tells what is raised, changed and cleared. It is given the time.
 //!
 //! An alarm that is an effect of another is followed and not told of, unless it was told of before:
-//! then it is told that it is an effect. While its cause is about to be raised it waits, ten seconds
-//! at most. When its cause is cleared it is told of a minute later, if it is still bad.
+//! then it is told that it is an effect. While its cause is about to be raised it waits, for ten
+//! seconds at most. When its cause is cleared it is told of a minute later, if it is still bad.
 //!
 //! Refuses: to forget what is latched before an operator has acknowledged it.
 

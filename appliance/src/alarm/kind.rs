@@ -155,7 +155,7 @@ kinds! {
         remedy: "look at what all of them come through: the uplink of the switch, its IGMP \
             snooping, the head-end",
     }
-    /// Most feeds of an interface began to lose packets at once; `node` is for those that name none.
+    /// Most feeds of an interface began to lose packets at once; `node`: those that name none.
     FeedsDamaged = "feeds-damaged" {
         unit: Unit::Percent,
         rule: Rule::above(Major, (percent(50), 0), (percent(25), 60)).of_samples(2),
