@@ -3,8 +3,14 @@
 //! A cause explains for a minute longer than it is raised: effects last longer, and some come
 //! later. What has the same probable cause ends with it: if that begins behind the cause, it is
 //! another loss. A cause that is raised for it flaps alone explains what does so too.
+//!
+//! What has a shorter hold than its cause is raised before that: it waits to be told of while the
+//! cause is bad and its hold goes by.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use weir_hal::Monotonic;
 
@@ -23,15 +29,33 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
             let ends_with_it = definition.probable_cause == cause.0.definition().probable_cause;
             by.explains(entry, ends_with_it, now)
         };
-        let resources = [Some(&key.1), entry.through.as_ref()];
-        let mut causes = definition.causes.iter();
-        let cause = causes.find_map(|cause| explaining(entries, *cause, resources, &explains));
-        if let Some(cause) = cause {
+        if let Some(cause) = cause(entries, (key, entry), &explains) {
             let root = roots.get(cause).unwrap_or(cause).clone();
             roots.insert(key.clone(), root);
         }
     }
     roots
+}
+
+/// What nobody was told of yet, and has a cause that is about to be raised.
+pub(super) fn waiting(entries: &BTreeMap<Key, Entry>) -> BTreeSet<Key> {
+    let untold = entries
+        .iter()
+        .filter(|(_, entry)| entry.is_raised() && entry.told.is_none() && entry.root.is_none());
+    let is_rising = |_: &Key, by: &Entry| by.is_rising();
+    let waiting = untold.filter(|(key, entry)| cause(entries, (key, entry), &is_rising).is_some());
+    waiting.map(|(key, _)| key.clone()).collect()
+}
+
+/// The first cause of an alarm of which `explains` holds.
+fn cause<'a>(
+    entries: &'a BTreeMap<Key, Entry>,
+    (key, entry): (&Key, &Entry),
+    explains: &impl Fn(&Key, &Entry) -> bool,
+) -> Option<&'a Key> {
+    let resources = [Some(&key.1), entry.through.as_ref()];
+    let mut causes = key.0.definition().causes.iter();
+    causes.find_map(|cause| explaining(entries, *cause, resources, explains))
 }
 
 /// An alarm of this `kind` on what is related to one of `resources`, and of which `explains` holds.

@@ -1,8 +1,8 @@
 //! Judges measures, and tells what is raised, changed and cleared. It is given the time.
 //!
 //! An alarm that is an effect of another is followed and not told of, unless it was told of before:
-//! then it is told that it is an effect. When its cause is cleared it is told of a minute later, if
-//! it is still bad.
+//! then it is told that it is an effect. While its cause is about to be raised it waits, for ten
+//! seconds at most. When its cause is cleared it is told of a minute later, if it is still bad.
 //!
 //! Refuses: to forget what is latched before an operator has acknowledged it.
 
@@ -69,6 +69,11 @@ impl Engine {
             history: Arc::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// The rules that it goes by.
+    pub const fn rules(&self) -> &Rules {
+        &self.settings.rules
     }
 
     /// Goes by other rules from the next look on.
@@ -212,6 +217,10 @@ impl Engine {
         }
         for (key, entry) in &mut self.entries {
             entry.root = roots.remove(key);
+        }
+        let waiting = cause::waiting(&self.entries);
+        for (key, entry) in &mut self.entries {
+            entry.wait(waiting.contains(key), self.now.monotonic);
         }
     }
 

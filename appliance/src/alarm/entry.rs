@@ -20,6 +20,9 @@ pub(super) type Key = (Kind, Resource);
 /// again, and the clear hold of its alarm over.
 const AFTERMATH: Duration = Duration::from_mins(1);
 
+/// How long an alarm waits to be told of, at most, for a cause that is about to be raised.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What is known of one alarm.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -40,12 +43,22 @@ pub(super) struct Entry {
     bad_since: Monotonic,
     /// When it was raised last, but for what flaps.
     raised_last: Option<Monotonic>,
+    wait: Wait,
     /// A notice is due that it flaps.
     pub(super) is_notice_due: bool,
     /// It is counted among those that are not listed.
     pub(super) is_left_out: bool,
     pub(super) is_measured: bool,
     pub(super) told: Option<Told>,
+}
+
+/// Whether an alarm waits to be told of until its cause is raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Never,
+    Since(Monotonic),
+    /// The cause was not raised in time; when the wait began.
+    Over(Monotonic),
 }
 
 /// An alarm as it was told of.
@@ -97,6 +110,7 @@ impl Entry {
             effects: Effects::default(),
             bad_since: Monotonic::ZERO,
             raised_last: None,
+            wait: Wait::Never,
             is_notice_due: false,
             is_left_out: false,
             is_measured: false,
@@ -124,6 +138,11 @@ impl Entry {
     /// Whether it is good again, and not yet for long enough.
     pub(super) const fn is_falling(&self) -> bool {
         matches!(self.phase, Phase::Falling(_))
+    }
+
+    /// Whether it is bad, and not yet for long enough.
+    pub(super) const fn is_rising(&self) -> bool {
+        matches!(self.phase, Phase::Rising(_))
     }
 
     pub(super) const fn is_flapping(&self) -> bool {
@@ -167,14 +186,33 @@ impl Entry {
             let is_new = ends_with && effect.bad_since > last;
             now.since(last) < AFTERMATH && !is_new
         });
-        let is_damped = self.is_flapping() && !effect.phase.is_raised();
+        let is_damped = self.is_flapping() && effect.phase != Phase::Raised;
         self.phase.is_raised() || is_just_over || is_damped
     }
 
-    /// Whether it may be told of for the first time: it is an alarm by itself, and still bad.
+    /// Waits for its cause while that `is_rising`, up to [`PATIENCE`].
+    pub(super) fn wait(&mut self, is_rising: bool, now: Monotonic) {
+        let since = match self.wait {
+            _ if !self.is_raised() || self.root.is_some() => None,
+            Wait::Never => is_rising.then_some(now),
+            Wait::Since(since) | Wait::Over(since) => Some(since),
+        };
+        self.wait = match since {
+            None => Wait::Never,
+            Some(since) if is_rising && now.since(since) < PATIENCE => Wait::Since(since),
+            Some(since) => Wait::Over(since),
+        };
+    }
+
+    /// Whether it may be told of for the first time: it is an alarm by itself, and still bad or was
+    /// when its wait for a cause began.
     pub(super) fn may_be_told(&self) -> bool {
-        let is_bad = self.phase == Phase::Raised || self.is_flapping();
-        is_bad && self.root.is_none()
+        let is_bad = match self.wait {
+            Wait::Never => self.phase == Phase::Raised,
+            Wait::Since(_) => return false,
+            Wait::Over(_) => self.phase.is_raised(),
+        };
+        (is_bad || self.is_flapping()) && self.root.is_none()
     }
 
     /// Whether it may be forgotten.

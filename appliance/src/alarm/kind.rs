@@ -82,12 +82,33 @@ const fn claim(severity: super::Severity, raise_hold_s: u64, clear_hold_s: u64) 
     )
 }
 
+/// What takes packets of a stream away.
+const LOSS_CAUSES: &[Kind] = &[
+    Kind::NicErrors,
+    Kind::FeedsDamaged,
+    Kind::IngestDown,
+    Kind::ReceiveBufferDrop,
+    Kind::SyncLoss,
+];
+
+/// What spoils a stream, and what is judged of it.
+const STREAM_CAUSES: &[Kind] = &[
+    Kind::NicErrors,
+    Kind::FeedsDamaged,
+    Kind::IngestDown,
+    Kind::ReceiveBufferDrop,
+    Kind::SyncLoss,
+    Kind::ContinuityBurst,
+    Kind::TablesMissing,
+];
+
 /// What takes a rendition out of step with the others of its channel.
 const LADDER_CAUSES: &[Kind] = &[
     Kind::IngestDown,
+    Kind::ReceiveBufferDrop,
     Kind::SyncLoss,
-    Kind::TablesMissing,
     Kind::ContinuityBurst,
+    Kind::TablesMissing,
     Kind::SegmentStale,
 ];
 
@@ -134,6 +155,17 @@ kinds! {
         remedy: "look at what all of them come through: the uplink of the switch, its IGMP \
             snooping, the head-end",
     }
+    /// Most feeds of an interface began to lose packets at once; `node`: those that name none.
+    FeedsDamaged = "feeds-damaged" {
+        unit: Unit::Percent,
+        rule: Rule::above(Major, (percent(50), 0), (percent(25), 60)).of_samples(2),
+        is_latched: false,
+        causes: &[Kind::NicDown, Kind::NicErrors, Kind::QuerierLost, Kind::FeedsLost],
+        probable_cause: "degradedSignal",
+        text: "{} of the feeds began to lose packets at once",
+        remedy: "look at what all of them come through: a link that is full, the switch and its \
+            uplink, the head-end",
+    }
     /// No transport packet is received.
     IngestDown = "ingest-down" {
         unit: Unit::Second,
@@ -164,38 +196,39 @@ kinds! {
         text: "losses of synchronisation within a second: {}",
         remedy: "check what is sent: something other than a transport stream is on the group",
     }
-    /// The stream has no PAT or no PMT (TR 101 290, 1.3 and 1.5).
-    TablesMissing = "ts-tables-missing" {
-        unit: Unit::Claim,
-        rule: claim(Critical, 2, 60),
-        is_latched: false,
-        causes: &[Kind::IngestDown, Kind::SyncLoss],
-        probable_cause: "framingError",
-        text: "no PAT or no PMT comes",
-        remedy: "check the tables of the multiplexer",
-    }
     /// Many transport packets are lost or out of order (TR 101 290, 1.4).
     ContinuityBurst = "ts-continuity-burst" {
         unit: Unit::Count,
         rule: Rule::above(Major, (Amount::whole(10), 5), (Amount::ZERO, 60)),
         is_latched: false,
-        causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop, Kind::SyncLoss],
+        causes: LOSS_CAUSES,
         probable_cause: "framingError",
-        text: "continuity errors within a second: {}",
+        text: "continuity errors within a second, or of a thousand packets if that is more: {}",
         remedy: "check the cable, the switch and the source for loss",
+    }
+    /// The stream has no PAT or no PMT (TR 101 290, 1.3 and 1.5).
+    TablesMissing = "ts-tables-missing" {
+        unit: Unit::Claim,
+        rule: claim(Critical, 2, 60),
+        is_latched: false,
+        causes: &[
+            Kind::NicErrors,
+            Kind::FeedsDamaged,
+            Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
+            Kind::SyncLoss,
+            Kind::ContinuityBurst,
+        ],
+        probable_cause: "framingError",
+        text: "no PAT or no PMT comes",
+        remedy: "check the tables of the multiplexer",
     }
     /// Transport packets are lost or out of order (TR 101 290, 1.4).
     ContinuityError = "ts-continuity" {
         unit: Unit::Count,
         rule: Rule::above(Minor, (Amount::ZERO, 0), (Amount::ZERO, 60)),
         is_latched: false,
-        causes: &[
-            Kind::IngestDown,
-            Kind::ReceiveBufferDrop,
-            Kind::SyncLoss,
-            Kind::TablesMissing,
-            Kind::ContinuityBurst,
-        ],
+        causes: STREAM_CAUSES,
         probable_cause: "framingError",
         text: "continuity errors within a second: {}",
         remedy: "check the cable, the switch and the source for loss",
@@ -205,13 +238,7 @@ kinds! {
         unit: Unit::Count,
         rule: Rule::above(Minor, (Amount::ZERO, 0), (Amount::ZERO, 60)),
         is_latched: false,
-        causes: &[
-            Kind::IngestDown,
-            Kind::ReceiveBufferDrop,
-            Kind::SyncLoss,
-            Kind::TablesMissing,
-            Kind::ContinuityBurst,
-        ],
+        causes: STREAM_CAUSES,
         probable_cause: "timingProblem",
         text: "no PCR has come for a second while pictures go on",
         remedy: "check the multiplexer: on the PCR PID of the PMT there is no clock, and set-top \
@@ -222,12 +249,7 @@ kinds! {
         unit: Unit::Percent,
         rule: Rule::above(Major, (percent(25), 10), (percent(15), 30)).of_samples(60),
         is_latched: false,
-        causes: &[
-            Kind::IngestDown,
-            Kind::ReceiveBufferDrop,
-            Kind::SyncLoss,
-            Kind::ContinuityBurst,
-        ],
+        causes: STREAM_CAUSES,
         probable_cause: "signalQuality",
         text: "the bitrate is {} off that of the last five minutes",
         remedy: "check the encoder and the multiplexer",
@@ -238,10 +260,13 @@ kinds! {
         rule: Rule::above(Critical, (seconds(2), 0), (seconds(1), 10)),
         is_latched: false,
         causes: &[
+            Kind::NicErrors,
+            Kind::FeedsDamaged,
             Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
             Kind::SyncLoss,
-            Kind::TablesMissing,
             Kind::ContinuityBurst,
+            Kind::TablesMissing,
             Kind::BitrateVariance,
         ],
         probable_cause: "outputDegraded",
@@ -257,8 +282,10 @@ kinds! {
             Kind::NicDown,
             Kind::QuerierLost,
             Kind::FeedsLost,
+            Kind::FeedsDamaged,
             Kind::IngestDown,
             Kind::SyncLoss,
+            Kind::ContinuityBurst,
             Kind::TablesMissing,
             Kind::SegmentStale,
         ],
@@ -341,7 +368,7 @@ kinds! {
         unit: Unit::Percent,
         rule: Rule::above(
             Critical,
-            (Amount::from_thousandths(1_000), 0),
+            (Amount::from_thousandths(1_000), 5),
             (Amount::from_thousandths(500), 120),
         )
         .of_samples(100),
@@ -356,7 +383,7 @@ kinds! {
         unit: Unit::Second,
         rule: Rule::above(
             Major,
-            (seconds(1), 0),
+            (seconds(1), 5),
             (Amount::from_thousandths(700), 120),
         )
         .of_samples(100),

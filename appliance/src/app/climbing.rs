@@ -33,39 +33,53 @@ impl Climbing {
     /// A channel whose renditions stand at `renditions`, which goes on from what it was `before`, if
     /// it was carried already, or from the Master Playlist of an earlier life.
     pub(super) fn new<M: Multicast>(
-        face: Arc<live::Channel>,
+        face: &Arc<live::Channel>,
         renditions: Range<usize>,
         (before, stored): (Option<Self>, Option<KeptMaster>),
         all: &mut [Rendition<M>],
     ) -> Self {
-        let names = face.renditions.iter().map(|one| one.name.clone());
         let mut climbing = match before {
-            Some(before) => Self {
-                face: Arc::clone(&face),
-                ladder: before.ladder.follow(names),
-                renditions,
-                ..before
-            },
-            None => {
-                let offered = stored.as_ref().map(|stored| stored.on_air(&face));
-                let offered = offered.unwrap_or_default();
-                let is_settled = offered.variants.is_empty();
-                for rendition in all.get_mut(renditions.clone()).unwrap_or_default() {
-                    rendition.resume_bandwidth(&offered);
-                }
-                face.publish_master(offered);
-                Self {
-                    face: Arc::clone(&face),
-                    ladder: Ladder::new(names),
-                    clocks: Vec::new(),
-                    renditions,
-                    master: stored,
-                    is_settled,
-                }
-            }
+            Some(before) => before.follow(face, renditions),
+            None => Self::begin(face, renditions, stored, all),
         };
         climbing.publish(all);
         climbing
+    }
+
+    /// Goes on for what `face` shows, with the renditions at other places.
+    fn follow(self, face: &Arc<live::Channel>, renditions: Range<usize>) -> Self {
+        let names = face.renditions.iter().map(|one| one.name.clone());
+        Self {
+            face: Arc::clone(face),
+            ladder: self.ladder.follow(names),
+            renditions,
+            ..self
+        }
+    }
+
+    /// Offers what an earlier life offered, as far as it is on air.
+    fn begin<M: Multicast>(
+        face: &Arc<live::Channel>,
+        renditions: Range<usize>,
+        stored: Option<KeptMaster>,
+        all: &mut [Rendition<M>],
+    ) -> Self {
+        let offered = stored.as_ref().map(|stored| stored.on_air(face));
+        let offered = offered.unwrap_or_default();
+        for rendition in all.get_mut(renditions.clone()).unwrap_or_default() {
+            rendition.resume_bandwidth(&offered);
+        }
+        let is_settled = offered.variants.is_empty();
+        face.publish_master(offered);
+        let names = face.renditions.iter().map(|one| one.name.clone());
+        Self {
+            face: Arc::clone(face),
+            ladder: Ladder::new(names),
+            clocks: Vec::new(),
+            renditions,
+            master: stored,
+            is_settled,
+        }
     }
 
     /// True when it is the channel called `id`.

@@ -26,7 +26,9 @@ fn master_key(channel: &str) -> Key {
 #[derive(Debug)]
 pub(super) struct KeptMaster {
     pub(super) list: MasterPlaylist,
-    _pin: Pin,
+    /// So that it is not evicted.
+    #[expect(dead_code, reason = "it is held, and never asked")]
+    pin: Pin,
 }
 
 impl KeptMaster {
@@ -42,15 +44,15 @@ impl KeptMaster {
         let text = serde_json::to_vec(&list).expect("strings and numbers are JSON");
         let mut writer = store.begin(&master_key(channel), class, Bytes::new())?;
         writer.append(Bytes::from(text))?;
-        let _pin = writer.commit()?;
-        Ok(Self { list, _pin })
+        let pin = writer.commit()?;
+        Ok(Self { list, pin })
     }
 
     /// What was stored last for `channel`; `None` when there is none that can be read.
     pub(super) async fn restore(store: &Store, channel: &str) -> Option<Self> {
         let Stored { text, pin, .. } = read(store, &master_key(channel)).await?;
         let list = serde_json::from_str(&text).ok()?;
-        Some(Self { list, _pin: pin })
+        Some(Self { list, pin })
     }
 
     /// What of it is on air in the channel `face`.

@@ -121,7 +121,8 @@ impl Alarms {
         let (changes, report) = {
             let mut judging = self.lock();
             let Judging { engine, meter, .. } = &mut *judging;
-            let changes = engine.look(now, &meter.measures(snapshot));
+            let measures = meter.measures(snapshot, engine.rules());
+            let changes = engine.look(now, &measures);
             (changes, judging.report())
         };
         changes.iter().for_each(log);

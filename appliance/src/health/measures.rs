@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use weir_hal::Monotonic;
 
 use crate::{
-    alarm::{Amount, Kind, Measure, Reading, Resource},
+    alarm::{Amount, Kind, Measure, Reading, Resource, Rules},
     fetch::tiers::OriginReport,
     health::{
         CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, feeds::Feeds, nics::NicMeter,
@@ -59,12 +59,12 @@ impl Meter {
     }
 
     /// All that `snapshot` tells: nine measures of a rendition and one of each of its
-    /// sources, two of a channel, and a few.
-    pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
+    /// sources, two of a channel and of an interface, and a few. Feeds are lost by `rules`.
+    pub(super) fn measures(&mut self, snapshot: &Snapshot, rules: &Rules) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();
         let mut before = std::mem::take(&mut self.receptions);
-        let mut feeds = Feeds::default();
+        let mut feeds = Feeds::new(rules.of(Kind::IngestDown));
         for channel in &snapshot.channels {
             for rendition in &channel.renditions {
                 let resource = resource_of(channel, rendition);
@@ -72,7 +72,7 @@ impl Meter {
                 let mut reception = reception.unwrap_or_else(|| Reception::new(rendition, now));
                 measures.extend(reception.measures(&resource, rendition, now));
                 measures.extend(of_sources((&channel.id, rendition)));
-                feeds.add(rendition, reception.packets_at());
+                feeds.add(rendition, &reception);
                 self.receptions.insert(resource, reception);
             }
             measures.extend(of_ladder(channel));

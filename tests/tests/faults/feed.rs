@@ -47,8 +47,12 @@ pub(crate) enum Harm {
     Burst(usize),
     /// Of so many pictures one lacks a datagram.
     DatagramTrickle(u64),
+    /// Of so many pictures one lacks five datagrams in a row.
+    DatagramGap(u64),
     /// Every second datagram is lost.
     DatagramBurst,
+    /// Every datagram comes twice.
+    Twice,
     /// Every second datagram comes before the one it should follow.
     Swapped,
     /// There is no stuffing.
@@ -71,6 +75,10 @@ pub(crate) enum Harm {
     Shifted(u64),
     /// There is sound beside the pictures.
     WithSound,
+    /// All packets are marked as damaged on their way to the sender.
+    Marked,
+    /// Packets are not counted.
+    Uncounted,
 }
 
 /// A table of a stream.
@@ -149,12 +157,21 @@ impl Feed {
             Some(Harm::DatagramTrickle(every)) if self.pictures.is_multiple_of(every) => {
                 datagrams.remove(1);
             }
+            Some(Harm::DatagramGap(every)) if self.pictures.is_multiple_of(every) => {
+                datagrams.drain(2..7);
+            }
             Some(Harm::DatagramBurst) => {
                 let mut position = 0;
                 datagrams.retain(|_| {
                     position += 1;
                     position % 2 == 1
                 });
+            }
+            Some(Harm::Twice) => {
+                datagrams = datagrams
+                    .into_iter()
+                    .flat_map(|it| [it.clone(), it])
+                    .collect();
             }
             Some(Harm::Swapped) => {
                 datagrams
@@ -249,6 +266,8 @@ impl Feed {
                     packet[10] ^= 0xFF;
                 }
             }
+            Some(Harm::Marked) => each(packets, |packet| packet[1] |= 0x80),
+            Some(Harm::Uncounted) => each(packets, |packet| packet[3] &= 0xF0),
             Some(Harm::Trickle(every)) if self.pictures.is_multiple_of(every) => {
                 keep(packets, |position, _| position != 5);
             }
@@ -279,6 +298,10 @@ impl Feed {
 
 fn pid(packet: &[u8]) -> u16 {
     u16::from_be_bytes([packet[1] & 0x1F, packet[2]])
+}
+
+fn each(packets: &mut [u8], change: impl Fn(&mut [u8])) {
+    packets.chunks_mut(PACKET_BYTES).for_each(change);
 }
 
 fn keep(packets: &mut Vec<u8>, is_kept: impl Fn(usize, &[u8]) -> bool) {

@@ -102,6 +102,27 @@ fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
 }
 
 #[test]
+fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
+    let nic = Resource::Nic("eth1".into());
+    let (down, damaged) = (Kind::NicDown, Kind::FeedsDamaged);
+    let both = |is_bad: [bool; 2]| {
+        let reading = |is_bad| if is_bad { bad } else { good };
+        [
+            reading(is_bad[0])(down, nic.clone()),
+            reading(is_bad[1])(damaged, nic.clone()),
+        ]
+    };
+    let mut rig = Rig::new();
+    for _ in 0..4 {
+        rig.look(10, &both([true, true]));
+        rig.look(10, &both([false, true]));
+        rig.look(80, &both([false, false]));
+    }
+    let told = rig.told();
+    assert!(told.iter().all(|(_, kind)| *kind == down), "{told:?}");
+}
+
+#[test]
 fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     let mut rig = Rig::new();
     rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
@@ -130,6 +151,7 @@ fn what_was_told_before_its_cause_becomes_an_effect() {
     let (minor, major) = (Kind::ContinuityError, Kind::ContinuityBurst);
     let both = [bad(major, rendition(0)), bad(minor, rendition(0))];
     let mut rig = Rig::new();
+    rig.look(1, &[good(major, rendition(0)), bad(minor, rendition(0))]);
     rig.look(7, &both);
     let told = [
         (Event::Raised, minor),
@@ -153,6 +175,61 @@ fn what_was_told_before_its_cause_becomes_an_effect() {
         rig.told(),
         [(Event::Cleared, major), (Event::Cleared, minor)]
     );
+}
+
+/// What loss does to a stream, in the order in which it is raised.
+const LOSS: [Kind; 4] = [
+    Kind::ContinuityError,
+    STALE,
+    Kind::TablesMissing,
+    Kind::ContinuityBurst,
+];
+
+#[test]
+fn what_is_raised_before_its_cause_waits_for_it() {
+    let all = LOSS.map(|kind| bad(kind, rendition(0)));
+    let mut rig = Rig::new();
+    rig.look(5, &all);
+    assert_eq!(rig.told(), []);
+    rig.look(20, &all);
+    assert_eq!(rig.told(), [(Event::Raised, Kind::ContinuityBurst)]);
+    let report = rig.engine.report();
+    let [root] = report.alarms.as_slice() else {
+        panic!("one alarm, not {:?}", report.alarms);
+    };
+    assert_eq!((root.affected, root.severity), (3, Severity::Critical));
+    rig.look(600, &LOSS.map(|kind| good(kind, rendition(0))));
+    assert_eq!(rig.told(), [(Event::Cleared, Kind::ContinuityBurst)]);
+}
+
+#[test]
+fn what_has_waited_in_vain_is_told_even_if_it_is_good_again() {
+    let (minor, major) = (Kind::ContinuityError, Kind::ContinuityBurst);
+    let mut rig = Rig::new();
+    rig.look(3, &[bad(major, rendition(0)), bad(minor, rendition(0))]);
+    assert_eq!(rig.told(), []);
+    rig.look(1, &[good(major, rendition(0)), good(minor, rendition(0))]);
+    assert_eq!(rig.told(), [(Event::Raised, minor)]);
+    rig.look(60, &[good(major, rendition(0)), good(minor, rendition(0))]);
+    assert_eq!(rig.told(), [(Event::Cleared, minor)]);
+}
+
+#[test]
+fn nothing_waits_longer_than_ten_seconds_or_for_what_ails_something_else() {
+    let (minor, major) = (Kind::ContinuityError, Kind::ContinuityBurst);
+    let mut rules = Rules::default();
+    rules.of_mut(major).raise_hold = Duration::from_mins(5);
+    let mut rig = Rig::new();
+    rig.engine.set_rules(rules);
+    let all = [
+        bad(major, rendition(0)),
+        bad(minor, rendition(0)),
+        bad(STALE, rendition(1)),
+    ];
+    rig.look(10, &all);
+    assert_eq!(rig.told(), [(Event::Raised, STALE)]);
+    rig.look(1, &all);
+    assert_eq!(rig.told(), [(Event::Raised, minor)]);
 }
 
 #[test]
@@ -212,7 +289,7 @@ fn a_cause_is_as_bad_as_its_effects_for_whoever_is_notified_too() {
     ];
     let mut rig = Rig::new();
     rig.look(11, &both[..1]);
-    rig.look(2, &both);
+    rig.look(6, &both);
     let mended = [both[0].clone(), good(errors, resource_of(errors))];
     rig.look(121, &mended);
     let told = rig.changes.iter();

@@ -92,7 +92,7 @@ fn a_ratio_of_too_few_samples_is_no_alarm_and_ends_one() {
     let mut rig = Rig::new();
     rig.look(10, &[share(99)]);
     assert_eq!(rig.told(), []);
-    rig.look(1, &[share(100)]);
+    rig.look(6, &[share(100)]);
     assert_eq!(rig.told(), [(Event::Raised, kind)]);
     rig.look(121, &[share(99)]);
     assert_eq!(rig.told(), [(Event::Cleared, kind)]);

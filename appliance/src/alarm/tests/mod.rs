@@ -92,9 +92,11 @@ fn rendition(number: usize) -> Resource {
 /// What a kind is mostly measured of.
 fn resource_of(kind: Kind) -> Resource {
     match kind {
-        Kind::NicDown | Kind::NicErrors | Kind::QuerierLost | Kind::FeedsLost => {
-            Resource::Nic("eth1".into())
-        }
+        Kind::NicDown
+        | Kind::NicErrors
+        | Kind::QuerierLost
+        | Kind::FeedsLost
+        | Kind::FeedsDamaged => Resource::Nic("eth1".into()),
         Kind::IngestDown
         | Kind::ReceiveBufferDrop
         | Kind::SyncLoss

@@ -22,6 +22,8 @@ words! {
         "kiểm tra router hoặc switch làm querier (IGMP, MLD) và đường truyền ở giữa";
     FeedsLost: "phần lớn nguồn trên cổng mạng mất tín hiệu cùng lúc",
         "kiểm tra phần dùng chung: uplink của switch, IGMP snooping, head-end";
+    FeedsDamaged: "phần lớn nguồn trên cổng mạng mất gói cùng lúc",
+        "kiểm tra phần dùng chung: cáp, cổng và tải của switch, đường truyền ở giữa";
     IngestDown: "không nhận được gói TS nào",
         "kiểm tra bên phát, cáp và cổng của switch";
     ReceiveBufferDrop: "kernel bỏ gói vì bộ đệm nhận đã đầy",

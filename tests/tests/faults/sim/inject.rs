@@ -26,8 +26,10 @@ pub(crate) enum Inject {
     Feeds(&'static [&'static str], Harm),
     /// Nobody has asked for memberships on an interface for so long.
     Querier(usize, Duration),
-    /// The wire does, while nobody but this source sends.
-    Wire(&'static str, WireFaults),
+    /// The wire does, while these sources send.
+    Wire(&'static [&'static str], WireFaults),
+    /// Several things happen, of one cause.
+    All(&'static [Inject]),
     /// An interface has another state, and nothing comes through it.
     Nic(usize, OperationalStatus),
     /// An interface is not there any more.
@@ -60,7 +62,8 @@ impl Inject {
                 }
             }
             Self::Querier(number, ago) => world.nics[number].querier = heard(ago),
-            Self::Wire(name, faults) => world.wire = Some((name, faults)),
+            Self::Wire(names, faults) => world.wire = Some((names, faults)),
+            Self::All(all) => all.iter().for_each(|it| it.begin(world)),
             Self::Nic(number, status) => {
                 world.nics[number].operational_status = status;
                 let name = interface(&world.nics[number].name);
@@ -92,6 +95,7 @@ impl Inject {
             }
             Self::Querier(number, _) => world.nics[number].querier = heard(Duration::ZERO),
             Self::Wire(..) => world.wire = None,
+            Self::All(all) => all.iter().for_each(|it| it.end(world)),
             Self::Nic(number, _) => {
                 world.nics[number].operational_status = OperationalStatus::Up;
                 let name = interface(&world.nics[number].name);

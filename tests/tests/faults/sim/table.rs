@@ -25,6 +25,8 @@ pub(crate) struct Fault {
     /// Seconds until it is told, at most: until the measure is beyond its threshold, the hold of
     /// its rule, and two.
     pub(crate) within_s: u64,
+    /// Whether it may be worse, for chance takes more or less of a stream.
+    pub(crate) is_or_worse: bool,
     /// Alarms that it hides, at least, after it was there for [`Fault::STAY_S`].
     pub(crate) affected_min: u64,
     /// A lesser alarm of the same resource that it grows out of, and ends in.
@@ -35,7 +37,7 @@ impl Fault {
     /// How long it stays after it was told.
     pub(crate) const STAY_S: u64 = 20;
 
-    const fn of(
+    pub(crate) const fn of(
         (name, inject): (&'static str, Inject),
         (kind, resource, severity): (Kind, &'static str, &'static str),
         within_s: u64,
@@ -47,6 +49,7 @@ impl Fault {
             resource,
             severity,
             within_s,
+            is_or_worse: false,
             affected_min: 0,
             through: None,
         }
@@ -59,7 +62,15 @@ impl Fault {
         }
     }
 
-    const fn hiding(self, affected_min: u64) -> Self {
+    /// The same, which is as bad as this or worse.
+    pub(crate) const fn or_worse(self) -> Self {
+        Self {
+            is_or_worse: true,
+            ..self
+        }
+    }
+
+    pub(crate) const fn hiding(self, affected_min: u64) -> Self {
         Self {
             affected_min,
             ..self
@@ -67,10 +78,10 @@ impl Fault {
     }
 }
 
-const HD: &str = "channel/news/hd";
-const SD: &str = "channel/news/sd";
-const RTP: &str = "channel/sport/hd";
-const OTHER: &str = "channel/sport/sd";
+pub(crate) const HD: &str = "channel/news/hd";
+pub(crate) const SD: &str = "channel/news/sd";
+pub(crate) const RTP: &str = "channel/sport/hd";
+pub(crate) const OTHER: &str = "channel/sport/sd";
 const FIRST: &str = "channel/film/sd/1";
 const SECOND: &str = "channel/film/sd/2";
 
@@ -269,6 +280,34 @@ pub(crate) const STREAMS: &[Fault] = &[
         14,
     ),
     feed(
+        "a source sends something else that another is there for",
+        (SECOND, Harm::Noise),
+        SOURCE,
+        11,
+    ),
+    feed("every datagram comes twice", (OTHER, Harm::Twice), BURST, 8),
+    Fault::of(
+        (
+            "both sources of a rendition are scrambled",
+            Inject::Feeds(&[FIRST, SECOND], Harm::Scrambled),
+        ),
+        (Kind::SegmentStale, "channel/film/sd", "critical"),
+        14,
+    ),
+    feed(
+        "all packets are marked as damaged",
+        (SD, Harm::Marked),
+        TABLES,
+        10,
+    ),
+    feed(
+        "five datagrams in a row are lost every two seconds",
+        (SD, Harm::DatagramGap(10)),
+        TRICKLE,
+        4,
+    ),
+    feed("packets are not counted", (RTP, Harm::Uncounted), BURST, 8),
+    feed(
         "a datagram in two seconds is lost",
         (RTP, Harm::DatagramTrickle(10)),
         TRICKLE,
@@ -286,7 +325,7 @@ pub(crate) const APART: Fault = Fault::of(
     30,
 );
 
-const ETH: [&str; 3] = ["nic/eth0", "nic/eth1", "nic/eth2"];
+pub(crate) const ETH: [&str; 3] = ["nic/eth0", "nic/eth1", "nic/eth2"];
 const NIC_DOWN: (Kind, &str) = (Kind::NicDown, "critical");
 const NIC_ERRORS: (Kind, &str) = (Kind::NicErrors, "minor");
 
@@ -325,6 +364,11 @@ pub(crate) const MACHINE: &[Fault] = &[
     .hiding(2),
     nic("an adapter is unplugged", Inject::NicGone(1), (1, NIC_DOWN)).hiding(2),
     nic(
+        "a part of an interface is missing",
+        Inject::Nic(2, OperationalStatus::NotPresent),
+        (2, NIC_DOWN),
+    ),
+    nic(
         "an interface without channels loses its link",
         Inject::Nic(2, OperationalStatus::Down),
         (2, NIC_DOWN),
@@ -358,7 +402,7 @@ pub(crate) const MACHINE: &[Fault] = &[
         (
             "a datagram in some hundred is lost",
             Inject::Wire(
-                SD,
+                &[SD],
                 WireFaults {
                     loss_ppm: 5_000,
                     ..CLEAN
@@ -396,7 +440,7 @@ pub(crate) const MACHINE: &[Fault] = &[
     ),
 ];
 
-const CLEAN: WireFaults = WireFaults {
+pub(crate) const CLEAN: WireFaults = WireFaults {
     loss_ppm: 0,
     burst_ppm: 0,
     burst_datagrams: 0,
@@ -470,6 +514,41 @@ pub(crate) const SERVICE: &[Fault] = &[
     ),
     Fault::of(
         (
+            "an origin closes in place of an answer",
+            Inject::Mood(
+                &[0],
+                Mood {
+                    is_closing: true,
+                    ..Mood::WELL
+                },
+            ),
+        ),
+        (Kind::OriginDown, "origin/mid", "critical"),
+        40,
+    )
+    .hiding(1),
+    Fault::of(
+        ("an origin never answers", Inject::Mood(&[0], NEVER)),
+        (Kind::OriginDown, "origin/mid", "critical"),
+        60,
+    )
+    .hiding(1),
+    Fault::of(
+        ("probes of an origin fail", Inject::Path(&[3], REFUSED)),
+        (ORIGIN.0, "origin/far", ORIGIN.1),
+        60,
+    ),
+    Fault::of(
+        (
+            "all origins are black holes",
+            Inject::Path(&[0, 1, 2, 3], BLACK_HOLE),
+        ),
+        (Kind::UplinkDown, "node", "critical"),
+        90,
+    )
+    .hiding(3),
+    Fault::of(
+        (
             "all origins refuse connections",
             Inject::Path(&[0, 1, 2, 3], REFUSED),
         ),
@@ -536,6 +615,11 @@ pub(crate) const SERVICE: &[Fault] = &[
     )
     .through(Kind::HitRatioLow),
 ];
+
+const NEVER: Mood = Mood {
+    delay: Duration::from_hours(1),
+    ..Mood::WELL
+};
 
 const LATE: Mood = Mood {
     delay: Duration::from_millis(1_200),

@@ -139,8 +139,8 @@ pub(crate) struct World {
     pub(crate) nic_errors: [u64; 3],
     /// An interface that was unplugged, and its place.
     pub(crate) absent: Option<(usize, Nic)>,
-    /// What the wire does to the datagrams of one source.
-    pub(crate) wire: Option<(&'static str, WireFaults)>,
+    /// What the wire does to the datagrams of some sources.
+    pub(crate) wire: Option<(&'static [&'static str], WireFaults)>,
     pub(crate) players: Players,
     /// The management listener.
     management: SocketAddr,
@@ -264,7 +264,7 @@ impl World {
     fn send(&mut self) {
         let ether = &self.simulation.ether;
         for (feed, sender) in self.feeds.iter_mut().zip(&mut self.senders) {
-            let faults = self.wire.filter(|(name, _)| *name == feed.name);
+            let faults = self.wire.filter(|(names, _)| names.contains(&feed.name));
             ether.set_faults(faults.map(|(_, faults)| faults).unwrap_or_default());
             for datagram in feed.picture() {
                 sender.send(&datagram).expect("the wire has room");

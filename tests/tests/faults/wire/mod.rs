@@ -6,6 +6,7 @@
 //! where those of every day take minutes: what is proved here is that surfaces agree, and what is a
 //! root; `sim` goes by the rules as they are.
 
+mod link;
 mod rig;
 
 use std::{
@@ -40,6 +41,7 @@ const fn source(rendition: &'static str) -> Source {
         rendition,
         is_rtp: false,
         is_cabled: false,
+        is_far: false,
     }
 }
 

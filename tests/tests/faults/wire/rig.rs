@@ -45,6 +45,7 @@ const PORT: u16 = 5_000;
 /// The interface that a cable is in, with the other end of it, and its address.
 pub(crate) const NIC: (&str, &str) = ("feed0", "feed1");
 const NIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const FAR_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
 /// Lays a cable, and shows the interfaces of this network where the kernel shows them.
 pub(crate) fn lay_cable() {
@@ -57,6 +58,29 @@ pub(crate) fn lay_cable() {
     ] {
         ip(words);
     }
+}
+
+/// Gives the other end of the cable an address, from which streams come through it.
+pub(crate) fn address_far_end() {
+    ip("addr add 10.77.0.2/24 dev feed1");
+    // Both ends lie here.
+    let path = format!("/proc/sys/net/ipv4/conf/{}/accept_local", NIC.0);
+    fs::write(path, "1").expect("the network is ours");
+}
+
+/// Has less go through the cable from its other end on than is sent there; what does not go at once
+/// has to wait, and what may not wait is lost.
+pub(crate) fn narrow_cable() {
+    tc("qdisc add dev feed1 root tbf rate 3mbit burst 4kb limit 40kb");
+}
+
+/// Has all of it go through again.
+pub(crate) fn widen_cable() {
+    tc("qdisc del dev feed1 root");
+}
+
+fn tc(words: &str) {
+    peer(Command::new("tc").args(words.split(' ')));
 }
 
 /// Sets something about interfaces.
@@ -122,10 +146,13 @@ impl Drop for Encoders {
 
 fn send(feeds: &Mutex<Vec<Feed>>, sockets: &[UdpSocket]) {
     let mut feeds = feeds.lock().expect("nobody panics");
-    for (feed, socket) in feeds.iter_mut().zip(sockets) {
-        for datagram in feed.picture() {
+    let pictures: Vec<_> = feeds.iter_mut().map(Feed::picture).collect();
+    let datagrams_max = pictures.iter().map(Vec::len).max().unwrap_or(0);
+    // All send at the same time.
+    for position in 0..datagrams_max {
+        for (picture, socket) in pictures.iter().zip(sockets) {
             // An interface that is down takes nothing.
-            drop(socket.send(&datagram));
+            drop(picture.get(position).map(|datagram| socket.send(datagram)));
         }
     }
 }
@@ -138,6 +165,8 @@ pub(crate) struct Source {
     pub(crate) is_rtp: bool,
     /// Whether it comes over the cable.
     pub(crate) is_cabled: bool,
+    /// Whether it is sent at the other end of that.
+    pub(crate) is_far: bool,
 }
 
 impl Source {
@@ -146,17 +175,19 @@ impl Source {
     }
 
     fn socket(&self, group: u8) -> UdpSocket {
-        let by = if self.is_cabled {
-            NIC_ADDRESS
-        } else {
-            Ipv4Addr::LOCALHOST
+        let by = match (self.is_cabled, self.is_far) {
+            (true, true) => FAR_ADDRESS,
+            (true, false) => NIC_ADDRESS,
+            (false, _) => Ipv4Addr::LOCALHOST,
         };
         let socket = UdpSocket::bind((by, 0)).expect("there are ports");
         let options = SockRef::from(&socket);
         options
             .set_multicast_if_v4(&by)
             .expect("it is an interface");
-        options.set_multicast_loop_v4(true).expect("loopback");
+        options
+            .set_multicast_loop_v4(!self.is_far)
+            .expect("loopback");
         socket.connect(Self::group(group)).expect("a group");
         socket
     }
@@ -230,12 +261,18 @@ impl Appliance {
         let before = sequence();
         let get = |path| http::get(&self.daemon.management(path)).expect("an answer");
         let surfaces = Surfaces {
-            json: of_json(&get("/api/v1/alarms").json()),
+            json: of_json(&self.alarms()),
             metrics: of_metrics(&get("/metrics").text()),
             table: of_table(&self.objects, &self.walk()),
             notices: self.notices(),
         };
         (sequence() == before).then_some(surfaces)
+    }
+
+    /// `/api/v1/alarms`.
+    pub(crate) fn alarms(&self) -> serde_json::Value {
+        let answer = http::get(&self.daemon.management("/api/v1/alarms"));
+        answer.expect("an answer").json()
     }
 
     /// All notifications so far.

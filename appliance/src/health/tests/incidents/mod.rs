@@ -10,6 +10,7 @@ use crate::{
     serve::CounterCells,
 };
 
+mod common;
 mod sources;
 
 /// Long enough for a cache to be warm.
@@ -362,7 +363,7 @@ fn damage_is_told_by_its_name() {
     ];
     for (kind, seconds, spoil) in cases {
         assert_eq!(
-            incident(seconds, 61, spoil),
+            incident(seconds, 62, spoil),
             raised_and_cleared(kind),
             "{kind:?}"
         );
@@ -376,7 +377,7 @@ fn a_burst_of_damage_is_one_alarm_in_the_end() {
         report_of(snapshot, 0).demux.continuity_count_error += 50;
     });
     assert_eq!(rig.roots(), [Kind::ContinuityBurst]);
-    rig.run(61, |_| {});
+    rig.run(63, |_| {});
     assert_eq!(rig.report.alarms, []);
 }
 
