@@ -30,8 +30,8 @@ pub(super) struct Climbing {
 }
 
 impl Climbing {
-    /// A channel whose renditions stand at `renditions`, which goes on from what it was `before`, if
-    /// it was carried already, or from the Master Playlist of an earlier life.
+    /// A channel whose renditions stand at `renditions`, which goes on from what it was `before`,
+    /// if it was carried already, or from the Master Playlist of an earlier life.
     pub(super) fn new<M: Multicast>(
         face: &Arc<live::Channel>,
         renditions: Range<usize>,

@@ -216,8 +216,8 @@ impl Reception {
         now.since(self.packets_at)
     }
 
-    /// How much longer than its Target Duration no segment has come; of the first, which waits for a
-    /// line of the grid to begin at, than twice that. A segment in which no player can begin is
+    /// How much longer than its Target Duration no segment has come; of the first, which waits for
+    /// a line of the grid to begin at, than twice that. A segment in which no player can begin is
     /// none.
     fn overdue(&mut self, report: &Report, now: Monotonic) -> Duration {
         let is_filling = report.state == State::Filling;

@@ -7,6 +7,7 @@
 
 mod inject;
 mod players;
+mod service;
 mod table;
 mod ways;
 mod world;
@@ -18,7 +19,8 @@ use weir_hal::sim::{Call, Simulation};
 use self::{
     inject::{Inject, certify},
     players::Asked,
-    table::{APART, Fault, MACHINE, SERVICE, STREAMS},
+    service::SERVICE,
+    table::{APART, Fault, MACHINE, STREAMS},
     ways::{CHANCES, COMMON},
     world::World,
 };
