@@ -215,8 +215,8 @@ impl Display for State {
                 "segments are held back, for they are to be encrypted: {reason}"
             ),
             Self::NoRandomAccess => formatter.write_str(
-                "no random access point comes: check that the encoder sends pictures, and its \
-                 key-frame interval",
+                "no random access point with a time stamp comes: check that the encoder sends \
+                 pictures, with PTS, and its key-frame interval",
             ),
             Self::Stills => formatter.write_str(
                 "pictures stand for five seconds and more, as slides do, and segments cannot be \

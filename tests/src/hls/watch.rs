@@ -114,6 +114,9 @@ impl Watch {
                 was.clone_from(gap);
             }
         }
+        if lost_from == Some(version.sequence) {
+            lose_what_left(last, &version);
+        }
         let is_lost = |range: &Range| lost_from.is_some_and(|from| range.before >= from);
         last.ranges.retain(|range| !is_lost(range));
         self.see(text, now_ms)
@@ -159,5 +162,21 @@ impl Watch {
             return Err(format!("R8: nothing new for {since_ms} ms"));
         }
         Ok(())
+    }
+}
+
+/// What a power cut took reaches back to the front of `version` at least: what left before that may
+/// have become gaps too, the newest first, as many of them with a discontinuity as are counted.
+fn lose_what_left(last: &mut Version, version: &Version) {
+    let left = version.sequence.saturating_sub(last.sequence);
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    let left = left.min(last.entries.len());
+    let breaks = last.entries[..left].iter().filter(|it| it.is_discontinuity);
+    let known = last.discontinuity_sequence + breaks.count() as u64;
+    let missing = version.discontinuity_sequence.saturating_sub(known);
+    let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+    let whole = last.entries[..left].iter_mut().rev();
+    for entry in whole.filter(|it| !it.is_discontinuity).take(missing) {
+        entry.is_discontinuity = true;
     }
 }
