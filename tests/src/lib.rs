@@ -20,6 +20,7 @@ pub mod ffmpeg;
 pub mod gstreamer;
 pub mod hls;
 pub mod http;
+pub mod in_phase;
 pub mod mib;
 pub mod npm;
 pub mod origin;

@@ -8,14 +8,16 @@ use weir_tests::{
     daemon::{Daemon, free_port},
     ffmpeg::{self, Streams},
     hls::{Entry, Version},
-    http,
-    process::Process,
+    http, in_phase,
     wait::until,
 };
 
 /// How late a sender without a processor of its own may have been while one of them joined: dates
 /// are by the least delay of the first segment. On a quiet machine they are the same.
 const APART_MS_MAX: u64 = 160;
+
+/// Of segments, as configured below.
+const TARGET: Duration = Duration::from_secs(2);
 
 const LIST: &str = "/live/ch/ch_r.m3u8";
 
@@ -37,6 +39,18 @@ fn bytes(daemon: &Daemon, entry: &Entry) -> Vec<u8> {
     answer.body
 }
 
+/// # Panics
+/// When the bytes of two boxes differ: says from which packet on.
+fn assert_same(entry: &Entry, early: &[u8], late: &[u8]) {
+    let mut pairs = early.chunks(188).zip(late.chunks(188));
+    let differ = pairs.position(|(one, other)| one != other);
+    let bytes = (early.len(), late.len());
+    assert!(
+        early == late,
+        "{bytes:?} bytes, packet {differ:?}: {entry:?}"
+    );
+}
+
 #[test]
 fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
     let folder = tempfile::TempDir::new().expect("a folder");
@@ -48,15 +62,7 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
          [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://{group}\"]\ninterface = \"lo\"\n"
     );
     let early = Daemon::start(&configuration);
-    let file = file.to_str().expect("a plain path");
-    let _sender = Process::weir([
-        "send",
-        file,
-        &format!("udp://{group}"),
-        "--loop",
-        "--interface",
-        "lo",
-    ]);
+    let _sender = in_phase::send(&file, &format!("udp://{group}"), TARGET);
     list_of(&early, 7);
     let late = Daemon::start(&configuration);
     let others = list_of(&late, 6);
@@ -70,7 +76,7 @@ fn a_box_that_starts_later_lists_the_same_numbers_and_serves_the_same_bytes() {
     for (index, entry) in others.entries.iter().enumerate().skip(1) {
         let same = &ours.entries[skipped + index - 1];
         assert_eq!(same.undated(), entry.undated());
-        assert!(bytes(&early, same) == bytes(&late, entry), "{}", entry.uri);
+        assert_same(entry, &bytes(&early, same), &bytes(&late, entry));
         let apart_ms = our_dates[skipped + index - 1].abs_diff(dates[index]);
         assert!(
             apart_ms <= APART_MS_MAX,

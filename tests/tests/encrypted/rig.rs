@@ -14,6 +14,7 @@ use weir_tests::{
     ffmpeg::{self, Streams},
     hls::{Entry, Version},
     http::{self, Response},
+    in_phase,
     process::Process,
     wait::until,
 };
@@ -22,6 +23,9 @@ pub(crate) const LIST: &str = "/live/ch/ch_r.m3u8";
 pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// Far longer than any step takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Of segments, as [`Stream::channel`] configures it.
+const TARGET: Duration = Duration::from_secs(1);
 
 /// A stream that goes on for ever, and what it is sent to.
 pub(crate) struct Stream {
@@ -37,10 +41,8 @@ impl Stream {
         let file = folder.path().join("channel.ts");
         ffmpeg::make(Streams::H264Aac, 20, &file);
         let group = format!("{address}:{}", free_port());
-        let file = file.to_str().expect("a plain path");
-        let url = format!("udp://{group}");
         Self {
-            _sender: Process::weir(["send", file, &url, "--loop", "--interface", "lo"]),
+            _sender: in_phase::send(&file, &format!("udp://{group}"), TARGET),
             group,
             folder,
         }

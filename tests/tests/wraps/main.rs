@@ -25,8 +25,11 @@ const WARM_UP_S: u64 = 5_000;
 /// Wraps before those: what is allocated at a wrap or a silence for the first time is there.
 const WRAPS_WARM: usize = 8;
 
-/// Of what is resident then, so much may come on top, in percent.
-const GROWTH_PERCENT_MAX: u64 = 1;
+/// What is kept grows in every round if it grows. What is on its way to the disk, in chunks of 256
+/// KiB, is more in one round than in another, by chance, and stays resident once it was most: so
+/// few rounds may bring more, and so little.
+const ROUNDS_WITH_MORE_MAX: usize = 4;
+const GROWTH_BYTES_MAX: u64 = 1 << 20;
 
 /// The cache, which is written over several times.
 const CACHE: [&str; 2] = ["16MiB", "8MiB"];
@@ -115,10 +118,11 @@ fn memory_is_flat_over_28_wraps_of_the_pts_with_jumps_and_silence() {
         resident.push(resident_bytes());
     }
     println!("resident bytes after each wrap: {resident:?}");
-    let warm = resident[WRAPS_WARM - 1];
-    let worst = resident[WRAPS_WARM..].iter().max().expect("there are more");
+    let warm = &resident[WRAPS_WARM - 1..];
+    let with_more = warm.windows(2).filter(|pair| pair[1] > pair[0]).count();
+    let worst = warm.iter().max().expect("there are more");
     assert!(
-        worst.saturating_sub(warm) * 100 <= warm * GROWTH_PERCENT_MAX,
-        "{warm} bytes after wrap {WRAPS_WARM}, {worst} later: {resident:?}"
+        with_more <= ROUNDS_WITH_MORE_MAX && worst - warm[0] <= GROWTH_BYTES_MAX,
+        "{with_more} rounds with more after wrap {WRAPS_WARM}: {resident:?}"
     );
 }
