@@ -30,6 +30,9 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// So long after a picture that stood for long the next one may do so too.
 const STILL_MAX: Duration = Duration::from_mins(1);
 
+/// So long after a second without PCR the next one may be one too.
+const CLOCK_MISSING_MAX: Duration = Duration::from_secs(3);
+
 /// Silence after which no more is expected of an open segment: the bursts of a poor sender.
 const ALIVE: Duration = Duration::from_millis(250);
 
@@ -50,6 +53,8 @@ pub(super) struct Rendition<M: Multicast> {
     random_access: Option<Monotonic>,
     /// The same of pictures that stood for long.
     still: Option<Monotonic>,
+    /// When a report last found that no PCR had come for a second.
+    clock_missing: Option<Monotonic>,
     /// As of the last report.
     last_bytes: u64,
     last_demux: demux::Counters,
@@ -84,6 +89,7 @@ impl<M: Multicast> Rendition<M> {
             lapse: Lapse::default(),
             random_access: None,
             still: None,
+            clock_missing: None,
             last_bytes: 0,
             last_demux: demux::Counters::default(),
         }
@@ -317,6 +323,7 @@ impl<M: Multicast> Rendition<M> {
                 State::Silent
                 | State::Stills
                 | State::Stalled
+                | State::NoClock
                 | State::NotTransportStream
                 | State::NoTables
                 | State::NoProgram { .. }
@@ -340,23 +347,13 @@ impl<M: Multicast> Rendition<M> {
             merge,
             measure,
         } = self.used(active);
-        let last = &self.last_demux;
-        let scrambled = demux.access_units_scrambled - last.access_units_scrambled;
-        let clear = demux.access_units - last.access_units;
-        if demux.random_access_points > last.random_access_points {
-            self.random_access = Some(now);
-        }
-        if demux.stills > last.stills {
-            self.still = Some(now);
-        }
-        // Most of them: a few are damage.
-        let state = self.state(now, scrambled > clear);
+        let is_scrambled = self.note(&demux, now);
+        let state = self.state(now, is_scrambled);
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
         let interval_ms = u64::try_from(interval.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
         self.last_bytes = receive.bytes;
-        self.last_demux = demux;
         let source = self.legs.get(active).map(Leg::url);
         let legs = self.legs.iter_mut().enumerate();
         let legs = legs.flat_map(|(index, leg)| leg.report(index == active, interval));
@@ -390,6 +387,30 @@ impl<M: Multicast> Rendition<M> {
             publish: self.lists.publish_counters(),
             tracks: self.lists.counters(),
         }
+    }
+
+    /// Notes when that happened which `demux` counts more of than at the last report. True if the
+    /// pictures are scrambled: most of them, for a few are damage.
+    fn note(&mut self, demux: &demux::Counters, now: Monotonic) -> bool {
+        let last = std::mem::replace(&mut self.last_demux, *demux);
+        let noted = [
+            (
+                demux.random_access_points > last.random_access_points,
+                &mut self.random_access,
+            ),
+            (demux.stills > last.stills, &mut self.still),
+            (
+                demux.pcr_missing > last.pcr_missing,
+                &mut self.clock_missing,
+            ),
+        ];
+        for (happened, at) in noted {
+            if happened {
+                *at = Some(now);
+            }
+        }
+        let clear = demux.access_units - last.access_units;
+        demux.access_units_scrambled - last.access_units_scrambled > clear
     }
 
     /// That of the list; before there is a segment, the one that is aimed at.
@@ -434,6 +455,11 @@ impl<M: Multicast> Rendition<M> {
                 self.unless_still(now, State::Stalled)
             } else if random_access.is_some_and(|since| since > patience) {
                 self.unless_still(now, State::NoRandomAccess)
+            } else if self
+                .clock_missing
+                .is_some_and(|it| now.since(it) < CLOCK_MISSING_MAX)
+            {
+                State::NoClock
             } else {
                 State::OnAir
             }

@@ -197,6 +197,7 @@ impl Reception {
             | State::Stills
             | State::Stalled
             | State::Filling
+            | State::NoClock
             | State::OnAir => is_received && sections.contains(&0),
         }
     }
@@ -264,6 +265,7 @@ fn why(state: &State) -> Option<Arc<str>> {
         | State::NoKey { .. }
         | State::NoRandomAccess
         | State::Stills
+        | State::NoClock
         | State::Stalled => Some(state.to_string().into()),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         table::{Entity, Listed, Node, Told},
     },
     ladder,
-    live::{Channel, Report, Served, State},
+    live::{Channel, Report, Served},
     recorder,
     serve::{self, access_log, coding},
     snmp,
@@ -306,13 +306,14 @@ impl ChannelSnapshot {
 impl RenditionSnapshot {
     /// True if segments come out.
     pub fn is_on_air(&self) -> bool {
-        self.report.state == State::OnAir
+        self.report.state.is_on_air()
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::live::State;
 
     /// A snapshot of one channel for each list of states.
     pub(crate) fn snapshot(channels: &[&[State]]) -> Snapshot {

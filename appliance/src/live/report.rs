@@ -160,11 +160,18 @@ pub enum State {
     Stalled,
     /// The first segment is being filled.
     Filling,
+    /// Segments come out, of pictures without the PCR that the tables name.
+    NoClock,
     /// Segments come out.
     OnAir,
 }
 
 impl State {
+    /// True if segments come out.
+    pub const fn is_on_air(&self) -> bool {
+        matches!(self, Self::OnAir | Self::NoClock)
+    }
+
     /// A stable word for machines.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -180,6 +187,7 @@ impl State {
             Self::Stills => "stills",
             Self::Stalled => "stalled",
             Self::Filling => "filling",
+            Self::NoClock => "no_clock",
             Self::OnAir => "on_air",
         }
     }
@@ -227,6 +235,10 @@ impl Display for State {
                  check that the encoder still sends pictures, and time stamps with them",
             ),
             Self::Filling => formatter.write_str("the first segment is being filled"),
+            Self::NoClock => formatter.write_str(
+                "on air, but no PCR comes on the PID that the PMT names: check the multiplexer, \
+                 for set-top boxes and hardware decoders stop",
+            ),
             Self::OnAir => formatter.write_str("on air"),
         }
     }

@@ -40,7 +40,7 @@ impl Level {
     pub(super) const fn of_state(state: &State) -> Self {
         match state {
             State::OnAir => Self::Good,
-            State::Filling | State::Waiting => Self::Poor,
+            State::Filling | State::Waiting | State::NoClock => Self::Poor,
             State::NotJoined { .. }
             | State::Silent
             | State::NotTransportStream
@@ -150,6 +150,7 @@ pub(super) const fn state_word(state: &State, language: &Language) -> &'static s
         State::Stills => language.stills,
         State::Stalled => language.stalled,
         State::Filling => language.filling,
+        State::NoClock => language.no_clock,
         State::OnAir => language.on_air,
     }
 }

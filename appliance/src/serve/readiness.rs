@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    live::{Channel, Live, State},
+    live::{Channel, Live},
     serve::Heartbeat,
 };
 
@@ -111,13 +111,13 @@ impl Readiness {
 
 fn is_on_air(channel: &Channel) -> bool {
     let mut renditions = channel.renditions.iter();
-    renditions.any(|rendition| rendition.report().state == State::OnAir)
+    renditions.any(|rendition| rendition.report().state.is_on_air())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::{Channel, Rendition, Report};
+    use crate::live::{Channel, Rendition, Report, State};
 
     fn live_with_two_channels() -> Arc<Live> {
         let channel = |id: &str| {
@@ -139,11 +139,13 @@ mod tests {
         let live = live_with_two_channels();
         let readiness = Readiness::new(Arc::clone(&live));
         assert_eq!(readiness.check(), Err(NotReady::NothingOnAir));
-        live.channels()[1].renditions[0].tell(Report {
-            state: State::OnAir,
-            ..Report::default()
-        });
-        assert_eq!(readiness.check(), Ok(()));
+        for state in [State::OnAir, State::NoClock] {
+            live.channels()[1].renditions[0].tell(Report {
+                state,
+                ..Report::default()
+            });
+            assert_eq!(readiness.check(), Ok(()));
+        }
         assert_eq!(readiness.check_channel("two"), Some(Ok(())));
         let off_air = Some(Err(NotReady::ChannelOffAir));
         assert_eq!(readiness.check_channel("one"), off_air);

@@ -99,6 +99,7 @@ pub(super) const ENGLISH: Language = Language {
     stills: "pictures too far apart",
     stalled: "stalled",
     filling: "filling",
+    no_clock: "on air, without PCR",
     on_air: "on air",
     back: "Overview",
     play: "Play a preview",

@@ -58,7 +58,7 @@ catalogue! {
     device_errors, in_memory_alone,
     origins, usable, first_byte, failures, no_requests,
     waiting, not_joined, silent, not_transport_stream, no_tables, no_program, scrambled, no_key,
-    no_random_access, stills, stalled, filling, on_air,
+    no_random_access, stills, stalled, filling, no_clock, on_air,
     back, play, mark, mark_help, marked, mark_gone, unmark, renditions, aligned, drifting,
     alignment_unknown, alignment, target_duration, interface, sender, active, standby, good,
     damaged_media, unusable, per_source, stages, counter, total,

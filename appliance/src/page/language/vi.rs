@@ -99,6 +99,7 @@ pub(super) const VIETNAMESE: Language = Language {
     stills: "hình quá thưa",
     stalled: "bị đứng",
     filling: "đang nạp",
+    no_clock: "đang phát, thiếu PCR",
     on_air: "đang phát",
     back: "Tổng quan",
     play: "Phát xem thử",
