@@ -176,7 +176,11 @@ impl Entry {
             self.raised_last = Some(now.monotonic);
         }
         self.phase = phase;
-        self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());
+        if self.root.is_some() && self.told.is_none() {
+            self.flapping.follow(phase.is_raised());
+        } else {
+            self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());
+        }
     }
 
     /// Whether `effect`, which is related to it, is taken for its effect; it may be such that it
@@ -205,14 +209,14 @@ impl Entry {
     }
 
     /// Whether it may be told of for the first time: it is an alarm by itself, and still bad or was
-    /// when its wait for a cause began.
+    /// when its wait for a cause began. That it came and went with a cause is none by itself.
     pub(super) fn may_be_told(&self) -> bool {
         let is_bad = match self.wait {
             Wait::Never => self.phase == Phase::Raised,
             Wait::Since(_) => return false,
             Wait::Over(_) => self.phase.is_raised(),
         };
-        (is_bad || self.is_flapping()) && self.root.is_none()
+        is_bad && self.root.is_none()
     }
 
     /// Whether it may be forgotten.

@@ -58,6 +58,11 @@ impl Flapping {
         true
     }
 
+    /// Takes note of the same where that is no change of its own: it comes and goes with its cause.
+    pub(super) const fn follow(&mut self, is_raised: bool) {
+        self.was_raised = is_raised;
+    }
+
     /// Whether it flaps: it stays raised.
     pub(super) const fn is_flapping(&self) -> bool {
         self.told.is_some()

@@ -123,6 +123,37 @@ fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
 }
 
 #[test]
+fn what_came_and_went_with_its_cause_is_told_of_by_itself_only_while_it_is_bad() {
+    let nic = Resource::Nic("eth1".into());
+    let (down, lost) = (Kind::NicDown, Kind::FeedsLost);
+    let both = |is_bad: [bool; 2]| {
+        let reading = |is_bad| if is_bad { bad } else { good };
+        [
+            reading(is_bad[0])(down, nic.clone()),
+            reading(is_bad[1])(lost, nic.clone()),
+        ]
+    };
+    let mut rig = Rig::new();
+    rig.look(10, &both([false, true]));
+    rig.look(20, &both([false, false]));
+    assert_eq!(rig.told(), [(Event::Raised, lost), (Event::Cleared, lost)]);
+    for _ in 0..4 {
+        rig.look(8, &both([true, true]));
+        rig.look(14, &both([false, false]));
+    }
+    rig.look(100, &both([false, false]));
+    let told = rig.told();
+    assert!(told.iter().all(|(_, kind)| *kind == down), "{told:?}");
+    // It is told at once if it comes alone, and goes as quickly: that is no flapping.
+    rig.look(600, &both([false, false]));
+    rig.told();
+    rig.look(10, &both([false, true]));
+    assert_eq!(rig.told(), [(Event::Raised, lost)]);
+    rig.look(20, &both([false, false]));
+    assert_eq!(rig.told(), [(Event::Cleared, lost)]);
+}
+
+#[test]
 fn an_effect_that_outlasts_its_cause_is_told_a_minute_later() {
     let mut rig = Rig::new();
     rig.look(20, &[bad(DOWN, rendition(0)), bad(STALE, rendition(0))]);
