@@ -25,11 +25,8 @@ const WARM_UP_S: u64 = 5_000;
 /// Wraps before those: what is allocated at a wrap or a silence for the first time is there.
 const WRAPS_WARM: usize = 8;
 
-/// What is kept grows in every round if it grows. What is on its way to the disk, in chunks of 256
-/// KiB, is more in one round than in another, by chance, and stays resident once it was most: so
-/// few rounds may bring more, and so little.
-const ROUNDS_WITH_MORE_MAX: usize = 4;
-const GROWTH_BYTES_MAX: u64 = 1 << 20;
+/// Of what is resident then, so much may come on top, in percent.
+const GROWTH_PERCENT_MAX: u64 = 1;
 
 /// The cache, which is written over several times.
 const CACHE: [&str; 2] = ["16MiB", "8MiB"];
@@ -69,13 +66,14 @@ impl Path {
         self.0.ingest.turn();
     }
 
-    /// Sends pictures for so long; what is finished goes to the disk meanwhile.
-    fn send(&mut self, seconds: u64) {
+    /// Sends pictures for so long. What is finished goes to the disk meanwhile, and `waits` says
+    /// whether that is waited for.
+    fn send(&mut self, seconds: u64, waits: bool) {
         for picture in 0..seconds * PICTURES_PER_SECOND {
             self.0.send_picture();
             let turns = 1_000 / PICTURES_PER_SECOND / 50;
             (0..turns).for_each(|_| self.turn(TURN));
-            if picture % PICTURES_PER_SECOND == 0 {
+            if waits && picture % PICTURES_PER_SECOND == 0 {
                 self.0.flush();
             }
         }
@@ -86,7 +84,7 @@ impl Path {
         let mut sent_s = 0;
         for (from_s, seconds) in SPANS {
             self.0.encoder.pts_90k = PTS_90K_WRAP - from_s * 90_000;
-            self.send(seconds);
+            self.send(seconds, true);
             sent_s += seconds;
         }
         let silent = ROUND.saturating_sub(Duration::from_secs(sent_s));
@@ -108,7 +106,8 @@ fn resident_bytes() -> u64 {
 fn memory_is_flat_over_28_wraps_of_the_pts_with_jumps_and_silence() {
     let runtime = Builder::new_current_thread().enable_all().build();
     let mut path = runtime.expect("room for a thread").block_on(Path::new());
-    path.send(WARM_UP_S);
+    // Nothing waits for the disk here, so that as much is on its way to it as ever may be.
+    path.send(WARM_UP_S, false);
     let mut resident = Vec::new();
     for wrap in 1..=WRAPS_WARM + WRAPS {
         let segments = path.0.report().segment.segments;
@@ -118,11 +117,10 @@ fn memory_is_flat_over_28_wraps_of_the_pts_with_jumps_and_silence() {
         resident.push(resident_bytes());
     }
     println!("resident bytes after each wrap: {resident:?}");
-    let warm = &resident[WRAPS_WARM - 1..];
-    let with_more = warm.windows(2).filter(|pair| pair[1] > pair[0]).count();
-    let worst = warm.iter().max().expect("there are more");
+    let warm = resident[WRAPS_WARM - 1];
+    let worst = resident[WRAPS_WARM..].iter().max().expect("there are more");
     assert!(
-        with_more <= ROUNDS_WITH_MORE_MAX && worst - warm[0] <= GROWTH_BYTES_MAX,
-        "{with_more} rounds with more after wrap {WRAPS_WARM}: {resident:?}"
+        worst.saturating_sub(warm) * 100 <= warm * GROWTH_PERCENT_MAX,
+        "{warm} bytes after wrap {WRAPS_WARM}, {worst} later: {resident:?}"
     );
 }
