@@ -7,7 +7,7 @@ use weir_hal::Wall;
 use crate::{
     health::{ChannelSnapshot, RenditionSnapshot, part, table::Entity},
     ladder::Alignment,
-    live,
+    live::{self, State},
     page::{
         Language, Mark, View, chart,
         counters::{side_by_side, stages},
@@ -59,7 +59,10 @@ fn banner(view: &View<'_>, channel: &ChannelSnapshot) -> Markup {
     let language = view.language;
     let status = channel.status();
     let level = Level::from(status);
-    let mut troubled = channel.renditions.iter().filter(|it| !it.is_on_air());
+    let mut troubled = channel
+        .renditions
+        .iter()
+        .filter(|it| it.report.state != State::OnAir);
     let is_english = language.tag == "en";
     html! {
         section #banner class=(level.as_str()) aria-labelledby="state" {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::{
     health::ChannelSnapshot,
-    live::Report,
+    live::{Report, State},
     page::{
         Language, View, chart, format,
         history::{MINUTES_MAX, Track},
@@ -105,10 +105,13 @@ fn row<'a>(
     }
 }
 
-/// Why a channel is not well: the word for the state of each rendition that is not on air, and the
-/// reason of the first.
+/// Why a channel is not well: the word for the state of each rendition of which it is a reason to
+/// act, and the reason of the first.
 fn trouble(channel: &ChannelSnapshot, language: &Language) -> Markup {
-    let mut troubled = channel.renditions.iter().filter(|it| !it.is_on_air());
+    let mut troubled = channel
+        .renditions
+        .iter()
+        .filter(|it| it.report.state != State::OnAir);
     let is_english = language.tag == "en";
     let reason = troubled
         .clone()

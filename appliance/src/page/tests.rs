@@ -162,6 +162,12 @@ fn the_worst_channel_stands_first_with_its_reason() {
 }
 
 #[test]
+fn a_channel_on_air_without_its_clock_has_the_reason() {
+    let page = overview_of(&snapshot(&[&[State::NoClock]]));
+    assert!(page.contains(&State::NoClock.to_string()));
+}
+
+#[test]
 fn an_alarm_is_told_in_the_language_of_the_page_and_what_it_read_is_marked_as_english() {
     let snapshot = full(1, 1);
     let history = History::default();
