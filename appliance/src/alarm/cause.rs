@@ -1,8 +1,11 @@
 //! Which alarm explains which: an alarm whose kind has a cause that is raised on a related
 //! resource, or on what it comes through, is an effect of it, and so of what that is an effect of.
+//! A cause that is bad now explains before one that is over or clears.
+//!
 //! A cause explains for a minute longer than it is raised: effects last longer, and some come
 //! later. What has the same probable cause ends with it: if that begins behind the cause, it is
-//! another loss. A cause that is raised for it flaps alone explains what does so too.
+//! another loss. The signal is back and whole within seconds: what is still bad of it then has a
+//! cause of its own. A cause that is raised for it flaps alone explains what does so too.
 //!
 //! What has a shorter hold than its cause is raised before that: it waits to be told of while the
 //! cause is bad and its hold goes by.
@@ -16,7 +19,7 @@ use weir_hal::Monotonic;
 
 use crate::alarm::{
     Kind, Resource,
-    entry::{Entry, Key},
+    entry::{Entry, Key, Tie},
 };
 
 /// The root of each alarm that is an effect of another.
@@ -24,17 +27,41 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
     let mut roots: BTreeMap<Key, Key> = BTreeMap::new();
     // In the order of kinds: causes are met before their effects.
     for (key, entry) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
-        let definition = key.0.definition();
-        let explains = |cause: &Key, by: &Entry| {
-            let ends_with_it = definition.probable_cause == cause.0.definition().probable_cause;
-            by.explains(entry, ends_with_it, now)
-        };
-        if let Some(cause) = cause(entries, (key, entry), &explains) {
+        let is_bad = |_: &Key, by: &Entry| by.is_bad();
+        let explains = |cause: &Key, by: &Entry| by.explains(entry, tie(key.0, cause.0), now);
+        let bad = cause(entries, (key, entry), &is_bad);
+        if let Some(cause) = bad.or_else(|| cause(entries, (key, entry), &explains)) {
             let root = roots.get(cause).unwrap_or(cause).clone();
             roots.insert(key.clone(), root);
         }
     }
     roots
+}
+
+/// How an effect of this kind is tied to a cause of that.
+fn tie(effect: Kind, cause: Kind) -> Tie {
+    let takes_signal = matches!(
+        cause,
+        Kind::NicDown
+            | Kind::NicErrors
+            | Kind::QuerierLost
+            | Kind::FeedsLost
+            | Kind::FeedsDamaged
+            | Kind::IngestDown
+    );
+    let is_of_signal = matches!(
+        effect,
+        Kind::FeedsLost
+            | Kind::FeedsDamaged
+            | Kind::IngestDown
+            | Kind::SyncLoss
+            | Kind::ContinuityBurst
+            | Kind::TablesMissing
+    );
+    Tie {
+        ends_with_it: effect.definition().probable_cause == cause.definition().probable_cause,
+        heals_with_it: takes_signal && is_of_signal,
+    }
 }
 
 /// What nobody was told of yet, and has a cause that is about to be raised.

@@ -20,6 +20,11 @@ pub(super) type Key = (Kind, Resource);
 /// again, and the clear hold of its alarm over.
 const AFTERMATH: Duration = Duration::from_mins(1);
 
+/// How long the signal may take to be back and whole when what took it is over: a group is joined
+/// anew at once, and after ten seconds of silence at the latest; members are asked for, and answer,
+/// within ten (RFC 3376 §8.3); and a few until packets are seen.
+const RETURN: Duration = Duration::from_secs(15);
+
 /// How long an alarm waits to be told of, at most, for a cause that is about to be raised.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,6 +46,10 @@ pub(super) struct Entry {
     pub(super) effects: Effects,
     /// When it was bad for the first time, since it was good last.
     bad_since: Monotonic,
+    /// Since when it has been bad without a good reading between.
+    run_since: Monotonic,
+    /// When it was raised and bad last.
+    bad_last: Option<Monotonic>,
     /// When it was raised last, but for what flaps.
     raised_last: Option<Monotonic>,
     wait: Wait,
@@ -50,6 +59,15 @@ pub(super) struct Entry {
     pub(super) is_left_out: bool,
     pub(super) is_measured: bool,
     pub(super) told: Option<Told>,
+}
+
+/// How closely an effect is tied to its cause.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tie {
+    /// If it begins behind the cause, it is no effect of it.
+    pub(super) ends_with_it: bool,
+    /// If it is bad for [`RETURN`] behind the cause, it is none any more.
+    pub(super) heals_with_it: bool,
 }
 
 /// Whether an alarm waits to be told of until its cause is raised.
@@ -109,6 +127,8 @@ impl Entry {
             root: None,
             effects: Effects::default(),
             bad_since: Monotonic::ZERO,
+            run_since: Monotonic::ZERO,
+            bad_last: None,
             raised_last: None,
             wait: Wait::Never,
             is_notice_due: false,
@@ -133,6 +153,11 @@ impl Entry {
     /// Whether it is raised, or kept so because it flaps.
     pub(super) const fn is_raised(&self) -> bool {
         self.phase.is_raised() || self.flapping.is_flapping()
+    }
+
+    /// Whether it is raised, and bad now.
+    pub(super) fn is_bad(&self) -> bool {
+        self.phase == Phase::Raised
     }
 
     /// Whether it is good again, and not yet for long enough.
@@ -175,7 +200,13 @@ impl Entry {
         if self.phase.is_raised() {
             self.raised_last = Some(now.monotonic);
         }
+        if matches!(self.phase, Phase::Quiet | Phase::Falling(_)) {
+            self.run_since = now.monotonic;
+        }
         self.phase = phase;
+        if self.is_bad() {
+            self.bad_last = Some(now.monotonic);
+        }
         if self.root.is_some() && self.told.is_none() {
             self.flapping.follow(phase.is_raised());
         } else {
@@ -183,14 +214,23 @@ impl Entry {
         }
     }
 
-    /// Whether `effect`, which is related to it, is taken for its effect; it may be such that it
-    /// `ends_with` its cause.
-    pub(super) fn explains(&self, effect: &Self, ends_with: bool, now: Monotonic) -> bool {
+    /// Whether `effect`, which is related to it and tied so, is taken for its effect.
+    pub(super) fn explains(&self, effect: &Self, tie: Tie, now: Monotonic) -> bool {
+        if self.is_bad() {
+            return true;
+        }
+        let is_left = self.bad_last.is_some_and(|last| {
+            let alone_since = last.max(effect.run_since);
+            effect.is_bad() && now.since(alone_since) >= RETURN
+        });
+        if tie.heals_with_it && is_left {
+            return false;
+        }
         let is_just_over = self.raised_last.is_some_and(|last| {
-            let is_new = ends_with && effect.bad_since > last;
+            let is_new = tie.ends_with_it && effect.bad_since > last;
             now.since(last) < AFTERMATH && !is_new
         });
-        let is_damped = self.is_flapping() && effect.phase != Phase::Raised;
+        let is_damped = self.is_flapping() && !effect.is_bad();
         self.phase.is_raised() || is_just_over || is_damped
     }
 

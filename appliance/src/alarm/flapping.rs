@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use heapless::Deque;
+use heapless::HistoryBuf;
 use weir_hal::Monotonic;
 
 /// Changes within [`WINDOW`] from which an alarm flaps.
@@ -23,7 +23,7 @@ const NOTICE: Duration = Duration::from_mins(10);
 /// The latest changes of one alarm.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flapping {
-    changes: Deque<Monotonic, CHANGES>,
+    changes: HistoryBuf<Monotonic, CHANGES>,
     was_raised: bool,
     /// When it was last told that it flaps; `None` while it does not.
     told: Option<Monotonic>,
@@ -44,7 +44,7 @@ impl Flapping {
         let is_changed = is_raised != self.was_raised;
         self.was_raised = is_raised;
         if is_changed {
-            self.note(now);
+            self.changes.write(now);
         }
         match self.told {
             None if is_changed && self.is_restless(now) => self.told = Some(now),
@@ -70,26 +70,17 @@ impl Flapping {
 
     /// Whether there is anything to remember of it.
     pub(super) fn remembers(&self, now: Monotonic) -> bool {
-        let last = self.changes.back();
+        let last = self.changes.recent();
         last.is_some_and(|last| now.since(*last) <= WINDOW)
     }
 
-    fn note(&mut self, now: Monotonic) {
-        if self.changes.is_full() {
-            self.changes.pop_front();
-        }
-        self.changes
-            .push_back(now)
-            .expect("there is room for one more");
-    }
-
     fn is_restless(&self, now: Monotonic) -> bool {
-        let first = self.changes.front();
+        let first = self.changes.oldest();
         self.changes.is_full() && first.is_some_and(|first| now.since(*first) <= WINDOW)
     }
 
     fn is_quiet(&self, now: Monotonic) -> bool {
-        let last = self.changes.back();
+        let last = self.changes.recent();
         last.is_none_or(|last| now.since(*last) >= QUIET)
     }
 }

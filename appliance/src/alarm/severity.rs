@@ -57,7 +57,7 @@ impl Severity {
         }
     }
 
-    /// The numerical severity of syslog.
+    /// The numerical severity of a syslog message that tells of it.
     pub const fn syslog_severity(self) -> u8 {
         match self {
             Self::Critical => 1,

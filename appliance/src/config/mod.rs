@@ -78,16 +78,30 @@ impl Config {
         if text.len() > Self::FILE_BYTES_MAX {
             return Err(load::too_long());
         }
-        let lines = Lines::of(text);
         let mut ledger = Ledger::default();
+        let config = Self::read(text, &mut ledger);
+        let warnings = ledger.close()?;
+        Ok(Parsed { config, warnings })
+    }
+
+    /// What can be read of `text`, whatever is wrong with it, and the default of all else: enough
+    /// to find what a box has left behind, and nothing to run it by.
+    pub fn readable(text: &str) -> Self {
+        if text.len() > Self::FILE_BYTES_MAX {
+            return Self::default();
+        }
+        Self::read(text, &mut Ledger::default())
+    }
+
+    /// Reads a text that is not too long; mistakes go into `ledger`.
+    fn read(text: &str, ledger: &mut Ledger) -> Self {
+        let lines = Lines::of(text);
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let span = error.span().unwrap_or(text.len()..text.len());
             ledger.syntax(lines.line(span.start), syntax_text(text, &error));
         }
-        let config = read::read_config(Section::root(root.get_ref(), &lines), &mut ledger);
-        let warnings = ledger.close()?;
-        Ok(Parsed { config, warnings })
+        read::read_config(Section::root(root.get_ref(), &lines), ledger)
     }
 }
 

@@ -166,7 +166,8 @@ impl Alarms {
     pub(super) async fn write_newer(self: &Arc<Self>) -> bool {
         let this = Arc::clone(self);
         let writing = spawn_blocking(move || this.write());
-        writing.await.expect("writing does not panic")
+        // It is given up where the runtime ends, and is due still.
+        writing.await.unwrap_or(true)
     }
 
     fn write(&self) -> bool {
@@ -201,13 +202,16 @@ impl Alarms {
     pub(super) fn order(&self, id: u64, order: &Order, by: IpAddr) -> Result<Change, OrderError> {
         let change = self.lock().engine.order(id, order)?;
         self.ordered.notify_one();
+        let state = change.event.as_str();
         info!(
             %by,
+            sequence = change.sequence,
             id,
             alarm = change.kind.as_str(),
             resource = %change.resource,
-            "alarm {}: {}",
-            change.event.as_str(),
+            severity = change.severity.as_str(),
+            state,
+            "alarm {state}: {}",
             change.text
         );
         Ok(change)
@@ -255,22 +259,22 @@ fn log(change: &Change) {
     let Change {
         sequence, id, text, ..
     } = change;
-    let (alarm, event) = (change.kind.as_str(), change.event.as_str());
+    let (alarm, state) = (change.kind.as_str(), change.event.as_str());
     let (resource, severity) = (&change.resource, change.severity.as_str());
     let is_news = matches!(change.event, Event::Raised | Event::Changed);
     match change.severity {
         Severity::Critical | Severity::Major if is_news => {
-            error!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+            error!(sequence, id, alarm, %resource, severity, state, "alarm {state}: {text}");
         }
         Severity::Minor | Severity::Warning if is_news => {
-            warn!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+            warn!(sequence, id, alarm, %resource, severity, state, "alarm {state}: {text}");
         }
         Severity::Critical
         | Severity::Major
         | Severity::Minor
         | Severity::Warning
         | Severity::Cleared => {
-            info!(sequence, id, alarm, %resource, severity, "alarm {event}: {text}");
+            info!(sequence, id, alarm, %resource, severity, state, "alarm {state}: {text}");
         }
     }
 }

@@ -4,6 +4,9 @@
 //! A common cause is one that takes most of what it had at one time. Feeds that ended one by one,
 //! over days, have none, and neither has one that was silent before.
 //!
+//! One feed alone has nothing in common with others: where no more than one is left, its own alarm
+//! tells of it.
+//!
 //! Refuses: to name the cause. What is known of interface and querier explains it in turn.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -76,8 +79,9 @@ impl Feeds {
 /// So many feeds, of how many.
 fn share(kind: Kind, resource: Resource, (part, whole): (u64, u64)) -> Measure {
     let detail: Arc<str> = format!("{part} of {whole}").into();
+    let common = if part > 1 { part } else { 0 };
     let reading = Reading::Is {
-        amount: Amount::percentage(part, whole),
+        amount: Amount::percentage(common, whole),
         samples: whole,
     };
     Measure::new(kind, resource, reading).because(Some(detail))
@@ -141,6 +145,20 @@ mod tests {
             let now = Monotonic::ZERO + Duration::from_secs(now);
             let down = Duration::from_secs(3);
             assert_eq!(lost_at_once(at(times), down, now), due, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn one_feed_alone_has_nothing_in_common_with_others() {
+        for (part, whole, percent) in [(0, 3, 0), (1, 2, 0), (1, 3, 0), (2, 2, 100), (2, 4, 50)] {
+            let measure = share(Kind::FeedsDamaged, Resource::Node, (part, whole));
+            let amount = Amount::whole(percent);
+            let samples = whole;
+            assert_eq!(
+                measure.reading,
+                Reading::Is { amount, samples },
+                "{part} of {whole}"
+            );
         }
     }
 

@@ -85,7 +85,7 @@ pub(super) fn healthz(node: &str, snapshot: &Snapshot) -> Bytes {
 
 /// Why the status is what it is, and what is behind it.
 fn output(snapshot: &Snapshot) -> String {
-    let mut causes = snapshot.root_causes();
+    let mut causes = snapshot.further_causes();
     let omitted = causes.len().saturating_sub(ROOTS_MAX);
     causes.truncate(ROOTS_MAX);
     if omitted > 0 {

@@ -204,14 +204,19 @@ impl Snapshot {
         }
     }
 
-    /// Why the status is what it is, in one sentence for people.
+    /// Why the status is what it is, in one sentence for people: what is on air, what is wrong with
+    /// this box, and the first of the alarms that are critical.
     pub fn reason(&self) -> String {
         let on_air = format!(
             "{} of {} channels on air",
             self.channels_active(),
             self.channels.len()
         );
-        let troubles = [self.age_trouble(), self.cache_trouble()];
+        let troubles = [
+            self.age_trouble(),
+            self.cache_trouble(),
+            self.critical_trouble(),
+        ];
         let told = troubles.into_iter().flatten();
         told.fold(on_air, |told, trouble| format!("{told}; {trouble}"))
     }
@@ -238,13 +243,30 @@ impl Snapshot {
         ))
     }
 
-    /// The alarms that somebody should act on, a sentence each, the worst first.
-    pub fn root_causes(&self) -> Vec<String> {
-        let sentence = |alarm: &alarm::Alarm| {
-            let (severity, name) = (alarm.severity.as_str(), alarm.kind.as_str());
-            format!("{severity} {name} of {}: {}", alarm.resource, alarm.text)
-        };
-        self.alarms.roots().map(sentence).collect()
+    /// The first alarm that is critical, and how many more are; but for that of the store, which is
+    /// a trouble of its own.
+    fn critical_trouble(&self) -> Option<String> {
+        let mut critical = self.alarms.roots().filter(|alarm| self.is_in_reason(alarm));
+        let first = sentence(critical.next()?);
+        Some(match critical.count() {
+            0 => first,
+            more => format!("{first}, and {more} more critical"),
+        })
+    }
+
+    /// Whether the reason of the status counts the alarm.
+    fn is_in_reason(&self, alarm: &alarm::Alarm) -> bool {
+        let is_told = self.store_offline.is_some() && alarm.kind == alarm::Kind::DiskError;
+        alarm.severity == alarm::Severity::Critical && !is_told
+    }
+
+    /// The alarms that somebody should act on and that the reason of the status does not name, a
+    /// sentence each, the worst first.
+    pub fn further_causes(&self) -> Vec<String> {
+        let roots = || self.alarms.roots();
+        let named = roots().find(|alarm| self.is_in_reason(alarm));
+        let further = roots().filter(|alarm| named.is_none_or(|it| it.id != alarm.id));
+        further.map(sentence).collect()
     }
 
     /// Channels of which at least one rendition is on air.
@@ -263,6 +285,12 @@ impl Snapshot {
             .map(|rendition| rendition.report.bitrate_bps)
             .sum()
     }
+}
+
+/// What is wrong, of what, and how badly.
+fn sentence(alarm: &alarm::Alarm) -> String {
+    let (severity, name) = (alarm.severity.as_str(), alarm.kind.as_str());
+    format!("{severity} {name} of {}: {}", alarm.resource, alarm.text)
 }
 
 impl ChannelSnapshot {
@@ -415,6 +443,67 @@ pub(crate) mod tests {
                 )
             );
         }
+    }
+
+    fn alarm(kind: alarm::Kind, severity: alarm::Severity) -> alarm::Alarm {
+        alarm::Alarm {
+            id: 1,
+            kind,
+            resource: alarm::Resource::Node,
+            severity,
+            since: Wall::default(),
+            text: "it is bad".to_owned(),
+            cause: None,
+            affected: 0,
+            is_flapping: false,
+            is_over: false,
+            operation: None,
+        }
+    }
+
+    #[test]
+    fn tells_the_alarm_that_it_is_degraded_by() {
+        use alarm::{
+            Kind::{DiskError, DiskFull, FeedsDamaged, HitRatioLow},
+            Severity::{Critical, Major},
+        };
+        let full = "; critical disk-full of node: it is bad";
+        for (alarms, expected) in [
+            (&[(HitRatioLow, Major)][..], String::new()),
+            (
+                &[(DiskFull, Critical), (HitRatioLow, Major)],
+                full.to_owned(),
+            ),
+            (
+                &[(DiskFull, Critical), (FeedsDamaged, Critical)],
+                format!("{full}, and 1 more critical"),
+            ),
+        ] {
+            let mut snapshot = snapshot(&[&[State::OnAir]]);
+            snapshot.alarms = Arc::new(alarm::Report {
+                alarms: alarms
+                    .iter()
+                    .map(|(kind, severity)| alarm(*kind, *severity))
+                    .collect(),
+                ..alarm::Report::default()
+            });
+            assert_eq!(
+                snapshot.reason(),
+                format!("1 of 1 channels on air{expected}")
+            );
+        }
+        // What is wrong with the device of the cache is told once.
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        snapshot.store_offline = Some(weir_cache::Offline {
+            reason: "cannot sync".to_owned(),
+            since: Wall::default(),
+        });
+        let before = snapshot.reason();
+        snapshot.alarms = Arc::new(alarm::Report {
+            alarms: vec![alarm(DiskError, Critical)],
+            ..alarm::Report::default()
+        });
+        assert_eq!(snapshot.reason(), before);
     }
 
     #[test]

@@ -42,11 +42,10 @@ pub(super) fn banner(view: &View<'_>) -> Markup {
                     " " span class="since" { (since(snapshot, alarm, language)) }
                 }
                 p #remedy { b { (language.to_do) ": " } (remedy(alarm, language)) }
-            } @else if level != Level::Good {
-                p #cause { (english(&snapshot.reason(), is_english)) }
             }
-            @for trouble in [snapshot.age_trouble(), snapshot.cache_trouble()].iter().flatten() {
-                p { (english(trouble, is_english)) }
+            @if snapshot.status() != Status::Ok || snapshot.age_trouble().is_some() {
+                // In the words of all surfaces, for whoever reads it out to somebody far away.
+                p { (english(&snapshot.reason(), is_english)) }
             }
         }
     }

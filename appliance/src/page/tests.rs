@@ -6,7 +6,7 @@ use maud::html;
 use weir_hal::{DiskUsage, Nic, OperationalStatus, Wall};
 
 use crate::{
-    alarm::Kind,
+    alarm::{self, Kind},
     fetch::tiers::{EndpointReport, OriginReport},
     health::{DiskSnapshot, Snapshot, snapshot_tests::snapshot, surface_tests::full},
     live::{Channel, Condition, Leg, Rendition, Report, State},
@@ -214,6 +214,35 @@ fn a_page_tells_why_the_cache_is_in_memory_alone_and_how_old_it_is() {
     assert_eq!(told(&overview_of(&snapshot)), [true, false]);
     snapshot.age = Duration::from_secs(4);
     assert_eq!(told(&overview_of(&snapshot)), [true, true]);
+}
+
+#[test]
+fn a_page_tells_why_the_status_is_what_it_is_in_the_words_of_all_surfaces() {
+    let mut snapshot = snapshot(&[&[State::OnAir]]);
+    let reason = snapshot.reason();
+    assert!(!overview_of(&snapshot).contains(&reason), "all is well");
+    snapshot.alarms = Arc::new(alarm::Report {
+        alarms: vec![alarm::Alarm {
+            id: 1,
+            kind: Kind::FeedsLost,
+            resource: alarm::Resource::Node,
+            severity: alarm::Severity::Critical,
+            since: Wall::default(),
+            text: "100 % of the feeds fell silent at once".to_owned(),
+            cause: None,
+            affected: 0,
+            is_flapping: false,
+            is_over: false,
+            operation: None,
+        }],
+        ..alarm::Report::default()
+    });
+    let reason = snapshot.reason();
+    assert!(
+        reason.contains("critical feeds-lost of node: 100 %"),
+        "{reason}"
+    );
+    assert!(overview_of(&snapshot).contains(&reason));
 }
 
 #[test]

@@ -243,18 +243,25 @@ fn of_a_configuration_that_is_no_toml_nothing_is_shown() {
     assert!(why_missing(&files, "configuration.txt").contains("is not TOML"));
 }
 
-#[test]
-fn the_flight_recorder_outlives_the_appliance_and_its_bundle_reads_as_a_table() {
-    let daemon = Daemon::start(
-        "[[channel]]\nid = \"CH_1\"\n[[channel.rendition]]\nname = \"HD\"\n\
-         sources = [\"udp://239.255.83.10:5000\"]\ninterface = \"lo\"\n",
-    );
+/// A channel of which nothing comes.
+const CHANNEL: &str = "[[channel]]\nid = \"CH_1\"\n[[channel.rendition]]\nname = \"HD\"\n\
+    sources = [\"udp://239.255.83.10:5000\"]\ninterface = \"lo\"\n";
+
+/// What a box of one channel leaves behind, with a flight recorder of a few seconds.
+fn recorded() -> TempDir {
+    let daemon = Daemon::start(CHANNEL);
     until("a second that is recorded", PATIENCE, || {
         let status = http::get(&daemon.management("/api/v1/status")).ok()?.json();
         (status["recorder"]["samples_recorded"].as_u64() > Some(1)).then_some(())
     });
     let (ended, folder) = daemon.end("TERM", PATIENCE);
     assert!(ended.status.success(), "{}", ended.output);
+    folder
+}
+
+#[test]
+fn the_flight_recorder_outlives_the_appliance_and_its_bundle_reads_as_a_table() {
+    let folder = recorded();
     let config = folder.path().join("weir.toml");
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let files = bundle(
@@ -281,6 +288,55 @@ fn the_flight_recorder_outlives_the_appliance_and_its_bundle_reads_as_a_table() 
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     let output = weir(&["recorder", plain(&config)]);
     assert_eq!(output.status.code(), Some(74), "{output:?}");
+}
+
+#[test]
+fn the_flight_recorder_is_found_whatever_is_wrong_with_the_configuration() {
+    let folder = recorded();
+    let config = folder.path().join("weir.toml");
+    let good = fs::read_to_string(&config).expect("there is a configuration");
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    for mistake in ["[nodes]\nname = 7\n", "[node\nname = \"broken-canary\n"] {
+        fs::write(&config, format!("{good}{mistake}")).expect("it is ours");
+        let arguments = ["--config", plain(&config), "--management", &nobody];
+        let files = bundle(folder.path(), &arguments);
+        assert!(!files["recorder.blocks"].is_empty(), "{mistake}");
+        expect_none_of(&["broken-canary".to_owned()], &files);
+        let manifest = json(&files, "manifest.json");
+        let rows = manifest["files"].as_array().expect("a list");
+        let row = rows.iter().find(|row| row["name"] == "recorder.blocks");
+        let row = row.expect("it is listed");
+        let from = row["from"].as_str().expect("a sentence");
+        assert!(from.contains("cache.recorder"), "{from}");
+    }
+}
+
+#[test]
+fn the_flight_recorder_of_a_box_that_runs_is_found_without_a_configuration() {
+    let daemon = Daemon::start_sized(recorded(), "1GiB", "", CHANNEL);
+    let folder = folder();
+    let none = folder.path().join("none.toml");
+    let management = daemon.management("");
+    let arguments = ["--config", plain(&none), "--management", &management];
+    let files = bundle(folder.path(), &arguments);
+    assert!(why_missing(&files, "configuration.txt").contains("none.toml"));
+    assert!(!files["recorder.blocks"].is_empty());
+}
+
+#[test]
+fn of_a_flight_recorder_that_is_not_found_it_is_told_where_it_was_looked_for_and_why() {
+    let folder = folder();
+    let none = folder.path().join("none.toml");
+    let arguments = [
+        "--config",
+        plain(&none),
+        "--management",
+        "http://127.0.0.1:9",
+    ];
+    let files = bundle(folder.path(), &arguments);
+    let why = why_missing(&files, "recorder.blocks");
+    assert!(why.contains("/var/lib/weir/cache.recorder"), "{why}");
+    assert!(why.contains("the configuration cannot be read"), "{why}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The engine as a whole, on a clock that the tests turn.
 
+mod aftermath;
 mod causes;
 mod life;
 mod operators;

@@ -53,6 +53,8 @@ struct FileRow<'a> {
     sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +117,7 @@ fn file_row(part: &Part) -> FileRow<'_> {
         bytes: part.bytes.len(),
         sha256: hex(sum.as_ref()),
         cut: part.cut.as_deref(),
+        from: part.from.as_deref(),
     }
 }
 
@@ -195,8 +198,14 @@ mod tests {
     #[test]
     fn what_is_too_much_is_cut_and_said_to_be() {
         let mut contents = Contents::new(Secrets::default());
-        contents.binary("large", noise(20_000_000), None);
-        contents.binary("small", noise(1_000), None);
+        for (name, bytes) in [("large", 20_000_000), ("small", 1_000)] {
+            contents.binary(Part {
+                name: name.to_owned(),
+                bytes: noise(bytes),
+                cut: None,
+                from: None,
+            });
+        }
         let bundle = bundle(&mut contents, STAMP).expect("short names");
         assert!(bundle.len() <= BUNDLE_BYTES_MAX, "{} bytes", bundle.len());
         let files = unpacked(&bundle);

@@ -14,6 +14,8 @@ pub(super) struct Part {
     pub(super) bytes: Vec<u8>,
     /// What is missing in it, if anything is.
     pub(super) cut: Option<String>,
+    /// Where it was found, if that is not where the configuration has it.
+    pub(super) from: Option<String>,
 }
 
 impl Part {
@@ -62,6 +64,7 @@ impl Contents {
                     name: name.to_owned(),
                     bytes: self.secrets.strike(text).into_bytes(),
                     cut: None,
+                    from: None,
                 };
                 part.cut_to(TEXT_BYTES_MAX);
                 self.parts.push(part);
@@ -79,12 +82,9 @@ impl Contents {
     }
 
     /// Adds what is no text, and holds nothing but numbers and names of channels.
-    pub(super) fn binary(&mut self, name: &str, bytes: Vec<u8>, cut: Option<String>) {
-        self.parts.push(Part {
-            name: name.to_owned(),
-            bytes,
-            cut,
-        });
+    pub(super) fn binary(&mut self, part: Part) {
+        let from = part.from.map(|from| self.secrets.strike(from));
+        self.parts.push(Part { from, ..part });
     }
 
     /// Cuts the longest part in two halves, of which the first stays. Returns false if there is

@@ -9,6 +9,7 @@
 
 mod archive;
 mod contents;
+mod flight;
 mod gather;
 mod secrets;
 
@@ -20,7 +21,7 @@ use std::{
 
 use clap::Args;
 use tokio::task::block_in_place;
-use weir_hal::{Board, Multicast};
+use weir_hal::{Board, Disk, Multicast};
 
 use self::{
     archive::{BUNDLE_BYTES_MAX, PART_OVERHEAD_BYTES, Stamp},
@@ -36,7 +37,6 @@ use super::{
 use crate::{
     causes::with_causes,
     config::{Config, Shown},
-    recorder,
     secret::contents,
     whole_file::replace,
 };
@@ -51,9 +51,6 @@ Examples:
 Has status, metrics, alarms, log, the flight recorder, the configuration without secrets, kernel
 messages and the state of the network; at most 5 MB. manifest.json tells what is missing or cut, and
 why. Run it as root, or kernel messages are missing. weir need not be running.";
-
-/// The recorder within a bundle.
-const RECORDER: &str = "recorder.blocks";
 
 /// The configuration within a bundle.
 const CONFIGURATION: &str = "configuration.txt";
@@ -98,7 +95,7 @@ pub fn execute<M: Multicast>(
         gather::of_appliance(&mut contents, &management).await;
         block_in_place(|| {
             gather::of_system(&mut contents, &*board.disk, &*board.sensors);
-            let bytes = pack(&mut contents, stamp, &configured.config, board)?;
+            let bytes = pack(&mut contents, stamp, &configured, &*board.disk)?;
             replace(&*board.disk, &beside(&arguments.out), &bytes)?;
             terminal.print(&told(&arguments.out, &contents, bytes.len()))
         })
@@ -114,26 +111,15 @@ fn beside(out: &Path) -> PathBuf {
 }
 
 /// Adds as much of the recorder as there is room for, and writes it all.
-fn pack<M: Multicast>(
+fn pack(
     contents: &mut Contents,
     stamp: Stamp<'_>,
-    config: &Config,
-    board: &Board<M>,
+    configured: &Configured,
+    disk: &dyn Disk,
 ) -> Result<Vec<u8>, CommandError> {
     let without = archive::bundle(contents, stamp).map_err(CommandError::Output)?;
     let room = BUNDLE_BYTES_MAX.saturating_sub(without.len() + PART_OVERHEAD_BYTES);
-    match recorder::read(&*board.disk, &config.cache.recorder(), room) {
-        Ok(kept) => {
-            let left_out = kept.blocks_left_out;
-            let cut = format!(
-                "the newest {} minutes; {left_out} older ones are on the box",
-                kept.blocks
-            );
-            let cut = (left_out > 0).then_some(cut);
-            contents.binary(RECORDER, kept.bytes, cut);
-        }
-        Err(error) => contents.missing(RECORDER, with_causes(&error)),
-    }
+    flight::add(contents, configured, disk, room);
     archive::bundle(contents, stamp).map_err(CommandError::Output)
 }
 
@@ -181,42 +167,53 @@ fn management_url(config: &Config) -> String {
 }
 
 /// What is known of the configuration, whatever is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Configured {
+    /// What can be read of it.
     config: Config,
     shown: Shown,
     /// Why nothing of it is shown.
     trouble: Option<String>,
+    /// Why nobody can rely on it.
+    doubt: Option<String>,
 }
 
 impl Configured {
-    /// Reads a configuration; the default, if it has mistakes. Blocks.
+    /// Reads a configuration; the default in place of what cannot be read of it. Blocks.
     fn read<M: Multicast>(file: &Path, board: &Board<M>) -> Self {
-        let mut configured = Self {
-            config: Config::default(),
-            shown: Shown::default(),
-            trouble: None,
-        };
         let bytes_max = Config::FILE_BYTES_MAX as u64;
-        let text = match contents(&*board.disk, file, bytes_max) {
-            Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
+        match contents(&*board.disk, file, bytes_max) {
+            Ok(bytes) => {
+                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                Self::of(file, text.as_deref())
+            }
             Err(error) => {
-                configured.trouble = Some(with_causes(&error));
-                return configured;
+                let trouble = with_causes(&error);
+                let doubt = format!("the configuration cannot be read ({trouble})");
+                Self {
+                    trouble: Some(trouble),
+                    doubt: Some(doubt),
+                    ..Self::default()
+                }
             }
-        };
-        let shown = text.as_deref().and_then(Shown::of);
-        if let (Some(text), Some(shown)) = (text, shown) {
-            configured.shown = shown;
-            if let Ok(parsed) = Config::parse(&text) {
-                configured.config = parsed.config;
-            }
-        } else {
-            let file = file.display();
-            let trouble = format!("{file} is not TOML: `weir check {file}` tells where");
-            configured.trouble = Some(trouble);
         }
-        configured
+    }
+
+    /// That of a file with this text; `None` if it is too long, or no text.
+    fn of(file: &Path, text: Option<&str>) -> Self {
+        let file = file.display();
+        let parsed = text.and_then(|text| Config::parse(text).ok());
+        let doubt = format!("the configuration has mistakes (`weir check {file}` tells which)");
+        let doubt = parsed.is_none().then_some(doubt);
+        let config = parsed.map(|parsed| parsed.config);
+        let shown = text.and_then(Shown::of);
+        let trouble = format!("{file} is not TOML: `weir check {file}` tells where");
+        Self {
+            config: config.unwrap_or_else(|| Config::readable(text.unwrap_or_default())),
+            trouble: shown.is_none().then_some(trouble),
+            shown: shown.unwrap_or_default(),
+            doubt,
+        }
     }
 
     fn text(&self) -> Result<String, String> {

@@ -266,8 +266,7 @@ pub(super) fn dashboard() -> String {
         ] },
         "panels": panels.collect::<Vec<_>>(),
     });
-    let text = serde_json::to_string_pretty(&dashboard).expect("names are text");
-    text + "\n"
+    format!("{dashboard:#}\n")
 }
 
 fn variable(name: &str, label: &str, query: &str) -> Value {

@@ -51,7 +51,12 @@ pub fn integrations() -> Vec<Integration> {
 
 /// `text` between quotes, as JSON and YAML both read it.
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("text is text")
+    serde_json::Value::from(text).to_string()
+}
+
+/// Adds one line, or several, to `text`.
+fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.extend([line.to_string().as_str(), "\n"]);
 }
 
 /// What stands at the head of files that may have comments.

@@ -4,9 +4,7 @@
 //! the holds are its own. `severity` is in the words of Alertmanager's users, `x733` in those of
 //! X.733.
 
-use std::fmt::Write;
-
-use super::{HEAD, quoted};
+use super::{HEAD, add, quoted};
 use crate::{
     alarm::{Kind, Severity},
     health::table::ALARM_METRICS_MAX,
@@ -113,56 +111,66 @@ fn sentence(text: &str) -> String {
 pub(super) fn rules() -> String {
     let mut text = format!("{HEAD}groups:\n  - name: weir-ratios\n    rules:\n");
     for (name, expression) in RATIOS {
-        writeln!(
-            text,
-            "      - record: {name}\n        expr: |-\n          {expression}"
-        )
-        .expect("text grows");
+        add(
+            &mut text,
+            format_args!("      - record: {name}\n        expr: |-\n          {expression}"),
+        );
     }
     text.push_str("  - name: weir-nodes\n    rules:\n");
     for rule in &NODE_RULES {
-        node_rule(&mut text, rule).expect("text grows");
+        node_rule(&mut text, rule);
     }
     text.push_str("  - name: weir-alarms\n    rules:\n");
     for kind in Kind::ALL {
-        alarm_rule(&mut text, kind).expect("text grows");
+        alarm_rule(&mut text, kind);
     }
     text
 }
 
-fn node_rule(text: &mut String, rule: &NodeRule) -> std::fmt::Result {
-    writeln!(text, "      - alert: {}", rule.alert)?;
-    writeln!(text, "        expr: {}", quoted(rule.expression))?;
-    writeln!(text, "        for: {}", rule.hold)?;
-    writeln!(
+fn node_rule(text: &mut String, rule: &NodeRule) {
+    add(text, format_args!("      - alert: {}", rule.alert));
+    add(
         text,
-        "        labels:\n          severity: {}",
-        rule.severity
-    )?;
-    annotations(text, rule.summary, rule.remedy)
+        format_args!("        expr: {}", quoted(rule.expression)),
+    );
+    add(text, format_args!("        for: {}", rule.hold));
+    add(
+        text,
+        format_args!("        labels:\n          severity: {}", rule.severity),
+    );
+    annotations(text, rule.summary, rule.remedy);
 }
 
-fn alarm_rule(text: &mut String, kind: Kind) -> std::fmt::Result {
+fn alarm_rule(text: &mut String, kind: Kind) {
     let definition = kind.definition();
     let expression = format!(
         "weir_alarm_severity{{alarm=~\"{} .+\"}} == 1",
         kind.as_str()
     );
-    writeln!(text, "      - alert: {}", alert_name(kind))?;
-    writeln!(text, "        expr: {}", quoted(&expression))?;
-    writeln!(text, "        labels:")?;
-    writeln!(text, "          severity: {}", quoted(SEVERITY))?;
-    writeln!(text, "          x733: {}", quoted("{{ $labels.severity }}"))?;
+    add(text, format_args!("      - alert: {}", alert_name(kind)));
+    add(text, format_args!("        expr: {}", quoted(&expression)));
+    add(text, format_args!("        labels:"));
+    add(
+        text,
+        format_args!("          severity: {}", quoted(SEVERITY)),
+    );
+    add(
+        text,
+        format_args!("          x733: {}", quoted("{{ $labels.severity }}")),
+    );
     let resource = "{{ reReplaceAll \"^[^ ]+ \" \"\" $labels.alarm }}";
-    writeln!(text, "          resource: {}", quoted(resource))?;
+    add(
+        text,
+        format_args!("          resource: {}", quoted(resource)),
+    );
     let summary = format!("{{{{ $labels.instance }}}}: {}", definition.help);
-    annotations(text, &summary, &sentence(definition.remedy))
+    annotations(text, &summary, &sentence(definition.remedy));
 }
 
-fn annotations(text: &mut String, summary: &str, remedy: &str) -> std::fmt::Result {
-    writeln!(text, "        annotations:")?;
-    writeln!(text, "          summary: {}", quoted(summary))?;
-    writeln!(text, "          remedy: {}", quoted(remedy))
+fn annotations(text: &mut String, summary: &str, remedy: &str) {
+    add(text, format_args!("        annotations:"));
+    add(text, format_args!("          summary: {}", quoted(summary)));
+    add(text, format_args!("          remedy: {}", quoted(remedy)));
 }
 
 /// `prometheus/weir.rules.test.yml`.
@@ -171,20 +179,20 @@ pub(super) fn rule_tests() -> String {
         "{HEAD}# promtool test rules weir.rules.test.yml\nrule_files: [weir.rules.yml]\n\
          evaluation_interval: 10s\ntests:\n"
     );
-    node_tests(&mut text).expect("text grows");
+    node_tests(&mut text);
     for kind in Kind::ALL {
-        alarm_test(&mut text, kind).expect("text grows");
+        alarm_test(&mut text, kind);
     }
     text
 }
 
 /// An appliance that is well, one that does not answer, one that stands still, one that starts
 /// again and again, and one with very many alarms.
-fn node_tests(text: &mut String) -> std::fmt::Result {
-    writeln!(
+fn node_tests(text: &mut String) {
+    add(
         text,
-        "  - name: nodes\n    interval: 10s\n    input_series:"
-    )?;
+        format_args!("  - name: nodes\n    interval: 10s\n    input_series:"),
+    );
     for (series, instance, values) in [
         ("up", "well", "1x60"),
         ("weir_snapshot_time_seconds", "well", "0+10x60"),
@@ -207,36 +215,39 @@ fn node_tests(text: &mut String) -> std::fmt::Result {
     ] {
         let series = format!("{series}{{instance=\"{instance}\",job=\"{JOB}\"}}");
         let series = quoted(&series);
-        writeln!(text, "      - {{series: {series}, values: '{values}'}}")?;
+        add(
+            text,
+            format_args!("      - {{series: {series}, values: '{values}'}}"),
+        );
     }
-    writeln!(text, "    alert_rule_test:")?;
+    add(text, format_args!("    alert_rule_test:"));
     for (rule, instance) in NODE_RULES
         .iter()
         .zip(["dark", "still", "restarting", "crowded"])
     {
-        writeln!(
+        add(
             text,
-            "      - eval_time: 50s\n        alertname: {}",
-            rule.alert
-        )?;
-        writeln!(
+            format_args!("      - eval_time: 50s\n        alertname: {}", rule.alert),
+        );
+        add(
             text,
-            "      - eval_time: 5m50s\n        alertname: {}",
-            rule.alert
-        )?;
+            format_args!(
+                "      - eval_time: 5m50s\n        alertname: {}",
+                rule.alert
+            ),
+        );
         let labels = [
             ("instance", instance),
             ("job", JOB),
             ("severity", rule.severity),
         ];
         let summary = rule.summary.replace("{{ $labels.instance }}", instance);
-        expected(text, &labels, &summary, rule.remedy)?;
+        expected(text, &labels, &summary, rule.remedy);
     }
-    Ok(())
 }
 
 /// An alarm of this kind is told of for half a minute.
-fn alarm_test(text: &mut String, kind: Kind) -> std::fmt::Result {
+fn alarm_test(text: &mut String, kind: Kind) {
     let definition = kind.definition();
     let severity = definition.rule.severity;
     let alarm = format!("{} {RESOURCE}", kind.as_str());
@@ -246,19 +257,29 @@ fn alarm_test(text: &mut String, kind: Kind) -> std::fmt::Result {
         severity.as_str()
     );
     let name = alert_name(kind);
-    writeln!(
+    add(
         text,
-        "  - name: {}\n    interval: 10s\n    input_series:",
-        kind.as_str()
-    )?;
-    writeln!(
+        format_args!(
+            "  - name: {}\n    interval: 10s\n    input_series:",
+            kind.as_str()
+        ),
+    );
+    add(
         text,
-        "      - {{series: {}, values: '1x3 stale'}}",
-        quoted(&series)
-    )?;
-    writeln!(text, "    alert_rule_test:")?;
-    writeln!(text, "      - eval_time: 1m\n        alertname: {name}")?;
-    writeln!(text, "      - eval_time: 20s\n        alertname: {name}")?;
+        format_args!(
+            "      - {{series: {}, values: '1x3 stale'}}",
+            quoted(&series)
+        ),
+    );
+    add(text, format_args!("    alert_rule_test:"));
+    add(
+        text,
+        format_args!("      - eval_time: 1m\n        alertname: {name}"),
+    );
+    add(
+        text,
+        format_args!("      - eval_time: 20s\n        alertname: {name}"),
+    );
     let labels = [
         ("alarm", alarm.as_str()),
         ("instance", "edge-1"),
@@ -268,22 +289,29 @@ fn alarm_test(text: &mut String, kind: Kind) -> std::fmt::Result {
         ("x733", severity.as_str()),
     ];
     let summary = format!("edge-1: {}", definition.help);
-    expected(text, &labels, &summary, &sentence(definition.remedy))
+    expected(text, &labels, &summary, &sentence(definition.remedy));
 }
 
-fn expected(
-    text: &mut String,
-    labels: &[(&str, &str)],
-    summary: &str,
-    remedy: &str,
-) -> std::fmt::Result {
-    writeln!(text, "        exp_alerts:\n          - exp_labels:")?;
+fn expected(text: &mut String, labels: &[(&str, &str)], summary: &str, remedy: &str) {
+    add(
+        text,
+        format_args!("        exp_alerts:\n          - exp_labels:"),
+    );
     for (name, value) in labels {
-        writeln!(text, "              {name}: {}", quoted(value))?;
+        add(
+            text,
+            format_args!("              {name}: {}", quoted(value)),
+        );
     }
-    writeln!(text, "            exp_annotations:")?;
-    writeln!(text, "              summary: {}", quoted(summary))?;
-    writeln!(text, "              remedy: {}", quoted(remedy))
+    add(text, format_args!("            exp_annotations:"));
+    add(
+        text,
+        format_args!("              summary: {}", quoted(summary)),
+    );
+    add(
+        text,
+        format_args!("              remedy: {}", quoted(remedy)),
+    );
 }
 
 /// What [`SEVERITY`] makes of a severity.

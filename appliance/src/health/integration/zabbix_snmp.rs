@@ -47,8 +47,7 @@ pub(super) fn template() -> String {
         }],
         "triggers": [silent()],
     } });
-    let text = serde_json::to_string_pretty(&export).expect("names are text");
-    text + "\n"
+    format!("{export:#}\n")
 }
 
 /// The kind of thing that has triggers.

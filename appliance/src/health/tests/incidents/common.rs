@@ -117,6 +117,51 @@ fn what_this_box_drops_and_what_begins_after_a_pause_is_no_loss_on_the_way() {
 }
 
 #[test]
+fn loss_that_stays_on_one_feed_is_an_alarm_of_its_own_when_the_others_are_whole() {
+    let mut rig = Rig::after(WARM_S);
+    // Three packets of ten.
+    rig.run(30, |snapshot| lose(snapshot, &[0, 1, 2], 1_000));
+    assert_eq!(rig.roots(), [Kind::FeedsDamaged]);
+    rig.run(30, |snapshot| lose(snapshot, &[1], 1_000));
+    let roots: Vec<_> = rig.report.roots().collect();
+    let burst = roots.iter().find(|it| it.kind == Kind::ContinuityBurst);
+    let resource = burst.map(|it| it.resource.to_string());
+    assert_eq!(resource.as_deref(), Some("channel/CH_0/R1"), "{roots:?}");
+    rig.run(60, |snapshot| lose(snapshot, &[1], 1_000));
+    assert_eq!(rig.roots(), [Kind::ContinuityBurst]);
+}
+
+#[test]
+fn feeds_that_do_not_return_with_their_cable_are_told_of_in_seconds() {
+    let mut rig = Rig::after(WARM_S);
+    let last: Vec<live::Report> = (0..RENDITIONS)
+        .map(|it| rig.rendition(it).clone())
+        .collect();
+    let without_feeds = |snapshot: &mut Snapshot, status| {
+        lose(snapshot, &[], 0);
+        snapshot.nics = vec![nic("eth1", status)];
+        for (number, last) in last.iter().enumerate() {
+            let interface = Some("eth1".to_owned());
+            starve(report_of(snapshot, number), last);
+            report_of(snapshot, number).interface = interface;
+        }
+    };
+    rig.run(1, |snapshot| lose(snapshot, &[], 0));
+    rig.run(60, |snapshot| {
+        without_feeds(snapshot, OperationalStatus::Down);
+    });
+    assert_eq!(rig.roots(), [Kind::NicDown]);
+    rig.run(20, |snapshot| {
+        without_feeds(snapshot, OperationalStatus::Up);
+    });
+    assert_eq!(rig.roots(), [Kind::FeedsLost]);
+    assert_eq!(rig.report.alarms[0].affected, 2 * RENDITIONS);
+    rig.run(600, |snapshot| lose(snapshot, &[], 0));
+    let both = [Kind::NicDown, Kind::FeedsLost].map(raised_and_cleared);
+    assert_eq!(rig.history(), both.concat());
+}
+
+#[test]
 fn loss_that_takes_the_tables_along_is_one_alarm() {
     // Few packets of many are left, or many of few.
     for (packets, errors) in [(3_324, 50), (40, 5)] {
