@@ -7,18 +7,6 @@ const DAMAGED: Kind = Kind::FeedsDamaged;
 const BURST: Kind = Kind::ContinuityBurst;
 const DOWN: Kind = Kind::IngestDown;
 
-fn nic() -> Resource {
-    Resource::Nic("eth1".into())
-}
-
-/// A reading of each, bad where that is said.
-fn readings<const COUNT: usize>(all: [(Kind, Resource, bool); COUNT]) -> [Measure; COUNT] {
-    all.map(|(kind, resource, is_bad)| {
-        let measure = if is_bad { bad } else { good };
-        measure(kind, resource).through(Some(nic()))
-    })
-}
-
 #[test]
 fn feeds_that_do_not_return_with_their_interface_are_told_of_in_seconds() {
     let look = |is_down| {

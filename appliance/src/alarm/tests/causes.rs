@@ -51,17 +51,16 @@ fn an_effect_that_comes_just_behind_its_cause_is_hidden_too() {
 
 #[test]
 fn a_loss_that_begins_behind_another_is_an_alarm_of_its_own() {
-    let nic = Resource::Nic("eth1".into());
-    let through = |measure: Measure| measure.through(Some(nic.clone()));
+    let through = |measure: Measure| measure.through(Some(nic()));
     let mut rig = Rig::new();
     let all = [
-        bad(Kind::FeedsLost, nic.clone()),
+        bad(Kind::FeedsLost, nic()),
         through(bad(DOWN, rendition(0))),
         through(bad(DOWN, rendition(1))),
     ];
     rig.look(5, &all);
     let over = [
-        good(Kind::FeedsLost, nic.clone()),
+        good(Kind::FeedsLost, nic()),
         through(good(DOWN, rendition(0))),
         through(good(DOWN, rendition(1))),
     ];
@@ -69,7 +68,7 @@ fn a_loss_that_begins_behind_another_is_an_alarm_of_its_own() {
     let lost = Kind::FeedsLost;
     assert_eq!(rig.told(), [(Event::Raised, lost), (Event::Cleared, lost)]);
     let one = [
-        good(lost, nic.clone()),
+        good(lost, nic()),
         through(bad(DOWN, rendition(0))),
         through(good(DOWN, rendition(1))),
     ];
@@ -79,16 +78,9 @@ fn a_loss_that_begins_behind_another_is_an_alarm_of_its_own() {
 
 #[test]
 fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
-    let nic = Resource::Nic("eth1".into());
-    let through = |measure: Measure| measure.through(Some(nic.clone()));
     let lost = Kind::FeedsLost;
-    let both = |is_bad: [bool; 2]| {
-        let reading = |is_bad| if is_bad { bad } else { good };
-        [
-            reading(is_bad[0])(lost, nic.clone()),
-            through(reading(is_bad[1])(DOWN, rendition(0))),
-        ]
-    };
+    let both =
+        |[first, second]: [bool; 2]| readings([(lost, nic(), first), (DOWN, rendition(0), second)]);
     let mut rig = Rig::new();
     for _ in 0..6 {
         rig.look(10, &both([true, true]));
@@ -104,14 +96,8 @@ fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
 #[test]
 fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
     let nic = Resource::Nic("eth1".into());
-    let (down, damaged) = (Kind::NicDown, Kind::FeedsDamaged);
-    let both = |is_bad: [bool; 2]| {
-        let reading = |is_bad| if is_bad { bad } else { good };
-        [
-            reading(is_bad[0])(down, nic.clone()),
-            reading(is_bad[1])(damaged, nic.clone()),
-        ]
-    };
+    let both =
+        |[first, second]: [bool; 2]| readings([(down, nic(), first), (damaged, nic(), second)]);
     let mut rig = Rig::new();
     for _ in 0..4 {
         rig.look(10, &both([true, true]));
@@ -126,13 +112,6 @@ fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
 fn what_came_and_went_with_its_cause_is_told_of_by_itself_only_while_it_is_bad() {
     let nic = Resource::Nic("eth1".into());
     let (down, lost) = (Kind::NicDown, Kind::FeedsLost);
-    let both = |is_bad: [bool; 2]| {
-        let reading = |is_bad| if is_bad { bad } else { good };
-        [
-            reading(is_bad[0])(down, nic.clone()),
-            reading(is_bad[1])(lost, nic.clone()),
-        ]
-    };
     let mut rig = Rig::new();
     rig.look(10, &both([false, true]));
     rig.look(20, &both([false, false]));
@@ -374,9 +353,9 @@ fn effects_that_nobody_was_told_of_are_listed_with_their_cause_up_to_a_number() 
     let lost = Kind::FeedsLost;
     let nic = Resource::Nic("eth1".into());
     let mut rig = Rig::new();
-    rig.look(2, &[bad(lost, nic.clone())]);
-    let feeds = (0..600).map(|number| bad(DOWN, rendition(number)).through(Some(nic.clone())));
-    let all: Vec<Measure> = feeds.chain([bad(lost, nic.clone())]).collect();
+    rig.look(2, &[bad(lost, nic())]);
+    let feeds = (0..600).map(|number| bad(DOWN, rendition(number)).through(Some(nic())));
+    let all: Vec<Measure> = feeds.chain([bad(lost, nic())]).collect();
     rig.look(2, &all);
     assert_eq!(rig.told(), [(Event::Raised, lost)]);
     let report = rig.engine.report();

@@ -90,6 +90,18 @@ fn rendition(number: usize) -> Resource {
     }
 }
 
+fn nic() -> Resource {
+    Resource::Nic("eth1".into())
+}
+
+/// A reading of each, bad where that is said.
+fn readings<const COUNT: usize>(all: [(Kind, Resource, bool); COUNT]) -> [Measure; COUNT] {
+    all.map(|(kind, resource, is_bad)| {
+        let measure = if is_bad { bad } else { good };
+        measure(kind, resource).through(Some(nic()))
+    })
+}
+
 /// What a kind is mostly measured of.
 fn resource_of(kind: Kind) -> Resource {
     match kind {
@@ -97,7 +109,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::NicErrors
         | Kind::QuerierLost
         | Kind::FeedsLost
-        | Kind::FeedsDamaged => Resource::Nic("eth1".into()),
+        | Kind::FeedsDamaged => nic(),
         Kind::IngestDown
         | Kind::ReceiveBufferDrop
         | Kind::SyncLoss
