@@ -32,6 +32,8 @@ pub(super) struct Selected {
     clock_heard: Option<Pts>,
     /// When the last picture was decoded.
     picture: Option<Pts>,
+    /// The picture before it stood for long.
+    has_stood: bool,
     /// A PCR has come since the last access unit.
     has_clock: bool,
     parameters: ParameterTable,
@@ -60,6 +62,7 @@ impl Selected {
             time_base_changed: false,
             clock_heard: None,
             picture: None,
+            has_stood: false,
             has_clock: false,
             parameters,
             splices,
@@ -244,7 +247,8 @@ impl Selected {
         }
     }
 
-    /// Counts a picture that stood for long, when the next one comes.
+    /// Counts a picture that stood for long, when the next one comes, if the one before it did so
+    /// too: a single one stood because pictures, or their time stamps, were missing.
     fn watch_pictures(&mut self, dts: Option<Pts>, counters: &mut Counters) {
         let is_video = matches!(self.unit.kind(), StreamKind::Video(_));
         let Some(dts) = dts.filter(|_| is_video) else {
@@ -252,7 +256,9 @@ impl Selected {
         };
         let before = self.picture.replace(dts);
         let stood_90k = before.map_or(0, |before| dts.ticks_since(before));
-        counters.stills += u64::from(STILL_90K.contains(&stood_90k));
+        let has_stood = STILL_90K.contains(&stood_90k);
+        counters.stills += u64::from(has_stood && self.has_stood);
+        self.has_stood = has_stood;
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
