@@ -13,8 +13,8 @@ use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
-    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, Pts,
-    StreamKind, StreamParameters,
+    AccessUnit, AdaptationField, Counters, Event, PACKET_BYTES, Packet, Pid, Program,
+    ProgramPacket, Pts, StreamKind, StreamParameters,
 };
 
 /// The program whose packets are passed on.
@@ -97,11 +97,12 @@ impl Selected {
         self.splices.follow(program, counters);
     }
 
-    /// Passes on a packet from which nothing may be derived.
-    pub(super) fn pass(packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+    /// Passes on a packet of which no more can be told than that it `goes_on`, or not.
+    pub(super) fn pass(packet: Packet<'_>, goes_on: bool, each: &mut impl FnMut(Event<'_>)) {
         each(Event::Packet(ProgramPacket {
             packet,
             starts_unit: false,
+            goes_on,
         }));
     }
 
@@ -130,13 +131,13 @@ impl Selected {
                 let repeats = order == Order::Duplicate
                     && (!packet.payload_unit_start() || self.unit.began_with(payload));
                 if repeats {
-                    Self::pass(packet, each);
+                    Self::pass(packet, goes_on(packet, order), each);
                 } else {
                     self.push_primary(packet, order, counters, each);
                 }
             }
             Some(_) | None => {
-                Self::pass(packet, each);
+                Self::pass(packet, goes_on(packet, order), each);
                 self.read_audio(packet, each);
                 self.splices.push(packet, counters, each);
             }
@@ -170,7 +171,7 @@ impl Selected {
             && let Some(bytes) = without_payload(packet)
             && let Some(packet) = Packet::new(&bytes)
         {
-            Self::pass(packet, each);
+            Self::pass(packet, goes_on(packet, order), each);
         }
     }
 
@@ -188,6 +189,7 @@ impl Selected {
         each(Event::Packet(ProgramPacket {
             packet,
             starts_unit,
+            goes_on: goes_on(packet, order),
         }));
         if starts_unit {
             counters.access_units += 1;
@@ -268,6 +270,12 @@ impl Selected {
             each(Event::Parameters(packet.pid(), parameters));
         }
     }
+}
+
+/// Whether `packet`, which follows the one before on its PID in `order`, goes on from there.
+fn goes_on(packet: Packet<'_>, order: Order) -> bool {
+    let field = packet.adaptation_field();
+    order != Order::Broken && !field.is_some_and(AdaptationField::discontinuity)
 }
 
 /// The packet with its adaptation field alone, which is never scrambled; `None` if that has no PCR.
