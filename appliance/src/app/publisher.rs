@@ -78,6 +78,8 @@ pub(super) struct Publisher {
     age: Duration,
     /// Since when players see the list.
     listed: Option<Wall>,
+    /// This run of the machine.
+    boot: Option<u64>,
     counters: PublishCounters,
 }
 
@@ -110,6 +112,7 @@ impl Publisher {
             updated: None,
             age: restored.age,
             listed: restored.listed,
+            boot: restored.boot,
             counters: PublishCounters::default(),
         };
         publisher.set_markers(plan.markers);
@@ -125,7 +128,7 @@ impl Publisher {
             Arc::clone(&self.vault),
             plan,
             live,
-            Restored::nothing(plan.window),
+            Restored::nothing(plan.window, self.boot),
         )
     }
 
@@ -280,7 +283,12 @@ impl Publisher {
         let listed = self.listed.filter(|_| !self.playlist().is_empty());
         if let Some(listed) = listed {
             let ended_in = Some(self.store.opening());
-            let note = note(listed, self.playlist().doubtful_until(), ended_in);
+            let note = note(
+                listed,
+                self.playlist().doubtful_until(),
+                ended_in,
+                self.boot,
+            );
             self.keep(&self.document(), note);
         }
     }
@@ -387,7 +395,7 @@ impl Publisher {
     fn publish(&mut self, listed: Wall) {
         let document = self.document();
         self.listed = Some(listed);
-        let note = note(listed, self.playlist().doubtful_until(), None);
+        let note = note(listed, self.playlist().doubtful_until(), None, self.boot);
         self.keep(&document, note);
         self.live.publish_playlist(document);
         self.publish_archive();
