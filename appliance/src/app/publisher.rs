@@ -22,7 +22,7 @@ use crate::{
         PublishCounters,
         description::Description,
         keeping::Keeping,
-        master::KeptMaster,
+        master::{KeepError, KeptMaster},
         plan::Plan,
         restore::{Restored, note},
         sealed_writer::{Sealed, SealedWriter},
@@ -439,14 +439,14 @@ impl Publisher {
         }
     }
 
-    /// Stores the Master Playlist of the channel; `None` when the store refuses.
-    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+    /// Stores the Master Playlist of the channel.
+    ///
+    /// # Errors
+    /// [`KeepError`] when the store refuses, which is counted.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Result<KeptMaster, KeepError> {
         let kept = KeptMaster::store(&self.store, (&self.channel, self.class), list);
-        if let Err(error) = &kept {
-            self.counters.playlists_refused += 1;
-            warn!(channel = self.channel, %error, "master playlist not stored");
-        }
-        kept.ok()
+        self.counters.playlists_refused += u64::from(kept.is_err());
+        kept
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         lapse::{Input, Lapse, Wait},
         leg::Leg,
         lists::Lists,
-        master::KeptMaster,
+        master::{KeepError, KeptMaster},
         plan::Plan,
         protection::Protection,
         publisher::Moment,
@@ -182,8 +182,11 @@ impl<M: Multicast> Rendition<M> {
         self.lists.resume_bandwidth(offered);
     }
 
-    /// Stores the Master Playlist of its channel; `None` when the store refuses.
-    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+    /// Stores the Master Playlist of its channel.
+    ///
+    /// # Errors
+    /// [`KeepError`] when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Result<KeptMaster, KeepError> {
         self.lists.keep_master(list)
     }
 
