@@ -31,6 +31,8 @@ pub struct Report {
     pub last_datagram: Option<Wall>,
     /// When the last segment was listed.
     pub last_segment: Option<Wall>,
+    /// When random access points last came.
+    pub last_random_access: Option<Wall>,
     /// The Target Duration of its playlist, in seconds; the one aimed at while it has none.
     pub target_duration_s: Option<u32>,
     /// Bits received in the last second.
