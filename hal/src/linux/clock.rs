@@ -7,7 +7,7 @@
 //! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
 #![expect(unsafe_code, reason = "nix has no safe form of sched_setscheduler")]
 
-use std::{fs, io};
+use std::{io, path::Path};
 
 use nix::{
     errno::Errno,
@@ -18,6 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
+use super::sysfs;
 use crate::{Monotonic, Wall};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -46,7 +47,7 @@ impl crate::Clock for Clock {
     }
 
     fn boot(&self) -> Option<u64> {
-        number_of(&fs::read_to_string(BOOT_ID).ok()?)
+        number_of(&sysfs::text(Path::new(BOOT_ID))?)
     }
 
     fn sleep_until(&self, deadline: Monotonic) {
