@@ -30,10 +30,8 @@ pub(super) struct Selected {
     time_base_changed: bool,
     /// When the last PCR came, on the timeline of the primary stream.
     clock_heard: Option<Pts>,
-    /// When the last picture was decoded.
-    picture: Option<Pts>,
-    /// The picture before it stood for long.
-    has_stood: bool,
+    /// When the last picture was decoded, and whether the one before it stood for long.
+    picture: Option<(Pts, bool)>,
     /// A PCR has come since the last access unit.
     has_clock: bool,
     parameters: ParameterTable,
@@ -62,7 +60,6 @@ impl Selected {
             time_base_changed: false,
             clock_heard: None,
             picture: None,
-            has_stood: false,
             has_clock: false,
             parameters,
             splices,
@@ -256,11 +253,12 @@ impl Selected {
         let Some(dts) = dts.filter(|_| is_video) else {
             return;
         };
-        let before = self.picture.replace(dts);
-        let stood_90k = before.map_or(0, |before| dts.ticks_since(before));
+        let before = self.picture;
+        let stood_90k = before.map_or(0, |(before, _)| dts.ticks_since(before));
         let has_stood = STILL_90K.contains(&stood_90k);
-        counters.stills += u64::from(has_stood && self.has_stood);
-        self.has_stood = has_stood;
+        let has_before = before.is_some_and(|(_, has_stood)| has_stood);
+        counters.stills += u64::from(has_stood && has_before);
+        self.picture = Some((dts, has_stood));
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {

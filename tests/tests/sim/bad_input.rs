@@ -242,9 +242,11 @@ fn pictures_or_time_stamps_that_come_back_after_a_while_are_no_stills() {
             let mut scene = Scene::on_air(encoder).await;
             scene.encoder.format.is_untimed = is_untimed;
             scene
-                .play_with(20, |encoder| match is_untimed {
-                    true => encoder.picture(),
-                    false => [encoder.sound(), encoder.clock_alone()].concat(),
+                .play_with(20, |encoder| {
+                    if is_untimed {
+                        return encoder.picture();
+                    }
+                    [encoder.sound(), encoder.clock_alone()].concat()
                 })
                 .await;
             assert_eq!(scene.report().state, State::Stalled);
