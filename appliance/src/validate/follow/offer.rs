@@ -59,20 +59,20 @@ impl Offer {
     /// Loads it again and again until it is told to stop.
     pub(super) async fn run(mut self) {
         let mut stop = self.stop.clone();
-        let stopped = async move { drop(stop.wait_for(|is_over| *is_over).await) };
-        tokio::select! {
-            () = self.follow() => {}
-            () = stopped => {}
-        }
-    }
-
-    async fn follow(&mut self) {
         loop {
-            sleep(RELOAD).await;
-            let note = self.load().await;
+            let over = async { drop(stop.wait_for(|is_over| *is_over).await) };
+            let note = tokio::select! {
+                () = over => return,
+                note = self.next() => note,
+            };
             // Nobody listens any more once all is over.
             drop(self.notes.send(note).await);
         }
+    }
+
+    async fn next(&mut self) -> Note {
+        sleep(RELOAD).await;
+        self.load().await
     }
 
     async fn load(&mut self) -> Note {
