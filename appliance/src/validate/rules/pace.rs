@@ -19,7 +19,10 @@ pub(super) fn check(version: &Version, unchanged: Loading, findings: &mut Findin
     let since = version.loading.received_at.as_nanos();
     let stood_us = unchanged.as_of_nanos().saturating_sub(since) / 1_000;
     let allowed_us = (target_us / 2).saturating_mul(3);
-    if !version.list.is_live() || target_us == 0 || stood_us < allowed_us + ROUNDING_US {
+    if !version.list.is_live()
+        || target_us == 0
+        || stood_us < allowed_us.saturating_add(ROUNDING_US)
+    {
         return;
     }
     findings.tell(Check::PublishedLate, Some(version.number()), || {
