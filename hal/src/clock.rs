@@ -77,6 +77,12 @@ pub trait Clock: Debug + Send + Sync {
     /// The present in UTC.
     fn wall(&self) -> Wall;
 
+    /// The number of this run of the machine: another one after power was cut or it was started
+    /// anew, and the same for all processes in between. `None` if that cannot be told.
+    fn boot(&self) -> Option<u64> {
+        None
+    }
+
     /// Blocks the calling thread until the monotonic clock has reached `deadline`.
     ///
     /// Returns at once if it already has. Never returns early.

@@ -270,7 +270,7 @@ kinds! {
             Kind::BitrateVariance,
         ],
         probable_cause: "outputDegraded",
-        text: "the next segment is {} overdue",
+        text: "the next segment in which players can begin is {} overdue",
         remedy: "look at the state of the rendition, which tells what is missing",
     }
     /// One of several sources of a rendition is lost, and others carry it.
@@ -509,7 +509,10 @@ mod tests {
     #[test]
     fn texts_tell_what_was_read_and_why() {
         let text = Kind::SegmentStale.text(Amount::from_thousandths(7_250), Some("scrambled"));
-        assert_eq!(text, "the next segment is 7.2 s overdue: scrambled");
+        assert_eq!(
+            text,
+            "the next segment in which players can begin is 7.2 s overdue: scrambled"
+        );
         let text = Kind::TablesMissing.text(Amount::claim(true), None);
         assert_eq!(text, "no PAT or no PMT comes");
     }

@@ -7,7 +7,10 @@ use tracing::{info, warn};
 use weir_hal::{Monotonic, Multicast, Wall};
 
 use crate::{
-    app::{master::KeptMaster, rendition::Rendition},
+    app::{
+        master::{KeptMaster, Shelf},
+        rendition::Rendition,
+    },
     ladder::{Alignment, Ladder, Report},
     live,
     segment::{MasterPlaylist, StreamClock, Variant},
@@ -24,7 +27,7 @@ pub(super) struct Climbing {
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
     /// The Master Playlist that is stored.
-    master: Option<KeptMaster>,
+    shelf: Shelf,
     /// False while players are offered what an earlier life offered.
     is_settled: bool,
 }
@@ -36,13 +39,13 @@ impl Climbing {
         face: &Arc<live::Channel>,
         renditions: Range<usize>,
         (before, stored): (Option<Self>, Option<KeptMaster>),
-        all: &mut [Rendition<M>],
+        (all, now): (&mut [Rendition<M>], Monotonic),
     ) -> Self {
         let mut climbing = match before {
             Some(before) => before.follow(face, renditions),
             None => Self::begin(face, renditions, stored, all),
         };
-        climbing.publish(all);
+        climbing.publish(all, now);
         climbing
     }
 
@@ -77,7 +80,7 @@ impl Climbing {
             ladder: Ladder::new(names),
             clocks: Vec::new(),
             renditions,
-            master: stored,
+            shelf: Shelf::new(stored),
             is_settled,
         }
     }
@@ -99,17 +102,12 @@ impl Climbing {
         let mut is_changed = is_due;
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
         self.forget_clocks(renditions);
-        let has_others = renditions.len() > 1;
         for rung in 0..renditions.len() {
             let leads = leads(renditions, rung);
+            self.agree(renditions, rung, leads);
             let Some(rendition) = renditions.get_mut(rung) else {
                 break;
             };
-            if let Some(seconds) = self.ladder.target_duration_s() {
-                rendition.agree(seconds);
-            }
-            rendition.agree_on_time(&self.clocks, leads);
-            rendition.agree_on_cells(has_others);
             turn(rendition);
             if let Some(media) = rendition.media() {
                 self.ladder.fed(rung, media);
@@ -127,8 +125,22 @@ impl Climbing {
             }
             self.ladder.look(now, wall);
             self.is_settled |= self.ladder.is_settled(now);
-            self.publish(all);
+            self.publish(all, now);
         }
+    }
+
+    /// Has the rendition at `rung`, which `leads` in its time base or not, go on as the channel
+    /// does.
+    fn agree<M: Multicast>(&self, renditions: &mut [Rendition<M>], rung: usize, leads: bool) {
+        let has_others = renditions.len() > 1;
+        let Some(rendition) = renditions.get_mut(rung) else {
+            return;
+        };
+        if let Some(seconds) = self.ladder.target_duration_s() {
+            rendition.agree(seconds);
+        }
+        rendition.agree_on_time(&self.clocks, leads);
+        rendition.agree_on_cells(has_others);
     }
 
     /// Leaves out the clocks of time bases that no rendition is in any more, but for the newest.
@@ -160,15 +172,16 @@ impl Climbing {
     }
 
     /// Puts the Master Playlist on air, and into the store if it is another one.
-    fn publish<M: Multicast>(&mut self, all: &mut [Rendition<M>]) {
+    fn publish<M: Multicast>(&mut self, all: &mut [Rendition<M>], now: Monotonic) {
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
         let list = self.master(renditions);
         if !self.is_settled || list.variants.is_empty() {
             return;
         }
-        let is_stored = self.master.as_ref().is_some_and(|kept| kept.list == list);
-        if let Some(first) = renditions.first_mut().filter(|_| !is_stored) {
-            self.master = first.keep_master(list.clone());
+        let is_due = self.shelf.wants(&list, now);
+        if let Some(first) = renditions.first_mut().filter(|_| is_due) {
+            let outcome = first.keep_master(list.clone());
+            self.shelf.take(&self.face.id, outcome, now);
         }
         self.face.publish_master(list);
     }

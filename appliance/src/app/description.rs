@@ -221,6 +221,7 @@ mod tests {
         description.observe(&Event::Packet(ProgramPacket {
             packet,
             starts_unit: false,
+            goes_on: true,
         }));
     }
 

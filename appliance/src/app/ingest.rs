@@ -174,7 +174,7 @@ impl<M: Multicast> Ingest<M> {
             let renditions = first..self.renditions.len();
             let all = &mut self.renditions;
             let before = (before, channel.master);
-            let climbing = Climbing::new(&face, renditions, before, all);
+            let climbing = Climbing::new(&face, renditions, before, (all, now));
             self.channels.push(climbing);
             faces.push(face);
         }

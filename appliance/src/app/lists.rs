@@ -14,7 +14,7 @@ use crate::{
     app::{
         PublishCounters,
         language::Language,
-        master::KeptMaster,
+        master::{KeepError, KeptMaster},
         plan::Plan,
         publisher::{Moment, Publisher},
         restore::{Waking, restore},
@@ -227,7 +227,10 @@ impl Lists {
     }
 
     /// Stores the Master Playlist of its channel; `None` when the store refuses.
-    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+    ///
+    /// # Errors
+    /// [`KeepError`] when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Result<KeptMaster, KeepError> {
         self.main.keep_master(list)
     }
 

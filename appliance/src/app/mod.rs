@@ -49,7 +49,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 use weir_cache::Store;
-use weir_hal::{Board, Listener, Monotonic, Multicast};
+use weir_hal::{Board, Listener, Multicast};
 
 pub use counters::PublishCounters;
 pub use error::AppError;
@@ -139,7 +139,7 @@ pub async fn orders<M: Multicast>(
             }
             let waking = Waking {
                 now: board.clock.wall(),
-                uptime: board.clock.monotonic().since(Monotonic::ZERO),
+                boot: board.clock.boot(),
             };
             // Apart from what waits for it, which would grow by all that a list is.
             let lists = Box::pin(Lists::restore((store, &vault), &plan, waking)).await;

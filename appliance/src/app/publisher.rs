@@ -22,7 +22,7 @@ use crate::{
         PublishCounters,
         description::Description,
         keeping::Keeping,
-        master::KeptMaster,
+        master::{KeepError, KeptMaster},
         plan::Plan,
         restore::{Restored, note},
         sealed_writer::{Sealed, SealedWriter},
@@ -78,6 +78,8 @@ pub(super) struct Publisher {
     age: Duration,
     /// Since when players see the list.
     listed: Option<Wall>,
+    /// This run of the machine.
+    boot: Option<u64>,
     counters: PublishCounters,
 }
 
@@ -110,6 +112,7 @@ impl Publisher {
             updated: None,
             age: restored.age,
             listed: restored.listed,
+            boot: restored.boot,
             counters: PublishCounters::default(),
         };
         publisher.set_markers(plan.markers);
@@ -125,7 +128,7 @@ impl Publisher {
             Arc::clone(&self.vault),
             plan,
             live,
-            Restored::nothing(plan.window),
+            Restored::nothing(plan.window, self.boot),
         )
     }
 
@@ -280,7 +283,12 @@ impl Publisher {
         let listed = self.listed.filter(|_| !self.playlist().is_empty());
         if let Some(listed) = listed {
             let ended_in = Some(self.store.opening());
-            let note = note(listed, self.playlist().doubtful_until(), ended_in);
+            let note = note(
+                listed,
+                self.playlist().doubtful_until(),
+                ended_in,
+                self.boot,
+            );
             self.keep(&self.document(), note);
         }
     }
@@ -387,7 +395,7 @@ impl Publisher {
     fn publish(&mut self, listed: Wall) {
         let document = self.document();
         self.listed = Some(listed);
-        let note = note(listed, self.playlist().doubtful_until(), None);
+        let note = note(listed, self.playlist().doubtful_until(), None, self.boot);
         self.keep(&document, note);
         self.live.publish_playlist(document);
         self.publish_archive();
@@ -431,14 +439,14 @@ impl Publisher {
         }
     }
 
-    /// Stores the Master Playlist of the channel; `None` when the store refuses.
-    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+    /// Stores the Master Playlist of the channel.
+    ///
+    /// # Errors
+    /// [`KeepError`] when the store refuses, which is counted.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Result<KeptMaster, KeepError> {
         let kept = KeptMaster::store(&self.store, (&self.channel, self.class), list);
-        if let Err(error) = &kept {
-            self.counters.playlists_refused += 1;
-            warn!(channel = self.channel, %error, "master playlist not stored");
-        }
-        kept.ok()
+        self.counters.playlists_refused += u64::from(kept.is_err());
+        kept
     }
 }
 

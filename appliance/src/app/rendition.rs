@@ -10,7 +10,7 @@ use crate::{
         lapse::{Input, Lapse, Wait},
         leg::Leg,
         lists::Lists,
-        master::KeptMaster,
+        master::{KeepError, KeptMaster},
         plan::Plan,
         protection::Protection,
         publisher::Moment,
@@ -51,6 +51,7 @@ pub(super) struct Rendition<M: Multicast> {
     lapse: Lapse,
     /// When a report last found that random access points had come.
     random_access: Option<Monotonic>,
+    last_random_access: Option<Wall>,
     /// The same of pictures that stood for long.
     still: Option<Monotonic>,
     /// When a report last found that no PCR had come for a second.
@@ -88,6 +89,7 @@ impl<M: Multicast> Rendition<M> {
             lists,
             lapse: Lapse::default(),
             random_access: None,
+            last_random_access: None,
             still: None,
             clock_missing: None,
             last_bytes: 0,
@@ -182,8 +184,11 @@ impl<M: Multicast> Rendition<M> {
         self.lists.resume_bandwidth(offered);
     }
 
-    /// Stores the Master Playlist of its channel; `None` when the store refuses.
-    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Option<KeptMaster> {
+    /// Stores the Master Playlist of its channel.
+    ///
+    /// # Errors
+    /// [`KeepError`] when the store refuses.
+    pub(super) fn keep_master(&mut self, list: MasterPlaylist) -> Result<KeptMaster, KeepError> {
         self.lists.keep_master(list)
     }
 
@@ -347,6 +352,9 @@ impl<M: Multicast> Rendition<M> {
             merge,
             measure,
         } = self.used(active);
+        if demux.random_access_points > self.last_demux.random_access_points {
+            self.last_random_access = Some(at);
+        }
         let is_scrambled = self.note(&demux, now);
         let state = self.state(now, is_scrambled);
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
@@ -375,6 +383,7 @@ impl<M: Multicast> Rendition<M> {
             sender: used().find_map(|leg| leg.sender),
             last_datagram: used().filter_map(|leg| leg.last_datagram).max(),
             last_segment: self.lists.main().last_segment().map(|it| it.received),
+            last_random_access: self.last_random_access,
             target_duration_s: self.target_duration_s(),
             bitrate_bps: bytes.saturating_mul(8_000) / interval_ms,
             legs,

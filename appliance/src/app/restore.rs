@@ -8,7 +8,8 @@
 //!
 //! A life that ends in order says so beside the list, with the number of its opening of the store:
 //! the next life, and no later one, knows that none was listed since. One that ends otherwise while
-//! the machine runs on leaves what it had written, which is all but the last moment. In both cases
+//! the machine runs on, which the number of that run tells and no clock, leaves what it had
+//! written, which is all but the last moment. In both cases
 //! the list goes on for as long as players still know some of it, with a gap for each cell that has
 //! passed.
 //!
@@ -63,8 +64,8 @@ const LOOKUPS: usize = 64;
 pub(super) struct Waking {
     /// Wall time.
     pub(super) now: Wall,
-    /// How long its machine has been running.
-    pub(super) uptime: Duration,
+    /// The number of this run of its machine, if that can be told.
+    pub(super) boot: Option<u64>,
 }
 
 /// The hold on each segment of a list, oldest first; none on a gap.
@@ -83,17 +84,20 @@ pub(super) struct Restored {
     pub(super) age: Duration,
     /// When players saw it first.
     pub(super) listed: Option<Wall>,
+    /// The run of the machine in which it was read back.
+    pub(super) boot: Option<u64>,
 }
 
 impl Restored {
     /// An empty list of `window` segments.
-    pub(super) fn nothing(window: usize) -> Self {
+    pub(super) fn nothing(window: usize, boot: Option<u64>) -> Self {
         Self {
             playlist: MediaPlaylist::live(window),
             past: None,
             pins: VecDeque::new(),
             age: Duration::ZERO,
             listed: None,
+            boot,
         }
     }
 
@@ -102,6 +106,7 @@ impl Restored {
         (playlist, listed): (MediaPlaylist, Pins),
         past: Option<(Past, Pins)>,
         (age, listed_at): (Duration, Option<Wall>),
+        boot: Option<u64>,
     ) -> Self {
         let (past, pins) = past.unzip();
         let mut pins = pins.unwrap_or_default();
@@ -114,11 +119,16 @@ impl Restored {
             pins,
             age,
             listed: listed_at,
+            boot,
         }
     }
 
     /// An empty list whose numbers go on.
-    fn beginning_anew(playlist: MediaPlaylist, past: Option<(Past, Pins)>, now: Wall) -> Self {
+    fn beginning_anew(
+        playlist: MediaPlaylist,
+        past: Option<(Past, Pins)>,
+        Waking { now, boot }: Waking,
+    ) -> Self {
         let past = past.map(|(mut past, mut pins)| {
             // Players may have been told of those numbers: the list must not end before them.
             let discontinuities = playlist.discontinuity_sequence();
@@ -134,6 +144,7 @@ impl Restored {
             pins: pins.unwrap_or_default(),
             age: Duration::ZERO,
             listed: None,
+            boot,
         }
     }
 }
@@ -145,10 +156,11 @@ pub(super) async fn restore(
     (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
-    Waking { now, uptime }: Waking,
+    waking: Waking,
 ) -> Restored {
+    let Waking { now, boot } = waking;
     let channel = plan.channel.as_str();
-    let nothing = || Restored::nothing(plan.window);
+    let nothing = || Restored::nothing(plan.window, boot);
     let path = key(&playlist_path(channel, rendition));
     let Some(stored) = read(store, &path).await else {
         return nothing();
@@ -164,7 +176,8 @@ pub(super) async fn restore(
     let listed_at = stored.note.map(Wall::from_nanos);
     let age = listed_at.map_or(since_end, |listed| age_of(listed, now));
     let ended_in_order = stored.ended_in.map(|opening| opening + 1) == Some(store.opening());
-    let age_max = if ended_in_order || age < uptime {
+    let is_same_boot = boot.is_some() && stored.boot == boot;
+    let age_max = if ended_in_order || is_same_boot {
         plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
     } else {
         last.unwrap_or_default()
@@ -191,7 +204,7 @@ pub(super) async fn restore(
                 segments = listed.len(),
                 "the playlist goes on"
             );
-            Restored::going_on((playlist, listed), past, (age, listed_at))
+            Restored::going_on((playlist, listed), past, (age, listed_at), boot)
         }
         _ => {
             playlist.forget(seen_max);
@@ -199,7 +212,7 @@ pub(super) async fn restore(
                 channel,
                 rendition, "the playlist begins anew, its numbers go on"
             );
-            Restored::beginning_anew(playlist, past, now)
+            Restored::beginning_anew(playlist, past, waking)
         }
     }
 }
@@ -449,15 +462,26 @@ pub(super) struct Stored {
     doubtful_until: Option<Wall>,
     /// The opening of the store whose last list it is.
     ended_in: Option<u64>,
+    /// The run of the machine in which it was stored.
+    boot: Option<u64>,
 }
 
+/// What a note has in place of a number that is not known.
+const UNKNOWN: u64 = u64::MAX;
+
 /// What stands beside a list that players see since `listed`, and of which they may know the ends
-/// of events that began until `doubtful_until`; it is the last one of the life of `ended_in`.
-pub(super) fn note(listed: Wall, doubtful_until: Option<Wall>, ended_in: Option<u64>) -> Bytes {
-    let times = [listed, doubtful_until.unwrap_or_default()];
-    let mut note = times.map(|time| time.as_nanos().to_be_bytes()).concat();
-    note.extend(ended_in.into_iter().flat_map(u64::to_be_bytes));
-    note.into()
+/// of events that began until `doubtful_until`; it is the last one of the life of `ended_in`, and
+/// stored in run `boot` of the machine.
+pub(super) fn note(
+    listed: Wall,
+    doubtful_until: Option<Wall>,
+    ended_in: Option<u64>,
+    boot: Option<u64>,
+) -> Bytes {
+    let times = [listed, doubtful_until.unwrap_or_default()].map(Wall::as_nanos);
+    let numbers = [ended_in, boot].map(|number| number.unwrap_or(UNKNOWN));
+    let numbers = times.into_iter().chain(numbers);
+    numbers.flat_map(u64::to_be_bytes).collect()
 }
 
 /// Reads a list, and keeps it.
@@ -481,6 +505,7 @@ pub(super) async fn read(store: &Store, key: &Key) -> Option<Stored> {
         pin,
         note: numbers.next(),
         doubtful_until: numbers.next().filter(|it| *it > 0).map(Wall::from_nanos),
-        ended_in: numbers.next(),
+        ended_in: numbers.next().filter(|it| *it != UNKNOWN),
+        boot: numbers.next().filter(|it| *it != UNKNOWN),
     })
 }

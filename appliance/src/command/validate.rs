@@ -15,7 +15,7 @@ use crate::{
     validate::{
         finding::Severity,
         follow::{FollowError, Ground, follow},
-        report::{FindingReport, Report},
+        report::{FindingReport, PlaylistReport, Report},
     },
 };
 
@@ -27,6 +27,7 @@ Examples:
   weir validate http://edge/live/CH_001/master.m3u8 --json | jq .findings
 
 Reloads playlists as a player does, looks into every new segment, and asks for those that left.
+What the master playlist offers is looked at every 10 s; what it names no more is marked withdrawn.
 Each finding names its rule, the check and where it is written, and shows the lines that prove it,
 with the version of the playlist that they are from: version 1 is the first that came. A violation
 is forbidden by a standard; a warning is advised against. UNREAD counts segments that were not
@@ -203,6 +204,16 @@ fn groups(report: &Report, severity: Severity) -> Vec<Vec<&FindingReport>> {
     groups
 }
 
+/// Its URL, and whether players are led to it.
+fn named(playlist: &PlaylistReport) -> String {
+    let withdrawn = if playlist.is_withdrawn {
+        " (withdrawn)"
+    } else {
+        ""
+    };
+    format!("{}{withdrawn}", playlist.url)
+}
+
 fn playlists(report: &Report, terminal: Terminal) -> String {
     let header = [
         "PLAYLIST", "TARGET", "LOADS", "VERSIONS", "SEGMENTS", "FAILED", "UNREAD",
@@ -212,7 +223,7 @@ fn playlists(report: &Report, terminal: Terminal) -> String {
         let tally = playlist.tally;
         let target = tally.target_duration_s.map(|target| format!("{target} s"));
         table.add_row([
-            playlist.url.clone(),
+            named(playlist),
             target.unwrap_or_default(),
             tally.loads.to_string(),
             tally.versions.to_string(),

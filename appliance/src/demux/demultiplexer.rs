@@ -167,7 +167,7 @@ impl Demux {
             if role == Role::Stream && packet.scrambled() {
                 self.counters.packets_withheld += 1;
             } else if role == Role::Stream {
-                Selected::pass(packet, &mut each);
+                Selected::pass(packet, true, &mut each);
             }
             return;
         }

@@ -42,6 +42,9 @@ pub struct ProgramPacket<'a> {
     /// True when an access unit of the primary stream begins with this packet: the first video
     /// stream of the program or, without video, its first audio stream.
     pub starts_unit: bool,
+    /// False where packets are missing before it on its PID, or a `discontinuity_indicator` says
+    /// that what comes is not what was to come.
+    pub goes_on: bool,
 }
 
 /// The head of one access unit of the primary stream.

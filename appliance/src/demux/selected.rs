@@ -13,8 +13,8 @@ use crate::demux::parameters::ParameterTable;
 use crate::demux::splice::SpliceReader;
 use crate::demux::unit::UnitHead;
 use crate::demux::{
-    AccessUnit, Counters, Event, PACKET_BYTES, Packet, Pid, Program, ProgramPacket, Pts,
-    StreamKind, StreamParameters,
+    AccessUnit, AdaptationField, Counters, Event, PACKET_BYTES, Packet, Pid, Program,
+    ProgramPacket, Pts, StreamKind, StreamParameters,
 };
 
 /// The program whose packets are passed on.
@@ -30,8 +30,8 @@ pub(super) struct Selected {
     time_base_changed: bool,
     /// When the last PCR came, on the timeline of the primary stream.
     clock_heard: Option<Pts>,
-    /// When the last picture was decoded.
-    picture: Option<Pts>,
+    /// When the last picture was decoded, and whether the one before it stood for long.
+    picture: Option<(Pts, bool)>,
     /// A PCR has come since the last access unit.
     has_clock: bool,
     parameters: ParameterTable,
@@ -94,11 +94,12 @@ impl Selected {
         self.splices.follow(program, counters);
     }
 
-    /// Passes on a packet from which nothing may be derived.
-    pub(super) fn pass(packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
+    /// Passes on a packet of which no more can be told than that it `goes_on`, or not.
+    pub(super) fn pass(packet: Packet<'_>, goes_on: bool, each: &mut impl FnMut(Event<'_>)) {
         each(Event::Packet(ProgramPacket {
             packet,
             starts_unit: false,
+            goes_on,
         }));
     }
 
@@ -127,13 +128,13 @@ impl Selected {
                 let repeats = order == Order::Duplicate
                     && (!packet.payload_unit_start() || self.unit.began_with(payload));
                 if repeats {
-                    Self::pass(packet, each);
+                    Self::pass(packet, goes_on(packet, order), each);
                 } else {
                     self.push_primary(packet, order, counters, each);
                 }
             }
             Some(_) | None => {
-                Self::pass(packet, each);
+                Self::pass(packet, goes_on(packet, order), each);
                 self.read_audio(packet, each);
                 self.splices.push(packet, counters, each);
             }
@@ -167,7 +168,7 @@ impl Selected {
             && let Some(bytes) = without_payload(packet)
             && let Some(packet) = Packet::new(&bytes)
         {
-            Self::pass(packet, each);
+            Self::pass(packet, goes_on(packet, order), each);
         }
     }
 
@@ -185,6 +186,7 @@ impl Selected {
         each(Event::Packet(ProgramPacket {
             packet,
             starts_unit,
+            goes_on: goes_on(packet, order),
         }));
         if starts_unit {
             counters.access_units += 1;
@@ -244,15 +246,19 @@ impl Selected {
         }
     }
 
-    /// Counts a picture that stood for long, when the next one comes.
+    /// Counts a picture that stood for long, when the next one comes, if the one before it did so
+    /// too: a single one stood because pictures, or their time stamps, were missing.
     fn watch_pictures(&mut self, dts: Option<Pts>, counters: &mut Counters) {
         let is_video = matches!(self.unit.kind(), StreamKind::Video(_));
         let Some(dts) = dts.filter(|_| is_video) else {
             return;
         };
-        let before = self.picture.replace(dts);
-        let stood_90k = before.map_or(0, |before| dts.ticks_since(before));
-        counters.stills += u64::from(STILL_90K.contains(&stood_90k));
+        let before = self.picture;
+        let stood_90k = before.map_or(0, |(before, _)| dts.ticks_since(before));
+        let has_stood = STILL_90K.contains(&stood_90k);
+        let has_before = before.is_some_and(|(_, has_stood)| has_stood);
+        counters.stills += u64::from(has_stood && has_before);
+        self.picture = Some((dts, has_stood));
     }
 
     fn read_audio(&mut self, packet: Packet<'_>, each: &mut impl FnMut(Event<'_>)) {
@@ -262,6 +268,12 @@ impl Selected {
             each(Event::Parameters(packet.pid(), parameters));
         }
     }
+}
+
+/// Whether `packet`, which follows the one before on its PID in `order`, goes on from there.
+fn goes_on(packet: Packet<'_>, order: Order) -> bool {
+    let field = packet.adaptation_field();
+    order != Order::Broken && !field.is_some_and(AdaptationField::discontinuity)
 }
 
 /// The packet with its adaptation field alone, which is never scrambled; `None` if that has no PCR.

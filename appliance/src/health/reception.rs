@@ -118,7 +118,7 @@ impl Reception {
                 Reading::of(Amount::claim(self.is_without_tables(report, is_received))),
             ),
         ];
-        let detail = why(&report.state);
+        let detail = why(report);
         let nic = report.interface.as_deref();
         let nic = nic.map(|name| Resource::Nic(name.into()));
         readings.map(|(kind, reading)| {
@@ -251,8 +251,15 @@ impl Reception {
     }
 }
 
-/// What a state says beyond that it is so, where it is a reason.
-fn why(state: &State) -> Option<Arc<str>> {
+/// What a state says beyond that it is so, where it is a reason; of key frames, since when none
+/// has come: segments come all the same, and players that are there go on.
+fn why(report: &Report) -> Option<Arc<str>> {
+    let state = &report.state;
+    if *state == State::NoRandomAccess
+        && let Some(last) = report.last_random_access
+    {
+        return Some(format!("since {} {state}", crate::ladder::timestamp(last)).into());
+    }
     match state {
         State::OnAir | State::Filling => None,
         State::Waiting

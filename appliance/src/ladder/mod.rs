@@ -216,7 +216,7 @@ fn absence(state: State) -> Option<Absence> {
 }
 
 /// RFC 3339, to the second.
-fn timestamp(wall: Wall) -> String {
+pub(crate) fn timestamp(wall: Wall) -> String {
     i64::try_from(wall.as_nanos() / 1_000_000_000)
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())

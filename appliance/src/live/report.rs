@@ -31,6 +31,8 @@ pub struct Report {
     pub last_datagram: Option<Wall>,
     /// When the last segment was listed.
     pub last_segment: Option<Wall>,
+    /// When random access points last came.
+    pub last_random_access: Option<Wall>,
     /// The Target Duration of its playlist, in seconds; the one aimed at while it has none.
     pub target_duration_s: Option<u32>,
     /// Bits received in the last second.
@@ -170,6 +172,24 @@ impl State {
     /// True if segments come out.
     pub const fn is_on_air(&self) -> bool {
         matches!(self, Self::OnAir | Self::NoClock)
+    }
+
+    /// Why there is no playlist yet, for players: nothing of how the box is set up. `None` if this
+    /// is no reason.
+    pub const fn off_air(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Waiting | Self::NotJoined { .. } | Self::Silent | Self::NotTransportStream => {
+                "nothing comes from its source"
+            }
+            Self::NoTables | Self::NoProgram { .. } => "its program is not in what comes",
+            Self::Scrambled => "it comes scrambled",
+            Self::NoKey { .. } => "there is no key to encrypt it with",
+            Self::NoRandomAccess => "no key frame with a time stamp (PTS) comes",
+            Self::Stills => "its pictures are too far apart",
+            Self::Stalled => "no picture with a time stamp (PTS) comes",
+            Self::Filling => "its first segment is being made",
+            Self::NoClock | Self::OnAir => return None,
+        })
     }
 
     /// A stable word for machines.

@@ -15,7 +15,8 @@
 //! older counts.
 //!
 //! A sender that stood still for some seconds and goes on where it was is late from then on. When
-//! nothing of a whole period came in time, dates step forward at once, as a correction does.
+//! nothing of a whole period came in time, nor of the last three segments, dates step forward at
+//! once, as a correction does.
 
 use std::ops::RangeInclusive;
 
@@ -42,6 +43,10 @@ pub(super) const OUTLIER_90K: i64 = 160 * MILLISECOND_90K;
 /// drift of crystals.
 const PERIOD_90K: i64 = 30 * Pts::HZ.cast_signed();
 
+/// Observations in a row that make a delay one that stays: of long segments a period has but one,
+/// which may have been a burst.
+const LATE_MIN: u8 = 3;
+
 /// A correction that is no step: 600 ppm and more, where an encoder's clock may be off by 30.
 pub(super) const CORRECTION_90K_MAX: i64 = GRAIN_90K;
 
@@ -67,6 +72,8 @@ pub struct StreamClock {
     least_90k: Option<i64>,
     /// By how much the earliest picture of this period was later than dated, for no known reason.
     least_late_90k: Option<i64>,
+    /// As many of the last observations were as late as a step, up to [`LATE_MIN`].
+    late_in_row: u8,
     /// The period was observed from its beginning.
     is_whole: bool,
     /// It began by a single PCR, and has been held against those of a whole segment since.
@@ -86,6 +93,7 @@ impl StreamClock {
             off_90k: 0,
             least_90k: None,
             least_late_90k: None,
+            late_in_row: 0,
             is_whole: false,
             is_settled: false,
         }
@@ -175,6 +183,11 @@ impl StreamClock {
         let late_90k = off_90k - late_90k.max(0);
         let least_late_90k = self.least_late_90k.unwrap_or(late_90k);
         self.least_late_90k = Some(least_late_90k.min(late_90k));
+        self.late_in_row = if late_90k > OUTLIER_90K {
+            (self.late_in_row + 1).min(LATE_MIN)
+        } else {
+            0
+        };
         // Who has just begun comes to the dates of others as soon as it can: at each of its first
         // segments, unless that would be in the way of the end of the period.
         let left_90k = PERIOD_90K - self.position.rem_euclid(PERIOD_90K);
@@ -190,7 +203,8 @@ impl StreamClock {
         }
         self.distance_90k += self.correction_90k;
         let wanted_90k = self.least_90k.map_or(self.distance_90k, rounded);
-        let step_90k = self.least_late_90k.filter(|_| self.is_whole);
+        let stays = self.is_whole && self.late_in_row >= LATE_MIN;
+        let step_90k = self.least_late_90k.filter(|_| stays);
         let step_90k = step_90k.filter(|late_90k| *late_90k > OUTLIER_90K);
         let little_90k =
             (wanted_90k - self.distance_90k).clamp(-CORRECTION_90K_MAX, CORRECTION_90K_MAX);
@@ -220,6 +234,8 @@ fn rounded(distance_90k: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::segment::fixture::{START, at, pts};
 
@@ -279,6 +295,36 @@ mod tests {
             clock.follow(pts(segment * 6_000), at(segment * 6_000 + late), 0);
             assert!(off_ms(&clock, segment * 6_000).abs() <= 10, "{segment}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn one_observation_that_is_late_moves_dates_by_corrections_alone(
+            length_ms in 1_000_i64..120_000,
+            late_ms in 0_i64..19_000,
+            late_at in 1_i64..40,
+        ) {
+            let mut clock = StreamClock::anchor(1, pts(0), at(0));
+            let mut before = 0;
+            for segment in 1..60 {
+                let due = segment * length_ms;
+                let late = if segment == late_at { late_ms } else { 0 };
+                clock.follow(pts(due), at(due + late), 0);
+                let off = off_ms(&clock, due);
+                prop_assert!((off - before).abs() <= 21 && off.abs() <= 50, "{segment}: {off}");
+                before = off;
+            }
+        }
+    }
+
+    #[test]
+    fn a_sender_that_stays_late_is_followed_with_segments_longer_than_a_period_too() {
+        let mut clock = StreamClock::anchor(1, pts(0), at(0));
+        for segment in 1..20 {
+            let (due, delay) = (segment * 45_000, if segment < 8 { 0 } else { 5_000 });
+            clock.follow(pts(due), at(due + delay), 0);
+        }
+        assert_eq!(off_ms(&clock, 20 * 45_000), 5_000);
     }
 
     #[test]

@@ -288,6 +288,7 @@ impl Bench {
         self.push(Event::Packet(ProgramPacket {
             packet,
             starts_unit,
+            goes_on: true,
         }));
     }
 
@@ -327,6 +328,7 @@ impl Bench {
         self.push(Event::Packet(ProgramPacket {
             packet,
             starts_unit: false,
+            goes_on: true,
         }));
     }
 

@@ -52,13 +52,16 @@ pub(super) struct OnAir {
     pub(super) tally: Tally,
 }
 
-/// Payload units of other streams that are shown well after the last picture.
+/// Payload units of other streams that are shown well after the last picture, or what lies behind a
+/// seam of the stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Overhang {
     /// Where the first of them begins.
     pub(super) position: u64,
     /// One of them is shown so late that the segment cannot last until then.
     pub(super) is_past_limit: bool,
+    /// Only the next picture tells whether they go on: the rest of one may be of another stream.
+    pub(super) is_behind_seam: bool,
 }
 
 /// Wishes of the stream that were not granted.

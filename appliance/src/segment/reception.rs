@@ -71,6 +71,11 @@ impl Reception {
         self.pid = pid;
     }
 
+    /// Whose PCRs count.
+    pub(super) fn pcr_pid(&self) -> Option<Pid> {
+        self.pid
+    }
+
     /// Takes note of the PCR of `packet`, if it has one that counts, received at `now`. True if it
     /// does not follow those before it: it is of another time base, or the wall clock was set.
     pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) -> bool {

@@ -155,6 +155,11 @@ impl Timekeeping {
             .set_pcr_pid(pid.filter(|_| self.role != Role::File));
     }
 
+    /// Whose PCRs count.
+    pub(super) fn pcr_pid(&self) -> Option<Pid> {
+        self.reception.pcr_pid()
+    }
+
     /// Takes note of the PCR of `packet`, which was received at `now`; true if it does not follow
     /// those before it.
     pub(super) fn receive(&mut self, packet: Packet<'_>, now: Wall) -> bool {

@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
-    Method, Request, Response, StatusCode, Version, header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    Method, Request, Response, StatusCode, Version,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, RETRY_AFTER},
     http::request::Parts,
 };
 use tokio::time::timeout;
@@ -129,7 +130,7 @@ impl Content {
         match item {
             Item::Master => self.master(request, &channel),
             Item::Media { rendition: name } => match rendition(name) {
-                Some(rendition) => self.media(request, rendition),
+                Some(rendition) => self.media(request, (&channel, rendition)),
                 None => self.unknown(),
             },
             Item::Segment {
@@ -151,22 +152,26 @@ impl Content {
         let is_kept = renditions.any(|rendition| rendition.archive().is_some());
         match StartOver::of(request.uri.query(), is_kept) {
             Err(refusal) => self.refused(refusal),
-            Ok(None) => self.playlist(request, channel.master().as_deref()),
+            Ok(None) => self.playlist(request, channel.master().as_deref(), channel),
             Ok(Some(StartOver { query, .. })) => {
                 let list = channel.master_with(|uri| format!("{uri}?{query}"));
-                self.playlist(request, list.as_deref())
+                self.playlist(request, list.as_deref(), channel)
             }
         }
     }
 
     /// Answers with a Media Playlist, or a part of what was on air.
-    fn media(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
+    fn media(
+        &self,
+        request: &Parts,
+        (channel, rendition): (&Channel, &Arc<Rendition>),
+    ) -> Response<Body> {
         let archive = rendition.archive();
         let asked = StartOver::of(request.uri.query(), archive.is_some());
         match (asked, archive) {
             (Err(refusal), _) => self.refused(refusal),
             (Ok(Some(part)), Some(archive)) => self.excerpt(request, &archive, &part),
-            (Ok(_), _) => self.media_playlist(request, rendition),
+            (Ok(_), _) => self.media_playlist(request, (channel, rendition)),
         }
     }
 
@@ -197,11 +202,29 @@ impl Content {
         }
     }
 
-    fn playlist(&self, request: &Parts, playlist: Option<&Document>) -> Response<Body> {
-        let Some(document) = playlist else {
-            return self.not_there("the channel is not on air yet");
+    fn playlist(
+        &self,
+        request: &Parts,
+        playlist: Option<&Document>,
+        channel: &Channel,
+    ) -> Response<Body> {
+        match playlist {
+            Some(document) => self.document(request, document, (self.target.as_secs() / 2).max(1)),
+            None => self.not_yet(channel),
+        }
+    }
+
+    /// Tells why `channel` is not on air, and when to ask again.
+    fn not_yet(&self, channel: &Channel) -> Response<Body> {
+        let line = "the channel is not on air yet";
+        let mut reports = channel.renditions.iter().map(|it| it.report());
+        let mut response = match reports.find_map(|report| report.state.off_air()) {
+            Some(why) => self.not_there(&format!("{line}: {why}")),
+            None => self.not_there(line),
         };
-        self.document(request, document, (self.target.as_secs() / 2).max(1))
+        let seconds = HeaderValue::from(self.target.as_secs().max(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+        response
     }
 
     fn document(&self, request: &Parts, document: &Document, seconds: u64) -> Response<Body> {
@@ -230,9 +253,13 @@ impl Content {
         self.document(request, &Document::new(excerpt.text), seconds.max(1))
     }
 
-    fn media_playlist(&self, request: &Parts, rendition: &Arc<Rendition>) -> Response<Body> {
+    fn media_playlist(
+        &self,
+        request: &Parts,
+        (channel, rendition): (&Channel, &Arc<Rendition>),
+    ) -> Response<Body> {
         let playlist = rendition.playlist();
-        let mut response = self.playlist(request, playlist.as_deref());
+        let mut response = self.playlist(request, playlist.as_deref(), channel);
         if let Some(document) = playlist {
             let again = PlaylistAgain {
                 on_air: self.on_air(),

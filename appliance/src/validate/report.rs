@@ -38,6 +38,8 @@ pub struct PlaylistReport {
     pub url: String,
     /// Whether it lists playlists.
     pub is_multivariant: bool,
+    /// Whether the Multivariant Playlist named it and does so no more.
+    pub is_withdrawn: bool,
     /// What was done.
     #[serde(flatten)]
     pub tally: Tally,
@@ -128,10 +130,11 @@ impl Report {
         }
     }
 
-    /// A playlist of which nothing can be told: no segment of it came. That is the Multivariant
+    /// A playlist of which nothing can be told: no segment of it came, though it is offered. That is the Multivariant
     /// Playlist if it names none that could be followed.
     pub fn unseen(&self) -> Option<&PlaylistReport> {
-        let mut media = self.playlists.iter().filter(|it| !it.is_multivariant);
+        let is_offered = |it: &&PlaylistReport| !it.is_multivariant && !it.is_withdrawn;
+        let mut media = self.playlists.iter().filter(is_offered);
         let is_unseen = |it: &&PlaylistReport| it.tally.segments_come() == 0;
         if media.clone().next().is_none() {
             return self.playlists.first();
@@ -169,6 +172,7 @@ impl PlaylistReport {
         Self {
             url: url.to_owned(),
             is_multivariant: false,
+            is_withdrawn: false,
             tally: Tally::default(),
         }
     }

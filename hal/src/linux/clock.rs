@@ -2,12 +2,12 @@
 //!
 //! Source: `clock_gettime(2)`, `clock_nanosleep(2)`, `sched(7)` (real time needs `CAP_SYS_NICE` or
 //! `RLIMIT_RTPRIO`), `sched_setaffinity(2)`. Monotonic time does not advance while the machine is
-//! suspended; an appliance never is.
+//! suspended; an appliance never is. The number of a run of the machine is from `random(4)`.
 //!
 //! Refuses: relative sleeps, which drift by the time between reading the clock and sleeping.
 #![expect(unsafe_code, reason = "nix has no safe form of sched_setscheduler")]
 
-use std::io;
+use std::{io, path::Path};
 
 use nix::{
     errno::Errno,
@@ -18,9 +18,13 @@ use nix::{
     unistd::Pid,
 };
 
+use super::sysfs;
 use crate::{Monotonic, Wall};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// A UUID that the kernel draws when it starts.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// `CLOCK_MONOTONIC` and `CLOCK_REALTIME`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +44,10 @@ impl crate::Clock for Clock {
 
     fn wall(&self) -> Wall {
         Wall::from_nanos(nanos_on(ClockId::CLOCK_REALTIME))
+    }
+
+    fn boot(&self) -> Option<u64> {
+        number_of(&sysfs::text(Path::new(BOOT_ID))?)
     }
 
     fn sleep_until(&self, deadline: Monotonic) {
@@ -64,6 +72,12 @@ impl crate::Clock for Clock {
         let is_number = cores.set(usize::from(core)).is_ok();
         is_number && sched_setaffinity(Pid::from_raw(0), &cores).is_ok()
     }
+}
+
+/// The first half of a UUID.
+fn number_of(uuid: &str) -> Option<u64> {
+    let digits: String = uuid.chars().filter(char::is_ascii_hexdigit).collect();
+    u64::from_str_radix(digits.get(..16)?, 16).ok()
 }
 
 /// The lowest real-time priority is above every ordinary thread, and below whatever else on this
@@ -153,6 +167,16 @@ mod tests {
             (latest.tv_sec(), latest.tv_nsec()),
             (18_446_744_073, 709_551_615)
         );
+    }
+
+    #[test]
+    fn a_run_of_the_machine_has_a_number_that_stays() {
+        let boot = Clock::new().boot();
+        assert!(boot.is_some());
+        assert_eq!(Clock::new().boot(), boot);
+        let uuid = "0123abcd-4567-89ef-8000-000000000000\n";
+        assert_eq!(number_of(uuid), Some(0x0123_abcd_4567_89ef));
+        assert_eq!(number_of("0123abcd-4567-89e"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Files of `/sys`: a value each.
+//! Files of `/sys`, and of `/proc/sys`: a value each.
 //!
 //! Source: Documentation/filesystems/sysfs.rst of the kernel. Refuses: to know what a value means.
 

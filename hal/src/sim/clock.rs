@@ -36,6 +36,7 @@ pub struct Clock {
 struct Time {
     now: Monotonic,
     sleepers: usize,
+    boot: u64,
     /// Wall time and monotonic time at the latest step or change of drift.
     wall_base: (Wall, Monotonic),
     drift_ppm: i32,
@@ -60,6 +61,7 @@ impl Clock {
             time: Mutex::new(Time {
                 now: Monotonic::ZERO,
                 sleepers: 0,
+                boot: 0,
                 wall_base: (WALL_START, Monotonic::ZERO),
                 drift_ppm: 0,
             }),
@@ -73,6 +75,11 @@ impl Clock {
         let mut time = lock(&self.time);
         time.now = time.now + span;
         self.advanced.notify_all();
+    }
+
+    /// Power was cut, or the machine was started anew: this is its run of that number.
+    pub fn set_boot(&self, boot: u64) {
+        lock(&self.time).boot = boot;
     }
 
     /// Threads that wait for a manual clock.
@@ -124,6 +131,10 @@ impl crate::Clock for Clock {
 
     fn wall(&self) -> Wall {
         lock(&self.time).wall()
+    }
+
+    fn boot(&self) -> Option<u64> {
+        Some(lock(&self.time).boot)
     }
 
     fn stay_on_core(&self, core: u16) -> bool {

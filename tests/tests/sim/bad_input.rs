@@ -226,10 +226,39 @@ fn stills_that_are_further_apart_than_segments_are_named() {
         scene.play_with(90, still).await;
         let report = scene.report();
         assert_eq!(report.state, State::Stills);
-        assert!((4..=6).contains(&report.demux.stills), "{:?}", report.demux);
+        assert!((3..=5).contains(&report.demux.stills), "{:?}", report.demux);
         assert!(scene.life.playlist().is_none(), "nothing can be cut");
         // Five a second again.
         scene.recover().await;
+    });
+}
+
+#[test]
+fn pictures_or_time_stamps_that_come_back_after_a_while_are_no_stills() {
+    run(async {
+        for is_untimed in [true, false] {
+            let mut encoder = encoder().with_sound();
+            encoder.format.clock = StreamClock::Apart;
+            let mut scene = Scene::on_air(encoder).await;
+            scene.encoder.format.is_untimed = is_untimed;
+            scene
+                .play_with(20, |encoder| {
+                    if is_untimed {
+                        return encoder.picture();
+                    }
+                    [encoder.sound(), encoder.clock_alone()].concat()
+                })
+                .await;
+            assert_eq!(scene.report().state, State::Stalled);
+            scene.encoder.format.is_untimed = false;
+            for _ in 0..8 {
+                scene.play(1).await;
+                let state = &scene.report().state;
+                assert_ne!(*state, State::Stills, "untimed: {is_untimed}");
+            }
+            assert_eq!(scene.report().demux.stills, 0);
+            scene.recover().await;
+        }
     });
 }
 

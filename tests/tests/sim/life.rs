@@ -10,7 +10,7 @@ use weir::{
 };
 use weir_cache::Store;
 use weir_hal::{
-    Destination, Multicast, MulticastSender, Wall,
+    Clock as _, Destination, Multicast, MulticastSender, Wall,
     sim::{Sender, Simulation},
 };
 use weir_tests::stream::PACKET_BYTES;
@@ -90,6 +90,8 @@ impl Life {
             disk,
             ..simulation.clone()
         };
+        let run = simulation.clock.boot().expect("it is known");
+        simulation.clock.set_boot(run + 1);
         simulation.clock.advance(boot);
         Self::begin(simulation, configuration).await
     }

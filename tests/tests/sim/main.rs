@@ -20,6 +20,7 @@ mod media;
 mod memory;
 mod million;
 mod on_air;
+mod seam;
 
 use std::time::Duration;
 
@@ -122,6 +123,14 @@ fn a_rendition_that_jumps_alone_and_comes_back_agrees_again() {
     let runtime = runtime();
     for seed in 1..=30 {
         runtime.block_on(apart::one_jumps(seed, 10));
+    }
+}
+
+#[test]
+fn boxes_that_look_at_different_moments_list_the_same_of_a_sender_that_begins_anew() {
+    let runtime = runtime();
+    for silence in 0..140 {
+        runtime.block_on(seam::run(silence));
     }
 }
 

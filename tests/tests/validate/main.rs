@@ -3,6 +3,7 @@
 
 mod hostile;
 mod late;
+mod offer;
 mod rig;
 mod unseen;
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use weir_hal::{Monotonic, Wall, sim};
+use weir_hal::{Clock as _, Monotonic, Wall, sim};
 
 use super::rig::{Rig, cut_power, restart};
 use crate::{
@@ -82,6 +82,28 @@ async fn a_list_begins_anew_where_the_wall_clock_is_behind() {
             "{now_s}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_power_cut_is_none_of_a_process_however_the_wall_clock_begins() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    // A machine without a clock of its own has run for long when its time is set; that began at
+    // what some file said, a little behind.
+    let wall = rig.simulation.clock.wall() + Duration::from_secs(3);
+    let simulation = sim::Simulation {
+        disk: rig.simulation.disk.clone(),
+        ..sim::Simulation::new(2)
+    };
+    simulation.clock.set_boot(1);
+    simulation.clock.advance(Duration::from_mins(1));
+    simulation.clock.set_wall(wall);
+    assert!(rig.store.flush(Duration::from_secs(10)));
+    let config = rig.config.clone();
+    drop(rig);
+    let rig = Rig::start_with(simulation, config).await;
+    assert_eq!(rig.playlist(), None, "what was lost is not known");
 }
 
 /// Gaps listed.
@@ -163,9 +185,9 @@ fn cue(kind: CueKind, second: u64) -> Cue {
 async fn publisher(rig: &Rig, plan: &Plan, now: Wall) -> Publisher {
     let (store, vault) = (&rig.store, rig.vaults.of("ch"));
     let name = ("r", Format::TransportStream);
-    // It has just been switched on.
-    let uptime = Duration::ZERO;
-    let restored = restore((store, &vault), plan, name, Waking { now, uptime }).await;
+    // Each is of another run.
+    let boot = Some(now.as_nanos());
+    let restored = restore((store, &vault), plan, name, Waking { now, boot }).await;
     let face = Arc::new(crate::live::Rendition::new("r".to_owned()));
     Publisher::new(store.clone(), vault, plan, face, restored)
 }

@@ -208,6 +208,8 @@ pub(in crate::app) async fn cut_power(rig: Rig, pause: Duration) -> Rig {
         ..sim::Simulation::new(2)
     };
     simulation.clock.set_wall(before.clock.wall() + pause);
+    let boot = before.clock.boot().expect("it is known");
+    simulation.clock.set_boot(boot + 1);
     Rig::start_with(simulation, config).await
 }
 

@@ -225,6 +225,8 @@ impl Rendition {
         let taken = report.seen(taken);
         let Report {
             at: _,
+            // The alarm of a segment that is overdue tells it.
+            last_random_access: _,
             state,
             source,
             interface,

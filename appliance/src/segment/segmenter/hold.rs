@@ -1,8 +1,8 @@
 //! What is held back, because it is not known yet of which segment it is, and what becomes of it.
 //!
-//! Held back is the unit whose head is not understood, the unit whose time stamps leap, and what
-//! other streams bring that lies beyond the last picture: it is of this segment if pictures go on,
-//! and of none if they do not. So the bytes of a segment end about where its duration does.
+//! Held back is the unit whose head is not understood, the unit whose time stamps leap, what other
+//! streams bring that lies beyond the last picture, and all behind a seam of the stream: it is of
+//! this segment if pictures go on, and of none if they do not. So the bytes of a segment end about where its duration does.
 //!
 //! Refuses: to hold back more than [`HOLD_BACK_BYTES_MAX`]; what is older is then passed on, unless
 //! it is of no segment for certain.
@@ -10,7 +10,7 @@
 use super::{Each, Segmenter};
 use crate::{
     demux::{Packet, PesPayload, Pts},
-    segment::on_air::Overhang,
+    segment::{Phase, on_air::Overhang},
 };
 
 /// Bytes held back at most while a cut is undecided: a key frame of 8 Mbit. A larger one is
@@ -60,13 +60,23 @@ impl Segmenter {
         }
     }
 
-    /// Looks whether `packet`, which comes next, begins a payload unit that is shown beyond the
-    /// last picture.
-    pub(super) fn watch_overhang(&mut self, packet: Packet<'_>) {
+    /// Looks whether `packet`, which comes next, lies behind a seam, or begins a payload unit that
+    /// is shown beyond the last picture.
+    pub(super) fn watch_overhang(&mut self, packet: Packet<'_>, is_seam: bool) {
         let Some(air) = &mut self.on_air else { return };
+        if is_seam && self.rules.phase == Phase::Grid {
+            let here = Overhang {
+                position: self.pending.end(),
+                is_past_limit: false,
+                is_behind_seam: true,
+            };
+            air.overhang.get_or_insert(here).is_behind_seam = true;
+        }
         if self.coding.is_primary(packet.pid()) {
+            let is_behind_seam = air.overhang.is_some_and(|it| it.is_behind_seam);
+            let is_unit = self.unit.is_some() || air.suspect.is_some();
             // The rest of a picture: they go on.
-            if packet.has_payload() && self.unit.is_none() && air.suspect.is_none() {
+            if packet.has_payload() && !is_unit && !is_behind_seam {
                 air.overhang = None;
             }
             return;
@@ -84,6 +94,7 @@ impl Segmenter {
                 air.overhang = Some(Overhang {
                     position: self.pending.end(),
                     is_past_limit,
+                    is_behind_seam: false,
                 });
             }
         }

@@ -19,13 +19,14 @@ mod agreement;
 mod announcements;
 mod hold;
 mod joining;
+mod seam;
 
 use bytes::BytesMut;
 use weir_hal::Wall;
 
-use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX, joining::Joining};
+use self::{announcements::Early, hold::HOLD_BACK_BYTES_MAX, joining::Joining, seam::Seams};
 use crate::{
-    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Program, ProgramPacket},
     segment::{
         Counters, Output, Phase, Rules, Segment,
         boundaries::Boundaries,
@@ -70,6 +71,7 @@ pub struct Segmenter {
     sequence: Sequence,
     time: Timekeeping,
     pending: Pending,
+    seams: Seams,
     /// Where the newest unit of the primary stream begins, until it is understood.
     unit: Option<Mark>,
     /// PIDs of which a payload unit has started since the first segment.
@@ -112,6 +114,7 @@ impl Segmenter {
             sequence: Sequence::at_least(sequence_min, &rules),
             time: Timekeeping::new(rules.phase == Phase::Grid),
             pending: Pending::default(),
+            seams: Seams::default(),
             unit: None,
             started: PidSet::default(),
             on_air: None,
@@ -142,7 +145,7 @@ impl Segmenter {
                 if restarts && !self.is_open() {
                     self.forget_early();
                 }
-                self.on_packet(event.packet, event.starts_unit, now, &mut each);
+                self.on_packet(event, now, &mut each);
             }
             Event::AccessUnit(unit) => self.on_unit(unit, now, &mut each),
             Event::Splice(splice) => self.on_splice(&splice, &mut each),
@@ -180,7 +183,9 @@ impl Segmenter {
         }
     }
 
-    fn on_packet(&mut self, packet: Packet<'_>, starts_unit: bool, now: Wall, each: Each<'_>) {
+    fn on_packet(&mut self, next: ProgramPacket<'_>, now: Wall, each: Each<'_>) {
+        let (packet, starts_unit) = (next.packet, next.starts_unit);
+        let is_seam = self.seams.lies_before(next, self.time.pcr_pid());
         if !self.is_open() {
             self.on_packet_waiting(packet, starts_unit, now);
             return;
@@ -205,7 +210,7 @@ impl Segmenter {
             let position = self.pending.end();
             self.unit = Some(Mark { position, now });
         }
-        self.watch_overhang(packet);
+        self.watch_overhang(packet, is_seam);
         self.pending.push(packet);
         self.bound_hold_back(each);
         let settled = self.held_from().unwrap_or(self.pending.end());

@@ -12,7 +12,7 @@ use weir_hal::sim;
 
 use super::rig::{Answer, Rig, SEGMENT_1, put, read_to_end, read_until, send, store};
 use crate::{
-    live::Served,
+    live::{Report, Served, State},
     serve::{Limits, segment_path},
 };
 
@@ -36,6 +36,30 @@ async fn serves_a_media_playlist_for_half_a_target_duration() {
     }
     assert!(answer.field("date").is_some());
     assert!(answer.field("etag").is_some());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_not_on_air_tells_players_why_and_when_to_ask_again() {
+    let rig = Rig::start();
+    rig.live.channels()[0].renditions[0].tell(Report {
+        state: State::NoRandomAccess,
+        ..Report::default()
+    });
+    for path in ["/live/CH_1/master.m3u8", "/live/CH_1/CH_1_HD.m3u8"] {
+        let answer = rig.get(path).await;
+        assert_eq!(answer.status, 404);
+        assert_eq!(answer.field("retry-after"), Some("6"), "{path}");
+        let told = "not on air yet: no key frame with a time stamp (PTS) comes";
+        assert!(answer.body.contains(told), "{}", answer.body);
+    }
+    let reason = "the group 239.1.1.1 cannot be joined".to_owned();
+    let state = State::NotJoined { reason };
+    rig.live.channels()[0].renditions[0].tell(Report {
+        state,
+        ..Report::default()
+    });
+    let answer = rig.get("/live/CH_1/master.m3u8").await;
+    assert!(!answer.body.contains("239."), "{}", answer.body);
 }
 
 #[tokio::test]

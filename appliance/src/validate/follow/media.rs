@@ -16,7 +16,8 @@ use weir_hal::Monotonic;
 
 use super::{
     asking::{Asking, Done, Job, Wanted},
-    web::{Web, WebError},
+    offer::Declared,
+    web::{Page, Web, WebError},
 };
 use crate::{
     causes::with_causes,
@@ -61,6 +62,10 @@ pub(super) enum Note {
     Segment(usize, u64, Box<SegmentFacts>),
     /// These were found, and so much was done.
     Findings(usize, Vec<Finding>, Tally),
+    /// The Multivariant Playlist came again: another one, or the same.
+    Offer(Option<Box<Page>>),
+    /// It did not come.
+    NoOffer(Check, String),
 }
 
 /// Which playlist to follow.
@@ -69,7 +74,8 @@ pub(super) struct Playlist {
     pub(super) index: usize,
     pub(super) name: Arc<str>,
     pub(super) url: Uri,
-    pub(super) bandwidth_bps: Option<u64>,
+    /// What the Multivariant Playlist says of it now.
+    pub(super) declared: watch::Receiver<Declared>,
 }
 
 /// One Media Playlist being followed.
@@ -97,7 +103,7 @@ impl Follower {
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            checker: Checker::new(playlist.bandwidth_bps),
+            checker: Checker::default(),
             asking: Asking::new(Arc::clone(&web)),
             base: playlist.url.clone(),
             web,
@@ -196,7 +202,10 @@ impl Follower {
 
     fn fail(&mut self, check: Check, why: &str) {
         self.tally.loads_failed += 1;
-        self.checker.playlist_failed(check, why);
+        // Nobody is led to it any more.
+        if !self.playlist.declared.borrow().is_withdrawn {
+            self.checker.playlist_failed(check, why);
+        }
     }
 
     /// Finds out which segments of `list` are new.
@@ -328,6 +337,8 @@ impl Follower {
         let (index, sequence) = (self.playlist.index, listed.sequence);
         let note = Note::Segment(index, sequence, Box::new(facts.clone()));
         let inspected = Inspected { delivery, facts };
+        let bandwidth_bps = self.playlist.declared.borrow().bandwidth_bps;
+        self.checker.declare(bandwidth_bps);
         self.checker.segment(listed, &inspected);
         drop(self.notes.send(note).await);
     }
@@ -373,7 +384,7 @@ impl Follower {
 }
 
 /// What is told of a playlist that was answered with another status than 200, or not at all.
-fn refusal(answer: Result<StatusCode, WebError>) -> (Check, String) {
+pub(super) fn refusal(answer: Result<StatusCode, WebError>) -> (Check, String) {
     match answer {
         Ok(status) => {
             let why = format!("the answer to who asks for the playlist is {status}");

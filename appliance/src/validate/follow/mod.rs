@@ -1,10 +1,11 @@
 //! Follows a whole service: its Multivariant Playlist, and each Media Playlist that names.
 //!
-//! One task a Media Playlist; what they find comes together here, where renditions are compared.
+//! One task a playlist; what they find comes together here, where renditions are compared.
 
 mod asking;
 mod media;
 mod needs;
+mod offer;
 mod web;
 
 use std::{sync::Arc, time::Duration};
@@ -20,13 +21,14 @@ use weir_cache::rules::resolve;
 use weir_hal::{Clock, Network};
 
 use crate::validate::{
-    finding::Finding,
+    finding::{Check, Finding, Words},
     playlist::{self, MultivariantPlaylist, Playlist},
     report::{PlaylistReport, Report},
     rules::{RenditionSet, check_declared},
     version::Text,
 };
 use media::{Follower, Note};
+use offer::{Declared, Offer};
 use web::{Page, Web};
 
 pub use web::{HOSTS_MAX, REDIRECTS_MAX, WebError};
@@ -114,14 +116,17 @@ pub async fn follow(
         () = &mut over => return Err(FollowError::Early { url: url.to_owned() }),
     };
     let mut service = Service::new(report);
-    let mut following = Following::begin(&web, service.playlists(&asked, &page)?);
+    let followed = service.playlists(&asked, &page)?;
+    let mut following = Following::begin(&web, followed);
+    if service.has_offer() {
+        following.watch(asked, page);
+    }
     let mut is_over = false;
     loop {
         tokio::select! {
-            note = following.notes.recv() => match note {
-                Some(note) => service.take(note),
-                None => break,
-            },
+            biased;
+            Some(note) = following.notes.recv() => following.add(service.take(note)),
+            () = ended(&mut following.followers) => break,
             () = &mut over, if !is_over => {
                 is_over = true;
                 following.stop.send_replace(true);
@@ -130,32 +135,63 @@ pub async fn follow(
         service.report.seconds = begun.elapsed().as_secs_f64();
         progress(&service.report);
     }
+    while let Ok(note) = following.notes.try_recv() {
+        service.take(note);
+    }
     Ok(service.report)
 }
 
 /// The followers at work; they end when it is dropped.
 struct Following {
+    web: Arc<Web>,
     notes: mpsc::Receiver<Note>,
+    sender: mpsc::Sender<Note>,
     stop: watch::Sender<bool>,
-    _tasks: JoinSet<()>,
+    /// One a Media Playlist.
+    followers: JoinSet<()>,
+    /// That of the Multivariant Playlist, if there is one.
+    offer: JoinSet<()>,
 }
 
 impl Following {
     fn begin(web: &Arc<Web>, followed: Vec<media::Playlist>) -> Self {
         let (sender, notes) = mpsc::channel(NOTES_MAX);
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for playlist in followed {
-            let (sender, stopped) = (sender.clone(), stopped.clone());
-            let task = Follower::new(Arc::clone(web), playlist, sender, stopped);
-            tasks.spawn(task.run());
-        }
-        Self {
+        let (stop, _) = watch::channel(false);
+        let mut following = Self {
+            web: Arc::clone(web),
             notes,
+            sender,
             stop,
-            _tasks: tasks,
+            followers: JoinSet::new(),
+            offer: JoinSet::new(),
+        };
+        following.add(followed);
+        following
+    }
+
+    /// Follows these too.
+    fn add(&mut self, followed: Vec<media::Playlist>) {
+        for playlist in followed {
+            let (sender, stopped) = (self.sender.clone(), self.stop.subscribe());
+            let task = Follower::new(Arc::clone(&self.web), playlist, sender, stopped);
+            self.followers.spawn(task.run());
         }
     }
+
+    /// Follows the Multivariant Playlist at `asked`, of which `first` came.
+    fn watch(&mut self, asked: Uri, first: Page) {
+        let (sender, stopped) = (self.sender.clone(), self.stop.subscribe());
+        let task = Offer::new(Arc::clone(&self.web), (asked, first), sender, stopped);
+        self.offer.spawn(task.run());
+    }
+}
+
+/// All `followers` have ended.
+///
+/// # Cancel safety
+/// Those that have ended are not counted again.
+async fn ended(followers: &mut JoinSet<()>) {
+    while followers.join_next().await.is_some() {}
 }
 
 fn asked_for(url: &str) -> Result<Uri, FollowError> {
@@ -183,6 +219,8 @@ async fn first_page(web: &Web, url: &str, asked: &Uri) -> Result<Page, FollowErr
 struct Service {
     report: Report,
     renditions: RenditionSet,
+    /// The Media Playlists that are followed, and what is declared of each.
+    followed: Vec<(Uri, watch::Sender<Declared>)>,
 }
 
 impl Service {
@@ -190,7 +228,14 @@ impl Service {
         Self {
             report,
             renditions: RenditionSet::default(),
+            followed: Vec::new(),
         }
+    }
+
+    /// Whether it has a Multivariant Playlist.
+    fn has_offer(&self) -> bool {
+        let first = self.report.playlists.first();
+        first.is_some_and(|first| first.is_multivariant)
     }
 
     /// Which Media Playlists to follow, by what came first.
@@ -200,63 +245,85 @@ impl Service {
                 url: asked.to_string(),
             }),
             Some(Playlist::Media(_)) => {
-                let followed = self.add(asked.clone(), None, false);
+                let followed = self.add(asked.clone(), Declared::default(), false);
                 Ok(vec![followed])
             }
             Some(Playlist::Multivariant(list)) => {
                 let mut whole = PlaylistReport::new(&asked.to_string());
                 whole.is_multivariant = true;
                 whole.tally.loads = 1;
-                whole.tally.versions = 1;
                 self.report.playlists.push(whole);
-                let name: Arc<str> = asked.to_string().into();
-                let text = Text::new(&name, 1, page.loading.loaded_at, &page.body);
-                check_declared(&list, &text, self.renditions.findings());
-                let followed = self.named(&list, &page.url);
+                let followed = self.take_offer(&list, page);
                 self.take_common();
                 Ok(followed)
             }
         }
     }
 
-    /// The Media Playlists that a Multivariant Playlist names, each once.
-    fn named(&mut self, list: &MultivariantPlaylist, base: &Uri) -> Vec<media::Playlist> {
-        let variants = list.variants.iter().map(|variant| {
-            let bandwidth_bps = variant.attributes.number("BANDWIDTH");
-            (variant.uri.as_str(), bandwidth_bps, false)
-        });
-        let renditions = list.renditions.iter().filter_map(|rendition| {
-            let uri = rendition.uri()?;
-            Some((uri, None, rendition.is_subtitles()))
-        });
-        let mut urls: Vec<Uri> = Vec::new();
-        let mut followed = Vec::new();
-        for (uri, bandwidth_bps, is_subtitles) in variants.chain(renditions) {
-            let Some(url) = resolve(base, uri).filter(|url| !urls.contains(url)) else {
+    /// The Multivariant Playlist came, as another one than before: what it declares holds from now
+    /// on. Returns the Media Playlists that are new in it.
+    fn take_offer(&mut self, list: &MultivariantPlaylist, page: &Page) -> Vec<media::Playlist> {
+        let named = named(list, &page.url);
+        let is_followed = |url: &Uri| self.followed.iter().any(|(known, _)| known == url);
+        if !self.followed.is_empty() && !named.iter().any(|it| is_followed(&it.url)) {
+            // It was made for another player: those that this one was led to are not in it.
+            return Vec::new();
+        }
+        if let Some(whole) = self.report.playlists.first_mut() {
+            whole.tally.versions += 1;
+            let name: Arc<str> = whole.url.as_str().into();
+            let number = whole.tally.versions;
+            let text = Text::new(&name, number, page.loading.loaded_at, &page.body);
+            check_declared(list, &text, self.renditions.findings());
+        }
+        self.declare(&named);
+        let mut new = Vec::new();
+        self.report.playlists_left_out = 0;
+        for it in named {
+            if self.followed.iter().any(|(url, _)| *url == it.url) {
                 continue;
-            };
-            if followed.len() >= PLAYLISTS_MAX {
+            }
+            if self.followed.len() >= PLAYLISTS_MAX {
                 self.report.playlists_left_out += 1;
                 continue;
             }
-            urls.push(url.clone());
-            followed.push(self.add(url, bandwidth_bps, is_subtitles));
+            new.push(self.add(it.url, it.declared, it.is_subtitles));
         }
-        followed
+        new
     }
 
-    fn add(&mut self, url: Uri, bandwidth_bps: Option<u64>, is_subtitles: bool) -> media::Playlist {
+    /// What the Multivariant Playlist says of those that are followed; of some, nothing any more.
+    fn declare(&mut self, named: &[Named]) {
+        for (index, (url, declared)) in self.followed.iter().enumerate() {
+            let now = named.iter().find(|it| it.url == *url);
+            let withdrawn = Declared {
+                bandwidth_bps: None,
+                is_withdrawn: true,
+            };
+            let now = now.map_or(withdrawn, |it| it.declared);
+            declared.send_replace(now);
+            if let Some(playlist) = self.report.playlists.get_mut(index + 1) {
+                playlist.is_withdrawn = now.is_withdrawn;
+            }
+        }
+    }
+
+    fn add(&mut self, url: Uri, declared: Declared, is_subtitles: bool) -> media::Playlist {
         let name: Arc<str> = url.to_string().into();
         self.report.playlists.push(PlaylistReport::new(&name));
+        let (sender, declared) = watch::channel(declared);
+        self.followed.push((url.clone(), sender));
         media::Playlist {
             index: self.renditions.add(is_subtitles),
             name,
             url,
-            bandwidth_bps,
+            declared,
         }
     }
 
-    fn take(&mut self, note: Note) {
+    /// Takes what was told. Returns the Media Playlists that are to be followed too.
+    fn take(&mut self, note: Note) -> Vec<media::Playlist> {
+        let mut new = Vec::new();
         match note {
             Note::Version(index, version) => self.renditions.version(index, &version),
             Note::Segment(index, sequence, facts) => {
@@ -269,15 +336,52 @@ impl Service {
                 }
                 self.tell(at, findings);
             }
+            Note::Offer(page) => new = self.take_reload(page.as_deref()),
+            Note::NoOffer(check, why) => self.take_no_offer(check, why),
         }
         self.take_common();
+        new
+    }
+
+    /// The Multivariant Playlist was loaded again, and this page came, or the same as before.
+    fn take_reload(&mut self, page: Option<&Page>) -> Vec<media::Playlist> {
+        match page.map(|page| (page, playlist::read(&page.body))) {
+            None => {}
+            Some((page, Some(Playlist::Multivariant(list)))) => {
+                self.count_load();
+                return self.take_offer(&list, page);
+            }
+            Some((_, Some(Playlist::Media(_)) | None)) => {
+                let why = "what came is no Multivariant Playlist any more";
+                self.take_no_offer(Check::NoPlaylist, why.to_owned());
+                return Vec::new();
+            }
+        }
+        self.count_load();
+        Vec::new()
+    }
+
+    /// The Multivariant Playlist did not come: nobody new is led to any other.
+    fn take_no_offer(&mut self, check: Check, message: String) {
+        self.count_load();
+        if let Some(whole) = self.report.playlists.first_mut() {
+            whole.tally.loads_failed += 1;
+        }
+        self.renditions.findings().tell(check, None, || Words {
+            message,
+            ..Words::default()
+        });
+    }
+
+    fn count_load(&mut self) {
+        if let Some(whole) = self.report.playlists.first_mut() {
+            whole.tally.loads += 1;
+        }
     }
 
     /// Where the rendition of that number stands in the report.
     fn place(&self, index: usize) -> usize {
-        let first = self.report.playlists.first();
-        let is_shifted = first.is_some_and(|first| first.is_multivariant);
-        index + usize::from(is_shifted)
+        index + usize::from(self.has_offer())
     }
 
     /// Tells what was found by comparing renditions.
@@ -291,4 +395,40 @@ impl Service {
             self.report.add(at, finding);
         }
     }
+}
+
+/// A Media Playlist that a Multivariant Playlist names.
+struct Named {
+    url: Uri,
+    declared: Declared,
+    is_subtitles: bool,
+}
+
+/// The Media Playlists that `list`, which came from `base`, names, each once.
+fn named(list: &MultivariantPlaylist, base: &Uri) -> Vec<Named> {
+    let variants = list.variants.iter().map(|variant| {
+        let bandwidth_bps = variant.attributes.number("BANDWIDTH");
+        (variant.uri.as_str(), bandwidth_bps, false)
+    });
+    let renditions = list.renditions.iter().filter_map(|rendition| {
+        let uri = rendition.uri()?;
+        Some((uri, None, rendition.is_subtitles()))
+    });
+    let mut named: Vec<Named> = Vec::new();
+    for (uri, bandwidth_bps, is_subtitles) in variants.chain(renditions) {
+        let Some(url) = resolve(base, uri) else {
+            continue;
+        };
+        if named.iter().all(|it| it.url != url) {
+            named.push(Named {
+                url,
+                declared: Declared {
+                    bandwidth_bps,
+                    is_withdrawn: false,
+                },
+                is_subtitles,
+            });
+        }
+    }
+    named
 }

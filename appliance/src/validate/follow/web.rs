@@ -19,8 +19,8 @@ use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     header::{
-        ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-        RANGE, USER_AGENT,
+        ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+        IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT,
     },
 };
 use tokio::time::timeout;
@@ -107,6 +107,7 @@ pub(super) struct Page {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<String>,
     pub(super) is_compressed: bool,
+    pub(super) etag: Option<HeaderValue>,
     pub(super) body: Vec<u8>,
     pub(super) loading: Loading,
 }
@@ -177,15 +178,25 @@ impl Web {
 
     /// Loads a playlist, of whatever status.
     pub(super) async fn playlist(&self, url: &Uri) -> Result<Page, WebError> {
-        let loading = timeout(PLAYLIST_WAIT, self.load(url));
+        self.playlist_unless(url, None).await
+    }
+
+    /// The same, unless it is the one with this `etag` still.
+    pub(super) async fn playlist_unless(
+        &self,
+        url: &Uri,
+        etag: Option<HeaderValue>,
+    ) -> Result<Page, WebError> {
+        let loading = timeout(PLAYLIST_WAIT, self.load(url, etag));
         let loaded = loading.await;
         loaded.unwrap_or(Err(WebError::TimedOut(PLAYLIST_WAIT)))
     }
 
-    async fn load(&self, url: &Uri) -> Result<Page, WebError> {
+    async fn load(&self, url: &Uri, etag: Option<HeaderValue>) -> Result<Page, WebError> {
         let requested_at = self.clock.monotonic();
-        let gzip = (ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let (url, response) = self.ask(url, &[gzip]).await?;
+        let mut fields = vec![(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))];
+        fields.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
+        let (url, response) = self.ask(url, &fields).await?;
         let (head, mut body) = response.into_parts();
         let mut bytes = Vec::new();
         while let Some(piece) = next(&mut body).await? {
@@ -207,6 +218,7 @@ impl Web {
             status: head.status,
             content_type: field(&head.headers, &CONTENT_TYPE),
             is_compressed,
+            etag: head.headers.get(ETAG).cloned(),
             body: bytes,
             loading: Loading {
                 requested_at,

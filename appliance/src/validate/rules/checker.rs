@@ -52,6 +52,11 @@ impl Checker {
         }
     }
 
+    /// The variant declares `bandwidth_bps` from now on.
+    pub const fn declare(&mut self, bandwidth_bps: Option<u64>) {
+        self.bandwidth_bps = bandwidth_bps;
+    }
+
     /// Takes the next version.
     pub fn version(&mut self, version: &Arc<Version>) {
         let findings = &mut self.findings;

@@ -97,6 +97,23 @@ fn packets_without_segments_are_stale_and_tell_why() {
     assert_eq!(rig.history(), raised_and_cleared(Kind::SegmentStale));
 }
 
+#[test]
+fn segments_without_key_frames_come_and_it_is_told_since_when_no_player_can_begin() {
+    let mut rig = Rig::after(WARM_S);
+    let last = Wall::from_nanos(1_700_000_000_000_000_000);
+    rig.run(20, |snapshot| {
+        let report = report_of(snapshot, 1);
+        report.state = State::NoRandomAccess;
+        report.last_random_access = Some(last);
+    });
+    assert_eq!(rig.roots(), [Kind::SegmentStale]);
+    let text = &rig.report.alarms[0].text;
+    let told = "the next segment in which players can begin is ";
+    assert!(text.starts_with(told), "{text}");
+    let told = "overdue: since 2023-11-14T22:13:20Z no random access point";
+    assert!(text.contains(told), "{text}");
+}
+
 fn nic(name: &str, status: OperationalStatus) -> Nic {
     Nic {
         name: name.to_owned(),
