@@ -95,7 +95,7 @@ fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
 
 #[test]
 fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
-    let nic = Resource::Nic("eth1".into());
+    let (down, damaged) = (Kind::NicDown, Kind::FeedsDamaged);
     let both =
         |[first, second]: [bool; 2]| readings([(down, nic(), first), (damaged, nic(), second)]);
     let mut rig = Rig::new();
@@ -110,8 +110,8 @@ fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
 
 #[test]
 fn what_came_and_went_with_its_cause_is_told_of_by_itself_only_while_it_is_bad() {
-    let nic = Resource::Nic("eth1".into());
     let (down, lost) = (Kind::NicDown, Kind::FeedsLost);
+    let both = |[first, second]: [bool; 2]| readings([(down, nic(), first), (lost, nic(), second)]);
     let mut rig = Rig::new();
     rig.look(10, &both([false, true]));
     rig.look(20, &both([false, false]));
@@ -351,7 +351,6 @@ fn what_was_hidden_is_an_alarm_since_it_is_told_of() {
 #[test]
 fn effects_that_nobody_was_told_of_are_listed_with_their_cause_up_to_a_number() {
     let lost = Kind::FeedsLost;
-    let nic = Resource::Nic("eth1".into());
     let mut rig = Rig::new();
     rig.look(2, &[bad(lost, nic())]);
     let feeds = (0..600).map(|number| bad(DOWN, rendition(number)).through(Some(nic())));
