@@ -226,7 +226,7 @@ impl Lists {
         }
     }
 
-    /// Stores the Master Playlist of its channel; `None` when the store refuses.
+    /// Stores the Master Playlist of its channel.
     ///
     /// # Errors
     /// [`KeepError`] when the store refuses.
