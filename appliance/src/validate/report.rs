@@ -130,8 +130,8 @@ impl Report {
         }
     }
 
-    /// A playlist of which nothing can be told: no segment of it came, though it is offered. That is the Multivariant
-    /// Playlist if it names none that could be followed.
+    /// A playlist of which nothing can be told: no segment of it came, though it is offered. That
+    /// is the Multivariant Playlist if it names none that could be followed.
     pub fn unseen(&self) -> Option<&PlaylistReport> {
         let is_offered = |it: &&PlaylistReport| !it.is_multivariant && !it.is_withdrawn;
         let mut media = self.playlists.iter().filter(is_offered);

@@ -2,7 +2,8 @@
 //!
 //! Held back is the unit whose head is not understood, the unit whose time stamps leap, what other
 //! streams bring that lies beyond the last picture, and all behind a seam of the stream: it is of
-//! this segment if pictures go on, and of none if they do not. So the bytes of a segment end about where its duration does.
+//! this segment if pictures go on, and of none if they do not. So the bytes of a segment end about
+//! where its duration does.
 //!
 //! Refuses: to hold back more than [`HOLD_BACK_BYTES_MAX`]; what is older is then passed on, unless
 //! it is of no segment for certain.
