@@ -19,7 +19,7 @@ use weir_hal::{
 
 use super::*;
 use crate::{
-    access::tests::access,
+    access::token::tests::access,
     alarm::{Alarm, Severity},
     health::{Health, Settings, alarm_answer, healthz::healthz, json::api_health},
     ladder::{self, Check, Finding},
