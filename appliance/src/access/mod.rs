@@ -3,12 +3,18 @@
 //!
 //! Refuses: to look at addresses, which is `allow` of each kind of order.
 
-mod password;
+pub(crate) mod cookie;
+pub(crate) mod login;
+mod pace;
+pub(crate) mod password;
+pub(crate) mod session;
 pub(crate) mod token;
 
 use std::path::PathBuf;
 
 use crate::secret::SecretError;
+pub(crate) use login::LoginRefusal;
+pub use login::Logins;
 pub use password::{PASSWORD_CHARACTERS, PasswordError, PasswordHash};
 pub use token::{Access, Denied};
 

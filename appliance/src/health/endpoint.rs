@@ -12,7 +12,7 @@ use crate::{
         metrics::Format,
         order_form::{ALARM_ORDER, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
     },
-    page::{LIVE_PATH, STYLE_PATH},
+    page::{LIVE_PATH, LOGIN_PATH, STYLE_PATH},
     serve::reply::TEXT,
 };
 
@@ -69,12 +69,21 @@ pub(super) enum Place {
     Prewarm,
     /// What happens, as it happens.
     Events,
+    /// Where people log in.
+    Login,
+    /// Where they log out.
+    Logout,
 }
 
 impl Place {
     /// Whether something can be ordered there.
     pub(super) const fn takes_orders(self) -> bool {
-        matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm)
+        matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm) || self.is_door()
+    }
+
+    /// Whether what is ordered there is to be known, or no longer.
+    pub(super) const fn is_door(self) -> bool {
+        matches!(self, Self::Login | Self::Logout)
     }
 
     /// What whoever orders there must be, if not by the address.
@@ -132,6 +141,20 @@ const REFUSED: &[(&str, &str)] = &[
     ("429", "Too much is ordered."),
 ];
 
+const LOGIN_REFUSED: &[(&str, &str)] = &[
+    ("400", "The form cannot be read."),
+    (
+        "403",
+        "The name or the password is wrong, or a page of another site asks.",
+    ),
+    ("413", "The form is too long."),
+    ("415", "It is not sent as a browser sends forms."),
+    ("429", "Too many passwords were tried."),
+    ("503", "The system has no random numbers."),
+];
+
+const LOGOUT_REFUSED: &[(&str, &str)] = &[("403", "No page of this box asks.")];
+
 const fn get(help: &'static str, media_type: &'static str) -> Operation {
     Operation {
         method: "get",
@@ -175,6 +198,21 @@ endpoints! {
     "/channel/{id}" => Channel [Operation {
         others: &[("303", "A mark was set."), ("404", "There is no such channel.")],
         ..get("The page of a channel.", HTML)
+    }],
+    LOGIN_PATH => Login [
+        get("The page to log in.", HTML),
+        Operation {
+            method: "post",
+            success: "303",
+            others: LOGIN_REFUSED,
+            ..get("Logs in: `name`, `password`, `next`, as a form.", HTML)
+        },
+    ],
+    "/logout" => Logout [Operation {
+        method: "post",
+        success: "303",
+        others: LOGOUT_REFUSED,
+        ..get("Logs out.", HTML)
     }],
     STYLE_PATH => Asset [get("The style of pages.", "text/css; charset=utf-8")],
     LIVE_PATH => Asset [get("The script of pages.", "text/javascript; charset=utf-8")],
