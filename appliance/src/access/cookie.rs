@@ -3,7 +3,7 @@
 //! Over TLS its name has the prefix that keeps others on this host from setting it (`__Host-`), and
 //! a browser shows it over TLS alone. Scripts cannot read it, and no other site has it sent along.
 //!
-//! Source: RFC 6265 §4.1, §5.4; RFC 6265bis (SameSite, `__Host-`).
+//! Source: RFC 6265 §4.1, §5.4; RFC 6265bis (`SameSite`, `__Host-`).
 //! Refuses: to choose among several. Of two, one is somebody else's.
 
 use hyper::{

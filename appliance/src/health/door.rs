@@ -70,9 +70,9 @@ pub(super) async fn log_in<B: Incoming<Error: Into<Box<dyn Error + Send + Sync>>
     let form = read(headers, body).await;
     let form = form.map_err(|no_login| (no_login, String::new()))?;
     let next = local(&form.next).to_owned();
-    let given = (form.name.as_str(), form.password);
+    let filled = (form.name.as_str(), form.password);
     let (logins, clock) = (&known.logins, &*known.clock);
-    let taken = logins.log_in(given, giver.address, clock).await;
+    let taken = logins.log_in(filled, giver.address, clock).await;
     let key = taken.map_err(|refusal| (NoLogin::Refused(refusal), next.clone()))?;
     // Whoever knew what this browser showed before knows nothing of what it shows now.
     if let Some(old) = cookie::shown(headers, client.is_encrypted) {
@@ -240,9 +240,9 @@ mod tests {
     async fn a_login_leads_to_its_page_and_each_has_a_key_of_its_own() {
         let known = known();
         let now = known.clock.monotonic();
-        let given = form("ann", PASSWORD, "%2Fchannel%2FA");
+        let filled = form("ann", PASSWORD, "%2Fchannel%2FA");
         let fixed = "weir-session=0000000000000000000000000000000000000000000000000000000000000000";
-        let (giver, answer) = send(&known, fixed, &given).await;
+        let (giver, answer) = send(&known, fixed, &filled).await;
         let answer = answer.expect("the password is right");
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         assert_eq!(answer.headers()[LOCATION], "/channel/A?lang=vi");
@@ -251,7 +251,7 @@ mod tests {
         assert_ne!(first, fixed, "whoever fixed it would be logged in too");
         assert!(known.logins.user(key_in(fixed), now).is_none());
         assert!(known.logins.user(key_in(&first), now).is_some());
-        let (_, answer) = send(&known, &first, &given).await;
+        let (_, answer) = send(&known, &first, &filled).await;
         let second = cookie_of(&answer.expect("the password is right"));
         assert_ne!(first, second);
         assert!(
@@ -263,8 +263,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_never_leads_to_another_site() {
-        let given = form("ann", PASSWORD, "%2F%2Fevil.example");
-        let (_, answer) = send(&known(), "", &given).await;
+        let filled = form("ann", PASSWORD, "%2F%2Fevil.example");
+        let (_, answer) = send(&known(), "", &filled).await;
         let answer = answer.expect("the password is right");
         assert_eq!(answer.headers()[LOCATION], "/?lang=vi");
     }

@@ -98,7 +98,7 @@ impl Gate {
                 Box::new(denied.answer())
             })?;
             if giver.name.is_none() {
-                giver.name = self.user(known, place.role(), headers, client)?;
+                giver.name = Self::user(known, place.role(), headers, client)?;
             }
         }
         Ok(giver)
@@ -106,7 +106,6 @@ impl Gate {
 
     /// The user by whose session a request orders what needs `needed`; `None` if it is by none.
     fn user(
-        &self,
         Known { logins, clock, .. }: &Known,
         needed: Role,
         headers: &HeaderMap,
@@ -119,7 +118,7 @@ impl Gate {
         let Some(user) = logins.user(key, now) else {
             return Ok(None);
         };
-        if let Some(refusal) = self.source.refuse_pageless(headers, client) {
+        if let Some(refusal) = RequestSource::refuse_pageless(headers, client) {
             return Err(Box::new(refusal));
         }
         if user.role < needed {
@@ -141,7 +140,7 @@ impl Gate {
         headers: &HeaderMap,
         client: &Client,
     ) -> Result<Option<String>, Box<Response<Body>>> {
-        if let Some(refusal) = self.source.refuse_pageless(headers, client) {
+        if let Some(refusal) = RequestSource::refuse_pageless(headers, client) {
             return Err(Box::new(refusal));
         }
         let key = cookie::shown(headers, client.is_encrypted);

@@ -78,11 +78,7 @@ impl RequestSource {
 
     /// The answer to an order by a cookie that does not tell for which page it comes; `None` if it
     /// does. That it is a page of this box is for [`Self::refuse_order`] to know.
-    pub(super) fn refuse_pageless(
-        &self,
-        headers: &HeaderMap,
-        client: &Client,
-    ) -> Option<Response<Body>> {
+    pub(super) fn refuse_pageless(headers: &HeaderMap, client: &Client) -> Option<Response<Body>> {
         if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
             return None;
         }

@@ -164,7 +164,7 @@ fn a_bundle_of_a_running_appliance_has_everything_but_its_secrets() {
     let guess = http::request(
         "POST",
         &daemon.management("/login"),
-        &["Content-Type: application/x-www-form-urlencoded"],
+        &[("Content-Type", "application/x-www-form-urlencoded")],
         b"name=password-canary-name&password=password-canary-88",
     );
     assert_eq!(guess.expect("an answer").status, 403);
