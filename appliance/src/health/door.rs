@@ -15,7 +15,7 @@ use hyper::{
 
 use crate::{
     access::{LoginRefusal, cookie},
-    health::gate::Known,
+    health::{endpoint::FORM, gate::Known},
     page::LoginFault,
     serve::{Body, Client, Giver, percent, reply::visible},
 };
@@ -129,10 +129,9 @@ async fn read<B: Incoming<Error: Into<Box<dyn Error + Send + Sync>>>>(
 ) -> Result<Form, NoLogin> {
     let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let mut parts = media_type.unwrap_or_default().split(|byte| *byte == b';');
-    let is_form = parts.next().is_some_and(|it| {
-        it.trim_ascii()
-            .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-    });
+    let is_form = parts
+        .next()
+        .is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()));
     if !is_form {
         let text = "the body is no form: send it as application/x-www-form-urlencoded";
         return Err(NoLogin::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -148,7 +147,7 @@ async fn read<B: Incoming<Error: Into<Box<dyn Error + Send + Sync>>>>(
     })?;
     parse(&bytes.to_bytes()).ok_or(NoLogin::Form(
         StatusCode::BAD_REQUEST,
-        "the body is no form with `name` and `password`, each once",
+        "the body is no form of `name`, `password` and perhaps `next`, each once",
     ))
 }
 
@@ -162,7 +161,7 @@ fn parse(bytes: &Bytes) -> Option<Form> {
             "name" => &mut name,
             "password" => &mut password,
             "next" => &mut next,
-            _ => continue,
+            _ => return None,
         };
         let value = value.replace('+', " ");
         let value = percent::decode(&value).map(Cow::into_owned)?;
@@ -190,8 +189,6 @@ mod tests {
         access::{Access, login::tests::logins, password::tests::PASSWORD},
         serve::reply,
     };
-
-    const FORM: &str = "application/x-www-form-urlencoded";
 
     fn known() -> Known {
         Known {
@@ -347,7 +344,7 @@ mod tests {
     #[test]
     fn a_form_has_each_field_once() {
         let form = parse(&Bytes::from_static(
-            b"name=ann&password=a+b%2Bc%26%C3%A1&next=%2Fchannel%2FA&other=1",
+            b"name=ann&password=a+b%2Bc%26%C3%A1&next=%2Fchannel%2FA",
         ));
         let form = form.expect("a form");
         assert_eq!(form.name, "ann");
@@ -358,6 +355,7 @@ mod tests {
             "name=ann",
             "name=ann&password=a&password=b",
             "name=ann&name=bob&password=a",
+            "name=ann&password=a&other=b",
             "name=ann&password=%zz",
             "name=ann&password=%ff",
             "name=ann&password",

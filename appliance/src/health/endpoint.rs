@@ -10,7 +10,7 @@ use crate::{
     health::{
         asset::{HLS_JS, PLAYER_JS},
         metrics::Format,
-        order_form::{ALARM_ORDER, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
+        order_form::{ALARM_ORDER, LOGIN_FORM, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
     },
     page::{LIVE_PATH, LOGIN_PATH, STYLE_PATH},
     serve::reply::TEXT,
@@ -18,6 +18,9 @@ use crate::{
 
 /// The media type of most answers.
 pub(super) const JSON: &str = "application/json";
+
+/// The media type of the forms of pages.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The media type of answers to supervisors.
 pub(super) const HEALTH_JSON: &str = "application/health+json";
@@ -120,7 +123,7 @@ pub(super) struct Operation {
     pub(super) media_type: &'static str,
     /// Further statuses, and what they mean.
     pub(super) others: &'static [(&'static str, &'static str)],
-    /// The JSON that it takes, if it takes any.
+    /// The body that it takes, if it takes any.
     pub(super) order: Option<&'static Order>,
 }
 
@@ -205,7 +208,8 @@ endpoints! {
             method: "post",
             success: "303",
             others: LOGIN_REFUSED,
-            ..get("Logs in: `name`, `password`, `next`, as a form.", HTML)
+            order: Some(LOGIN_FORM),
+            ..get("Logs in.", HTML)
         },
     ],
     "/logout" => Logout [Operation {

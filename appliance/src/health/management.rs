@@ -241,7 +241,7 @@ impl Health {
     ) -> Option<Response<Body>> {
         match place {
             Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, giver).await,
-            Place::Logout => Some(only_post()),
+            Place::Logout => Some(only("POST")),
             Place::Purge => Some(self.purger.as_ref()?.answer_api(request, giver).await),
             Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, giver).await),
             Place::Page
@@ -300,7 +300,8 @@ impl Health {
     ) -> Response<Body> {
         let (request, body) = request.into_parts();
         if request.method != Method::POST {
-            return only_post();
+            let is_shown = place == Place::Login;
+            return only(if is_shown { "GET, HEAD, POST" } else { "POST" });
         }
         let language = Language::of(&request).tag();
         if place == Place::Logout {
@@ -389,10 +390,11 @@ fn nothing() -> Response<Body> {
     reply::text(StatusCode::NOT_FOUND, "there is nothing here")
 }
 
-fn only_post() -> Response<Body> {
-    let mut response = reply::text(StatusCode::METHOD_NOT_ALLOWED, "only POST is allowed");
+fn only(methods: &'static str) -> Response<Body> {
+    let text = format!("only {methods} is allowed");
+    let mut response = reply::text(StatusCode::METHOD_NOT_ALLOWED, &text);
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static("POST"));
+    headers.insert(ALLOW, HeaderValue::from_static(methods));
     response
 }
 
