@@ -23,8 +23,8 @@ use crate::{
     serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// Who has a token or may log in, the keys that open paths, who may purge, what is logged, what is wrong, and
-/// what was.
+/// Who has a token or may log in, the keys that open paths, who may purge, what is logged, what is
+/// wrong, and what was.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) access: Arc<Access>,
@@ -81,7 +81,8 @@ impl Guarding {
         })
     }
 
-    /// Takes the tokens, the users, the keys, and the rules of alarms, of another configuration. Blocks.
+    /// Takes the tokens, the users, the keys, and the rules of alarms, of another configuration.
+    /// Blocks.
     pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
         self.alarms.set_rules(config.alarm.rules.clone());
         let tokens = &config.management.tokens;
