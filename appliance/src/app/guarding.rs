@@ -1,5 +1,5 @@
-//! What guards the listeners, out of the configuration: tokens, users, keys of signed URLs, purging,
-//! the access log, alarms, and the flight recorder.
+//! What guards the listeners, out of the configuration: tokens, users, keys of signed URLs,
+//! purging, the access log, alarms, and the flight recorder.
 
 use std::sync::Arc;
 

@@ -302,7 +302,8 @@ mod tests {
         let user = |keys: &str| {
             format!(
                 "[management]\nlisten = \"[::1]:8080\"\n[[management.token]]\nname = \"noc\"\n\
-                 role = \"viewer\"\nsecret = \"/etc/weir/noc\"\nexpires = \"2030-01-01T00:00:00Z\"\n\
+                 role = \"viewer\"\nsecret = \"/etc/weir/noc\"\n\
+                 expires = \"2030-01-01T00:00:00Z\"\n\
                  [[management.user]]\n{keys}\n{SMALLEST}"
             )
         };

@@ -177,7 +177,7 @@ pub(super) fn html_response(page: Bytes) -> Response<Body> {
     let mut response = reply::content(StatusCode::OK, HTML, page, Freshness::NoStore);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    // Under `no-referrer` a browser sends its forms for no origin at all (Fetch Standard, `Origin`).
+    // Under `no-referrer` a browser sends forms for no origin at all (Fetch Standard, `Origin`).
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
