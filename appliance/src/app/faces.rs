@@ -90,7 +90,11 @@ impl Faces {
         .purging(Arc::clone(&guarding.purger))
         .prewarming(prewarmer)
         .alarming(Arc::clone(&guarding.alarms))
-        .guarding(Arc::clone(&guarding.access), clock())
+        .guarding(
+            Arc::clone(&guarding.access),
+            Arc::clone(&guarding.logins),
+            clock(),
+        )
         .remembering(Arc::clone(&history))
         .streaming(sampler.events());
         let front = Front::new(

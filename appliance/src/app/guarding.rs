@@ -1,5 +1,5 @@
-//! What guards the listeners, out of the configuration: tokens, keys of signed URLs, purging,
-//! the access log, alarms, and the flight recorder.
+//! What guards the listeners, out of the configuration: tokens, users, keys of signed URLs,
+//! purging, the access log, alarms, and the flight recorder.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    access::Access,
+    access::{Access, Logins},
     alarm,
     app::AppError,
     causes::with_causes,
@@ -23,11 +23,12 @@ use crate::{
     serve::{access_log::AccessLog, signed_url::Gate},
 };
 
-/// Who has a token, the keys that open paths, who may purge, what is logged, what is wrong, and
-/// what was.
+/// Who has a token or may log in, the keys that open paths, who may purge, what is logged, what is
+/// wrong, and what was.
 #[derive(Debug, Clone)]
 pub(super) struct Guarding {
     pub(super) access: Arc<Access>,
+    pub(super) logins: Arc<Logins>,
     pub(super) gate: Arc<ArcSwap<Gate>>,
     pub(super) purger: Arc<Purger>,
     pub(super) log: Option<Arc<AccessLog>>,
@@ -39,7 +40,7 @@ impl Guarding {
     /// Guards as `config` asks, and puts in force what was purged before. Blocks.
     ///
     /// # Errors
-    /// [`AppError::Access`] when a file of a token cannot be used.
+    /// [`AppError::Access`] when a file of a token or a user cannot be used.
     /// [`AppError::Gate`] when a file of keys cannot be used: what it guards must not lie open.
     /// [`AppError::Thread`] when the system has no room for the thread of the log
     /// or of the recorder.
@@ -51,6 +52,7 @@ impl Guarding {
     ) -> Result<Self, AppError> {
         let gate = Gate::open(config, &*board.disk)?;
         let access = Access::open(&config.management.tokens, &*board.disk)?;
+        let logins = Logins::open(&config.management.users, &*board.disk)?;
         let parts = purge::Parts {
             bans: Arc::clone(pull.bans()),
             disk: Arc::clone(&board.disk),
@@ -67,6 +69,7 @@ impl Guarding {
         let recorder = Recorder::start(config.cache.recorder(), Arc::clone(&board.disk));
         Ok(Self {
             access: Arc::new(access),
+            logins: Arc::new(logins),
             gate: Arc::new(ArcSwap::from_pointee(gate)),
             purger: Arc::new(purger),
             log: log.map_err(AppError::Thread)?,
@@ -78,13 +81,19 @@ impl Guarding {
         })
     }
 
-    /// Takes the tokens, the keys, and the rules of alarms, of another configuration. Blocks.
+    /// Takes the tokens, the users, the keys, and the rules of alarms, of another configuration.
+    /// Blocks.
     pub(super) fn reload<M: Multicast>(&self, config: &Config, board: &Board<M>) {
         self.alarms.set_rules(config.alarm.rules.clone());
         let tokens = &config.management.tokens;
         for error in self.access.reopen(tokens, &*board.disk) {
             let error = with_causes(&error);
             warn!(error, "its token is worth nothing until the next reload");
+        }
+        let users = &config.management.users;
+        for error in self.logins.reopen(users, &*board.disk) {
+            let error = with_causes(&error);
+            warn!(error, "its user cannot log in until the next reload");
         }
         let (gate, errors) = self.gate.load().reopen(config, &*board.disk);
         for error in errors {

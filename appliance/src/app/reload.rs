@@ -80,13 +80,14 @@ fn warn_of_fixed_parts(started: &Config, next: &Config) {
     }
 }
 
-/// Whether more has changed about the listener than its tokens, which a reload changes.
+/// Whether more has changed about the listener than its tokens and users, which a reload changes.
 fn is_management_fixed_part_changed(
     started: &config::Management,
     next: &config::Management,
 ) -> bool {
     let started = config::Management {
         tokens: next.tokens.clone(),
+        users: next.users.clone(),
         ..started.clone()
     };
     started != *next

@@ -135,6 +135,9 @@ pub enum CommandError {
         #[source]
         flaw: weir_cache::Flaw,
     },
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    Input(#[source] io::Error),
     /// Standard output takes nothing more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -179,6 +182,7 @@ impl CommandError {
             | Self::Recorder(_)
             | Self::Dropped { .. }
             | Self::Flawed { .. }
+            | Self::Input(_)
             | Self::Output(_) => ExitStatus::Io,
         }
     }

@@ -15,6 +15,7 @@ mod error;
 pub mod integrations;
 mod log;
 mod management;
+pub mod password;
 pub mod prewarm;
 pub mod probe;
 pub mod recorder;
@@ -101,6 +102,9 @@ pub enum Command {
     /// `weir sign`
     #[command(about = sign::ABOUT, after_help = sign::EXAMPLES)]
     Sign(sign::Arguments),
+    /// `weir password`
+    #[command(about = password::ABOUT, after_help = password::EXAMPLES)]
+    Password(password::Arguments),
     /// `weir prewarm`
     #[command(about = prewarm::ABOUT, after_help = prewarm::EXAMPLES)]
     Prewarm(prewarm::Arguments),
@@ -149,6 +153,7 @@ impl Arguments {
             Command::Capture(arguments) => capture::execute(&arguments, board, terminal),
             Command::Send(arguments) => send::execute(&arguments, board, terminal),
             Command::Sign(arguments) => sign::execute(&arguments, board, terminal),
+            Command::Password(_) => password::execute(terminal),
             Command::Prewarm(arguments) => prewarm::execute(&arguments, board, terminal),
             Command::Status(arguments) => status::execute(&arguments, board, terminal),
             Command::Recorder(arguments) => recorder::execute(&arguments, board, terminal),

@@ -99,6 +99,7 @@ impl Default for Management {
             names: Vec::new(),
             agent_check: None,
             tokens: Vec::new(),
+            users: Vec::new(),
         }
     }
 }

@@ -40,7 +40,7 @@ pub use address_prefix::AddressPrefix;
 pub use channel::{parse_cues, parse_interface};
 pub use encryption::{Encryption, KeySource, ServerSource, UrlTemplate};
 pub use load::{LoadError, load};
-pub use management::{ManagementToken, Role};
+pub use management::{ManagementToken, ManagementUser, Role};
 pub use mistake::{Mistake, Mistakes};
 pub use route::covers;
 pub use shown::{HIDDEN, Shown};

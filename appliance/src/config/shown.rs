@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 143] = [
+const KEYS: [&str; 146] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -44,6 +44,9 @@ const KEYS: [&str; 143] = [
     "management.token.role",
     "management.token.secret",
     "management.token.expires",
+    "management.user.name",
+    "management.user.role",
+    "management.user.secret",
     "cache.path",
     "cache.size",
     "cache.memory",
@@ -168,9 +171,10 @@ const KEYS: [&str; 143] = [
 const KEY_URLS: [&str; 2] = ["channel.encryption.keys", "channel.encryption.uri"];
 
 /// Keys that name files of secrets, or directories of them.
-const SECRET_FILES: [&str; 9] = [
+const SECRET_FILES: [&str; 10] = [
     "http.certificates",
     "management.token.secret",
+    "management.user.secret",
     "snmp.user.auth_secret",
     "snmp.user.privacy_secret",
     "snmp.community.secret",

@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Role, Source, Strategy,
+    ByteSize, Config, Cues, Mistakes, Origin, Parsed, Priority, Probe, Source, Strategy,
     TeletextChoice,
 };
 use crate::alarm::{Amount, Kind, Rules, Severity};
@@ -11,7 +11,7 @@ use crate::alarm::{Amount, Kind, Rules, Severity};
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// The smallest configuration that has something to do.
-const SMALLEST: &str = r#"
+pub(super) const SMALLEST: &str = r#"
 [[channel]]
 id = "A"
 [[channel.rendition]]
@@ -19,11 +19,11 @@ name = "HD"
 sources = ["udp://239.1.1.1:1234"]
 "#;
 
-fn accepted(text: &str) -> Parsed {
+pub(super) fn accepted(text: &str) -> Parsed {
     Config::parse(text).unwrap_or_else(|mistakes| panic!("refused: {}", listing(&mistakes)))
 }
 
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     let mistakes = Config::parse(text).expect_err("the configuration has mistakes");
     listing(&mistakes)
 }
@@ -548,44 +548,5 @@ fn reservations_leave_a_quarter_of_the_cache() {
         refused(&text("9GiB")),
         "line 12: cache.high.reserve: the reservations add up to 13GiB: lower them to at most \
          12GiB, three quarters of cache.size"
-    );
-}
-
-#[test]
-fn a_token_has_a_name_a_role_a_file_and_an_end() {
-    let token = |keys: &str| {
-        format!("[management]\nlisten = \"[::1]:8080\"\n[[management.token]]\n{keys}\n{SMALLEST}")
-    };
-    let good = "name = \"noc\"\nrole = \"technician\"\nsecret = \"/etc/weir/noc\"\n\
-                expires = \"2030-01-01T00:00:00Z\"";
-    let Parsed { config, warnings } = accepted(&token(good));
-    assert_eq!(warnings, [], "it stays on this machine");
-    let [found] = config.management.tokens.as_slice() else {
-        panic!("one token, not {:?}", config.management.tokens);
-    };
-    assert_eq!((found.name.as_str(), found.role), ("noc", Role::Technician));
-    assert_eq!(found.expires.as_nanos(), 1_893_456_000_000_000_000);
-    for (right, wrong, told) in [
-        ("technician", "root", "\"root\" is no role"),
-        ("2030-01-01T00:00:00Z", "2030-01-01", "is no moment"),
-        (
-            "2030-01-01T00:00:00Z",
-            "1960-01-01T00:00:00Z",
-            "is no moment",
-        ),
-        ("/etc/weir/noc", "noc", "is no absolute path"),
-        ("expires", "expire", "did you mean `expires`?"),
-        ("name", "nmae", "is missing: add name"),
-    ] {
-        let mistakes = refused(&token(&good.replace(right, wrong)));
-        assert!(mistakes.contains(told), "{mistakes}");
-    }
-    let twice = format!("{good}\n[[management.token]]\n{good}");
-    assert!(refused(&token(&twice)).contains("noc is a token already"));
-    let open = token(good).replace("[::1]", "0.0.0.0");
-    let warnings = accepted(&open).warnings;
-    assert!(
-        warnings[0].to_string().contains("in the clear"),
-        "{warnings:?}"
     );
 }

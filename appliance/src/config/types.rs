@@ -9,7 +9,9 @@ use std::{
 use hyper::Uri;
 use weir_hal::InterfaceName;
 
-use super::{AddressPrefix, Encryption, ManagementToken, Snmp, TeletextChoice, cache::beside};
+use super::{
+    AddressPrefix, Encryption, ManagementToken, ManagementUser, Snmp, TeletextChoice, cache::beside,
+};
 use crate::alarm::Rules;
 
 /// Everything an appliance is told.
@@ -179,6 +181,8 @@ pub struct Management {
     pub agent_check: Option<SocketAddr>,
     /// `[[management.token]]`, at most 32: programs that may order from any address. Default: none.
     pub tokens: Vec<ManagementToken>,
+    /// `[[management.user]]`, at most 32: people who may log in. Default: none.
+    pub users: Vec<ManagementUser>,
 }
 
 /// `[cache]`

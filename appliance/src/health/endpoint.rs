@@ -10,14 +10,17 @@ use crate::{
     health::{
         asset::{HLS_JS, PLAYER_JS},
         metrics::Format,
-        order_form::{ALARM_ORDER, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
+        order_form::{ALARM_ORDER, LOGIN_FORM, Order, PREWARM_ORDER, PURGE_ORDER, SHELVE_ORDER},
     },
-    page::{LIVE_PATH, STYLE_PATH},
+    page::{LIVE_PATH, LOGIN_PATH, STYLE_PATH},
     serve::reply::TEXT,
 };
 
 /// The media type of most answers.
 pub(super) const JSON: &str = "application/json";
+
+/// The media type of the forms of pages.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The media type of answers to supervisors.
 pub(super) const HEALTH_JSON: &str = "application/health+json";
@@ -69,12 +72,21 @@ pub(super) enum Place {
     Prewarm,
     /// What happens, as it happens.
     Events,
+    /// Where people log in.
+    Login,
+    /// Where they log out.
+    Logout,
 }
 
 impl Place {
     /// Whether something can be ordered there.
     pub(super) const fn takes_orders(self) -> bool {
-        matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm)
+        matches!(self, Self::AlarmOrder | Self::Purge | Self::Prewarm) || self.is_door()
+    }
+
+    /// Whether what is ordered there is to be known, or no longer.
+    pub(super) const fn is_door(self) -> bool {
+        matches!(self, Self::Login | Self::Logout)
     }
 
     /// What whoever orders there must be, if not by the address.
@@ -111,7 +123,7 @@ pub(super) struct Operation {
     pub(super) media_type: &'static str,
     /// Further statuses, and what they mean.
     pub(super) others: &'static [(&'static str, &'static str)],
-    /// The JSON that it takes, if it takes any.
+    /// The body that it takes, if it takes any.
     pub(super) order: Option<&'static Order>,
 }
 
@@ -131,6 +143,20 @@ const REFUSED: &[(&str, &str)] = &[
     ("415", "The order is not sent as application/json."),
     ("429", "Too much is ordered."),
 ];
+
+const LOGIN_REFUSED: &[(&str, &str)] = &[
+    ("400", "The form cannot be read."),
+    (
+        "403",
+        "The name or the password is wrong, or a page of another site asks.",
+    ),
+    ("413", "The form is too long."),
+    ("415", "It is not sent as a browser sends forms."),
+    ("429", "Too many passwords were tried."),
+    ("503", "The system has no random numbers."),
+];
+
+const LOGOUT_REFUSED: &[(&str, &str)] = &[("403", "No page of this box asks.")];
 
 const fn get(help: &'static str, media_type: &'static str) -> Operation {
     Operation {
@@ -175,6 +201,22 @@ endpoints! {
     "/channel/{id}" => Channel [Operation {
         others: &[("303", "A mark was set."), ("404", "There is no such channel.")],
         ..get("The page of a channel.", HTML)
+    }],
+    LOGIN_PATH => Login [
+        get("The page to log in.", HTML),
+        Operation {
+            method: "post",
+            success: "303",
+            others: LOGIN_REFUSED,
+            order: Some(LOGIN_FORM),
+            ..get("Logs in.", HTML)
+        },
+    ],
+    "/logout" => Logout [Operation {
+        method: "post",
+        success: "303",
+        others: LOGOUT_REFUSED,
+        ..get("Logs out.", HTML)
     }],
     STYLE_PATH => Asset [get("The style of pages.", "text/css; charset=utf-8")],
     LIVE_PATH => Asset [get("The script of pages.", "text/javascript; charset=utf-8")],

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::{
-    Request, Response, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    Method, Request, Response, StatusCode,
+    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use weir_hal::Clock;
 
 use crate::{
-    access::Access,
+    access::{Access, LoginRefusal, Logins},
     fetch::{prewarm::Prewarmer, purge::Purger},
     health::{
         Alarms, Snapshot, alarm_answer, alarm_json, api,
         asset::Assets,
+        door::{self, NoLogin},
         endpoint::{self, EVENT_STREAM, HEALTH_JSON, JSON, Place},
         events::{EventStream, Events},
-        gate::{Gate, Trail},
+        gate::{Gate, Known, Trail},
         healthz::{Verdict, healthz},
         json, log_json,
         metrics::{self, Format},
@@ -30,7 +31,7 @@ use crate::{
     },
     live::Live,
     log,
-    page::History,
+    page::{History, Language, Person},
     serve::{
         Body, Client, CounterCells, Giver, Handler, Readiness, Upload,
         reply::{self, Freshness},
@@ -129,10 +130,20 @@ impl Health {
         Self { alarms, ..self }
     }
 
-    /// Takes orders from whoever has a token of `access`, by the time of `clock`.
+    /// Takes orders from whoever has a token of `access` or has logged in by `logins`, by the time
+    /// of `clock`.
     #[must_use]
-    pub fn guarding(mut self, access: Arc<Access>, clock: Arc<dyn Clock>) -> Self {
-        self.gate.take(access, clock);
+    pub fn guarding(
+        mut self,
+        access: Arc<Access>,
+        logins: Arc<Logins>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        self.gate.take(Known {
+            access,
+            logins,
+            clock,
+        });
         self
     }
 
@@ -151,15 +162,20 @@ impl Health {
     }
 
     /// Answers a request that only looks; `None` if there is nothing.
-    fn content(&self, place: Place, request: &Parts) -> Option<Response<Body>> {
+    fn content(&self, place: Place, request: &Parts, person: &Person) -> Option<Response<Body>> {
         let (node, path) = (&self.settings.node, request.uri.path());
         let last = path.rsplit('/').next().unwrap_or_default();
         Some(match place {
-            Place::Page => self.page(|pages, shown| pages.overview(shown, request))?,
+            Place::Page => self.page(person, |pages, shown| pages.overview(shown, request))?,
             Place::Channel => {
                 let channel = self.live.channel(last)?;
-                self.page(|pages, shown| pages.channel(shown, request, &channel))?
+                self.page(person, |pages, shown| {
+                    pages.channel(shown, request, &channel)
+                })?
             }
+            Place::Login => self.page(person, |pages, shown| {
+                Some(pages.login(shown, request, None, None))
+            })?,
             Place::Player => self.player(request, last)?,
             Place::Asset => self.assets.answer(request)?,
             Place::Alive => reply::liveness(self.readiness.is_alive()),
@@ -187,7 +203,7 @@ impl Health {
             Place::Alarms => fresh(JSON, alarm_json::alarms(&self.latest.load().alarms)),
             Place::Log => fresh(JSON, log_json::log(log::of_process())),
             Place::Mib => fresh(reply::TEXT, Bytes::from(mib_text(ENTERPRISE_NUMBER))),
-            Place::AlarmOrder | Place::Purge | Place::Prewarm => return None,
+            Place::AlarmOrder | Place::Purge | Place::Prewarm | Place::Logout => return None,
         })
     }
 
@@ -201,8 +217,13 @@ impl Health {
         let trail = Trail::of(place, &request);
         let (response, giver) = match self.gate.admit(place, &request, client) {
             Err(refusal) => (*refusal, Giver::at(client)),
-            Ok(giver) => {
-                let answer = self.at(place, request, &giver).await;
+            Ok(mut giver) => {
+                let answer = if place.is_door() && !reply::is_safe(request.method()) {
+                    Some(self.door(place, request, client, &mut giver).await)
+                } else {
+                    let person = self.gate.person(request.headers(), client);
+                    self.at(place, request, &giver, &person).await
+                };
                 (answer.unwrap_or_else(nothing), giver)
             }
         };
@@ -216,9 +237,11 @@ impl Health {
         place: Place,
         request: Request<Upload>,
         giver: &Giver,
+        person: &Person,
     ) -> Option<Response<Body>> {
         match place {
             Place::AlarmOrder => alarm_answer::answer(self.alarms.as_ref()?, request, giver).await,
+            Place::Logout => Some(only("POST")),
             Place::Purge => Some(self.purger.as_ref()?.answer_api(request, giver).await),
             Place::Prewarm => Some(self.prewarmer.as_ref()?.answer(request, giver).await),
             Place::Page
@@ -236,10 +259,11 @@ impl Health {
             | Place::Events
             | Place::Alarms
             | Place::Log
-            | Place::Mib => {
+            | Place::Mib
+            | Place::Login => {
                 let (request, _body) = request.into_parts();
                 let without_content = reply::without_content(&request.method);
-                without_content.or_else(|| self.content(place, &request))
+                without_content.or_else(|| self.content(place, &request, person))
             }
         }
     }
@@ -266,14 +290,61 @@ impl Health {
         self.retold.answer(&self.latest.load(), name, make)
     }
 
+    /// Answers who logs in or out, and notes in `giver` who that is.
+    async fn door(
+        &self,
+        place: Place,
+        request: Request<Upload>,
+        client: &Client,
+        giver: &mut Giver,
+    ) -> Response<Body> {
+        let (request, body) = request.into_parts();
+        if request.method != Method::POST {
+            let is_shown = place == Place::Login;
+            return only(if is_shown { "GET, HEAD, POST" } else { "POST" });
+        }
+        let language = Language::of(&request).tag();
+        if place == Place::Logout {
+            return match self.gate.log_out(&request.headers, client) {
+                Ok(name) => {
+                    giver.name = name;
+                    door::logged_out(client, language)
+                }
+                Err(refusal) => *refusal,
+            };
+        }
+        let refused = match self.gate.known() {
+            Some(known) => {
+                let form = (&request.headers, body);
+                door::log_in(known, form, client, giver, language).await
+            }
+            None => Err((NoLogin::Refused(LoginRefusal::Nobody), String::new())),
+        };
+        refused.unwrap_or_else(|(no_login, next)| self.not_logged_in(&request, no_login, &next))
+    }
+
+    fn not_logged_in(&self, request: &Parts, no_login: NoLogin, next: &str) -> Response<Body> {
+        let refusal = match no_login {
+            NoLogin::Form(status, text) => return reply::text(status, text),
+            NoLogin::Refused(refusal) => refusal,
+        };
+        let (status, fault, wait) = door::told(refusal);
+        let page = self.page(&Person::Stranger, |pages, shown| {
+            Some(pages.login(shown, request, Some(next), Some(fault)))
+        });
+        page.map_or_else(nothing, |page| door::refused(page, status, wait))
+    }
+
     fn page(
         &self,
+        person: &Person,
         answer: impl FnOnce(&Pages, Shown<'_>) -> Option<Response<Body>>,
     ) -> Option<Response<Body>> {
         let shown = Shown {
             node: &self.settings.node,
             site: &self.settings.site,
             snapshot: &self.latest.load_full(),
+            person,
         };
         answer(&self.pages, shown)
     }
@@ -317,6 +388,14 @@ impl Handler for Health {
 
 fn nothing() -> Response<Body> {
     reply::text(StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+fn only(methods: &'static str) -> Response<Body> {
+    let text = format!("only {methods} is allowed");
+    let mut response = reply::text(StatusCode::METHOD_NOT_ALLOWED, &text);
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(methods));
+    response
 }
 
 fn fresh(media_type: &'static str, body: Bytes) -> Response<Body> {

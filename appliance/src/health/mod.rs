@@ -15,6 +15,7 @@ mod alarm_json;
 mod alarms;
 mod api;
 mod asset;
+mod door;
 mod endpoint;
 mod events;
 mod feeds;

@@ -12,7 +12,7 @@ use crate::{
     counter::{Kind, Row, Unit},
     health::{
         api::{CHANNELS, ROOT, STATUS},
-        endpoint::{ENDPOINTS, Endpoint, JSON, Operation, Place},
+        endpoint::{ENDPOINTS, Endpoint, Operation, Place},
         json::{self, VERSION},
         order_form::{Field, Form, Order},
         table::{GroupScope, Listed, Node, Scope},
@@ -89,7 +89,7 @@ fn described(operation: &Operation, schema: Option<Value>) -> Value {
     if let Some(wanted) = operation.order {
         described["requestBody"] = json!({
             "required": true,
-            "content": { JSON: { "schema": order(wanted) } },
+            "content": { wanted.media_type: { "schema": order(wanted) } },
         });
     }
     described

@@ -3,9 +3,12 @@
 //! Source: JSON Schema 2020-12; ECMA-262 (patterns); RFC 3986 §3.3.
 //! Refuses: to read orders. Whoever takes one does, and may understand more than is described.
 
-/// The JSON of an order.
+use crate::health::endpoint::{FORM, JSON};
+
+/// The body of an order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
+    pub(super) media_type: &'static str,
     pub(super) fields: &'static [Field],
     /// Fields that must be there.
     pub(super) required: &'static [&'static str],
@@ -124,10 +127,35 @@ const NOTE: Field = Field {
     help: "Why.",
 };
 
+/// What a person types to log in.
+pub(super) const LOGIN_FORM: &Order = &Order {
+    media_type: FORM,
+    fields: &[
+        Field {
+            name: "name",
+            form: Form::Required("^[A-Za-z0-9._-]{1,64}$"),
+            help: "As whom.",
+        },
+        Field {
+            name: "password",
+            form: Form::Required("^[ -~]{1,128}$"),
+            help: "What only that person knows.",
+        },
+        Field {
+            name: "next",
+            form: Form::Required("^/[A-Za-z0-9._-]{0,64}$"),
+            help: "The path of the page that it leads to.",
+        },
+    ],
+    required: &["name", "password"],
+    some_of: &[],
+};
+
 const FOR: &str = "For how long, as in \"2h\"; at most 720 h.";
 
 /// What an operator says of an alarm.
 pub(super) const ALARM_ORDER: &Order = &Order {
+    media_type: JSON,
     fields: &[AUTHOR, NOTE, text("for", PERIOD, FOR)],
     required: &[],
     some_of: &[],
@@ -135,6 +163,7 @@ pub(super) const ALARM_ORDER: &Order = &Order {
 
 /// The same, for a while.
 pub(super) const SHELVE_ORDER: &Order = &Order {
+    media_type: JSON,
     fields: &[
         AUTHOR,
         NOTE,
@@ -150,6 +179,7 @@ pub(super) const SHELVE_ORDER: &Order = &Order {
 
 /// What is to be forgotten.
 pub(super) const PURGE_ORDER: &Order = &Order {
+    media_type: JSON,
     fields: &[
         texts("urls", URL, "URLs or paths to forget."),
         texts("prefixes", URL, "What begins so."),
@@ -162,6 +192,7 @@ pub(super) const PURGE_ORDER: &Order = &Order {
 
 /// What is to be fetched.
 pub(super) const PREWARM_ORDER: &Order = &Order {
+    media_type: JSON,
     fields: &[
         texts(
             "urls",

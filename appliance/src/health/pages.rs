@@ -17,9 +17,9 @@ use hyper::{
 };
 
 use crate::{
-    health::{Snapshot, api::part, endpoint::HTML, retold::Retold},
+    health::{Snapshot, api::part, door::local, endpoint::HTML, retold::Retold},
     live,
-    page::{self, Asked, History, Language, Mark, Marks, View, parameter},
+    page::{self, Asked, History, Language, LoginFault, Mark, Marks, Person, View, parameter},
     serve::{
         Body,
         coding::{Coding, accepted, encode},
@@ -34,6 +34,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// The parameter that names a mark, by its moment in milliseconds since 1970.
 const SINCE: &str = "since";
+
+/// The parameter that names the path of the page that a login leads to.
+const NEXT: &str = "next";
 
 /// The value that asks for a mark to be set.
 const NOW: &str = "now";
@@ -52,6 +55,7 @@ pub(super) struct Shown<'a> {
     pub(super) node: &'a str,
     pub(super) site: &'a str,
     pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) person: &'a Person,
 }
 
 impl Pages {
@@ -82,6 +86,43 @@ impl Pages {
         })
     }
 
+    /// The page to log in, which says what was wrong. It leads to the page that `next` names, or
+    /// the request.
+    pub(super) fn login(
+        &self,
+        shown: Shown<'_>,
+        request: &Parts,
+        next: Option<&str>,
+        fault: Option<LoginFault>,
+    ) -> Response<Body> {
+        let next = next
+            .or_else(|| parameter(&request.uri, NEXT))
+            .unwrap_or_default();
+        let language = Language::of(request);
+        let nobody = (*shown.person == Person::Anybody).then_some(LoginFault::Nobody);
+        let view = self.view(shown, shown.snapshot, language, page::LOGIN_PATH);
+        let page = page::login(&view, local(next), fault.or(nobody));
+        html_response(Bytes::from(page.into_string()))
+    }
+
+    fn view<'a>(
+        &'a self,
+        shown: Shown<'a>,
+        snapshot: &'a Snapshot,
+        language: &'static Language,
+        path: &'a str,
+    ) -> View<'a> {
+        View {
+            node: shown.node,
+            site: shown.site,
+            language,
+            snapshot,
+            history: &self.history,
+            person: shown.person,
+            path,
+        }
+    }
+
     fn set_mark(&self, shown: Shown<'_>, request: &Parts, id: &str) -> Option<Response<Body>> {
         let channels = part(shown.snapshot.told(shown.node), "channels");
         let channel = channels.iter().find(|channel| channel.key == id)?;
@@ -106,20 +147,14 @@ impl Pages {
         name: &str,
         make: impl FnOnce(&View<'_>) -> Option<String>,
     ) -> Option<Response<Body>> {
-        let Shown { node, site, .. } = shown;
+        let person = shown.person.key();
         let language = Language::of(request);
         let coding = accepted(&request.headers);
         let path = request.uri.path();
-        let name = format!("{path} {name} {} {}", language.tag(), coding.as_str());
+        let (tag, coded) = (language.tag(), coding.as_str());
+        let name = format!("{path} {name} {tag} {coded} {person}");
         let body = self.retold.answer(shown.snapshot, &name, |snapshot| {
-            let view = View {
-                node,
-                site,
-                language,
-                snapshot,
-                history: &self.history,
-            };
-            let page = make(&view)?;
+            let page = make(&self.view(shown, snapshot, language, path))?;
             // No page is so short that it would not be worth it.
             let coded = encode(coding, page.as_bytes());
             Some(coded.unwrap_or_else(|| Bytes::from(page)))
@@ -142,7 +177,8 @@ pub(super) fn html_response(page: Bytes) -> Response<Body> {
     let mut response = reply::content(StatusCode::OK, HTML, page, Freshness::NoStore);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Under `no-referrer` a browser sends forms for no origin at all (Fetch Standard, `Origin`).
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
@@ -172,6 +208,7 @@ mod tests {
             node: "edge-1",
             site: "",
             snapshot: &snapshot,
+            person: &Person::Anybody,
         };
         ask(&Pages::default(), shown)
     }

@@ -40,6 +40,9 @@ pub(super) enum Stranger {
     /// It is from a page of another site: 403.
     #[error("orders are not taken from pages of other sites")]
     Site,
+    /// It is by a cookie, which a browser sends by itself, and does not tell for which page: 403.
+    #[error("an order of who is logged in tells from which page it comes, by `Origin`")]
+    NoPage,
 }
 
 impl RequestSource {
@@ -70,6 +73,18 @@ impl RequestSource {
         let stranger = self.check_reader(headers).err()?;
         let by = client.address.ip().to_canonical();
         debug!(%by, %stranger, "not shown");
+        Some(stranger.answer())
+    }
+
+    /// The answer to an order by a cookie that does not tell for which page it comes; `None` if it
+    /// does. That it is a page of this box is for [`Self::refuse_order`] to know.
+    pub(super) fn refuse_pageless(headers: &HeaderMap, client: &Client) -> Option<Response<Body>> {
+        if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
+            return None;
+        }
+        let by = client.address.ip().to_canonical();
+        let stranger = Stranger::NoPage;
+        warn!(%by, %stranger, "order refused");
         Some(stranger.answer())
     }
 
@@ -120,7 +135,7 @@ impl Stranger {
     fn answer(&self) -> Response<Body> {
         let status = match self {
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Site => StatusCode::FORBIDDEN,
+            Self::Site | Self::NoPage => StatusCode::FORBIDDEN,
         };
         reply::text(status, &self.to_string())
     }

@@ -21,6 +21,7 @@ mod format;
 pub(crate) mod history;
 mod language;
 mod level;
+mod login;
 mod mark;
 mod nics;
 mod origins;
@@ -37,6 +38,7 @@ use crate::health::Snapshot;
 pub(crate) use channel::{Asked, render as channel};
 pub use history::History;
 pub(crate) use language::{Language, parameter};
+pub(crate) use login::{LoginFault, render as login};
 pub(crate) use mark::{Mark, Marks};
 pub(crate) use overview::render as overview;
 
@@ -52,6 +54,9 @@ pub(crate) const STYLE_PATH: &str = "/assets/style.css";
 /// Path of the script.
 pub(crate) const LIVE_PATH: &str = "/assets/live.js";
 
+/// Path of the page to log in.
+pub(crate) const LOGIN_PATH: &str = "/login";
+
 /// What a page shows, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -62,6 +67,31 @@ pub(crate) struct View<'a> {
     pub(crate) language: &'static Language,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) history: &'a History,
+    pub(crate) person: &'a Person,
+    /// The path of the page, which is safe in a URL.
+    pub(crate) path: &'a str,
+}
+
+/// Whom a page is shown to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// Nobody can log in.
+    Anybody,
+    /// Somebody who may.
+    Stranger,
+    /// Who has, by this name.
+    User(String),
+}
+
+impl Person {
+    /// What no two of them have alike.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Anybody => "*".to_owned(),
+            Self::Stranger => "?".to_owned(),
+            Self::User(name) => format!("@{name}"),
+        }
+    }
 }
 
 impl View<'_> {

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     health::VERSION,
     page::{
-        LIVE_PATH, STYLE_PATH, View, format,
+        LIVE_PATH, LOGIN_PATH, Language, Person, STYLE_PATH, View, format,
         language::{LANGUAGES, PARAMETER},
         level,
     },
@@ -17,6 +17,19 @@ const REFRESH_S: u8 = 5;
 /// Puts `main` into a whole page of this title. `query` is what a link to the page itself needs
 /// beside its language; it must be safe in a URL.
 pub(super) fn page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> Markup {
+    let living = html! {
+        noscript { meta http-equiv="refresh" content=(REFRESH_S); }
+        script src=(LIVE_PATH) defer {}
+    };
+    whole(view, title, query, (&living, main))
+}
+
+/// The same of a page that stays as it is: what somebody types there is not taken away.
+pub(super) fn still_page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> Markup {
+    whole(view, title, query, (&nothing(), main))
+}
+
+fn whole(view: &View<'_>, title: &str, query: &str, (living, main): (&Markup, &Markup)) -> Markup {
     let language = view.language;
     html! {
         (DOCTYPE)
@@ -25,11 +38,10 @@ pub(super) fn page(view: &View<'_>, title: &str, query: &str, main: &Markup) -> 
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                noscript { meta http-equiv="refresh" content=(REFRESH_S); }
                 title { (title) " · " (view.node) " · Weir" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(STYLE_PATH);
-                script src=(LIVE_PATH) defer {}
+                (living)
             }
             body {
                 (level::shapes())
@@ -78,7 +90,27 @@ fn header(view: &View<'_>) -> Markup {
                     @if is_free { " " span class="poor" { (language.clock_free) } }
                 }))
             }
+            (door(view))
         }
+    }
+}
+
+/// Who is logged in and the way out, or the way in.
+fn door(view: &View<'_>) -> Markup {
+    let (language, tag) = (view.language, view.language.tag);
+    match view.person {
+        Person::Anybody => nothing(),
+        Person::Stranger if view.path == LOGIN_PATH => nothing(),
+        Person::Stranger => {
+            let link = format!("{LOGIN_PATH}?next={}&{PARAMETER}={tag}", view.path);
+            html! { a #door class="button" href=(link) { (language.log_in) } }
+        }
+        Person::User(name) => html! {
+            form #door class="tools" method="post" action={ "/logout?" (PARAMETER) "=" (tag) } {
+                span { (Language::with(language.logged_in, name)) }
+                button { (language.log_out) }
+            }
+        },
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{
     health::{DiskSnapshot, Snapshot, snapshot_tests::snapshot, surface_tests::full},
     live::{Channel, Condition, Leg, Rendition, Report, State},
     page::{
-        Asked, History, LIVE_JS, Mark, Marks, STYLE_CSS, View, channel, language::LANGUAGES,
-        overview, shell,
+        Asked, History, LIVE_JS, Mark, Marks, Person, STYLE_CSS, View, channel,
+        language::LANGUAGES, overview, shell,
     },
     recorder::Sample,
     serve::coding::{Coding, encode},
@@ -31,6 +31,8 @@ fn view<'a>(snapshot: &'a Snapshot, history: &'a History) -> View<'a> {
         language: LANGUAGES[0],
         snapshot,
         history,
+        person: &Person::Anybody,
+        path: "/",
     }
 }
 

@@ -61,6 +61,7 @@ pub use admission::Room;
 pub use body::{Body, BodyError};
 pub(crate) use body::{Chain, Form};
 pub use client::Client;
+pub(crate) use client_block::ClientBlock;
 pub use cmcd::Cmcd;
 pub use content::{Content, Settings};
 pub use counters::{CounterCells, Counters};

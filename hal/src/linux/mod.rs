@@ -16,6 +16,7 @@ mod network;
 mod nic;
 mod sensors;
 mod sysfs;
+mod terminal;
 mod thermometer;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use disk::Disk;
 pub use multicast::{Multicast, Receiver, Sender};
 pub use network::Network;
 pub use sensors::Sensors;
+pub use terminal::Unshown;
 
 use crate::Board;
 

@@ -28,6 +28,9 @@ const BUNDLE_BYTES_MAX: u64 = 5_000_000;
 
 /// Secrets in hexadecimal, as `openssl rand -hex 32` prints them.
 const SIGN_KEY: &str = "5f1d7c9e0b3a48d26e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5";
+/// The hash of a password.
+const HASH: &str = "$argon2id$v=19$m=7168,t=1,p=1$b2YgdGhlIHRlc3QgcmFjaw$\
+    24fBapwwVwhN5eOyrCdItwx2m6ktYKbuUEruAy5mxl0";
 const CHANNEL_SECRET: &str = "c0ffee00112233445566778899aabbccddeeff0123456789abcdef0123456789";
 
 /// Packs a bundle and unpacks it: files by name.
@@ -97,6 +100,7 @@ fn planted(folder: &TempDir) -> (String, String, Vec<String>) {
     let sign_keys = secret_file(folder, "sign", &format!("2026 {SIGN_KEY}\n"));
     let secret = secret_file(folder, "secret", &format!("{CHANNEL_SECRET}\n"));
     let token = secret_file(folder, "token", "bearer-canary-11223344\n");
+    let user = secret_file(folder, "user", HASH);
     let certificate = Certificate::issue(&["tv.example"]);
     let tls = folder.path().join("tls");
     certificate.put(&tls, "tv");
@@ -111,11 +115,13 @@ fn planted(folder: &TempDir) -> (String, String, Vec<String>) {
         )
     };
     let channels = format!(
-        "[[channel]]\nid = \"secret\"\nsign_keys = \"{}\"\n[channel.encryption]\nkeys = \"{}\"\n{}\
+        "[[management.user]]\nname = \"ann\"\nrole = \"viewer\"\nsecret = \"{}\"\n\
+         [[channel]]\nid = \"secret\"\nsign_keys = \"{}\"\n[channel.encryption]\nkeys = \"{}\"\n{}\
          [[channel]]\nid = \"server\"\n[channel.encryption]\n\
          keys = \"https://127.0.0.1:9/path-canary-55/{{key}}?k=key-url-canary-66\"\n\
          token = \"{}\"\n{}\
          [[channel]]\nid = \"http\"\n{}",
+        user.display(),
         sign_keys.display(),
         secret.display(),
         rendition("udp://239.255.83.8:5000"),
@@ -126,6 +132,8 @@ fn planted(folder: &TempDir) -> (String, String, Vec<String>) {
     let mut canaries: Vec<String> = [
         SIGN_KEY,
         CHANNEL_SECRET,
+        "24fBapwwVwhN5eOyrCdItwx2m6ktYKbuUEruAy5mxl0",
+        "password-canary",
         "bearer-canary",
         "comment-canary",
         "path-canary",
@@ -153,6 +161,13 @@ fn a_bundle_of_a_running_appliance_has_everything_but_its_secrets() {
         let told = http::get(&daemon.management("/api/v1/channels")).ok()?;
         told.text().contains("127.0.0.1:9/ch.ts").then_some(())
     });
+    let guess = http::request(
+        "POST",
+        &daemon.management("/login"),
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        b"name=password-canary-name&password=password-canary-88",
+    );
+    assert_eq!(guess.expect("an answer").status, 403);
     let out = TempDir::new().expect("a temporary folder");
     let config = daemon.file();
     let files = bundle(out.path(), &["--config", plain(&config)]);

@@ -5,6 +5,7 @@
 mod alarms;
 mod bad_cache;
 mod http_sources;
+mod logins;
 mod membership;
 mod merge;
 mod mistakes;

@@ -1,6 +1,7 @@
 //! Alarms, from snapshots to every surface.
 
 mod incidents;
+mod logins;
 mod orders;
 
 use std::{sync::Arc, time::Duration};

@@ -10,16 +10,19 @@ use hyper::{
     header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE},
 };
 use serde_json::{Value, json};
-use tracing::subscriber::set_default;
+use tracing::{
+    Dispatch,
+    subscriber::{DefaultGuard, set_default},
+};
 use tracing_subscriber::layer::SubscriberExt as _;
 use weir_hal::{
-    Access,
+    Access, Clock,
     sim::{Call, Fault},
 };
 
 use super::*;
 use crate::{
-    access::tests::access,
+    access::token::tests::access,
     alarm::{Alarm, Severity},
     health::{Health, Settings, alarm_answer, healthz::healthz, json::api_health},
     ladder::{self, Check, Finding},
@@ -31,7 +34,7 @@ use crate::{
 };
 
 /// A box whose disk is full.
-fn full() -> (Arc<Simulation>, Rig) {
+pub(super) fn full() -> (Arc<Simulation>, Rig) {
     let machine = Arc::new(Simulation::new(1));
     let mut rig = Rig::on(&machine, 70);
     rig.run(1, |snapshot| snapshot.disk_usage_percent = Some(96.0));
@@ -39,8 +42,8 @@ fn full() -> (Arc<Simulation>, Rig) {
 }
 
 /// A management listener over the alarms of a rig.
-struct Listener {
-    health: Health,
+pub(super) struct Listener {
+    pub(super) health: Health,
     alarms: Arc<Alarms>,
     latest: Arc<ArcSwap<Snapshot>>,
 }
@@ -67,7 +70,7 @@ impl Listener {
     }
 }
 
-fn listener(rig: Rig) -> Listener {
+pub(super) fn listener(rig: Rig) -> Listener {
     let live = Arc::new(Live::default());
     let settings = Settings {
         node: "edge-1".to_owned(),
@@ -90,6 +93,17 @@ fn listener(rig: Rig) -> Listener {
     }
 }
 
+/// What this thread says from now on, as long as the guards are there.
+pub(super) fn heard(clock: Arc<dyn Clock>) -> (Arc<Ring>, (Dispatch, DefaultGuard)) {
+    let heard = Arc::new(Ring::default());
+    let layer = Layer::new(Arc::clone(&heard), clock);
+    // While one subscriber alone is there, a thread that has none says of an event that nobody
+    // hears it, on any thread: so there are two.
+    let other = Dispatch::new(tracing_subscriber::registry());
+    let log = set_default(tracing_subscriber::registry().with(layer));
+    (heard, (other, log))
+}
+
 /// A request without a body.
 async fn ask(health: &Health, from: &str, method: Method, path: &str) -> (StatusCode, String) {
     ask_as(health, ("edge-1:8080", from), method, path).await
@@ -108,7 +122,7 @@ async fn ask_as(
     read(health.answer(request, &client(from)).await).await
 }
 
-fn client(from: &str) -> Client {
+pub(super) fn client(from: &str) -> Client {
     Client {
         interim: None,
         address: SocketAddr::new(from.parse().expect("an address"), 50_000),
@@ -132,13 +146,13 @@ async fn order(alarms: &Alarms, path: &str, body: &'static str) -> (StatusCode, 
     .await
 }
 
-async fn read(response: Response<Body>) -> (StatusCode, String) {
+pub(super) async fn read(response: Response<Body>) -> (StatusCode, String) {
     let (head, body) = response.into_parts();
     let body = body.collect().await.expect("a body in memory").to_bytes();
     (head.status, String::from_utf8(body.to_vec()).expect("text"))
 }
 
-const OPERATOR: &str = "10.1.2.3";
+pub(super) const OPERATOR: &str = "10.1.2.3";
 
 #[tokio::test]
 async fn all_alarms_are_told_to_whoever_asks() {
@@ -281,7 +295,7 @@ async fn whoever_has_a_token_orders_from_any_address_what_its_role_may() {
     let (machine, rig) = full();
     let Listener { health, alarms, .. } = listener(rig);
     let clock = Arc::clone(&machine.board().clock);
-    let health = health.guarding(Arc::new(access()), clock);
+    let health = health.guarding(Arc::new(access()), Arc::default(), clock);
     let close = "/api/v1/alarms/1/close";
     for (from, fields, path, status) in [
         // It goes on to be no JSON.
@@ -342,10 +356,8 @@ async fn each_order_leaves_who_gave_it_and_how_it_ended_and_no_secret() {
     let (machine, rig) = full();
     let Listener { health, .. } = listener(rig);
     let clock = Arc::clone(&machine.board().clock);
-    let health = health.guarding(Arc::new(access()), Arc::clone(&clock));
-    let heard = Arc::new(Ring::default());
-    let layer = Layer::new(Arc::clone(&heard), clock);
-    let _log = set_default(tracing_subscriber::registry().with(layer));
+    let health = health.guarding(Arc::new(access()), Arc::default(), Arc::clone(&clock));
+    let (heard, _log) = heard(clock);
     for (method, field) in [
         (Method::POST, "Bearer technician-of-the-simulated-rack-1"),
         (Method::POST, "Bearer guess"),
@@ -379,7 +391,7 @@ async fn the_page_of_another_site_does_not_order_by_the_token_of_its_reader() {
     let (machine, rig) = full();
     let Listener { health, .. } = listener(rig);
     let clock = Arc::clone(&machine.board().clock);
-    let health = health.guarding(Arc::new(access()), clock);
+    let health = health.guarding(Arc::new(access()), Arc::default(), clock);
     for (field, value, status) in [
         ("origin", "http://evil.example", 403),
         ("sec-fetch-site", "cross-site", 403),

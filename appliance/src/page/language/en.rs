@@ -139,4 +139,13 @@ pub(super) const ENGLISH: Language = Language {
     legend_unknown: "not recorded",
     all_zero: "{} more at zero",
     machine_readable: "For machines",
+    log_in: "Log in",
+    log_out: "Log out",
+    logged_in: "Logged in as {}",
+    user_name: "Name",
+    password: "Password",
+    login_wrong: "The name or the password is wrong.",
+    login_wait: "Too many passwords were tried. Try again in {}.",
+    login_nobody: "Nobody can log in yet: add [[management.user]] to the configuration.",
+    login_unable: "This box has no random numbers or threads left. Try again.",
 };

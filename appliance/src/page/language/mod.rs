@@ -65,6 +65,8 @@ catalogue! {
     since_mark, segments, no_segments, duration, name_of, gap, chart_hour, chart_day,
     peak, lowest, tracks, legend_unknown, all_zero,
     machine_readable,
+    log_in, log_out, logged_in, user_name, password, login_wrong, login_wait, login_nobody,
+    login_unable,
 }
 
 /// What people are told of a kind of alarm in a language other than English.

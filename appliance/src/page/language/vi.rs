@@ -139,4 +139,13 @@ pub(super) const VIETNAMESE: Language = Language {
     legend_unknown: "không ghi được",
     all_zero: "thêm {} bằng không",
     machine_readable: "Cho máy đọc",
+    log_in: "Đăng nhập",
+    log_out: "Đăng xuất",
+    logged_in: "Đã đăng nhập: {}",
+    user_name: "Tên người dùng",
+    password: "Mật khẩu",
+    login_wrong: "Tên hoặc mật khẩu không đúng.",
+    login_wait: "Đã thử quá nhiều mật khẩu. Hãy thử lại sau {}.",
+    login_nobody: "Chưa ai đăng nhập được: hãy thêm [[management.user]] vào cấu hình.",
+    login_unable: "Thiết bị hết số ngẫu nhiên hoặc luồng xử lý. Hãy thử lại.",
 };

@@ -1,5 +1,4 @@
-//! Who may order by the management listener: programs that know a token, out of the files that hold
-//! its SHA-256.
+//! Programs that may order: those that know a token, out of the files that hold its SHA-256.
 //!
 //! ```text
 //! Authorization: Bearer {token}
@@ -11,10 +10,7 @@
 //! Source: RFC 6750 §2.1, §3 (Bearer); FIPS 180-4 (SHA-256).
 //! Refuses: to keep a token, and to show anything of one.
 
-use std::{
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-};
+use std::{ops::RangeInclusive, path::Path};
 
 use arc_swap::ArcSwap;
 use hyper::{
@@ -25,8 +21,9 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use weir_hal::{Disk, Wall};
 
 use crate::{
+    access::AccessError,
     config::{ManagementToken, Role},
-    secret::{self, SecretError},
+    secret,
     serve::{Body, reply},
 };
 
@@ -35,20 +32,6 @@ const FILE_BYTES_MAX: u64 = 1_024;
 
 /// Bytes of a token: 128 bits at least in hexadecimal digits, which nobody guesses.
 const TOKEN_BYTES: RangeInclusive<usize> = 32..=256;
-
-/// Why a token cannot be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// Its file cannot be used.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// Its file holds something else.
-    #[error(
-        "{} holds no SHA-256 of a token: write what `printf %s TOKEN | sha256sum` tells",
-        .0.display()
-    )]
-    NoDigest(PathBuf),
-}
 
 /// Why a request with a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -217,6 +200,8 @@ fn digest_in(word: &[u8]) -> Option<[u8; SHA256_OUTPUT_LEN]> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::PathBuf;
+
     use weir_hal::{Access as FileAccess, sim::Simulation};
 
     use super::*;
