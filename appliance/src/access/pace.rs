@@ -2,8 +2,8 @@
 //!
 //! A client fails five times, then once a minute, and each further time waits twice as long, up to
 //! [`WAIT_MAX`]; who was right, or let a quarter of an hour go by, begins anew. All of them
-//! together try 30 times a minute. What is refused counts for nothing, so nobody is locked out by others who
-//! keep on, and nobody for good.
+//! together try 30 times a minute. What is refused counts for nothing, so nobody is locked out by
+//! others who keep on, and nobody for good.
 //!
 //! Source: EN 303 645 5.1-5; NIST SP 800-63B (rate limiting). Pure: time is an argument.
 //! Refuses: to know whose password is tried, for that would let anybody lock anybody out.
