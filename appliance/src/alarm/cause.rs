@@ -65,10 +65,10 @@ fn tie(effect: Kind, cause: Kind) -> Tie {
 }
 
 /// What nobody was told of yet, and has a cause that is about to be raised.
-pub(super) fn waiting(entries: &BTreeMap<Key, Entry>) -> BTreeSet<Key> {
-    let untold = entries
-        .iter()
-        .filter(|(_, entry)| entry.is_raised() && entry.told.is_none() && entry.root.is_none());
+pub(super) fn waiting(entries: &BTreeMap<Key, Entry>, roots: &BTreeMap<Key, Key>) -> BTreeSet<Key> {
+    let untold = entries.iter().filter(|(key, entry)| {
+        entry.is_raised() && entry.told.is_none() && !roots.contains_key(key)
+    });
     let is_rising = |_: &Key, by: &Entry| by.is_rising();
     let waiting = untold.filter(|(key, entry)| cause(entries, (key, entry), &is_rising).is_some());
     waiting.map(|(key, _)| key.clone()).collect()

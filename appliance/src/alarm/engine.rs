@@ -215,12 +215,9 @@ impl Engine {
         for (key, entry) in &mut self.entries {
             entry.effects = effects.remove(key).unwrap_or_default();
         }
+        let waiting = cause::waiting(&self.entries, &roots);
         for (key, entry) in &mut self.entries {
-            entry.root = roots.remove(key);
-        }
-        let waiting = cause::waiting(&self.entries);
-        for (key, entry) in &mut self.entries {
-            entry.wait(waiting.contains(key), self.now.monotonic);
+            entry.trace(roots.remove(key), waiting.contains(key), self.now.monotonic);
         }
     }
 
@@ -271,7 +268,7 @@ impl Engine {
             is_flapping,
             operation: None,
         });
-        let text = text_of(key, entry);
+        let text = entry.text(key.0);
         self.counters.raised += 1;
         self.counters.flapped += u64::from(is_flapping);
         Some(self.note((id, key), Event::Raised, severity, text))
@@ -297,10 +294,7 @@ impl Engine {
     fn clear(&mut self, key: &Key) -> Option<Change> {
         let entry = self.entries.get_mut(key)?;
         let told = entry.told.take()?;
-        let text = bounded(
-            format!("no longer: {}", text_of(key, entry)),
-            TEXT_BYTES_MAX,
-        );
+        let text = bounded(format!("no longer: {}", entry.text(key.0)), TEXT_BYTES_MAX);
         self.counters.cleared += 1;
         Some(self.note((told.id, key), Event::Cleared, Severity::Cleared, text))
     }
@@ -314,7 +308,7 @@ impl Engine {
         });
         let entry = self.entries.get_mut(key)?;
         let is_notice_due = std::mem::take(&mut entry.is_notice_due);
-        let (is_flapping, text) = (entry.is_flapping(), text_of(key, entry));
+        let (is_flapping, text) = (entry.is_flapping(), entry.text(key.0));
         let is_falling = entry.is_falling();
         let told = entry.told.as_mut()?;
         let now = Told {
@@ -336,7 +330,6 @@ impl Engine {
         *told = now;
         let text = match cause {
             Some(cause) => format!("an effect of alarm {cause}: {text}"),
-            None if is_flapping => format!("it comes and goes: {text}"),
             None => text,
         };
         let text = bounded(text, TEXT_BYTES_MAX);
@@ -423,11 +416,4 @@ impl Engine {
         self.counters.changes_forgotten += history.push(change.clone());
         change
     }
-}
-
-fn text_of((kind, _): &Key, entry: &Entry) -> String {
-    bounded(
-        kind.text(entry.amount, entry.detail.as_deref()),
-        TEXT_BYTES_MAX,
-    )
 }

@@ -6,6 +6,7 @@ use weir_hal::{Monotonic, Wall};
 
 use crate::alarm::{
     Amount, Measure, Operation, OperatorState, Resource, Severity,
+    change::{TEXT_BYTES_MAX, bounded},
     flapping::Flapping,
     hysteresis::Phase,
     kind::Kind,
@@ -174,6 +175,22 @@ impl Entry {
         self.flapping.is_flapping()
     }
 
+    /// It is over, and kept raised because it flaps.
+    pub(super) const fn is_damped(&self) -> bool {
+        self.flapping.is_flapping() && !self.phase.is_raised()
+    }
+
+    /// What an alarm of this kind says of it.
+    pub(super) fn text(&self, kind: Kind) -> String {
+        let text = kind.text(self.amount, self.detail.as_deref());
+        let text = match (self.is_flapping(), self.is_damped()) {
+            (_, true) => format!("it comes and goes, and is over for now: {text}"),
+            (true, false) => format!("it comes and goes: {text}"),
+            (false, false) => text,
+        };
+        bounded(text, TEXT_BYTES_MAX)
+    }
+
     /// Takes in one more reading.
     pub(super) fn judge(&mut self, measure: &Measure, rule: &Rule, now: Moment, inhibited: bool) {
         let verdict = rule.judge(measure.reading);
@@ -207,10 +224,19 @@ impl Entry {
         if self.is_bad() {
             self.bad_last = Some(now.monotonic);
         }
-        if self.root.is_some() && self.told.is_none() {
-            self.flapping.follow(phase.is_raised());
-        } else {
-            self.is_notice_due |= self.flapping.look(now.monotonic, phase.is_raised());
+    }
+
+    /// Takes note of what it is an effect of now. What came or went with a cause has not come or
+    /// gone by itself, so it does not flap for that; nor has what waits for one.
+    pub(super) fn trace(&mut self, root: Option<Key>, is_rising: bool, now: Monotonic) {
+        let is_effect = self.root.is_some() || root.is_some();
+        self.root = root;
+        self.wait(is_rising, now);
+        let is_raised = self.phase.is_raised();
+        if is_effect {
+            self.flapping.follow(now, is_raised);
+        } else if !matches!(self.wait, Wait::Since(_)) {
+            self.is_notice_due |= self.flapping.look(now, is_raised);
         }
     }
 
@@ -235,7 +261,7 @@ impl Entry {
     }
 
     /// Waits for its cause while that `is_rising`, up to [`PATIENCE`].
-    pub(super) fn wait(&mut self, is_rising: bool, now: Monotonic) {
+    fn wait(&mut self, is_rising: bool, now: Monotonic) {
         let since = match self.wait {
             _ if !self.is_raised() || self.root.is_some() => None,
             Wait::Never => is_rising.then_some(now),

@@ -59,8 +59,9 @@ impl Flapping {
     }
 
     /// Takes note of the same where that is no change of its own: it comes and goes with its cause.
-    pub(super) const fn follow(&mut self, is_raised: bool) {
+    pub(super) fn follow(&mut self, now: Monotonic, is_raised: bool) {
         self.was_raised = is_raised;
+        self.told = self.told.filter(|_| !self.is_quiet(now));
     }
 
     /// Whether it flaps: it stays raised.

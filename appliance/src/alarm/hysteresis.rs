@@ -51,6 +51,8 @@ impl Phase {
             }
         };
         match (self, verdict) {
+            // Nobody knows whether it lasted.
+            (Self::Rising(_), Verdict::Unknown) => Self::Quiet,
             (phase, Verdict::Unknown) => phase,
             (phase @ (Self::Raised | Self::Falling(_)), Verdict::Good) if is_inhibited => phase,
             (Self::Quiet, Verdict::Bad(_)) => rising(now),
@@ -114,16 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_leaves_it_where_it_is() {
-        let verdicts = [
-            BAD,
-            Verdict::Unknown,
-            Verdict::Unknown,
-            BAD,
-            Verdict::Unknown,
-        ];
-        let last = phases(&verdicts).pop();
-        assert_eq!(last, Some(Phase::Raised));
+    fn what_nobody_knows_raises_nothing_and_clears_nothing() {
+        let unknown = Verdict::Unknown;
+        let broken = [BAD, BAD, BAD, unknown, BAD, BAD, BAD];
+        assert!(!phases(&broken).into_iter().any(Phase::is_raised));
+        let raised = [&[BAD; 4][..], &[unknown; 9]].concat();
+        assert_eq!(phases(&raised).pop(), Some(Phase::Raised));
+        let falling = [&[BAD; 4][..], &[Verdict::Good], &[unknown]].concat();
+        assert_eq!(phases(&falling).pop(), Some(Phase::Falling(at(4))));
     }
 
     #[test]

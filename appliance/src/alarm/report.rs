@@ -6,7 +6,6 @@ use weir_hal::Wall;
 
 use crate::alarm::{
     Counters, History, Kind, Operation, OperatorState, Resource, Rules, Severity,
-    change::{TEXT_BYTES_MAX, bounded},
     entry::{Entry, Key, Told},
 };
 
@@ -56,6 +55,8 @@ pub struct Alarm {
     pub affected: usize,
     /// It comes and goes, and is kept raised.
     pub is_flapping: bool,
+    /// It is over for now, and only kept raised for that.
+    pub is_damped: bool,
     /// It is over, and waits to be acknowledged.
     pub is_over: bool,
     /// What an operator has said of it.
@@ -152,12 +153,11 @@ impl Report {
 impl Effect {
     /// That of an entry which is raised, and an effect, and was not told of.
     pub(super) fn new((kind, resource): &Key, entry: &Entry, rules: &Rules, root: &Entry) -> Self {
-        let text = kind.text(entry.amount, entry.detail.as_deref());
         Self {
             kind: *kind,
             resource: resource.clone(),
             severity: rules.of(*kind).severity,
-            text: bounded(text, TEXT_BYTES_MAX),
+            text: entry.text(*kind),
             cause: root.told.as_ref().map(|told| told.id),
         }
     }
@@ -170,17 +170,17 @@ impl Alarm {
         told: &Told,
         shelved: Option<&Operation>,
     ) -> Self {
-        let text = kind.text(entry.amount, entry.detail.as_deref());
         Self {
             id: told.id,
             kind: *kind,
             resource: resource.clone(),
             severity: told.severity,
             since: entry.since,
-            text: bounded(text, TEXT_BYTES_MAX),
+            text: entry.text(*kind),
             cause: told.cause,
             affected: entry.effects.count,
             is_flapping: told.is_flapping,
+            is_damped: entry.is_damped(),
             is_over: !entry.is_raised(),
             operation: shelved.or(told.operation.as_ref()).cloned(),
         }

@@ -1,7 +1,7 @@
 //! A snapshot as `/healthz`, for supervisors and whoever polls many boxes.
 //!
-//! A critical alarm fails the box, any other that somebody should act on warns, and so does a
-//! channel that is not whole. Each check has the state of what it is of, and what is wrong with it
+//! A critical alarm fails the box while it is bad, any other that somebody should act on warns, and
+//! so does a channel that is not whole. Each check has the state of what it is of, and what is wrong with it
 //! in words; one that nobody can read is `unknown`.
 //!
 //! Source: draft-inadarei-api-health-check-06 §3, §4.
@@ -45,10 +45,7 @@ pub(super) enum Verdict {
 impl Verdict {
     /// That of the whole box.
     pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let alarms = snapshot
-            .alarms
-            .roots()
-            .map(|it| Self::of_alarm(it.severity));
+        let alarms = snapshot.alarms.roots().map(Self::of_alarm);
         let worst = alarms.max().unwrap_or(Self::Pass);
         worst.max(Self::of_status(snapshot.status()))
     }
@@ -61,10 +58,12 @@ impl Verdict {
         }
     }
 
-    const fn of_alarm(severity: Severity) -> Self {
-        match severity {
-            Severity::Critical => Self::Fail,
-            Severity::Major | Severity::Minor | Severity::Warning => Self::Warn,
+    const fn of_alarm(alarm: &Alarm) -> Self {
+        match alarm.severity {
+            Severity::Critical if !alarm.is_damped => Self::Fail,
+            Severity::Critical | Severity::Major | Severity::Minor | Severity::Warning => {
+                Self::Warn
+            }
             Severity::Cleared => Self::Pass,
         }
     }
@@ -188,7 +187,7 @@ impl Checks {
     ) {
         let alarms = snapshot.alarms.roots().filter(|it| is_of(it));
         let alarms: Vec<&Alarm> = alarms.collect();
-        let worst = alarms.iter().map(|it| Verdict::of_alarm(it.severity));
+        let worst = alarms.iter().map(|it| Verdict::of_alarm(it));
         let output = alarms.first().map(|it| it.text.clone());
         self.0.entry(of.measurement).or_default().push(Check {
             component_id: of.component.to_owned(),
@@ -280,6 +279,7 @@ mod tests {
             cause: None,
             affected: 0,
             is_flapping: false,
+            is_damped: false,
             is_over: false,
             operation: None,
         }
@@ -311,13 +311,27 @@ mod tests {
             });
             let body = parse(&snapshot);
             assert_eq!(body["status"], status, "{severity:?}");
-            let is_degraded = snapshot.status() == Status::Degraded;
-            assert_eq!(is_degraded, severity == Critical);
+            assert_eq!(snapshot.status(), Status::Degraded);
             assert_eq!(body["alarms"][severity.as_str()], 1);
             let check = &body["checks"]["disk:utilization"][0];
             assert_eq!(check["status"], status);
             assert_eq!(check["output"], "it is bad");
         }
+    }
+
+    #[test]
+    fn warns_while_what_is_critical_comes_and_goes_and_is_over_for_now() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let alarms = vec![Alarm {
+            is_flapping: true,
+            is_damped: true,
+            ..alarm(Kind::DiskFull, "disk", Severity::Critical)
+        }];
+        snapshot.alarms = Arc::new(alarm::Report {
+            alarms,
+            ..alarm::Report::default()
+        });
+        assert_eq!(parse(&snapshot)["status"], "warn");
     }
 
     #[test]

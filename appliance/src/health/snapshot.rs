@@ -183,16 +183,15 @@ impl Snapshot {
     }
 
     /// The appliance as a whole: as well as its channels, and degraded at best without the device
-    /// of its store, or with an alarm that is critical. Without channels it is well. What nobody
-    /// has looked at for long is failed.
+    /// of its store, or with an alarm that somebody should act on. Without channels it is well.
+    /// What nobody has looked at for long is failed.
     pub fn status(&self) -> Status {
         if self.age > OLD_MAX {
             return Status::Failed;
         }
         let mut statuses = self.channels.iter().map(ChannelSnapshot::status);
         if statuses.clone().all(|status| status == Status::Ok) {
-            let is_critical = |it: &alarm::Alarm| it.severity == alarm::Severity::Critical;
-            if self.store_offline.is_some() || self.alarms.roots().any(is_critical) {
+            if self.store_offline.is_some() || self.alarms.roots().next().is_some() {
                 Status::Degraded
             } else {
                 Status::Ok
@@ -205,7 +204,7 @@ impl Snapshot {
     }
 
     /// Why the status is what it is, in one sentence for people: what is on air, what is wrong with
-    /// this box, and the first of the alarms that are critical.
+    /// this box, and the first of the alarms that somebody should act on.
     pub fn reason(&self) -> String {
         let on_air = format!(
             "{} of {} channels on air",
@@ -215,7 +214,7 @@ impl Snapshot {
         let troubles = [
             self.age_trouble(),
             self.cache_trouble(),
-            self.critical_trouble(),
+            self.alarm_trouble(),
         ];
         let told = troubles.into_iter().flatten();
         told.fold(on_air, |told, trouble| format!("{told}; {trouble}"))
@@ -243,21 +242,20 @@ impl Snapshot {
         ))
     }
 
-    /// The first alarm that is critical, and how many more are; but for that of the store, which is
-    /// a trouble of its own.
-    fn critical_trouble(&self) -> Option<String> {
-        let mut critical = self.alarms.roots().filter(|alarm| self.is_in_reason(alarm));
-        let first = sentence(critical.next()?);
-        Some(match critical.count() {
+    /// The first alarm, and how many more there are; but for that of the store, which is a trouble
+    /// of its own.
+    fn alarm_trouble(&self) -> Option<String> {
+        let mut alarms = self.alarms.roots().filter(|alarm| self.is_in_reason(alarm));
+        let first = sentence(alarms.next()?);
+        Some(match alarms.count() {
             0 => first,
-            more => format!("{first}, and {more} more critical"),
+            more => format!("{first}, and {more} more"),
         })
     }
 
     /// Whether the reason of the status counts the alarm.
     fn is_in_reason(&self, alarm: &alarm::Alarm) -> bool {
-        let is_told = self.store_offline.is_some() && alarm.kind == alarm::Kind::DiskError;
-        alarm.severity == alarm::Severity::Critical && !is_told
+        self.store_offline.is_none() || alarm.kind != alarm::Kind::DiskError
     }
 
     /// The alarms that somebody should act on and that the reason of the status does not name, a
@@ -456,6 +454,7 @@ pub(crate) mod tests {
             cause: None,
             affected: 0,
             is_flapping: false,
+            is_damped: false,
             is_over: false,
             operation: None,
         }
@@ -469,14 +468,15 @@ pub(crate) mod tests {
         };
         let full = "; critical disk-full of node: it is bad";
         for (alarms, expected) in [
-            (&[(HitRatioLow, Major)][..], String::new()),
+            (&[][..], String::new()),
+            (&[(DiskFull, Critical)], full.to_owned()),
             (
-                &[(DiskFull, Critical), (HitRatioLow, Major)],
-                full.to_owned(),
+                &[(HitRatioLow, Major)],
+                "; major hit-ratio-low of node: it is bad".to_owned(),
             ),
             (
                 &[(DiskFull, Critical), (FeedsDamaged, Critical)],
-                format!("{full}, and 1 more critical"),
+                format!("{full}, and 1 more"),
             ),
         ] {
             let mut snapshot = snapshot(&[&[State::OnAir]]);

@@ -119,6 +119,7 @@ fn disk_full() -> alarm::Alarm {
         cause: None,
         affected: 0,
         is_flapping: false,
+        is_damped: false,
         is_over: false,
         operation: Some(alarm::Operation {
             state: alarm::OperatorState::Acknowledged,

@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn banner(view: &View<'_>) -> Markup {
     let (language, snapshot) = (view.language, view.snapshot);
     let root = snapshot.alarms.roots().next();
-    let level = level(snapshot, root);
+    let level = Level::from(snapshot.status());
     let word = match level {
         Level::Bad => status_word(Status::Failed, language),
         Level::Poor => status_word(Status::Degraded, language),
@@ -49,12 +49,6 @@ pub(super) fn banner(view: &View<'_>) -> Markup {
             }
         }
     }
-}
-
-/// As bad as its channels; no better than poor while somebody should act.
-fn level(snapshot: &Snapshot, root: Option<&Alarm>) -> Level {
-    let of_alarm = root.map_or(Level::Good, |_| Level::Poor);
-    Level::from(snapshot.status()).min(of_alarm)
 }
 
 fn on_air(snapshot: &Snapshot) -> String {

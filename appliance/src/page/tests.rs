@@ -234,6 +234,7 @@ fn a_page_tells_why_the_status_is_what_it_is_in_the_words_of_all_surfaces() {
             cause: None,
             affected: 0,
             is_flapping: false,
+            is_damped: false,
             is_over: false,
             operation: None,
         }],

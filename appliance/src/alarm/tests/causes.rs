@@ -87,7 +87,10 @@ fn a_cause_that_flaps_hides_what_flaps_with_it_and_nothing_that_stays() {
         rig.look(10, &both([false, false]));
     }
     rig.look(100, &both([false, false]));
-    assert!(rig.only().is_flapping);
+    let only = rig.only();
+    assert!(only.is_flapping && only.is_damped);
+    let words = "it comes and goes, and is over for now: ";
+    assert!(only.text.starts_with(words), "{}", only.text);
     assert!(rig.told().iter().all(|(_, kind)| *kind == lost));
     rig.look(2, &both([false, true]));
     assert!(rig.told().contains(&(Event::Raised, DOWN)));
@@ -106,6 +109,24 @@ fn an_effect_that_flaps_and_is_good_again_is_hidden_by_its_cause_that_flaps() {
     }
     let told = rig.told();
     assert!(told.iter().all(|(_, kind)| *kind == down), "{told:?}");
+}
+
+#[test]
+fn what_was_told_and_then_came_and_went_with_a_cause_is_over_with_it() {
+    let (down, lost) = (Kind::NicDown, Kind::FeedsLost);
+    let both = |[first, second]: [bool; 2]| readings([(down, nic(), first), (lost, nic(), second)]);
+    let mut rig = Rig::new();
+    rig.look(10, &both([false, true]));
+    for _ in 0..8 {
+        rig.look(20, &both([true, true]));
+        rig.look(20, &both([false, false]));
+    }
+    rig.look(900, &both([false, false]));
+    let mut told = rig.told();
+    told.retain(|(_, kind)| *kind == lost);
+    let expected = [Event::Raised, Event::Changed, Event::Cleared];
+    assert_eq!(told, expected.map(|event| (event, lost)));
+    assert!(rig.engine.report().alarms.is_empty());
 }
 
 #[test]

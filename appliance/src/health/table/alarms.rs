@@ -23,6 +23,7 @@ impl Alarm {
             cause,
             affected,
             is_flapping: _,
+            is_damped: _,
             is_over: _,
             operation,
         } = alarm;
