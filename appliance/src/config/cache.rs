@@ -165,12 +165,25 @@ pub(super) fn beside(cache: &Path, suffix: &str) -> PathBuf {
 }
 
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_fit = path.is_absolute() && text.len() <= PATH_BYTES_MAX && !text.contains('\0');
-    is_fit.then_some(path).ok_or_else(|| {
+    path_in(text).ok_or_else(|| {
+        let text = quoted(text);
+        format!("{text} is no absolute path: write one, from /, of at most {PATH_BYTES_MAX} bytes")
+    })
+}
+
+/// The path of a file that holds a secret. What is no path may be the secret itself, so it is not
+/// shown.
+pub(super) fn secret_path(text: &str) -> Result<PathBuf, String> {
+    path_in(text).ok_or_else(|| {
         format!(
-            "{} is no absolute path: write one, from /, of at most {PATH_BYTES_MAX} bytes",
-            quoted(text)
+            "must be the absolute path of the file that holds the secret, from /, of at most \
+             {PATH_BYTES_MAX} bytes"
         )
     })
+}
+
+fn path_in(text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    let is_fit = path.is_absolute() && text.len() <= PATH_BYTES_MAX && !text.contains('\0');
+    is_fit.then_some(path)
 }

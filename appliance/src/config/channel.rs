@@ -10,7 +10,7 @@ use weir_hal::InterfaceName;
 
 use super::{
     Channel, Config, Cues, Http, Priority, Rendition, SegmentConfig, Source, Transport,
-    cache::absolute_path,
+    cache::secret_path,
     encryption::{Around, read_encryption},
     mistake::{Ledger, Place, quoted},
     read::{display_name, id},
@@ -62,7 +62,7 @@ fn read_channel(
     let name = section.text("name", display_name, ledger);
     let priority = section.text("priority", priority, ledger);
     let dvr = read_dvr(&mut section, segment, ledger);
-    let sign_keys = section.text("sign_keys", absolute_path, ledger);
+    let sign_keys = section.text("sign_keys", secret_path, ledger);
     let cues = section.text("cues", parse_cues, ledger);
     let has_encryption = section.has("encryption");
     let encryption = section.table("encryption", ledger);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     SegmentConfig,
-    cache::absolute_path,
+    cache::{absolute_path, secret_path},
     mistake::{Ledger, Place, quoted},
     section::{Found, Section},
     unit::parse_duration,
@@ -135,7 +135,7 @@ pub(super) fn read_encryption(
     let keys = section.text("keys", key_source, ledger);
     let uri = section.text("uri", UrlTemplate::parse, ledger);
     let rotate = read_rotate(&mut section, around, ledger);
-    let token = section.text("token", absolute_path, ledger);
+    let token = section.text("token", secret_path, ledger);
     let ca = section.text("ca", absolute_path, ledger);
     let place = section.place().clone();
     section.finish(ledger);
@@ -208,7 +208,15 @@ fn rotate(text: &str) -> Result<Option<Duration>, String> {
 
 fn key_source(text: &str) -> Result<KeySource, String> {
     if text.starts_with('/') {
-        return absolute_path(text).map(KeySource::Path);
+        return secret_path(text).map(KeySource::Path);
+    }
+    if !text.contains("://") {
+        // It may be a secret itself, so it is not shown.
+        return Err(
+            "must be the https:// URL of a key server, or the absolute path of a file \
+                    with a secret, or of a directory of keys"
+                .to_owned(),
+        );
     }
     let url = UrlTemplate::parse(text).map_err(|wrong| {
         format!("{wrong}; or the absolute path of a file with a secret, or of a directory of keys")

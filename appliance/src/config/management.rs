@@ -7,7 +7,7 @@ use weir_hal::Wall;
 
 use super::{
     Http,
-    cache::absolute_path,
+    cache::secret_path,
     mistake::{Ledger, Place, quoted},
     read::{address, collide, host_name, id},
     section::{Found, Section},
@@ -190,7 +190,7 @@ fn read_user(
     }
     let name = section.text("name", id, ledger);
     let role = section.text("role", role, ledger);
-    let secret = section.text("secret", absolute_path, ledger);
+    let secret = section.text("secret", secret_path, ledger);
     section.finish(ledger);
     let name = name?;
     let user = ManagementUser {
@@ -216,7 +216,7 @@ fn read_token(
     }
     let name = section.text("name", id, ledger);
     let role = section.text("role", role, ledger);
-    let secret = section.text("secret", absolute_path, ledger);
+    let secret = section.text("secret", secret_path, ledger);
     let expires = section.text("expires", moment, ledger);
     section.finish(ledger);
     let name = name?;
@@ -280,7 +280,7 @@ mod tests {
                 "1960-01-01T00:00:00Z",
                 "is no moment",
             ),
-            ("/etc/weir/noc", "noc", "is no absolute path"),
+            ("/etc/weir/noc", "noc", "must be the absolute path"),
             ("expires", "expire", "did you mean `expires`?"),
             ("name", "nmae", "is missing: add name"),
         ] {
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!((found.name.as_str(), found.role), ("ann", Role::Technician));
         for (right, wrong, told) in [
             ("technician", "root", "\"root\" is no role"),
-            ("/etc/weir/ann", "ann", "is no absolute path"),
+            ("/etc/weir/ann", "ann", "must be the absolute path"),
             ("secret", "password", "is missing: add secret"),
             ("ann\"\nrole", "noc\"\nrole", "noc is a token"),
             ("ann\"\nrole", "a b\"\nrole", "management.user[0].name"),

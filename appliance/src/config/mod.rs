@@ -105,12 +105,14 @@ impl Config {
     }
 }
 
+/// What is wrong; of the text nothing but a key, for the rest may be a secret without its quotes.
 fn syntax_text(text: &str, error: &SyntaxError) -> String {
-    let there = error.span().and_then(|span| text.get(span)).unwrap_or("");
     match error.message() {
-        "duplicate key" => format!("{} is given twice: keep one", quoted(there)),
-        message if there.trim().is_empty() => format!("not TOML: {message}"),
-        message => format!("not TOML at {}: {message}", quoted(there)),
+        "duplicate key" => {
+            let key = error.span().and_then(|span| text.get(span)).unwrap_or("");
+            format!("{} is given twice: keep one", quoted(key))
+        }
+        message => format!("not TOML: {message}"),
     }
 }
 

@@ -281,6 +281,11 @@ impl Shown {
             return self.url_of(scheme, rest, is_key);
         }
         if SECRET_FILES.contains(&place.known.as_str()) {
+            if !text.starts_with('/') {
+                // The secret itself stands where its file belongs.
+                self.hidden.push(text.to_owned());
+                return HIDDEN.to_owned();
+            }
             self.secret_files.push(text.to_owned());
         }
         self.without_query(text)
@@ -450,6 +455,33 @@ mod tests {
             "user-canary",
         ] {
             assert!(shown.hidden.contains(&canary.to_owned()), "{canary}");
+        }
+    }
+
+    /// A file in which a secret stands wherever the file of one is named.
+    const SECRETS_IN_PLACE: &str = "[[management.token]]\nname = \"a\"\nsecret = \"canary-1\"\n\
+        [[management.user]]\nname = \"a\"\nsecret = \"canary-2\"\n\
+        [[snmp.user]]\nname = \"a\"\nauth_secret = \"canary-3\"\nprivacy_secret = \"canary-4\"\n\
+        [[snmp.community]]\nsecret = \"canary-5\"\n\
+        [[channel]]\nid = \"ch\"\nsign_keys = \"canary-6\"\n\
+        [channel.encryption]\nkeys = \"canary-7\"\ntoken = \"canary-8\"\n\
+        [[route]]\nsign_keys = \"canary-9\"\n";
+
+    #[test]
+    fn a_secret_where_its_file_belongs_is_not_shown_and_looked_for_elsewhere() {
+        let shown = Shown::of(SECRETS_IN_PLACE).expect("it is TOML");
+        assert!(!shown.text.contains("canary"), "{}", shown.text);
+        assert_eq!(shown.hidden.len(), 9);
+        assert_eq!(shown.secret_files, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_mistake_shows_a_secret() {
+        let unquoted = "[[management.token]]\nsecret = canary-1\n";
+        for text in [SECRETS_IN_PLACE, unquoted] {
+            let mistakes = super::super::Config::parse(text).expect_err("mistakes");
+            let told = format!("{mistakes} {mistakes:?}");
+            assert!(!told.contains("canary"), "{told}");
         }
     }
 

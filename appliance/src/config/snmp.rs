@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AddressPrefix, ByteSize, Cache,
-    cache::{absolute_path, beside},
+    cache::{absolute_path, beside, secret_path},
     mistake::Ledger,
     purge::ALLOWED_MAX,
     read::{address, display_name, id},
@@ -138,8 +138,8 @@ fn read_users(section: &mut Section<'_>, ledger: &mut Ledger) -> Vec<SnmpUser> {
             ledger,
         );
         let name = section.text("name", user_name, ledger);
-        let auth_secret = section.text("auth_secret", absolute_path, ledger);
-        let privacy_secret = section.text("privacy_secret", absolute_path, ledger);
+        let auth_secret = section.text("auth_secret", secret_path, ledger);
+        let privacy_secret = section.text("privacy_secret", secret_path, ledger);
         section.finish(ledger);
         let (Some(name), Some(auth_secret), Some(privacy_secret)) =
             (name, auth_secret, privacy_secret)
@@ -169,7 +169,7 @@ fn read_community(section: &mut Section<'_>, ledger: &mut Ledger) -> Option<Snmp
         section.require("secret", "secret = \"/etc/weir/snmp/community\"", ledger);
         section.require("allow", "allow = [\"10.0.0.0/8\"]", ledger);
     }
-    let secret = section.text("secret", absolute_path, ledger);
+    let secret = section.text("secret", secret_path, ledger);
     let allowed = section.texts("allow", ALLOWED_MAX, str::parse, ledger);
     if section.is_empty_list("allow") {
         let place = section.place_of("allow");
@@ -343,7 +343,10 @@ mod tests {
             ),
             (&[USER, USER].concat(), "is a user already"),
             (&USER.replace("noc", &"n".repeat(33)), "snmp.user[0].name"),
-            (&USER.replace("/etc/weir/a", "a"), "no absolute path"),
+            (
+                &USER.replace("/etc/weir/a", "a"),
+                "must be the absolute path",
+            ),
         ] {
             let refused = parse(text).expect_err(text);
             assert!(refused.contains(named), "{refused}");

@@ -2,7 +2,7 @@
 
 use super::{
     ByteSize, Config, Priority, Route,
-    cache::absolute_path,
+    cache::secret_path,
     channel::priority,
     mistake::{Ledger, quoted},
     read::duration_in,
@@ -59,7 +59,7 @@ pub(super) fn read_terms(mut section: Section<'_>, route: Route, ledger: &mut Le
     let heuristic = section.flag("heuristic", ledger);
     let slice = section.text("slice", slice, ledger);
     let prefetch = section.flag("prefetch", ledger);
-    let sign_keys = section.text("sign_keys", absolute_path, ledger);
+    let sign_keys = section.text("sign_keys", secret_path, ledger);
     section.finish(ledger);
     Route {
         priority: priority.map_or(route.priority, |found| found.value),
