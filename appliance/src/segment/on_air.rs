@@ -27,6 +27,10 @@ const DISTANCE_MAX_90K: u64 = 3_600 * Pts::HZ;
 /// end. A longer plan is damage, and as good as none.
 const BREAK_MAX_90K: u64 = 4 * 3_600 * Pts::HZ;
 
+/// Pictures in a row that say not when they are shown, and are of the segment all the same: of 50 a
+/// second, those of 1.3 s, which is twice as long as time stamps may be apart (ISO 13818-1 §2.7.4).
+const UNTIMED_MAX: u32 = 64;
+
 /// The open segment and the timeline it lies on.
 #[derive(Debug)]
 pub(super) struct OnAir {
@@ -38,6 +42,8 @@ pub(super) struct OnAir {
     pub(super) suspect: Option<Candidate>,
     /// What lies beyond the last picture, until the next one tells whether they go on.
     pub(super) overhang: Option<Overhang>,
+    /// Pictures in a row that say not when they are shown.
+    pub(super) untimed: u32,
     /// The open segment takes nothing more: its pictures have ended.
     pub(super) is_closed: bool,
     /// Unwrapped PTS of the last random access point.
@@ -106,6 +112,20 @@ pub(super) struct Cut {
 }
 
 impl OnAir {
+    /// Takes a unit at `mark` that says not when it is shown. After many of them nobody knows how
+    /// long the segment lasts, and it cannot wait for all that may come.
+    pub(super) fn pass_over(&mut self, mark: Option<Mark>) {
+        self.untimed = self.untimed.saturating_add(1);
+        if let Some(mark) = mark.filter(|_| self.untimed > UNTIMED_MAX) {
+            let here = Overhang {
+                position: mark.position,
+                is_past_limit: true,
+                is_behind_seam: false,
+            };
+            self.overhang.get_or_insert(here).is_past_limit = true;
+        }
+    }
+
     /// Takes `unit` as the next one and tells whether the segment ends before it.
     pub(super) fn advance(
         &mut self,

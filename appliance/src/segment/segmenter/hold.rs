@@ -1,9 +1,9 @@
 //! What is held back, because it is not known yet of which segment it is, and what becomes of it.
 //!
 //! Held back is the unit whose head is not understood, the unit whose time stamps leap, what other
-//! streams bring that lies beyond the last picture, and all behind a seam of the stream: it is of
-//! this segment if pictures go on, and of none if they do not. So the bytes of a segment end about
-//! where its duration does.
+//! streams bring that lies beyond the last picture with a time stamp, pictures after many without
+//! one, and all behind a seam of the stream: it is of this segment if pictures go on, and of none
+//! if they do not. So the bytes of a segment end about where its duration does.
 //!
 //! Refuses: to hold back more than [`HOLD_BACK_BYTES_MAX`]; what is older is then passed on, unless
 //! it is of no segment for certain.
@@ -55,7 +55,9 @@ impl Segmenter {
         }
         let Some(air) = &mut self.on_air else { return };
         let overhang = air.overhang.take();
-        if self.unit.take().is_none() && overhang.is_some_and(|it| it.is_past_limit) {
+        // A picture that has just begun may go on, but not after many of which nobody knows when.
+        let may_go_on = self.unit.take().is_some() && air.untimed == 0;
+        if !may_go_on && overhang.is_some_and(|it| it.is_past_limit) {
             air.overhang = overhang;
             self.close(each);
         }
@@ -77,7 +79,7 @@ impl Segmenter {
             let is_behind_seam = air.overhang.is_some_and(|it| it.is_behind_seam);
             let is_unit = self.unit.is_some() || air.suspect.is_some();
             // The rest of a picture: they go on.
-            if packet.has_payload() && !is_unit && !is_behind_seam {
+            if packet.has_payload() && !is_unit && !is_behind_seam && air.untimed == 0 {
                 air.overhang = None;
             }
             return;

@@ -323,7 +323,7 @@ impl Segmenter {
                 self.begin_at(&candidate, each);
                 self.announce_early(each);
             }
-            _ => self.pass_over(),
+            _ => self.pass_over(mark),
         }
     }
 
@@ -338,10 +338,10 @@ impl Segmenter {
         }
     }
 
-    /// Takes note of a unit before which nothing can be cut.
-    fn pass_over(&mut self) {
+    /// Takes note of a unit at `mark` before which nothing can be cut.
+    fn pass_over(&mut self, mark: Option<Mark>) {
         match &mut self.on_air {
-            Some(air) if !air.is_closed => air.overhang = None,
+            Some(air) if !air.is_closed => air.pass_over(mark),
             Some(_) | None => self.discard(),
         }
     }
@@ -376,6 +376,7 @@ impl Segmenter {
         let cut = air.advance(unit, circumstances, &mut self.target);
         let tally = std::mem::take(&mut air.tally);
         let overhang = air.overhang.take();
+        air.untimed = 0;
         self.counters.splices_missed += tally.splices_missed;
         self.counters.boundaries_missed += tally.boundaries_missed;
         let Some(cut) = cut else {
@@ -427,6 +428,7 @@ impl Segmenter {
             wraps_90k,
             suspect: None,
             overhang: None,
+            untimed: 0,
             is_closed: false,
             random_access_pts: Some(pts),
             tables_pts: pts,

@@ -90,6 +90,67 @@ fn sound_that_goes_on_alone_is_left_out_of_the_segment_that_pictures_end() {
     assert_eq!(bench.segmenter.counters().packets_left_out, 564);
 }
 
+impl Bench {
+    /// Sends a picture that says not when it is shown.
+    fn untimed_picture(&mut self, ticks: u64) {
+        let picture = Unit::at(ticks);
+        self.unit(Unit {
+            pts: None,
+            ..picture
+        });
+    }
+}
+
+#[test]
+fn sound_beside_pictures_without_time_stamps_is_left_out_as_if_there_were_none() {
+    let mut bench = Bench::first();
+    bench.pictures(0, 3 * SECOND, SECOND);
+    for ticks in (3 * SECOND..20 * SECOND).step_by(9_000) {
+        bench.sound(ticks);
+        bench.untimed_picture(ticks);
+    }
+    bench.lapse();
+    assert_eq!(bench.durations_ms(), [3_000]);
+    assert_eq!(stamped(&bench.made[0]), 6, "half a second");
+}
+
+#[test]
+fn pictures_without_time_stamps_are_kept_for_a_second_and_no_longer() {
+    let mut bench = Bench::first();
+    bench.pictures(0, 3 * SECOND, SECOND);
+    let timed = bench.sent.len();
+    let mut kept = 0;
+    for number in 0..2_000 {
+        bench.untimed_picture((3 * SECOND) + number * FRAME);
+        kept = if number < 64 { bench.sent.len() } else { kept };
+    }
+    bench.pictures(90 * SECOND, 2 * SECOND, SECOND);
+    bench.finish();
+    assert!(kept > timed);
+    assert_eq!(bench.durations_ms(), [3_000, 2_000]);
+    assert_eq!(bench.made[0].payload().len(), kept);
+}
+
+#[test]
+fn time_stamps_that_are_seldom_are_enough() {
+    let mut bench = Bench::first();
+    for number in 0..6 * 25_u64 {
+        let ticks = number * FRAME;
+        bench.sound(ticks);
+        if number % 17 == 0 {
+            bench.unit(if number == 0 {
+                Unit::key(ticks)
+            } else {
+                Unit::at(ticks)
+            });
+        } else {
+            bench.untimed_picture(ticks);
+        }
+    }
+    bench.finish();
+    assert_eq!(bench.payload(), bench.sent[1..]);
+}
+
 #[test]
 fn sound_of_a_hole_is_of_neither_segment() {
     for end in [12 * SECOND + 81_000, 17 * SECOND] {
