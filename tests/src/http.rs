@@ -77,10 +77,11 @@ pub fn request(
     )?;
     if !body.is_empty() {
         let length = body.len();
-        write!(
-            said,
-            "Content-Length: {length}\r\nContent-Type: application/json\r\n"
-        )?;
+        write!(said, "Content-Length: {length}\r\n")?;
+        let mut names = fields.iter().map(|(name, _)| name);
+        if !names.any(|name| name.eq_ignore_ascii_case("content-type")) {
+            write!(said, "Content-Type: application/json\r\n")?;
+        }
     }
     for (name, value) in fields {
         write!(said, "{name}: {value}\r\n")?;
