@@ -51,13 +51,15 @@ impl Phase {
             }
         };
         match (self, verdict) {
-            // Nobody knows whether it lasted.
-            (Self::Rising(_), Verdict::Unknown) => Self::Quiet,
+            // Nobody knows whether what was bad lasted.
+            (
+                Self::Quiet | Self::Rising(_),
+                Verdict::Neither | Verdict::Good | Verdict::Unknown,
+            ) => Self::Quiet,
             (phase, Verdict::Unknown) => phase,
             (phase @ (Self::Raised | Self::Falling(_)), Verdict::Good) if is_inhibited => phase,
             (Self::Quiet, Verdict::Bad(_)) => rising(now),
             (Self::Rising(since), Verdict::Bad(_)) => rising(since),
-            (Self::Quiet | Self::Rising(_), Verdict::Neither | Verdict::Good) => Self::Quiet,
             (Self::Raised, Verdict::Good) => falling(now),
             (Self::Falling(since), Verdict::Good) => falling(since),
             (Self::Raised | Self::Falling(_), Verdict::Bad(_) | Verdict::Neither) => Self::Raised,
