@@ -34,13 +34,16 @@ use crate::{
     page::{History, Language, Person},
     serve::{
         Body, Client, CounterCells, Giver, Handler, Readiness, Upload,
-        reply::{self, Freshness},
+        reply::{self, Freshness, METHODS},
     },
     snmp::{ENTERPRISE_NUMBER, mib_text},
 };
 
 /// The event that a reader had last (HTML Living Standard §9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The methods where people log in.
+const LOGIN_METHODS: &str = "GET, HEAD, OPTIONS, POST";
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -262,7 +265,9 @@ impl Health {
             | Place::Mib
             | Place::Login => {
                 let (request, _body) = request.into_parts();
-                let without_content = reply::without_content(&request.method);
+                let is_login = place == Place::Login;
+                let methods = if is_login { LOGIN_METHODS } else { METHODS };
+                let without_content = reply::without_content_among(methods, &request.method);
                 without_content.or_else(|| self.content(place, &request, person))
             }
         }
@@ -301,7 +306,7 @@ impl Health {
         let (request, body) = request.into_parts();
         if request.method != Method::POST {
             let is_shown = place == Place::Login;
-            return only(if is_shown { "GET, HEAD, POST" } else { "POST" });
+            return only(if is_shown { LOGIN_METHODS } else { "POST" });
         }
         let language = Language::of(&request).tag();
         if place == Place::Logout {
@@ -626,6 +631,17 @@ mod tests {
         }
         assert!(tags[0].0 != tags[1].0 && tags[1].0 != tags[2].0, "{tags:?}");
         assert!(tags[1].1 * 2 < tags[0].1, "{tags:?}");
+    }
+
+    #[tokio::test]
+    async fn tells_of_all_that_may_be_done_where_people_log_in() {
+        let health = health(State::OnAir);
+        for (method, status) in [(Method::OPTIONS, 204), (Method::DELETE, 405)] {
+            let asked = request(method, "/login");
+            let answer = health.answer(asked, &CLIENT).await;
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers()[ALLOW], "GET, HEAD, OPTIONS, POST");
+        }
     }
 
     #[tokio::test]

@@ -312,19 +312,27 @@ pub(crate) fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
-/// Answers the methods that need no content: OPTIONS, and those that are not allowed.
-/// `None` for GET and HEAD.
+/// Answers the methods that need no content where there is but content: OPTIONS, and those that
+/// are not allowed. `None` for GET and HEAD.
 pub(crate) fn without_content(method: &Method) -> Option<Response<Body>> {
+    without_content_among(METHODS, method)
+}
+
+/// The same where `methods` are allowed, of which the caller has answered all that do something.
+pub(crate) fn without_content_among(
+    methods: &'static str,
+    method: &Method,
+) -> Option<Response<Body>> {
     let mut response = match *method {
         Method::GET | Method::HEAD => return None,
         Method::OPTIONS => status(StatusCode::NO_CONTENT, Body::empty()),
         _ => text(
             StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD are allowed",
+            &format!("only {methods} are allowed"),
         ),
     };
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert(ALLOW, HeaderValue::from_static(methods));
     Some(response)
 }
 
