@@ -1,8 +1,8 @@
 //! A snapshot as `/healthz`, for supervisors and whoever polls many boxes.
 //!
 //! A critical alarm fails the box while it is bad, any other that somebody should act on warns, and
-//! so does a channel that is not whole. Each check has the state of what it is of, and what is wrong with it
-//! in words; one that nobody can read is `unknown`.
+//! so does a channel that is not whole. Each check has the state of what it is of, and what is
+//! wrong with it in words; one that nobody can read is `unknown`.
 //!
 //! Source: draft-inadarei-api-health-check-06 §3, §4.
 //! Refuses: a number in place of one that is not known.
