@@ -252,12 +252,10 @@ impl Entry {
         if tie.heals_with_it && is_left {
             return false;
         }
-        let is_just_over = self.raised_last.is_some_and(|last| {
-            let is_new = tie.ends_with_it && effect.bad_since > last;
-            now.since(last) < AFTERMATH && !is_new
-        });
+        let is_behind = self.raised_last.is_some_and(|last| effect.bad_since > last);
+        let is_new = tie.ends_with_it && is_behind;
         let is_damped = self.is_flapping() && !effect.is_bad();
-        self.phase.is_raised() || is_just_over || is_damped
+        self.phase.is_raised() || (self.is_just_over(now) && !is_new) || is_damped
     }
 
     /// Waits for its cause while that `is_rising`, up to [`PATIENCE`].
@@ -285,9 +283,16 @@ impl Entry {
         is_bad && self.root.is_none()
     }
 
+    /// Whether it was raised so lately that it may yet explain what is bad.
+    fn is_just_over(&self, now: Monotonic) -> bool {
+        self.raised_last
+            .is_some_and(|last| now.since(last) < AFTERMATH)
+    }
+
     /// Whether it may be forgotten.
     pub(super) fn is_idle(&self, now: Monotonic) -> bool {
-        self.phase == Phase::Quiet && self.told.is_none() && !self.flapping.remembers(now)
+        let is_of_use = self.is_just_over(now) || self.flapping.remembers(now);
+        self.phase == Phase::Quiet && self.told.is_none() && !is_of_use
     }
 
     /// Whether an operator has acknowledged it, or more.

@@ -50,6 +50,28 @@ fn an_effect_that_comes_just_behind_its_cause_is_hidden_too() {
 }
 
 #[test]
+fn an_effect_explains_what_it_brought_along_after_it_is_over_as_its_cause_does() {
+    let variance = Kind::BitrateVariance;
+    let all = |[first, second, third]: [bool; 3]| {
+        readings([
+            (variance, rendition(0), first),
+            (STALE, rendition(0), second),
+            (Kind::LadderFinding, Resource::Channel("CH".into()), third),
+        ])
+    };
+    let mut rig = Rig::new();
+    // Long enough behind the start for what needs samples.
+    rig.look(60, &all([true, true, true]));
+    // What is stale is fresh again first, and the ladder whole a while later.
+    rig.look(20, &all([true, false, true]));
+    rig.look(30, &all([false, false, true]));
+    rig.look(600, &all([false, false, false]));
+    let told = rig.told();
+    assert!(told.iter().all(|(_, kind)| *kind == variance), "{told:?}");
+    assert_eq!(told.last(), Some(&(Event::Cleared, variance)));
+}
+
+#[test]
 fn a_loss_that_begins_behind_another_is_an_alarm_of_its_own() {
     let through = |measure: Measure| measure.through(Some(nic()));
     let mut rig = Rig::new();
