@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 5612 (32473 is the enterprise number of examples, and of no device that is sold).
 //! Refuses: a number of its own choice. Without one that IANA gave, it is the number of examples,
-//! and the appliance says so.
+//! and the appliance says so; what is released (`WEIR_RELEASE`) has one, or is not built.
 
 use std::{
     borrow::Cow,
@@ -25,10 +25,11 @@ use crate::{
 pub(crate) const DEVELOPMENT: u32 = 32_473;
 
 /// The enterprise number that this was built with: `WEIR_ENTERPRISE_NUMBER`, or that of examples.
-pub const ENTERPRISE_NUMBER: u32 = match option_env!("WEIR_ENTERPRISE_NUMBER") {
-    Some(text) => parsed(text),
-    None => DEVELOPMENT,
-};
+/// Whoever releases a build (`WEIR_RELEASE`) says so even if it is to be that of examples.
+pub const ENTERPRISE_NUMBER: u32 = chosen(
+    option_env!("WEIR_ENTERPRISE_NUMBER"),
+    option_env!("WEIR_RELEASE").is_some(),
+);
 
 /// Arcs of `enterprises`.
 const ENTERPRISES: [u32; 6] = [1, 3, 6, 1, 4, 1];
@@ -44,11 +45,18 @@ const PRODUCT: [u32; 2] = [2, 1];
 /// Below which all objects are.
 static OBJECTS_OID: LazyLock<Oid> = LazyLock::new(|| enterprise().below(&[MODULE, OBJECTS]));
 
-/// The number in `text`.
+/// The number in `text`, or that of examples.
 ///
 /// # Panics
-/// When it is none: the build ends.
-const fn parsed(text: &str) -> u32 {
+/// When it is none, or nobody has chosen one for what is to be released: the build ends.
+const fn chosen(text: Option<&str>, is_release: bool) -> u32 {
+    let Some(text) = text else {
+        assert!(
+            !is_release,
+            "a release needs WEIR_ENTERPRISE_NUMBER: that of its maker, from IANA"
+        );
+        return DEVELOPMENT;
+    };
     match u32::from_str_radix(text, 10) {
         Ok(number) if number > 0 => number,
         Ok(_) | Err(_) => panic!("WEIR_ENTERPRISE_NUMBER is no enterprise number"),
@@ -183,5 +191,29 @@ fn value(object: &Object, thing: &Entity) -> Option<Value> {
             let cells = thing.groups.get(*group)?.as_ref()?;
             Value::of_cell(row, cells.get(*position)?)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_has_the_number_that_it_is_given_or_that_of_examples() {
+        assert_eq!(chosen(None, false), DEVELOPMENT);
+        assert_eq!(chosen(Some("9999"), true), 9_999);
+        assert_eq!(chosen(Some("32473"), true), DEVELOPMENT, "who says so");
+    }
+
+    #[test]
+    #[should_panic(expected = "a release needs WEIR_ENTERPRISE_NUMBER")]
+    fn a_release_without_a_number_is_not_built() {
+        chosen(None, true);
+    }
+
+    #[test]
+    #[should_panic(expected = "no enterprise number")]
+    fn a_build_with_what_is_no_number_is_none() {
+        chosen(Some("weir"), false);
     }
 }
