@@ -25,10 +25,26 @@ pub(crate) fn make_directory(disk: &dyn Disk, directory: &Path) -> Result<(), Er
 /// # Errors
 /// [`Error::Disk`] when it cannot be written; what was there remains.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Arc<dyn File>, Error> {
+    put(disk, (path, bytes), Access::Create)
+}
+
+/// The same for what is secret: nobody but this user may read it.
+///
+/// # Errors
+/// [`Error::Disk`] when it cannot be written; what was there remains.
+pub(crate) fn replace_secret(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    put(disk, (path, bytes), Access::CreatePrivate).map(drop)
+}
+
+fn put(
+    disk: &dyn Disk,
+    (path, bytes): (&Path, &[u8]),
+    access: Access,
+) -> Result<Arc<dyn File>, Error> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let file = disk.open(&beside, Access::Create)?;
+    let file = disk.open(&beside, access)?;
     file.write_at(bytes, 0)?;
     file.sync()?;
     disk.rename(&beside, path)?;

@@ -20,6 +20,8 @@ pub enum Access {
     ReadWrite,
     /// A new or emptied file, for reading and writing.
     Create,
+    /// The same, that nobody but this user may read: for what is secret.
+    CreatePrivate,
     /// A new file, or an existing one as it is, for reading and writing.
     CreateOrKeep,
 }
@@ -65,8 +67,8 @@ pub trait Disk: Debug + Send + Sync {
     /// Opens a file or block device.
     ///
     /// # Errors
-    /// [`Error::Disk`] when the path is missing, forbidden, or (for [`Access::Create`] and
-    /// [`Access::CreateOrKeep`]) its directory is.
+    /// [`Error::Disk`] when the path is missing, forbidden, or (for those that create) its
+    /// directory is.
     fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn File>, Error>;
 
     /// Makes a directory and its missing parents. One that is there already is left as it is.

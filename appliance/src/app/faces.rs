@@ -147,8 +147,8 @@ impl Faces {
     pub(super) fn serve(
         self,
         data: Vec<Vec<Entrance>>,
-        management: Entrance,
-        tls: Option<Arc<Tls>>,
+        management: Vec<Entrance>,
+        tls: Vec<Arc<Tls>>,
         stopping: &watch::Receiver<()>,
     ) -> io::Result<JoinSet<()>> {
         let mut tasks = JoinSet::new();
@@ -158,7 +158,9 @@ impl Faces {
             tasks.spawn(async { ended.await.expect("a serving thread does not panic") });
         }
         let stop = || stopped(stopping);
-        tasks.spawn(Arc::clone(&self.health).run(management, stop(), DRAIN));
+        for entrance in management {
+            tasks.spawn(Arc::clone(&self.health).run(entrance, stop(), DRAIN));
+        }
         tasks.spawn(self.sampler.run(stop()));
         tasks.spawn(self.tiers.run(stop()));
         tasks.spawn(self.alarms.keep(stop()));
@@ -170,7 +172,7 @@ impl Faces {
         if let Some(snmp) = self.snmp {
             tasks.spawn(snmp.run(stop()));
         }
-        if let Some(tls) = tls {
+        for tls in tls {
             let stop = stop();
             tasks.spawn(async move { tls.watch(stop).await });
         }

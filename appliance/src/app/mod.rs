@@ -40,7 +40,9 @@ mod sealing;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{
+    net::SocketAddr, num::NonZeroUsize, path::Path, slice, sync::Arc, thread, time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -65,7 +67,10 @@ use crate::{
     health::AgentCheck,
     live::Live,
     log::syslog::Forwarder,
-    serve::{Entrance, Readiness, tls::Tls},
+    serve::{
+        Entrance, Readiness,
+        tls::{Tls, keep_own},
+    },
     snmp,
 };
 
@@ -87,9 +92,11 @@ pub struct App<M: Multicast> {
     live: Arc<Live>,
     /// For each thread that serves, an entrance at each address.
     data: Vec<Vec<Entrance>>,
-    management: Entrance,
+    /// The addresses of the management listener.
+    management: Vec<Entrance>,
     agent_check: Option<Box<dyn Listener>>,
-    tls: Option<Arc<Tls>>,
+    /// All that TLS is spoken with.
+    tls: Vec<Arc<Tls>>,
     forwarder: Option<Forwarder>,
     snmp: Option<snmp::Agent>,
 }
@@ -166,7 +173,7 @@ impl<M: Multicast> App<M> {
             let opened = board.network.listen(address);
             opened.map_err(|source| AppError::listen(key, source))
         };
-        let tls = open_tls(&config.http, &board)?;
+        let tls = open_tls(&config, &board)?;
         let mut first = Vec::new();
         for address in &config.http.listen {
             first.push(Entrance::from(listen(*address, "http.listen")?));
@@ -174,12 +181,18 @@ impl<M: Multicast> App<M> {
         for address in &config.http.tls_listen {
             first.push(Entrance {
                 listener: listen(*address, "http.tls_listen")?,
-                tls: tls.clone(),
+                tls: tls.data.clone(),
             });
         }
         let data = for_each_thread(first, config.http.threads)
             .map_err(|source| AppError::listen("http.listen", source))?;
-        let management = listen(config.management.listen, "management.listen")?.into();
+        let mut management = vec![listen(config.management.listen, "management.listen")?.into()];
+        if let Some(address) = config.management.tls_listen {
+            management.push(Entrance {
+                listener: listen(address, "management.tls_listen")?,
+                tls: tls.management.clone(),
+            });
+        }
         let agent_check = config.management.agent_check;
         let agent_check = agent_check
             .map(|address| listen(address, "management.agent_check"))
@@ -209,7 +222,7 @@ impl<M: Multicast> App<M> {
             data,
             management,
             agent_check,
-            tls,
+            tls: tls.data.into_iter().chain(tls.management).collect(),
             forwarder,
             snmp,
         })
@@ -307,16 +320,41 @@ async fn close(store: Store) -> bool {
     matches!(timeout(2 * FLUSH, closing).await, Ok(Ok(true)))
 }
 
-/// The certificates of `http`, if anybody is to be shown them.
-fn open_tls<M: Multicast>(
-    http: &config::Http,
-    board: &Board<M>,
-) -> Result<Option<Arc<Tls>>, AppError> {
-    if http.tls_listen.is_empty() {
-        return Ok(None);
+/// With what TLS is spoken on which listener, if it is.
+struct Spoken {
+    data: Option<Arc<Tls>>,
+    management: Option<Arc<Tls>>,
+}
+
+/// The certificates of all listeners, that of this box made if it has none yet.
+fn open_tls<M: Multicast>(config: &Config, board: &Board<M>) -> Result<Spoken, AppError> {
+    let open = |directory: &Path| {
+        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+        Tls::open(disk, clock, directory).map(Arc::new)
+    };
+    let (http, management) = (&config.http, &config.management);
+    let data = !http.tls_listen.is_empty();
+    let data = data.then(|| open(&http.certificates)).transpose()?;
+    let Some(_) = management.tls_listen else {
+        let management = None;
+        return Ok(Spoken { data, management });
+    };
+    let own = config.cache.tls();
+    let directory = management.certificates.as_ref().unwrap_or(&own);
+    if management.certificates.is_none() {
+        let names = [slice::from_ref(&config.node.name), &management.names].concat();
+        keep_own(&*board.disk, directory, &names)?;
     }
-    let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-    Ok(Some(Arc::new(Tls::open(disk, clock, &http.certificates)?)))
+    let management = open(directory)?;
+    for pair in management.certificates().pairs() {
+        let fingerprint = pair.fingerprint();
+        info!(
+            name = pair.name,
+            fingerprint, "who manages this box by TLS is shown this certificate"
+        );
+    }
+    let management = Some(management);
+    Ok(Spoken { data, management })
 }
 
 /// The same entrances for each of so many threads; for each core, if that is not said.

@@ -27,7 +27,7 @@ pub(super) struct Running<M: Multicast> {
     pub(super) vaults: Vaults,
     pub(super) pulling: Pulling,
     pub(super) guarding: Guarding,
-    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) tls: Vec<Arc<Tls>>,
     pub(super) receiving: Receiving,
 }
 
@@ -43,7 +43,7 @@ impl<M: Multicast> Running<M> {
         // First: a new path must not lie open for a moment.
         self.guarding.reload(&next, &self.board);
         self.pulling.reload(&next, &self.board);
-        if let Some(tls) = &self.tls {
+        for tls in &self.tls {
             tls.look();
         }
         info!(channels = next.channels.len(), "reloaded");

@@ -44,7 +44,7 @@ pub fn execute<M: Multicast>(
 ) -> Result<(), CommandError> {
     let loaded = load(&*board.disk, &arguments.file);
     let Parsed { config, .. } = tell(loaded, terminal)?;
-    let certificates = certificates::check(&config.http, board, terminal)?;
+    let certificates = certificates::check(&config, board, terminal)?;
     check_keys(&*board.disk, &config)?;
     let access = Access::open(&config.management.tokens, &*board.disk);
     access.map_err(AppError::Access)?;

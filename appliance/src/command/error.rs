@@ -225,11 +225,12 @@ fn snmp_status(error: &SnmpError) -> ExitStatus {
 
 fn certificate_status(error: &CertificateError) -> ExitStatus {
     match error {
-        CertificateError::Cryptography(_) => ExitStatus::Unavailable,
-        CertificateError::Directory(_)
+        CertificateError::Cryptography(_) | CertificateError::Make(_) => ExitStatus::Unavailable,
+        CertificateError::Keep { .. } => ExitStatus::Io,
+        CertificateError::Directory { .. }
         | CertificateError::None(_)
         | CertificateError::TooMany(_)
-        | CertificateError::Unusable(_) => ExitStatus::Configuration,
+        | CertificateError::Unusable { .. } => ExitStatus::Configuration,
     }
 }
 

@@ -96,6 +96,8 @@ impl Default for Management {
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
         Self {
             listen,
+            tls_listen: None,
+            certificates: None,
             names: Vec::new(),
             agent_check: None,
             tokens: Vec::new(),

@@ -7,7 +7,7 @@ use weir_hal::Wall;
 
 use super::{
     Http,
-    cache::secret_path,
+    cache::{absolute_path, secret_path},
     mistake::{Ledger, Place, quoted},
     read::{address, collide, host_name, id},
     section::{Found, Section},
@@ -76,6 +76,8 @@ pub(super) fn read_management(
 ) -> Management {
     let found = section.text("listen", address, ledger);
     let place = section.place_of("listen");
+    let tls_listen = section.text("tls_listen", address, ledger);
+    let certificates = section.text("certificates", absolute_path, ledger);
     let names = section.texts("names", NAMES_MAX, host_name, ledger);
     let agent_check = section.text("agent_check", address, ledger);
     let listen = found.map_or(Management::default().listen, |found| found.value);
@@ -87,13 +89,20 @@ pub(super) fn read_management(
         ("http.tls_listen", &http.tls_listen),
     ];
     expect_free(listen, &place, &taken, ledger);
+    let plain = [listen];
+    taken.push(("management.listen", &plain));
+    let encrypted = tls_listen.as_ref().map(|found| found.value);
+    if let Some(Found { value, place }) = &tls_listen {
+        expect_free(*value, place, &taken, ledger);
+    }
+    taken.push(("management.tls_listen", encrypted.as_slice()));
     if let Some(Found { value, place }) = &agent_check {
-        let management = [listen];
-        taken.push(("management.listen", &management));
         expect_free(*value, place, &taken, ledger);
     }
     Management {
         listen,
+        tls_listen: encrypted,
+        certificates: certificates.map(|found| found.value),
         names: names.into_iter().map(|found| found.value).collect(),
         agent_check: agent_check.map(|found| found.value),
         tokens,
@@ -143,7 +152,7 @@ fn read_tokens(
 fn warn_of_network(place: &Place, listen: SocketAddr, ledger: &mut Ledger) {
     if !listen.ip().is_loopback() {
         let text = "goes over the network in the clear: keep `management.listen` on a network of \
-                    its own";
+                    its own, or on this box, with `management.tls_listen` for the others";
         ledger.warning(place, text);
     }
 }

@@ -18,7 +18,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 pub const HIDDEN: &str = "(hidden)";
 
 /// Every key that may be shown. `*` is one table of any known kind of alarm.
-const KEYS: [&str; 146] = [
+const KEYS: [&str; 148] = [
     "node.name",
     "http.listen",
     "http.tls_listen",
@@ -38,6 +38,8 @@ const KEYS: [&str; 146] = [
     "http.send_rate_min",
     "http.send_pause",
     "management.listen",
+    "management.tls_listen",
+    "management.certificates",
     "management.names",
     "management.agent_check",
     "management.token.name",
@@ -171,8 +173,9 @@ const KEYS: [&str; 146] = [
 const KEY_URLS: [&str; 2] = ["channel.encryption.keys", "channel.encryption.uri"];
 
 /// Keys that name files of secrets, or directories of them.
-const SECRET_FILES: [&str; 10] = [
+const SECRET_FILES: [&str; 11] = [
     "http.certificates",
+    "management.certificates",
     "management.token.secret",
     "management.user.secret",
     "snmp.user.auth_secret",

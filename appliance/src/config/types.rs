@@ -175,6 +175,11 @@ pub enum LogFormat {
 pub struct Management {
     /// Address technicians and the fleet connect to. Default: `0.0.0.0:8080`.
     pub listen: SocketAddr,
+    /// Address of the same by TLS. Default: none.
+    pub tls_listen: Option<SocketAddr>,
+    /// The directory of its certificates, as `http.certificates`. Default: none; it makes one, and
+    /// keeps it in [`Cache::tls`].
+    pub certificates: Option<PathBuf>,
     /// Names, beside that of the node, that it may be asked by; at most 16. Default: none.
     pub names: Vec<String>,
     /// Address that `HAProxy` asks how much load this box may have. Default: none.
@@ -211,6 +216,12 @@ impl Cache {
     /// `/var/lib/weir/cache.recorder` for a device.
     pub fn recorder(&self) -> PathBuf {
         beside(&self.path, ".recorder")
+    }
+
+    /// The directory of the certificate that this box makes itself: as [`Self::recorder`], with
+    /// `.tls`.
+    pub fn tls(&self) -> PathBuf {
+        beside(&self.path, ".tls")
     }
 }
 

@@ -18,11 +18,11 @@
 )]
 
 use std::{
-    fs::{self, OpenOptions, TryLockError},
+    fs::{self, OpenOptions, Permissions, TryLockError},
     io::{self, IoSlice, Seek, SeekFrom},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
-        unix::fs::{FileExt, FileTypeExt, MetadataExt},
+        unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,6 +38,9 @@ use nix::{
 
 use super::mapping::Windows;
 use crate::{Access, DirectoryEntry, DiskUsage, Error, FileKind};
+
+/// The permissions of what is secret.
+const PRIVATE: u32 = 0o600;
 
 /// The file systems of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,12 +67,23 @@ impl crate::Disk for Disk {
                 options.write(true).create(true).truncate(true);
                 "create"
             }
+            Access::CreatePrivate => {
+                options.write(true).create(true).truncate(true);
+                options.mode(PRIVATE);
+                "create"
+            }
             Access::CreateOrKeep => {
                 options.write(true).create(true).truncate(false);
                 "create"
             }
         };
         let file = options.open(path).map_err(failed(act, path))?;
+        if access == Access::CreatePrivate {
+            // It may have stood there before.
+            let permissions = Permissions::from_mode(PRIVATE);
+            file.set_permissions(permissions)
+                .map_err(failed("shut", path))?;
+        }
         Ok(Arc::new(File {
             inner: file,
             path: path.to_owned(),

@@ -208,7 +208,7 @@ impl crate::Disk for Disk {
         let inode = self.act("open", path, |state| match access {
             Access::Read | Access::ReadWrite => state.file(path),
             Access::CreateOrKeep if state.names.contains_key(path) => state.file(path),
-            Access::Create | Access::CreateOrKeep => state.create(path),
+            Access::Create | Access::CreatePrivate | Access::CreateOrKeep => state.create(path),
         })?;
         Ok(Arc::new(File {
             disk: self.clone(),

@@ -2,6 +2,7 @@
 
 use std::{
     io::{ErrorKind, IoSlice},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -352,6 +353,21 @@ fn usage_is_within_the_total(side: &impl Side) {
 }
 
 /// What a file system keeps for root is neither used nor free: a technician asks `df`.
+#[test]
+fn what_is_secret_is_read_by_its_user_alone_even_where_it_stood_open() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("key");
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    std::fs::write(&path, "old").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let disk = weir_hal::linux::board().disk;
+    let file = disk.open(&path, Access::CreatePrivate).unwrap();
+    assert_eq!((mode(), file.bytes().unwrap()), (0o600, 0));
+    std::fs::remove_file(&path).unwrap();
+    disk.open(&path, Access::CreatePrivate).unwrap();
+    assert_eq!(mode(), 0o600);
+}
+
 #[test]
 fn the_fill_of_a_file_system_is_what_df_tells() {
     let folder = TempDir::new().expect("a temporary folder");

@@ -20,10 +20,10 @@ use weir_tests::{
 /// How long a reload may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// Nobody orders by address.
-const CHANNELS: &str = "[purge]\nallow = []\n[[origin]]\nname = \"o\"\n\
+pub(crate) const CHANNELS: &str = "[purge]\nallow = []\n[[origin]]\nname = \"o\"\n\
     urls = [\"http://127.0.0.1:9\"]\n[[route]]\npath = \"/vod/\"\norigin = [\"o\"]\n";
 
 /// What `weir password` prints of a password.
@@ -48,6 +48,11 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// A box where these may log in, all with one password.
 fn start(folder: &TempDir, users: &[(&str, &str)]) -> Daemon {
+    Daemon::start_managed(&tables(folder, users), CHANNELS)
+}
+
+/// The configuration of users, all with one password.
+pub(crate) fn tables(folder: &TempDir, users: &[(&str, &str)]) -> String {
     let hash = hash(PASSWORD);
     let user = |(name, role): &(&str, &str)| {
         write(folder.path(), name, &hash);
@@ -57,8 +62,7 @@ fn start(folder: &TempDir, users: &[(&str, &str)]) -> Daemon {
             "[[management.user]]\nname = \"{name}\"\nrole = \"{role}\"\nsecret = \"{secret}\"\n"
         )
     };
-    let users: String = users.iter().map(user).collect();
-    Daemon::start_managed(&users, CHANNELS)
+    users.iter().map(user).collect()
 }
 
 /// The head of what is answered to a request of a browser at `from` that has these arguments.
@@ -68,7 +72,7 @@ fn curl(from: &str, arguments: &[&str], url: &str) -> String {
     peer(curl.args(arguments).arg(url))
 }
 
-fn status(head: &str) -> &str {
+pub(crate) fn status(head: &str) -> &str {
     head.split(' ').nth(1).unwrap_or_default()
 }
 

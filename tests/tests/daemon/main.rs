@@ -6,6 +6,7 @@ mod alarms;
 mod bad_cache;
 mod http_sources;
 mod logins;
+mod managed_by_tls;
 mod membership;
 mod merge;
 mod mistakes;

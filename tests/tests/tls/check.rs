@@ -34,10 +34,7 @@ fn check_names_each_pair_that_is_missing_unreadable_or_mismatched() {
     let check = || said(&["check"], folder.path());
     let (status, text) = check();
     assert_eq!(status, Some(78));
-    assert!(
-        text.contains("`http.certificates` is not to be had"),
-        "{text}"
-    );
+    assert!(text.contains("/tls is not to be had"), "{text}");
     let (one, other) = (Certificate::issue(&["one"]), Certificate::issue(&["other"]));
     one.put(&tls, "one");
     other.put(&tls, "other");

@@ -43,7 +43,7 @@ fn watched(machine: &Simulation) -> Watched {
         pull: None,
         log: None,
         coder: Arc::default(),
-        tls: None,
+        tls: Vec::new(),
         snmp: None,
         alarms: alarms(&machine.board().disk),
         recorder: None,

@@ -51,7 +51,7 @@ pub struct Watched {
     /// The routes, if there are any.
     pub pull: Option<Pull>,
     /// Who shows certificates to clients, if anybody does.
-    pub tls: Option<Arc<Tls>>,
+    pub tls: Vec<Arc<Tls>>,
     /// What the SNMP agent counts, if there is one.
     pub snmp: Option<Arc<Tally>>,
     /// Who judges what was read.
@@ -95,7 +95,7 @@ impl Watched {
         let (pull, recorder) = (self.pull.as_ref(), self.recorder.as_ref());
         let (purger, prewarmer) = (self.purger.as_ref(), self.prewarmer.as_ref());
         Snapshot {
-            certificate: self.tls.as_ref().and_then(|tls| first_end(tls)),
+            certificate: first_end(&self.tls),
             http: self.http.read(),
             management: self.management.read(),
             store: self.store.counters(),
@@ -115,11 +115,14 @@ impl Watched {
 }
 
 /// The end of the certificate that ends first.
-fn first_end(tls: &Tls) -> Option<CertificateEnd> {
-    let certificates = tls.certificates();
-    let ends = certificates.pairs().iter().filter_map(|pair| {
-        let (name, not_after) = (pair.name.clone(), pair.not_after?);
-        Some(CertificateEnd { name, not_after })
+fn first_end(tls: &[Arc<Tls>]) -> Option<CertificateEnd> {
+    let shown = tls.iter().map(|tls| tls.certificates());
+    let ends = shown.flat_map(|certificates| {
+        let ends = certificates.pairs().iter().filter_map(|pair| {
+            let (name, not_after) = (pair.name.clone(), pair.not_after?);
+            Some(CertificateEnd { name, not_after })
+        });
+        ends.min_by_key(|end| end.not_after)
     });
     ends.min_by_key(|end| end.not_after)
 }

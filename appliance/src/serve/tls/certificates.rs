@@ -26,8 +26,15 @@ const FILE_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The directory cannot be listed.
-    #[error("`http.certificates` is not to be had: make the directory, or name another one")]
-    Directory(#[source] weir_hal::Error),
+    #[error("{} is not to be had: make that directory of certificates, or name another one",
+        directory.display())]
+    Directory {
+        /// Where it should be.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: weir_hal::Error,
+    },
     /// The directory holds no pair.
     #[error("there is no NAME.crt with its NAME.key in {}: put both there, in PEM", .0.display())]
     None(PathBuf),
@@ -37,9 +44,28 @@ pub enum CertificateError {
     /// The system gives no random numbers, or the like.
     #[error("the cryptography of TLS does not start: see that the system has random numbers")]
     Cryptography(#[source] tokio_rustls::rustls::Error),
-    /// None of the pairs is usable; this is what is wrong with the first.
-    #[error("no certificate in `http.certificates` is usable")]
-    Unusable(#[source] PairError),
+    /// None of the pairs is usable.
+    #[error("no certificate in {} is usable", directory.display())]
+    Unusable {
+        /// Where they are.
+        directory: PathBuf,
+        /// What is wrong with the first.
+        #[source]
+        source: PairError,
+    },
+    /// The certificate that this box makes itself cannot be kept.
+    #[error("the certificate of this box cannot be kept in {}: see that weir may write there",
+        directory.display())]
+    Keep {
+        /// Where it should be.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: weir_hal::Error,
+    },
+    /// It cannot be made.
+    #[error("this box cannot make a certificate: see that the system has random numbers")]
+    Make(#[source] rcgen::Error),
 }
 
 /// What a directory holds, as it was read. It is compared by content: a link that points elsewhere
@@ -61,7 +87,11 @@ type Content = Result<Vec<u8>, PairError>;
 impl Files {
     /// Reads every `.crt` and `.key` in `directory`. Blocks as long as the disk takes.
     pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Self, CertificateError> {
-        let entries = disk.list(directory).map_err(CertificateError::Directory)?;
+        let entries = disk.list(directory);
+        let entries = entries.map_err(|source| CertificateError::Directory {
+            directory: directory.to_owned(),
+            source,
+        })?;
         let mut pairs = BTreeMap::<String, Halves>::new();
         for path in entries.iter().map(|entry| entry.path.as_path()) {
             let parts = path.file_stem().zip(path.extension());
@@ -168,11 +198,11 @@ impl Reading {
         if !self.certificates.pairs.is_empty() {
             return Ok(self);
         }
-        let first = self.broken.into_iter().next();
-        Err(first.map_or(
-            CertificateError::None(self.directory),
-            CertificateError::Unusable,
-        ))
+        let directory = self.directory;
+        Err(match self.broken.into_iter().next() {
+            Some(source) => CertificateError::Unusable { directory, source },
+            None => CertificateError::None(directory),
+        })
     }
 }
 

@@ -12,6 +12,7 @@
 mod certificates;
 mod encrypted;
 mod handshake;
+mod own;
 mod pair;
 mod validity;
 mod watch;
@@ -36,6 +37,7 @@ use weir_hal::{Clock, Disk};
 use certificates::Files;
 pub use certificates::{CertificateError, Certificates, Reading};
 pub(crate) use encrypted::Encrypted;
+pub use own::keep_own;
 pub use pair::{Pair, PairError};
 use watch::Known;
 

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use ::ring::digest::{SHA256, digest};
 use tokio_rustls::rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -144,6 +145,14 @@ fn facts(chain: &[CertificateDer<'_>]) -> Option<(Vec<String>, Option<Wall>)> {
 }
 
 impl Pair {
+    /// By what people know it: SHA-256 of the first certificate, as browsers show it.
+    pub fn fingerprint(&self) -> String {
+        let first = self.key.cert.first().map(AsRef::as_ref);
+        let digest = digest(&SHA256, first.unwrap_or_default());
+        let bytes = digest.as_ref().iter().map(|byte| format!("{byte:02X}"));
+        bytes.collect::<Vec<_>>().join(":")
+    }
+
     /// A sentence on its end, if that is past at `now`, or near.
     pub fn end(&self, now: Wall) -> Option<String> {
         let (name, not_after) = (&self.name, self.not_after?);

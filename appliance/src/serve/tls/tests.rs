@@ -130,9 +130,12 @@ fn a_directory_without_a_pair_is_refused_with_the_remedy() {
     let wanted = "there is no NAME.crt with its NAME.key in /etc/weir/tls: put both there, in PEM";
     assert_eq!(refused(), wanted);
     put(&disk, "a.crt", &issue(&["tv"]).certificate);
-    assert_eq!(refused(), "no certificate in `http.certificates` is usable");
+    assert_eq!(refused(), "no certificate in /etc/weir/tls is usable");
     let absent = Certificates::read(&disk, Path::new("/nowhere")).unwrap_err();
-    assert!(matches!(absent, CertificateError::Directory(_)), "{absent}");
+    assert!(
+        matches!(absent, CertificateError::Directory { .. }),
+        "{absent}"
+    );
 }
 
 #[test]
