@@ -438,6 +438,17 @@ kinds! {
         remedy: "check the NTP service of this box and the way to its servers: dates of playlists, \
                  signed URLs and certificates go by the clock",
     }
+    /// The configuration was to be read again, and was not taken.
+    ConfigRejected = "config-rejected" {
+        unit: Unit::Claim,
+        rule: claim(Major, 0, 0),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "configurationOrCustomizationError",
+        text: "the configuration was not taken when it was read again",
+        remedy: "weir goes on as before: mend the file (`weir check` names every mistake), then \
+            have it read again (SIGHUP)",
+    }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {
         unit: Unit::Count,

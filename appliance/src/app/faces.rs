@@ -209,6 +209,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         snmp: app.snmp.as_ref().map(snmp::Agent::tally),
         alarms: Arc::clone(&guarding.alarms),
         recorder: Some(Arc::clone(&guarding.recorder)),
+        config_refused: Arc::clone(&app.config_refused),
     }
 }
 

@@ -42,6 +42,7 @@ mod tests;
 
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
+use arc_swap::ArcSwapOption;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
@@ -61,7 +62,7 @@ use crate::{
         faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, master::KeptMaster,
         plan::Plan, pulling::Pulling, receiving::Receiving, reload::Running, restore::Waking,
     },
-    config::{self, Config},
+    config::{self, Config, LoadError},
     health::AgentCheck,
     live::Live,
     log::syslog::Forwarder,
@@ -74,6 +75,9 @@ const FLUSH: Duration = Duration::from_millis(500);
 
 /// Reloads that may wait; more are the same as one.
 pub const RELOADS_MAX: usize = 1;
+
+/// What came of reading the configuration again.
+pub type Reload = Result<Config, LoadError>;
 
 /// An appliance whose sockets are open and whose store is recovered, ready to run.
 #[derive(Debug)]
@@ -92,6 +96,8 @@ pub struct App<M: Multicast> {
     tls: Option<Arc<Tls>>,
     forwarder: Option<Forwarder>,
     snmp: Option<snmp::Agent>,
+    /// Why the latest reload was not taken, if it was not.
+    config_refused: Arc<ArcSwapOption<String>>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -212,6 +218,7 @@ impl<M: Multicast> App<M> {
             tls,
             forwarder,
             snmp,
+            config_refused: Arc::default(),
         })
     }
 
@@ -222,7 +229,8 @@ impl<M: Multicast> App<M> {
 
     /// Runs until `shutdown` completes, then drains: whoever asks is told so for
     /// [`config::Http::drain_notice`]; then no new connections, answers under way complete,
-    /// finished segments reach the disk. Takes each configuration that `reloads` brings.
+    /// finished segments reach the disk. Takes each configuration that `reloads` brings; that one
+    /// was refused is an alarm until another is taken.
     ///
     /// # Errors
     /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot
@@ -233,7 +241,7 @@ impl<M: Multicast> App<M> {
     pub async fn run(
         self,
         shutdown: impl Future<Output = ()>,
-        mut reloads: mpsc::Receiver<Config>,
+        mut reloads: mpsc::Receiver<Reload>,
     ) -> Result<(), AppError> {
         let kept = (&self.store, &self.vaults);
         let channels = orders(&self.board, kept, &self.config, None).await;
@@ -261,12 +269,13 @@ impl<M: Multicast> App<M> {
             guarding: self.guarding,
             tls: self.tls,
             receiving,
+            config_refused: self.config_refused,
         };
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(next) = reloads.recv() => running.follow(next).await,
+                Some(next) = reloads.recv() => running.reload(next).await,
             }
         }
         info!("draining");

@@ -81,6 +81,7 @@ impl Meter {
         measures.extend(of_origins(&snapshot.origins));
         measures.extend(of_disk(snapshot));
         measures.push(of_clock(snapshot));
+        measures.push(of_config(snapshot));
         measures.extend(self.nics.measures(snapshot));
         measures.extend(
             snapshot
@@ -236,6 +237,13 @@ fn of_clock(snapshot: &Snapshot) -> Measure {
     let off = Amount::from_thousandths(u64::try_from(off).unwrap_or(u64::MAX));
     let why = offset.is_none().then(|| "no source of time sets it".into());
     of_node(Reading::of(off)).because(why)
+}
+
+/// Whether the latest reload was not taken.
+fn of_config(snapshot: &Snapshot) -> Measure {
+    let refused = snapshot.config_refused.as_ref();
+    claim(Kind::ConfigRejected, Resource::Node, refused.is_some())
+        .because(refused.map(|why| why.as_str().into()))
 }
 
 fn fill(percent: f64) -> Reading {

@@ -98,6 +98,8 @@ pub struct Snapshot {
     pub thermometers: Vec<Thermometer>,
     /// Counters of the SNMP agent, if there is one.
     pub snmp: Option<snmp::Counters>,
+    /// Why the latest reload of the configuration was not taken, if it was not.
+    pub config_refused: Option<Arc<String>>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
     /// Counters of streams of events.
@@ -397,6 +399,7 @@ pub(crate) mod tests {
             sessions: None,
             thermometers: Vec::new(),
             snmp: None,
+            config_refused: None,
             alarms: Arc::default(),
             events: EventCounters::default(),
             told: Told::default(),

@@ -135,6 +135,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::UplinkDown
         | Kind::CertificateExpiry
         | Kind::ClockUnsynchronised
+        | Kind::ConfigRejected
         | Kind::AlarmsOverflow => Resource::Node,
     }
 }

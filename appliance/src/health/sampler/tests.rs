@@ -47,6 +47,7 @@ fn watched(machine: &Simulation) -> Watched {
         snmp: None,
         alarms: alarms(&machine.board().disk),
         recorder: None,
+        config_refused: Arc::default(),
     }
 }
 

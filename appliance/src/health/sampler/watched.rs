@@ -5,6 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwapOption;
 use weir_cache::Store;
 use weir_hal::{Clock, Disk, DiskUsage, Sensors};
 
@@ -58,6 +59,8 @@ pub struct Watched {
     pub alarms: Arc<Alarms>,
     /// Who keeps it for a day, if anybody does.
     pub recorder: Option<Arc<Recorder>>,
+    /// Why the latest reload of the configuration was not taken, if it was not.
+    pub config_refused: Arc<ArcSwapOption<String>>,
 }
 
 impl Watched {
@@ -109,6 +112,7 @@ impl Watched {
             origins: self.tiers.report(),
             routes: pull.map(Pull::report).unwrap_or_default(),
             snmp: self.snmp.as_ref().map(|it| it.read()),
+            config_refused: self.config_refused.load_full(),
             ..Snapshot::default()
         }
     }

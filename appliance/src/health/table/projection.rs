@@ -74,6 +74,8 @@ impl Node {
             sessions: _,
             thermometers,
             snmp,
+            // Told as the detail of its alarm.
+            config_refused: _,
             alarms,
             events,
             told: _,

@@ -73,6 +73,8 @@ words! {
     ClockUnsynchronised: "đồng hồ không được đồng bộ hoặc lệch xa nguồn thời gian",
         "kiểm tra dịch vụ NTP của máy và đường đến máy chủ thời gian: ngày giờ của \
         playlist, URL có chữ ký và chứng chỉ đều theo đồng hồ này";
+    ConfigRejected: "cấu hình được đọc lại nhưng không được chấp nhận, weir vẫn chạy như trước",
+        "sửa tệp cấu hình (`weir check` chỉ ra mọi lỗi), rồi cho đọc lại";
     AlarmsOverflow: "có nhiều cảnh báo hơn số được liệt kê",
         "xử lý các cảnh báo đang có, hoặc tạm gác chúng";
 }

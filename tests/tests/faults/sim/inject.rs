@@ -1,6 +1,6 @@
 //! How faults are injected into the simulated board, and mended.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
 use weir_hal::{
@@ -50,6 +50,8 @@ pub(crate) enum Inject {
     Asked(Asked),
     /// The only certificate ends in so many days.
     Certificate(i64),
+    /// A configuration is not taken, for this reason.
+    Config(&'static str),
 }
 
 impl Inject {
@@ -82,6 +84,10 @@ impl Inject {
             Self::Mood(origins, mood) => set_moods(world, origins, mood),
             Self::Asked(asked) => world.players.asked = asked,
             Self::Certificate(days) => certify(&world.simulation, days),
+            Self::Config(why) => world
+                .watched
+                .config_refused
+                .store(Some(Arc::new(why.to_owned()))),
         }
     }
 
@@ -115,6 +121,7 @@ impl Inject {
             Self::Mood(origins, _) => set_moods(world, origins, Mood::WELL),
             Self::Asked(_) => world.players.asked = Asked::WELL,
             Self::Certificate(_) => certify(&world.simulation, 90),
+            Self::Config(_) => world.watched.config_refused.store(None),
         }
     }
 }

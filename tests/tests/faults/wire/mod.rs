@@ -10,7 +10,7 @@ mod link;
 mod rig;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
     process::Command,
@@ -334,6 +334,40 @@ fn an_origin_that_is_late_is_an_alarm() {
             });
             let surfaces = await_told(&appliance, &[("http-latency", "node", "major")]);
             assert_one_alarm_each(&surfaces, &[]);
+        },
+    );
+}
+
+#[test]
+fn a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is() {
+    in_own_network(
+        concat!(
+            module_path!(),
+            "::a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is"
+        ),
+        || {
+            lay_cable();
+            let text = [
+                short_holds(),
+                origin_and_route("idle", "http://127.0.0.1:9"),
+            ];
+            let appliance = Appliance::start(folder(), "", &text.concat());
+            appliance.await_calm();
+            let file = appliance.daemon.file();
+            let sound = fs::read_to_string(&file).expect("the file is ours");
+            let broken = format!("{sound}[cache2]\n[http2]\n");
+            fs::write(&file, broken).expect("the file is ours");
+            appliance.daemon.process().signal("HUP");
+            let surfaces = await_told(&appliance, &[("config-rejected", "node", "major")]);
+            assert_one_alarm_each(&surfaces, &[]);
+            let text = appliance.alarms()["active"][0]["text"].to_string();
+            for part in ["cache2", "and 1 more"] {
+                assert!(text.contains(part), "{text}");
+            }
+            fs::write(&file, sound).expect("the file is ours");
+            appliance.daemon.process().signal("HUP");
+            let after = appliance.await_calm();
+            assert_eq!(after.agree(), Ok(()));
         },
     );
 }
