@@ -449,6 +449,16 @@ kinds! {
         remedy: "weir goes on as before: mend the file (`weir check` names every mistake), then \
             have it read again (SIGHUP)",
     }
+    /// Logins and tokens were refused again and again in the last five minutes.
+    AuthenticationFailures = "auth-failures" {
+        unit: Unit::Count,
+        rule: Rule::above(Warning, (Amount::whole(5), 0), (Amount::ZERO, 0)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "authenticationFailure",
+        text: "logins and tokens that were refused within five minutes: {}",
+        remedy: "look at who is at that address: somebody guesses, or a program has an old token",
+    }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {
         unit: Unit::Count,

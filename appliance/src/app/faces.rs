@@ -195,6 +195,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         store: store.clone(),
         http: Arc::clone(content.counters()),
         management: Arc::default(),
+        attempts: Arc::clone(guarding.logins.attempts()),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),

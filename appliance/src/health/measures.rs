@@ -24,6 +24,9 @@ const ANSWERS_SPAN: Duration = Duration::from_mins(1);
 /// What hits are looked at over.
 const HITS_SPAN: Duration = Duration::from_mins(5);
 
+/// What refused logins and tokens are looked at over.
+const ATTEMPTS_SPAN: Duration = Duration::from_mins(5);
+
 /// Seconds of a day: so many milliseconds are a thousandth of one.
 const DAY_S: u128 = 86_400;
 
@@ -45,6 +48,8 @@ pub(super) struct Meter {
     slow: Window<6>,
     /// All requests for content, and hits.
     hits: Window<2>,
+    /// Refused logins and tokens.
+    refused: Window<1>,
 }
 
 impl Meter {
@@ -55,6 +60,7 @@ impl Meter {
             answers: Window::new(ANSWERS_SPAN),
             slow: Window::new(ANSWERS_SPAN),
             hits: Window::new(HITS_SPAN),
+            refused: Window::new(ATTEMPTS_SPAN),
         }
     }
 
@@ -82,6 +88,7 @@ impl Meter {
         measures.extend(of_disk(snapshot));
         measures.push(of_clock(snapshot));
         measures.push(of_config(snapshot));
+        measures.push(self.of_attempts(snapshot, now));
         measures.extend(self.nics.measures(snapshot));
         measures.extend(
             snapshot
@@ -91,6 +98,17 @@ impl Meter {
         );
         measures.extend(self.of_service(snapshot, now));
         measures
+    }
+
+    /// How many logins and tokens were refused lately, and from where the last came.
+    fn of_attempts(&mut self, snapshot: &Snapshot, now: Monotonic) -> Measure {
+        let attempts = &snapshot.attempts;
+        let refused = attempts.logins_refused + attempts.tokens_refused;
+        let [refused] = self.refused.gained(now, [refused]);
+        let reading = Reading::of(Amount::whole(refused));
+        let from = snapshot.attempt_refused;
+        let from = from.map(|from| format!("the last came from {from}").into());
+        Measure::new(Kind::AuthenticationFailures, Resource::Node, reading).because(from)
     }
 
     fn of_service(&mut self, snapshot: &Snapshot, now: Monotonic) -> [Measure; 4] {

@@ -1,10 +1,11 @@
 //! What was true of the appliance at one moment.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Thermometer, Wall};
 
 use crate::{
+    access::AttemptCounters,
     alarm, encryption,
     fetch::{
         prewarm,
@@ -62,6 +63,10 @@ pub struct Snapshot {
     pub http: serve::Counters,
     /// Counters of the management listener.
     pub management: serve::Counters,
+    /// What came of attempts to be known to the management listener.
+    pub attempts: AttemptCounters,
+    /// From where the last came that was refused, if one was.
+    pub attempt_refused: Option<IpAddr>,
     /// Counters of the store.
     pub store: weir_cache::Counters,
     /// Counters of purging.
@@ -381,6 +386,8 @@ pub(crate) mod tests {
             certificate: None,
             http: serve::Counters::default(),
             management: serve::Counters::default(),
+            attempts: AttemptCounters::default(),
+            attempt_refused: None,
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
             prewarm: prewarm::Counters::default(),

@@ -136,6 +136,7 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::CertificateExpiry
         | Kind::ClockUnsynchronised
         | Kind::ConfigRejected
+        | Kind::AuthenticationFailures
         | Kind::AlarmsOverflow => Resource::Node,
     }
 }

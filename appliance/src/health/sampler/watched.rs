@@ -10,6 +10,7 @@ use weir_cache::Store;
 use weir_hal::{Clock, Disk, DiskUsage, Sensors};
 
 use crate::{
+    access::Attempts,
     fetch::{Pull, prewarm::Prewarmer, purge::Purger, tiers::Tiers},
     health::{
         Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Snapshot, sampler::gauges::Gauged,
@@ -31,6 +32,8 @@ pub struct Watched {
     pub http: Arc<CounterCells>,
     /// Counters of the management listener.
     pub management: Arc<CounterCells>,
+    /// What came of attempts to be known to it.
+    pub attempts: Arc<Attempts>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Processor load.
@@ -101,6 +104,8 @@ impl Watched {
             certificate: self.tls.as_ref().and_then(|tls| first_end(tls)),
             http: self.http.read(),
             management: self.management.read(),
+            attempts: self.attempts.counters(),
+            attempt_refused: self.attempts.last_refused(),
             store: self.store.counters(),
             store_offline: self.store.offline().cloned(),
             purge: purger.map(|it| it.counters()).unwrap_or_default(),

@@ -55,6 +55,9 @@ impl Node {
             certificate: _,
             http,
             management,
+            attempts,
+            // Told as the detail of an alarm.
+            attempt_refused: _,
             store,
             purge,
             prewarm,
@@ -86,6 +89,7 @@ impl Node {
             own: NodeReadings::of(snapshot),
             http: *http,
             management: ManagementCounters::of(management),
+            authentication: *attempts,
             cache: *store,
             purge: *purge,
             prewarm: *prewarm,

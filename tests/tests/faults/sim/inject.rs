@@ -50,6 +50,8 @@ pub(crate) enum Inject {
     Asked(Asked),
     /// The only certificate ends in so many days.
     Certificate(i64),
+    /// So many tokens are refused, at once.
+    Tokens(u64),
     /// A configuration is not taken, for this reason.
     Config(&'static str),
 }
@@ -84,6 +86,12 @@ impl Inject {
             Self::Mood(origins, mood) => set_moods(world, origins, mood),
             Self::Asked(asked) => world.players.asked = asked,
             Self::Certificate(days) => certify(&world.simulation, days),
+            Self::Tokens(count) => {
+                for _ in 0..count {
+                    let from = [192, 0, 2, 77].into();
+                    world.watched.attempts.note_token_refused(from);
+                }
+            }
             Self::Config(why) => world
                 .watched
                 .config_refused
@@ -121,6 +129,8 @@ impl Inject {
             Self::Mood(origins, _) => set_moods(world, origins, Mood::WELL),
             Self::Asked(_) => world.players.asked = Asked::WELL,
             Self::Certificate(_) => certify(&world.simulation, 90),
+            // They are forgotten by and by.
+            Self::Tokens(_) => {}
             Self::Config(_) => world.watched.config_refused.store(None),
         }
     }

@@ -428,6 +428,11 @@ pub(crate) const MACHINE: &[Fault] = &[
         2,
     ),
     Fault::of(
+        ("somebody guesses tokens", Inject::Tokens(6)),
+        (Kind::AuthenticationFailures, "node", "warning"),
+        2,
+    ),
+    Fault::of(
         ("the disk is full", Inject::Fill(1_000)),
         (Kind::DiskFull, "disk", "critical"),
         2,

@@ -438,6 +438,7 @@ fn watched(
         store: store.clone(),
         http: Arc::clone(serve::Handler::counters(content)),
         management: Arc::default(),
+        attempts: Arc::default(),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),

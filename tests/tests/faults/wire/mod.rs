@@ -12,6 +12,7 @@ mod rig;
 use std::{
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::Command,
     time::Duration,
@@ -334,6 +335,55 @@ fn an_origin_that_is_late_is_an_alarm() {
             });
             let surfaces = await_told(&appliance, &[("http-latency", "node", "major")]);
             assert_one_alarm_each(&surfaces, &[]);
+        },
+    );
+}
+
+#[test]
+fn tokens_that_somebody_guesses_are_an_alarm_that_names_the_address_alone() {
+    in_own_network(
+        concat!(
+            module_path!(),
+            "::tokens_that_somebody_guesses_are_an_alarm_that_names_the_address_alone"
+        ),
+        || {
+            lay_cable();
+            let own = folder();
+            let secret = own.path().join("token");
+            fs::write(&secret, "0".repeat(64)).expect("the temporary folder can be written");
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&secret, private).expect("it is ours");
+            let token = format!(
+                "[[management.token]]\nname = \"robot\"\nrole = \"admin\"\nsecret = \"{}\"\n\
+                 expires = \"2100-01-01T00:00:00Z\"\n",
+                secret.display()
+            );
+            let text = [
+                short_holds(),
+                token,
+                origin_and_route("idle", "http://127.0.0.1:9"),
+            ];
+            let appliance = Appliance::start(folder(), "", &text.concat());
+            appliance.await_calm();
+            let url = appliance.daemon.management("/api/v1/purge");
+            let guess = format!("Bearer {}", "guess".repeat(8));
+            for _ in 0..6 {
+                let fields = [("Authorization", guess.as_str())];
+                let answer = http::request("POST", &url, &fields, b"{}");
+                assert_eq!(answer.expect("an answer").status, 401);
+            }
+            let expected = ("auth-failures", "node", "warning");
+            let surfaces = await_told(&appliance, &[expected]);
+            assert_one_alarm_each(&surfaces, &[]);
+            let text = appliance.alarms()["active"][0]["text"].to_string();
+            assert!(text.contains("the last came from 127.0.0.1"), "{text}");
+            assert!(!text.contains("guess") && !text.contains("robot"), "{text}");
+            let counted = |name: &str| {
+                let status = http::get(&appliance.daemon.management("/api/v1/status"));
+                status.expect("an answer").json()["authentication"][name].clone()
+            };
+            assert_eq!(counted("tokens_refused"), 6);
+            assert_eq!(counted("logins"), 0);
         },
     );
 }

@@ -15,3 +15,30 @@ fn a_configuration_that_is_not_taken_is_told_with_its_first_mistake_until_one_is
     rig.run(1, |snapshot| snapshot.config_refused = None);
     assert_eq!(rig.history(), raised_and_cleared(Kind::ConfigRejected));
 }
+
+#[test]
+fn refused_logins_and_tokens_are_told_with_their_address_until_five_quiet_minutes() {
+    let mut rig = Rig::after(WARM_S);
+    let refused = |logins, tokens| {
+        move |snapshot: &mut Snapshot| {
+            snapshot.attempts.logins_refused = logins;
+            snapshot.attempts.tokens_refused = tokens;
+            snapshot.attempt_refused = Some([192, 0, 2, 9].into());
+        }
+    };
+    rig.run(30, refused(3, 2));
+    assert_eq!(rig.roots(), [], "anybody mistypes");
+    rig.run(270, refused(3, 3));
+    assert_eq!(rig.roots(), [Kind::AuthenticationFailures]);
+    let text = &rig.report.alarms[0].text;
+    let told = "logins and tokens that were refused within five minutes: 6: \
+                the last came from 192.0.2.9";
+    assert!(text.starts_with(told), "{text}");
+    rig.run(30, refused(3, 3));
+    assert_eq!(rig.roots(), [Kind::AuthenticationFailures]);
+    rig.run(2, refused(3, 3));
+    assert_eq!(
+        rig.history(),
+        raised_and_cleared(Kind::AuthenticationFailures)
+    );
+}
