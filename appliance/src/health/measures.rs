@@ -34,6 +34,9 @@ const DAY_S: u128 = 86_400;
 /// none sets is as far off at least, by all that anybody knows.
 const CLOCK_ERROR_MAX: Duration = Duration::from_secs(16);
 
+/// URLs of origins that an alarm names: its text has room for no more with their troubles.
+const TROUBLES_TOLD: usize = 2;
+
 /// Until then a cache is not warm.
 const WARM: Duration = Duration::from_mins(15);
 
@@ -211,12 +214,28 @@ fn of_ladder(channel: &ChannelSnapshot) -> [Measure; 2] {
 /// One of each origin, and what they have in common if there are several.
 fn of_origins(origins: &[OriginReport]) -> impl Iterator<Item = Measure> {
     let is_lost = origins.len() > 1 && origins.iter().all(is_down);
-    let uplink = claim(Kind::UplinkDown, Resource::Node, is_lost);
+    let all = is_lost.then(|| troubles(origins));
+    let uplink = claim(Kind::UplinkDown, Resource::Node, is_lost).because(all);
     let of_one = |origin: &OriginReport| {
         let resource = Resource::Origin(origin.name.as_str().into());
-        claim(Kind::OriginDown, resource, is_down(origin))
+        let why = is_down(origin).then(|| troubles(std::slice::from_ref(origin)));
+        claim(Kind::OriginDown, resource, why.is_some()).because(why)
     };
     origins.iter().map(of_one).chain([uplink])
+}
+
+/// What is wrong with the first URLs of `origins`, and how many more there are.
+fn troubles(origins: &[OriginReport]) -> Arc<str> {
+    let endpoints = || origins.iter().flat_map(|origin| &origin.endpoints);
+    let told = endpoints().take(TROUBLES_TOLD).map(|endpoint| {
+        let (url, trouble) = (&endpoint.url, endpoint.trouble.as_deref());
+        trouble.map_or_else(|| url.clone(), |trouble| format!("{url} ({trouble})"))
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match endpoints().count().saturating_sub(TROUBLES_TOLD) {
+        0 => told.into(),
+        more => format!("{told}, and {more} more").into(),
+    }
 }
 
 fn is_down(origin: &OriginReport) -> bool {

@@ -412,6 +412,8 @@ impl Endpoint {
             round_trip,
             first_byte,
             connections,
+            // Told as the detail of an alarm.
+            trouble: _,
             counters,
         } = endpoint;
         let fraction_ms = |time: Duration| time.as_secs_f64() * 1e3;

@@ -42,3 +42,25 @@ fn refused_logins_and_tokens_are_told_with_their_address_until_five_quiet_minute
         raised_and_cleared(Kind::AuthenticationFailures)
     );
 }
+
+#[test]
+fn an_origin_that_is_out_of_use_is_told_with_its_urls_and_what_was_wrong_with_each() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| {
+        let mut down = origin("open");
+        let [endpoint] = down.endpoints.as_slice() else {
+            panic!("it has one URL");
+        };
+        let refused = EndpointReport {
+            url: "http://far".to_owned(),
+            trouble: Some("it answers 503".into()),
+            ..endpoint.clone()
+        };
+        down.endpoints.extend([refused.clone(), refused]);
+        snapshot.origins = vec![down];
+    });
+    assert_eq!(rig.roots(), [Kind::OriginDown]);
+    let told = "none of its URLs is in use: http://midcache, http://far (it answers 503), \
+                and 1 more";
+    assert_eq!(rig.report.alarms[0].text, told);
+}
