@@ -18,7 +18,7 @@ use weir_hal::{Clock, Disk, Monotonic};
 
 use crate::{
     access::{
-        AccessError, PasswordHash,
+        AccessError, Attempts, PasswordHash,
         pace::Pace,
         session::{SessionKey, Sessions, User},
     },
@@ -43,6 +43,7 @@ pub(crate) enum LoginRefusal {
 pub struct Logins {
     state: Mutex<State>,
     one_at_a_time: Arc<Semaphore>,
+    attempts: Arc<Attempts>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +77,7 @@ impl Logins {
         Self {
             state: Mutex::new(state),
             one_at_a_time: Arc::new(Semaphore::new(1)),
+            attempts: Arc::default(),
         }
     }
 
@@ -95,16 +97,32 @@ impl Logins {
         errors
     }
 
+    /// What came of all attempts to be known, by a token too.
+    pub fn attempts(&self) -> &Arc<Attempts> {
+        &self.attempts
+    }
+
     /// Whether anybody could log in.
     pub(crate) fn is_possible(&self) -> bool {
         !self.state().users.is_empty()
     }
 
-    /// Begins the session of who has this name and this password.
+    /// Begins the session of who has this name and this password, and counts what came of it.
     ///
     /// # Errors
     /// [`LoginRefusal`].
     pub(crate) async fn log_in(
+        &self,
+        given: (&str, String),
+        from: IpAddr,
+        clock: &dyn Clock,
+    ) -> Result<SessionKey, LoginRefusal> {
+        let outcome = self.begin(given, from, clock).await;
+        self.attempts.note_login(&outcome, from);
+        outcome
+    }
+
+    async fn begin(
         &self,
         (name, password): (&str, String),
         from: IpAddr,
@@ -199,6 +217,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         access::{
+            AttemptCounters,
             password::tests::{HASH, PASSWORD},
             session::tests::user,
         },
@@ -261,6 +280,25 @@ pub(crate) mod tests {
             Err(LoginRefusal::Wrong),
             "who was right begins anew"
         );
+    }
+
+    #[tokio::test]
+    async fn what_came_of_logins_is_counted_and_from_where_the_last_was_refused() {
+        let (machine, logins) = (Simulation::new(1), logins());
+        assert_eq!(logins.attempts().last_refused(), None);
+        let taken = log_in(&logins, &machine, ("ann", PASSWORD)).await;
+        assert!(taken.is_ok());
+        for _ in 0..7 {
+            drop(log_in(&logins, &machine, ("ann", "guess")).await);
+        }
+        let counted = AttemptCounters {
+            logins: 1,
+            logins_refused: 5,
+            logins_turned_away: 2,
+            tokens_refused: 0,
+        };
+        assert_eq!(logins.attempts().counters(), counted);
+        assert_eq!(logins.attempts().last_refused(), Some(FROM));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //!
 //! Refuses: to look at addresses, which is `allow` of each kind of order.
 
+mod attempts;
 pub(crate) mod cookie;
 pub(crate) mod login;
 mod pace;
@@ -13,6 +14,7 @@ pub(crate) mod token;
 use std::path::PathBuf;
 
 use crate::secret::SecretError;
+pub use attempts::{AttemptCells, AttemptCounters, Attempts};
 pub(crate) use login::LoginRefusal;
 pub use login::Logins;
 pub use password::{PASSWORD_CHARACTERS, PasswordError, PasswordHash};

@@ -183,9 +183,13 @@ impl Entry {
     /// What an alarm of this kind says of it.
     pub(super) fn text(&self, kind: Kind) -> String {
         let text = kind.text(self.amount, self.detail.as_deref());
-        let text = match (self.is_flapping(), self.is_damped()) {
-            (_, true) => format!("it comes and goes, and is over for now: {text}"),
+        let is_over_for_now = self.is_damped() || self.is_falling();
+        let text = match (self.is_flapping(), is_over_for_now) {
+            (true, true) => format!("it comes and goes, and is over for now: {text}"),
             (true, false) => format!("it comes and goes: {text}"),
+            (false, true) => {
+                format!("over for now, and watched for a while; it was: {text}")
+            }
             (false, false) => text,
         };
         bounded(text, TEXT_BYTES_MAX)

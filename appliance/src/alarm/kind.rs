@@ -438,6 +438,27 @@ kinds! {
         remedy: "check the NTP service of this box and the way to its servers: dates of playlists, \
                  signed URLs and certificates go by the clock",
     }
+    /// The configuration was to be read again, and was not taken.
+    ConfigRejected = "config-rejected" {
+        unit: Unit::Claim,
+        rule: claim(Major, 0, 0),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "configurationOrCustomizationError",
+        text: "the configuration was not taken when it was read again",
+        remedy: "weir goes on as before: mend the file (`weir check` names every mistake), then \
+            have it read again (SIGHUP)",
+    }
+    /// Logins and tokens were refused again and again in the last five minutes.
+    AuthenticationFailures = "auth-failures" {
+        unit: Unit::Count,
+        rule: Rule::above(Warning, (Amount::whole(5), 0), (Amount::ZERO, 0)),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "authenticationFailure",
+        text: "logins and tokens that were refused within five minutes: {}",
+        remedy: "look at who is at that address: somebody guesses, or a program has an old token",
+    }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {
         unit: Unit::Count,

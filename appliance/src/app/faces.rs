@@ -197,6 +197,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         store: store.clone(),
         http: Arc::clone(content.counters()),
         management: Arc::default(),
+        attempts: Arc::clone(guarding.logins.attempts()),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),
@@ -211,6 +212,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         snmp: app.snmp.as_ref().map(snmp::Agent::tally),
         alarms: Arc::clone(&guarding.alarms),
         recorder: Some(Arc::clone(&guarding.recorder)),
+        config_refused: Arc::clone(&app.config_refused),
     }
 }
 

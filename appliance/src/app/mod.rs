@@ -44,6 +44,7 @@ use std::{
     net::SocketAddr, num::NonZeroUsize, path::Path, slice, sync::Arc, thread, time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::spawn_blocking,
@@ -63,7 +64,7 @@ use crate::{
         faces::Faces, guarding::Guarding, ingest::RenditionOrder, lists::Lists, master::KeptMaster,
         plan::Plan, pulling::Pulling, receiving::Receiving, reload::Running, restore::Waking,
     },
-    config::{self, Config},
+    config::{self, Config, LoadError},
     health::AgentCheck,
     live::Live,
     log::syslog::Forwarder,
@@ -79,6 +80,9 @@ const FLUSH: Duration = Duration::from_millis(500);
 
 /// Reloads that may wait; more are the same as one.
 pub const RELOADS_MAX: usize = 1;
+
+/// What came of reading the configuration again.
+pub type Reload = Result<Config, LoadError>;
 
 /// An appliance whose sockets are open and whose store is recovered, ready to run.
 #[derive(Debug)]
@@ -99,6 +103,8 @@ pub struct App<M: Multicast> {
     tls: Vec<Arc<Tls>>,
     forwarder: Option<Forwarder>,
     snmp: Option<snmp::Agent>,
+    /// Why the latest reload was not taken, if it was not.
+    config_refused: Arc<ArcSwapOption<String>>,
 }
 
 /// What becomes of what stands at `cache.path` when the appliance starts.
@@ -225,6 +231,7 @@ impl<M: Multicast> App<M> {
             tls: tls.data.into_iter().chain(tls.management).collect(),
             forwarder,
             snmp,
+            config_refused: Arc::default(),
         })
     }
 
@@ -235,7 +242,8 @@ impl<M: Multicast> App<M> {
 
     /// Runs until `shutdown` completes, then drains: whoever asks is told so for
     /// [`config::Http::drain_notice`]; then no new connections, answers under way complete,
-    /// finished segments reach the disk. Takes each configuration that `reloads` brings.
+    /// finished segments reach the disk. Takes each configuration that `reloads` brings; that one
+    /// was refused is an alarm until another is taken.
     ///
     /// # Errors
     /// [`AppError::Thread`] when a thread cannot start, [`AppError::Snmp`] when managers cannot
@@ -246,7 +254,7 @@ impl<M: Multicast> App<M> {
     pub async fn run(
         self,
         shutdown: impl Future<Output = ()>,
-        mut reloads: mpsc::Receiver<Config>,
+        mut reloads: mpsc::Receiver<Reload>,
     ) -> Result<(), AppError> {
         let kept = (&self.store, &self.vaults);
         let channels = orders(&self.board, kept, &self.config, None).await;
@@ -274,12 +282,13 @@ impl<M: Multicast> App<M> {
             guarding: self.guarding,
             tls: self.tls,
             receiving,
+            config_refused: self.config_refused,
         };
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(next) = reloads.recv() => running.follow(next).await,
+                Some(next) = reloads.recv() => running.reload(next).await,
             }
         }
         info!("draining");

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tracing::{info, warn};
 use weir_cache::Store;
 use weir_hal::{Board, Multicast};
 
 use crate::{
-    app::{Vaults, guarding::Guarding, orders, pulling::Pulling, receiving::Receiving},
+    app::{Reload, Vaults, guarding::Guarding, orders, pulling::Pulling, receiving::Receiving},
     config::{self, Config},
     serve::tls::Tls,
 };
@@ -29,11 +30,25 @@ pub(super) struct Running<M: Multicast> {
     pub(super) guarding: Guarding,
     pub(super) tls: Vec<Arc<Tls>>,
     pub(super) receiving: Receiving,
+    /// Why the latest reload was not taken, if it was not.
+    pub(super) config_refused: Arc<ArcSwapOption<String>>,
 }
 
 impl<M: Multicast> Running<M> {
+    /// Follows what was read, unless it was refused.
+    pub(super) async fn reload(&mut self, read: Reload) {
+        let refused = match read {
+            Ok(next) => {
+                self.follow(next).await;
+                None
+            }
+            Err(refused) => Some(Arc::new(refused.brief())),
+        };
+        self.config_refused.store(refused);
+    }
+
     /// Follows `next` from now on.
-    pub(super) async fn follow(&mut self, next: Config) {
+    async fn follow(&mut self, next: Config) {
         warn_of_fixed_parts(&self.started, &next);
         // Before anything of a channel begins that is to be encrypted.
         self.vaults.reload(&next, &self.board);

@@ -52,6 +52,8 @@ pub(super) struct Rendition<M: Multicast> {
     /// When a report last found that random access points had come.
     random_access: Option<Monotonic>,
     last_random_access: Option<Wall>,
+    /// When nothing came last that a segment could be made of.
+    absent: Option<Monotonic>,
     /// The same of pictures that stood for long.
     still: Option<Monotonic>,
     /// When a report last found that no PCR had come for a second.
@@ -90,6 +92,7 @@ impl<M: Multicast> Rendition<M> {
             lapse: Lapse::default(),
             random_access: None,
             last_random_access: None,
+            absent: None,
             still: None,
             clock_missing: None,
             last_bytes: 0,
@@ -357,6 +360,9 @@ impl<M: Multicast> Rendition<M> {
         }
         let is_scrambled = self.note(&demux, now);
         let state = self.state(now, is_scrambled);
+        if state.is_absent() {
+            self.absent = Some(now);
+        }
         let bytes = receive.bytes.saturating_sub(self.last_bytes);
         let interval_ms = u64::try_from(interval.as_millis())
             .unwrap_or(u64::MAX)
@@ -461,7 +467,7 @@ impl<M: Multicast> Rendition<M> {
                 .random_access
                 .map(|random_access| now.since(random_access));
             if !is_fresh || self.lists.main().ends_with_gap() {
-                self.unless_still(now, State::Stalled)
+                self.unless_back(now, State::Stalled)
             } else if random_access.is_some_and(|since| since > patience) {
                 self.unless_still(now, State::NoRandomAccess)
             } else if self
@@ -475,8 +481,19 @@ impl<M: Multicast> Rendition<M> {
         } else if self.segmenter.is_filling() || self.segmenter.is_joining() {
             self.unless_still(now, State::Filling)
         } else {
-            self.unless_still(now, State::NoRandomAccess)
+            self.unless_back(now, State::NoRandomAccess)
         }
+    }
+
+    /// `state`, unless the stream is back for less than its Target Duration: its segment is due
+    /// then, and until then nothing is missing.
+    fn unless_back(&self, now: Monotonic, state: State) -> State {
+        let target = self.target_duration_s().map(u64::from);
+        let target = target.map_or(Duration::ZERO, Duration::from_secs);
+        let is_back = self
+            .absent
+            .is_some_and(|absent| now.since(absent) <= target);
+        self.unless_still(now, if is_back { State::Filling } else { state })
     }
 
     /// `state`, unless pictures stand for so long that this is why nothing comes out.

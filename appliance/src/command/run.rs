@@ -1,6 +1,9 @@
 //! `weir run`: the appliance.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 use tokio::{
@@ -12,8 +15,8 @@ use weir_hal::{Board, Disk, Multicast};
 
 use super::{CommandError, Terminal, check::tell};
 use crate::{
-    app::{App, OldCache, RELOADS_MAX},
-    config::{Config, LoadError, load},
+    app::{App, OldCache, RELOADS_MAX, Reload},
+    config::{Config, LoadError, Parsed, load},
 };
 
 pub(super) const ABOUT: &str = "Run the appliance: receive, segment, serve";
@@ -105,7 +108,7 @@ pub(super) fn interrupted() -> Result<impl Future<Output = ()>, CommandError> {
 }
 
 /// Reads the configuration again at each SIGHUP; one with mistakes changes nothing.
-async fn reload_on_hang_up(disk: Arc<dyn Disk>, file: PathBuf, reload: mpsc::Sender<Config>) {
+async fn reload_on_hang_up(disk: Arc<dyn Disk>, file: PathBuf, reload: mpsc::Sender<Reload>) {
     let mut hang_up = match signal(SignalKind::hangup()) {
         Ok(hang_up) => hang_up,
         Err(error) => return error!(%error, "SIGHUP cannot be heard: restart weir to reload"),
@@ -113,24 +116,30 @@ async fn reload_on_hang_up(disk: Arc<dyn Disk>, file: PathBuf, reload: mpsc::Sen
     while hang_up.recv().await.is_some() {
         let (disk, path) = (Arc::clone(&disk), file.clone());
         let loaded = tokio::task::spawn_blocking(move || load(&*disk, &path)).await;
-        match loaded.expect("reading a configuration does not panic") {
-            Ok(parsed) => {
-                for warning in parsed.warnings {
-                    info!("{warning}");
-                }
-                if reload.send(parsed.config).await.is_err() {
-                    return;
-                }
+        let loaded = loaded.expect("reading a configuration does not panic");
+        log(&loaded, &file);
+        if reload.send(loaded.map(|it| it.config)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells all that is odd about what was `loaded` of `file`.
+fn log(loaded: &Result<Parsed, LoadError>, file: &Path) {
+    match loaded {
+        Ok(parsed) => {
+            for warning in &parsed.warnings {
+                info!("{warning}");
             }
-            Err(LoadError::Refused { mistakes, .. }) => {
-                for mistake in mistakes.iter() {
-                    error!("{mistake}");
-                }
-                error!("{} is not taken: weir goes on as before", file.display());
+        }
+        Err(LoadError::Refused { mistakes, .. }) => {
+            for mistake in mistakes.iter() {
+                error!("{mistake}");
             }
-            Err(LoadError::Read(error)) => {
-                error!(%error, "{} is not taken: weir goes on as before", file.display());
-            }
+            error!("{} is not taken: weir goes on as before", file.display());
+        }
+        Err(LoadError::Read(error)) => {
+            error!(%error, "{} is not taken: weir goes on as before", file.display());
         }
     }
 }

@@ -8,17 +8,23 @@ use std::{
 };
 
 use hyper::{
-    Uri,
+    StatusCode, Uri,
     header::HeaderValue,
     http::uri::{Authority, Scheme},
 };
 use tokio::time::Instant;
 use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
 
-use crate::fetch::{
-    exchange::{CounterCells, Names, Pool},
-    latency::{Average, Histogram},
+use crate::{
+    causes::with_causes,
+    fetch::{
+        exchange::{CounterCells, ExchangeError, FailureKind, Names, Pool},
+        latency::{Average, Histogram},
+    },
 };
+
+/// Bytes of what is told of the last trouble with an endpoint.
+const TROUBLE_BYTES_MAX: usize = 120;
 
 /// How long an endpoint may take for each part of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +103,7 @@ struct Measured {
     /// When a connection was last tried for the sake of its round trip, or stood.
     round_trip_at: Option<Instant>,
     first_byte: Histogram,
+    trouble: Option<Arc<str>>,
 }
 
 impl Endpoint {
@@ -168,6 +175,35 @@ impl Endpoint {
     /// The addresses that the name had when it was last looked up.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.names.known()
+    }
+
+    /// Why it did not do what was asked of it the last time that it did not; `None` if it always
+    /// did. Nothing of a request is in it.
+    pub fn trouble(&self) -> Option<Arc<str>> {
+        self.measured().trouble.clone()
+    }
+
+    /// Counts a failure, and remembers it if it is one of the endpoint.
+    pub(crate) fn note_failure(&self, error: &ExchangeError) {
+        let kind = error.kind();
+        self.counters.count_failure(kind);
+        if !matches!(kind, FailureKind::Refused | FailureKind::Upload) {
+            self.take_trouble(with_causes(error));
+        }
+    }
+
+    /// Counts an answer, and remembers its status if it is an error of the endpoint.
+    pub(crate) fn note_status(&self, status: StatusCode) {
+        self.counters.count_status(status);
+        if status.is_server_error() {
+            self.take_trouble(format!("it answers {}", status.as_u16()));
+        }
+    }
+
+    /// Remembers what is wrong with it.
+    pub(crate) fn take_trouble(&self, mut trouble: String) {
+        trouble.truncate(trouble.floor_char_boundary(TROUBLE_BYTES_MAX));
+        self.measured().trouble = Some(trouble.into());
     }
 
     pub(crate) fn take_round_trip(&self, sample: Duration) {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use weir_hal::Clock;
 
 use crate::{
-    access::{Access, Logins, cookie},
+    access::{Access, Denied, Logins, cookie},
     config::Role,
     health::{endpoint::Place, request_source::RequestSource},
     page::Person,
@@ -95,6 +95,9 @@ impl Gate {
                 .name_of(headers, place.role(), known.clock.wall());
             giver.name = named.map_err(|denied| {
                 warn!(by = %giver, %denied, "order refused");
+                if !matches!(denied, Denied::Role { .. }) {
+                    known.logins.attempts().note_token_refused(giver.address);
+                }
                 Box::new(denied.answer())
             })?;
             if giver.name.is_none() {

@@ -410,6 +410,7 @@ mod tests {
             round_trip: Some(Duration::from_micros(1_260)),
             first_byte: [Some(Duration::from_millis(12)), None, None],
             connections: 3,
+            trouble: None,
             counters: exchange::Counters {
                 requests: 7,
                 failures_connect: 5,

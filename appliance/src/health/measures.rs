@@ -24,12 +24,18 @@ const ANSWERS_SPAN: Duration = Duration::from_mins(1);
 /// What hits are looked at over.
 const HITS_SPAN: Duration = Duration::from_mins(5);
 
+/// What refused logins and tokens are looked at over.
+const ATTEMPTS_SPAN: Duration = Duration::from_mins(5);
+
 /// Seconds of a day: so many milliseconds are a thousandth of one.
 const DAY_S: u128 = 86_400;
 
 /// What the kernel takes a clock to be off at most that a source sets (`NTP_PHASE_LIMIT`): one that
 /// none sets is as far off at least, by all that anybody knows.
 const CLOCK_ERROR_MAX: Duration = Duration::from_secs(16);
+
+/// URLs of origins that an alarm names: its text has room for no more with their troubles.
+const TROUBLES_TOLD: usize = 2;
 
 /// Until then a cache is not warm.
 const WARM: Duration = Duration::from_mins(15);
@@ -45,6 +51,8 @@ pub(super) struct Meter {
     slow: Window<6>,
     /// All requests for content, and hits.
     hits: Window<2>,
+    /// Refused logins and tokens.
+    refused: Window<1>,
 }
 
 impl Meter {
@@ -55,6 +63,7 @@ impl Meter {
             answers: Window::new(ANSWERS_SPAN),
             slow: Window::new(ANSWERS_SPAN),
             hits: Window::new(HITS_SPAN),
+            refused: Window::new(ATTEMPTS_SPAN),
         }
     }
 
@@ -81,6 +90,8 @@ impl Meter {
         measures.extend(of_origins(&snapshot.origins));
         measures.extend(of_disk(snapshot));
         measures.push(of_clock(snapshot));
+        measures.push(of_config(snapshot));
+        measures.push(self.of_attempts(snapshot, now));
         measures.extend(self.nics.measures(snapshot));
         measures.extend(
             snapshot
@@ -90,6 +101,17 @@ impl Meter {
         );
         measures.extend(self.of_service(snapshot, now));
         measures
+    }
+
+    /// How many logins and tokens were refused lately, and from where the last came.
+    fn of_attempts(&mut self, snapshot: &Snapshot, now: Monotonic) -> Measure {
+        let attempts = &snapshot.attempts;
+        let refused = attempts.logins_refused + attempts.tokens_refused;
+        let [refused] = self.refused.gained(now, [refused]);
+        let reading = Reading::of(Amount::whole(refused));
+        let from = snapshot.attempt_refused;
+        let from = from.map(|from| format!("the last came from {from}").into());
+        Measure::new(Kind::AuthenticationFailures, Resource::Node, reading).because(from)
     }
 
     fn of_service(&mut self, snapshot: &Snapshot, now: Monotonic) -> [Measure; 4] {
@@ -192,12 +214,28 @@ fn of_ladder(channel: &ChannelSnapshot) -> [Measure; 2] {
 /// One of each origin, and what they have in common if there are several.
 fn of_origins(origins: &[OriginReport]) -> impl Iterator<Item = Measure> {
     let is_lost = origins.len() > 1 && origins.iter().all(is_down);
-    let uplink = claim(Kind::UplinkDown, Resource::Node, is_lost);
+    let all = is_lost.then(|| troubles(origins));
+    let uplink = claim(Kind::UplinkDown, Resource::Node, is_lost).because(all);
     let of_one = |origin: &OriginReport| {
         let resource = Resource::Origin(origin.name.as_str().into());
-        claim(Kind::OriginDown, resource, is_down(origin))
+        let why = is_down(origin).then(|| troubles(std::slice::from_ref(origin)));
+        claim(Kind::OriginDown, resource, why.is_some()).because(why)
     };
     origins.iter().map(of_one).chain([uplink])
+}
+
+/// What is wrong with the first URLs of `origins`, and how many more there are.
+fn troubles(origins: &[OriginReport]) -> Arc<str> {
+    let endpoints = || origins.iter().flat_map(|origin| &origin.endpoints);
+    let told = endpoints().take(TROUBLES_TOLD).map(|endpoint| {
+        let (url, trouble) = (&endpoint.url, endpoint.trouble.as_deref());
+        trouble.map_or_else(|| url.clone(), |trouble| format!("{url} ({trouble})"))
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match endpoints().count().saturating_sub(TROUBLES_TOLD) {
+        0 => told.into(),
+        more => format!("{told}, and {more} more").into(),
+    }
 }
 
 fn is_down(origin: &OriginReport) -> bool {
@@ -236,6 +274,13 @@ fn of_clock(snapshot: &Snapshot) -> Measure {
     let off = Amount::from_thousandths(u64::try_from(off).unwrap_or(u64::MAX));
     let why = offset.is_none().then(|| "no source of time sets it".into());
     of_node(Reading::of(off)).because(why)
+}
+
+/// Whether the latest reload was not taken.
+fn of_config(snapshot: &Snapshot) -> Measure {
+    let refused = snapshot.config_refused.as_ref();
+    claim(Kind::ConfigRejected, Resource::Node, refused.is_some())
+        .because(refused.map(|why| why.as_str().into()))
 }
 
 fn fill(percent: f64) -> Reading {

@@ -1,10 +1,11 @@
 //! What was true of the appliance at one moment.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Thermometer, Wall};
 
 use crate::{
+    access::AttemptCounters,
     alarm, encryption,
     fetch::{
         prewarm,
@@ -62,6 +63,10 @@ pub struct Snapshot {
     pub http: serve::Counters,
     /// Counters of the management listener.
     pub management: serve::Counters,
+    /// What came of attempts to be known to the management listener.
+    pub attempts: AttemptCounters,
+    /// From where the last came that was refused, if one was.
+    pub attempt_refused: Option<IpAddr>,
     /// Counters of the store.
     pub store: weir_cache::Counters,
     /// Counters of purging.
@@ -98,6 +103,8 @@ pub struct Snapshot {
     pub thermometers: Vec<Thermometer>,
     /// Counters of the SNMP agent, if there is one.
     pub snmp: Option<snmp::Counters>,
+    /// Why the latest reload of the configuration was not taken, if it was not.
+    pub config_refused: Option<Arc<String>>,
     /// What is wrong, by the alarm engine.
     pub alarms: Arc<alarm::Report>,
     /// Counters of streams of events.
@@ -379,6 +386,8 @@ pub(crate) mod tests {
             certificate: None,
             http: serve::Counters::default(),
             management: serve::Counters::default(),
+            attempts: AttemptCounters::default(),
+            attempt_refused: None,
             store: weir_cache::Counters::default(),
             purge: purge::Counters::default(),
             prewarm: prewarm::Counters::default(),
@@ -397,6 +406,7 @@ pub(crate) mod tests {
             sessions: None,
             thermometers: Vec::new(),
             snmp: None,
+            config_refused: None,
             alarms: Arc::default(),
             events: EventCounters::default(),
             told: Told::default(),

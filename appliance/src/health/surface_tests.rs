@@ -163,6 +163,7 @@ fn origin(name: &str) -> OriginReport {
         round_trip: None,
         first_byte: [None; 3],
         connections: 0,
+        trouble: None,
         counters: exchange::Counters::default(),
     };
     OriginReport {

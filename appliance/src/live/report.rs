@@ -174,6 +174,26 @@ impl State {
         matches!(self, Self::OnAir | Self::NoClock)
     }
 
+    /// True if nothing comes that a segment could be made of, be there pictures or not.
+    pub const fn is_absent(&self) -> bool {
+        match self {
+            Self::Waiting
+            | Self::NotJoined { .. }
+            | Self::Silent
+            | Self::NotTransportStream
+            | Self::NoTables
+            | Self::NoProgram { .. }
+            | Self::Scrambled => true,
+            Self::NoKey { .. }
+            | Self::NoRandomAccess
+            | Self::Stills
+            | Self::Stalled
+            | Self::Filling
+            | Self::NoClock
+            | Self::OnAir => false,
+        }
+    }
+
     /// Why there is no playlist yet, for players: nothing of how the box is set up. `None` if this
     /// is no reason.
     pub const fn off_air(&self) -> Option<&'static str> {

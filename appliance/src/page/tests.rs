@@ -103,6 +103,7 @@ fn hostile() -> Snapshot {
             round_trip: None,
             first_byte: [None; 3],
             connections: 0,
+            trouble: None,
             counters: crate::fetch::exchange::Counters::default(),
         }],
     }];

@@ -2,8 +2,9 @@
 //! it must acknowledge.
 //!
 //! The newest snapshot is what is read, once a second, so nobody waits for a manager. What a
-//! manager does not acknowledge stays in a queue and is told again every ten seconds; what falls
-//! out of that is counted, and shows in the numbers of changes.
+//! manager does not acknowledge stays in a queue and is told again every five seconds, so one that
+//! was away is told within that, and one that stays away costs two datagrams meanwhile. What falls
+//! out of the queue is counted, and shows in the numbers of changes.
 //!
 //! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
 //! Refuses: what changed before the start, which managers read in the table of alarms. A link that
@@ -29,12 +30,13 @@ use crate::{
 /// Time between two looks at the history.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a manager may take to acknowledge, and how often it is asked before a pause.
+/// How long a manager may take to acknowledge, and how often it is asked again before a pause.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(2);
-const RETRIES: u32 = 2;
+const RETRIES: u32 = 1;
 
-/// The pause after a manager did not acknowledge.
-const PAUSE: Duration = Duration::from_secs(10);
+/// The pause after a manager did not acknowledge; then it is looked for anew, for one that has
+/// begun anew meanwhile takes nothing by what was agreed with it before.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A manager that is to be told.
 pub(super) struct Target {
@@ -184,5 +186,49 @@ impl Notifier {
             }
         }
         self.is_reached = told.is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim::Simulation;
+
+    use super::*;
+    use crate::snmp::{Site, engine_state};
+
+    /// Within this a manager that is away is told again, to the step that is looked in.
+    const AGAIN_MAX: Duration = Duration::from_millis(5_100);
+    const STEP: Duration = Duration::from_millis(100);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_manager_that_is_away_is_told_again_within_five_seconds_and_not_flooded() {
+        let target = Target {
+            // Nobody discards datagrams there any more.
+            address: ([127, 0, 0, 1], 9).into(),
+            auth: Auth::v2c("public"),
+            is_informed: true,
+        };
+        let disk = Simulation::new(1).board().disk;
+        let engine = engine_state::start(&disk, "/engine".as_ref()).expect("an engine ID");
+        let named = ("edge-1".to_owned(), Site::default());
+        let mib = Arc::new(Mib::new(named, Arc::default(), Arc::default()));
+        let tally = Arc::new(Tally::default());
+        let notifier = Notifier::new(target, engine, mib, Arc::clone(&tally));
+        let telling = tokio::spawn(notifier.run(std::future::pending()));
+        let (begun, mut failed, mut failed_at) = (Instant::now(), 0, None);
+        while begun.elapsed() < Duration::from_mins(2) {
+            sleep(STEP).await;
+            let now = tally.notifications_failed.read();
+            if now > failed {
+                (failed, failed_at) = (now, Some(Instant::now()));
+            }
+            let pause = failed_at.map(|at| at.elapsed());
+            assert!(pause <= Some(AGAIN_MAX), "nothing for {pause:?}");
+        }
+        telling.abort();
+        assert!(
+            (20..=120).contains(&failed),
+            "told {failed} times in two minutes"
+        );
     }
 }

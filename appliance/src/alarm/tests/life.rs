@@ -42,6 +42,24 @@ fn each_kind_is_raised_after_its_hold_and_cleared_after_the_other() {
 }
 
 #[test]
+fn what_is_good_again_and_held_says_that_it_is_over_for_now() {
+    let (kind, resource) = (Kind::IngestDown, rendition(0));
+    let bad = [bad(kind, resource.clone())];
+    let mut rig = Rig::new();
+    let was = "no transport packet has come for 3.0 s";
+    for _ in 0..2 {
+        rig.look(1, &bad);
+        assert_eq!(rig.only().text, was);
+        rig.look(3, &[good(kind, resource.clone())]);
+        let told = "over for now, and watched for a while; it was: ";
+        assert_eq!(rig.only().text, [told, was].concat());
+    }
+    assert_eq!(rig.told(), [(Event::Raised, kind)]);
+    rig.look(3, &[good(kind, resource)]);
+    assert_eq!(rig.told(), [(Event::Cleared, kind)]);
+}
+
+#[test]
 fn what_is_bad_for_less_than_its_hold_is_never_told() {
     let (kind, resource) = (Kind::BitrateVariance, rendition(0));
     let mut rig = Rig::new();

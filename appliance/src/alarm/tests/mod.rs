@@ -135,6 +135,8 @@ fn resource_of(kind: Kind) -> Resource {
         | Kind::UplinkDown
         | Kind::CertificateExpiry
         | Kind::ClockUnsynchronised
+        | Kind::ConfigRejected
+        | Kind::AuthenticationFailures
         | Kind::AlarmsOverflow => Resource::Node,
     }
 }

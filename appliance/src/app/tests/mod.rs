@@ -14,6 +14,7 @@ pub(super) use self::rig::{GROUP, Rig, restart};
 use crate::{
     app::plan::Plan,
     config::{Config, Priority},
+    live::State,
 };
 
 #[tokio::test]
@@ -88,6 +89,27 @@ async fn a_report_names_the_source_that_is_received_and_not_the_first_in_the_lis
     rig.play();
     let report = rig.live.channels()[0].renditions[0].report();
     assert_eq!(report.source, format!("udp://{GROUP}"));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_just_back_is_not_said_to_lack_pictures_before_a_segment_is_due() {
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config("target = \"3s\"")).await;
+    for _ in 0..4 {
+        rig.play();
+    }
+    for _ in 0..3 {
+        rig.play_to(&[], 0..8);
+    }
+    let state = |rig: &Rig| rig.live.channels()[0].renditions[0].report().state.clone();
+    assert_eq!(state(&rig), State::Silent);
+    let mut told = Vec::new();
+    for half_second in 0..8 {
+        rig.play_part(half_second..half_second + 1);
+        told.push(state(&rig));
+    }
+    assert!(told.contains(&State::Filling), "{told:?}");
+    let is_blamed = |state: &State| state.to_string().contains("encoder");
+    assert!(!told.iter().any(is_blamed), "{told:?}");
 }
 
 #[test]

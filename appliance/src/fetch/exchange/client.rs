@@ -136,10 +136,10 @@ impl Client {
         endpoint.counters.requests.add(1);
         let answered = self.converse(endpoint, head, body, interim).await;
         match &answered {
-            Ok(response) => endpoint.counters.count_status(response.status()),
+            Ok(response) => endpoint.note_status(response.status()),
             Err(unanswered) => {
                 let error = &unanswered.error;
-                endpoint.counters.count_failure(error.kind());
+                endpoint.note_failure(error);
                 debug!(%error, endpoint = endpoint.url(), "no answer");
             }
         }

@@ -132,7 +132,7 @@ impl Download {
     fn fail(&mut self, error: ExchangeError) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
         self.lease = None;
         let kind = error.kind();
-        self.endpoint.counters.count_failure(kind);
+        self.endpoint.note_failure(&error);
         if let Some(on_end) = self.on_end.take() {
             on_end(Err(kind));
         }

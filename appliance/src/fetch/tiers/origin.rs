@@ -73,6 +73,8 @@ pub struct EndpointReport {
     pub first_byte: [Option<Duration>; 3],
     /// Connections open now, idle ones among them.
     pub connections: usize,
+    /// Why it did not do what was asked of it the last time that it did not.
+    pub trouble: Option<Arc<str>>,
     /// What was counted.
     pub counters: exchange::Counters,
 }
@@ -161,6 +163,7 @@ impl EndpointReport {
             round_trip: endpoint.round_trip(),
             first_byte: [50, 95, 99].map(|percent| endpoint.first_byte(percent, 1)),
             connections: endpoint.connections(),
+            trouble: endpoint.trouble(),
             counters: endpoint.counters().read(),
         }
     }

@@ -93,6 +93,11 @@ impl Tiers {
                 None => break,
             }
         }
-        status.is_success() || status.is_redirection()
+        let is_well = status.is_success() || status.is_redirection();
+        if !is_well {
+            let answered = format!("its probe is answered {}", status.as_u16());
+            member.endpoint.take_trouble(answered);
+        }
+        is_well
     }
 }

@@ -34,6 +34,7 @@ fn watched(machine: &Simulation) -> Watched {
         store: Store::open(disk, clock, &config).expect("a flawless disk"),
         http: Arc::default(),
         management: Arc::default(),
+        attempts: Arc::default(),
         clock: board.clock,
         sensors: board.sensors,
         disk: board.disk,
@@ -47,6 +48,7 @@ fn watched(machine: &Simulation) -> Watched {
         snmp: None,
         alarms: alarms(&machine.board().disk),
         recorder: None,
+        config_refused: Arc::default(),
     }
 }
 

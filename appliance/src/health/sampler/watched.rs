@@ -5,10 +5,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwapOption;
 use weir_cache::Store;
 use weir_hal::{Clock, Disk, DiskUsage, Sensors};
 
 use crate::{
+    access::Attempts,
     fetch::{Pull, prewarm::Prewarmer, purge::Purger, tiers::Tiers},
     health::{
         Alarms, CertificateEnd, ChannelSnapshot, DiskSnapshot, Snapshot, sampler::gauges::Gauged,
@@ -30,6 +32,8 @@ pub struct Watched {
     pub http: Arc<CounterCells>,
     /// Counters of the management listener.
     pub management: Arc<CounterCells>,
+    /// What came of attempts to be known to it.
+    pub attempts: Arc<Attempts>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Processor load.
@@ -58,6 +62,8 @@ pub struct Watched {
     pub alarms: Arc<Alarms>,
     /// Who keeps it for a day, if anybody does.
     pub recorder: Option<Arc<Recorder>>,
+    /// Why the latest reload of the configuration was not taken, if it was not.
+    pub config_refused: Arc<ArcSwapOption<String>>,
 }
 
 impl Watched {
@@ -98,6 +104,8 @@ impl Watched {
             certificate: first_end(&self.tls),
             http: self.http.read(),
             management: self.management.read(),
+            attempts: self.attempts.counters(),
+            attempt_refused: self.attempts.last_refused(),
             store: self.store.counters(),
             store_offline: self.store.offline().cloned(),
             purge: purger.map(|it| it.counters()).unwrap_or_default(),
@@ -109,6 +117,7 @@ impl Watched {
             origins: self.tiers.report(),
             routes: pull.map(Pull::report).unwrap_or_default(),
             snmp: self.snmp.as_ref().map(|it| it.read()),
+            config_refused: self.config_refused.load_full(),
             ..Snapshot::default()
         }
     }

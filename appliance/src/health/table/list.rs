@@ -3,6 +3,7 @@
 //! Refuses: values. They come of a snapshot, in `projection`.
 
 use crate::{
+    access::AttemptCounters,
     alarm,
     app::PublishCounters,
     demux, encryption,
@@ -43,6 +44,7 @@ scope! {
         groups {
             http: serve::Counters,
             management: ManagementCounters,
+            authentication: AttemptCounters,
             cache: weir_cache::Counters,
             purge: purge::Counters,
             prewarm: prewarm::Counters,

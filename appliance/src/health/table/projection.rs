@@ -55,6 +55,9 @@ impl Node {
             certificate: _,
             http,
             management,
+            attempts,
+            // Told as the detail of an alarm.
+            attempt_refused: _,
             store,
             purge,
             prewarm,
@@ -74,6 +77,8 @@ impl Node {
             sessions: _,
             thermometers,
             snmp,
+            // Told as the detail of its alarm.
+            config_refused: _,
             alarms,
             events,
             told: _,
@@ -84,6 +89,7 @@ impl Node {
             own: NodeReadings::of(snapshot),
             http: *http,
             management: ManagementCounters::of(management),
+            authentication: *attempts,
             cache: *store,
             purge: *purge,
             prewarm: *prewarm,
@@ -406,6 +412,8 @@ impl Endpoint {
             round_trip,
             first_byte,
             connections,
+            // Told as the detail of an alarm.
+            trouble: _,
             counters,
         } = endpoint;
         let fraction_ms = |time: Duration| time.as_secs_f64() * 1e3;

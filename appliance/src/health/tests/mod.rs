@@ -139,6 +139,7 @@ fn origin(state: &'static str) -> OriginReport {
         round_trip: None,
         first_byte: [None; 3],
         connections: 0,
+        trouble: None,
         counters: crate::fetch::exchange::Counters::default(),
     };
     OriginReport {

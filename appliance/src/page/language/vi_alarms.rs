@@ -73,6 +73,10 @@ words! {
     ClockUnsynchronised: "đồng hồ không được đồng bộ hoặc lệch xa nguồn thời gian",
         "kiểm tra dịch vụ NTP của máy và đường đến máy chủ thời gian: ngày giờ của \
         playlist, URL có chữ ký và chứng chỉ đều theo đồng hồ này";
+    ConfigRejected: "cấu hình được đọc lại nhưng không được chấp nhận, weir vẫn chạy như trước",
+        "sửa tệp cấu hình (`weir check` chỉ ra mọi lỗi), rồi cho đọc lại";
+    AuthenticationFailures: "nhiều lần đăng nhập hoặc token bị từ chối trong năm phút qua",
+        "xem ai ở địa chỉ đó: có người dò mật khẩu, hoặc một chương trình dùng token cũ";
     AlarmsOverflow: "có nhiều cảnh báo hơn số được liệt kê",
         "xử lý các cảnh báo đang có, hoặc tạm gác chúng";
 }

@@ -1,6 +1,6 @@
 //! How faults are injected into the simulated board, and mended.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
 use weir_hal::{
@@ -50,6 +50,10 @@ pub(crate) enum Inject {
     Asked(Asked),
     /// The only certificate ends in so many days.
     Certificate(i64),
+    /// So many tokens are refused, at once.
+    Tokens(u64),
+    /// A configuration is not taken, for this reason.
+    Config(&'static str),
 }
 
 impl Inject {
@@ -82,6 +86,16 @@ impl Inject {
             Self::Mood(origins, mood) => set_moods(world, origins, mood),
             Self::Asked(asked) => world.players.asked = asked,
             Self::Certificate(days) => certify(&world.simulation, days),
+            Self::Tokens(count) => {
+                for _ in 0..count {
+                    let from = [192, 0, 2, 77].into();
+                    world.watched.attempts.note_token_refused(from);
+                }
+            }
+            Self::Config(why) => world
+                .watched
+                .config_refused
+                .store(Some(Arc::new(why.to_owned()))),
         }
     }
 
@@ -115,6 +129,9 @@ impl Inject {
             Self::Mood(origins, _) => set_moods(world, origins, Mood::WELL),
             Self::Asked(_) => world.players.asked = Asked::WELL,
             Self::Certificate(_) => certify(&world.simulation, 90),
+            // They are forgotten by and by.
+            Self::Tokens(_) => {}
+            Self::Config(_) => world.watched.config_refused.store(None),
         }
     }
 }

@@ -420,6 +420,19 @@ pub(crate) const MACHINE: &[Fault] = &[
         602,
     ),
     Fault::of(
+        (
+            "a configuration is not taken",
+            Inject::Config("line 1: node.name: no name"),
+        ),
+        (Kind::ConfigRejected, "node", "major"),
+        2,
+    ),
+    Fault::of(
+        ("somebody guesses tokens", Inject::Tokens(6)),
+        (Kind::AuthenticationFailures, "node", "warning"),
+        2,
+    ),
+    Fault::of(
         ("the disk is full", Inject::Fill(1_000)),
         (Kind::DiskFull, "disk", "critical"),
         2,

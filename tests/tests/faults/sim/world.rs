@@ -139,6 +139,8 @@ pub(crate) struct World {
     pub(crate) nic_errors: [u64; 3],
     /// An interface that was unplugged, and its place.
     pub(crate) absent: Option<(usize, Nic)>,
+    /// What the sampler reads.
+    pub(crate) watched: Watched,
     /// What the wire does to the datagrams of some sources.
     pub(crate) wire: Option<(&'static [&'static str], WireFaults)>,
     pub(crate) players: Players,
@@ -175,13 +177,14 @@ impl World {
         let content = content(&config, (&live, &store, &readiness)).pulling(pull.clone());
         let mut tasks = JoinSet::new();
         let tls = certificates(&board, &mut tasks);
-        let sampler = Sampler::new(watched(
+        let watched = watched(
             &board,
             (&live, &store),
             &content,
             (&tiers, &pull),
             (tls, &alarms),
-        ));
+        );
+        let sampler = Sampler::new(watched.clone());
         let front = front(content, &config, &board, (&pull, &store));
         let health = Health::new(
             health_settings(),
@@ -213,6 +216,7 @@ impl World {
             nics: NICS.map(up).into(),
             nic_errors: [0; 3],
             absent: None,
+            watched,
             wire: None,
             players: Players::new(simulation, data),
             management,
@@ -434,6 +438,7 @@ fn watched(
         store: store.clone(),
         http: Arc::clone(serve::Handler::counters(content)),
         management: Arc::default(),
+        attempts: Arc::default(),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
         disk: Arc::clone(&board.disk),
@@ -448,6 +453,7 @@ fn watched(
         snmp: None,
         alarms: Arc::clone(alarms),
         recorder: None,
+        config_refused: Arc::default(),
     }
 }
 

@@ -10,8 +10,9 @@ mod link;
 mod rig;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::Command,
     time::Duration,
@@ -334,6 +335,89 @@ fn an_origin_that_is_late_is_an_alarm() {
             });
             let surfaces = await_told(&appliance, &[("http-latency", "node", "major")]);
             assert_one_alarm_each(&surfaces, &[]);
+        },
+    );
+}
+
+#[test]
+fn tokens_that_somebody_guesses_are_an_alarm_that_names_the_address_alone() {
+    in_own_network(
+        concat!(
+            module_path!(),
+            "::tokens_that_somebody_guesses_are_an_alarm_that_names_the_address_alone"
+        ),
+        || {
+            lay_cable();
+            let own = folder();
+            let secret = own.path().join("token");
+            fs::write(&secret, "0".repeat(64)).expect("the temporary folder can be written");
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&secret, private).expect("it is ours");
+            let token = format!(
+                "[[management.token]]\nname = \"robot\"\nrole = \"admin\"\nsecret = \"{}\"\n\
+                 expires = \"2100-01-01T00:00:00Z\"\n",
+                secret.display()
+            );
+            let text = [
+                short_holds(),
+                token,
+                origin_and_route("idle", "http://127.0.0.1:9"),
+            ];
+            let appliance = Appliance::start(folder(), "", &text.concat());
+            appliance.await_calm();
+            let url = appliance.daemon.management("/api/v1/purge");
+            let guess = format!("Bearer {}", "guess".repeat(8));
+            for _ in 0..6 {
+                let fields = [("Authorization", guess.as_str())];
+                let answer = http::request("POST", &url, &fields, b"{}");
+                assert_eq!(answer.expect("an answer").status, 401);
+            }
+            let expected = ("auth-failures", "node", "warning");
+            let surfaces = await_told(&appliance, &[expected]);
+            assert_one_alarm_each(&surfaces, &[]);
+            let text = appliance.alarms()["active"][0]["text"].to_string();
+            assert!(text.contains("the last came from 127.0.0.1"), "{text}");
+            assert!(!text.contains("guess") && !text.contains("robot"), "{text}");
+            let counted = |name: &str| {
+                let status = http::get(&appliance.daemon.management("/api/v1/status"));
+                status.expect("an answer").json()["authentication"][name].clone()
+            };
+            assert_eq!(counted("tokens_refused"), 6);
+            assert_eq!(counted("logins"), 0);
+        },
+    );
+}
+
+#[test]
+fn a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is() {
+    in_own_network(
+        concat!(
+            module_path!(),
+            "::a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is"
+        ),
+        || {
+            lay_cable();
+            let text = [
+                short_holds(),
+                origin_and_route("idle", "http://127.0.0.1:9"),
+            ];
+            let appliance = Appliance::start(folder(), "", &text.concat());
+            appliance.await_calm();
+            let file = appliance.daemon.file();
+            let sound = fs::read_to_string(&file).expect("the file is ours");
+            let broken = format!("{sound}[cache2]\n[http2]\n");
+            fs::write(&file, broken).expect("the file is ours");
+            appliance.daemon.process().signal("HUP");
+            let surfaces = await_told(&appliance, &[("config-rejected", "node", "major")]);
+            assert_one_alarm_each(&surfaces, &[]);
+            let text = appliance.alarms()["active"][0]["text"].to_string();
+            for part in ["cache2", "and 1 more"] {
+                assert!(text.contains(part), "{text}");
+            }
+            fs::write(&file, sound).expect("the file is ours");
+            appliance.daemon.process().signal("HUP");
+            let after = appliance.await_calm();
+            assert_eq!(after.agree(), Ok(()));
         },
     );
 }

@@ -63,6 +63,12 @@ async fn a_refused_connection_costs_no_time_and_no_budget() {
         "then it is not asked any more"
     );
     assert_eq!(rig.state(1), "open");
+    let trouble = rig.endpoint(1).trouble.expect("it failed");
+    assert!(
+        trouble.starts_with("cannot reach the endpoint: "),
+        "{trouble}"
+    );
+    assert!(rig.endpoint(2).trouble.is_none(), "it always answered");
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,6 +68,8 @@ async fn a_probe_answered_with_an_error_has_failed() {
     assert_eq!(rig.state(1), "down");
     assert_eq!(rig.get().await.unwrap_err().reason, Reason::Unavailable);
     assert_eq!(rig.counters(1).probes_failed, 3);
+    let trouble = rig.endpoint(1).trouble.expect("it failed");
+    assert_eq!(&*trouble, "its probe is answered 503");
 }
 
 #[tokio::test(start_paused = true)]

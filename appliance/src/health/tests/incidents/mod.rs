@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod common;
+mod node;
 mod sources;
 
 /// Long enough for a cache to be warm.
