@@ -450,7 +450,7 @@ impl<M: Multicast> Rendition<M> {
             Some(_) => {}
         }
         if leg.demux().counters().packets == 0 {
-            return State::NotTransportStream;
+            return state_without_packets(leg);
         }
         if leg.demux().program().is_none() {
             return self.state_without_program(leg.demux(), is_scrambled);
@@ -550,6 +550,15 @@ impl Used {
             merge: self.merge.minus(&other.merge),
             measure: self.measure.minus(&other.measure),
         }
+    }
+}
+
+/// What is to be said while datagrams have come by `leg`, and no packets out of them.
+fn state_without_packets<M: Multicast>(leg: &Leg<M>) -> State {
+    if leg.received().bytes >= demux::ACQUIRING_BYTES {
+        State::NotTransportStream
+    } else {
+        State::Waiting
     }
 }
 

@@ -55,6 +55,7 @@ pub use splice::{
     BreakDuration, InsertDetail, Segmentation, SegmentationDetail, SegmentationKind, Splice,
     SpliceCommand, SpliceFault, SpliceInfo, SpliceInsert, SpliceTime,
 };
+pub(crate) use sync::ACQUIRING_BYTES;
 pub use sync::PacketSync;
 pub use teletext_descriptor::{TeletextKind, TeletextPage};
 pub use types::{Pcr, Pid, Pts};

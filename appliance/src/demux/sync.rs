@@ -14,6 +14,9 @@ use crate::demux::{Counters, PACKET_BYTES, Packet, SYNC_BYTE};
 /// Correct sync bytes, one stride apart, that acquire.
 const SYNC_BYTES_TO_ACQUIRE: usize = 5;
 
+/// So many bytes of a transport stream hold packets that acquire, wherever the first one begins.
+pub(crate) const ACQUIRING_BYTES: u64 = (SYNC_BYTES_TO_ACQUIRE as u64 + 1) * 204;
+
 /// Distances from packet to packet that are tried, in this order.
 const STRIDES: [usize; 2] = [PACKET_BYTES, 204];
 

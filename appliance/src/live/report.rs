@@ -126,7 +126,7 @@ impl Condition {
 /// What a rendition is doing; anything but [`State::OnAir`] is a reason to act.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum State {
-    /// Joined; nothing has come yet.
+    /// Joined; nothing has come yet, or too little to tell what it is.
     #[default]
     Waiting,
     /// The group could not be joined; tried again by itself.
@@ -136,7 +136,7 @@ pub enum State {
     },
     /// Datagrams came once, but none for a second or more.
     Silent,
-    /// Datagrams come, but no transport packets are in them.
+    /// Datagrams come, and enough of them, but no transport packets are in them.
     NotTransportStream,
     /// Packets come, but no PAT or no PMT.
     NoTables,
@@ -237,8 +237,8 @@ impl Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting => formatter.write_str(
-                "joined, but no datagram has come: check that the group is sent and reaches this \
-                 interface",
+                "joined, but no datagram has come, or too few to tell what they hold: check that \
+                 the group is sent and reaches this interface",
             ),
             Self::NotJoined { reason } => formatter.write_str(reason),
             Self::Silent => {

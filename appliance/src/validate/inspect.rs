@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     demux::{
-        AccessUnit, AdaptationField, Counters, Demux, Event, Packet, PacketSync, Pid, Pts,
-        Selection, StreamKind,
+        AccessUnit, AdaptationField, Counters, Demux, Event, Packet, PacketSync, PesPayload, Pid,
+        Pts, Selection, StreamKind,
     },
     validate::web_vtt::{self, BYTE_ORDER_MARK, WebVtt},
 };
@@ -21,6 +21,9 @@ const HEAD_BYTES_MAX: usize = 16;
 
 /// PIDs whose counters are followed from segment to segment.
 const PIDS_MAX: usize = 64;
+
+/// Sound whose time stamps step further than this is missing in between, or is not what it was.
+const SOUND_STEP_90K_MAX: i64 = 2 * Pts::HZ.cast_signed();
 
 /// Packets in which the tables are looked for.
 const FIRST_PACKETS: usize = 2;
@@ -72,6 +75,7 @@ pub struct SegmentFacts {
     pub lock: Option<Lock>,
     counters: BTreeMap<u16, Counting>,
     pts: Option<Presentation>,
+    sound_90k: Option<i64>,
 }
 
 /// Why a segment of AES-128 could not be opened.
@@ -103,6 +107,35 @@ struct Presentation {
     units: i64,
 }
 
+/// For how long one audio stream goes on without a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sound {
+    latest: Pts,
+    last_90k: i64,
+    duration_90k: i64,
+}
+
+impl Sound {
+    /// Begins at `pts`.
+    const fn new(pts: Pts) -> Self {
+        Self {
+            latest: pts,
+            last_90k: 0,
+            duration_90k: 0,
+        }
+    }
+
+    /// Goes on at `pts`; a step to and fro, of a damaged time stamp, adds nothing.
+    fn go_on(&mut self, pts: Pts) {
+        let step_90k = pts.ticks_since(self.latest);
+        self.latest = pts;
+        if (1..=SOUND_STEP_90K_MAX).contains(&step_90k) {
+            self.duration_90k += step_90k;
+            self.last_90k = step_90k;
+        }
+    }
+}
+
 impl SegmentFacts {
     /// What is known of a segment that cannot be looked into.
     pub fn encrypted(bytes: u64) -> Self {
@@ -127,6 +160,11 @@ impl SegmentFacts {
         let span_90k = pts.latest_90k - pts.earliest_90k;
         let whole_90k = span_90k.checked_mul(pts.units)? / (pts.units - 1);
         u64::try_from(micros(whole_90k)).ok()
+    }
+
+    /// How long the longest of its audio streams is heard, holes left out; `None` without sound.
+    pub fn sound_us(&self) -> Option<u64> {
+        u64::try_from(micros(self.sound_90k?)).ok()
     }
 
     /// How long one of its pictures, or units of sound, is shown.
@@ -273,6 +311,8 @@ struct Seen {
     counters: BTreeMap<u16, Counting>,
     first_is_key: Option<bool>,
     pts: Option<Presentation>,
+    /// Whatever comes in PES packets, of which the PMT tells what it is.
+    sounds: BTreeMap<u16, Sound>,
 }
 
 impl Stream {
@@ -304,7 +344,12 @@ impl Stream {
         let program = demux.program();
         let kind = |kind| matches!(kind, StreamKind::Video(_) | StreamKind::Audio(_));
         let streams = program.into_iter().flat_map(|program| &program.streams);
-        let tracks = streams.filter(|stream| kind(stream.kind));
+        let tracks = streams.clone().filter(|stream| kind(stream.kind));
+        let sounds = streams.filter(|stream| matches!(stream.kind, StreamKind::Audio(_)));
+        let sounds = sounds.filter_map(|stream| seen.sounds.get(&stream.pid.value()));
+        let sound_90k = sounds
+            .map(|sound| sound.duration_90k + sound.last_90k)
+            .max();
         let primary = program.and_then(|program| program.primary());
         let is_video = primary.is_some_and(|it| matches!(it.kind, StreamKind::Video(_)));
         let parameters = primary.and_then(|primary| demux.parameters(primary.pid));
@@ -327,6 +372,7 @@ impl Stream {
             }),
             counters: seen.counters,
             pts: seen.pts,
+            sound_90k,
             ..SegmentFacts::default()
         }
     }
@@ -358,6 +404,21 @@ impl Seen {
                 is_announced: field.is_some_and(AdaptationField::discontinuity),
             };
             self.counters.insert(pid, counting);
+        }
+        self.sound(packet);
+    }
+
+    /// Takes note of the time stamp of `packet`, in case that it is of sound.
+    fn sound(&mut self, packet: Packet<'_>) {
+        let pid = packet.pid().value();
+        let payload = packet.payload().filter(|_| packet.payload_unit_start());
+        let Some(pts) = payload.and_then(PesPayload::read).and_then(|pes| pes.pts) else {
+            return;
+        };
+        if let Some(sound) = self.sounds.get_mut(&pid) {
+            sound.go_on(pts);
+        } else if self.sounds.len() < PIDS_MAX {
+            self.sounds.insert(pid, Sound::new(pts));
         }
     }
 

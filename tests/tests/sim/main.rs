@@ -28,6 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use day::Reception;
 use million::{Run, Tally};
+use seam::{Stamps, Successor};
 
 /// Hours in one run, each with a seed of its own.
 const HOURS: u64 = 8;
@@ -131,6 +132,64 @@ fn boxes_that_look_at_different_moments_list_the_same_of_a_sender_that_begins_an
     let runtime = runtime();
     for silence in 0..140 {
         runtime.block_on(seam::run(silence));
+    }
+}
+
+#[test]
+fn boxes_list_the_same_of_a_sender_that_takes_the_place_of_another_amid_its_pictures() {
+    let runtime = runtime();
+    let steps = 2 * u64::from(life::TURNS_PER_PICTURE);
+    let mut apart = std::collections::BTreeSet::new();
+    for silence in 0..=80 {
+        let all = [Stamps::GoOn, Stamps::Again, Stamps::Else];
+        for (stamps, before) in all.into_iter().zip([0, 3, 6]) {
+            let successor = Successor {
+                silence,
+                pictures: (silence as u64 * 7 + before) % 10,
+                stamps,
+            };
+            let differing = runtime.block_on(seam::replace(successor));
+            if !differing.is_empty() {
+                println!("{successor:?}: {differing:?}");
+                apart.insert(silence as u64 + steps * successor.pictures);
+            }
+        }
+    }
+    // The half turn in which one box has given up waiting, and the other has not looked yet.
+    assert!(apart.len() <= 1, "{apart:?}");
+}
+
+#[test]
+fn boxes_judge_a_pause_otherwise_only_when_a_picture_comes_between_their_looks_at_its_end() {
+    let runtime = runtime();
+    let mut apart = Vec::new();
+    for silence in 0..=150 {
+        let differing = runtime.block_on(seam::pause(silence));
+        if !differing.is_empty() {
+            println!("{silence} steps: {differing:?}");
+            apart.push(silence);
+        }
+    }
+    // Of the steps from one picture to the next, a single one: half a turn.
+    let steps = 2 * usize::try_from(life::TURNS_PER_PICTURE).expect("few");
+    let is_one_of_all = |two: &[usize]| two[1] - two[0] >= steps;
+    assert!(apart.windows(2).all(is_one_of_all), "{apart:?}");
+}
+
+#[test]
+fn a_box_that_comes_amid_a_break_agrees_with_another_before_long() {
+    let runtime = runtime();
+    for silence in 200..=280 {
+        for stamps in [Stamps::GoOn, Stamps::Again, Stamps::Else] {
+            let others = runtime.block_on(seam::join_in_break(silence, stamps));
+            // Its first ones, while the other makes up for the break.
+            let first = 0..others.len() as u64;
+            assert!(
+                others.iter().copied().eq(first),
+                "{silence} {stamps:?}: {others:?}"
+            );
+            assert!(others.len() <= 3, "{silence} {stamps:?}: {others:?}");
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 //!
 //! Source: a load balancer moves players from one box to another at any time.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use weir_hal::sim::{Sender, Simulation};
 use weir_tests::{
@@ -25,7 +28,13 @@ const STEP: Duration = TURN.checked_div(2).expect("half is some");
 struct Station {
     simulation: Simulation,
     sender: Sender,
-    life: Life,
+    life: Option<Life>,
+}
+
+impl Station {
+    fn life(&self) -> &Life {
+        self.life.as_ref().expect("it has begun")
+    }
 }
 
 /// Two boxes on one wire.
@@ -35,21 +44,25 @@ struct Site {
 }
 
 impl Site {
+    /// Of which the first runs.
     async fn begin() -> Self {
-        let mut stations = Vec::new();
-        for seed in [1, 2] {
+        let stations = [1, 2].map(|seed| {
             let simulation = Simulation::new(seed);
-            stations.push(Station {
+            Station {
                 sender: sender(&simulation),
-                life: Life::begin(&simulation, &configuration(SEGMENT, CACHE)).await,
+                life: None,
                 simulation,
-            });
-        }
-        let stations = stations.try_into();
-        let Ok(stations) = stations else {
-            panic!("two boxes")
-        };
-        Self { stations, steps: 0 }
+            }
+        });
+        let mut site = Self { stations, steps: 0 };
+        site.begin_life(0).await;
+        site
+    }
+
+    async fn begin_life(&mut self, station: usize) {
+        let station = &mut self.stations[station];
+        let configuration = configuration(SEGMENT, CACHE);
+        station.life = Some(Life::begin(&station.simulation, &configuration).await);
     }
 
     fn send(&mut self, packets: &[u8]) {
@@ -64,7 +77,10 @@ impl Site {
             station.simulation.clock.advance(STEP);
         }
         self.steps += 1;
-        self.stations[self.steps % 2].life.ingest.turn();
+        let station = &mut self.stations[self.steps % 2];
+        if let Some(life) = &mut station.life {
+            life.ingest.turn();
+        }
     }
 
     fn play(&mut self, encoder: &mut Encoder, pictures: u64) {
@@ -75,10 +91,14 @@ impl Site {
     }
 
     fn list(&self, station: usize) -> Version {
-        let life = &self.stations[station].life;
+        self.list_if_any(station).expect("it is on air")
+    }
+
+    fn list_if_any(&self, station: usize) -> Option<Version> {
+        let life = self.stations[station].life();
         life.flush();
-        let text = life.playlist().expect("it is on air");
-        Version::read(&text).expect("a sound list")
+        let text = life.playlist()?;
+        Some(Version::read(&text).expect("a sound list"))
     }
 }
 
@@ -96,6 +116,7 @@ fn encoder(pts_90k: u64) -> Encoder {
 /// A sender that begins anew, so many steps after the last picture, with its clock alone.
 pub(crate) async fn run(silence: usize) {
     let mut site = Site::begin().await;
+    site.begin_life(1).await;
     site.play(&mut encoder(900_000), 14 * PICTURES_PER_SECOND + 2);
     (0..silence).for_each(|_| site.step());
     let mut anew = encoder(90_000 * 4_000);
@@ -118,8 +139,8 @@ pub(crate) async fn run(silence: usize) {
         assert_eq!(entry.duration_us, other.duration_us, "{silence} steps");
         let [one, two] = &site.stations;
         let bytes = [
-            fetch(&one.life.store, &entry.uri).await,
-            fetch(&two.life.store, &entry.uri).await,
+            fetch(&one.life().store, &entry.uri).await,
+            fetch(&two.life().store, &entry.uri).await,
         ];
         let bytes = bytes.map(|bytes| bytes.expect("what is listed is there"));
         assert!(
@@ -130,4 +151,157 @@ pub(crate) async fn run(silence: usize) {
         );
     }
     assert!(compared >= 2, "{silence} steps: {one:?} {two:?}");
+}
+
+/// A sender that takes the place of another in the middle of a group of pictures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Successor {
+    /// Steps that nothing comes before.
+    pub(crate) silence: usize,
+    /// Pictures of the open segment that came before.
+    pub(crate) pictures: u64,
+    /// Where its time stamps are.
+    pub(crate) stamps: Stamps,
+}
+
+/// Where the time stamps of a sender are that takes the place of another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stamps {
+    /// As if that had gone on.
+    GoOn,
+    /// Where that began.
+    Again,
+    /// Elsewhere.
+    Else,
+}
+
+/// Where the time stamps of the first sender begin.
+const BEGIN_90K: u64 = 900_000;
+
+/// What a box listed under one number, and what came of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    duration_us: u64,
+    is_discontinuity: bool,
+    date_ms: Option<i64>,
+    /// None for a gap.
+    bytes: Option<usize>,
+    content: Option<Vec<u8>>,
+}
+
+/// The numbers that each box listed.
+type Lists = [BTreeMap<u64, Told>; 2];
+
+impl Site {
+    /// Who comes so many steps behind the last picture of `before`; its first two pictures go
+    /// nowhere.
+    fn successor(before: &Encoder, silence: usize, stamps: Stamps) -> Encoder {
+        let step_90k = 90 * u64::try_from(STEP.as_millis()).expect("short");
+        let mut after = encoder(match stamps {
+            Stamps::GoOn => before.pts_90k + silence as u64 * step_90k,
+            Stamps::Again => BEGIN_90K,
+            Stamps::Else => 90_000 * 4_000,
+        });
+        for _ in 0..2 {
+            let pts_90k = after.pts_90k;
+            drop(after.picture());
+            after.pts_90k = pts_90k;
+        }
+        after
+    }
+
+    /// Takes note of what each box lists that is new.
+    async fn note(&self, lists: &mut Lists) {
+        for (index, told) in lists.iter_mut().enumerate() {
+            let Some(list) = self.list_if_any(index) else {
+                continue;
+            };
+            for (number, entry) in (list.sequence..).zip(&list.entries) {
+                if told.contains_key(&number) {
+                    continue;
+                }
+                let content = if entry.is_gap {
+                    None
+                } else {
+                    fetch(&self.stations[index].life().store, &entry.uri).await
+                };
+                let entry = Told {
+                    duration_us: entry.duration_us,
+                    is_discontinuity: entry.is_discontinuity,
+                    date_ms: entry.date_ms,
+                    bytes: content.as_ref().map(Vec::len),
+                    content,
+                };
+                told.insert(number, entry);
+            }
+        }
+    }
+}
+
+/// Two boxes, of which one came much later, go over to a `successor`; tells where they differ.
+pub(crate) async fn replace(successor: Successor) -> Vec<u64> {
+    let mut site = Site::begin().await;
+    let mut before = encoder(BEGIN_90K);
+    site.play(&mut before, 75 * PICTURES_PER_SECOND + 3);
+    site.begin_life(1).await;
+    site.play(&mut before, 71 * PICTURES_PER_SECOND + successor.pictures);
+    let mut lists = Lists::default();
+    site.note(&mut lists).await;
+    (0..successor.silence).for_each(|_| site.step());
+    let mut after = Site::successor(&before, successor.silence, successor.stamps);
+    for _ in 0..20 {
+        site.play(&mut after, PICTURES_PER_SECOND);
+        site.note(&mut lists).await;
+    }
+    assert!(lists[1].len() >= 12, "{successor:?}: {lists:?}");
+    differing(&lists)
+}
+
+/// A box comes to another amid a break of so many steps, which ends with a `Successor` of these
+/// `stamps`; tells which of the segments of the one
+/// that came are others.
+pub(crate) async fn join_in_break(silence: usize, stamps: Stamps) -> Vec<u64> {
+    let mut site = Site::begin().await;
+    let mut before = encoder(BEGIN_90K);
+    let pictures = silence as u64 % 10;
+    site.play(&mut before, 75 * PICTURES_PER_SECOND + pictures);
+    (0..silence / 2).for_each(|_| site.step());
+    site.begin_life(1).await;
+    (silence / 2..silence).for_each(|_| site.step());
+    let mut after = Site::successor(&before, silence, stamps);
+    let mut lists = Lists::default();
+    for _ in 0..40 {
+        site.play(&mut after, PICTURES_PER_SECOND);
+        site.note(&mut lists).await;
+    }
+    let first = lists[1].keys().next().expect("it is on air");
+    let differing = differing(&lists).into_iter();
+    differing.map(|number| number - first).collect()
+}
+
+/// A sender stands still for so many steps and goes on where it was; tells where two boxes differ.
+pub(crate) async fn pause(silence: usize) -> Vec<u64> {
+    let mut site = Site::begin().await;
+    site.begin_life(1).await;
+    let mut encoder = encoder(900_000);
+    site.play(&mut encoder, 14 * PICTURES_PER_SECOND + 2);
+    let mut lists = Lists::default();
+    site.note(&mut lists).await;
+    (0..silence).for_each(|_| site.step());
+    for _ in 0..20 {
+        site.play(&mut encoder, PICTURES_PER_SECOND);
+        site.note(&mut lists).await;
+    }
+    site.play(&mut encoder, 100 * PICTURES_PER_SECOND);
+    let mut late = Lists::default();
+    site.note(&mut late).await;
+    assert_eq!(differing(&late), [0; 0], "{silence} steps");
+    differing(&lists)
+}
+
+/// Numbers that the boxes told otherwise than each other, of those that both told.
+fn differing(lists: &Lists) -> Vec<u64> {
+    let [one, two] = lists;
+    let differs = |number: &&u64| one.get(number).is_some_and(|it| *it != two[*number]);
+    two.keys().filter(differs).copied().collect()
 }

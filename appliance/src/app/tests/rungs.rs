@@ -107,3 +107,13 @@ async fn a_stream_with_tables_but_no_pictures_is_not_said_to_lack_tables() {
     assert_eq!(report.state, State::NoRandomAccess);
     assert!(report.state.to_string().contains("sends pictures"));
 }
+
+#[tokio::test]
+async fn a_stream_is_not_said_to_hold_no_packets_before_enough_of_it_has_come() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    let state = |rig: &Rig| rig.live.channels()[0].renditions[0].report().state.clone();
+    rig.send(&rig::CLIP[..4 * PACKET_BYTES], &[GROUP], 0..8);
+    assert_eq!(state(&rig), State::Waiting, "four sync bytes prove nothing");
+    rig.send(&[0xA5; 1_000], &[GROUP], 0..8);
+    assert_eq!(state(&rig), State::NotTransportStream);
+}

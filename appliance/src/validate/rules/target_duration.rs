@@ -16,6 +16,10 @@ const TOLERANCE_US: u64 = 500_000;
 /// An EXTINF may be off by one picture and this much of rounding.
 const ROUNDING_US: u64 = 10_000;
 
+/// Sound may begin so much before the pictures of its segment, and last so much longer: it is
+/// multiplexed up to a second apart from them, at either end.
+const SOUND_BESIDE_US: u64 = 2_000_000;
+
 pub(super) fn check(version: &Version, findings: &mut Findings) {
     let Some(target) = version.list.target_duration_s else {
         return findings.tell(Check::TargetDurationMissing, Some(0), || Words {
@@ -75,7 +79,7 @@ pub(super) fn check_pair(pair: Pair<'_>, findings: &mut Findings) {
 pub(super) fn check_media(listed: &Listed, facts: &SegmentFacts, findings: &mut Findings) {
     let (sequence, segment) = (listed.sequence, &listed.segment);
     let Some(media_us) = facts.duration_us() else {
-        return;
+        return check_sound(listed, facts, findings);
     };
     let target_us = listed.target_duration_us;
     let words = |message: String| Words {
@@ -99,6 +103,27 @@ pub(super) fn check_media(listed: &Listed, facts: &SegmentFacts, findings: &mut 
                 "EXTINF says {}, but the media of segment {sequence} last {media}",
                 seconds(segment.duration_us)
             ))
+        });
+    } else {
+        check_sound(listed, facts, findings);
+    }
+}
+
+/// Holds EXTINF against the sound, where nothing is wrong with the pictures.
+fn check_sound(listed: &Listed, facts: &SegmentFacts, findings: &mut Findings) {
+    let (sequence, extinf_us) = (listed.sequence, listed.segment.duration_us);
+    let Some(sound_us) = facts.sound_us() else {
+        return;
+    };
+    if sound_us > extinf_us.saturating_add(SOUND_BESIDE_US) {
+        findings.tell(Check::DurationUntrue, Some(sequence), || Words {
+            sequence: Some(sequence),
+            message: format!(
+                "EXTINF says {}, but the sound of segment {sequence} lasts {}",
+                seconds(extinf_us),
+                seconds(sound_us)
+            ),
+            evidence: vec![listed.duration_line.clone()],
         });
     }
 }

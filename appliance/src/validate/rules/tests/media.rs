@@ -81,6 +81,62 @@ fn r1_extinf_is_what_the_media_last() {
     assert_eq!(told(&list(0, &TWO), &[short]), [Check::DurationUntrue]);
 }
 
+/// Sound every 100 ms, from the first on and up to the last.
+fn sound(begin_90k: u64, end_90k: u64) -> impl Iterator<Item = u64> {
+    (begin_90k..end_90k).step_by(9_000)
+}
+
+#[test]
+fn r1_extinf_is_no_shorter_than_the_sound_beside_the_pictures() {
+    let heard = |sound: &mut dyn Iterator<Item = u64>| {
+        let facts = Encoder::default().with_sound((10 * SECOND, 150), sound);
+        told(&list(0, &[""]), &[facts])
+    };
+    assert_eq!(heard(&mut sound(10 * SECOND, 16 * SECOND)), []);
+    // Multiplexed a second early at its begin, and as late at its end.
+    assert_eq!(heard(&mut sound(9 * SECOND, 17 * SECOND)), []);
+    assert_eq!(
+        heard(&mut sound(9 * SECOND, 18 * SECOND)),
+        [Check::DurationUntrue]
+    );
+    // What is missing is not heard, and a damaged time stamp says nothing.
+    let holed = sound(10 * SECOND, 13 * SECOND).chain(sound(17 * SECOND, 20 * SECOND));
+    assert_eq!(heard(&mut { holed }), []);
+    let damaged = sound(10 * SECOND, 13 * SECOND).chain([900 * SECOND, 3 * SECOND]);
+    assert_eq!(
+        heard(&mut damaged.chain(sound(13 * SECOND, 16 * SECOND))),
+        []
+    );
+    let wrap = 1 << 33;
+    let facts = Encoder::default().with_sound(
+        (wrap - SECOND, 150),
+        sound(wrap - SECOND, wrap + 8 * SECOND),
+    );
+    assert_eq!(told(&list(0, &[""]), &[facts]), [Check::DurationUntrue]);
+}
+
+#[test]
+fn r1_extinf_is_what_sound_alone_lasts() {
+    let lasting = |seconds: u64| {
+        let sound = sound(10 * SECOND, (10 + seconds) * SECOND);
+        let facts = Encoder::default().with_sound((0, 0), sound);
+        told(&list(0, &[""]), &[facts])
+    };
+    assert_eq!(lasting(6), []);
+    assert_eq!(lasting(5), [Check::DurationUntrue]);
+    assert_eq!(
+        lasting(12),
+        [Check::MediaAboveTarget, Check::DurationUntrue]
+    );
+}
+
+#[test]
+fn r1_extinf_is_no_shorter_than_the_sound_of_a_picture_that_stands() {
+    let sound = sound(10 * SECOND, 19 * SECOND);
+    let facts = Encoder::default().with_sound((10 * SECOND, 1), sound);
+    assert_eq!(told(&list(0, &[""]), &[facts]), [Check::DurationUntrue]);
+}
+
 #[test]
 fn r4_a_jump_is_marked() {
     let both = two(9 * SECOND);
