@@ -421,7 +421,7 @@ kinds! {
         causes: &[],
         probable_cause: "keyExpired",
         text: "a certificate ends in {}",
-        remedy: "renew it, and put it into `http.certificates`; nothing need be restarted",
+        remedy: "renew it where it lies; nothing need be restarted",
     }
     /// No source of time sets the clock, or it is far from its source.
     ClockUnsynchronised = "clock-unsync" {

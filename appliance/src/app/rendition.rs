@@ -460,28 +460,34 @@ impl<M: Multicast> Rendition<M> {
         } else if let Some(no_key) = self.lists.main().no_key() {
             let reason = no_key.to_string();
             State::NoKey { reason }
-        } else if let Some(last) = self.lists.main().last_segment() {
-            let patience = 2 * self.plan.rules.duration_max;
-            let is_fresh = now.since(last.now) <= patience;
-            let random_access = self
-                .random_access
-                .map(|random_access| now.since(random_access));
-            if !is_fresh || self.lists.main().ends_with_gap() {
-                self.unless_back(now, State::Stalled)
-            } else if random_access.is_some_and(|since| since > patience) {
-                self.unless_still(now, State::NoRandomAccess)
-            } else if self
-                .clock_missing
-                .is_some_and(|it| now.since(it) < CLOCK_MISSING_MAX)
-            {
-                State::NoClock
-            } else {
-                State::OnAir
-            }
-        } else if self.segmenter.is_filling() || self.segmenter.is_joining() {
-            self.unless_still(now, State::Filling)
         } else {
+            self.state_on_the_way(now)
+        }
+    }
+
+    /// That of a program in the clear.
+    fn state_on_the_way(&self, now: Monotonic) -> State {
+        let patience = 2 * self.plan.rules.duration_max;
+        let is_due = |last: Option<Monotonic>| last.is_some_and(|last| now.since(last) > patience);
+        let lacks_random_access = is_due(self.random_access);
+        let lacks_clock = self
+            .clock_missing
+            .is_some_and(|it| now.since(it) < CLOCK_MISSING_MAX);
+        let main = self.lists.main();
+        let last = main.last_segment().map(|last| last.now);
+        let is_begun = self.segmenter.is_filling() || self.segmenter.is_joining();
+        if last.is_some() && (is_due(last) || main.ends_with_gap()) {
+            self.unless_back(now, State::Stalled)
+        } else if lacks_random_access {
+            self.unless_still(now, State::NoRandomAccess)
+        } else if last.is_none() && is_begun {
+            self.unless_still(now, State::Filling)
+        } else if last.is_none() {
             self.unless_back(now, State::NoRandomAccess)
+        } else if lacks_clock {
+            State::NoClock
+        } else {
+            State::OnAir
         }
     }
 

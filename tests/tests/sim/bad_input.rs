@@ -165,6 +165,18 @@ fn a_minute_without_key_frames_at_the_beginning_is_waited_for() {
 }
 
 #[test]
+fn a_minute_with_no_key_frame_but_the_first_is_told_of() {
+    run(async {
+        let mut scene = Scene::silent(encoder()).await;
+        scene.encoder.format.key_frame_interval = 0;
+        scene.play(60).await;
+        assert_eq!(scene.report().state, State::NoRandomAccess);
+        scene.encoder.format.key_frame_interval = PICTURES_PER_SECOND;
+        scene.recover().await;
+    });
+}
+
+#[test]
 fn pictures_without_time_stamps_are_gaps() {
     run(async {
         let mut scene = Scene::on_air(encoder()).await;

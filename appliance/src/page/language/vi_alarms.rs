@@ -69,7 +69,7 @@ words! {
     HitRatioLow: "nhiều yêu cầu trong năm phút qua không có sẵn ở đây",
         "xem khách đang yêu cầu gì, `cache.size`, và những gì đã bị xóa";
     CertificateExpiry: "một chứng chỉ sắp hết hạn",
-        "gia hạn và đặt vào `http.certificates`; không cần khởi động lại";
+        "gia hạn ngay tại nơi nó đang nằm; không cần khởi động lại";
     ClockUnsynchronised: "đồng hồ không được đồng bộ hoặc lệch xa nguồn thời gian",
         "kiểm tra dịch vụ NTP của máy và đường đến máy chủ thời gian: ngày giờ của \
         playlist, URL có chữ ký và chứng chỉ đều theo đồng hồ này";

@@ -104,6 +104,7 @@ impl Segmenter {
         }
         self.take_up_tables();
         self.discard();
+        self.started.clear();
     }
 
     /// Where media begins at `pts`, received at `now`; `None` if its cell is listed as a gap

@@ -124,6 +124,7 @@ impl Segmenter {
     pub(super) fn close(&mut self, each: Each<'_>) {
         self.leave_out_held(each);
         self.unit = None;
+        self.started.clear();
         if let Some(air) = &mut self.on_air {
             air.suspect = None;
             air.overhang = None;

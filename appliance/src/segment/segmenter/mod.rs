@@ -74,7 +74,8 @@ pub struct Segmenter {
     seams: Seams,
     /// Where the newest unit of the primary stream begins, until it is understood.
     unit: Option<Mark>,
-    /// PIDs of which a payload unit has started since the first segment.
+    /// PIDs of which a payload unit has started since the stream was joined, or broke off: what
+    /// goes on with one is in a segment, as it is on boxes that have been on air for longer.
     started: PidSet,
     on_air: Option<OnAir>,
     early: Early,
@@ -223,10 +224,10 @@ impl Segmenter {
     fn on_packet_waiting(&mut self, packet: Packet<'_>, starts_unit: bool, now: Wall) {
         if starts_unit {
             self.discard();
-            self.started.clear();
             let position = self.pending.end();
             self.unit = Some(Mark { position, now });
         }
+        self.note_start(packet);
         if self.unit.is_none() {
             self.counters.packets_before_random_access += 1;
             return;
@@ -241,11 +242,15 @@ impl Segmenter {
         }
     }
 
-    /// True unless the packet goes on with a payload unit whose start is not in the output.
-    fn admits(&mut self, packet: Packet<'_>) -> bool {
+    fn note_start(&mut self, packet: Packet<'_>) {
         if packet.payload_unit_start() {
             self.started.insert(packet.pid());
         }
+    }
+
+    /// True unless the packet goes on with a payload unit whose start did not come.
+    fn admits(&mut self, packet: Packet<'_>) -> bool {
+        self.note_start(packet);
         let admits = !packet.has_payload() || self.started.contains(packet.pid());
         self.counters.packets_before_payload_start += u64::from(!admits);
         admits

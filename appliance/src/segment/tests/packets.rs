@@ -24,9 +24,9 @@ fn nothing_leaves_before_the_first_random_access_point() {
 }
 
 #[test]
-fn a_payload_unit_that_began_before_the_first_segment_is_dropped_to_its_end() {
+fn a_payload_unit_whose_start_did_not_come_is_dropped_to_its_end() {
     let mut bench = Bench::first();
-    bench.packet(AUDIO, true, false);
+    bench.packet(AUDIO, false, false);
     bench.packet(VIDEO, true, true);
     let start = bench.sent.len() - 1;
     bench.packet(AUDIO, false, false);
@@ -45,6 +45,26 @@ fn a_payload_unit_that_began_before_the_first_segment_is_dropped_to_its_end() {
     let kept = [start, start + 4, start + 5].map(|index| bench.sent[index]);
     assert_eq!(bench.payload(), kept);
     assert_eq!(bench.segmenter.counters().packets_before_payload_start, 3);
+}
+
+#[test]
+fn a_payload_unit_that_began_before_the_first_segment_goes_on_in_it_as_on_boxes_long_on_air() {
+    let mut bench = Bench::first();
+    bench.packet(AUDIO, true, false);
+    bench.packet(VIDEO, true, true);
+    let start = bench.sent.len() - 1;
+    bench.packet(AUDIO, false, false);
+    bench.push(Event::AccessUnit(crate::demux::AccessUnit {
+        pts: Some(crate::demux::Pts::from_ticks(0)),
+        dts: None,
+        random_access: true,
+        time_base_changed: false,
+        segment_boundary: false,
+    }));
+    bench.packet(AUDIO, false, false);
+    bench.finish();
+    let kept = [start, start + 1, start + 2].map(|index| bench.sent[index]);
+    assert_eq!(bench.payload(), kept);
 }
 
 #[test]
