@@ -3,10 +3,7 @@
 //!
 //! Source: a load balancer moves players from one box to another at any time.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use weir_hal::sim::{Sender, Simulation};
 use weir_tests::{

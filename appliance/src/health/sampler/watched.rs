@@ -126,7 +126,7 @@ impl Watched {
 /// The end of the certificate that ends first.
 fn first_end(tls: &[Arc<Tls>]) -> Option<CertificateEnd> {
     let shown = tls.iter().map(|tls| tls.certificates());
-    let ends = shown.flat_map(|certificates| {
+    let ends = shown.filter_map(|certificates| {
         let ends = certificates.pairs().iter().filter_map(|pair| {
             let (name, not_after) = (pair.name.clone(), pair.not_after?);
             Some(CertificateEnd { name, not_after })

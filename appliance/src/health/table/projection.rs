@@ -104,11 +104,7 @@ impl Node {
             origins: origins.iter().map(Origin::of).collect(),
             routes: routes.iter().map(Route::of).collect(),
             disks: disks.iter().map(Disk::of).collect(),
-            nics: nics
-                .iter()
-                .zip(nics_changed.iter().map(Some).chain(std::iter::repeat(None)))
-                .map(|(nic, changed)| Nic::of(nic, changed.copied()))
-                .collect(),
+            nics: nics_of(nics, nics_changed),
             thermometers: thermometers.iter().map(Thermometer::of).collect(),
             alarms: alarms.roots().map(Alarm::of).collect(),
             suppressed_alarms: alarms
@@ -118,6 +114,14 @@ impl Node {
                 .collect(),
         }
     }
+}
+
+/// All interfaces, each with when it changed last, if that is known.
+fn nics_of(nics: &[weir_hal::Nic], changed: &[Duration]) -> Vec<Nic> {
+    let changed = changed.iter().map(Some).chain(std::iter::repeat(None));
+    let both = nics.iter().zip(changed);
+    both.map(|(nic, changed)| Nic::of(nic, changed.copied()))
+        .collect()
 }
 
 impl NodeReadings {

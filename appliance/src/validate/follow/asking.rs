@@ -47,7 +47,7 @@ pub(super) enum Done {
         asked_at: Monotonic,
         /// What came of its Media Initialization Section.
         map: Result<(), Failure>,
-        result: Result<(Delivery, SegmentFacts), Failure>,
+        result: Result<(Delivery, Box<SegmentFacts>), Failure>,
     },
     Probe {
         removed: Removed,
@@ -162,7 +162,7 @@ async fn ask(web: Arc<Web>, job: Job, asked_at: Monotonic) -> Done {
     }
 }
 
-async fn segment(web: &Web, wanted: &Wanted) -> Result<(Delivery, SegmentFacts), Failure> {
+async fn segment(web: &Web, wanted: &Wanted) -> Result<(Delivery, Box<SegmentFacts>), Failure> {
     let Listed {
         segment, sequence, ..
     } = &wanted.listed;
@@ -173,5 +173,6 @@ async fn segment(web: &Web, wanted: &Wanted) -> Result<(Delivery, SegmentFacts),
     let key = segment.key.as_ref();
     let seal = key.map(|key| Seal::of(&key.value, *sequence));
     let sealed = (&wanted.base, seal);
-    web.segment(&url, segment.byte_range, sealed).await
+    let (delivery, facts) = web.segment(&url, segment.byte_range, sealed).await?;
+    Ok((delivery, Box::new(facts)))
 }

@@ -308,7 +308,7 @@ impl Follower {
                 }
                 match result {
                     Ok((delivery, facts)) => {
-                        self.take_segment(&wanted.listed, delivery, facts).await;
+                        self.take_segment(&wanted.listed, delivery, *facts).await;
                     }
                     Err(failure) => self.take_failure(&wanted, asked_at, &failure),
                 }

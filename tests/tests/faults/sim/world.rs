@@ -449,7 +449,7 @@ fn watched(
         coder: Arc::clone(content.coder()),
         tiers: Arc::clone(tiers),
         pull: Some(pull.clone()),
-        tls,
+        tls: tls.into_iter().collect(),
         snmp: None,
         alarms: Arc::clone(alarms),
         recorder: None,
