@@ -162,12 +162,9 @@ impl World {
         let text = format!("{CONFIGURATION}{more}");
         let config = Config::parse(&text).expect("it is sound").config;
         let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        let store = Store::open(
-            Arc::clone(&disk),
-            Arc::clone(&clock),
-            &store_config(&config.cache),
-        )
-        .expect("the disk is well");
+        let cache = store_config(&config.cache);
+        let store = Store::open(Arc::clone(&disk), Arc::clone(&clock), &cache);
+        let store = store.expect("the disk is well");
         let live = Arc::new(Live::default());
         let vaults = Vaults::default();
         let begin = orders(&board, (&store, &vaults), &config, None).await;
