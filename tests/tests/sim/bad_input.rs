@@ -169,7 +169,11 @@ fn a_minute_with_no_key_frame_but_the_first_is_told_of() {
     run(async {
         let mut scene = Scene::silent(encoder()).await;
         scene.encoder.format.key_frame_interval = 0;
-        scene.play(60).await;
+        scene
+            .play_with(60, |encoder| {
+                [encoder.tables_alone(), encoder.picture()].concat()
+            })
+            .await;
         assert_eq!(scene.report().state, State::NoRandomAccess);
         scene.encoder.format.key_frame_interval = PICTURES_PER_SECOND;
         scene.recover().await;
