@@ -347,9 +347,10 @@ impl World {
             notices,
             ingest,
             sampler,
+            watched,
             ..
         } = self;
-        drop((ingest, sampler));
+        drop((ingest, sampler, watched));
         tasks.shutdown().await;
         // The network of the old life is gone with it.
         let simulation = Simulation {
