@@ -335,35 +335,43 @@ struct Spoken {
     management: Option<Arc<Tls>>,
 }
 
-/// The certificates of all listeners, that of this box made if it has none yet.
+/// The certificates of all listeners.
 fn open_tls<M: Multicast>(config: &Config, board: &Board<M>) -> Result<Spoken, AppError> {
-    let open = |directory: &Path| {
-        let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
-        Tls::open(disk, clock, directory).map(Arc::new)
-    };
     let (http, management) = (&config.http, &config.management);
     let data = !http.tls_listen.is_empty();
-    let data = data.then(|| open(&http.certificates)).transpose()?;
-    let Some(_) = management.tls_listen else {
-        let management = None;
-        return Ok(Spoken { data, management });
-    };
-    let own = config.cache.tls();
-    let directory = management.certificates.as_ref().unwrap_or(&own);
-    if management.certificates.is_none() {
+    let data = data.then(|| certificates(board, &http.certificates));
+    let management = management.tls_listen.map(|_| managed_by(config, board));
+    Ok(Spoken {
+        data: data.transpose()?,
+        management: management.transpose()?,
+    })
+}
+
+/// The certificates of the management listener: one of this box, made if there is none yet, unless
+/// it is given others.
+fn managed_by<M: Multicast>(config: &Config, board: &Board<M>) -> Result<Arc<Tls>, AppError> {
+    let management = &config.management;
+    let tls = if let Some(given) = &management.certificates {
+        certificates(board, given)?
+    } else {
+        let own = config.cache.tls();
         let names = [slice::from_ref(&config.node.name), &management.names].concat();
-        keep_own(&*board.disk, directory, &names)?;
-    }
-    let management = open(directory)?;
-    for pair in management.certificates().pairs() {
+        keep_own(&*board.disk, &own, &names)?;
+        certificates(board, &own)?
+    };
+    for pair in tls.certificates().pairs() {
         let fingerprint = pair.fingerprint();
         info!(
             name = pair.name,
             fingerprint, "who manages this box by TLS is shown this certificate"
         );
     }
-    let management = Some(management);
-    Ok(Spoken { data, management })
+    Ok(tls)
+}
+
+fn certificates<M: Multicast>(board: &Board<M>, directory: &Path) -> Result<Arc<Tls>, AppError> {
+    let (disk, clock) = (Arc::clone(&board.disk), Arc::clone(&board.clock));
+    Ok(Arc::new(Tls::open(disk, clock, directory)?))
 }
 
 /// The same entrances for each of so many threads; for each core, if that is not said.

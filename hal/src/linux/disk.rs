@@ -63,13 +63,11 @@ impl crate::Disk for Disk {
                 options.write(true);
                 "open"
             }
-            Access::Create => {
+            Access::Create | Access::CreatePrivate => {
                 options.write(true).create(true).truncate(true);
-                "create"
-            }
-            Access::CreatePrivate => {
-                options.write(true).create(true).truncate(true);
-                options.mode(PRIVATE);
+                if access == Access::CreatePrivate {
+                    options.mode(PRIVATE);
+                }
                 "create"
             }
             Access::CreateOrKeep => {

@@ -34,6 +34,12 @@ impl Station {
     }
 }
 
+/// Where the time stamps of the first sender begin.
+const BEGIN_90K: u64 = 900_000;
+
+/// Where those of another may.
+const ELSEWHERE_90K: u64 = 90_000 * 4_000;
+
 /// Two boxes on one wire.
 struct Site {
     stations: [Station; 2],
@@ -114,9 +120,9 @@ fn encoder(pts_90k: u64) -> Encoder {
 pub(crate) async fn run(silence: usize) {
     let mut site = Site::begin().await;
     site.begin_life(1).await;
-    site.play(&mut encoder(900_000), 14 * PICTURES_PER_SECOND + 2);
+    site.play(&mut encoder(BEGIN_90K), 14 * PICTURES_PER_SECOND + 2);
     (0..silence).for_each(|_| site.step());
-    let mut anew = encoder(90_000 * 4_000);
+    let mut anew = encoder(ELSEWHERE_90K);
     for _ in 0..2 {
         let clock = anew.clock_alone();
         site.send(&clock);
@@ -172,9 +178,6 @@ pub(crate) enum Stamps {
     Else,
 }
 
-/// Where the time stamps of the first sender begin.
-const BEGIN_90K: u64 = 900_000;
-
 /// What a box listed under one number, and what came of it.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
@@ -182,7 +185,6 @@ struct Told {
     is_discontinuity: bool,
     date_ms: Option<i64>,
     /// None for a gap.
-    bytes: Option<usize>,
     content: Option<Vec<u8>>,
 }
 
@@ -197,7 +199,7 @@ impl Site {
         let mut after = encoder(match stamps {
             Stamps::GoOn => before.pts_90k + silence as u64 * step_90k,
             Stamps::Again => BEGIN_90K,
-            Stamps::Else => 90_000 * 4_000,
+            Stamps::Else => ELSEWHERE_90K,
         });
         for _ in 0..2 {
             let pts_90k = after.pts_90k;
@@ -226,7 +228,6 @@ impl Site {
                     duration_us: entry.duration_us,
                     is_discontinuity: entry.is_discontinuity,
                     date_ms: entry.date_ms,
-                    bytes: content.as_ref().map(Vec::len),
                     content,
                 };
                 told.insert(number, entry);
@@ -254,9 +255,8 @@ pub(crate) async fn replace(successor: Successor) -> Vec<u64> {
     differing(&lists)
 }
 
-/// A box comes to another amid a break of so many steps, which ends with a `Successor` of these
-/// `stamps`; tells which of the segments of the one
-/// that came are others.
+/// A box comes to another amid a break of so many steps, which ends with a successor of these
+/// `stamps`; tells which of the segments of the one that came are others.
 pub(crate) async fn join_in_break(silence: usize, stamps: Stamps) -> Vec<u64> {
     let mut site = Site::begin().await;
     let mut before = encoder(BEGIN_90K);
@@ -280,7 +280,7 @@ pub(crate) async fn join_in_break(silence: usize, stamps: Stamps) -> Vec<u64> {
 pub(crate) async fn pause(silence: usize) -> Vec<u64> {
     let mut site = Site::begin().await;
     site.begin_life(1).await;
-    let mut encoder = encoder(900_000);
+    let mut encoder = encoder(BEGIN_90K);
     site.play(&mut encoder, 14 * PICTURES_PER_SECOND + 2);
     let mut lists = Lists::default();
     site.note(&mut lists).await;

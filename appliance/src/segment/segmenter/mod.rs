@@ -227,8 +227,8 @@ impl Segmenter {
             let position = self.pending.end();
             self.unit = Some(Mark { position, now });
         }
-        self.note_start(packet);
         if self.unit.is_none() {
+            self.note_start(packet);
             self.counters.packets_before_random_access += 1;
             return;
         }

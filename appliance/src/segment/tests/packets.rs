@@ -1,12 +1,23 @@
 //! What segments are made of: which packets, in which order, behind which tables.
 
 use crate::{
-    demux::{Event, PACKET_BYTES, Packet, Pid},
+    demux::{AccessUnit, Event, PACKET_BYTES, Packet, Pid, Pts},
     segment::{
         Phase, Rules,
         fixture::{AUDIO, Bench, FRAME, PMT, SECOND, Unit, VIDEO, frames, packets, program, rules},
     },
 };
+
+/// What the first picture turns out to be once its head is understood.
+fn key_at_zero() -> Event<'static> {
+    Event::AccessUnit(AccessUnit {
+        pts: Some(Pts::from_ticks(0)),
+        dts: None,
+        random_access: true,
+        time_base_changed: false,
+        segment_boundary: false,
+    })
+}
 
 #[test]
 fn nothing_leaves_before_the_first_random_access_point() {
@@ -31,13 +42,7 @@ fn a_payload_unit_whose_start_did_not_come_is_dropped_to_its_end() {
     let start = bench.sent.len() - 1;
     bench.packet(AUDIO, false, false);
     bench.packet(AUDIO, false, false);
-    bench.push(Event::AccessUnit(crate::demux::AccessUnit {
-        pts: Some(crate::demux::Pts::from_ticks(0)),
-        dts: None,
-        random_access: true,
-        time_base_changed: false,
-        segment_boundary: false,
-    }));
+    bench.push(key_at_zero());
     bench.packet(AUDIO, false, false);
     bench.packet(AUDIO, true, false);
     bench.packet(AUDIO, false, false);
@@ -54,13 +59,7 @@ fn a_payload_unit_that_began_before_the_first_segment_goes_on_in_it_as_on_boxes_
     bench.packet(VIDEO, true, true);
     let start = bench.sent.len() - 1;
     bench.packet(AUDIO, false, false);
-    bench.push(Event::AccessUnit(crate::demux::AccessUnit {
-        pts: Some(crate::demux::Pts::from_ticks(0)),
-        dts: None,
-        random_access: true,
-        time_base_changed: false,
-        segment_boundary: false,
-    }));
+    bench.push(key_at_zero());
     bench.packet(AUDIO, false, false);
     bench.finish();
     let kept = [start, start + 1, start + 2].map(|index| bench.sent[index]);
