@@ -121,6 +121,7 @@ impl Description {
             has_video: video.is_some_and(|video| !video.is_absent()),
             tracks: self.tracks.clone(),
             target_duration_s,
+            overlong_group: None,
         }
     }
 

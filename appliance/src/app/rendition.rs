@@ -179,7 +179,10 @@ impl<M: Multicast> Rendition<M> {
 
     /// The next segment that was listed, with what the rendition says of itself.
     pub(super) fn take_told(&mut self) -> Option<(Segment, Line)> {
-        self.lists.take_told()
+        let (segment, mut line) = self.lists.take_told()?;
+        let group = self.segmenter.overlong_group();
+        line.overlong_group = group.map(|group| (group, self.plan.rules.target));
+        Some((segment, line))
     }
 
     /// Goes on from the bandwidths that an earlier life `offered`.

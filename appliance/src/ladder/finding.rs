@@ -41,14 +41,17 @@ pub enum Check {
     TracksDiffer,
     /// Target Durations are not the same.
     TargetDurationsDiffer,
+    /// Key frames are farther apart than segments are aimed to be long.
+    GroupsOverlong,
 }
 
 impl Check {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::RungMissing,
         Self::BitrateSpacing,
         Self::TracksDiffer,
         Self::TargetDurationsDiffer,
+        Self::GroupsOverlong,
     ];
 
     /// A stable word for machines.
@@ -58,6 +61,7 @@ impl Check {
             Self::BitrateSpacing => "bitrate_spacing",
             Self::TracksDiffer => "tracks_differ",
             Self::TargetDurationsDiffer => "target_durations_differ",
+            Self::GroupsOverlong => "groups_overlong",
         }
     }
 
@@ -68,6 +72,7 @@ impl Check {
             Self::BitrateSpacing => spacing(rungs),
             Self::TracksDiffer => tracks(rungs),
             Self::TargetDurationsDiffer => target_durations(rungs),
+            Self::GroupsOverlong => overlong_groups(rungs),
         }
     }
 }
@@ -231,6 +236,21 @@ fn target_durations(rungs: &[Seen<'_>]) -> Option<String> {
         })
 }
 
+/// With fewer segments than cells of the grid no number can keep to them.
+fn overlong_groups(rungs: &[Seen<'_>]) -> Option<String> {
+    let overlong = rungs
+        .iter()
+        .filter_map(|rung| Some((rung.name, rung.line?.overlong_group?)));
+    let (name, (group, target)) = overlong.max_by_key(|(_, (group, _))| *group)?;
+    let (group_s, target_s) = (group.as_secs_f64(), target.as_secs_f64());
+    let wanted_s = group_s.ceil();
+    Some(format!(
+        "{name} has key frames up to {group_s:.3} s apart, and `target` is {target_s} s: boxes that \
+         began at different moments number its segments apart; have the encoder send key frames \
+         more often, or set `target` to {wanted_s} s"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +278,7 @@ mod tests {
             has_video: true,
             tracks: languages.iter().map(track).collect(),
             target_duration_s,
+            overlong_group: None,
         }
     }
 
@@ -313,6 +334,24 @@ mod tests {
             reason(&[line(2_000_000, &[], 6), line(1_000_000, &[], 8)]).0,
             "target_durations_differ"
         );
+    }
+
+    #[test]
+    fn the_longest_group_beyond_the_target_is_told_of_with_the_target_that_it_wants() {
+        let [target, group] = [6_000, 8_333].map(Duration::from_millis);
+        let rungs = [line(2_000_000, &[], 12), line(1_000_000, &[], 12)];
+        let [first, second] = rungs;
+        let second = Line {
+            overlong_group: Some((group, target)),
+            ..second
+        };
+        let told = reasons(&[first, second]).remove(0);
+        assert_eq!(told.0, "groups_overlong");
+        assert!(
+            told.1
+                .starts_with("SD has key frames up to 8.333 s apart, and `target` is 6 s")
+        );
+        assert!(told.1.ends_with("or set `target` to 9 s"), "{}", told.1);
     }
 
     #[test]

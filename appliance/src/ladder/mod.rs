@@ -48,6 +48,8 @@ pub struct Line {
     pub tracks: Tracks,
     /// The Target Duration of its list, in seconds.
     pub target_duration_s: u32,
+    /// How far apart its key frames are, and what its segments are aimed at, if that is less.
+    pub overlong_group: Option<(Duration, Duration)>,
 }
 
 /// The rungs of one channel.

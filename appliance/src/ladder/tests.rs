@@ -73,6 +73,7 @@ fn line(name: &str, rung: usize) -> Line {
         has_video: true,
         tracks: Tracks::new(),
         target_duration_s: 6,
+        overlong_group: None,
     }
 }
 

@@ -26,6 +26,9 @@ const INTERVALS: usize = 8;
 /// Intervals that differ by no more than this are even: 10 ms, a rounding of time stamps.
 const EVEN_90K: i64 = 900;
 
+/// Time stamps are rounded by so much: 1 ms.
+const ROUNDING_90K: i64 = 90;
+
 const SECOND_90K: i64 = Pts::HZ.cast_signed();
 
 /// The Target Duration of one stream, and what is known before it is fixed.
@@ -151,6 +154,14 @@ impl TargetDuration {
         })
     }
 
+    /// How far apart random access points are, or the boundaries that count, if that is more than
+    /// the target. One that was lost once is none of it.
+    pub(super) fn overlong_group_90k(&self) -> Option<i64> {
+        let boundary_90k = self.boundary_intervals.iter().copied().max();
+        let group_90k = boundary_90k.unwrap_or_else(|| self.second_longest_90k());
+        (group_90k > self.target_90k + ROUNDING_90K).then_some(group_90k)
+    }
+
     /// True when a segment may last for its target and whatever lies between random access points.
     pub(super) fn has_room(&self) -> bool {
         let intervals = self.intervals.iter().chain(self.boundary_intervals.iter());
@@ -248,6 +259,28 @@ mod tests {
     fn no_interval_and_long_ones_give_the_longest_allowed() {
         assert_eq!(learned(&[], 1_000), (12, 12_000));
         assert_eq!(learned(&[20_000], 12_000), (12, 12_000));
+    }
+
+    #[test]
+    fn groups_are_overlong_beyond_the_target_unless_a_key_frame_was_lost_once() {
+        let overlong = |intervals_ms: &[i64]| {
+            let mut target = TargetDuration::new(&Rules {
+                target: Duration::from_secs(6),
+                slack: Duration::from_secs(2),
+                duration_max: Duration::from_secs(12),
+                bytes_max: 0,
+                phase: Phase::Grid,
+            });
+            for interval in intervals_ms {
+                target.observe(interval * 90);
+            }
+            target.overlong_group_90k()
+        };
+        assert_eq!(overlong(&[]), None);
+        assert_eq!(overlong(&[6_000, 6_001, 6_000]), None);
+        assert_eq!(overlong(&[4_000, 4_000, 8_000]), None);
+        assert_eq!(overlong(&[1_600, 8_300, 1_600, 8_300]), Some(8_300 * 90));
+        assert_eq!(overlong(&[6_006, 6_006]), Some(6_006 * 90));
     }
 
     #[test]

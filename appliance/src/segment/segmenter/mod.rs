@@ -21,6 +21,8 @@ mod hold;
 mod joining;
 mod seam;
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use weir_hal::Wall;
 
@@ -41,6 +43,7 @@ use crate::{
         sequence::{Sequence, cut_from, grid_position, line_after},
         splice_points::SplicePoints,
         target_duration::TargetDuration,
+        ticks,
         timekeeping::Timekeeping,
         timeline::{Stamps, Timeline, as_sent},
     },
@@ -156,6 +159,13 @@ impl Segmenter {
     /// True while a segment is open.
     pub fn is_filling(&self) -> bool {
         self.on_air.is_some()
+    }
+
+    /// How far apart random access points are, if that is more than the target: boxes that begin
+    /// at different moments then number segments apart.
+    pub fn overlong_group(&self) -> Option<Duration> {
+        let group_90k = self.target.overlong_group_90k()?;
+        Some(ticks::span(group_90k.unsigned_abs()))
     }
 
     /// What was counted so far.
