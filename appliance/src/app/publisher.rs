@@ -24,7 +24,7 @@ use crate::{
         keeping::Keeping,
         master::{KeepError, KeptMaster},
         plan::Plan,
-        restore::{Restored, note},
+        restore::{Note, Restored},
         sealed_writer::{Sealed, SealedWriter},
     },
     demux::Event,
@@ -282,13 +282,10 @@ impl Publisher {
     pub(super) fn end_in_order(&mut self) {
         let listed = self.listed.filter(|_| !self.playlist().is_empty());
         if let Some(listed) = listed {
-            let ended_in = Some(self.store.opening());
-            let note = note(
-                listed,
-                self.playlist().doubtful_until(),
-                ended_in,
-                self.boot,
-            );
+            let note = Note {
+                ended_in: Some(self.store.opening()),
+                ..self.note(listed)
+            };
             self.keep(&self.document(), note);
         }
     }
@@ -395,10 +392,20 @@ impl Publisher {
     fn publish(&mut self, listed: Wall) {
         let document = self.document();
         self.listed = Some(listed);
-        let note = note(listed, self.playlist().doubtful_until(), None, self.boot);
-        self.keep(&document, note);
+        self.keep(&document, self.note(listed));
         self.live.publish_playlist(document);
         self.publish_archive();
+    }
+
+    /// What a restart wants to know of the present list, which players see since `listed`.
+    fn note(&self, listed: Wall) -> Note {
+        Note {
+            listed: Some(listed),
+            doubtful_until: self.playlist().doubtful_until(),
+            ended_in: None,
+            boot: self.boot,
+            stream_end: self.playlist().stream_end(),
+        }
     }
 
     /// Has players see the present list, once there is one.
@@ -413,10 +420,10 @@ impl Publisher {
     }
 
     /// Stores the list that players see, with a `note` of what a restart wants to know.
-    fn keep(&mut self, document: &Document, note: Bytes) {
+    fn keep(&mut self, document: &Document, note: Note) {
         let key = key(&playlist_path(&self.channel, &self.live.name));
         let store = || {
-            let mut writer = self.store.begin(&key, self.class, note)?;
+            let mut writer = self.store.begin(&key, self.class, note.bytes())?;
             writer.append(document.body.clone())?;
             // Its pin is not needed: losing the list to eviction only costs a restart its window.
             writer.commit().map(drop)

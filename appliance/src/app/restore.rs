@@ -40,8 +40,9 @@ use crate::{
         plan::Plan,
         publisher::key,
     },
+    demux::Pts,
     encryption::Vault,
-    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment},
+    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment, StreamPosition},
     serve::{playlist_path, segment_path_of},
 };
 
@@ -168,15 +169,19 @@ pub(super) async fn restore(
     let Some(mut playlist) = MediaPlaylist::resume(&stored.text, plan.window) else {
         return nothing();
     };
-    if let Some(doubtful_until) = stored.doubtful_until {
+    let note = Note::of(&stored.numbers);
+    if let Some(doubtful_until) = note.doubtful_until {
         playlist.doubt_until(doubtful_until);
+    }
+    if let Some(stream_end) = note.stream_end {
+        playlist.ends_at(stream_end);
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
     let last = playlist.segments().last().map(Segment::duration);
-    let listed_at = stored.note.map(Wall::from_nanos);
+    let listed_at = note.listed;
     let age = listed_at.map_or(since_end, |listed| age_of(listed, now));
-    let ended_in_order = stored.ended_in.map(|opening| opening + 1) == Some(store.opening());
-    let is_same_boot = boot.is_some() && stored.boot == boot;
+    let ended_in_order = note.ended_in.map(|opening| opening + 1) == Some(store.opening());
+    let is_same_boot = boot.is_some() && note.boot == boot;
     let age_max = if ended_in_order || is_same_boot {
         plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
     } else {
@@ -344,10 +349,7 @@ async fn read_blocks(
     for number in (oldest..=newest).rev() {
         // None is stored of what is gaps alone.
         let stored = read(store, &block_key(stem, number)).await;
-        let Some(Stored {
-            text, pin, note, ..
-        }) = stored
-        else {
+        let Some(Stored { text, pin, numbers }) = stored else {
             continue;
         };
         let block = MediaPlaylist::resume(&text, CAPACITY);
@@ -361,7 +363,7 @@ async fn read_blocks(
         blocks.discontinuities.insert(first.sequence, before);
         blocks.take(&block);
         if blocks.pins.is_empty() {
-            blocks.begin = note.unwrap_or(0);
+            blocks.begin = numbers.first().copied().unwrap_or(0);
         }
         blocks.stored_until = blocks.stored_until.max(block.sequence_next());
         blocks.pins.push_front((number, pin));
@@ -455,33 +457,58 @@ async fn pin_all(
 pub(super) struct Stored {
     pub(super) text: String,
     pub(super) pin: Pin,
-    /// What was noted with it: when players saw it first, in nanoseconds, or with which number the
-    /// archive began that it is a block of.
-    note: Option<u64>,
+    /// What is noted with it, in numbers.
+    numbers: Vec<u64>,
+}
+
+/// What stands beside a list, for a restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Note {
+    /// When players saw it first.
+    pub(super) listed: Option<Wall>,
     /// The latest beginning of an event of which players may know the end.
-    doubtful_until: Option<Wall>,
+    pub(super) doubtful_until: Option<Wall>,
     /// The opening of the store whose last list it is.
-    ended_in: Option<u64>,
+    pub(super) ended_in: Option<u64>,
     /// The run of the machine in which it was stored.
-    boot: Option<u64>,
+    pub(super) boot: Option<u64>,
+    /// Where it ends in its stream.
+    pub(super) stream_end: Option<StreamPosition>,
 }
 
 /// What a note has in place of a number that is not known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// What stands beside a list that players see since `listed`, and of which they may know the ends
-/// of events that began until `doubtful_until`; it is the last one of the life of `ended_in`, and
-/// stored in run `boot` of the machine.
-pub(super) fn note(
-    listed: Wall,
-    doubtful_until: Option<Wall>,
-    ended_in: Option<u64>,
-    boot: Option<u64>,
-) -> Bytes {
-    let times = [listed, doubtful_until.unwrap_or_default()].map(Wall::as_nanos);
-    let numbers = [ended_in, boot].map(|number| number.unwrap_or(UNKNOWN));
-    let numbers = times.into_iter().chain(numbers);
-    numbers.flat_map(u64::to_be_bytes).collect()
+impl Note {
+    /// In seven numbers, each of eight bytes.
+    pub(super) fn bytes(&self) -> Bytes {
+        let times = [self.listed, self.doubtful_until].map(|time| time.map(Wall::as_nanos));
+        let end = self.stream_end.as_ref();
+        let end = end.map(|end| [end.pts.ticks(), end.time_base, end.coding]);
+        let end = end.map_or([None; 3], |end| end.map(Some));
+        let numbers = times.into_iter().chain([self.ended_in, self.boot]);
+        let numbers = numbers.chain(end).map(|it| it.unwrap_or(UNKNOWN));
+        numbers.flat_map(u64::to_be_bytes).collect()
+    }
+
+    /// Reads `numbers`; those that an earlier version did not write are not known.
+    fn of(numbers: &[u64]) -> Self {
+        let number = |place: usize| numbers.get(place).copied().filter(|it| *it != UNKNOWN);
+        let stream_end = || {
+            Some(StreamPosition {
+                pts: Pts::from_ticks(number(4)?),
+                time_base: number(5)?,
+                coding: number(6)?,
+            })
+        };
+        Self {
+            listed: number(0).map(Wall::from_nanos),
+            doubtful_until: number(1).filter(|it| *it > 0).map(Wall::from_nanos),
+            ended_in: number(2),
+            boot: number(3),
+            stream_end: stream_end(),
+        }
+    }
 }
 
 /// Reads a list, and keeps it.
@@ -497,15 +524,11 @@ pub(super) async fn read(store: &Store, key: &Key) -> Option<Stored> {
     while let Some(chunk) = reader.next().await.ok()? {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
     let (numbers, _) = object.metadata().as_chunks();
-    let mut numbers = numbers.iter().map(number);
+    let numbers = numbers.iter().map(|bytes| u64::from_be_bytes(*bytes));
     Some(Stored {
         text: String::from_utf8(bytes).ok()?,
         pin,
-        note: numbers.next(),
-        doubtful_until: numbers.next().filter(|it| *it > 0).map(Wall::from_nanos),
-        ended_in: numbers.next().filter(|it| *it != UNKNOWN),
-        boot: numbers.next().filter(|it| *it != UNKNOWN),
+        numbers: numbers.collect(),
     })
 }

@@ -111,7 +111,7 @@ impl Ladder {
     ) {
         let target = Duration::from_secs(u64::from(segment.target_duration_s));
         self.presence.listed(rung, target, now);
-        if let Some(begin) = segment.begin.filter(|_| line.has_video) {
+        if let Some(begin) = segment.pts().filter(|_| line.has_video) {
             let boundary = Boundary {
                 begin,
                 is_start: segment.discontinuity,

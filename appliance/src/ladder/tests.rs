@@ -1,7 +1,10 @@
 //! Claims about a ladder as a whole: segments and time in, Master Playlist and state out.
 
 use super::*;
-use crate::{demux::Pts, segment::render_master};
+use crate::{
+    demux::Pts,
+    segment::{StreamPosition, render_master},
+};
 
 const START: Wall = Wall::from_nanos(1_700_000_000_000_000_000);
 
@@ -54,7 +57,11 @@ fn segment(begin: Pts) -> Segment {
         independent: true,
         gap: false,
         date_time: START,
-        begin: Some(begin),
+        begin: Some(StreamPosition {
+            pts: begin,
+            time_base: 1,
+            coding: 0,
+        }),
     }
 }
 

@@ -6,7 +6,10 @@
 
 use heapless::Vec;
 
-use crate::demux::{ElementaryStream, Pid, Program, STREAMS_MAX, StreamKind, StreamParameters};
+use crate::{
+    demux::{ElementaryStream, Pid, Program, STREAMS_MAX, StreamKind, StreamParameters},
+    hash::fnv1a,
+};
 
 /// PID, `stream_type` and kind of an elementary stream.
 type Layout = Vec<(Pid, u8, StreamKind), STREAMS_MAX>;
@@ -55,6 +58,17 @@ impl Coding {
     /// True when the next segment needs a discontinuity.
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// A hash of the tables, and of codec and picture size of the primary stream: the same in each
+    /// life of a box whose version knows as much of streams. Of the others, more may become known.
+    pub(super) fn hash(&self) -> u64 {
+        let parameters = self
+            .parameters
+            .iter()
+            .find(|(pid, _)| self.is_primary(*pid));
+        let parameters = parameters.map(|(_, it)| (&it.codec, it.resolution));
+        fnv1a(format!("{:?} {parameters:?}", self.program).bytes())
     }
 
     /// The primary stream of the present tables.

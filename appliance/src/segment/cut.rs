@@ -4,7 +4,7 @@
 
 use weir_hal::Wall;
 
-use crate::segment::{Segment, target_duration::TargetDuration, timeline::as_sent};
+use crate::segment::{Segment, StreamPosition, target_duration::TargetDuration, timeline::as_sent};
 
 /// Why a segment ends before an access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,10 @@ pub(super) struct OpenSegment {
     pub(super) sequence: u64,
     /// Unwrapped PTS of its first unit.
     pub(super) pts: i64,
+    /// The number of the time base that it is of.
+    pub(super) time_base: u64,
+    /// A hash of the coding in which it begins.
+    pub(super) coding: u64,
     /// Unwrapped PTS of the line of the grid at which it is to end.
     pub(super) line: i64,
     /// Unwrapped PTS from which on it is cut at a random access point.
@@ -144,7 +148,11 @@ impl OpenSegment {
             independent: self.independent,
             gap: false,
             date_time: self.date_time,
-            begin: Some(as_sent(self.pts)),
+            begin: Some(StreamPosition {
+                pts: as_sent(self.pts),
+                time_base: self.time_base,
+                coding: self.coding,
+            }),
         }
     }
 }

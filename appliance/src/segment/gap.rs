@@ -18,7 +18,10 @@ use weir_hal::Wall;
 use crate::{
     demux::Pts,
     segment::{
-        MediaPlaylist, Segment, cut::OpenSegment, sequence::GRID_TOLERANCE_90K, ticks,
+        MediaPlaylist, Segment,
+        cut::OpenSegment,
+        sequence::{GRID_TOLERANCE_90K, grid_position},
+        ticks,
         timeline::as_sent,
     },
 };
@@ -61,7 +64,9 @@ pub(super) struct Due {
     sequence: u64,
     /// When it begins.
     date_time: Wall,
-    /// The same in the time base that was lost; unknown after a restart.
+    /// How far behind its line that is.
+    behind_line_90k: i64,
+    /// When it begins in the time base that was lost, if that is known.
     position: Option<(u64, Pts)>,
     /// Since when, and until when, media came that is of the cells before.
     late: Option<(Wall, Wall)>,
@@ -74,18 +79,30 @@ impl Due {
         Self {
             sequence: segment.sequence + 1,
             date_time: ticks::later(segment.date_time, begin - open.pts),
+            behind_line_90k: 0,
             position: Some((time_base, as_sent(begin))),
             late: None,
         }
     }
 
-    /// The cell after the last segment that `playlist` listed; `None` if it never listed one.
-    pub(super) fn of(playlist: &MediaPlaylist) -> Option<Self> {
+    /// The cell after the last segment that `playlist` listed, which ended up to `room_90k` behind
+    /// a line of a grid of `cell_90k`, if it is to be told where; `None` if it never listed one.
+    pub(super) fn of(playlist: &MediaPlaylist, (cell_90k, room_90k): (i64, i64)) -> Option<Self> {
         let end = playlist.end()?;
+        let position = playlist.stream_end();
+        let behind_line_90k = position.map_or(0, |position| {
+            let position = grid_position(position.pts, end) + GRID_TOLERANCE_90K;
+            position.rem_euclid(cell_90k.max(1)) - GRID_TOLERANCE_90K
+        });
         Some(Self {
             sequence: playlist.sequence_next(),
             date_time: end,
-            position: None,
+            behind_line_90k: if behind_line_90k <= room_90k {
+                behind_line_90k.max(0)
+            } else {
+                0
+            },
+            position: position.map(|it| (it.time_base, it.pts)),
             late: None,
         })
     }
@@ -102,6 +119,7 @@ impl Due {
         let until_90k = self.until(onset);
         let to_go_on = room_90k.zip(self.until_stamp(onset));
         let is_mid_cell = to_go_on.is_some_and(|(room_90k, ticks)| {
+            let ticks = ticks + self.behind_line_90k;
             let since_line = (ticks + GRID_TOLERANCE_90K).rem_euclid(cell_90k.max(1));
             let has_gap = ticks + GRID_TOLERANCE_90K >= cell_90k;
             since_line - GRID_TOLERANCE_90K > room_90k.max(0) * i64::from(has_gap)
@@ -124,7 +142,7 @@ impl Due {
 
     /// How many cells of `cell_90k` lie between this one's beginning and `onset`.
     pub(super) fn missing(&self, onset: &Onset, cell_90k: i64) -> u64 {
-        let cells = self.until(onset).div_euclid(cell_90k.max(1));
+        let cells = (self.until(onset) + self.behind_line_90k).div_euclid(cell_90k.max(1));
         cells.clamp(0, MISSING_MAX).unsigned_abs()
     }
 
@@ -147,11 +165,16 @@ impl Due {
         )
     }
 
-    /// Takes the cell, which lasts `cell_90k`, as a gap of a list with the Target Duration
-    /// `target_duration_s` that goes until `listed_until`; the next one is due.
+    /// How long this cell lasts, where a whole one lasts `cell_90k`.
+    pub(super) fn length_90k(&self, cell_90k: i64) -> i64 {
+        cell_90k - self.behind_line_90k
+    }
+
+    /// Takes the cell, which lasts `length_90k`, as a gap of a list with the Target Duration
+    /// `target_duration_s` that goes until `listed_until`; the next one is due, on its line.
     pub(super) fn take(
         &mut self,
-        cell_90k: i64,
+        length_90k: i64,
         target_duration_s: u32,
         listed_until: Wall,
     ) -> Segment {
@@ -159,7 +182,7 @@ impl Due {
         let hole_nanos = begin_nanos.abs_diff(listed_until.as_nanos());
         let gap = Segment {
             sequence: self.sequence,
-            duration_90k: cell_90k.max(1).unsigned_abs(),
+            duration_90k: length_90k.max(1).unsigned_abs(),
             target_duration_s,
             bytes: 0,
             discontinuity: hole_nanos > HOLE_NANOS,
@@ -169,7 +192,8 @@ impl Due {
             date_time: self.date_time,
         };
         self.sequence += 1;
-        let next = |pts: Pts| Pts::from_ticks(pts.ticks().wrapping_add_signed(cell_90k));
+        self.behind_line_90k = 0;
+        let next = |pts: Pts| Pts::from_ticks(pts.ticks().wrapping_add_signed(length_90k));
         self.position = self.position.map(|(base, pts)| (base, next(pts)));
         self.date_time = gap.end();
         gap
@@ -188,6 +212,7 @@ mod tests {
         Due {
             sequence: 8,
             date_time: START,
+            behind_line_90k: 0,
             position: Some((1, Pts::from_ticks(Pts::MODULUS - 90_000))),
             late: None,
         }

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use weir_hal::Wall;
 
 use crate::segment::{
-    Cue, CueOutcome, Format, KeyTag, Markers, RangeLine, Segment,
+    Cue, CueOutcome, Format, KeyTag, Markers, RangeLine, Segment, StreamPosition,
     cue_tag::CueTag,
     date_ranges::{DateRanges, Place},
     key_tag::write_key,
@@ -55,6 +55,8 @@ pub struct MediaPlaylist {
     sequence_next: u64,
     /// Wall time at which the last segment ends that was ever listed.
     end: Option<Wall>,
+    /// Where it ends in the stream, as far as that is known.
+    stream_end: Option<StreamPosition>,
     target_duration_s: Option<u32>,
     discontinuity_sequence: u64,
 }
@@ -136,6 +138,7 @@ impl MediaPlaylist {
             date_ranges: DateRanges::default(),
             sequence_next: 0,
             end: None,
+            stream_end: None,
             target_duration_s: None,
             discontinuity_sequence: 0,
         }
@@ -214,6 +217,10 @@ impl MediaPlaylist {
         }
         self.listed.push_back(row);
         self.end = Some(segment.end());
+        let begin = segment.begin.or(self
+            .stream_end
+            .filter(|_| segment.gap && !segment.discontinuity));
+        self.stream_end = begin.map(|begin| begin.later(segment.duration_90k));
         self.sequence_next = segment.sequence + 1;
         self.shorten();
     }
@@ -277,6 +284,16 @@ impl MediaPlaylist {
         self.end
     }
 
+    /// Where the last segment ends in the stream; `None` if that is not known.
+    pub fn stream_end(&self) -> Option<StreamPosition> {
+        self.stream_end
+    }
+
+    /// Takes note of where a list that was read back ends in the stream.
+    pub fn ends_at(&mut self, stream_end: StreamPosition) {
+        self.stream_end = Some(stream_end);
+    }
+
     /// Takes the oldest segment off a live list before its time; the last one stays. Tells whether
     /// one was taken.
     pub fn drop_first(&mut self) -> bool {
@@ -321,6 +338,7 @@ impl MediaPlaylist {
         self.discontinuity_sequence += discontinuities as u64 + unknown;
         self.sequence_next = self.sequence_next.saturating_add(unknown);
         self.listed.clear();
+        self.stream_end = None;
         if unknown > 0 {
             self.date_ranges.doubt_ends();
         }

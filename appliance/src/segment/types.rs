@@ -98,14 +98,39 @@ pub struct Segment {
     pub gap: bool,
     /// Wall time of its first picture (EXT-X-PROGRAM-DATE-TIME).
     pub date_time: Wall,
-    /// PTS at which it begins; `None` when it was read back from a list, which does not tell.
-    pub begin: Option<Pts>,
+    /// Where it begins; `None` when it was read back from a list, which does not tell.
+    pub begin: Option<StreamPosition>,
+}
+
+/// A place in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// PTS.
+    pub pts: Pts,
+    /// The number of the time base that it is of.
+    pub time_base: u64,
+    /// A hash of the tables and of the coding of the primary stream.
+    pub coding: u64,
+}
+
+impl StreamPosition {
+    /// The place so many ticks of 90 kHz later.
+    #[must_use]
+    pub fn later(self, ticks: u64) -> Self {
+        let pts = Pts::from_ticks(self.pts.ticks().wrapping_add(ticks));
+        Self { pts, ..self }
+    }
 }
 
 impl Segment {
     /// Media time.
     pub fn duration(&self) -> Duration {
         ticks::span(self.duration_90k)
+    }
+
+    /// PTS at which it begins, if that is known.
+    pub fn pts(&self) -> Option<Pts> {
+        self.begin.map(|begin| begin.pts)
     }
 
     /// The same without its media.

@@ -160,6 +160,17 @@ fn boxes_list_the_same_of_a_sender_that_takes_the_place_of_another_amid_its_pict
 }
 
 #[test]
+fn a_box_that_was_killed_and_started_again_lists_what_the_other_lists() {
+    let runtime = runtime();
+    for killed in 0..12 {
+        for away in [0, 1, 4, 9, 14, 22, 37] {
+            let differing = runtime.block_on(seam::restart(killed, away));
+            assert_eq!(differing, [0; 0], "killed {killed}, away {away}");
+        }
+    }
+}
+
+#[test]
 fn boxes_judge_a_pause_otherwise_only_when_a_picture_comes_between_their_looks_at_its_end() {
     let runtime = runtime();
     let mut apart = Vec::new();

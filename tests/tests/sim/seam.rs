@@ -296,6 +296,36 @@ pub(crate) async fn pause(silence: usize) -> Vec<u64> {
     differing(&lists)
 }
 
+/// One of two boxes is killed so many pictures after a line, and started again so many pictures
+/// later; tells the media that it lists then and the other does not, number by number.
+pub(crate) async fn restart(killed: u64, away: u64) -> Vec<u64> {
+    let mut site = Site::begin().await;
+    site.begin_life(1).await;
+    let mut encoder = encoder(BEGIN_90K);
+    site.play(&mut encoder, 75 * PICTURES_PER_SECOND + killed);
+    site.stations[1].life().flush();
+    site.stations[1].life = None;
+    site.play(&mut encoder, away);
+    site.begin_life(1).await;
+    let mut lists = Lists::default();
+    for _ in 0..30 {
+        site.play(&mut encoder, PICTURES_PER_SECOND);
+        site.note(&mut lists).await;
+    }
+    let [other, restarted] = [site.list(0), site.list(1)];
+    assert_eq!(
+        (restarted.sequence, restarted.discontinuity_sequence),
+        (other.sequence, other.discontinuity_sequence),
+        "killed {killed}, away {away}"
+    );
+    lists[1].retain(|_, told| told.content.is_some());
+    assert!(
+        lists[1].len() >= 12,
+        "killed {killed}, away {away}: {lists:?}"
+    );
+    differing(&lists)
+}
+
 /// Numbers that the boxes told otherwise than each other, of those that both told.
 fn differing(lists: &Lists) -> Vec<u64> {
     let [one, two] = lists;

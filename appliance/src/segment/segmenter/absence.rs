@@ -16,11 +16,17 @@ use crate::segment::{
 };
 
 impl Segmenter {
-    /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, its
-    /// numbers go on if it lists segments, with gaps for the cells that pass, and the first segment
-    /// begins with a discontinuity, because what was under way when the last life ended is missing.
+    /// Goes on after a restart, for a `playlist` that lives on: its Target Duration stays, and its
+    /// numbers go on if it lists segments, with gaps for the cells that pass. Media goes on behind
+    /// them if its time stamps and coding do: other boxes have no discontinuity there. Otherwise,
+    /// and if it is not known where in the stream the list ends, it begins with one.
     pub fn resume(&mut self, playlist: &MediaPlaylist) {
-        self.is_interrupted |= playlist.sequence_next() > 0;
+        let stream_end = playlist.stream_end().filter(|_| !playlist.is_empty());
+        self.is_interrupted |= playlist.sequence_next() > 0 && stream_end.is_none();
+        self.resumes_coding = stream_end.map(|it| it.coding);
+        if let Some((stream_end, end)) = stream_end.zip(playlist.end()) {
+            self.time.resume(stream_end, end);
+        }
         self.listed_until = playlist.end().unwrap_or_default();
         let Some(seconds) = playlist.target_duration_s() else {
             return;
@@ -28,8 +34,22 @@ impl Segmenter {
         self.target.set(seconds);
         if !playlist.is_empty() {
             self.sequence.set_next(playlist.sequence_next());
-            self.due = Due::of(playlist).filter(|_| self.rules.phase == Phase::Grid);
+            let cell_90k = self.target.target_90k();
+            let room_90k = self.target.limit_90k() - cell_90k;
+            let due = Due::of(playlist, (cell_90k, room_90k));
+            self.due = due.filter(|_| self.rules.phase == Phase::Grid);
         }
+    }
+
+    /// Breaks with what an earlier life listed, if that was of another coding.
+    pub(super) fn compare_coding(&mut self) {
+        let before = self.resumes_coding;
+        self.is_interrupted |= before.is_some_and(|before| before != self.coding.hash());
+    }
+
+    /// Whether what comes back has its place in a cell of the grid, if its time stamps go on.
+    fn keeps_to_cells(&self) -> bool {
+        self.keeps_to_cells || self.resumes_coding.is_some()
     }
 
     /// Ends the open segment with all that is of it for certain; the next one begins with a
@@ -43,7 +63,7 @@ impl Segmenter {
     /// it has, and while nothing is open a gap takes the place of the segment, if one came before.
     pub fn lapse(&mut self, mut each: impl FnMut(Output)) {
         if !self.is_filling() {
-            self.make_gap(self.target.target_90k(), &mut each);
+            self.make_gap(None, &mut each);
         } else if self.keeps_to_cells {
             self.end_early(Tail::Missing, &mut each);
             self.stop();
@@ -85,10 +105,12 @@ impl Segmenter {
             .map(|segment| Due::after(&open, &segment, self.time.time_base()));
     }
 
-    fn make_gap(&mut self, duration_90k: i64, each: Each<'_>) {
+    /// Lists a gap of `length_90k`, or of what is left of its cell.
+    fn make_gap(&mut self, length_90k: Option<i64>, each: Each<'_>) {
         let Some(due) = &mut self.due else { return };
+        let length_90k = length_90k.unwrap_or(due.length_90k(self.target.target_90k()));
         let target_duration_s = self.target.fix(self.target.target_90k());
-        let gap = due.take(duration_90k, target_duration_s, self.listed_until);
+        let gap = due.take(length_90k, target_duration_s, self.listed_until);
         self.listed_until = gap.end();
         self.sequence.set_next(gap.sequence + 1);
         self.counters.gap_segments += 1;
@@ -119,7 +141,7 @@ impl Segmenter {
         };
         let cell_90k = self.target.target_90k();
         let room_90k = self.target.behind_line_90k_max();
-        let room_90k = room_90k.filter(|_| self.keeps_to_cells && !self.is_interrupted);
+        let room_90k = room_90k.filter(|_| self.keeps_to_cells() && !self.is_interrupted);
         let due = self.due.as_mut();
         match due.map(|due| due.arrival(&onset, now, (cell_90k, room_90k))) {
             None | Some(Arrival::InTime) => {}
@@ -142,12 +164,12 @@ impl Segmenter {
         let cell_90k = self.target.target_90k();
         let missing = due.missing(onset, cell_90k);
         for left in (0..missing).rev() {
-            let is_last = left == 0 && self.keeps_to_cells;
+            let is_last = left == 0 && self.keeps_to_cells();
             let until_90k = self.due.and_then(|due| due.until_stamp(onset));
-            let lengths = cell_90k - GRID_TOLERANCE_90K..=self.target.limit_90k();
+            let length_90k = self.due.map_or(cell_90k, |due| due.length_90k(cell_90k));
+            let lengths = length_90k - GRID_TOLERANCE_90K..=self.target.limit_90k();
             let is_within = |ticks: &i64| lengths.contains(ticks);
-            let longer_90k = until_90k.filter(|ticks| is_last && is_within(ticks));
-            self.make_gap(longer_90k.unwrap_or(cell_90k), each);
+            self.make_gap(until_90k.filter(|ticks| is_last && is_within(ticks)), each);
         }
         let due = self.due.take();
         if is_behind(onset.date_time, self.listed_until) {

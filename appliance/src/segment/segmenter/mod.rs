@@ -88,6 +88,8 @@ pub struct Segmenter {
     keeps_to_cells: bool,
     /// The first segment is still to begin, at a line of the grid.
     joining: Option<Joining>,
+    /// The coding in which ended what an earlier life listed, until media goes on.
+    resumes_coding: Option<u64>,
     /// Where the next segment belongs, while none is open and one was before.
     due: Option<Due>,
     /// Wall time at which ends what was listed.
@@ -126,6 +128,7 @@ impl Segmenter {
             is_interrupted: false,
             keeps_to_cells: false,
             joining: None,
+            resumes_coding: None,
             due: None,
             listed_until: Wall::default(),
             breaks_owed: 0,
@@ -417,6 +420,7 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
+        self.compare_coding();
         let joins = self.joins_at(as_sent(pts), mark.now);
         let Some(onset) = joins.then(|| self.admitted_at(pts, mark.now)).flatten() else {
             self.discard();
@@ -430,6 +434,8 @@ impl Segmenter {
         let segment = OpenSegment {
             sequence,
             pts,
+            time_base: self.time.time_base(),
+            coding: self.coding.hash(),
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity: self.is_interrupted || !goes_on,
@@ -477,6 +483,8 @@ impl Segmenter {
         air.segment = OpenSegment {
             sequence,
             pts: cut.begin,
+            time_base: self.time.time_base(),
+            coding: self.coding.hash(),
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
             discontinuity,
@@ -534,6 +542,7 @@ impl Segmenter {
         self.sequence.set_next(air.segment.sequence);
         self.coding.settle();
         self.is_interrupted = false;
+        self.resumes_coding = None;
         air.is_closed = false;
         air.tables_pts = air.segment.pts;
         let mut bytes = BytesMut::with_capacity(self.tables.bytes());

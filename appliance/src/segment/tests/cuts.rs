@@ -94,7 +94,7 @@ fn begins_ms(interval_s: u64, lost: bool) -> Vec<u64> {
             ..Unit::at(ticks)
         });
     }
-    let begin = |made: &Made| made.segment.begin.map(|pts| pts.ticks() / 90);
+    let begin = |made: &Made| made.segment.pts().map(|pts| pts.ticks() / 90);
     bench.made.iter().filter_map(begin).collect()
 }
 
@@ -125,7 +125,7 @@ fn key_frames_at_odds_with_the_target_give_a_box_that_joins_late_the_same_bounda
         bench.now = bench.now + Duration::from_secs(from_s);
         bench.pictures(from_s * SECOND, (120 - from_s) * SECOND, 4 * SECOND);
         let row = |made: &Made| {
-            let begin = made.segment.begin.expect("it was cut here");
+            let begin = made.segment.pts().expect("it was cut here");
             (made.segment.sequence, begin.ticks() / SECOND)
         };
         bench.made.iter().map(row).collect()
@@ -157,7 +157,7 @@ fn joined(from_s: u64, short_ms: u64, phase_ms: u64) -> Vec<(u64, u64, u32)> {
     }
     let row = |made: &Made| {
         let segment = made.segment;
-        let begin = segment.begin.expect("it was cut here").ticks() / 90;
+        let begin = segment.pts().expect("it was cut here").ticks() / 90;
         (segment.sequence, begin, segment.target_duration_s)
     };
     bench.made.iter().map(row).collect()

@@ -53,7 +53,7 @@ impl Bench {
     }
 
     /// Number within this life, length in seconds, and what is to be said of each segment.
-    fn told(&self) -> Vec<(u64, u64, &'static str)> {
+    pub(super) fn told(&self) -> Vec<(u64, u64, &'static str)> {
         let first = self.made[0].segment.sequence;
         let told = self.made.iter().map(|Made { segment, .. }| {
             let kind = match (segment.gap, segment.discontinuity) {
@@ -139,7 +139,7 @@ fn what_was_held_is_dated_by_when_it_was_sent_and_none_of_a_gap_is_listed() {
         assert_eq!(bench.overlaps(), [0; 0], "{seconds}: {:?}", bench.told());
         let last = bench.made.last().expect("there are segments").segment;
         let since = last.date_time.since(bench.made[0].segment.date_time);
-        let begin = last.begin.expect("it is media").ticks() - LINE;
+        let begin = last.pts().expect("it is media").ticks() - LINE;
         let off = since.abs_diff(Duration::from_secs(begin / SECOND));
         assert!(off <= Duration::from_millis(40), "{seconds}: {off:?}");
         let cells = last.sequence - bench.made[0].segment.sequence;
@@ -331,7 +331,7 @@ fn a_rendition_that_lost_some_has_no_discontinuity_that_the_others_have_not() {
                     .rev()
                     .find(|it| it.segment.date_time < at(62_000));
                 let last = last.expect("there are segments").segment;
-                (last.sequence, last.duration_90k, last.date_time, last.begin)
+                (last.sequence, last.duration_90k, last.date_time, last.pts())
             };
             assert_eq!(tail(&holed), tail(&whole), "{case}");
         }
@@ -374,7 +374,7 @@ fn a_box_that_met_a_pause_of_its_sender_lists_like_one_that_joined_behind_it_two
         }
         let tail = |bench: &Bench| {
             let last = bench.made.iter().rev().take(5);
-            let told = |it: &Made| (it.segment.sequence, it.segment.begin, it.segment.date_time);
+            let told = |it: &Made| (it.segment.sequence, it.segment.pts(), it.segment.date_time);
             last.map(told).collect::<Vec<_>>()
         };
         assert_eq!(tail(&early), tail(&late), "{pause}: {:?}", early.told());

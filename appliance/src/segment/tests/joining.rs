@@ -51,7 +51,7 @@ fn key_frames_that_lie_off_the_lines_begin_it_behind_one() {
     // 3 s and 5 s are passed over; the line at 6 s is behind the next.
     let begins: Vec<u64> = bench.made.iter().map(Made::duration_ms).collect();
     assert_eq!(begins, [6_000, 6_000, 2_000]);
-    let first = bench.made[0].segment.begin.expect("media");
+    let first = bench.made[0].segment.pts().expect("media");
     assert_eq!(first.ticks(), 7 * SECOND);
 }
 

@@ -8,6 +8,7 @@ mod numbers;
 mod packets;
 mod past_ranges;
 mod playlist;
+mod restarts;
 mod splices;
 mod tails;
 mod time_stamps;

@@ -126,7 +126,7 @@ fn first_with_clock_from(clock_from: u64) -> Segment {
 fn a_picture_that_comes_before_the_first_clock_is_not_dated_by_its_reception() {
     let first = first_with_clock_from(3);
     assert_eq!(
-        first.begin,
+        first.pts(),
         Some(Pts::from_ticks(604 * SECOND + 6 * SECOND / 10))
     );
     assert_eq!(
@@ -140,7 +140,7 @@ fn a_picture_that_comes_before_the_first_clock_is_not_dated_by_its_reception() {
 fn a_clock_that_never_comes_is_waited_for_as_long_as_tr_101_290_allows_and_no_longer() {
     let first = first_with_clock_from(u64::MAX);
     assert_eq!(
-        first.begin,
+        first.pts(),
         Some(Pts::from_ticks(604 * SECOND + 6 * SECOND / 10))
     );
     assert_eq!(first.date_time, at(2_000), "by its reception");
@@ -207,7 +207,7 @@ fn a_wall_clock_that_is_set_moves_the_grid_to_where_other_boxes_have_it() {
     let begins = [&mut early, &mut late].map(|bench| {
         bench.now = now;
         bench.pictures(620 * SECOND, 40 * SECOND, SECOND);
-        let begins = bench.made.iter().filter_map(|made| made.segment.begin);
+        let begins = bench.made.iter().filter_map(|made| made.segment.pts());
         begins
             .map(|begin| begin.ticks() / SECOND)
             .collect::<Vec<_>>()
@@ -279,7 +279,7 @@ fn across_a_break(from_s: u64, break_ms: u64) -> Vec<(u64, u64)> {
         bench.now = bench.now + Duration::from_millis(40);
     }
     let row = |made: &Made| {
-        let begin = made.segment.begin.expect("it was cut here").ticks() / 90;
+        let begin = made.segment.pts().expect("it was cut here").ticks() / 90;
         assert!(made.segment.duration() <= Duration::from_millis(8_499));
         (made.segment.sequence, begin)
     };
@@ -328,7 +328,7 @@ fn with_crystal(from: u64, second_us: u64) -> BTreeMap<u64, u64> {
         bench.unit(unit(half * SECOND / 2));
     }
     let row = |made: &Made| {
-        let begin = made.segment.begin.expect("it was cut here").ticks() / 90;
+        let begin = made.segment.pts().expect("it was cut here").ticks() / 90;
         (made.segment.sequence, begin)
     };
     bench.made.iter().skip(1).map(row).collect()
@@ -359,7 +359,7 @@ fn a_lost_key_frame_leaves_no_number_out_for_long() {
             bench.now = bench.now + Duration::from_millis(40);
         }
         let begins = bench.made.iter().map(|made| {
-            let begin = made.segment.begin.expect("it was cut here");
+            let begin = made.segment.pts().expect("it was cut here");
             (made.segment.sequence, begin.ticks() / SECOND)
         });
         begins.collect::<Vec<_>>()

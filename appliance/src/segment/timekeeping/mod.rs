@@ -16,6 +16,7 @@ use weir_hal::Wall;
 use crate::{
     demux::{Packet, Pid, Pts},
     segment::{
+        StreamPosition,
         clock::{CORRECTION_90K_MAX, GRAIN_90K, OUTLIER_90K, STEP_90K_MIN, StreamClock},
         reception::Reception,
         ticks,
@@ -147,6 +148,12 @@ impl Timekeeping {
         if let Some(own) = self.own {
             self.lag_90k -= ticks::between(before.of(own.pts()), own.of(own.pts()));
         }
+    }
+
+    /// Goes on from an earlier life, whose list ended at `end` of the stream and at `date_time`.
+    pub(super) fn resume(&mut self, end: StreamPosition, date_time: Wall) {
+        let clock = || StreamClock::anchor(end.time_base, end.pts, date_time).settled();
+        self.own.get_or_insert_with(clock);
     }
 
     /// Its PCRs are those of `pid`, if it has any.

@@ -247,7 +247,7 @@ impl Subtitles {
     fn hand_on_if_passed(&mut self, each: &mut impl FnMut(Output)) {
         let end = self
             .due
-            .and_then(|due| Some((due.begin?, due.duration_90k)));
+            .and_then(|due| Some((due.pts()?, due.duration_90k)));
         let is_passed = match (end, self.clock) {
             (Some((begin, duration_90k)), Some(clock)) => {
                 let since_end = clock.ticks_since(begin) - duration_90k.cast_signed();
@@ -267,7 +267,7 @@ impl Subtitles {
             return;
         };
         self.settle_all();
-        let mut written = header(segment.begin.unwrap_or(Pts::from_ticks(0)));
+        let mut written = header(segment.pts().unwrap_or(Pts::from_ticks(0)));
         let cues = self.screen.cues(&segment, |span, text| {
             write_cue(&mut written, span, text);
         });
@@ -333,7 +333,7 @@ impl Screen {
             }
         };
         while let Some((at, next)) = self.changes.front() {
-            let offset = segment.begin.map_or(0, |begin| at.ticks_since(begin));
+            let offset = segment.pts().map_or(0, |begin| at.ticks_since(begin));
             let behind = duration_90k.cast_signed()..duration_90k.cast_signed() + LEAP_90K;
             if behind.contains(&offset) {
                 break;

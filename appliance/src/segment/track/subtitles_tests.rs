@@ -10,7 +10,7 @@ use crate::{
         fixtures::{Mux, h264_idr, h264_p, pat, pes, pmt},
     },
     segment::{
-        Output, Segment,
+        Output, Segment, StreamPosition,
         track::{PageChoice, Subtitles, Track},
     },
     teletext::fixtures::{Controls, SUBTITLES, TeletextPacket, boxed, data_field, header},
@@ -134,7 +134,11 @@ impl Broadcast {
             independent: true,
             gap: false,
             date_time: Wall::from_nanos(sequence * 1_000_000_000),
-            begin: Some(Pts::from_ticks(begin)),
+            begin: Some(StreamPosition {
+                pts: Pts::from_ticks(begin),
+                time_base: 1,
+                coding: 0,
+            }),
         });
         vec![Output::Begin { sequence }, Output::Bytes(bytes), end]
     }

@@ -10,7 +10,7 @@ use crate::{
         VideoCodec,
         fixtures::{Mux, adts, h264_idr, h264_p, pat, pes, pmt},
     },
-    segment::{Output, Phase, Segment, Segmenter, fixture::rules, track::Track},
+    segment::{Output, Phase, Segment, Segmenter, StreamPosition, fixture::rules, track::Track},
 };
 
 const PMT: u16 = 0x100;
@@ -88,7 +88,11 @@ fn segment(sequence: u64, begin: u64, bytes: usize) -> Segment {
         independent: true,
         gap: false,
         date_time: Wall::from_nanos(sequence * 1_000_000_000),
-        begin: Some(Pts::from_ticks(begin)),
+        begin: Some(StreamPosition {
+            pts: Pts::from_ticks(begin),
+            time_base: 1,
+            coding: 0,
+        }),
     }
 }
 

@@ -85,7 +85,7 @@ fn a_break_begins_at_its_segment_though_the_clock_was_corrected_since_it_was_ann
         bench.finish();
         let text = listed(&bench, CUE_TAGS, &[announced]).render("");
         let begin = Some(Pts::from_ticks(out));
-        let first = bench.made.iter().find(|made| made.segment.begin == begin);
+        let first = bench.made.iter().find(|made| made.segment.pts() == begin);
         let first = first.expect("a cut").segment.sequence;
         let told = told(&text);
         let tag = told
