@@ -19,7 +19,7 @@ use crate::{
         table::{Entity, Listed, Node, Told},
     },
     ladder,
-    live::{Channel, Report, Served},
+    live::{Channel, Report, Served, State},
     recorder,
     serve::{self, access_log, coding},
     snmp,
@@ -319,19 +319,16 @@ impl ChannelSnapshot {
         }
     }
 
-    /// The channel as a whole: as well as its renditions.
+    /// The channel as a whole: as well as its renditions, and degraded at best if one of them is on
+    /// air without its clock.
     pub fn status(&self) -> Status {
-        let on_air = self
-            .renditions
-            .iter()
-            .filter(|rendition| rendition.is_on_air())
-            .count();
-        if on_air == 0 {
-            Status::Failed
-        } else if on_air < self.renditions.len() {
+        let states = || self.renditions.iter().map(|it| &it.report.state);
+        if states().all(|state| *state == State::OnAir) && !self.renditions.is_empty() {
+            Status::Ok
+        } else if states().any(State::is_on_air) {
             Status::Degraded
         } else {
-            Status::Ok
+            Status::Failed
         }
     }
 }
@@ -346,7 +343,6 @@ impl RenditionSnapshot {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::live::State;
 
     /// A snapshot of one channel for each list of states.
     pub(crate) fn snapshot(channels: &[&[State]]) -> Snapshot {
@@ -415,12 +411,13 @@ pub(crate) mod tests {
 
     #[test]
     fn is_as_well_as_its_channels() {
-        use State::{OnAir, Silent};
+        use State::{NoClock, OnAir, Silent};
         for (channels, status) in [
             (&[][..], Status::Ok),
             (&[&[OnAir][..], &[OnAir, OnAir]][..], Status::Ok),
             (&[&[OnAir][..], &[OnAir, Silent]][..], Status::Degraded),
             (&[&[OnAir][..], &[Silent]][..], Status::Degraded),
+            (&[&[OnAir, NoClock][..], &[NoClock]][..], Status::Degraded),
             (&[&[Silent][..], &[Silent, Silent]][..], Status::Failed),
         ] {
             assert_eq!(snapshot(channels).status(), status, "{channels:?}");

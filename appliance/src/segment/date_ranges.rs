@@ -164,15 +164,16 @@ impl DateRanges {
         };
         let planned_90k = around.planned_90k;
         let elapsed_90k = ticks(start.since(around.start)).saturating_sub(ticks(TOLERANCE));
+        let is_late = elapsed_90k > 2 * ticks(TOLERANCE);
         match was_in_break {
-            Some(before) if before == around.start || elapsed_90k > 2 * ticks(TOLERANCE) => {
-                Some(CueTag::Continued {
-                    elapsed_90k,
-                    planned_90k,
-                })
-            }
-            before => Some(CueTag::Out {
+            Some(before) if before == around.start || is_late => Some(CueTag::Continued {
+                elapsed_90k,
                 planned_90k,
+            }),
+            // Of one that was announced late the rest is told: players count from here.
+            before => Some(CueTag::Out {
+                planned_90k: planned_90k
+                    .map(|planned| planned.saturating_sub(if is_late { elapsed_90k } else { 0 })),
                 follows: before.is_some(),
             }),
         }

@@ -61,6 +61,16 @@ fn a_break_is_listed_by_cue_tags() {
 }
 
 #[test]
+fn of_a_break_that_is_announced_late_the_cue_tags_tell_the_rest() {
+    let bench = with_break(Phase::First);
+    let text = listed(&bench, CUE_TAGS, &[3]).render("");
+    let told = told(&text);
+    let tags = told.iter().filter(|line| line.starts_with('#'));
+    let tags: Vec<&&str> = tags.collect();
+    assert_eq!(tags, [&"#EXT-X-CUE-OUT:5.200", &"#EXT-X-CUE-IN"], "{text}");
+}
+
+#[test]
 fn a_break_begins_at_its_segment_though_the_clock_was_corrected_since_it_was_announced() {
     for (set_back_ms, ahead_s) in [(200, 8), (200, 60), (5_000, 12), (5_000, 60)] {
         let out = 240 * SECOND;
