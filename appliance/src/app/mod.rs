@@ -24,6 +24,7 @@ mod leg;
 mod lists;
 mod logging;
 mod master;
+mod note;
 mod past;
 mod path;
 mod plan;

@@ -28,7 +28,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 use tracing::info;
 use weir_cache::{Key, Pin, Store};
@@ -36,13 +35,13 @@ use weir_hal::Wall;
 
 use crate::{
     app::{
+        note::Note,
         past::{Past, block_key},
         plan::Plan,
         publisher::key,
     },
-    demux::Pts,
     encryption::Vault,
-    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment, StreamPosition},
+    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment},
     serve::{playlist_path, segment_path_of},
 };
 
@@ -459,56 +458,6 @@ pub(super) struct Stored {
     pub(super) pin: Pin,
     /// What is noted with it, in numbers.
     numbers: Vec<u64>,
-}
-
-/// What stands beside a list, for a restart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Note {
-    /// When players saw it first.
-    pub(super) listed: Option<Wall>,
-    /// The latest beginning of an event of which players may know the end.
-    pub(super) doubtful_until: Option<Wall>,
-    /// The opening of the store whose last list it is.
-    pub(super) ended_in: Option<u64>,
-    /// The run of the machine in which it was stored.
-    pub(super) boot: Option<u64>,
-    /// Where it ends in its stream.
-    pub(super) stream_end: Option<StreamPosition>,
-}
-
-/// What a note has in place of a number that is not known.
-const UNKNOWN: u64 = u64::MAX;
-
-impl Note {
-    /// In seven numbers, each of eight bytes.
-    pub(super) fn bytes(&self) -> Bytes {
-        let times = [self.listed, self.doubtful_until].map(|time| time.map(Wall::as_nanos));
-        let end = self.stream_end.as_ref();
-        let end = end.map(|end| [end.pts.ticks(), end.time_base, end.coding]);
-        let end = end.map_or([None; 3], |end| end.map(Some));
-        let numbers = times.into_iter().chain([self.ended_in, self.boot]);
-        let numbers = numbers.chain(end).map(|it| it.unwrap_or(UNKNOWN));
-        numbers.flat_map(u64::to_be_bytes).collect()
-    }
-
-    /// Reads `numbers`; those that an earlier version did not write are not known.
-    fn of(numbers: &[u64]) -> Self {
-        let number = |place: usize| numbers.get(place).copied().filter(|it| *it != UNKNOWN);
-        let stream_end = || {
-            Some(StreamPosition {
-                pts: Pts::from_ticks(number(4)?),
-                time_base: number(5)?,
-                coding: number(6)?,
-            })
-        };
-        Self {
-            listed: number(0).map(Wall::from_nanos),
-            doubtful_until: number(1).filter(|it| *it > 0).map(Wall::from_nanos),
-            ended_in: number(2),
-            boot: number(3),
-            stream_end: stream_end(),
-        }
-    }
 }
 
 /// Reads a list, and keeps it.

@@ -245,9 +245,9 @@ fn overlong_groups(rungs: &[Seen<'_>]) -> Option<String> {
     let (group_s, target_s) = (group.as_secs_f64(), target.as_secs_f64());
     let wanted_s = group_s.ceil();
     Some(format!(
-        "{name} has key frames up to {group_s:.3} s apart, and `target` is {target_s} s: boxes that \
-         began at different moments number its segments apart; have the encoder send key frames \
-         more often, or set `target` to {wanted_s} s"
+        "{name} has key frames up to {group_s:.3} s apart, and `target` is {target_s} s: boxes \
+         that began at different moments number its segments apart; have the encoder send key \
+         frames more often, or set `target` to {wanted_s} s"
     ))
 }
 
