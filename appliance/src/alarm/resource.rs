@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use weir_hal::SlotName;
+
 /// Letters of a name, as the configuration has it.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -28,6 +30,8 @@ pub enum Resource {
     Nic(Arc<str>),
     /// An origin, by name.
     Origin(Arc<str>),
+    /// A slot that the machine is booted from.
+    Slot(SlotName),
     /// A channel, by id.
     Channel(Arc<str>),
     /// A rendition.
@@ -87,6 +91,7 @@ impl Display for Resource {
             Self::Store => formatter.write_str("store"),
             Self::Nic(name) => write!(formatter, "nic/{name}"),
             Self::Origin(name) => write!(formatter, "origin/{name}"),
+            Self::Slot(name) => write!(formatter, "slot/{name}"),
             Self::Channel(id) => write!(formatter, "channel/{id}"),
             Self::Rendition { channel, rendition } => {
                 write!(formatter, "channel/{channel}/{rendition}")
@@ -112,6 +117,9 @@ impl FromStr for Resource {
             [Some("store"), None, ..] => Ok(Self::Store),
             [Some("nic"), Some(of), None, ..] => Ok(Self::Nic(nic_name(of)?)),
             [Some("origin"), Some(of), None, ..] => Ok(Self::Origin(name(of)?)),
+            [Some("slot"), Some(of), None, ..] => {
+                SlotName::from_letter(of).map(Self::Slot).ok_or(NoResource)
+            }
             [Some("channel"), Some(of), None, ..] => Ok(Self::Channel(name(of)?)),
             [Some("channel"), Some(channel), Some(rendition), None, _] => Ok(Self::Rendition {
                 channel: name(channel)?,
@@ -171,6 +179,7 @@ mod tests {
             "store",
             "nic/br-lan.100",
             "origin/midcache",
+            "slot/b",
             "channel/CH_001",
             "channel/CH_001/HD_5M",
             "channel/CH_001/HD_5M/2",
@@ -202,6 +211,9 @@ mod tests {
             "nic/",
             "nic/a b",
             "nic/0123456789abcdef",
+            "slot/",
+            "slot/c",
+            "slot/a/b",
             &long,
         ] {
             assert_eq!(text.parse::<Resource>(), Err(NoResource), "{text}");
@@ -224,6 +236,8 @@ mod tests {
             ("channel/c", "channel/a/b/1", false),
             ("channel/a/b/1", "channel/a/b/2", false),
             ("disk", "store", false),
+            ("slot/a", "slot/b", false),
+            ("node", "slot/a", true),
         ] {
             let (one, other) = (resource(one), resource(other));
             assert_eq!(one.is_related_to(&other), is_related, "{one} {other}");

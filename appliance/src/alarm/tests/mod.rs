@@ -8,7 +8,7 @@ mod outliving;
 
 use std::time::Duration;
 
-use weir_hal::{Monotonic, Wall};
+use weir_hal::{Monotonic, SlotName, Wall};
 
 use super::*;
 
@@ -128,6 +128,9 @@ fn resource_of(kind: Kind) -> Resource {
         Kind::OriginDown => Resource::Origin("midcache".into()),
         Kind::DiskError => Resource::Store,
         Kind::DiskFull | Kind::DiskFilling => Resource::Disk,
+        Kind::SlotRollback | Kind::SlotUncommitted | Kind::SlotOutdated => {
+            Resource::Slot(SlotName::B)
+        }
         Kind::ServerErrors
         | Kind::AnswersSlow
         | Kind::HitRatioCritical
