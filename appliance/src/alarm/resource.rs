@@ -9,8 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use weir_hal::SlotName;
-
 /// Letters of a name, as the configuration has it.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -30,8 +28,8 @@ pub enum Resource {
     Nic(Arc<str>),
     /// An origin, by name.
     Origin(Arc<str>),
-    /// A slot that the machine is booted from.
-    Slot(SlotName),
+    /// A slot that the machine is booted from, by its letter.
+    Slot(Arc<str>),
     /// A channel, by id.
     Channel(Arc<str>),
     /// A rendition.
@@ -117,9 +115,7 @@ impl FromStr for Resource {
             [Some("store"), None, ..] => Ok(Self::Store),
             [Some("nic"), Some(of), None, ..] => Ok(Self::Nic(nic_name(of)?)),
             [Some("origin"), Some(of), None, ..] => Ok(Self::Origin(name(of)?)),
-            [Some("slot"), Some(of), None, ..] => {
-                SlotName::from_letter(of).map(Self::Slot).ok_or(NoResource)
-            }
+            [Some("slot"), Some(of), None, ..] => Ok(Self::Slot(slot_name(of)?)),
             [Some("channel"), Some(of), None, ..] => Ok(Self::Channel(name(of)?)),
             [Some("channel"), Some(channel), Some(rendition), None, _] => Ok(Self::Rendition {
                 channel: name(channel)?,
@@ -146,6 +142,13 @@ fn number(text: &str) -> Result<u16, NoResource> {
     let is_fit = text.starts_with(|first: char| matches!(first, '1'..='9'));
     let parsed = text.parse().ok();
     parsed.filter(|_| is_fit).ok_or(NoResource)
+}
+
+/// One of the two letters.
+fn slot_name(text: &str) -> Result<Arc<str>, NoResource> {
+    matches!(text, "a" | "b")
+        .then(|| text.into())
+        .ok_or(NoResource)
 }
 
 /// Whatever the kernel lets an interface be called.

@@ -170,7 +170,7 @@ impl Checks {
             };
             let read = (json!(slot.state.as_str()), status);
             self.add(snapshot, &of, read, &|it| {
-                it.resource == Resource::Slot(slot.name)
+                it.resource == Resource::Slot(slot.name.as_str().into())
             });
         }
     }

@@ -67,8 +67,8 @@ impl Meter {
         }
     }
 
-    /// All that `snapshot` tells: nine measures of a rendition and one of each of its
-    /// sources, two of a channel and of an interface, three of a slot, and a few. Feeds are lost by `rules`.
+    /// All that `snapshot` tells: nine measures of a rendition and one of each of its sources, two
+    /// of a channel and of an interface, three of a slot, and a few. Feeds are lost by `rules`.
     pub(super) fn measures(&mut self, snapshot: &Snapshot, rules: &Rules) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();

@@ -26,8 +26,8 @@ pub(super) fn of_slots(snapshot: &Snapshot) -> impl Iterator<Item = Measure> {
             let reading = verdict.as_ref().map_or(Reading::Unknown, |verdict| {
                 Reading::of(Amount::claim(verdict.is_err()))
             });
-            Measure::new(kind, Resource::Slot(name), reading)
-                .through(Some(Resource::Slot(name.other())))
+            Measure::new(kind, resource(name), reading)
+                .through(Some(resource(name.other())))
                 .because(verdict.and_then(Result::err))
         };
         [
@@ -100,4 +100,8 @@ fn good(slot: &Slot) -> Option<&SlotVersion> {
 
 fn version(slot: &Slot) -> &str {
     slot.version.as_ref().map_or("unknown", SlotVersion::as_str)
+}
+
+fn resource(name: SlotName) -> Resource {
+    Resource::Slot(name.as_str().into())
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use weir_hal::{SlotName, SlotState, SlotTable, Tries};
+use weir_hal::{SlotName, SlotState, SlotTable, SlotVersion, Tries};
 
 use crate::side::Side;
 
@@ -39,7 +39,7 @@ fn what_runs_and_what_each_slot_has_are_told_by_names_alone(side: &impl Side) {
     let tries = Tries { left: 2, done: 1 };
     assert_eq!(states(&table), [SlotState::Good, SlotState::Trial(tries)]);
     let versions = table.slots.iter().map(|slot| slot.version.as_ref());
-    let versions: Vec<&str> = versions.flatten().map(|it| it.as_str()).collect();
+    let versions: Vec<&str> = versions.flatten().map(SlotVersion::as_str).collect();
     assert_eq!(versions, ["1.0.0", "1.1.0"]);
 }
 

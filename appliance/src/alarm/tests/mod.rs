@@ -8,7 +8,7 @@ mod outliving;
 
 use std::time::Duration;
 
-use weir_hal::{Monotonic, SlotName, Wall};
+use weir_hal::{Monotonic, Wall};
 
 use super::*;
 
@@ -129,7 +129,7 @@ fn resource_of(kind: Kind) -> Resource {
         Kind::DiskError => Resource::Store,
         Kind::DiskFull | Kind::DiskFilling => Resource::Disk,
         Kind::SlotRollback | Kind::SlotUncommitted | Kind::SlotOutdated => {
-            Resource::Slot(SlotName::B)
+            Resource::Slot("b".into())
         }
         Kind::ServerErrors
         | Kind::AnswersSlow

@@ -62,8 +62,8 @@ struct Shown {
 
 impl Sampler {
     /// Takes a first snapshot, whose processor load is that since boot, and which has no
-    /// thermometers and slots: a bus that hangs must not keep the appliance from starting. May block on a
-    /// slow disk.
+    /// thermometers and slots: a bus that hangs must not keep the appliance from starting. May
+    /// block on a slow disk.
     pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
         let mut sampler = Self {

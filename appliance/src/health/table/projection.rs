@@ -109,11 +109,7 @@ impl Node {
             thermometers: thermometers.iter().map(Thermometer::of).collect(),
             slots: slots.as_ref().map(Slot::all_of).unwrap_or_default(),
             alarms: alarms.roots().map(Alarm::of).collect(),
-            suppressed_alarms: alarms
-                .suppressed()
-                .iter()
-                .map(SuppressedAlarm::of)
-                .collect(),
+            suppressed_alarms: SuppressedAlarm::all_of(alarms),
         }
     }
 }
