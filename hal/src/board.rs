@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Clock, Disk, Multicast, Network, Sensors};
+use crate::{Clock, Disk, Multicast, Network, Sensors, Slots};
 
 /// The hardware and kernel under one appliance: built once, handed down by reference.
 ///
@@ -20,6 +20,8 @@ pub struct Board<M: Multicast> {
     pub network: Arc<dyn Network>,
     /// Processor load and other readings.
     pub sensors: Arc<dyn Sensors>,
+    /// What the machine boots from.
+    pub slots: Arc<dyn Slots>,
 }
 
 // Not derived: that would ask for `M: Clone`, and the board shares it.
@@ -31,6 +33,7 @@ impl<M: Multicast> Clone for Board<M> {
             disk: Arc::clone(&self.disk),
             network: Arc::clone(&self.network),
             sensors: Arc::clone(&self.sensors),
+            slots: Arc::clone(&self.slots),
         }
     }
 }

@@ -17,6 +17,7 @@ mod network;
 mod nic;
 mod sensors;
 pub mod sim;
+mod slots;
 
 pub use board::Board;
 pub use clock::{Clock, Monotonic, Wall};
@@ -30,3 +31,7 @@ pub use multicast::{
 pub use network::{Accepted, Connecting, Connection, Listener, Network, Resolving};
 pub use nic::{Duplex, NICS_MAX, Nic, NicStatistics, OperationalStatus, Querier};
 pub use sensors::{ClockDiscipline, CpuTime, Memory, Sensors, THERMOMETERS_MAX, Thermometer};
+pub use slots::{
+    KERNEL_NAME_BYTES_MAX, KERNEL_NAMES_MAX, KernelName, SLOT_VERSION_BYTES_MAX, Slot, SlotName,
+    SlotState, SlotTable, SlotVersion, Slots, Tries,
+};

@@ -25,6 +25,7 @@ pub mod mib;
 pub mod npm;
 pub mod origin;
 mod own_network;
+mod own_root;
 pub mod package;
 pub mod parsers;
 mod poll;
@@ -39,4 +40,5 @@ pub mod traffic;
 pub mod wait;
 
 pub use own_network::{in_own_network, main_in_own_network};
+pub use own_root::enter_own_root;
 pub use poll::holds_within;

@@ -135,6 +135,7 @@ fn rendition_of(resource: &Resource) -> Option<Resource> {
         | Resource::Store
         | Resource::Nic(_)
         | Resource::Origin(_)
+        | Resource::Slot(_)
         | Resource::Channel(_)
         | Resource::Rendition { .. } => None,
     }
@@ -151,6 +152,7 @@ fn channel_of(resource: &Resource) -> Option<Resource> {
         | Resource::Store
         | Resource::Nic(_)
         | Resource::Origin(_)
+        | Resource::Slot(_)
         | Resource::Channel(_) => None,
     }
 }
@@ -168,6 +170,7 @@ fn first_part(resource: &Resource) -> Option<Resource> {
         | Resource::Store
         | Resource::Nic(_)
         | Resource::Origin(_)
+        | Resource::Slot(_)
         | Resource::Rendition { .. }
         | Resource::Source { .. } => None,
     }

@@ -459,6 +459,39 @@ kinds! {
         text: "logins and tokens that were refused within five minutes: {}",
         remedy: "look at who is at that address: somebody guesses, or a program has an old token",
     }
+    /// A slot has used up its tries, and the machine went back to the other one by itself.
+    SlotRollback = "slot-rollback" {
+        unit: Unit::Claim,
+        rule: claim(Major, 0, 5),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "softwareProgramError",
+        text: "the slot became good in none of its tries, and was given up",
+        remedy: "this box went on with the other slot: find out what this version lacks here \
+            before it is installed again. It ends with the next update",
+    }
+    /// The slot that runs has not become good for long.
+    SlotUncommitted = "slot-uncommitted" {
+        unit: Unit::Claim,
+        rule: claim(Major, 900, 5),
+        is_latched: false,
+        causes: &[Kind::SlotRollback],
+        probable_cause: "softwareError",
+        text: "the slot that runs has not become good, so another may start next",
+        remedy: "ask `/readyz`, which tells what is missing: a version becomes good once this box \
+            was ready for long enough",
+    }
+    /// The other slot has a newer version, which is good.
+    SlotOutdated = "slot-outdated" {
+        unit: Unit::Claim,
+        rule: claim(Warning, 60, 5),
+        is_latched: false,
+        causes: &[],
+        probable_cause: "versionMismatch",
+        text: "an older version runs than the other slot has",
+        remedy: "if nobody went back on purpose, the newer one could not start: look at the disk \
+            and the messages of the kernel, or install it again",
+    }
     /// There are more alarms than are listed.
     AlarmsOverflow = "alarms-overflow" {
         unit: Unit::Count,

@@ -28,6 +28,8 @@ pub enum Resource {
     Nic(Arc<str>),
     /// An origin, by name.
     Origin(Arc<str>),
+    /// A slot that the machine is booted from, by its letter.
+    Slot(Arc<str>),
     /// A channel, by id.
     Channel(Arc<str>),
     /// A rendition.
@@ -87,6 +89,7 @@ impl Display for Resource {
             Self::Store => formatter.write_str("store"),
             Self::Nic(name) => write!(formatter, "nic/{name}"),
             Self::Origin(name) => write!(formatter, "origin/{name}"),
+            Self::Slot(name) => write!(formatter, "slot/{name}"),
             Self::Channel(id) => write!(formatter, "channel/{id}"),
             Self::Rendition { channel, rendition } => {
                 write!(formatter, "channel/{channel}/{rendition}")
@@ -112,6 +115,7 @@ impl FromStr for Resource {
             [Some("store"), None, ..] => Ok(Self::Store),
             [Some("nic"), Some(of), None, ..] => Ok(Self::Nic(nic_name(of)?)),
             [Some("origin"), Some(of), None, ..] => Ok(Self::Origin(name(of)?)),
+            [Some("slot"), Some(of), None, ..] => Ok(Self::Slot(slot_name(of)?)),
             [Some("channel"), Some(of), None, ..] => Ok(Self::Channel(name(of)?)),
             [Some("channel"), Some(channel), Some(rendition), None, _] => Ok(Self::Rendition {
                 channel: name(channel)?,
@@ -138,6 +142,13 @@ fn number(text: &str) -> Result<u16, NoResource> {
     let is_fit = text.starts_with(|first: char| matches!(first, '1'..='9'));
     let parsed = text.parse().ok();
     parsed.filter(|_| is_fit).ok_or(NoResource)
+}
+
+/// One of the two letters.
+fn slot_name(text: &str) -> Result<Arc<str>, NoResource> {
+    matches!(text, "a" | "b")
+        .then(|| text.into())
+        .ok_or(NoResource)
 }
 
 /// Whatever the kernel lets an interface be called.
@@ -171,6 +182,7 @@ mod tests {
             "store",
             "nic/br-lan.100",
             "origin/midcache",
+            "slot/b",
             "channel/CH_001",
             "channel/CH_001/HD_5M",
             "channel/CH_001/HD_5M/2",
@@ -202,6 +214,9 @@ mod tests {
             "nic/",
             "nic/a b",
             "nic/0123456789abcdef",
+            "slot/",
+            "slot/c",
+            "slot/a/b",
             &long,
         ] {
             assert_eq!(text.parse::<Resource>(), Err(NoResource), "{text}");
@@ -224,6 +239,8 @@ mod tests {
             ("channel/c", "channel/a/b/1", false),
             ("channel/a/b/1", "channel/a/b/2", false),
             ("disk", "store", false),
+            ("slot/a", "slot/b", false),
+            ("node", "slot/a", true),
         ] {
             let (one, other) = (resource(one), resource(other));
             assert_eq!(one.is_related_to(&other), is_related, "{one} {other}");

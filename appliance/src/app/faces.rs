@@ -200,6 +200,7 @@ fn watched<M: Multicast>(app: &App<M>, content: &Content, prewarmer: &Arc<Prewar
         attempts: Arc::clone(guarding.logins.attempts()),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
+        slots: Arc::clone(&board.slots),
         disk: Arc::clone(&board.disk),
         cache_path: config.cache.path.clone(),
         purger: Some(Arc::clone(&guarding.purger)),

@@ -25,7 +25,7 @@ pub(super) const ROOT: &str = "/api/v1/";
 pub(super) const STATUS: &str = "status";
 
 /// The parts and groups of the node that have a path of their own below [`ROOT`].
-pub(super) const VIEWS: [&str; 8] = [
+pub(super) const VIEWS: [&str; 9] = [
     "channels",
     "cache",
     "origins",
@@ -33,6 +33,7 @@ pub(super) const VIEWS: [&str; 8] = [
     "disks",
     "nics",
     "thermometers",
+    "slots",
     "suppressed_alarms",
 ];
 

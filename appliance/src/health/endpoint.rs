@@ -247,6 +247,7 @@ endpoints! {
     "/api/v1/disks" => Table [get("All file systems.", JSON)],
     "/api/v1/nics" => Table [get("All network interfaces.", JSON)],
     "/api/v1/thermometers" => Table [get("All thermometers of the machine.", JSON)],
+    "/api/v1/slots" => Table [get("The slots that the machine is booted from.", JSON)],
     "/api/v1/suppressed_alarms" => Table [
         get("Effects of alarms, and alarms that an operator has closed or shelved.", JSON)
     ],

@@ -8,13 +8,14 @@
 //! Refuses: a number in place of one that is not known.
 //!
 //! # Limits
-//! A check for each channel, origin, interface and file system, of 160 bytes or so.
+//! A check for each channel, origin, interface, slot and file system, of 160 bytes or so.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
+use weir_hal::SlotState;
 
 use crate::{
     alarm::{Alarm, Kind, Resource, Severity},
@@ -152,8 +153,26 @@ impl Checks {
                 it.resource == Resource::Nic(nic.name.as_str().into())
             });
         }
+        checks.add_slots(snapshot);
         checks.add_machine(snapshot);
         checks
+    }
+
+    fn add_slots(&mut self, snapshot: &Snapshot) {
+        for slot in snapshot.slots.iter().flat_map(|table| &table.slots) {
+            let of = Of::new("slot:state", slot.name.as_str(), "system");
+            let status = match slot.state {
+                SlotState::Unknown => Verdict::Unknown,
+                SlotState::Good
+                | SlotState::Trial(_)
+                | SlotState::Bad { .. }
+                | SlotState::Empty => Verdict::Pass,
+            };
+            let read = (json!(slot.state.as_str()), status);
+            self.add(snapshot, &of, read, &|it| {
+                it.resource == Resource::Slot(slot.name.as_str().into())
+            });
+        }
     }
 
     /// What there is one of.
@@ -251,7 +270,8 @@ fn is_of_channel(resource: &Resource, id: &str) -> bool {
         | Resource::Disk
         | Resource::Store
         | Resource::Nic(_)
-        | Resource::Origin(_) => false,
+        | Resource::Origin(_)
+        | Resource::Slot(_) => false,
     }
 }
 
@@ -259,7 +279,7 @@ fn is_of_channel(resource: &Resource, id: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use weir_hal::Wall;
+    use weir_hal::{SlotName, SlotTable, Wall};
 
     use super::*;
     use crate::{alarm, health::snapshot::tests::snapshot, live::State};
@@ -375,6 +395,28 @@ mod tests {
             (&json!("warn"), &json!("it is bad"))
         );
         assert_eq!(check(&snapshot, "uptime")["status"], "pass");
+    }
+
+    #[test]
+    fn a_slot_is_checked_by_its_own_alarms_and_one_that_nobody_can_read_is_unknown() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let slot = |snapshot: &Snapshot, it: usize| {
+            let check = parse(snapshot)["checks"]["slot:state"][it].clone();
+            [&check["observedValue"], &check["status"]].map(|it| it.as_str().map(str::to_owned))
+        };
+        let told = |value: &str, status: &str| [value, status].map(|it| Some(it.to_owned()));
+        assert_eq!(slot(&snapshot, 0), [None, None]);
+        let names = ["weir_1.1.0_a.efi", "weir_1.2.0_b+0-3.efi"];
+        snapshot.slots = Some(SlotTable::of_names(SlotName::A, names));
+        let alarms = vec![alarm(Kind::SlotRollback, "slot/b", Severity::Major)];
+        snapshot.alarms = Arc::new(alarm::Report {
+            alarms,
+            ..alarm::Report::default()
+        });
+        assert_eq!(slot(&snapshot, 0), told("good", "pass"));
+        assert_eq!(slot(&snapshot, 1), told("bad", "warn"));
+        snapshot.slots = Some(SlotTable::unknown(SlotName::A));
+        assert_eq!(slot(&snapshot, 0), told("unknown", "unknown"));
     }
 
     #[test]

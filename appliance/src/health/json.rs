@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
-use weir_hal::Wall;
+use weir_hal::{SlotTable, SlotVersion, Wall};
 
 use crate::{
     fetch::{
@@ -52,6 +52,11 @@ pub(super) fn api_health(name: &str, snapshot: &Snapshot) -> Bytes {
         routes: each(&snapshot.routes, node, "routes")
             .map(|(route, told)| RouteHealth::of(route, told))
             .collect(),
+        slots: snapshot
+            .slots
+            .as_ref()
+            .map(slots_health)
+            .unwrap_or_default(),
         groups: Groups(node),
     })
 }
@@ -83,8 +88,28 @@ struct ApiHealth<'a> {
     alarms: AlarmCounts,
     origins: Vec<OriginHealth<'a>>,
     routes: Vec<RouteHealth<'a>>,
+    slots: Vec<SlotHealth<'a>>,
     #[serde(flatten)]
     groups: Groups<'a>,
+}
+
+#[derive(Serialize)]
+struct SlotHealth<'a> {
+    slot: &'static str,
+    version: Option<&'a str>,
+    state: &'static str,
+    is_running: bool,
+}
+
+/// Both slots.
+fn slots_health(table: &SlotTable) -> Vec<SlotHealth<'_>> {
+    let slots = table.slots.iter().map(|slot| SlotHealth {
+        slot: slot.name.as_str(),
+        version: slot.version.as_ref().map(SlotVersion::as_str),
+        state: slot.state.as_str(),
+        is_running: slot.name == table.running,
+    });
+    slots.collect()
 }
 
 #[derive(Serialize)]
@@ -303,6 +328,7 @@ mod tests {
     use std::sync::Arc;
 
     use serde_json::{Value, json};
+    use weir_hal::SlotName;
 
     use super::*;
     use crate::{
@@ -400,6 +426,20 @@ mod tests {
         assert_eq!(channel["findings"], json!([finding]));
         assert_eq!(channel["counters"]["segments_unaligned"], json!(7));
         assert_eq!(channel["counters"]["hits"], json!(0));
+    }
+
+    #[test]
+    fn tells_of_the_slots_of_a_machine_that_has_some() {
+        let mut snapshot = snapshot(&[]);
+        let slots = |snapshot: &Snapshot| parse(&api_health("edge-1", snapshot))["slots"].clone();
+        assert_eq!(slots(&snapshot), json!([]));
+        let names = ["weir_1.1.0_a.efi", "weir_1.2.0_b+0-3.efi"];
+        snapshot.slots = Some(SlotTable::of_names(SlotName::A, names));
+        let expected = json!([
+            { "slot": "a", "version": "1.1.0", "state": "good", "is_running": true },
+            { "slot": "b", "version": "1.2.0", "state": "bad", "is_running": false },
+        ]);
+        assert_eq!(slots(&snapshot), expected);
     }
 
     #[test]

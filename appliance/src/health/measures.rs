@@ -13,7 +13,7 @@ use crate::{
     fetch::tiers::OriginReport,
     health::{
         CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, feeds::Feeds, nics::NicMeter,
-        reception::Reception, sources::of_sources, window::Window,
+        reception::Reception, slots::of_slots, sources::of_sources, window::Window,
     },
     ladder::Alignment,
 };
@@ -67,8 +67,8 @@ impl Meter {
         }
     }
 
-    /// All that `snapshot` tells: nine measures of a rendition and one of each of its
-    /// sources, two of a channel and of an interface, and a few. Feeds are lost by `rules`.
+    /// All that `snapshot` tells: nine measures of a rendition and one of each of its sources, two
+    /// of a channel and of an interface, three of a slot, and a few. Feeds are lost by `rules`.
     pub(super) fn measures(&mut self, snapshot: &Snapshot, rules: &Rules) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let mut measures = Vec::new();
@@ -89,6 +89,7 @@ impl Meter {
         measures.extend(feeds.measures(now));
         measures.extend(of_origins(&snapshot.origins));
         measures.extend(of_disk(snapshot));
+        measures.extend(of_slots(snapshot));
         measures.push(of_clock(snapshot));
         measures.push(of_config(snapshot));
         measures.push(self.of_attempts(snapshot, now));

@@ -39,6 +39,7 @@ mod recording;
 mod request_source;
 mod retold;
 mod sampler;
+mod slots;
 mod snapshot;
 mod sources;
 #[cfg(test)]

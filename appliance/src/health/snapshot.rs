@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, Thermometer, Wall};
+use weir_hal::{ClockDiscipline, DiskUsage, Memory, Nic, SlotTable, Thermometer, Wall};
 
 use crate::{
     access::AttemptCounters,
@@ -101,6 +101,8 @@ pub struct Snapshot {
     pub sessions: Option<u64>,
     /// The thermometers of the machine, if it has any.
     pub thermometers: Vec<Thermometer>,
+    /// The slots that it is booted from; `None` if there are none, or nobody has looked yet.
+    pub slots: Option<SlotTable>,
     /// Counters of the SNMP agent, if there is one.
     pub snmp: Option<snmp::Counters>,
     /// Why the latest reload of the configuration was not taken, if it was not.
@@ -401,6 +403,7 @@ pub(crate) mod tests {
             processes: None,
             sessions: None,
             thermometers: Vec::new(),
+            slots: None,
             snmp: None,
             config_refused: None,
             alarms: Arc::default(),

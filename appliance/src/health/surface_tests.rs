@@ -8,7 +8,8 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use weir_hal::{
-    DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, Thermometer, Wall,
+    DiskUsage, Duplex, Nic, NicStatistics, OperationalStatus, Querier, SlotName, SlotTable,
+    Thermometer, Wall,
 };
 
 use crate::{
@@ -94,6 +95,8 @@ pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
         name: "board".to_owned(),
         temperature_celsius: Some(40.0),
     }];
+    let names = ["weir_1.1.0_a.efi", "weir_1.2.0_b+2-1.efi"];
+    snapshot.slots = Some(SlotTable::of_names(SlotName::A, names));
     snapshot.access_log = Some(access_log::Counters::default());
     snapshot.alarms = Arc::new(alarm::Report {
         alarms: vec![disk_full()],

@@ -1,6 +1,7 @@
 //! What is around every page: head, name of the box, clock, languages.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use weir_hal::{SlotState, SlotTable, SlotVersion};
 
 use crate::{
     health::VERSION,
@@ -84,6 +85,7 @@ fn header(view: &View<'_>) -> Markup {
             dl {
                 @if !view.site.is_empty() { (term(language.site, &html! { (view.site) })) }
                 (term(language.version, &html! { (VERSION) }))
+                @if let Some(slots) = &snapshot.slots { (running(slots, language)) }
                 (term(language.uptime, &html! { (format::span(snapshot.uptime)) }))
                 (term(language.clock, &html! {
                     time datetime=(time) { (time.replace('T', " ").replace('Z', " UTC")) }
@@ -93,6 +95,26 @@ fn header(view: &View<'_>) -> Markup {
             (door(view))
         }
     }
+}
+
+/// The slot that runs, the version of it, and what is to be known of it unless it is good.
+fn running(slots: &SlotTable, language: &Language) -> Markup {
+    let slot = slots.slot(slots.running);
+    let version = slot.version.as_ref().map(SlotVersion::as_str);
+    let trouble = match slot.state {
+        SlotState::Good => None,
+        SlotState::Trial(_) => Some(language.slot_trial),
+        SlotState::Bad { .. } | SlotState::Empty => Some(language.slot_empty),
+        SlotState::Unknown => Some(language.unknown),
+    };
+    term(
+        language.slot,
+        &html! {
+            (slot.name.as_str())
+            @if let Some(version) = version { " · " (version) }
+            @if let Some(trouble) = trouble { " " span class="poor" { (trouble) } }
+        },
+    )
 }
 
 /// Who is logged in and the way out, or the way in.

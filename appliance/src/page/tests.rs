@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use maud::html;
-use weir_hal::{DiskUsage, Nic, OperationalStatus, Wall};
+use weir_hal::{DiskUsage, Nic, OperationalStatus, SlotName, SlotTable, Wall};
 
 use crate::{
     alarm::{self, Kind},
@@ -112,6 +112,42 @@ fn hostile() -> Snapshot {
         since: Wall::default(),
     });
     snapshot
+}
+
+#[test]
+fn which_slot_runs_and_whether_it_is_good_stands_beside_the_version_in_every_language() {
+    let mut snapshot = snapshot(&[]);
+    let of = |snapshot: &Snapshot, language| {
+        let history = History::default();
+        let view = View {
+            language,
+            ..view(snapshot, &history)
+        };
+        overview(&view).into_string()
+    };
+    for language in LANGUAGES {
+        let label = format!("<dt>{}</dt>", language.slot);
+        snapshot.slots = None;
+        assert!(!of(&snapshot, language).contains(&label), "there are none");
+        let poor = |word: &str| format!(" <span class=\"poor\">{word}</span>");
+        for (names, told) in [
+            (&["weir_1.2.0_b.efi"][..], "b · 1.2.0".to_owned()),
+            (
+                &["weir_1.2.0_b+2-1.efi"],
+                format!("b · 1.2.0{}", poor(language.slot_trial)),
+            ),
+            (&[], format!("b{}", poor(language.slot_empty))),
+        ] {
+            let table = SlotTable::of_names(SlotName::B, names.iter().copied());
+            snapshot.slots = Some(table);
+            let page = of(&snapshot, language);
+            let told = format!("{label}<dd>{told}</dd>");
+            assert!(page.contains(&told), "{} {told}", language.tag);
+        }
+        snapshot.slots = Some(SlotTable::unknown(SlotName::A));
+        let told = format!("{label}<dd>a{}</dd>", poor(language.unknown));
+        assert!(of(&snapshot, language).contains(&told), "{}", language.tag);
+    }
 }
 
 #[test]

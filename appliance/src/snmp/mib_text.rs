@@ -14,7 +14,11 @@ use crate::{
 
 /// When a version of the module was made, and what is new in it; the newest first. Whoever adds to
 /// the list of numbers adds one.
-const REVISIONS: [(&str, &str); 2] = [
+const REVISIONS: [(&str, &str); 3] = [
+    (
+        "202611232000Z",
+        "The slots that a machine is booted from are in weirSlotTable.",
+    ),
     (
         "202611222300Z",
         "All alarms that are listed are in weirAlarmTable, and effects and what operators have put \

@@ -15,6 +15,7 @@ mod multicast;
 mod network;
 mod nic;
 mod sensors;
+mod slots;
 mod sysfs;
 mod terminal;
 mod thermometer;
@@ -28,6 +29,7 @@ pub use disk::Disk;
 pub use multicast::{Multicast, Receiver, Sender};
 pub use network::Network;
 pub use sensors::Sensors;
+pub use slots::Slots;
 pub use terminal::Unshown;
 
 use crate::Board;
@@ -48,6 +50,7 @@ pub fn board() -> Board<Multicast> {
         disk: Arc::new(Disk::new()),
         network: Arc::new(Network::new()),
         sensors: Arc::new(Sensors::new()),
+        slots: Arc::new(Slots::new()),
     }
 }
 

@@ -15,6 +15,7 @@ mod network;
 mod path;
 mod platter;
 mod sensors;
+mod slots;
 mod tree;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ pub use multicast::{Ether, EtherCounters, Multicast, Receiver, Sender, WireFault
 pub use network::Network;
 pub use path::PathFaults;
 pub use sensors::Sensors;
+pub use slots::Slots;
 
 use crate::Board;
 
@@ -45,6 +47,8 @@ pub struct Simulation {
     pub network: Network,
     /// Readings.
     pub sensors: Arc<Sensors>,
+    /// What it boots from; from no slots, until a test says so.
+    pub slots: Arc<Slots>,
 }
 
 impl Simulation {
@@ -63,6 +67,7 @@ impl Simulation {
             disk: Disk::new(seed),
             network: Network::with_seed(seed),
             sensors: Arc::new(Sensors::new()),
+            slots: Arc::new(Slots::new()),
         }
     }
 
@@ -74,6 +79,7 @@ impl Simulation {
             disk: Arc::new(self.disk.clone()),
             network: Arc::new(self.network.clone()),
             sensors: Arc::<Sensors>::clone(&self.sensors),
+            slots: Arc::<Slots>::clone(&self.slots),
         }
     }
 }

@@ -177,6 +177,7 @@ fn a_bundle_of_a_running_appliance_has_everything_but_its_secrets() {
         "alarms.json",
         "origins.json",
         "nics.json",
+        "slots.json",
         "metrics.txt",
         "configuration.txt",
         "network/interfaces.txt",

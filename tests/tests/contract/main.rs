@@ -12,6 +12,7 @@ mod network;
 mod sending;
 mod sensors;
 mod side;
+mod slots;
 
 /// Makes a test of each claim for each side, named `linux::claim` and `sim::claim`. On Linux,
 /// those after `in_own_network` run in a network namespace that has all they need.

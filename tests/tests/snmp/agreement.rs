@@ -38,13 +38,14 @@ const PICTURE_BYTES: usize = 4_000;
 const PICTURE: Duration = Duration::from_millis(40);
 
 /// The parts of `/api/v1` that have a path of their own.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "channels",
     "origins",
     "routes",
     "disks",
     "nics",
     "thermometers",
+    "slots",
     "suppressed_alarms",
 ];
 

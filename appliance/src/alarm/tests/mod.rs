@@ -128,6 +128,9 @@ fn resource_of(kind: Kind) -> Resource {
         Kind::OriginDown => Resource::Origin("midcache".into()),
         Kind::DiskError => Resource::Store,
         Kind::DiskFull | Kind::DiskFilling => Resource::Disk,
+        Kind::SlotRollback | Kind::SlotUncommitted | Kind::SlotOutdated => {
+            Resource::Slot("b".into())
+        }
         Kind::ServerErrors
         | Kind::AnswersSlow
         | Kind::HitRatioCritical

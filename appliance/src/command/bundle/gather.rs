@@ -11,7 +11,7 @@ use super::contents::Contents;
 use crate::{causes::with_causes, command::management::Management};
 
 /// What the appliance is asked for, and what it is called.
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 10] = [
     ("status.json", "/api/v1/status"),
     ("channels.json", "/api/v1/channels"),
     ("alarms.json", "/api/v1/alarms"),
@@ -19,6 +19,7 @@ const VIEWS: [(&str, &str); 9] = [
     ("routes.json", "/api/v1/routes"),
     ("disks.json", "/api/v1/disks"),
     ("nics.json", "/api/v1/nics"),
+    ("slots.json", "/api/v1/slots"),
     ("log.json", "/api/v1/log"),
     ("metrics.txt", "/metrics"),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Refuses: nothing beyond JSON of the right types; a later version may tell more.
 
+use hyper::StatusCode;
 use serde::Deserialize;
 
 use crate::command::management::{Management, ManagementError};
@@ -14,6 +15,8 @@ pub(super) struct Document {
     pub(super) origins: Vec<Origin>,
     pub(super) disks: Vec<Disk>,
     pub(super) nics: Vec<Nic>,
+    /// Empty where a machine is booted from none, and of versions that do not tell it.
+    pub(super) slots: Vec<Slot>,
     pub(super) alarms: Vec<Alarm>,
 }
 
@@ -121,6 +124,17 @@ pub(super) struct NicStatistics {
     pub(super) carrier_changes: u64,
 }
 
+/// One of `slots`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Slot {
+    #[serde(rename = "slot")]
+    pub(super) name: String,
+    pub(super) version: Option<String>,
+    pub(super) state: String,
+    pub(super) is_running: u64,
+    pub(super) tries_left: Option<u64>,
+}
+
 /// One of `active` of the alarms, the worst first.
 #[derive(Debug, Deserialize)]
 pub(super) struct Alarm {
@@ -170,6 +184,11 @@ struct Nics {
     nics: Vec<Nic>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+struct Slots {
+    slots: Vec<Slot>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Alarms {
     active: Vec<Alarm>,
@@ -185,6 +204,7 @@ impl Document {
         let Origins { origins } = management.read_json("/api/v1/origins").await?;
         let Disks { disks } = management.read_json("/api/v1/disks").await?;
         let Nics { nics } = management.read_json("/api/v1/nics").await?;
+        let Slots { slots } = or_none(management.read_json("/api/v1/slots").await)?;
         let Alarms { active } = management.read_json("/api/v1/alarms").await?;
         Ok(Self {
             node: management.read_json(super::PATH).await?,
@@ -192,7 +212,19 @@ impl Document {
             origins,
             disks,
             nics,
+            slots,
             alarms: active,
         })
+    }
+}
+
+/// What was answered, or nothing where there is no such view.
+fn or_none<T: Default>(answer: Result<T, ManagementError>) -> Result<T, ManagementError> {
+    match answer {
+        Err(ManagementError::Refused {
+            status: StatusCode::NOT_FOUND,
+            ..
+        }) => Ok(T::default()),
+        answer => answer,
     }
 }

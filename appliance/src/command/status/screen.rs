@@ -6,7 +6,7 @@ use comfy_table::Cell;
 
 use super::{
     WELL,
-    document::{Alarm, Channel, Disk, Document, Endpoint, Nic, Node, Origin, Rendition},
+    document::{Alarm, Channel, Disk, Document, Endpoint, Nic, Node, Origin, Rendition, Slot},
 };
 use crate::command::{
     Terminal,
@@ -37,7 +37,7 @@ const ON_AIR: &str = "on_air";
 
 /// Writes all of it.
 pub(super) fn render(document: &Document, terminal: Terminal) -> String {
-    let mut parts = vec![head(&document.node, terminal)];
+    let mut parts = vec![head(&document.node, &document.slots, terminal)];
     parts.extend(alarms(&document.alarms, terminal));
     parts.extend(channels(&document.channels, terminal));
     parts.push(cache(&document.node));
@@ -47,19 +47,35 @@ pub(super) fn render(document: &Document, terminal: Terminal) -> String {
     parts.join("\n\n")
 }
 
-fn head(node: &Node, terminal: Terminal) -> String {
+fn head(node: &Node, slots: &[Slot], terminal: Terminal) -> String {
     let status = node.status.to_uppercase();
     let status = painted(&status, color_of(&node.status), terminal);
     let (name, version, time) = (plain(&node.name), plain(&node.version), plain(&node.time));
     let processor = node.cpu_usage_percent.map(|it| format!(", CPU {it:.0} %"));
     format!(
-        "{name}  {status}\n{}\nweir {version}, up {}, {time}\nin {}, out {}{}",
+        "{name}  {status}\n{}\nweir {version}, up {}, {time}\n{}in {}, out {}{}",
         wrapped(&node.reason, ""),
         age(node.uptime_ms / 1_000),
+        booted(slots),
         rate(Some(node.input_bitrate_bps)),
         rate(Some(node.output_bitrate_bps)),
         processor.unwrap_or_default(),
     )
+}
+
+/// What it is booted from, the slot that runs first; nothing where there are no slots.
+fn booted(slots: &[Slot]) -> String {
+    let mut slots: Vec<&Slot> = slots.iter().collect();
+    slots.sort_by_key(|slot| slot.is_running == 0);
+    let told = slots.iter().map(|slot| {
+        let version = slot.version.as_deref().unwrap_or("-");
+        let runs = if slot.is_running == 0 { "" } else { " runs," };
+        let tries = slot.tries_left.map(|left| format!(", tries left: {left}"));
+        let tries = tries.unwrap_or_default();
+        format!("slot {} {version}{runs} {}{tries}", slot.name, slot.state)
+    });
+    let told = told.map(|slot| wrapped(&slot, "") + "\n");
+    told.collect()
 }
 
 /// What somebody should act on. The effects of it are left out.
@@ -343,6 +359,12 @@ mod tests {
                 { "nic": "eth1", "operational_status": "down", "speed_bps": null,
                   "duplex": null, "statistics": statistics },
             ])),
+            slots: read(json!([
+                { "slot": "a", "version": "1.2.0", "state": "bad", "is_running": 0,
+                  "tries_left": 0, "tries_done": 3 },
+                { "slot": "b", "version": "1.1.0", "state": "good", "is_running": 1,
+                  "tries_left": null, "tries_done": null },
+            ])),
             alarms: read(json!([
                 { "alarm": "nic-down", "resource": "nic/eth1", "severity": "critical",
                   "since": "2026-01-31T20:12:00Z", "text": "the link is \u{1B}[2Jdown",
@@ -384,6 +406,7 @@ mod tests {
         nic.statistics.rx_errors = 1_234_567;
         nic.statistics.rx_dropped = 1_234_567;
         document.disks[0].name = "/d".repeat(60);
+        document.slots[0].version = Some("9".repeat(64));
         let text = render(&document, Terminal::PIPE);
         let wide = text.lines().filter(|line| line.chars().count() > COLUMNS);
         assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new());
@@ -401,6 +424,18 @@ mod tests {
             "nobody else steers the terminal"
         );
         assert!(!render(&document(), Terminal::PIPE).contains('\u{1B}'));
+    }
+
+    #[test]
+    fn a_machine_without_slots_tells_of_none() {
+        let with = document();
+        let without = Document {
+            slots: Vec::new(),
+            ..document()
+        };
+        let [with, without] = [with, without].map(|it| render(&it, Terminal::PIPE));
+        assert!(with.contains("slot b 1.1.0 runs, good\nslot a 1.2.0 bad, tries left: 0\n"));
+        assert!(!without.contains("slot"), "{without}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Readings that may hang, each taken so that it holds nobody up: the fill of a file system,
-//! network interfaces, which wait for whoever sets one up, and thermometers, which answer over slow
-//! buses.
+//! network interfaces, which wait for whoever sets one up, thermometers, which answer over slow
+//! buses, and slots, whose names lie on a disk.
 //!
-//! What is not read in time is unknown, and so is what the thermometers read last: nothing that
-//! hangs looks fresh.
+//! What is not read in time is unknown, and so is what thermometers and slots told last: nothing
+//! that hangs looks fresh.
 //!
 //! Refuses: to begin a reading while another one hangs. One thread is lost to a dead disk, not one
 //! a second.
@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
-use weir_hal::{DiskUsage, Nic, Thermometer};
+use weir_hal::{DiskUsage, Nic, SlotTable, Thermometer};
 
 use crate::health::sampler::Watched;
 
@@ -34,6 +34,9 @@ pub(super) struct Gauged {
     pub(super) nics: Vec<Nic>,
     /// The thermometers; those that were there last, without what they read, if nobody knows.
     pub(super) thermometers: Vec<Thermometer>,
+    /// The slots, if there are any; those that were there last, without what they had, if nobody
+    /// knows.
+    pub(super) slots: Option<SlotTable>,
 }
 
 /// All that may hang.
@@ -43,6 +46,8 @@ pub(super) struct Gauges {
     nics: Gauge<Vec<Nic>>,
     thermometers: Gauge<Vec<Thermometer>>,
     last_thermometers: Vec<Thermometer>,
+    slots: Gauge<Option<SlotTable>>,
+    last_slots: Option<SlotTable>,
 }
 
 impl Gauges {
@@ -51,11 +56,14 @@ impl Gauges {
         let (disk, path) = (Arc::clone(&watched.disk), watched.cache_path.clone());
         let sensors = || Arc::clone(&watched.sensors);
         let (of_nics, of_thermometers) = (sensors(), sensors());
+        let slots = Arc::clone(&watched.slots);
         Self {
             usage: Gauge::new(move || disk.usage(&path).ok()),
             nics: Gauge::new(move || of_nics.nics().ok()),
             thermometers: Gauge::new(move || of_thermometers.thermometers().ok()),
             last_thermometers: Vec::new(),
+            slots: Gauge::new(move || slots.slots().ok()),
+            last_slots: None,
         }
     }
 
@@ -67,10 +75,11 @@ impl Gauges {
     /// # Cancel safety
     /// A reading that was given up is taken by the next call.
     pub(super) async fn read(&mut self) -> Gauged {
-        let (usage, nics, thermometers) = tokio::join!(
+        let (usage, nics, thermometers, slots) = tokio::join!(
             self.usage.read(),
             self.nics.read(),
-            self.thermometers.read()
+            self.thermometers.read(),
+            self.slots.read()
         );
         let thermometers = if let Some(read) = thermometers {
             self.last_thermometers.clone_from(&read);
@@ -78,10 +87,16 @@ impl Gauges {
         } else {
             self.last_thermometers.iter().map(forgotten).collect()
         };
+        if let Some(read) = slots {
+            self.last_slots = read;
+        } else if let Some(last) = &mut self.last_slots {
+            *last = SlotTable::unknown(last.running);
+        }
         Gauged {
             usage,
             nics: nics.unwrap_or_default(),
             thermometers,
+            slots: self.last_slots.clone(),
         }
     }
 }
@@ -135,7 +150,7 @@ impl<T: Send + 'static> Gauge<T> {
 mod tests {
     use std::{path::PathBuf, sync::Mutex};
 
-    use weir_hal::{Disk, sim::Simulation};
+    use weir_hal::{Disk, SlotName, sim::Simulation};
 
     use super::*;
 
@@ -184,6 +199,8 @@ mod tests {
                 word.ok().map(|()| read.clone())
             }),
             last_thermometers: Vec::new(),
+            slots: Gauge::new(|| Some(None)),
+            last_slots: None,
         };
         answer.send(()).expect("room for one word");
         let read = gauges.read().await.thermometers;
@@ -193,5 +210,30 @@ mod tests {
         assert_eq!(hung.nics, [Nic::default()], "all else is read");
         answer.send(()).expect("room for one word");
         assert_eq!(gauges.read().await.thermometers, [board]);
+    }
+
+    #[tokio::test]
+    async fn slots_that_hang_are_there_and_nobody_knows_what_they_have() {
+        let (answer, answers) = std::sync::mpsc::sync_channel(1);
+        let answers = Mutex::new(answers);
+        let table = SlotTable::of_names(SlotName::B, ["weir_1.0.0_b.efi"]);
+        let read = table.clone();
+        let mut gauges = Gauges {
+            usage: Gauge::new(|| None),
+            nics: Gauge::new(|| None),
+            thermometers: Gauge::new(|| None),
+            last_thermometers: Vec::new(),
+            slots: Gauge::new(move || {
+                let word = answers.lock().ok()?.recv();
+                word.ok().map(|()| Some(read.clone()))
+            }),
+            last_slots: None,
+        };
+        answer.send(()).expect("room for one word");
+        assert_eq!(gauges.read().await.slots.as_ref(), Some(&table));
+        let unknown = SlotTable::unknown(SlotName::B);
+        assert_eq!(gauges.read().await.slots, Some(unknown));
+        answer.send(()).expect("room for one word");
+        assert_eq!(gauges.read().await.slots, Some(table));
     }
 }

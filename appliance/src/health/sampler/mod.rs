@@ -62,8 +62,8 @@ struct Shown {
 
 impl Sampler {
     /// Takes a first snapshot, whose processor load is that since boot, and which has no
-    /// thermometers: a bus that hangs must not keep the appliance from starting. May block on a
-    /// slow disk.
+    /// thermometers and slots: a bus that hangs must not keep the appliance from starting. May
+    /// block on a slow disk.
     pub fn new(watched: Watched) -> Self {
         let now = watched.clock.monotonic();
         let mut sampler = Self {
@@ -84,6 +84,7 @@ impl Sampler {
             usage: watched.disk.usage(&watched.cache_path).ok(),
             nics: watched.sensors.nics().unwrap_or_default(),
             thermometers: Vec::new(),
+            slots: None,
         };
         sampler.take_beside(gauged);
         sampler
@@ -160,6 +161,7 @@ impl Sampler {
             usage,
             nics: sensors.nics().unwrap_or_default(),
             thermometers: sensors.thermometers().unwrap_or_default(),
+            slots: self.watched.slots.slots().unwrap_or_default(),
         };
         self.take_beside(gauged);
     }

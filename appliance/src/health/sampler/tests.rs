@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use weir_cache::{Class, Config, Key, Store};
 use weir_hal::{
-    ClockDiscipline, Disk, Memory, OperationalStatus, Sensors, Thermometer,
+    ClockDiscipline, Disk, Memory, OperationalStatus, Sensors, SlotName, SlotState, Thermometer,
     sim::{Call, Fault, Simulation},
 };
 
@@ -37,6 +37,7 @@ fn watched(machine: &Simulation) -> Watched {
         attempts: Arc::default(),
         clock: board.clock,
         sensors: board.sensors,
+        slots: board.slots,
         disk: board.disk,
         cache_path: config.path,
         purger: None,
@@ -202,6 +203,23 @@ async fn a_disk_that_hangs_is_unknown_and_all_else_is_measured() {
     assert!(waited.is_ok(), "the disk is still told of");
     let snapshot = latest.load();
     assert_eq!((snapshot.uptime, snapshot.age), (INTERVAL, Duration::ZERO));
+}
+
+#[test]
+fn what_the_machine_boots_from_is_read_with_each_snapshot() {
+    let machine = Simulation::new(1);
+    let mut sampler = Sampler::new(watched(&machine));
+    let latest = sampler.latest();
+    let mut read = || {
+        sampler.take(None);
+        let table = latest.load().slots.clone();
+        table.map(|table| (table.running, table.slot(SlotName::B).state))
+    };
+    assert_eq!(read(), None);
+    machine.slots.boot("b", &["weir_1.0.0_b.efi"]);
+    assert_eq!(read(), Some((SlotName::B, SlotState::Good)));
+    machine.slots.lose_kernels();
+    assert_eq!(read(), Some((SlotName::B, SlotState::Unknown)));
 }
 
 #[tokio::test]

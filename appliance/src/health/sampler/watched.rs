@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use weir_cache::Store;
-use weir_hal::{Clock, Disk, DiskUsage, Sensors};
+use weir_hal::{Clock, Disk, DiskUsage, Sensors, Slots};
 
 use crate::{
     access::Attempts,
@@ -38,6 +38,8 @@ pub struct Watched {
     pub clock: Arc<dyn Clock>,
     /// Processor load.
     pub sensors: Arc<dyn Sensors>,
+    /// What the machine boots from.
+    pub slots: Arc<dyn Slots>,
     /// Fill of the disk.
     pub disk: Arc<dyn Disk>,
     /// Where the cache is.
@@ -73,6 +75,7 @@ impl Watched {
             usage,
             nics,
             thermometers,
+            slots,
         } = gauged;
         let channels = self.live.channels();
         Snapshot {
@@ -92,6 +95,7 @@ impl Watched {
             }],
             nics,
             thermometers,
+            slots,
             ..self.counted()
         }
     }

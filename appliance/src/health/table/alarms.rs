@@ -3,7 +3,7 @@
 //! Refuses: who said so and why, and the history, which `/api/v1/alarms` tells.
 
 use crate::{
-    alarm::{self, Effect, Operation, Shelved, Suppressed},
+    alarm::{self, Effect, Operation, Report, Shelved, Suppressed},
     health::table::{
         list::{Alarm, SuppressedAlarm},
         projection::since_1970_ms,
@@ -46,7 +46,12 @@ impl Alarm {
 }
 
 impl SuppressedAlarm {
-    pub(super) fn of(suppressed: &Suppressed<'_>) -> Self {
+    /// All that `report` tells of.
+    pub(super) fn all_of(report: &Report) -> Vec<Self> {
+        report.suppressed().iter().map(Self::of).collect()
+    }
+
+    fn of(suppressed: &Suppressed<'_>) -> Self {
         match suppressed {
             Suppressed::Told(alarm) => Self::told(alarm),
             Suppressed::Effect(effect, shelved) => Self::effect(effect, *shelved),

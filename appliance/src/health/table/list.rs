@@ -19,8 +19,8 @@ use crate::{
             readings::{
                 AlarmReadings, ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
                 ManagementCounters, NicCounters, NicReadings, NodeReadings, OriginReadings,
-                PidReadings, RenditionReadings, RouteReadings, SourceReadings, StreamReadings,
-                SuppressedAlarmReadings, ThermometerReadings,
+                PidReadings, RenditionReadings, RouteReadings, SlotReadings, SourceReadings,
+                StreamReadings, SuppressedAlarmReadings, ThermometerReadings,
             },
             scope,
         },
@@ -63,6 +63,7 @@ scope! {
             disks: Disk,
             nics: Nic,
             thermometers: Thermometer,
+            slots: Slot,
             alarms: Alarm,
             suppressed_alarms: SuppressedAlarm,
         }
@@ -217,6 +218,15 @@ scope! {
     /// A thermometer of the machine.
     Thermometer: thermometer, thermometers {
         own: ThermometerReadings,
+        groups {}
+        parts {}
+    }
+}
+
+scope! {
+    /// One of the two slots that the machine is booted from, by its letter.
+    Slot: slot, slots {
+        own: SlotReadings,
         groups {}
         parts {}
     }

@@ -13,6 +13,7 @@ mod alarms;
 mod list;
 mod projection;
 mod readings;
+mod slots;
 mod told;
 
 pub(crate) use list::{ALARM_METRICS_MAX, Node};

@@ -20,7 +20,7 @@ use crate::{
         table::{
             list::{
                 Alarm, Channel, Disk, Endpoint, Finding, Nic, Node, Origin, Pid, Rendition, Route,
-                Source, SuppressedAlarm, Thermometer,
+                Slot, Source, SuppressedAlarm, Thermometer,
             },
             readings::{
                 ChannelReadings, DiskReadings, EndpointReadings, FindingReadings,
@@ -76,6 +76,7 @@ impl Node {
             processes: _,
             sessions: _,
             thermometers,
+            slots,
             snmp,
             // Told as the detail of its alarm.
             config_refused: _,
@@ -106,12 +107,9 @@ impl Node {
             disks: disks.iter().map(Disk::of).collect(),
             nics: nics_of(nics, nics_changed),
             thermometers: thermometers.iter().map(Thermometer::of).collect(),
+            slots: slots.as_ref().map(Slot::all_of).unwrap_or_default(),
             alarms: alarms.roots().map(Alarm::of).collect(),
-            suppressed_alarms: alarms
-                .suppressed()
-                .iter()
-                .map(SuppressedAlarm::of)
-                .collect(),
+            suppressed_alarms: SuppressedAlarm::all_of(alarms),
         }
     }
 }

@@ -396,3 +396,19 @@ readings! {
         temperature_celsius: Option<f64>,
     }
 }
+
+readings! {
+    /// Of one slot.
+    pub(in crate::health) struct SlotReadings {
+        /// The version of what it has.
+        version: Option<String>,
+        /// How good that is: `good`, `trial`, `bad` (no tries are left), `empty` or `unknown`.
+        state: &'static str,
+        /// One if it runs, zero if the other one does.
+        is_running: u64,
+        /// Tries that it has left to become good, while they are counted.
+        tries_left: Option<u64> => polled,
+        /// Tries that it has used, while they are counted.
+        tries_done: Option<u64> => polled,
+    }
+}

@@ -45,7 +45,7 @@ macro_rules! catalogue {
 catalogue! {
     tag, name, title, languages,
     failed, degraded, ok, unknown, unknown_short, never, no_fresher,
-    site, version, clock, clock_free, uptime, cpu, memory,
+    site, version, slot, slot_trial, slot_empty, clock, clock_free, uptime, cpu, memory,
     state_ok, since, on_air_of,
     alarms, no_alarms, more, affected, flapping, over, acknowledged, closed, shelved, by, to_do,
     critical, major, minor, warning, cleared,

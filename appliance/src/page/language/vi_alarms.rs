@@ -77,6 +77,15 @@ words! {
         "sửa tệp cấu hình (`weir check` chỉ ra mọi lỗi), rồi cho đọc lại";
     AuthenticationFailures: "nhiều lần đăng nhập hoặc token bị từ chối trong năm phút qua",
         "xem ai ở địa chỉ đó: có người dò mật khẩu, hoặc một chương trình dùng token cũ";
+    SlotRollback: "phân vùng đã hết lượt thử mà không đạt, nên bị loại",
+        "máy đã tự quay về phân vùng kia: tìm xem phiên bản này thiếu gì trên máy này trước khi \
+        cài lại. Cảnh báo hết khi cài bản cập nhật tiếp theo";
+    SlotUncommitted: "phân vùng đang chạy vẫn chưa đạt, lần khởi động sau có thể dùng phân vùng \
+        khác",
+        "hỏi `/readyz` để biết còn thiếu gì: phiên bản chỉ đạt khi máy đã sẵn sàng đủ lâu";
+    SlotOutdated: "đang chạy phiên bản cũ hơn phiên bản ở phân vùng kia",
+        "nếu không ai chủ ý quay về bản cũ thì bản mới đã không khởi động được: kiểm tra ổ đĩa và \
+        thông báo của kernel, hoặc cài lại";
     AlarmsOverflow: "có nhiều cảnh báo hơn số được liệt kê",
         "xử lý các cảnh báo đang có, hoặc tạm gác chúng";
 }

@@ -54,6 +54,8 @@ pub(crate) enum Inject {
     Tokens(u64),
     /// A configuration is not taken, for this reason.
     Config(&'static str),
+    /// The machine is booted from the slot of this letter, beside kernels of these names.
+    Slots(&'static str, &'static [&'static str]),
 }
 
 impl Inject {
@@ -96,6 +98,7 @@ impl Inject {
                 .watched
                 .config_refused
                 .store(Some(Arc::new(why.to_owned()))),
+            Self::Slots(running, names) => world.simulation.slots.boot(running, names),
         }
     }
 
@@ -132,6 +135,7 @@ impl Inject {
             // They are forgotten by and by.
             Self::Tokens(_) => {}
             Self::Config(_) => world.watched.config_refused.store(None),
+            Self::Slots(..) => world.simulation.slots.boot("a", &["weir_1.0.0_a.efi"]),
         }
     }
 }

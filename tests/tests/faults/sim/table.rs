@@ -439,6 +439,30 @@ pub(crate) const MACHINE: &[Fault] = &[
     ),
     Fault::of(
         (
+            "an update was given up",
+            Inject::Slots("a", &["weir_1.0.0_a.efi", "weir_1.1.0_b+0-3.efi"]),
+        ),
+        (Kind::SlotRollback, "slot/b", "major"),
+        2,
+    ),
+    Fault::of(
+        (
+            "an update does not become good",
+            Inject::Slots("b", &["weir_1.0.0_a.efi", "weir_1.1.0_b+2-1.efi"]),
+        ),
+        (Kind::SlotUncommitted, "slot/b", "major"),
+        902,
+    ),
+    Fault::of(
+        (
+            "an older version runs than there is",
+            Inject::Slots("a", &["weir_1.0.0_a.efi", "weir_1.1.0_b.efi"]),
+        ),
+        (Kind::SlotOutdated, "slot/a", "warning"),
+        62,
+    ),
+    Fault::of(
+        (
             "nobody asks for memberships any more",
             Inject::Querier(2, Duration::from_secs(260)),
         ),

@@ -439,6 +439,7 @@ fn watched(
         attempts: Arc::default(),
         clock: Arc::clone(&board.clock),
         sensors: Arc::clone(&board.sensors),
+        slots: Arc::clone(&board.slots),
         disk: Arc::clone(&board.disk),
         cache_path: CACHE.into(),
         purger: None,

@@ -18,11 +18,12 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 use weir::alarm::Kind;
 use weir_tests::{
     daemon::free_port,
-    http, in_own_network,
+    enter_own_root, http, in_own_network,
     origin::{Origin, Reply},
     process::peer,
     wait::timed,
@@ -416,6 +417,52 @@ fn a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is() {
             }
             fs::write(&file, sound).expect("the file is ours");
             appliance.daemon.process().signal("HUP");
+            let after = appliance.await_calm();
+            assert_eq!(after.agree(), Ok(()));
+        },
+    );
+}
+
+/// Where the initramfs of an image tells which slot runs, and where the boot loader has kernels.
+const RUNNING: &str = "/run/weir/slot";
+const KERNELS: &str = "/efi/EFI/Linux";
+
+#[test]
+fn an_update_that_the_boot_loader_gives_up_is_an_alarm_until_the_next_one() {
+    in_own_network(
+        concat!(
+            module_path!(),
+            "::an_update_that_the_boot_loader_gives_up_is_an_alarm_until_the_next_one"
+        ),
+        || {
+            enter_own_root();
+            lay_cable();
+            let kernel = |name: &str| Path::new(KERNELS).join(name);
+            fs::create_dir_all(KERNELS).expect("the root is ours");
+            fs::create_dir_all("/run/weir").expect("the root is ours");
+            fs::write(RUNNING, "a\n").expect("the root is ours");
+            fs::write(kernel("weir_1.0.0_a.efi"), "").expect("the root is ours");
+            fs::write(kernel("weir_1.1.0_b+3.efi"), "").expect("the root is ours");
+            let text = [
+                short_holds(),
+                origin_and_route("idle", "http://127.0.0.1:9"),
+            ];
+            let appliance = Appliance::start(folder(), "", &text.concat());
+            appliance.await_calm();
+            let rename = |from: &str, to: &str| {
+                fs::rename(kernel(from), kernel(to)).expect("the root is ours");
+            };
+            rename("weir_1.1.0_b+3.efi", "weir_1.1.0_b+0-3.efi");
+            let surfaces = await_told(&appliance, &[("slot-rollback", "slot/b", "major")]);
+            assert_one_alarm_each(&surfaces, &[]);
+            let slots = http::get(&appliance.daemon.management("/api/v1/slots"));
+            let slots = slots.expect("an answer").json()["slots"].clone();
+            let told = ["slot", "version", "state", "tries_done"].map(|it| slots[1][it].clone());
+            assert_eq!(
+                told,
+                ["b".into(), "1.1.0".into(), "bad".into(), Value::from(3)]
+            );
+            rename("weir_1.1.0_b+0-3.efi", "weir_1.2.0_b+3.efi");
             let after = appliance.await_calm();
             assert_eq!(after.agree(), Ok(()));
         },

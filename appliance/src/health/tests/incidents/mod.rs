@@ -12,6 +12,7 @@ use crate::{
 
 mod common;
 mod node;
+mod slots;
 mod sources;
 
 /// Long enough for a cache to be warm.
