@@ -102,6 +102,10 @@ impl Entry {
         self.tries.is_none_or(|tries| tries.left > 0)
     }
 
+    fn is_trial_of(&self, slot: Slot, version: &str) -> bool {
+        self.slot == slot && self.version == version && self.tries.is_some()
+    }
+
     /// The same, found good.
     #[must_use]
     pub fn committed(&self) -> Self {
@@ -181,20 +185,28 @@ pub fn give_up(folder: &Path, slot: Slot) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Makes every entry of `slot` that has a try left or is being tried a committed one. Tells how
-/// many there were.
+/// Whether `version` in `slot` has still to be found good.
+///
+/// # Errors
+/// That of listing.
+pub fn is_on_trial(folder: &Path, slot: Slot, version: &str) -> io::Result<bool> {
+    let entries = entries(folder)?;
+    Ok(entries
+        .iter()
+        .any(|(_, entry)| entry.is_trial_of(slot, version)))
+}
+
+/// Makes `version` in `slot` a committed one.
 ///
 /// # Errors
 /// That of listing or renaming.
-pub fn commit(folder: &Path, slot: Slot, version: &str) -> io::Result<usize> {
-    let mut committed = 0;
+pub fn commit(folder: &Path, slot: Slot, version: &str) -> io::Result<()> {
     for (path, entry) in entries(folder)? {
-        if entry.slot == slot && entry.version == version && entry.tries.is_some() {
+        if entry.is_trial_of(slot, version) {
             rename(&path, &folder.join(entry.committed().to_string()))?;
-            committed += 1;
         }
     }
-    Ok(committed)
+    Ok(())
 }
 
 /// Renames, and has the device know of it before this returns.
@@ -263,12 +275,14 @@ mod tests {
     #[test]
     fn commit_takes_the_count_of_the_version_that_runs() {
         let folder = folder_with(&["weir_1_a.efi", "weir_2_b+2-1.efi", "other.efi"]);
-        assert_eq!(commit(folder.path(), Slot::B, "2").unwrap(), 1);
+        assert!(is_on_trial(folder.path(), Slot::B, "2").unwrap());
+        assert!(!is_on_trial(folder.path(), Slot::A, "1").unwrap());
+        commit(folder.path(), Slot::B, "2").unwrap();
         assert_eq!(
             names_in(&folder),
             ["other.efi", "weir_1_a.efi", "weir_2_b.efi"]
         );
-        assert_eq!(commit(folder.path(), Slot::B, "2").unwrap(), 0);
+        assert!(!is_on_trial(folder.path(), Slot::B, "2").unwrap());
     }
 
     #[test]

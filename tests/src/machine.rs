@@ -124,6 +124,13 @@ impl Disk {
         );
     }
 
+    /// Renames a file of the EFI system partition while the box is off.
+    pub fn rename(&self, path: &str, name: &str) {
+        let mut rename = Command::new("mren");
+        rename.args(["-i", &self.system_partition()]);
+        peer(rename.arg(format!("::{path}")).arg(name));
+    }
+
     /// Names in a folder of the EFI system partition while the box is off.
     pub fn list(&self, folder: &str) -> Vec<String> {
         let mut list = Command::new("mdir");
@@ -152,7 +159,10 @@ impl Disk {
             .arg("-serial")
             .arg(format!("file:{}", console.display()))
             .arg("-drive")
-            .arg(format!("if=none,id=disk,format=raw,file={}", self.file().display()))
+            .arg(format!(
+                "if=none,id=disk,format=raw,file={}",
+                self.file().display()
+            ))
             .args(["-device", "virtio-blk-pci,drive=disk,addr=0x3"])
             .arg("-netdev")
             .arg(format!(

@@ -62,10 +62,27 @@ struct Table {
     parameters: [u8; PARAMETERS_BYTES],
 }
 
-nix::ioctl_readwrite!(create_device, 0xfd, 3, Head);
-nix::ioctl_readwrite!(remove_device, 0xfd, 4, Head);
-nix::ioctl_readwrite!(resume_device, 0xfd, 6, Head);
-nix::ioctl_readwrite!(load_table, 0xfd, 9, Head);
+/// The calls, which nix makes public.
+mod calls {
+    use super::Head;
+
+    nix::ioctl_readwrite! {
+        /// Makes a device without a table.
+        create_device, 0xfd, 3, Head
+    }
+    nix::ioctl_readwrite! {
+        /// Takes one away.
+        remove_device, 0xfd, 4, Head
+    }
+    nix::ioctl_readwrite! {
+        /// Puts the table that was loaded into force.
+        resume_device, 0xfd, 6, Head
+    }
+    nix::ioctl_readwrite! {
+        /// Gives it a table.
+        load_table, 0xfd, 9, Head
+    }
+}
 
 /// One read-only target that is the whole device.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +103,7 @@ pub fn create(name: &str, target: Target<'_>) -> io::Result<PathBuf> {
     let control = control()?;
     let mut created = head(name)?;
     // SAFETY: the kernel reads and writes `bytes` bytes, which is the size of the structure.
-    unsafe { create_device(control.as_raw_fd(), &raw mut created) }?;
+    unsafe { calls::create_device(control.as_raw_fd(), &raw mut created) }?;
     let outcome = load(&control, name, target);
     if outcome.is_err() {
         // What failed is told; a device without a table is in nobody's way.
@@ -105,7 +122,7 @@ pub fn create(name: &str, target: Target<'_>) -> io::Result<PathBuf> {
 pub fn remove(name: &str) -> io::Result<()> {
     let mut head = head(name)?;
     // SAFETY: as in `create`.
-    unsafe { remove_device(control()?.as_raw_fd(), &raw mut head) }?;
+    unsafe { calls::remove_device(control()?.as_raw_fd(), &raw mut head) }?;
     Ok(())
 }
 
@@ -125,11 +142,11 @@ fn load(control: &File, name: &str, target: Target<'_>) -> io::Result<()> {
     table.head.targets = 1;
     table.head.flags = READ_ONLY;
     // SAFETY: the head is the first field of a table, and `bytes` tells the size of all of it.
-    unsafe { load_table(control.as_raw_fd(), (&raw mut table).cast()) }?;
+    unsafe { calls::load_table(control.as_raw_fd(), (&raw mut table).cast()) }?;
     let mut head = head(name)?;
     head.flags = READ_ONLY;
     // SAFETY: as in `create`.
-    unsafe { resume_device(control.as_raw_fd(), &raw mut head) }?;
+    unsafe { calls::resume_device(control.as_raw_fd(), &raw mut head) }?;
     Ok(())
 }
 

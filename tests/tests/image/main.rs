@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever runs this by hand")]
 
+mod contents;
+mod slots;
 mod units;
 
 use std::{net::Ipv4Addr, process::Command, time::Duration};
@@ -49,14 +51,24 @@ fn a_flashed_box_boots_takes_multicast_and_serves_it() {
     await_status(&machine, &master, 200);
     let segment = segment_of(&machine);
     println!("the first segment has {} bytes", segment.len());
-    assert_eq!(segment.first(), Some(&0x47), "a segment is a transport stream");
-    assert_eq!(peer(Command::new("curl").args(["-fs", &machine.data("/readyz")])), "ready\n");
+    assert_eq!(
+        segment.first(),
+        Some(&0x47),
+        "a segment is a transport stream"
+    );
+    assert_eq!(
+        peer(Command::new("curl").args(["-fs", &machine.data("/readyz")])),
+        "ready\n"
+    );
     let streams = ffmpeg::probe(&master);
     let kinds = streams["streams"].to_string();
     assert!(kinds.contains("h264"), "ffprobe saw {kinds}");
     tell_memory(&machine);
     let console = machine.console();
-    assert!(console.contains("version"), "the first process tells what it starts: {console}");
+    assert!(
+        console.contains("version"),
+        "the first process tells what it starts: {console}"
+    );
     assert!(!console.contains("Failed to start"), "{console}");
 }
 
@@ -75,7 +87,11 @@ fn await_status(machine: &Machine, url: &str, status: u16) {
     let what = std::fmt::from_fn(|f| {
         let console = machine.console();
         let lines: Vec<&str> = console.lines().rev().take(60).collect();
-        write!(f, "{status} from {url}; the console, last line first:\n{}", lines.join("\n"))
+        write!(
+            f,
+            "{status} from {url}; the console, last line first:\n{}",
+            lines.join("\n")
+        )
     });
     until_every(PAUSE, what, PATIENCE, || {
         let response = http::get(url).ok()?;
@@ -86,7 +102,9 @@ fn await_status(machine: &Machine, url: &str, status: u16) {
 /// The oldest segment that the playlist lists.
 fn segment_of(machine: &Machine) -> Vec<u8> {
     until_every(PAUSE, "a segment", PATIENCE, || {
-        let playlist = http::get(&machine.data("/live/one/one_sd.m3u8")).ok()?.text();
+        let playlist = http::get(&machine.data("/live/one/one_sd.m3u8"))
+            .ok()?
+            .text();
         let uri = playlist.lines().find(|line| !line.starts_with('#'))?;
         let segment = http::get(&machine.data(&format!("/live/one/{uri}"))).ok()?;
         (segment.status == 200).then_some(segment.body)
@@ -97,7 +115,10 @@ fn segment_of(machine: &Machine) -> Vec<u8> {
 fn tell_memory(machine: &Machine) {
     let metrics = http::get(&machine.management("/metrics"));
     let metrics = metrics.expect("the box serves its figures").text();
-    for line in metrics.lines().filter(|line| line.contains("memory") && !line.starts_with('#')) {
+    for line in metrics
+        .lines()
+        .filter(|line| line.contains("memory") && !line.starts_with('#'))
+    {
         println!("{line}");
     }
 }

@@ -1,7 +1,8 @@
 //! `weir-slot`: what the image does with its slots once it runs.
 //!
 //! `weir-slot commit URL SECONDS` waits until URL has answered 200 for so long without a break,
-//! and then makes the entry that was booted a committed one.
+//! and then makes the entry that was booted a committed one. One that was committed before is not
+//! on trial, and nothing is waited for.
 //!
 //! Refuses: to commit because a process started. The whole path must be ready.
 
@@ -16,7 +17,7 @@ mod ready;
 
 use std::{env, fs, io, path::Path, process::ExitCode, time::Duration};
 
-use weir_image::entry::{FOLDER, Slot, commit};
+use weir_image::entry::{FOLDER, Slot, commit, is_on_trial};
 
 const USAGE: &str = "usage: weir-slot commit HOST:PORT/PATH SECONDS";
 const SYSTEM: &str = "/efi";
@@ -48,13 +49,14 @@ fn commit_when_ready(address: &str, good_for: Duration) -> io::Result<()> {
     let release = fs::read_to_string(RELEASE)?;
     let version =
         version_of(&release).ok_or_else(|| io::Error::other("the image has no version"))?;
-    ready::await_ready(address, good_for);
-    let committed = commit(&Path::new(SYSTEM).join(FOLDER), slot, version)?;
-    if committed == 0 {
+    let folder = Path::new(SYSTEM).join(FOLDER);
+    if !is_on_trial(&folder, slot, version)? {
         println!("slot {slot} was committed before");
-    } else {
-        println!("slot {slot} with version {version} is good and committed");
+        return Ok(());
     }
+    ready::await_ready(address, good_for);
+    commit(&folder, slot, version)?;
+    println!("slot {slot} with version {version} is good and committed");
     Ok(())
 }
 
