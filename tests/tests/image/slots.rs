@@ -40,14 +40,14 @@ fn a_slot_on_trial_is_committed_once_the_whole_path_is_ready() {
     }
     let disk = Disk::flashed(&built_image(), &configuration());
     disk.rename(&format!("EFI/Linux/{}", entry("a")), &entry("a+3"));
-    let mut machine = disk.boot();
+    let machine = disk.boot();
     await_status(&machine, &machine.management("/livez"), 200);
     // The process runs, and that is not enough: no stream comes in.
     assert!(!machine.console().contains("is good and committed"));
     let feed = machine.feed(GROUP, PORT);
     let _sender = sender(feed.port);
     await_console(&machine, "is good and committed");
-    machine.process.kill();
+    drop(machine);
     assert_eq!(disk.list("EFI/Linux"), [entry("a")]);
 }
 
@@ -57,11 +57,11 @@ fn a_flipped_byte_in_a_committed_slot_boots_the_other() {
         return;
     }
     let disk = Disk::flashed(&built_image(), &configuration());
-    let mut machine = disk.boot();
+    let machine = disk.boot();
     await_console(&machine, "from slot a");
     // The first boot makes the other slot and the data; it is over when the daemon starts.
     await_status(&machine, &machine.management("/livez"), 200);
-    machine.process.kill();
+    drop(machine);
     let root = built_image().with_extension("root");
     copy_into(&root, &disk.file(), SLOT_B);
     flip_byte(&disk.file(), SLOT_A + (5 << 20));
