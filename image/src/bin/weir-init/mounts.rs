@@ -1,6 +1,6 @@
 //! What is mounted before systemd, and the move to the root.
 //!
-//! Source: switch_root(8), and what systemd expects of an initramfs: `/dev`, `/proc`, `/sys` and
+//! Source: `switch_root(8)`, and what systemd expects of an initramfs: `/dev`, `/proc`, `/sys` and
 //! `/run` moved along.
 //!
 //! Refuses: to write to the root.
