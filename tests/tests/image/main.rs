@@ -22,7 +22,7 @@ const PORT: u16 = 1234;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// An emulated box beside other tests.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn configuration() -> String {
     format!(
