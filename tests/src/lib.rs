@@ -21,6 +21,7 @@ pub mod gstreamer;
 pub mod hls;
 pub mod http;
 pub mod in_phase;
+pub mod machine;
 pub mod mib;
 pub mod npm;
 pub mod origin;

@@ -7,6 +7,7 @@
 //! Refuses: policy and retries. A call that the kernel refuses returns the kernel's reason.
 
 mod clock;
+pub mod device_mapper;
 mod discipline;
 mod disk;
 mod kernel_log;

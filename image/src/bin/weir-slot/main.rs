@@ -1,0 +1,81 @@
+//! `weir-slot`: what the image does with its slots once it runs.
+//!
+//! `weir-slot commit URL SECONDS` waits until URL has answered 200 for so long without a break,
+//! and then makes the entry that was booted a committed one. One that was committed before is not
+//! on trial, and nothing is waited for.
+//!
+//! Refuses: to commit because a process started. The whole path must be ready.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a small program of the image; there is no hal::Disk here, and its log is its output"
+)]
+
+mod ready;
+
+use std::{env, fs, io, path::Path, process::ExitCode, time::Duration};
+
+use weir_image::entry::{FOLDER, Slot, commit, is_on_trial};
+
+const USAGE: &str = "usage: weir-slot commit HOST:PORT/PATH SECONDS";
+const SYSTEM: &str = "/efi";
+const SLOT: &str = "/run/weir/slot";
+const RELEASE: &str = "/etc/os-release";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["commit", address, seconds] => seconds
+            .parse()
+            .map_err(io::Error::other)
+            .and_then(|seconds| commit_when_ready(address, Duration::from_secs(seconds))),
+        _ => Err(io::Error::other(USAGE)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir-slot: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn commit_when_ready(address: &str, good_for: Duration) -> io::Result<()> {
+    let slot = fs::read_to_string(SLOT)?;
+    let slot = Slot::named(slot.trim()).ok_or_else(|| io::Error::other("no slot was booted"))?;
+    let release = fs::read_to_string(RELEASE)?;
+    let version =
+        version_of(&release).ok_or_else(|| io::Error::other("the image has no version"))?;
+    let folder = Path::new(SYSTEM).join(FOLDER);
+    if !is_on_trial(&folder, slot, version)? {
+        println!("slot {slot} was committed before");
+        return Ok(());
+    }
+    ready::await_ready(address, good_for);
+    commit(&folder, slot, version)?;
+    println!("slot {slot} with version {version} is good and committed");
+    Ok(())
+}
+
+/// `IMAGE_VERSION` of os-release(5).
+fn version_of(release: &str) -> Option<&str> {
+    let value = release
+        .lines()
+        .find_map(|line| line.strip_prefix("IMAGE_VERSION="));
+    value.map(|value| value.trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_image() {
+        let release = "NAME=Weir\nIMAGE_VERSION=\"1.2.3\"\nVERSION_ID=13\n";
+        assert_eq!(version_of(release), Some("1.2.3"));
+        assert_eq!(version_of("VERSION_ID=13\n"), None);
+    }
+}
