@@ -63,6 +63,7 @@ fn a_flashed_box_boots_takes_multicast_and_serves_it() {
     let streams = ffmpeg::probe(&master);
     let kinds = streams["streams"].to_string();
     assert!(kinds.contains("h264"), "ffprobe saw {kinds}");
+    await_slots(&machine);
     tell_memory(&machine);
     let console = machine.console();
     assert!(
@@ -96,6 +97,17 @@ fn await_status(machine: &Machine, url: &str, status: u16) {
     until_every(PAUSE, what, PATIENCE, || {
         let response = http::get(url).ok()?;
         (response.status == status).then_some(())
+    });
+}
+
+/// The daemon tells which slot runs, and that the first boot made an empty one.
+fn await_slots(machine: &Machine) {
+    until_every(PAUSE, "slot a is good, slot b empty", PATIENCE, || {
+        let slots = http::get(&machine.management("/api/v1/slots")).ok()?.text();
+        let slots: serde_json::Value = serde_json::from_str(&slots).ok()?;
+        let state = |slot: &serde_json::Value| slot["state"].as_str().map(str::to_owned);
+        let [a, b] = [0, 1].map(|place| state(&slots["slots"][place]));
+        (a.as_deref() == Some("good") && b.as_deref() == Some("empty")).then_some(())
     });
 }
 
