@@ -59,10 +59,33 @@ impl KernelName {
         })
     }
 
+    /// Whether the boot loader would still start it by itself.
+    pub fn is_bootable(&self) -> bool {
+        self.tries.is_none_or(|tries| tries.left > 0)
+    }
+
+    /// The same, found good.
+    #[must_use]
+    pub fn committed(&self) -> Self {
+        Self {
+            tries: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same, without a try left.
+    #[must_use]
+    pub fn given_up(&self) -> Self {
+        let done = self.tries.map_or(0, |tries| tries.done);
+        Self {
+            tries: Some(Tries { left: 0, done }),
+            ..self.clone()
+        }
+    }
+
     /// The greater is booted first: one without tries left comes last, then the newest does first.
     pub(super) fn cmp_in_boot_order(&self, other: &Self) -> Ordering {
-        let has_tries = |it: &Self| it.tries.is_none_or(|tries| tries.left > 0);
-        let by_tries = has_tries(self).cmp(&has_tries(other));
+        let by_tries = self.is_bootable().cmp(&other.is_bootable());
         let by_version = || self.version.cmp_as_versions(&other.version);
         let is_good = |it: &Self| it.tries.is_none();
         let by_goodness = || is_good(self).cmp(&is_good(other));

@@ -8,8 +8,9 @@
 use std::{fs, io, path::Path};
 
 use nix::mount::{MsFlags, umount};
+use weir_hal::KernelName;
 use weir_image::{
-    entry::{self, Entry, FOLDER},
+    entry::{self, FOLDER},
     partition,
 };
 
@@ -20,17 +21,17 @@ const SELECTED: &str = "LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 const SYSTEM: &str = "/esp";
 
 /// The entry that was started, if the boot loader tells.
-pub(crate) fn selected() -> Option<Entry> {
+pub(crate) fn selected() -> Option<KernelName> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV | MsFlags::MS_RDONLY;
     // systemd mounts it again for itself; without it the slots are looked at in order.
     mounts::one("efivarfs", VARIABLES, "efivarfs", flags, "").ok()?;
     let value = fs::read(format!("{VARIABLES}/{SELECTED}"));
     umount(VARIABLES).unwrap_or_default();
-    Entry::named(&text_of(&value.ok()?))
+    KernelName::parse(&text_of(&value.ok()?))
 }
 
 /// Turns to the other slot if that can be booted, and tells why in any case.
-pub(crate) fn give_up(selected: Option<&Entry>, reason: io::Error) -> io::Error {
+pub(crate) fn give_up(selected: Option<&KernelName>, reason: io::Error) -> io::Error {
     let Some(selected) = selected else {
         return reason;
     };
@@ -41,7 +42,7 @@ pub(crate) fn give_up(selected: Option<&Entry>, reason: io::Error) -> io::Error 
     }
 }
 
-fn exhaust(selected: &Entry) -> io::Result<bool> {
+fn exhaust(selected: &KernelName) -> io::Result<bool> {
     let device = partition::find("esp")?
         .ok_or_else(|| io::Error::other("there is no EFI system partition"))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;

@@ -14,7 +14,7 @@ use nix::{
     mount::{MsFlags, mount},
     unistd::{chdir, chroot},
 };
-use weir_image::entry::Slot;
+use weir_hal::SlotName;
 
 /// Where the root is until it is the root.
 const ROOT: &str = "/sysroot";
@@ -51,7 +51,7 @@ pub(crate) fn root(device: &Path) -> io::Result<()> {
 }
 
 /// Tells the box which slot it runs from.
-pub(crate) fn runtime(slot: Slot) -> io::Result<()> {
+pub(crate) fn runtime(slot: SlotName) -> io::Result<()> {
     fs::create_dir_all("/run/weir")?;
     fs::write("/run/weir/slot", format!("{slot}\n"))
 }

@@ -13,10 +13,12 @@ use std::{
     time::Duration,
 };
 
-use weir_hal::linux::device_mapper::{self, Target};
+use weir_hal::{
+    SlotName,
+    linux::device_mapper::{self, Target},
+};
 use weir_image::{
     command_line::{OnDamage, Root},
-    entry::Slot,
     partition,
 };
 
@@ -30,14 +32,14 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// The root that was found.
 #[derive(Debug)]
 pub(crate) struct Proved {
-    pub(crate) slot: Slot,
+    pub(crate) slot: SlotName,
     pub(crate) device: PathBuf,
 }
 
 /// Finds `named`, in the slot `first` if it is there.
-pub(crate) fn prove(named: &Root, first: Option<Slot>) -> io::Result<Proved> {
+pub(crate) fn prove(named: &Root, first: Option<SlotName>) -> io::Result<Proved> {
     await_disk()?;
-    let first = first.unwrap_or(Slot::A);
+    let first = first.unwrap_or(SlotName::A);
     let mut reason = io::Error::other("no slot is there");
     for slot in [first, first.other()] {
         match in_slot(named, slot) {
@@ -51,7 +53,7 @@ pub(crate) fn prove(named: &Root, first: Option<Slot>) -> io::Result<Proved> {
 
 fn await_disk() -> io::Result<()> {
     for _ in 0..LOOKS {
-        for slot in Slot::ALL {
+        for slot in SlotName::ALL {
             if partition::find(&format!("root-{slot}"))?.is_some() {
                 return Ok(());
             }
@@ -63,7 +65,7 @@ fn await_disk() -> io::Result<()> {
     ))
 }
 
-fn in_slot(named: &Root, slot: Slot) -> io::Result<PathBuf> {
+fn in_slot(named: &Root, slot: SlotName) -> io::Result<PathBuf> {
     let partition = partition::find(&format!("root-{slot}"))?
         .ok_or_else(|| io::Error::other("there is no such partition"))?;
     let probe = map("probe", named, &partition, OnDamage::Fail)?;

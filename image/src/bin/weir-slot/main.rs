@@ -17,7 +17,8 @@ mod ready;
 
 use std::{env, fs, io, path::Path, process::ExitCode, time::Duration};
 
-use weir_image::entry::{FOLDER, Slot, commit, is_on_trial};
+use weir_hal::SlotName;
+use weir_image::entry::{FOLDER, commit, is_on_trial};
 
 const USAGE: &str = "usage: weir-slot commit HOST:PORT/PATH SECONDS";
 const SYSTEM: &str = "/efi";
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
 
 fn commit_when_ready(address: &str, good_for: Duration) -> io::Result<()> {
     let slot = fs::read_to_string(SLOT)?;
-    let slot = Slot::named(slot.trim()).ok_or_else(|| io::Error::other("no slot was booted"))?;
+    let slot =
+        SlotName::from_letter(slot.trim()).ok_or_else(|| io::Error::other("no slot was booted"))?;
     let release = fs::read_to_string(RELEASE)?;
     let version =
         version_of(&release).ok_or_else(|| io::Error::other("the image has no version"))?;
