@@ -128,7 +128,12 @@ impl crate::Disk for Disk {
 
     fn sync_directory(&self, path: &Path) -> Result<(), Error> {
         let directory = fs::File::open(path).map_err(failed("open", path))?;
-        directory.sync_all().map_err(failed("sync", path))
+        match directory.sync_all() {
+            // A file system that is never written, such as squashfs, cannot be synced: its names
+            // survive whatever happens.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            outcome => outcome.map_err(failed("sync", path)),
+        }
     }
 
     fn usage(&self, path: &Path) -> Result<DiskUsage, Error> {

@@ -387,6 +387,14 @@ fn the_fill_of_a_file_system_is_what_df_tells() {
     );
 }
 
+/// As the root of a box is, on a file system that is never written.
+#[test]
+fn what_is_never_written_needs_no_syncing() {
+    let disk = weir_hal::linux::board().disk;
+    disk.sync_directory(Path::new("/proc"))
+        .expect("nothing of it can be lost");
+}
+
 fn errors_name_act_and_path(side: &impl Side) {
     let room = Room::on(side);
     let missing = Path::new("/there/is/nothing/here");
