@@ -33,19 +33,28 @@ pub fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, KernelName)>> {
     Ok(found)
 }
 
+/// Whether the boot loader would start what is in `slot` by itself.
+///
+/// # Errors
+/// That of listing.
+pub fn is_bootable(folder: &Path, slot: SlotName) -> io::Result<bool> {
+    let is_it = |entry: &KernelName| entry.slot == slot && entry.is_bootable();
+    Ok(entries(folder)?.iter().any(|(_, entry)| is_it(entry)))
+}
+
 /// Takes the last try from every entry of `slot`, if the other slot has one to go on with. Tells
 /// whether it has.
 ///
 /// # Errors
 /// That of listing or renaming.
 pub fn give_up(folder: &Path, slot: SlotName) -> io::Result<bool> {
-    let entries = entries(folder)?;
-    let is_other = |entry: &KernelName| entry.slot != slot && entry.is_bootable();
-    if !entries.iter().any(|(_, entry)| is_other(entry)) {
+    if !is_bootable(folder, slot.other())? {
         return Ok(false);
     }
-    for (path, entry) in entries.iter().filter(|(_, entry)| entry.slot == slot) {
-        rename(path, &folder.join(entry.given_up().to_string()))?;
+    for (path, entry) in entries(folder)? {
+        if entry.slot == slot {
+            rename(&path, &folder.join(entry.given_up().to_string()))?;
+        }
     }
     Ok(true)
 }

@@ -236,6 +236,9 @@ fn target_durations(rungs: &[Seen<'_>]) -> Option<String> {
         })
 }
 
+/// The highest `target` that a configuration may have, in seconds.
+const TARGET_S_MAX: f64 = 30.0;
+
 /// With fewer segments than cells of the grid no number can keep to them.
 fn overlong_groups(rungs: &[Seen<'_>]) -> Option<String> {
     let overlong = rungs
@@ -244,10 +247,15 @@ fn overlong_groups(rungs: &[Seen<'_>]) -> Option<String> {
     let (name, (group, target)) = overlong.max_by_key(|(_, (group, _))| *group)?;
     let (group_s, target_s) = (group.as_secs_f64(), target.as_secs_f64());
     let wanted_s = group_s.ceil();
+    let remedy = if wanted_s <= TARGET_S_MAX {
+        format!(", or set `target` to {wanted_s} s")
+    } else {
+        String::new()
+    };
     Some(format!(
-        "{name} has key frames up to {group_s:.3} s apart, and `target` is {target_s} s: boxes \
-         that began at different moments number its segments apart; have the encoder send key \
-         frames more often, or set `target` to {wanted_s} s"
+        "{name} can be cut only every {group_s:.3} s, and `target` is {target_s} s: boxes that \
+         began at different moments number its segments apart; have the encoder send key frames, \
+         and mark boundaries if it does, more often{remedy}"
     ))
 }
 
@@ -349,7 +357,7 @@ mod tests {
         assert_eq!(told.0, "groups_overlong");
         assert!(
             told.1
-                .starts_with("SD has key frames up to 8.333 s apart, and `target` is 6 s")
+                .starts_with("SD can be cut only every 8.333 s, and `target` is 6 s")
         );
         assert!(told.1.ends_with("or set `target` to 9 s"), "{}", told.1);
     }

@@ -30,13 +30,23 @@ impl Coding {
     /// Takes note of new tables; true when they break with the ones before.
     pub(super) fn set_program(&mut self, program: &Program) -> bool {
         let row = |stream: &ElementaryStream| (stream.pid, stream.stream_type, stream.kind);
-        let present = (program.number, program.streams.iter().map(row).collect());
+        let present: (u16, Layout) = (program.number, program.streams.iter().map(row).collect());
         if self.program.as_ref() == Some(&present) {
             return false;
         }
-        self.parameters.clear();
+        let before = self.program.take();
+        // Of streams that stay, the demultiplexer does not tell again what it has told.
+        let was_there = |row: &(Pid, u8, StreamKind)| {
+            before
+                .as_ref()
+                .is_some_and(|(_, before)| before.contains(row))
+        };
+        let stay = program.streams.iter().map(row).filter(was_there);
+        let stay: Vec<Pid, STREAMS_MAX> = stay.map(|(pid, ..)| pid).collect();
+        self.parameters.retain(|(pid, _)| stay.contains(pid));
         self.primary = program.primary().map(row);
-        let is_break = self.program.replace(present).is_some();
+        let is_break = before.is_some();
+        self.program = Some(present);
         self.is_broken |= is_break;
         is_break
     }
@@ -107,4 +117,34 @@ fn differ(before: &StreamParameters, after: &StreamParameters) -> bool {
         .zip(after.resolution)
         .is_some_and(|(old, new)| old != new);
     codec || resolution
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::fixture::{VIDEO, program};
+
+    fn video(width: u32) -> StreamParameters {
+        StreamParameters {
+            codec: "avc1.640028".to_owned(),
+            resolution: Some((width, 720)),
+            ..StreamParameters::default()
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_stream_outlives_a_change_of_others() {
+        let mut coding = Coding::default();
+        coding.set_program(&program(0, 30));
+        coding.set_parameters(VIDEO, &video(1_280));
+        let mut other = program(1, 30);
+        other.streams.pop();
+        assert!(coding.set_program(&other));
+        // The next life is told of it anew.
+        let mut next = Coding::default();
+        next.set_program(&other);
+        next.set_parameters(VIDEO, &video(1_280));
+        assert_eq!(coding.hash(), next.hash());
+        assert!(coding.set_parameters(VIDEO, &video(1_920)), "it is a break");
+    }
 }

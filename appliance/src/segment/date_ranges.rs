@@ -173,7 +173,8 @@ impl DateRanges {
             // Of one that was announced late the rest is told: players count from here.
             before => Some(CueTag::Out {
                 planned_90k: planned_90k
-                    .map(|planned| planned.saturating_sub(if is_late { elapsed_90k } else { 0 })),
+                    .map(|planned| planned.saturating_sub(if is_late { elapsed_90k } else { 0 }))
+                    .filter(|left| *left > 0),
                 follows: before.is_some(),
             }),
         }

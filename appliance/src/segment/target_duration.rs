@@ -93,18 +93,9 @@ impl TargetDuration {
         let interval = if by_boundaries {
             self.boundary_intervals.iter().copied().max().unwrap_or(0)
         } else {
-            self.second_longest_90k()
+            second_longest_90k(&self.intervals)
         };
         elapsed_90k > self.target_90k() / 2 && elapsed_90k + interval > self.limit_90k()
-    }
-
-    /// The longest of the last intervals but one, if there are two: behind one lost key frame lies
-    /// one that says nothing of the next.
-    fn second_longest_90k(&self) -> i64 {
-        let mut intervals: Vec<i64, INTERVALS> = self.intervals.iter().copied().collect();
-        intervals.sort_unstable_by(|one, other| other.cmp(one));
-        let interval = intervals.get(1).or(intervals.first());
-        interval.copied().unwrap_or(0)
     }
 
     /// Media after which a segment is cut at the next random access point.
@@ -157,8 +148,11 @@ impl TargetDuration {
     /// How far apart random access points are, or the boundaries that count, if that is more than
     /// the target. One that was lost once is none of it.
     pub(super) fn overlong_group_90k(&self) -> Option<i64> {
-        let boundary_90k = self.boundary_intervals.iter().copied().max();
-        let group_90k = boundary_90k.unwrap_or_else(|| self.second_longest_90k());
+        let group_90k = if self.boundary_intervals.is_empty() {
+            second_longest_90k(&self.intervals)
+        } else {
+            second_longest_90k(&self.boundary_intervals)
+        };
         (group_90k > self.target_90k + ROUNDING_90K).then_some(group_90k)
     }
 
@@ -196,6 +190,15 @@ impl TargetDuration {
             self.target_90k + self.slack_90k.max(*longest)
         }
     }
+}
+
+/// The longest of the last `intervals` but one, if there are two: behind one lost key frame lies
+/// one that says nothing of the next.
+fn second_longest_90k(intervals: &HistoryBuf<i64, INTERVALS>) -> i64 {
+    let mut intervals: Vec<i64, INTERVALS> = intervals.iter().copied().collect();
+    intervals.sort_unstable_by(|one, other| other.cmp(one));
+    let interval = intervals.get(1).or(intervals.first());
+    interval.copied().unwrap_or(0)
 }
 
 /// `duration_90k` in seconds, rounded to the nearest as the Target Duration demands, at least 1.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use weir_tests::{
+    http,
     machine::{Disk, Machine, built_image},
     wait::until_every,
 };
@@ -42,7 +43,18 @@ fn a_slot_on_trial_is_committed_once_the_whole_path_is_ready() {
     disk.rename(&format!("EFI/Linux/{}", entry("a")), &entry("a+3"));
     let machine = disk.boot();
     await_status(&machine, &machine.management("/livez"), 200);
-    // The process runs, and that is not enough: no stream comes in.
+    // The process runs for longer than a ready one has to, and that is not enough: no stream comes.
+    until_every(
+        Duration::from_secs(1),
+        "a process of 80 s",
+        PATIENCE,
+        || {
+            let metrics = http::get(&machine.management("/metrics")).ok()?.text();
+            let mut lines = metrics.lines();
+            let uptime = lines.find_map(|line| line.strip_prefix("weir_uptime_seconds "))?;
+            (uptime.parse::<f64>().ok()? >= 80.0).then_some(())
+        },
+    );
     assert!(!machine.console().contains("is good and committed"));
     let feed = machine.feed(GROUP, PORT);
     let _sender = sender(feed.port);

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use weir_hal::Wall;
 
-use crate::segment::{
-    MediaPlaylist, Phase, Rules,
-    fixture::{Bench, FRAME, Made, SECOND, Unit, frames, program, rules},
+use crate::{
+    demux::Event,
+    segment::{
+        MediaPlaylist, Phase, Rules,
+        fixture::{Bench, FRAME, Made, SECOND, Unit, frames, program, rules},
+    },
 };
 
 /// A time stamp on a line of the grid.
@@ -47,7 +50,7 @@ fn list(bench: &Bench) -> MediaPlaylist {
     list
 }
 
-/// A box that goes on from `list` after `away` ticks behind `from`, with a gap for each cell that
+/// A box that goes on from `list` at `from` ticks behind the line, with a gap for each cell that
 /// had passed since the list ended.
 fn restarted(list: &MediaPlaylist, from: u64) -> Bench {
     let mut bench = Bench::new(as_by_default(), list.sequence_next());
@@ -129,7 +132,7 @@ fn a_stream_that_is_another_meanwhile_is_a_discontinuity() {
     let mut after = restarted(&list, 24 * SECOND);
     let mut other = program(1, 30);
     other.streams.pop();
-    after.push(crate::demux::Event::Program(&other));
+    after.push(Event::Program(&other));
     send(&mut after, (24 * SECOND, 50 * SECOND), (SECOND, 0));
     assert_eq!(after.discontinuities().len(), 1, "{:?}", after.told());
     // It stood still, and goes on where it was.

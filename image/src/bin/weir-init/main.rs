@@ -67,9 +67,9 @@ fn boot() -> io::Result<Infallible> {
     Err(io::Error::other("systemd returned"))
 }
 
-/// Tells it on the console. Where that is not to be had there is nobody to tell.
+/// Tells it on the console, `quiet` or not. Where that is not to be had there is nobody to tell.
 fn tell(what: &str) {
-    fs::write(LOG, format!("<4>weir-init: {what}\n")).unwrap_or_default();
+    fs::write(LOG, format!("<3>weir-init: {what}\n")).unwrap_or_default();
 }
 
 fn pause(duration: Duration) {

@@ -1,8 +1,10 @@
 //! `weir-slot`: what the image does with its slots once it runs.
 //!
-//! `weir-slot commit URL SECONDS` waits until URL has answered 200 for so long without a break,
-//! and then makes the entry that was booted a committed one. One that was committed before is not
-//! on trial, and nothing is waited for.
+//! `weir-slot commit HOST:PORT/PATH SECONDS LIMIT` waits until that has answered 200 for SECONDS
+//! without a break, and then makes the entry that was booted a committed one. One that was
+//! committed before is not on trial, and nothing is waited for. It fails if LIMIT seconds pass in
+//! vain and the other slot can be booted: the unit then starts the box over. If not, the box stays
+//! as it is, and is committed whenever it becomes ready: no restart would mend it.
 //!
 //! Refuses: to commit because a process started. The whole path must be ready.
 
@@ -18,9 +20,9 @@ mod ready;
 use std::{env, fs, io, path::Path, process::ExitCode, time::Duration};
 
 use weir_hal::SlotName;
-use weir_image::entry::{FOLDER, commit, is_on_trial};
+use weir_image::entry::{FOLDER, commit, is_bootable, is_on_trial};
 
-const USAGE: &str = "usage: weir-slot commit HOST:PORT/PATH SECONDS";
+const USAGE: &str = "usage: weir-slot commit HOST:PORT/PATH SECONDS LIMIT";
 const SYSTEM: &str = "/efi";
 const SLOT: &str = "/run/weir/slot";
 const RELEASE: &str = "/etc/os-release";
@@ -29,22 +31,41 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["commit", address, seconds] => seconds
-            .parse()
-            .map_err(io::Error::other)
-            .and_then(|seconds| commit_when_ready(address, Duration::from_secs(seconds))),
+        ["commit", address, good_for, limit] => seconds(good_for)
+            .and_then(|good_for| Ok((good_for, seconds(limit)?)))
+            .and_then(|times| commit_when_ready(address, times)),
         _ => Err(io::Error::other(USAGE)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Verdict::Stays) => ExitCode::SUCCESS,
+        Ok(Verdict::GivenUp) => ExitCode::FAILURE,
+        // What cannot be read is no better after a restart.
         Err(error) => {
             eprintln!("weir-slot: {error}");
-            ExitCode::FAILURE
+            ExitCode::SUCCESS
         }
     }
 }
 
-fn commit_when_ready(address: &str, good_for: Duration) -> io::Result<()> {
+/// What becomes of the slot that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It goes on.
+    Stays,
+    /// The box starts over, with a try less.
+    GivenUp,
+}
+
+fn seconds(text: &str) -> io::Result<Duration> {
+    text.parse()
+        .map(Duration::from_secs)
+        .map_err(io::Error::other)
+}
+
+fn commit_when_ready(
+    address: &str,
+    (good_for, limit): (Duration, Duration),
+) -> io::Result<Verdict> {
     let slot = fs::read_to_string(SLOT)?;
     let slot =
         SlotName::from_letter(slot.trim()).ok_or_else(|| io::Error::other("no slot was booted"))?;
@@ -54,12 +75,19 @@ fn commit_when_ready(address: &str, good_for: Duration) -> io::Result<()> {
     let folder = Path::new(SYSTEM).join(FOLDER);
     if !is_on_trial(&folder, slot, version)? {
         println!("slot {slot} was committed before");
-        return Ok(());
+        return Ok(Verdict::Stays);
     }
-    ready::await_ready(address, good_for);
+    if !ready::await_ready(address, good_for, Some(limit)) {
+        if is_bootable(&folder, slot.other())? {
+            eprintln!("slot {slot} is not ready: the box starts over");
+            return Ok(Verdict::GivenUp);
+        }
+        eprintln!("slot {slot} is not ready, and there is no other that could be booted");
+        ready::await_ready(address, good_for, None);
+    }
     commit(&folder, slot, version)?;
     println!("slot {slot} with version {version} is good and committed");
-    Ok(())
+    Ok(Verdict::Stays)
 }
 
 /// `IMAGE_VERSION` of os-release(5).

@@ -2,7 +2,7 @@
 //!
 //! Source: `/readyz` of the appliance, which takes in the whole path.
 //!
-//! Refuses: to end by itself. Who waits in vain is ended by the unit, which then falls back.
+//! Refuses: to say why it is not. The appliance does, to all who ask.
 
 use std::{
     io::{self, Read, Write},
@@ -21,16 +21,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is read of an answer: its status line.
 const ANSWER_BYTES: usize = 12;
 
-/// Returns once `address` (HOST:PORT/PATH) has been good for `good_for` without a break.
-pub(crate) fn await_ready(address: &str, good_for: Duration) {
+/// Waits until `address` (HOST:PORT/PATH) has been good for `good_for` without a break, for `limit`
+/// if there is one; tells whether it was.
+pub(crate) fn await_ready(address: &str, good_for: Duration, limit: Option<Duration>) -> bool {
     let clock = Clock::new();
+    let until = limit.map(|limit| clock.monotonic() + limit);
     let mut since = None;
     loop {
         let now = clock.monotonic();
+        if until.is_some_and(|until| now >= until) {
+            return false;
+        }
         if is_ready(address).unwrap_or(false) {
             let since = *since.get_or_insert(now);
             if now >= since + good_for {
-                return;
+                return true;
             }
         } else {
             since = None;
@@ -64,6 +69,20 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn who_never_answers_is_waited_for_no_longer_than_the_limit() {
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let limit = Some(Duration::from_millis(10));
+        assert!(!await_ready(
+            &format!("{free}/readyz"),
+            Duration::ZERO,
+            limit
+        ));
+    }
 
     #[test]
     fn only_a_200_is_ready() {
