@@ -22,7 +22,7 @@ pub(super) struct Climbing {
     face: Arc<live::Channel>,
     ladder: Ladder,
     /// What dates its renditions: one for each time base that they are in or were in last, and for
-    /// the newest.
+    /// the newest, which is the last.
     clocks: Vec<StreamClock>,
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
@@ -145,7 +145,6 @@ impl Climbing {
 
     /// Leaves out the clocks of time bases that no rendition is in any more, but for the newest.
     fn forget_clocks<M: Multicast>(&mut self, renditions: &[Rendition<M>]) {
-        // They are in the order in which they began.
         let newest = self.clocks.last().map(StreamClock::time_base);
         let is_used = |time_base| {
             let mut used = renditions.iter().filter_map(Rendition::clock);
@@ -167,7 +166,12 @@ impl Climbing {
                 *present = clock;
             }
             Some(_) => {}
-            None => self.clocks.push(clock),
+            None => {
+                let before = self
+                    .clocks
+                    .partition_point(|it| it.time_base() < clock.time_base());
+                self.clocks.insert(before, clock);
+            }
         }
     }
 

@@ -41,14 +41,15 @@ impl Segmenter {
         }
     }
 
-    /// Breaks with what an earlier life listed, if that was of another coding.
-    pub(super) fn compare_coding(&mut self) {
+    /// Whether what comes breaks with what is listed: media was missing for longer than its cells
+    /// tell, or an earlier life listed what was of another coding.
+    pub(super) fn breaks_with_listed(&self) -> bool {
         let before = self.resumes_coding;
-        self.is_interrupted |= before.is_some_and(|before| before != self.coding.hash());
+        self.is_interrupted || before.is_some_and(|before| before != self.coding.hash())
     }
 
     /// Whether what comes back has its place in a cell of the grid, if its time stamps go on.
-    fn keeps_to_cells(&self) -> bool {
+    fn returns_to_cell(&self) -> bool {
         self.keeps_to_cells || self.resumes_coding.is_some()
     }
 
@@ -141,7 +142,7 @@ impl Segmenter {
         };
         let cell_90k = self.target.target_90k();
         let room_90k = self.target.behind_line_90k_max();
-        let room_90k = room_90k.filter(|_| self.keeps_to_cells() && !self.is_interrupted);
+        let room_90k = room_90k.filter(|_| self.returns_to_cell() && !self.breaks_with_listed());
         let due = self.due.as_mut();
         match due.map(|due| due.arrival(&onset, now, (cell_90k, room_90k))) {
             None | Some(Arrival::InTime) => {}
@@ -164,7 +165,7 @@ impl Segmenter {
         let cell_90k = self.target.target_90k();
         let missing = due.missing(onset, cell_90k);
         for left in (0..missing).rev() {
-            let is_last = left == 0 && self.keeps_to_cells();
+            let is_last = left == 0 && self.returns_to_cell();
             let until_90k = self.due.and_then(|due| due.until_stamp(onset));
             let length_90k = self.due.map_or(cell_90k, |due| due.length_90k(cell_90k));
             let lengths = length_90k - GRID_TOLERANCE_90K..=self.target.limit_90k();

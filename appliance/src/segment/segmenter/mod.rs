@@ -420,7 +420,6 @@ impl Segmenter {
         };
         let timeline = Timeline::start(unit.stamps);
         let pts = timeline.pts();
-        self.compare_coding();
         let joins = self.joins_at(as_sent(pts), mark.now);
         let Some(onset) = joins.then(|| self.admitted_at(pts, mark.now)).flatten() else {
             self.discard();
@@ -438,7 +437,7 @@ impl Segmenter {
             coding: self.coding.hash(),
             line,
             cut_from: cut_from(&self.rules, line, frame_90k),
-            discontinuity: self.is_interrupted || !goes_on,
+            discontinuity: self.breaks_with_listed() || !goes_on,
             independent: true,
             date_time,
             bytes: 0,
