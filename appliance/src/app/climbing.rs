@@ -13,7 +13,7 @@ use crate::{
     },
     ladder::{Alignment, Ladder, Report},
     live,
-    segment::{MasterPlaylist, StreamClock, Variant},
+    segment::{Clocks, MasterPlaylist, Variant},
 };
 
 /// One channel as the receive thread carries it.
@@ -21,9 +21,8 @@ use crate::{
 pub(super) struct Climbing {
     face: Arc<live::Channel>,
     ladder: Ladder,
-    /// What dates its renditions: one for each time base that they are in or were in last, and for
-    /// the newest, which is the last.
-    clocks: Vec<StreamClock>,
+    /// What dates its renditions.
+    clocks: Clocks,
     /// Where its renditions stand among those of all channels.
     renditions: Range<usize>,
     /// The Master Playlist that is stored.
@@ -78,7 +77,7 @@ impl Climbing {
         Self {
             face: Arc::clone(face),
             ladder: Ladder::new(names),
-            clocks: Vec::new(),
+            clocks: Clocks::default(),
             renditions,
             shelf: Shelf::new(stored),
             is_settled,
@@ -101,7 +100,10 @@ impl Climbing {
     ) {
         let mut is_changed = is_due;
         let renditions = all.get_mut(self.renditions.clone()).unwrap_or_default();
-        self.forget_clocks(renditions);
+        self.clocks.retain_used(|time_base| {
+            let mut used = renditions.iter().filter_map(Rendition::clock);
+            used.any(|clock| clock.time_base() == time_base)
+        });
         for rung in 0..renditions.len() {
             let leads = leads(renditions, rung);
             self.agree(renditions, rung, leads);
@@ -112,7 +114,9 @@ impl Climbing {
             if let Some(media) = rendition.media() {
                 self.ladder.fed(rung, media);
             }
-            self.keep_time(rendition.clock(), leads);
+            if let Some(clock) = rendition.clock() {
+                self.clocks.keep(clock, leads);
+            }
             while let Some((segment, line)) = rendition.take_told() {
                 self.ladder.listed(rung, (&segment, line), now, wall);
                 is_changed = true;
@@ -141,38 +145,6 @@ impl Climbing {
         }
         rendition.agree_on_time(&self.clocks, leads);
         rendition.agree_on_cells(has_others);
-    }
-
-    /// Leaves out the clocks of time bases that no rendition is in any more, but for the newest.
-    fn forget_clocks<M: Multicast>(&mut self, renditions: &[Rendition<M>]) {
-        let newest = self.clocks.last().map(StreamClock::time_base);
-        let is_used = |time_base| {
-            let mut used = renditions.iter().filter_map(Rendition::clock);
-            used.any(|clock| clock.time_base() == time_base)
-        };
-        self.clocks.retain(|clock| {
-            let time_base = clock.time_base();
-            Some(time_base) == newest || is_used(time_base)
-        });
-    }
-
-    /// Takes the `clock` of a rendition for that of its time base, if it `leads` there, is the
-    /// first in it, or the first that has settled it.
-    fn keep_time(&mut self, clock: Option<StreamClock>, leads: bool) {
-        let Some(clock) = clock else { return };
-        let same = |it: &&mut StreamClock| it.time_base() == clock.time_base();
-        match self.clocks.iter_mut().find(same) {
-            Some(present) if leads || clock.is_settled() && !present.is_settled() => {
-                *present = clock;
-            }
-            Some(_) => {}
-            None => {
-                let before = self
-                    .clocks
-                    .partition_point(|it| it.time_base() < clock.time_base());
-                self.clocks.insert(before, clock);
-            }
-        }
     }
 
     /// Puts the Master Playlist on air, and into the store if it is another one.

@@ -20,7 +20,7 @@ use crate::{
     live::{self, Report, State},
     measure,
     receive::{self, StreamClient, merge},
-    segment::{MasterPlaylist, Segment, Segmenter, StreamClock},
+    segment::{Clocks, MasterPlaylist, Segment, Segmenter, StreamClock},
 };
 
 /// Silence after which datagrams are said to have stopped: a slow radio channel sends less than
@@ -145,7 +145,7 @@ impl<M: Multicast> Rendition<M> {
     }
 
     /// Goes on by the clocks of the channel; this rendition `leads` that of its time base or not.
-    pub(super) fn agree_on_time(&mut self, channel: &[StreamClock], leads: bool) {
+    pub(super) fn agree_on_time(&mut self, channel: &Clocks, leads: bool) {
         self.segmenter.agree_on_time(channel, leads);
     }
 

@@ -4,7 +4,7 @@
 //! Source: RFC 8216 §6.2.4.
 
 use super::Segmenter;
-use crate::segment::{Phase, StreamClock};
+use crate::segment::{Clocks, Phase, StreamClock};
 
 /// Discontinuities that a rendition makes up for at most: minutes of an encoder whose time stamps
 /// jump at each segment.
@@ -23,7 +23,7 @@ impl Segmenter {
 
     /// Dates by the clocks of the `channel` from now on, of which each is of another time base. The
     /// rendition that `leads` keeps one: its [clock](Self::clock) is that of the channel.
-    pub fn agree_on_time(&mut self, channel: &[StreamClock], leads: bool) {
+    pub fn agree_on_time(&mut self, channel: &Clocks, leads: bool) {
         self.time.agree(channel, leads);
     }
 

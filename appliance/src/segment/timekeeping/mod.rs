@@ -16,7 +16,7 @@ use weir_hal::Wall;
 use crate::{
     demux::{Packet, Pid, Pts},
     segment::{
-        StreamPosition,
+        Clocks, StreamPosition,
         clock::{CORRECTION_90K_MAX, GRAIN_90K, OUTLIER_90K, STEP_90K_MIN, StreamClock},
         reception::Reception,
         ticks,
@@ -54,8 +54,8 @@ const WEIGHT: i64 = 16;
 #[derive(Debug)]
 pub(super) struct Timekeeping {
     own: Option<StreamClock>,
-    /// Those of the channel, one for each time base, the newest last.
-    channel: Vec<StreamClock>,
+    /// Those of the channel.
+    channel: Clocks,
     role: Role,
     reception: Reception,
     /// How its time base began, if the open segment is the first of it and is dated again when it
@@ -94,7 +94,7 @@ impl Timekeeping {
     pub(super) fn new(is_live: bool) -> Self {
         Self {
             own: None,
-            channel: Vec::new(),
+            channel: Clocks::default(),
             role: if is_live { Role::Leading } else { Role::File },
             reception: Reception::default(),
             unsettled: None,
@@ -105,9 +105,8 @@ impl Timekeeping {
 
     /// Goes on beside the clocks of the `channel`; this rendition `leads` that of its time base or
     /// not.
-    pub(super) fn agree(&mut self, channel: &[StreamClock], leads: bool) {
-        self.channel.clear();
-        self.channel.extend_from_slice(channel);
+    pub(super) fn agree(&mut self, channel: &Clocks, leads: bool) {
+        self.channel.clone_from(channel);
         if leads && self.role == Role::Following {
             // Its own is from its last cut.
             let shared = self.shared();

@@ -4,8 +4,12 @@ use crate::segment::fixture::{VIDEO, at, pcr_packet, pts};
 const LISTED_NOTHING: Wall = Wall::from_nanos(0);
 
 /// The clocks that a channel has of these renditions.
-fn clocks(renditions: &[&Timekeeping]) -> Vec<StreamClock> {
-    renditions.iter().filter_map(|it| it.clock()).collect()
+fn clocks(renditions: &[&Timekeeping]) -> Clocks {
+    let mut clocks = Clocks::default();
+    for clock in renditions.iter().filter_map(|it| it.clock()) {
+        clocks.keep(clock, false);
+    }
+    clocks
 }
 
 #[test]
@@ -25,8 +29,7 @@ fn who_began_a_time_base_settles_its_date_for_all() {
     // The first PCR of the one that founds the time base is late.
     receive(first, 0, 60);
     assert_eq!(first.begin(pts(500), at(60), listed), at(560));
-    let mut channel = vec![first.clock().expect("it has begun")];
-    second.agree(&channel, false);
+    second.agree(&clocks(&[first]), false);
     receive(second, 0, 3);
     assert_eq!(second.begin(pts(500), at(3), listed), at(560));
     for due in (40..6_000).step_by(40) {
@@ -34,9 +37,8 @@ fn who_began_a_time_base_settles_its_date_for_all() {
         receive(second, due, 3);
     }
     assert_eq!(first.settle(pts(500), listed), Some(at(500)));
-    channel[0] = first.clock().expect("it has begun");
-    assert!(channel[0].is_settled());
-    second.agree(&channel, true);
+    assert!(first.clock().is_some_and(|clock| clock.is_settled()));
+    second.agree(&clocks(&[first]), true);
     assert_eq!(second.settle(pts(500), listed), Some(at(500)));
     assert_eq!(
         first.go_on(pts(6_500), at(6_003), LISTED_NOTHING),
