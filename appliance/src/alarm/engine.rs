@@ -31,7 +31,7 @@ pub const FOLLOWED_MAX: usize = 8_192;
 pub struct Settings {
     /// When alarms are raised and cleared.
     pub rules: Rules,
-    /// Nothing is raised or cleared for so long after the start.
+    /// Nothing is raised, changed or cleared for so long after the start.
     pub boot_inhibit: Duration,
 }
 
@@ -42,6 +42,8 @@ pub struct Engine {
     pub(super) begun: Option<Monotonic>,
     pub(super) now: Moment,
     pub(super) sequence: u64,
+    /// The number of the latest change of an earlier life.
+    pub(super) sequence_before: u64,
     pub(super) entries: BTreeMap<Key, Entry>,
     pub(super) shelves: BTreeMap<Key, Shelf>,
     /// Shared with reports, so that it is copied at most once for the changes of one look.
@@ -64,6 +66,7 @@ impl Engine {
             begun: None,
             now: Moment::default(),
             sequence: 0,
+            sequence_before: 0,
             entries: BTreeMap::new(),
             shelves: BTreeMap::new(),
             history: Arc::default(),
@@ -89,6 +92,7 @@ impl Engine {
     /// Judges all `measures` of a moment. What is not among them is no more.
     pub fn look(&mut self, now: Moment, measures: &[Measure]) -> Vec<Change> {
         self.now = now;
+        self.begun.get_or_insert(now.monotonic);
         let mut changes = Vec::new();
         self.judge(measures);
         self.end_operations(&mut changes);
@@ -148,6 +152,7 @@ impl Engine {
         });
         let mut report = Report {
             sequence: self.sequence,
+            sequence_before: self.sequence_before,
             alarms: told.collect(),
             effects: self.effects().take(EFFECTS_MAX).collect(),
             shelves: put_aside.collect(),
@@ -172,8 +177,7 @@ impl Engine {
 
     fn judge(&mut self, measures: &[Measure]) {
         let now = self.now;
-        let begun = *self.begun.get_or_insert(now.monotonic);
-        let is_inhibited = now.monotonic.since(begun) < self.settings.boot_inhibit;
+        let is_inhibited = self.is_inhibited();
         for entry in self.entries.values_mut() {
             entry.is_measured = false;
         }
@@ -192,7 +196,15 @@ impl Engine {
             }
         }
         let gone = self.entries.values_mut().filter(|it| !it.is_measured);
+        // Much is not measured at the first looks.
+        let gone = gone.filter(|_| !is_inhibited);
         gone.for_each(|entry| entry.abandon(now));
+    }
+
+    /// Whether it has just begun, and knows nothing.
+    fn is_inhibited(&self) -> bool {
+        let begun = self.begun.unwrap_or(self.now.monotonic);
+        self.now.monotonic.since(begun) < self.settings.boot_inhibit
     }
 
     /// How many alarms were not listed at the last look.
@@ -284,7 +296,10 @@ impl Engine {
             };
             let is_latched = key.0.definition().is_latched && !entry.is_acknowledged();
             if entry.is_raised() {
-                changes.extend(self.tell_change(key));
+                // Until all is measured, causes seem to have no effects.
+                if !self.is_inhibited() {
+                    changes.extend(self.tell_change(key));
+                }
             } else if !is_latched {
                 changes.extend(self.clear(key));
             }

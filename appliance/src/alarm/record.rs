@@ -1,7 +1,8 @@
 //! What outlives a restart: alarms that are raised, what operators said, and the latest changes.
 //!
 //! A line `weir-alarms 1 CRC`, the CRC-32C of all behind it in hexadecimal, and then JSON. Kinds
-//! that this version does not know are passed over, so that one can go back to an older version.
+//! and fields that this version does not know are passed over, so that one can go back to an older
+//! version.
 //!
 //! Refuses: what is longer, more, or later than anything that was ever written.
 
@@ -20,6 +21,10 @@ use crate::alarm::{
 
 /// What a record begins with.
 const MAGIC: &str = "weir-alarms 1 ";
+
+/// Numbers that may be given out behind a record, before the next is written: a hundred each second
+/// of the five minutes that this may take.
+const NUMBERS_RESERVED: u64 = 1 << 16;
 
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +45,8 @@ pub enum RecordError {
 
 /// The state of an [`Engine`], to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Record {
+    /// No number beyond has been given out.
     sequence: u64,
     alarms: Vec<AlarmRow>,
     shelves: Vec<ShelfRow>,
@@ -49,19 +54,19 @@ pub struct Record {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AlarmRow {
     id: u64,
     kind: String,
     resource: String,
     severity: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<u64>,
     since_ns: u64,
     reading_thousandths: u64,
     operation: Option<OperationRow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ShelfRow {
     id: u64,
     kind: String,
@@ -70,7 +75,6 @@ struct ShelfRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OperationRow {
     state: String,
     author: String,
@@ -80,7 +84,6 @@ struct OperationRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ChangeRow {
     sequence: u64,
     id: u64,
@@ -96,8 +99,9 @@ impl Record {
     /// Bytes a record has at most: every list full, every text full and escaped.
     pub const BYTES_MAX: usize = 8 << 20;
 
-    /// The present state of `engine`.
-    pub fn of(engine: &Engine) -> Self {
+    /// The present state of `engine`, to go on behind the number `sequence`: its own if it ends,
+    /// a [reserved](Self::reserved) one if it goes on.
+    pub fn of(engine: &Engine, sequence: u64) -> Self {
         let alarms = engine.entries.iter().filter_map(|(key, entry)| {
             let told = entry.told.as_ref()?;
             Some(AlarmRow {
@@ -105,6 +109,7 @@ impl Record {
                 kind: key.0.as_str().to_owned(),
                 resource: key.1.to_string(),
                 severity: told.severity.as_str().to_owned(),
+                cause: told.cause,
                 since_ns: entry.since.as_nanos(),
                 reading_thousandths: entry.amount.thousandths(),
                 operation: told.operation.as_ref().map(OperationRow::of),
@@ -117,11 +122,23 @@ impl Record {
             operation: OperationRow::of(&shelf.operation),
         });
         Self {
-            sequence: engine.sequence,
+            sequence,
             alarms: alarms.collect(),
             shelves: shelves.collect(),
             history: engine.history.iter().map(ChangeRow::of).collect(),
         }
+    }
+
+    /// The number that a record has whose engine is at `sequence`, and goes on: it may be killed
+    /// before the next is written. Who is restored from it gives out no number again, and the gap
+    /// tells that changes may be lost.
+    pub const fn reserved(sequence: u64) -> u64 {
+        sequence.saturating_add(NUMBERS_RESERVED)
+    }
+
+    /// The number that it goes on behind.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// As bytes to be kept.
@@ -161,6 +178,7 @@ impl Record {
         require(is_short, "a list is too long")?;
         let mut engine = Engine::new(settings);
         engine.sequence = self.sequence;
+        engine.sequence_before = self.sequence;
         require(self.sequence < u64::MAX / 2, "its sequence is at its end")?;
         for row in &self.alarms {
             require(row.id <= self.sequence, "an alarm is from the future")?;
@@ -217,7 +235,7 @@ impl AlarmRow {
         let told = Told {
             id: self.id,
             severity,
-            cause: None,
+            cause: self.cause,
             is_flapping: false,
             operation,
         };

@@ -17,6 +17,8 @@ pub const EFFECTS_MAX: usize = 512;
 pub struct Report {
     /// The number of the latest change.
     pub sequence: u64,
+    /// The number of the latest change of an earlier life; 0 without one.
+    pub sequence_before: u64,
     /// What is raised, roots first, then the worst, then the oldest.
     pub alarms: Vec<Alarm>,
     /// What is raised and was never told of, for it is an effect of another; at most

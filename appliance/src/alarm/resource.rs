@@ -12,8 +12,9 @@ use std::{
 /// Letters of a name, as the configuration has it.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Letters of the name of an interface (`IFNAMSIZ` without its closing zero).
-const NIC_NAME_BYTES_MAX: usize = 15;
+/// Bytes of the name of an interface: `IFNAMSIZ` without its closing zero, each of which may be one
+/// that is no text, in whose place U+FFFD stands.
+const NIC_NAME_BYTES_MAX: usize = 15 * 3;
 
 /// A part of the appliance, or of what it relies on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,7 +155,7 @@ fn slot_name(text: &str) -> Result<Arc<str>, NoResource> {
 /// Whatever the kernel lets an interface be called.
 fn nic_name(text: &str) -> Result<Arc<str>, NoResource> {
     let is_fit = (1..=NIC_NAME_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
+        && !text.contains(|letter: char| letter == '/' || letter.is_whitespace());
     is_fit.then(|| text.into()).ok_or(NoResource)
 }
 
@@ -181,6 +182,8 @@ mod tests {
             "disk",
             "store",
             "nic/br-lan.100",
+            "nic/žluťoučký",
+            "nic/w\u{fffd}n",
             "origin/midcache",
             "slot/b",
             "channel/CH_001",
@@ -213,7 +216,7 @@ mod tests {
             "origin/a/b",
             "nic/",
             "nic/a b",
-            "nic/0123456789abcdef",
+            "nic/0123456789abcdef0123456789abcdef0123456789abcd",
             "slot/",
             "slot/c",
             "slot/a/b",

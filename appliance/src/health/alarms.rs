@@ -54,10 +54,20 @@ pub struct Alarms {
     allowed: Vec<AddressPrefix>,
     state: PathBuf,
     disk: Arc<dyn Disk>,
-    /// The number of the latest change in the file; locked while that is written.
-    written: Mutex<u64>,
+    /// The number behind which the file goes on, once it is of this life; locked while that is
+    /// written.
+    written: Mutex<Option<u64>>,
     /// An operator has said something.
     ordered: Notify,
+}
+
+/// Whether the file is written for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// More may change behind it.
+    Open,
+    /// It is the last of this life.
+    Final,
 }
 
 #[derive(Debug)]
@@ -96,7 +106,6 @@ impl Alarms {
             warn!(%path, error, "alarms are begun anew: what was known of them is lost");
             Engine::new(engine)
         });
-        let written = Mutex::new(engine.sequence());
         let judging = Judging {
             engine,
             meter: Meter::new(),
@@ -107,7 +116,7 @@ impl Alarms {
             allowed,
             state,
             disk,
-            written,
+            written: Mutex::new(None),
             ordered: Notify::new(),
         }
     }
@@ -154,35 +163,38 @@ impl Alarms {
             // A disk that hangs must not keep the appliance from ending.
             let was_due = tokio::select! {
                 () = &mut shutdown => break,
-                was_due = self.write_newer() => was_due,
+                was_due = self.write_newer(Ending::Open) => was_due,
             };
             pace.went(was_due);
             due = Instant::now() + pace.wait();
         }
-        drop(timeout(LAST_WRITE, self.write_newer()).await);
+        drop(timeout(LAST_WRITE, self.write_newer(Ending::Final)).await);
     }
 
     /// Writes the file if something has changed since it was written. Tells whether it had.
-    pub(super) async fn write_newer(self: &Arc<Self>) -> bool {
+    pub(super) async fn write_newer(self: &Arc<Self>, ending: Ending) -> bool {
         let this = Arc::clone(self);
-        let writing = spawn_blocking(move || this.write());
+        let writing = spawn_blocking(move || this.write(ending));
         // It is given up where the runtime ends, and is due still.
         writing.await.unwrap_or(true)
     }
 
-    fn write(&self) -> bool {
+    fn write(&self, ending: Ending) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sequence, record) = {
+        let record = {
             let judging = self.lock();
-            let sequence = judging.engine.sequence();
-            let is_newer = sequence != *written;
-            (sequence, is_newer.then(|| Record::of(&judging.engine)))
+            let sequence = match ending {
+                Ending::Open => Record::reserved(judging.engine.sequence()),
+                Ending::Final => judging.engine.sequence(),
+            };
+            let is_newer = *written != Some(sequence);
+            is_newer.then(|| Record::of(&judging.engine, sequence))
         };
         let Some(record) = record else { return false };
         let directory = self.state.parent();
         let made = directory.map_or(Ok(()), |it| make_directory(&*self.disk, it));
         match made.and_then(|()| replace(&*self.disk, &self.state, &record.to_bytes())) {
-            Ok(_) => *written = sequence,
+            Ok(_) => *written = Some(record.sequence()),
             Err(why) => self.note_failure(&why),
         }
         true

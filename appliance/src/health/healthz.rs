@@ -61,7 +61,7 @@ impl Verdict {
 
     const fn of_alarm(alarm: &Alarm) -> Self {
         match alarm.severity {
-            Severity::Critical if !alarm.is_damped => Self::Fail,
+            Severity::Critical if !alarm.is_damped && !alarm.is_over => Self::Fail,
             Severity::Critical | Severity::Major | Severity::Minor | Severity::Warning => {
                 Self::Warn
             }
@@ -346,6 +346,20 @@ mod tests {
             is_flapping: true,
             is_damped: true,
             ..alarm(Kind::DiskFull, "disk", Severity::Critical)
+        }];
+        snapshot.alarms = Arc::new(alarm::Report {
+            alarms,
+            ..alarm::Report::default()
+        });
+        assert_eq!(parse(&snapshot)["status"], "warn");
+    }
+
+    #[test]
+    fn warns_while_what_is_over_waits_to_be_acknowledged() {
+        let mut snapshot = snapshot(&[&[State::OnAir]]);
+        let alarms = vec![Alarm {
+            is_over: true,
+            ..alarm(Kind::DiskError, "store", Severity::Critical)
         }];
         snapshot.alarms = Arc::new(alarm::Report {
             alarms,

@@ -1,8 +1,10 @@
 //! What is measured of network interfaces; pure.
 //!
 //! An interface is missed when a rendition is received on it, or when it was up since the process
-//! began: nobody plugs a cable into every port. One that is gone, as a USB adapter may be, is down.
-//! A loopback tells nobody whether it is up, and is.
+//! began: nobody plugs a cable into every port. Of another one that is down nobody knows whether
+//! it was up before. One that is gone, as a USB adapter may be, is down if a rendition is received on
+//! it; others come and go with what they are made for. A loopback tells nobody whether it is up, and
+//! is.
 //!
 //! Source: RFC 2863 §3.1.14 (ifOperStatus).
 
@@ -46,8 +48,8 @@ impl NicMeter {
         Self { seen }
     }
 
-    /// Up to three measures of each interface of `snapshot`, and of each that a rendition needs. If
-    /// the kernel tells of none at all, nobody knows.
+    /// Three measures of each interface of `snapshot`, and of each that a rendition needs. If the
+    /// kernel tells of none at all, nobody knows.
     pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let renditions = snapshot.channels.iter().flat_map(|it| &it.renditions);
@@ -70,7 +72,7 @@ impl NicMeter {
         measures
     }
 
-    fn of(&mut self, nic: &Nic, is_needed: bool, now: Monotonic) -> impl Iterator<Item = Measure> {
+    fn of(&mut self, nic: &Nic, is_needed: bool, now: Monotonic) -> [Measure; 3] {
         let seen = self.seen.entry(nic.name.clone()).or_insert_with(|| Seen {
             was_up: false,
             packets: Window::new(ERRORS_SPAN),
@@ -83,17 +85,25 @@ impl NicMeter {
             amount: Amount::whole(per_million(errors, packets)),
             samples: packets.saturating_add(errors),
         };
-        let damage = if_enough(Kind::NicErrors, damage);
+        // Later, few packets are all that there are.
+        let damage = if now.since(Monotonic::ZERO) < ERRORS_SPAN {
+            if_enough(Kind::NicErrors, damage)
+        } else {
+            damage
+        };
         let is_missed = is_needed || seen.was_up;
-        let down = claim(Kind::NicDown, resource(&nic.name), !carries(nic));
+        let down = if is_missed || carries(nic) {
+            claim(Kind::NicDown, resource(&nic.name), !carries(nic))
+        } else {
+            Measure::new(Kind::NicDown, resource(&nic.name), Reading::Unknown)
+        };
         let errors = Measure::new(Kind::NicErrors, resource(&nic.name), damage);
         let querier = Measure::new(
             Kind::QuerierLost,
             resource(&nic.name),
             querier::lost(nic.querier),
         );
-        let measures = is_missed.then_some(down).into_iter();
-        measures.chain([errors, querier])
+        [down, errors, querier]
     }
 }
 

@@ -88,9 +88,9 @@ impl Mib {
         standard::up_time(&self.latest.load())
     }
 
-    /// The number of the latest change of an alarm in the newest snapshot.
-    pub(super) fn latest_change(&self) -> u64 {
-        self.latest.load().alarms.sequence
+    /// The number of the latest change of an alarm before the start.
+    pub(super) fn change_before(&self) -> u64 {
+        self.latest.load().alarms.sequence_before
     }
 
     /// The changes of alarms behind that number, the oldest first, as far as they are remembered.

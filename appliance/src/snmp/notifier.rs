@@ -67,7 +67,7 @@ impl Notifier {
         mib: Arc<Mib>,
         tally: Arc<Tally>,
     ) -> Self {
-        let seen = mib.latest_change();
+        let seen = mib.change_before();
         let mut queue = Queue::default();
         let dropped = queue.push(Notice::Started);
         tally.notifications_dropped.add(dropped);

@@ -65,6 +65,11 @@ impl Rig {
     }
 }
 
+/// What an engine writes that ends.
+fn written(engine: &Engine) -> Vec<u8> {
+    Record::of(engine, engine.sequence()).to_bytes()
+}
+
 fn moment(second: u64) -> Moment {
     Moment {
         monotonic: Monotonic::ZERO + Duration::from_secs(second),

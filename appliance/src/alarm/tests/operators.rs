@@ -118,7 +118,7 @@ fn what_is_shelved_makes_room_in_the_list() {
     let of_kind = report.alarms.iter().filter(|it| it.kind == kind);
     assert_eq!(of_kind.count(), LISTED_MAX + 88);
     assert_eq!(rig.roots().len(), LISTED_MAX - 12);
-    let bytes = Record::of(&rig.engine).to_bytes();
+    let bytes = written(&rig.engine);
     let record = Record::from_bytes(&bytes).expect("it was just written");
     assert!(record.restore(settings(0)).is_ok());
 }

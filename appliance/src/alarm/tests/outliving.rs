@@ -25,7 +25,7 @@ fn lived() -> Rig {
 }
 
 fn restarted(rig: &Rig) -> Rig {
-    let bytes = Record::of(&rig.engine).to_bytes();
+    let bytes = written(&rig.engine);
     let record = Record::from_bytes(&bytes).expect("it was just written");
     Rig::of(record.restore(settings(60)).expect("it was just written"))
 }
@@ -90,13 +90,67 @@ fn a_channel_that_is_gone_after_a_restart_has_no_alarm() {
     let mut rig = Rig::new();
     rig.look(1, &[bad(Kind::IngestDown, rendition(0))]);
     let mut after = restarted(&rig);
+    after.look(60, &[]);
+    assert_eq!(after.told(), [], "what has just begun knows nothing yet");
     after.look(1, &[]);
     assert_eq!(after.told(), [(Event::Cleared, Kind::IngestDown)]);
 }
 
 #[test]
+fn what_was_a_cause_and_its_effects_before_a_restart_is_so_behind_it_and_nothing_is_told() {
+    let mut rig = Rig::new();
+    let both = |is_down| {
+        readings([
+            (Kind::IngestDown, rendition(0), true),
+            (Kind::IngestDown, rendition(1), is_down),
+            (Kind::NicDown, nic(), is_down),
+        ])
+    };
+    rig.look(30, &both(false));
+    rig.look(30, &both(true));
+    let told = rig.told();
+    assert_eq!(told.last(), Some(&(Event::Changed, Kind::IngestDown)));
+    let before = rig.engine.report().alarms;
+    let mut after = restarted(&rig);
+    let causes = |alarms: &[Alarm]| -> Vec<_> {
+        let alarms = alarms.iter();
+        alarms.map(|it| (it.id, it.severity, it.cause)).collect()
+    };
+    after.look(1, &[]);
+    assert_eq!(causes(&after.engine.report().alarms), causes(&before));
+    after.look(119, &both(true));
+    assert_eq!(after.told(), []);
+    assert_eq!(causes(&after.engine.report().alarms), causes(&before));
+}
+
+#[test]
+fn numbers_that_were_given_out_behind_the_last_record_are_not_given_out_again() {
+    let mut rig = lived();
+    let kept = Record::of(&rig.engine, Record::reserved(rig.engine.sequence())).to_bytes();
+    rig.look(1, &[bad(Kind::DiskError, Resource::Disk)]);
+    let lost = rig.engine.report().sequence;
+    let record = Record::from_bytes(&kept).expect("it was just written");
+    let mut after = Rig::of(record.restore(settings(0)).expect("it was just written"));
+    after.look(1, &[bad(Kind::NicDown, nic())]);
+    after.look(60, &[bad(Kind::NicDown, nic())]);
+    let down = |alarm: &Alarm| alarm.kind == Kind::NicDown;
+    let alarms = after.engine.report().alarms;
+    let id = alarms.iter().find(|it| down(it)).map(|it| it.id);
+    assert!(id > Some(lost), "{id:?} behind {lost}");
+}
+
+#[test]
+fn a_report_tells_which_changes_are_of_an_earlier_life() {
+    let rig = lived();
+    let after = restarted(&rig);
+    assert_eq!(rig.engine.report().sequence_before, 0);
+    let lived = rig.engine.report().sequence;
+    assert_eq!(after.engine.report().sequence_before, lived);
+}
+
+#[test]
 fn a_record_with_one_wrong_byte_is_refused() {
-    let bytes = Record::of(&lived().engine).to_bytes();
+    let bytes = written(&lived().engine);
     for place in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[place] ^= 0x20;
@@ -116,7 +170,7 @@ fn sealed(json: &str) -> Vec<u8> {
 
 #[test]
 fn a_record_that_contradicts_itself_is_refused() {
-    let bytes = Record::of(&lived().engine).to_bytes();
+    let bytes = written(&lived().engine);
     let text = String::from_utf8(bytes).expect("JSON is text");
     let (_, json) = text.split_once('\n').expect("a line, and the rest");
     let restored = |json: &str| {
@@ -146,7 +200,7 @@ fn a_record_that_contradicts_itself_is_refused() {
 
 #[test]
 fn a_kind_that_is_not_known_is_passed_over() {
-    let bytes = Record::of(&lived().engine).to_bytes();
+    let bytes = written(&lived().engine);
     let text = String::from_utf8(bytes).expect("JSON is text");
     let (_, json) = text.split_once('\n').expect("a line, and the rest");
     let json = json.replace("disk-full", "from-the-future");
@@ -178,7 +232,7 @@ fn the_largest_record_can_be_read() {
         }
         rig.look(6, &none);
     }
-    let bytes = Record::of(&rig.engine).to_bytes();
+    let bytes = written(&rig.engine);
     assert!(bytes.len() <= Record::BYTES_MAX, "{} bytes", bytes.len());
     Record::from_bytes(&bytes).expect("it can be read");
 }

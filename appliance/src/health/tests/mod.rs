@@ -14,7 +14,9 @@ use crate::{
         pull::{PullCounters, RouteReport},
         tiers::{EndpointReport, OriginReport, TierCounters},
     },
-    health::{AlarmSettings, Alarms, Snapshot, json::timestamp, snapshot::tests::snapshot},
+    health::{
+        AlarmSettings, Alarms, Snapshot, alarms::Ending, json::timestamp, snapshot::tests::snapshot,
+    },
     live::{self, State},
 };
 

@@ -567,9 +567,9 @@ async fn a_disk_that_does_not_take_the_file_is_counted_and_tried_again() {
     let alarms = listener(rig).alarms;
     let disk = Arc::clone(&machine.board().disk);
     let is_there = || disk.kind("/var/weir/cache.alarms".as_ref()).is_ok();
-    alarms.write_newer().await;
+    alarms.write_newer(Ending::Open).await;
     assert!(!is_there());
     assert_eq!(alarms.report().counters.writes_failed, 1);
-    alarms.write_newer().await;
+    alarms.write_newer(Ending::Open).await;
     assert!(is_there());
 }

@@ -265,6 +265,38 @@ fn an_interface_that_is_gone_is_down_where_it_is_needed() {
     assert_eq!(rig.roots(), [Kind::NicDown]);
 }
 
+#[tokio::test]
+async fn a_cable_that_was_out_before_a_restart_is_still_out_behind_it() {
+    use OperationalStatus::{Down, Up};
+    let machine = Simulation::new(1);
+    let mut rig = Rig::on(&machine, WARM_S);
+    rig.run(3, |snapshot| snapshot.nics = vec![nic("eth2", Up)]);
+    rig.run(3, |snapshot| snapshot.nics = vec![nic("eth2", Down)]);
+    assert_eq!(rig.roots(), [Kind::NicDown]);
+    Arc::new(rig.alarms).write_newer(Ending::Open).await;
+    let mut after = Rig::on(&machine, 0);
+    after.run(600, |snapshot| snapshot.nics = vec![nic("eth2", Down)]);
+    assert_eq!(after.roots(), [Kind::NicDown]);
+    after.run(10, |snapshot| snapshot.nics = vec![nic("eth2", Up)]);
+    assert_eq!(after.history(), raised_and_cleared(Kind::NicDown));
+}
+
+#[test]
+fn damage_is_over_where_nothing_comes_any_more() {
+    let mut rig = Rig::after(WARM_S);
+    let up = || nic("eth1", OperationalStatus::Up);
+    rig.run(120, |snapshot| {
+        let mut damaged = up();
+        damaged.statistics.rx_packets = 10_000 * snapshot.uptime.as_secs();
+        damaged.statistics.rx_errors = 10 * snapshot.uptime.as_secs();
+        snapshot.nics = vec![damaged];
+    });
+    assert_eq!(rig.roots(), [Kind::NicErrors]);
+    let last = rig.snapshot.nics.clone();
+    rig.run(600, |snapshot| snapshot.nics.clone_from(&last));
+    assert_eq!(rig.history(), raised_and_cleared(Kind::NicErrors));
+}
+
 #[test]
 fn damage_on_the_cable_is_told_from_one_packet_in_ten_thousand_on() {
     let mut rig = Rig::after(WARM_S);
@@ -526,7 +558,7 @@ async fn a_ratio_that_was_low_before_a_restart_is_not_good_for_want_of_samples()
     let mut rig = Rig::on(&machine, WARM_S);
     rig.run(300, |snapshot| snapshot.routes[0].counters.misses += 10);
     assert_eq!(rig.roots(), [Kind::HitRatioLow]);
-    Arc::new(rig.alarms).write_newer().await;
+    Arc::new(rig.alarms).write_newer(Ending::Final).await;
     let mut after = Rig::on(&machine, 899);
     assert_eq!(after.roots(), [Kind::HitRatioLow]);
     after.run(1, |_| {});
