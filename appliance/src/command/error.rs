@@ -218,7 +218,7 @@ fn snmp_status(error: &SnmpError) -> ExitStatus {
         SnmpError::Secret(_) | SnmpError::ShortSecret { .. } | SnmpError::User { .. } => {
             ExitStatus::Configuration
         }
-        SnmpError::State { .. } => ExitStatus::Io,
+        SnmpError::Engine(_) => ExitStatus::Io,
         SnmpError::Random | SnmpError::Listen { .. } => ExitStatus::Unavailable,
     }
 }

@@ -5,13 +5,13 @@
 //! hexadecimal and snmpEngineBoots. The file is written before the number in it is used.
 //!
 //! Source: RFC 3411 §5 (`SnmpEngineID`, format 5), RFC 3414 §2.2 (`snmpEngineBoots`).
-//! Refuses: to go on with an ID whose number of starts is lost. It takes a new one.
+//! Refuses: to go on with an ID whose number of starts is lost or cannot be kept. It takes a new one.
 
 use std::{path::Path, sync::Arc};
 
 use async_snmp::{AuthoritativeEngine, PersistedAuthoritativeEngine};
 use ring::rand::{SecureRandom, SystemRandom};
-use tracing::warn;
+use tracing::{error, warn};
 use weir_hal::Disk;
 
 use crate::{
@@ -41,10 +41,11 @@ enum StateError {
     Damaged,
 }
 
-/// The engine at `path`, started once more; a new one if there is none. Blocks.
+/// The engine at `path`, started once more; a new one if there is none, or if that cannot be
+/// written: then for this start alone. Blocks.
 ///
 /// # Errors
-/// [`SnmpError::State`] when the file cannot be written.
+/// [`SnmpError::Random`] or [`SnmpError::Engine`] when there is no new one.
 pub(super) fn start(disk: &Arc<dyn Disk>, path: &Path) -> Result<AuthoritativeEngine, SnmpError> {
     let before = read(&**disk, path).unwrap_or_else(|why| {
         let (path, error) = (path.display(), with_causes(&why));
@@ -57,10 +58,24 @@ pub(super) fn start(disk: &Arc<dyn Disk>, path: &Path) -> Result<AuthoritativeEn
         Some(before) => AuthoritativeEngine::restart(before, persist),
         None => AuthoritativeEngine::install(new_engine_id()?, persist),
     };
-    started.map_err(|source| SnmpError::State {
-        path: path.to_owned(),
-        source,
+    started.or_else(|why| {
+        // Whoever watches the box needs an answer most when its disk is full or broken.
+        let (path, error) = (path.display(), with_causes(&*why));
+        error!(
+            %path,
+            error,
+            "the agent has an engine ID for this start alone, and managers must discover it anew: \
+             make room there, or choose another `snmp.state`"
+        );
+        passing()
     })
+}
+
+/// An engine that is not kept.
+fn passing() -> Result<AuthoritativeEngine, SnmpError> {
+    let kept_nowhere = |_: &PersistedAuthoritativeEngine| Ok::<(), weir_hal::Error>(());
+    let engine = AuthoritativeEngine::install(new_engine_id()?, kept_nowhere);
+    engine.map_err(SnmpError::Engine)
 }
 
 fn new_engine_id() -> Result<Vec<u8>, SnmpError> {
@@ -115,7 +130,7 @@ fn write(
 
 #[cfg(test)]
 mod tests {
-    use weir_hal::sim::Simulation;
+    use weir_hal::sim::{Call, Fault, Simulation};
 
     use super::*;
 
@@ -158,6 +173,21 @@ mod tests {
         let second = started(&disk);
         assert_eq!(second.engine_boots(), 1);
         assert_ne!(second.engine_id(), first.engine_id());
+    }
+
+    #[test]
+    fn one_that_cannot_be_kept_is_another_one_for_this_start_alone() {
+        let machine = Simulation::new(1);
+        let disk: Arc<dyn Disk> = machine.board().disk;
+        let first = started(&disk);
+        machine.disk.inject(Call::Write, Fault::ForEver(1));
+        let second = started(&disk);
+        assert_eq!(second.engine_boots(), 1);
+        assert_ne!(second.engine_id(), first.engine_id());
+        machine.disk.heal();
+        let third = started(&disk);
+        assert_eq!(third.engine_id(), first.engine_id());
+        assert_eq!(third.engine_boots(), 2);
     }
 
     #[test]

@@ -27,15 +27,9 @@ pub enum SnmpError {
         #[source]
         source: async_snmp::CryptoError,
     },
-    /// It cannot be remembered who the agent is.
-    #[error("cannot write {}: choose another `snmp.state`", path.display())]
-    State {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: Box<async_snmp::Error>,
-    },
+    /// No new engine can be made.
+    #[error("no engine ID can be used: restart the box")]
+    Engine(#[source] Box<async_snmp::Error>),
     /// The system gives no random octets.
     #[error("the system gives no random octets for an engine ID: restart the box")]
     Random,
