@@ -4,8 +4,8 @@
 //! Target Durations after it was updated last. Time is that of the monotonic clock: a wall clock
 //! that is set makes no gaps.
 //!
-//! While a segment is open it may take one and a half of the target, and, while datagrams come, as
-//! long as the longest; then it ends with what it has. While none is open a gap is due for each
+//! While a segment is open it may take one and a half of the target, and, while datagrams come, of the
+//! Target Duration; then it ends with what it has. While none is open a gap is due for each
 //! cell, counted from the last so that numbers keep pace with time; at once for those that passed
 //! between two lives.
 
@@ -53,7 +53,8 @@ impl Wait {
             Input::Segment { is_alive: false } => latest,
             // The longest segment rounds to the Target Duration.
             Input::Segment { is_alive: true } => {
-                latest.max(self.target_duration + Duration::from_millis(500) + JITTER)
+                let longest = self.target_duration + Duration::from_millis(500) + JITTER;
+                longest.max((self.target_duration * 3 / 2).saturating_sub(MARGIN))
             }
         }
     }
@@ -98,40 +99,21 @@ mod tests {
     }
 
     #[test]
-    fn an_open_segment_has_one_and_a_half_cells_but_for_a_margin() {
-        for is_alive in [false, true] {
-            let input = Input::Segment { is_alive };
-            let wait = Wait { input, ..WAIT };
+    fn an_open_segment_has_one_and_a_half_cells_and_while_datagrams_come_target_durations() {
+        for (is_alive, target_duration_s, ms) in
+            [(false, 8, 8_800), (true, 8, 11_800), (true, 1, 1_600)]
+        {
+            let target_duration = Duration::from_secs(target_duration_s);
+            let wait = Wait {
+                target_duration,
+                gap: WAIT.gap.min(target_duration),
+                input: Input::Segment { is_alive },
+                ..WAIT
+            };
             let mut lapse = Lapse::default();
-            assert!(!lapse.is_due(at(1_000), &wait, at(9_799)));
-            assert!(lapse.is_due(at(1_000), &wait, at(9_800)));
+            assert!(!lapse.is_due(at(1_000), &wait, at(1_000 + ms - 1)));
+            assert!(lapse.is_due(at(1_000), &wait, at(1_000 + ms)));
         }
-    }
-
-    #[test]
-    fn a_segment_of_the_longest_duration_is_waited_for_while_datagrams_come() {
-        let target_duration = Duration::from_secs(1);
-        let input = Input::Segment { is_alive: true };
-        let wait = Wait {
-            target_duration,
-            gap: target_duration,
-            input,
-            ..WAIT
-        };
-        assert!(!Lapse::default().is_due(at(0), &wait, at(1_550)));
-        assert!(Lapse::default().is_due(at(0), &wait, at(1_600)));
-    }
-
-    #[test]
-    fn a_list_of_which_nothing_comes_does_not_wait_for_the_longest_segment() {
-        let wait = |is_alive| Wait {
-            target_duration: Duration::from_secs(10),
-            input: Input::Segment { is_alive },
-            ..WAIT
-        };
-        assert!(Lapse::default().is_due(at(0), &wait(false), at(8_800)));
-        assert!(!Lapse::default().is_due(at(0), &wait(true), at(10_599)));
-        assert!(Lapse::default().is_due(at(0), &wait(true), at(10_600)));
     }
 
     #[test]

@@ -186,8 +186,14 @@ pub(super) async fn restore(
     } else {
         last.unwrap_or_default()
     };
-    let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
-    let seen_max = seen_max(&playlist, since_end.max(age), cell);
+    let seen_max = if ended_in_order {
+        0
+    } else if is_same_boot {
+        1
+    } else {
+        let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
+        seen_max(&playlist, since_end.max(age), cell)
+    };
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
             channel,

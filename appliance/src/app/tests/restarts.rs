@@ -63,6 +63,24 @@ async fn a_list_behind_which_a_segment_may_be_lost_begins_anew_with_higher_numbe
 }
 
 #[tokio::test]
+async fn a_list_that_ended_in_order_counts_no_discontinuity_that_nobody_saw() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    rig.play();
+    rig.ingest.end_in_order();
+    let mut rig = restart(rig, Duration::from_mins(2)).await;
+    assert_eq!(rig.playlist(), None, "it is too old");
+    rig.play();
+    rig.play();
+    let text = rig.playlist().expect("it is on air");
+    let numbers = text.lines().filter_map(|line| {
+        let number = line.strip_prefix("#EXT-X-DISCONTINUITY-SEQUENCE:")?;
+        number.parse::<u64>().ok()
+    });
+    assert!(numbers.max() <= Some(1), "{text}");
+}
+
+#[tokio::test]
 async fn a_list_begins_anew_where_the_wall_clock_is_behind() {
     for (now_s, begins_anew) in [(11, true), (12, false), (13, false), (19, true)] {
         let rig = Rig::start(sim::Simulation::new(1)).await;
