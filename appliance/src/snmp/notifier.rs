@@ -55,7 +55,7 @@ pub(super) struct Notifier {
     queue: Queue,
     /// The number of the latest change that was taken from the history.
     seen: u64,
-    /// The snapshot whose links were told of last.
+    /// The latest snapshot that has links: those that were told of last.
     linked: Arc<Snapshot>,
     client: Option<UdpClient>,
     is_reached: bool,
@@ -133,7 +133,10 @@ impl Notifier {
         for link in links(&self.linked.nics, &latest.nics) {
             self.push(Notice::Link(link));
         }
-        self.linked = latest;
+        // None are there while they cannot be read: what they were is what counts then.
+        if !latest.nics.is_empty() {
+            self.linked = latest;
+        }
         for change in self.mib.changes_behind(self.seen) {
             self.seen = change.sequence;
             self.push(Notice::Alarm(change));
@@ -204,7 +207,7 @@ mod tests {
 
     use arc_swap::ArcSwap;
     use async_snmp::{ErrorStatus, client::ResponseMetadata, v3::ReportStatus};
-    use weir_hal::sim::Simulation;
+    use weir_hal::{Nic, OperationalStatus, sim::Simulation};
 
     use super::*;
     use crate::snmp::{Site, engine_state};
@@ -231,6 +234,29 @@ mod tests {
             Notifier::new(target, engine, mib, Arc::clone(&tally)),
             tally,
         )
+    }
+
+    #[test]
+    fn a_link_that_goes_down_while_none_can_be_read_is_told_of() {
+        use OperationalStatus::{Down, Up};
+        let latest = Arc::<ArcSwap<Snapshot>>::default();
+        let (mut notifier, _) = notifier(&latest);
+        notifier.queue.remove_first();
+        for (status, is_told) in [(Some(Up), false), (None, false), (Some(Down), true)] {
+            let nic = |operational_status| Nic {
+                name: "eth0".to_owned(),
+                operational_status,
+                ..Nic::default()
+            };
+            latest.store(Arc::new(Snapshot {
+                nics: status.map(nic).into_iter().collect(),
+                ..Snapshot::default()
+            }));
+            notifier.take_new();
+            let first = notifier.queue.first();
+            let is_link = matches!(first, Some(Notice::Link(_)));
+            assert_eq!(is_link, is_told, "{status:?}");
+        }
     }
 
     #[test]
