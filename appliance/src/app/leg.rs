@@ -99,6 +99,19 @@ impl<M: Multicast> Leg<M> {
         receive::Counters { rtp_lost, ..sum }
     }
 
+    /// Has each of its sources count on from what it counted in a leg of `before`.
+    pub(super) fn count_on(&mut self, before: &[Self]) {
+        for path in &mut self.paths {
+            let same = |it: &&Path<M>| it.url() == path.url();
+            let former = before
+                .iter()
+                .find_map(|leg| Some((leg.paths.iter().find(same)?, leg.demultiplexed())));
+            if let Some((former, demux)) = former {
+                path.count_on(former, &demux);
+            }
+        }
+    }
+
     /// Counters of its packets since it was made.
     pub(super) fn demultiplexed(&self) -> demux::Counters {
         self.demux.counters().plus(&self.sync_counters)

@@ -78,8 +78,9 @@ struct Side {
     choice: Choice,
     track: Track,
     publisher: Publisher,
-    /// Segments that the store refused.
-    gaps: u64,
+    /// What is to be added to the counters of the track: segments that the store refused, and what
+    /// it counted before the rendition was received anew.
+    counted: track::Counters,
 }
 
 /// The lists of one rendition.
@@ -87,6 +88,8 @@ struct Side {
 pub(super) struct Lists {
     main: Publisher,
     sides: Vec<Side>,
+    /// What was counted of tracks that have ended.
+    ended: (track::Counters, PublishCounters),
 }
 
 impl Lists {
@@ -104,7 +107,11 @@ impl Lists {
             let publisher = publisher(keeping, plan, (name, choice.format()), waking).await;
             sides.push(Side::new(choice, publisher));
         }
-        Self { main, sides }
+        Self {
+            main,
+            sides,
+            ended: (track::Counters::default(), PublishCounters::default()),
+        }
     }
 
     /// Goes on by `plan`, which changes nothing of the rendition itself but how segments are kept
@@ -120,6 +127,11 @@ impl Lists {
                 Side::new(choice, self.main.beside(plan, Arc::new(face)))
             }));
         }
+        for side in before {
+            let (track, publish) = self.ended;
+            let publish = publish.plus(side.publisher.counters());
+            self.ended = (track.plus(&side.counters()), publish);
+        }
         let sides = self.sides.iter_mut().map(|side| &mut side.publisher);
         for publisher in [&mut self.main].into_iter().chain(sides) {
             publisher.set_class(plan.class);
@@ -133,12 +145,13 @@ impl Lists {
         self.follow(plan);
         let sides = self.sides.into_iter();
         let anew = |side: Side| Side {
-            gaps: side.gaps,
+            counted: side.counters(),
             ..Side::new(side.choice, side.publisher.begin_anew(plan))
         };
         Self {
             main: self.main.begin_anew(plan),
             sides: sides.map(anew).collect(),
+            ended: self.ended,
         }
     }
 
@@ -191,21 +204,17 @@ impl Lists {
 
     /// What was counted of the tracks.
     pub(super) fn counters(&self) -> track::Counters {
-        let sum = |sum: track::Counters, side: &Side| {
-            let refused = track::Counters {
-                track_gaps: side.gaps,
-                ..track::Counters::default()
-            };
-            sum.plus(&side.track.counters()).plus(&refused)
-        };
-        self.sides.iter().fold(track::Counters::default(), sum)
+        let (ended, _) = self.ended;
+        let sum = |sum: track::Counters, side: &Side| sum.plus(&side.counters());
+        self.sides.iter().fold(ended, sum)
     }
 
     /// What was counted on the way into the store.
     pub(super) fn publish_counters(&self) -> PublishCounters {
         let sides = self.sides.iter();
         let sum = |sum: PublishCounters, side: &Side| sum.plus(side.publisher.counters());
-        sides.fold(*self.main.counters(), sum)
+        let (_, ended) = &self.ended;
+        sides.fold(self.main.counters().plus(ended), sum)
     }
 
     /// Takes note of what the stream says of itself.
@@ -244,7 +253,7 @@ impl Lists {
 
     /// Takes the next output of the segmenter.
     pub(super) fn take(&mut self, output: Output, moment: Moment) {
-        let Self { main, sides } = self;
+        let Self { main, sides, .. } = self;
         if sides.is_empty() {
             main.take(output, moment);
             return;
@@ -261,7 +270,7 @@ impl Lists {
     /// True once after the store has refused bytes of the rendition's open segment. Its number
     /// comes again, so tracks give theirs up too.
     pub(super) fn take_loss(&mut self, moment: Moment) -> bool {
-        let Self { main, sides } = self;
+        let Self { main, sides, .. } = self;
         let is_lost = main.take_loss();
         if is_lost {
             for side in sides {
@@ -278,8 +287,13 @@ impl Side {
             choice,
             track: choice.track(),
             publisher,
-            gaps: 0,
+            counted: track::Counters::default(),
         }
+    }
+
+    /// What was counted of it.
+    fn counters(&self) -> track::Counters {
+        self.track.counters().plus(&self.counted)
     }
 
     /// Its line in the Master Playlist for the variants of `group`, if it is one of subtitles that
@@ -314,11 +328,11 @@ impl Side {
         let Self {
             track,
             publisher,
-            gaps,
+            counted,
             ..
         } = self;
         track.push(output, |output| {
-            *gaps += u64::from(publish(publisher, output, main, moment));
+            counted.track_gaps += u64::from(publish(publisher, output, main, moment));
         });
     }
 
@@ -326,12 +340,12 @@ impl Side {
         let Self {
             track,
             publisher,
-            gaps,
+            counted,
             ..
         } = self;
         publisher.abandon();
         track.abandon(|output| {
-            *gaps += u64::from(publish(publisher, output, main, moment));
+            counted.track_gaps += u64::from(publish(publisher, output, main, moment));
         });
     }
 }

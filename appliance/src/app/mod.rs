@@ -40,6 +40,7 @@ mod sealed_writer;
 mod sealing;
 #[cfg(test)]
 mod tests;
+mod used;
 
 use std::{
     net::SocketAddr, num::NonZeroUsize, path::Path, slice, sync::Arc, thread, time::Duration,

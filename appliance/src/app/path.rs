@@ -19,7 +19,7 @@ use crate::{
     },
     causes::with_causes,
     config::Failover,
-    live,
+    demux, live,
     measure::BitrateAverage,
     receive::{
         self, HttpSource, Protected, Reception, StreamClient, StreamRequest, merge::Content,
@@ -49,6 +49,8 @@ pub(super) struct Path<M: Multicast> {
     watch: Watch,
     /// As of the last report.
     last: receive::Counters,
+    /// What was counted of it, and of the stream that it carried, before it was received anew.
+    former: (receive::Counters, demux::Counters),
     bitrate: BitrateAverage,
 }
 
@@ -88,8 +90,16 @@ impl<M: Multicast> Path<M> {
             join_at: now,
             watch: Watch::new(now),
             last: receive::Counters::default(),
+            former: (receive::Counters::default(), demux::Counters::default()),
             bitrate: BitrateAverage::default(),
         }
+    }
+
+    /// Reports on from what `former`, the same source, has counted, and what `demux` has of the
+    /// stream that it carried.
+    pub(super) fn count_on(&mut self, former: &Self, demux: &demux::Counters) {
+        let (received, stream) = &former.former;
+        self.former = (received.plus(former.counters()), stream.plus(demux));
     }
 
     pub(super) fn url(&self) -> &str {
@@ -206,6 +216,7 @@ impl<M: Multicast> Path<M> {
         let bytes = receive.bytes - last.bytes;
         let bitrate_bps = bytes.saturating_mul(8_000) / interval_ms.max(1);
         self.bitrate.push(bitrate_bps);
+        let (received, stream) = &self.former;
         live::Leg {
             url: self.url.clone(),
             failure: self.failure().map(str::to_owned),
@@ -215,7 +226,8 @@ impl<M: Multicast> Path<M> {
             bitrate_bps,
             bitrate_average: self.bitrate,
             arrivals: self.received.arrivals(),
-            receive,
+            receive: receive.plus(received),
+            demux: of_stream.demux.plus(stream),
             ..of_stream.clone()
         }
     }

@@ -14,13 +14,13 @@ use crate::{
         plan::Plan,
         protection::Protection,
         publisher::Moment,
+        used::Used,
     },
     demux::{self, Demux, Event, Selection},
     ladder::Line,
     live::{self, Report, State},
-    measure,
-    receive::{self, StreamClient, merge},
-    segment::{Clocks, MasterPlaylist, Segment, Segmenter, StreamClock},
+    receive::StreamClient,
+    segment::{self, Clocks, MasterPlaylist, Segment, Segmenter, StreamClock},
 };
 
 /// Silence after which datagrams are said to have stopped: a slow radio channel sends less than
@@ -116,8 +116,23 @@ impl<M: Multicast> Rendition<M> {
             self.lists.follow(plan);
             return self;
         }
+        let used = self.used(self.protection.active());
         let lists = self.lists.begin_anew(plan);
-        Self::new((plan.clone(), lists), (client, now))
+        let mut next = Self::new((plan.clone(), lists), (client, now));
+        next.count_on(&used, self.source_switches, self.segmenter.counters());
+        for leg in &mut next.legs {
+            leg.count_on(&self.legs);
+        }
+        next
+    }
+
+    /// Counts on from what was counted under these names: what goes on never counts less.
+    fn count_on(&mut self, used: &Used, source_switches: u64, cut: &segment::Counters) {
+        self.carried = *used;
+        self.last_bytes = used.receive.bytes;
+        self.last_demux = used.demux;
+        self.source_switches = source_switches;
+        self.segmenter.count_on(cut);
     }
 
     /// Ends in order: the next life goes on from what players see now.
@@ -520,44 +535,6 @@ impl<M: Multicast> Rendition<M> {
             _ if is_scrambled => State::Scrambled,
             _ if demux.has_tables() => State::NoRandomAccess,
             _ => State::NoTables,
-        }
-    }
-}
-
-/// Counters of what a rendition was made of.
-#[derive(Debug, Clone, Copy, Default)]
-struct Used {
-    receive: receive::Counters,
-    demux: demux::Counters,
-    merge: merge::Counters,
-    measure: measure::Counters,
-}
-
-impl Used {
-    fn of<M: Multicast>(leg: &Leg<M>) -> Self {
-        Self {
-            receive: leg.received(),
-            demux: leg.demultiplexed(),
-            merge: *leg.merged(),
-            measure: leg.measured(),
-        }
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        Self {
-            receive: self.receive.plus(&other.receive),
-            demux: self.demux.plus(&other.demux),
-            merge: self.merge.plus(&other.merge),
-            measure: self.measure.plus(&other.measure),
-        }
-    }
-
-    fn minus(&self, other: &Self) -> Self {
-        Self {
-            receive: self.receive.minus(&other.receive),
-            demux: self.demux.minus(&other.demux),
-            merge: self.merge.minus(&other.merge),
-            measure: self.measure.minus(&other.measure),
         }
     }
 }

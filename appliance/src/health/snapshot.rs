@@ -93,6 +93,9 @@ pub struct Snapshot {
     pub nics: Vec<Nic>,
     /// The uptime at which each of them came to be as it is; zero if it was so at the start.
     pub nics_changed: Vec<Duration>,
+    /// Packets that each of them received and that were not multicast, which never become fewer
+    /// unless all that it received do.
+    pub nics_unicast: Vec<u64>,
     /// Time since the machine started; `None` if the kernel does not tell.
     pub machine_uptime: Option<Duration>,
     /// Processes that there are; `None` when it cannot be read.
@@ -399,6 +402,7 @@ pub(crate) mod tests {
             disks: Vec::new(),
             nics: Vec::new(),
             nics_changed: Vec::new(),
+            nics_unicast: Vec::new(),
             machine_uptime: None,
             processes: None,
             sessions: None,

@@ -91,6 +91,7 @@ pub(crate) fn full(channels: usize, renditions: usize) -> Snapshot {
     snapshot.disk_usage_percent = Some(60.0);
     snapshot.nics = ["eth0", "eth1", "eth2", "lo"].map(nic).to_vec();
     snapshot.nics_changed = vec![Duration::ZERO; snapshot.nics.len()];
+    snapshot.nics_unicast = vec![0; snapshot.nics.len()];
     snapshot.thermometers = vec![Thermometer {
         name: "board".to_owned(),
         temperature_celsius: Some(40.0),

@@ -1,10 +1,13 @@
 //! What the agent counts, and what the library under it does.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use async_snmp::{Agent, UDP_RECEIVE_LIMITS};
 
-use crate::counter::{Shared, counters};
+use crate::{
+    counter::{Shared, counters},
+    snmp::value::lower_half,
+};
 
 counters! {
     /// Requests that were not answered, or not with what they asked for.
@@ -48,6 +51,8 @@ pub struct Tally {
     pub(super) notifications_failed: Shared,
     pub(super) notifications_dropped: Shared,
     pub(super) agent: OnceLock<Agent>,
+    /// What was read last.
+    last: Mutex<Counters>,
 }
 
 /// Who the agent is, as managers ask for it.
@@ -76,30 +81,69 @@ impl Tally {
         })
     }
 
-    /// Reads every cell. Those of the library have 32 bits, and begin anew behind them.
+    /// Reads every cell. Those of the library have 32 bits, and begin anew behind them: each
+    /// reading counts on from the one before.
     pub fn read(&self) -> Counters {
-        let told = |read: fn(&Agent) -> u32| self.agent.get().map_or(0, read).into();
-        Counters {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |total, read: fn(&Agent) -> u32| {
+            let count = self.agent.get().map_or(0, read);
+            widened(total, count)
+        };
+        let counters = Counters {
             lookups_forbidden: self.forbidden.read(),
-            unknown_user_names: told(Agent::usm_unknown_usernames),
-            wrong_digests: told(Agent::usm_wrong_digests),
-            not_in_time_windows: told(Agent::usm_not_in_time_windows),
-            unknown_engine_ids: told(Agent::usm_unknown_engine_ids),
-            decryption_errors: told(Agent::usm_decryption_errors),
-            unsupported_security_levels: told(Agent::usm_unsupported_sec_levels),
-            asn_parse_errors: told(Agent::snmp_in_asn_parse_errs),
-            invalid_messages: told(Agent::snmp_invalid_msgs),
-            unknown_security_models: told(Agent::snmp_unknown_security_models),
-            silent_drops: told(Agent::snmp_silent_drops),
+            unknown_user_names: told(last.unknown_user_names, Agent::usm_unknown_usernames),
+            wrong_digests: told(last.wrong_digests, Agent::usm_wrong_digests),
+            not_in_time_windows: told(last.not_in_time_windows, Agent::usm_not_in_time_windows),
+            unknown_engine_ids: told(last.unknown_engine_ids, Agent::usm_unknown_engine_ids),
+            decryption_errors: told(last.decryption_errors, Agent::usm_decryption_errors),
+            unsupported_security_levels: told(
+                last.unsupported_security_levels,
+                Agent::usm_unsupported_sec_levels,
+            ),
+            asn_parse_errors: told(last.asn_parse_errors, Agent::snmp_in_asn_parse_errs),
+            invalid_messages: told(last.invalid_messages, Agent::snmp_invalid_msgs),
+            unknown_security_models: told(
+                last.unknown_security_models,
+                Agent::snmp_unknown_security_models,
+            ),
+            silent_drops: told(last.silent_drops, Agent::snmp_silent_drops),
             notifications_sent: self.notifications_sent.read(),
             notifications_failed: self.notifications_failed.read(),
             notifications_dropped: self.notifications_dropped.read(),
-        }
+        };
+        *last = counters;
+        counters
     }
+}
+
+/// What `total`, which has been read of a cell of 32 bits so far, is now that the cell has `count`.
+/// The cell may have begun anew behind them since, once.
+fn widened(total: u64, count: u32) -> u64 {
+    total + u64::from(count.wrapping_sub(lower_half(total)))
 }
 
 impl std::fmt::Debug for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.read().fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_of_32_bits_is_counted_on_behind_them() {
+        let mut total = 0;
+        for (count, due) in [
+            (7, 7),
+            (7, 7),
+            (u32::MAX, u64::from(u32::MAX)),
+            (2, (1 << 32) + 2),
+            (1, (2 << 32) + 1),
+        ] {
+            total = widened(total, count);
+            assert_eq!(total, due);
+        }
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! The newest snapshot is what is read, once a second, so nobody waits for a manager. What a
 //! manager does not acknowledge stays in a queue and is told again every five seconds, so one that
-//! was away is told within that, and one that stays away costs two datagrams meanwhile. What falls
-//! out of the queue is counted, and shows in the numbers of changes.
+//! was away is told within that, and one that stays away costs two datagrams meanwhile. What it
+//! answers with an error it has received, and is not told again. What falls out of the queue is
+//! counted, and shows in the numbers of changes.
 //!
 //! Source: RFC 3413 §3.3; RFC 3416 §4.2.6, §4.2.7.
 //! Refuses: what changed before the start, which managers read in the table of alarms. A link that
@@ -12,7 +13,7 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use async_snmp::{Auth, AuthoritativeEngine, Client, Retry, UdpClient, VarBind};
+use async_snmp::{Auth, AuthoritativeEngine, Client, ErrorKind, Retry, UdpClient, VarBind};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{info, warn};
 
@@ -54,7 +55,7 @@ pub(super) struct Notifier {
     queue: Queue,
     /// The number of the latest change that was taken from the history.
     seen: u64,
-    /// The snapshot whose links were told of last.
+    /// The latest snapshot that has links: those that were told of last.
     linked: Arc<Snapshot>,
     client: Option<UdpClient>,
     is_reached: bool,
@@ -107,15 +108,23 @@ impl Notifier {
         self.take_new();
         while let Some(notice) = self.queue.first().cloned() {
             let told = self.tell(&notice).await;
-            self.note(&told);
-            if told.is_err() && self.target.is_informed {
+            if self.is_settled(&told) {
+                self.queue.remove_first();
+            } else {
                 self.client = None;
                 sleep(PAUSE).await;
-            } else {
-                self.queue.remove_first();
             }
             self.take_new();
         }
+    }
+
+    /// Notes what came of telling. False if it is to be told again: a manager that answers with an
+    /// error has received what it was told, and would answer so for ever.
+    fn is_settled(&mut self, told: &async_snmp::Result<()>) -> bool {
+        self.note(told);
+        let is_refused = |why: &async_snmp::Error| why.kind() == ErrorKind::Snmp;
+        let is_heard = told.as_ref().map_or_else(|why| is_refused(why), |()| true);
+        is_heard || !self.target.is_informed
     }
 
     /// Takes what is new in the newest snapshot: a link before the alarm that it is.
@@ -124,7 +133,10 @@ impl Notifier {
         for link in links(&self.linked.nics, &latest.nics) {
             self.push(Notice::Link(link));
         }
-        self.linked = latest;
+        // None are there while they cannot be read: what they were is what counts then.
+        if !latest.nics.is_empty() {
+            self.linked = latest;
+        }
         for change in self.mib.changes_behind(self.seen) {
             self.seen = change.sequence;
             self.push(Notice::Alarm(change));
@@ -191,7 +203,11 @@ impl Notifier {
 
 #[cfg(test)]
 mod tests {
-    use weir_hal::sim::Simulation;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use arc_swap::ArcSwap;
+    use async_snmp::{ErrorStatus, client::ResponseMetadata, v3::ReportStatus};
+    use weir_hal::{Nic, OperationalStatus, sim::Simulation};
 
     use super::*;
     use crate::snmp::{Site, engine_state};
@@ -200,20 +216,86 @@ mod tests {
     const AGAIN_MAX: Duration = Duration::from_millis(5_100);
     const STEP: Duration = Duration::from_millis(100);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_manager_that_is_away_is_told_again_within_five_seconds_and_not_flooded() {
+    const MANAGER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+
+    /// Tells a manager, where nobody discards datagrams any more, of what is in `latest`.
+    fn notifier(latest: &Arc<ArcSwap<Snapshot>>) -> (Notifier, Arc<Tally>) {
         let target = Target {
-            // Nobody discards datagrams there any more.
-            address: ([127, 0, 0, 1], 9).into(),
+            address: MANAGER,
             auth: Auth::v2c("public"),
             is_informed: true,
         };
         let disk = Simulation::new(1).board().disk;
         let engine = engine_state::start(&disk, "/engine".as_ref()).expect("an engine ID");
         let named = ("edge-1".to_owned(), Site::default());
-        let mib = Arc::new(Mib::new(named, Arc::default(), Arc::default()));
+        let mib = Arc::new(Mib::new(named, Arc::clone(latest), Arc::default()));
         let tally = Arc::new(Tally::default());
-        let notifier = Notifier::new(target, engine, mib, Arc::clone(&tally));
+        (
+            Notifier::new(target, engine, mib, Arc::clone(&tally)),
+            tally,
+        )
+    }
+
+    #[test]
+    fn a_link_that_goes_down_while_none_can_be_read_is_told_of() {
+        use OperationalStatus::{Down, Up};
+        let latest = Arc::<ArcSwap<Snapshot>>::default();
+        let (mut notifier, _) = notifier(&latest);
+        notifier.queue.remove_first();
+        for (status, is_told) in [(Some(Up), false), (None, false), (Some(Down), true)] {
+            let nic = |operational_status| Nic {
+                name: "eth0".to_owned(),
+                operational_status,
+                ..Nic::default()
+            };
+            latest.store(Arc::new(Snapshot {
+                nics: status.map(nic).into_iter().collect(),
+                ..Snapshot::default()
+            }));
+            notifier.take_new();
+            let first = notifier.queue.first();
+            let is_link = matches!(first, Some(Notice::Link(_)));
+            assert_eq!(is_link, is_told, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn an_inform_that_is_answered_with_an_error_was_received_and_is_not_told_again() {
+        let (mut notifier, tally) = notifier(&Arc::default());
+        let metadata = Box::<ResponseMetadata>::default;
+        let refused = async_snmp::Error::Snmp {
+            target: MANAGER,
+            status: ErrorStatus::GenErr,
+            index: 0,
+            oid: None,
+            metadata: metadata(),
+        };
+        let report = async_snmp::Error::Report {
+            target: MANAGER,
+            status: Box::new(ReportStatus::NotInTimeWindow { counter: 1 }),
+            metadata: metadata(),
+        };
+        let silent = async_snmp::Error::Timeout {
+            target: MANAGER,
+            elapsed: ACKNOWLEDGEMENT,
+            retries: RETRIES,
+        };
+        for (told, is_settled) in [
+            (Err(Box::new(refused)), true),
+            (Err(Box::new(report)), false),
+            (Err(Box::new(silent)), false),
+            (Ok(()), true),
+        ] {
+            assert_eq!(notifier.is_settled(&told), is_settled, "{told:?}");
+        }
+        let counters = tally.read();
+        let told = (counters.notifications_failed, counters.notifications_sent);
+        assert_eq!(told, (3, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_manager_that_is_away_is_told_again_within_five_seconds_and_not_flooded() {
+        let (notifier, tally) = notifier(&Arc::default());
         let telling = tokio::spawn(notifier.run(std::future::pending()));
         let (begun, mut failed, mut failed_at) = (Instant::now(), 0, None);
         while begun.elapsed() < Duration::from_mins(2) {

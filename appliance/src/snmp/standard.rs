@@ -7,7 +7,7 @@
 //! broadcasts of an interface, and of what is sent no multicast. A counter of 32 bits is the lower
 //! half of the one that is kept.
 
-use std::time::Duration;
+use std::{iter::repeat, time::Duration};
 
 use weir_hal::{Nic, OperationalStatus};
 
@@ -98,11 +98,14 @@ pub(crate) fn tables(
     let names: Vec<&str> = nics.iter().map(|nic| nic.name.as_str()).collect();
     let nics = || indexes(&names).into_iter().zip(nics);
     let changed = snapshot.nics_changed.iter().map(|it| ticks(*it));
-    let changed = changed.chain(std::iter::repeat(0));
+    let changed = changed.chain(repeat(0));
+    let unicast = || snapshot.nics_unicast.iter().copied().chain(repeat(0));
     let interfaces = nics()
-        .zip(changed)
-        .map(|((index, nic), changed)| (index, interface(index, nic, changed)));
-    let extensions = nics().map(|(index, nic)| (index, interface_extension(nic)));
+        .zip(changed.zip(unicast()))
+        .map(|((index, nic), kept)| (index, interface(index, nic, kept)));
+    let extensions = nics().zip(unicast());
+    let extensions =
+        extensions.map(|((index, nic), unicast)| (index, interface_extension(nic, unicast)));
     let count = vec![(1, Some(integer(names.len() as u64)))];
     let (device, load, idle) = processor(snapshot.cpu_usage_percent);
     vec![
@@ -117,7 +120,9 @@ pub(crate) fn tables(
     ]
 }
 
-fn interface(index: u32, nic: &Nic, changed: u32) -> Cells {
+/// One interface; `unicast` is what came and was not multicast. Broadcasts, of which there are few,
+/// are in it.
+fn interface(index: u32, nic: &Nic, (changed, unicast): (u32, u64)) -> Cells {
     let counter = |count| Some(Value::Counter32(lower_half(count)));
     let statistics = &nic.statistics;
     let kind = if nic.name == "lo" {
@@ -142,7 +147,7 @@ fn interface(index: u32, nic: &Nic, changed: u32) -> Cells {
         ),
         (9, Some(Value::TimeTicks(changed))),
         (10, counter(statistics.rx_bytes)),
-        (11, counter(unicast_received(nic))),
+        (11, counter(unicast)),
         (13, counter(statistics.rx_dropped)),
         (14, counter(statistics.rx_errors)),
         (16, counter(statistics.tx_bytes)),
@@ -182,7 +187,7 @@ fn link_address(nic: &Nic) -> Vec<u8> {
     nic.link_address.map_or_else(Vec::new, |it| it.to_vec())
 }
 
-fn interface_extension(nic: &Nic) -> Cells {
+fn interface_extension(nic: &Nic, unicast: u64) -> Cells {
     let statistics = &nic.statistics;
     let counter = |count| Some(Value::Counter64(count));
     let speed_mbps = nic
@@ -194,7 +199,7 @@ fn interface_extension(nic: &Nic) -> Cells {
         (1, Some(text(&nic.name))),
         (2, Some(Value::Counter32(lower_half(multicast)))),
         (6, counter(statistics.rx_bytes)),
-        (7, counter(unicast_received(nic))),
+        (7, counter(unicast)),
         (8, counter(multicast)),
         (10, counter(statistics.tx_bytes)),
         (11, counter(statistics.tx_packets)),
@@ -205,14 +210,6 @@ fn interface_extension(nic: &Nic) -> Cells {
         (18, Some(text(""))),
         (19, Some(Value::TimeTicks(0))),
     ]
-}
-
-/// `ifInUcastPkts`: what came and was not multicast. Broadcasts, of which there are few, are in it.
-const fn unicast_received(nic: &Nic) -> u64 {
-    let statistics = &nic.statistics;
-    statistics
-        .rx_packets
-        .saturating_sub(statistics.rx_multicast)
 }
 
 const fn operational_status(status: OperationalStatus) -> i32 {
@@ -318,6 +315,7 @@ mod tests {
         };
         let snapshot = Snapshot {
             nics: vec![nic],
+            nics_unicast: vec![(1 << 32) + 6],
             ..Snapshot::default()
         };
         let tree = tree(&snapshot);
@@ -326,9 +324,9 @@ mod tests {
         let extension = |column| get(&tree, &INTERFACE_X_ENTRY, &[column, index]);
         assert_eq!(interface(10), Some(Value::Counter32(5)));
         assert_eq!(extension(6), Some(Value::Counter64((1 << 32) + 5)));
-        assert_eq!(interface(11), Some(Value::Counter32(4)), "unicast alone");
+        assert_eq!(interface(11), Some(Value::Counter32(6)), "unicast alone");
         assert_eq!(extension(2), Some(Value::Counter32(3)));
-        assert_eq!(extension(7), Some(Value::Counter64(4)));
+        assert_eq!(extension(7), Some(Value::Counter64((1 << 32) + 6)));
         assert_eq!(extension(8), Some(Value::Counter64((1 << 32) + 3)));
         assert_eq!(extension(16), None, "nobody knows");
         assert_eq!(extension(17), Some(Value::Integer(1)));

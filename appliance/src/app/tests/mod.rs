@@ -77,6 +77,74 @@ async fn a_rendition_that_is_cut_anew_after_a_reload_stays_on_air_and_keeps_its_
     );
 }
 
+/// All that is counted of a rendition and its sources.
+fn counts(rig: &Rig) -> Vec<(&'static str, u64)> {
+    let report = rig.live.channels()[0].renditions[0].report();
+    let rendition = report.receive.values();
+    let rendition = rendition.chain(report.demux.values());
+    let rendition = rendition.chain(report.merge.values());
+    let rendition = rendition.chain(report.measure.values());
+    let rendition = rendition.chain(report.segment.values());
+    let rendition = rendition.chain(report.publish.values());
+    let rendition = rendition.chain(report.tracks.values());
+    let sources = report.legs.iter();
+    let sources = sources.flat_map(|leg| leg.receive.values().chain(leg.demux.values()));
+    let all = rendition.chain(sources);
+    all.map(|(row, count)| (row.name, count)).collect()
+}
+
+#[tokio::test]
+async fn a_reload_takes_nothing_from_what_was_counted_of_a_rendition_that_goes_on() {
+    let with_sound = |segment: &str| {
+        let mut config = config(segment);
+        config.channels[0].renditions[0].is_audio_alone = true;
+        config
+    };
+    let first = with_sound("target = \"1s\"\nwindow = 8");
+    let mut rig = Rig::start_with(sim::Simulation::new(1), first).await;
+    let bitrate = |rig: &Rig| rig.live.channels()[0].renditions[0].report().bitrate_bps;
+    for next in [
+        with_sound("target = \"1s\"\nwindow = 7"),
+        // Without the sound, which has counted too.
+        config("target = \"1s\"\nwindow = 7"),
+        config("target = \"1s\"\nwindow = 6"),
+    ] {
+        rig.play();
+        rig.play();
+        let (before, bitrate_before) = (counts(&rig), bitrate(&rig));
+        rig.reload(next).await;
+        rig.play_half_seconds(3);
+        for (before, now) in before.iter().zip(counts(&rig)) {
+            assert!(
+                before.0 == now.0 && before.1 <= now.1,
+                "{before:?} then {now:?}"
+            );
+        }
+        assert!(bitrate(&rig) < 2 * bitrate_before, "{}", bitrate(&rig));
+    }
+}
+
+#[tokio::test]
+async fn a_rendition_that_comes_again_counts_anew() {
+    let mut rig = Rig::start(sim::Simulation::new(1)).await;
+    rig.play();
+    let before = rig.live.channels()[0].renditions[0]
+        .report()
+        .receive
+        .datagrams;
+    let mut other = rig.config.clone();
+    other.channels[0].renditions[0].name = "other".to_owned();
+    let again = rig.config.clone();
+    rig.reload(other).await;
+    rig.reload(again).await;
+    rig.play_half_seconds(3);
+    let now = rig.live.channels()[0].renditions[0]
+        .report()
+        .receive
+        .datagrams;
+    assert!(0 < now && now < before, "{before} then {now}");
+}
+
 #[tokio::test]
 async fn a_report_names_the_source_that_is_received_and_not_the_first_in_the_list() {
     let mut rig = Rig::start(sim::Simulation::new(1)).await;

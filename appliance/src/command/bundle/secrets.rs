@@ -72,8 +72,9 @@ impl Secrets {
 /// A secret as it may be written: as it is, in JSON, in a URL that was decoded.
 fn forms_of(secret: String) -> Vec<String> {
     let json = serde_json::to_string(&secret).unwrap_or_default();
-    let json = json.trim_matches('"').to_owned();
-    vec![decoded(&secret), json, secret]
+    let bare = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let bare = bare.unwrap_or_default().to_owned();
+    vec![decoded(&secret), bare, secret]
 }
 
 /// Without the escapes of URLs; what is none stays, and what is no text is replaced.
@@ -88,8 +89,8 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Adds what stands in a file, or in the files of a directory: its words, and all of it in
-/// hexadecimal, as keys are often written.
+/// Adds what stands in a file, or in the files of a directory: its lines, for a pass-phrase may be
+/// of short words, its words, and all of it in hexadecimal, as keys are often written.
 fn read_into(secrets: &mut Vec<String>, disk: &dyn Disk, path: &Path) {
     let is_directory = disk
         .kind(path)
@@ -112,7 +113,9 @@ fn read_into(secrets: &mut Vec<String>, disk: &dyn Disk, path: &Path) {
         };
         secrets.push(hex(&bytes));
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        secrets.extend(text.split_whitespace().map(ToOwned::to_owned));
+        let lines = text.lines().map(str::trim);
+        let parts = lines.chain(text.split_whitespace());
+        secrets.extend(parts.map(ToOwned::to_owned));
     }
 }
 
@@ -161,5 +164,24 @@ mod tests {
         let secrets = Secrets::of(&shown, &*disk);
         let told = secrets.strike("MIIEkeykey= MIIEpublic=".to_owned());
         assert_eq!(told, "(hidden) MIIEpublic=");
+    }
+
+    #[test]
+    fn a_pass_phrase_in_a_file_is_struck_out_though_its_words_are_short() {
+        let disk = Simulation::new(1).board().disk;
+        let file = disk.open(Path::new("/phrases"), Access::Create);
+        let text = b"correct horse\n battery \"staple\"\r\n";
+        file.expect("room").write_at(text, 0).expect("room");
+        let shown = Shown {
+            secret_files: vec!["/phrases".to_owned()],
+            ..Shown::default()
+        };
+        let secrets = Secrets::of(&shown, &*disk);
+        for (text, struck) in [
+            ("by correct horse, not a horse", "by (hidden), not a horse"),
+            (r#"["battery \"staple\""]"#, r#"["(hidden)"]"#),
+        ] {
+            assert_eq!(secrets.strike(text.to_owned()), struck);
+        }
     }
 }

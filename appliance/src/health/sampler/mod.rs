@@ -4,6 +4,7 @@
 //! while a snapshot cannot be taken at all the last one is shown with its age, by every surface.
 
 mod gauges;
+mod interfaces;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -15,14 +16,17 @@ use tokio::{
     task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval_at},
 };
-use weir_hal::{Clock, CpuTime, DiskUsage, Monotonic, Nic};
+use weir_hal::{Clock, CpuTime, DiskUsage, Monotonic};
 
 use crate::{
     health::{
         Events, Snapshot,
         last_minute::LastMinute,
         recording,
-        sampler::gauges::{Gauged, Gauges},
+        sampler::{
+            gauges::{Gauged, Gauges},
+            interfaces::Interfaces,
+        },
     },
     page::History,
 };
@@ -50,6 +54,7 @@ pub struct Sampler {
     started: Monotonic,
     last: Totals,
     last_minute: LastMinute,
+    interfaces: Interfaces,
 }
 
 /// The last snapshot, and what its age is told by.
@@ -78,6 +83,7 @@ impl Sampler {
                 cpu_time: CpuTime::default(),
             },
             last_minute: LastMinute::default(),
+            interfaces: Interfaces::default(),
         };
         let watched = &sampler.watched;
         let gauged = Gauged {
@@ -190,18 +196,19 @@ impl Sampler {
     }
 
     /// What was read at `now`, and how it differs from what was read last.
-    fn compared(&self, read: Snapshot, cpu_time: Option<CpuTime>, now: Monotonic) -> Snapshot {
-        let last = self.latest.load();
+    fn compared(&mut self, read: Snapshot, cpu_time: Option<CpuTime>, now: Monotonic) -> Snapshot {
         let uptime = now.since(self.started);
+        let (nics_changed, nics_unicast) = self.interfaces.take(&read.nics, uptime);
         Snapshot {
-            sequence: last.sequence + 1,
+            sequence: self.latest.load().sequence + 1,
             uptime,
             output_bitrate_bps: bits_per_second(
                 read.http.bytes_sent.saturating_sub(self.last.bytes_sent),
                 now.since(self.last.at),
             ),
             cpu_usage_percent: cpu_time.map(|it| it.busy_percent_since(self.last.cpu_time)),
-            nics_changed: changed(&read.nics, uptime, &last),
+            nics_changed,
+            nics_unicast,
             events: self.events.counters(),
             ..read
         }
@@ -218,17 +225,6 @@ impl Shown {
             ..Snapshot::clone(&last)
         }));
     }
-}
-
-/// When each of `nics` came to be as it is now, by the uptime: now, if it was not so in `last`.
-fn changed(nics: &[Nic], uptime: Duration, last: &Snapshot) -> Vec<Duration> {
-    let since = |nic: &Nic| {
-        let mut before = last.nics.iter().zip(&last.nics_changed);
-        let before = before.find(|(it, _)| it.name == nic.name);
-        let same = before.filter(|(it, _)| it.operational_status == nic.operational_status);
-        same.map_or(uptime, |(_, changed)| *changed)
-    };
-    nics.iter().map(since).collect()
 }
 
 fn bits_per_second(bytes: u64, time: Duration) -> u64 {

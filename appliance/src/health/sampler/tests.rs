@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use weir_cache::{Class, Config, Key, Store};
 use weir_hal::{
-    ClockDiscipline, Disk, Memory, OperationalStatus, Sensors, SlotName, SlotState, Thermometer,
+    ClockDiscipline, Disk, Memory, Nic, NicStatistics, OperationalStatus, Sensors, SlotName,
+    SlotState, Thermometer,
     sim::{Call, Fault, Simulation},
 };
 
@@ -347,6 +348,55 @@ fn an_interface_is_as_it_is_since_it_was_last_otherwise() {
         let changed = &sampler.latest().load().nics_changed;
         assert_eq!(changed, &[Duration::from_secs(due_s)]);
     }
+}
+
+#[test]
+fn an_interface_is_as_it_was_though_none_could_be_read_for_a_second() {
+    let machine = Simulation::new(1);
+    let mut sampler = Sampler::new(watched(&machine));
+    let nic = Nic {
+        name: "eth0".to_owned(),
+        operational_status: OperationalStatus::Up,
+        ..Nic::default()
+    };
+    for (nics, due_s) in [
+        (vec![nic.clone()], Some(2)),
+        (Vec::new(), None),
+        (vec![nic], Some(2)),
+    ] {
+        machine.sensors.set_nics(nics);
+        machine.clock.advance(Duration::from_secs(2));
+        sampler.take(None);
+        let changed = sampler.latest().load().nics_changed.first().copied();
+        assert_eq!(changed, due_s.map(Duration::from_secs));
+    }
+}
+
+#[test]
+fn packets_that_were_not_multicast_never_become_fewer_but_with_all_that_came() {
+    let machine = Simulation::new(1);
+    let mut sampler = Sampler::new(watched(&machine));
+    let mut unicast = |counted: &[(u64, u64)]| {
+        let nic = |(rx_packets, rx_multicast): &(u64, u64)| Nic {
+            name: "eth0".to_owned(),
+            statistics: NicStatistics {
+                rx_packets: *rx_packets,
+                rx_multicast: *rx_multicast,
+                ..NicStatistics::default()
+            },
+            ..Nic::default()
+        };
+        machine.sensors.set_nics(counted.iter().map(nic).collect());
+        sampler.take(None);
+        sampler.latest().load().nics_unicast.clone()
+    };
+    assert_eq!(unicast(&[(100, 97)]), [3]);
+    assert_eq!(unicast(&[(200, 199)]), [3], "read in between");
+    assert_eq!(unicast(&[]), [0; 0]);
+    assert_eq!(unicast(&[(300, 298)]), [3]);
+    assert_eq!(unicast(&[(400, 395)]), [5]);
+    assert_eq!(unicast(&[(10, 9)]), [1], "its driver was loaded anew");
+    assert_eq!(unicast(&[(20, 21)]), [1]);
 }
 
 #[test]

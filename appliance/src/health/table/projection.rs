@@ -72,6 +72,8 @@ impl Node {
             disks,
             nics,
             nics_changed,
+            // Told under the standard's name by SNMP alone, out of what all surfaces tell.
+            nics_unicast: _,
             machine_uptime: _,
             processes: _,
             sessions: _,

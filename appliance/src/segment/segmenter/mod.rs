@@ -176,6 +176,11 @@ impl Segmenter {
         &self.counters
     }
 
+    /// Counts on from what another one has counted.
+    pub fn count_on(&mut self, counters: &Counters) {
+        self.counters = self.counters.plus(counters);
+    }
+
     fn on_program(&mut self, program: &Program, each: Each<'_>) {
         self.time.set_pcr_pid(program.pcr_pid);
         let primary = self.coding.primary();
