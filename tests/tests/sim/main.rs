@@ -181,10 +181,9 @@ fn boxes_judge_a_pause_otherwise_only_when_a_picture_comes_between_their_looks_a
             apart.push(silence);
         }
     }
-    // Of the steps from one picture to the next, a single one: half a turn.
-    let steps = 2 * usize::try_from(life::TURNS_PER_PICTURE).expect("few");
-    let is_one_of_all = |two: &[usize]| two[1] - two[0] >= steps;
-    assert!(apart.windows(2).all(is_one_of_all), "{apart:?}");
+    // Half a turn each: at the end of the wait while nothing comes, at that while datagrams do, and
+    // where the pause costs one of them a cell.
+    assert!(apart.len() <= 3, "{apart:?}");
 }
 
 #[test]
