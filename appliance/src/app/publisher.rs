@@ -21,7 +21,7 @@ use crate::{
     app::{
         PublishCounters,
         description::Description,
-        keeping::Keeping,
+        keeping::{Keeping, Spare},
         master::{KeepError, KeptMaster},
         note::Note,
         plan::Plan,
@@ -357,12 +357,30 @@ impl Publisher {
         }
     }
 
-    /// Gives up a segment: what is pinned and does not fit on the disk stays in memory, and would
-    /// keep every later segment out for ever.
+    /// Gives up a segment after a loss: what is pinned and does not fit on the disk stays in
+    /// memory, and would keep every later segment out for ever.
     fn make_room(&mut self) {
         let given_up = self.keeping.give_up();
         self.counters.segments_released_early += u64::from(given_up.is_some());
         self.publish_playlist();
+        self.publish_archive();
+        drop(given_up);
+    }
+
+    /// Whether the store has less room on disk than is held.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.store.pinned_excess_bytes() > 0
+    }
+
+    /// What of it may go next before live output has no room.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        self.keeping.spare()
+    }
+
+    /// Gives that up.
+    pub(super) fn give_up_spare(&mut self) {
+        let given_up = self.keeping.give_up_spare();
+        self.counters.segments_released_early += u64::from(given_up.is_some());
         self.publish_archive();
         drop(given_up);
     }

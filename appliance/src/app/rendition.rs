@@ -120,11 +120,6 @@ impl<M: Multicast> Rendition<M> {
         Self::new((plan.clone(), lists), (client, now))
     }
 
-    /// Ends in order: the next life goes on from what players see now.
-    pub(super) fn end_in_order(&mut self) {
-        self.lists.end_in_order();
-    }
-
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -136,6 +131,11 @@ impl<M: Multicast> Rendition<M> {
     /// Its list and those out of it.
     pub(super) fn lists(&self) -> &Lists {
         &self.lists
+    }
+
+    /// Its list and those out of it, to be changed.
+    pub(super) fn lists_mut(&mut self) -> &mut Lists {
+        &mut self.lists
     }
 
     /// Takes the Target Duration of the other renditions of the channel for its own, as long as
