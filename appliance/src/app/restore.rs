@@ -193,14 +193,17 @@ pub(super) async fn restore(
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
-    let past = restore_past((store, vault), plan, (rendition, format), (&playlist, now)).await;
     let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
+    let paths = playlist.segments();
+    let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
+    let listed = pin_listed(store, paths).await;
+    while listed.as_ref().is_some_and(|it| it.len() < playlist.len()) && playlist.drop_first() {}
+    let on_air = (&playlist, note.past_begin);
+    let past = restore_past((store, vault), plan, (rendition, format), (on_air, now)).await;
     let has_keys = playlist
         .encrypted_segments()
         .all(|(segment, key)| has_key(vault, segment, key));
-    let paths = playlist.segments();
-    let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
-    match pin_all(store, paths).await {
+    match listed {
         Some(listed) if has_keys && age < age_max => {
             info!(
                 channel,
@@ -247,12 +250,13 @@ fn seen_max(playlist: &MediaPlaylist, age: Duration) -> u64 {
 }
 
 /// Puts together what players may start over in: what the blocks in the store tell of it, and
-/// `playlist`, which was on air last. Segments whose keys `vault` cannot give any more are gaps.
+/// `playlist`, which was on air last beside an archive that began with that number. Segments whose
+/// keys `vault` cannot give any more are gaps.
 async fn restore_past(
     (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
-    (playlist, now): (&MediaPlaylist, Wall),
+    ((playlist, begin), now): ((&MediaPlaylist, Option<u64>), Wall),
 ) -> Option<(Past, Pins)> {
     let depth = plan.dvr?;
     let first = *playlist.segments().next()?;
@@ -287,7 +291,8 @@ async fn restore_past(
     blocks.lines.sort_by_key(|line| line.sequence);
     past.follow(&blocks.lines);
     past.drop_before(since);
-    past.drop_until(blocks.begin.min(first.sequence));
+    let begin = blocks.begin.max(begin.unwrap_or(0));
+    past.drop_until(begin.min(first.sequence));
     pins.drain(..pins.len() - past.archive().len());
     // A block may tell of segments behind those that were listed when power went: they are not
     // known, and it is to be stored again.
@@ -435,21 +440,30 @@ const AGE_UNKNOWN: Duration = Duration::from_hours(1);
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
 const LEAP_MAX: u64 = 7_200;
 
-/// Keeps all of these objects, or returns `None` if one is missing. A gap has none.
-async fn pin_all(
-    store: &Store,
-    paths: impl Iterator<Item = Option<String>>,
-) -> Option<VecDeque<Option<Pin>>> {
-    let mut pins = VecDeque::new();
+/// Keeps these objects, of the segments of a list; a gap has none. Those before the first that is
+/// there may have left the list behind its last version in the store, and are left out; `None` if
+/// another one is missing, or all are.
+async fn pin_listed(store: &Store, paths: impl Iterator<Item = Option<String>>) -> Option<Pins> {
+    let mut pins = Pins::new();
+    let (mut is_any_there, mut is_any_missing) = (false, false);
     for path in paths {
         let Some(path) = path else {
             pins.push_back(None);
             continue;
         };
-        let object = store.find(&key(&path)).await?;
-        pins.push_back(Some(object.pin()?));
+        let object = store.find(&key(&path)).await;
+        let pin = object.and_then(|object| object.pin());
+        if pin.is_some() {
+            is_any_there = true;
+            pins.push_back(pin);
+        } else if is_any_there {
+            return None;
+        } else {
+            is_any_missing = true;
+            pins.clear();
+        }
     }
-    Some(pins)
+    (is_any_there || !is_any_missing).then_some(pins)
 }
 
 /// A list as it was stored.
