@@ -166,8 +166,8 @@ impl KeyServer {
     pub(super) fn follow(&self, former: &Self) {
         let (asking, former) = (&self.asking, &former.asking);
         if asking.url == former.url {
-            let keys = former.lock().keys.clone();
-            asking.lock().keys = keys;
+            asking.lock().follow(&former.lock());
+            asking.need.notify_one();
         }
     }
 
@@ -337,6 +337,12 @@ impl Given {
         })
     }
 
+    /// Takes over what `former` was given, and is still to be given.
+    fn follow(&mut self, former: &Self) {
+        self.keys.clone_from(&former.keys);
+        self.needed.clone_from(&former.needed);
+    }
+
     /// The number of the key to fetch next: the present one, those to come, then those of segments
     /// that are listed since before. After each failure another one has its turn.
     fn missing(&self) -> Option<u64> {
@@ -434,6 +440,16 @@ mod tests {
             given.keys.insert(number, given_key());
         }
         assert_eq!(given.missing(), Some(12));
+    }
+
+    #[test]
+    fn what_is_awaited_still_is_after_a_reload() {
+        let former = given([10]);
+        let mut given = given([]);
+        given.needed.clear();
+        given.follow(&former);
+        assert_eq!(given.keys.len(), 1);
+        assert_eq!(given.needed, BTreeSet::from([3, 5]));
     }
 
     #[test]
