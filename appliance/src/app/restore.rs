@@ -265,8 +265,10 @@ async fn restore_past(
     let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
     // What the playlist tells is newer.
     blocks.segments.retain(|number, _| *number < first.sequence);
+    let listed_from = playlist.discontinuity_sequence();
+    blocks.discontinuities.insert(first.sequence, listed_from);
     let numbers_from = blocks.discontinuities.first_key_value();
-    let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
+    let numbers_from = numbers_from.map_or(listed_from, |(_, it)| *it);
     blocks.take(playlist);
     let path = |(segment, key): &(Segment, Option<KeyTag>)| {
         let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));

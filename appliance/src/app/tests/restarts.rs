@@ -311,6 +311,40 @@ async fn a_list_goes_on_without_its_oldest_segments_and_not_with_a_hole() {
 }
 
 #[tokio::test]
+async fn an_outage_that_fills_a_block_keeps_its_discontinuity_over_a_restart() {
+    // The block behind it is not stored with each segment.
+    for end in 131..136 {
+        let rig = Rig::start(sim::Simulation::new(1)).await;
+        let mut plan = Plan::all(&rig.config).remove(0);
+        plan.dvr = Some(Duration::from_mins(10));
+        let mut before = publisher(&rig, &plan, at(0)).await;
+        for second in 0..64 {
+            list(&mut before, second, None);
+        }
+        for second in 64..130 {
+            let (segment, moment) = next(&before, second);
+            let gap = Segment {
+                discontinuity: second == 64,
+                ..segment.as_gap()
+            };
+            before.take(Output::Gap(gap), moment);
+        }
+        for second in 130..end {
+            list(&mut before, second, None);
+        }
+        let listed = seen(&before);
+        assert!(listed.contains("DISCONTINUITY-SEQUENCE:1\n"), "{listed}");
+        drop(before);
+        let after = publisher(&rig, &plan, at(end)).await;
+        assert_eq!(seen(&after), listed);
+        let archive = after.live().archive().expect("an archive");
+        let begin = after.playlist().segments().next().expect("segments");
+        let excerpt = archive.excerpt(segment::Moment::At(begin.date_time), None);
+        assert_eq!(excerpt.expect("what is listed").text, listed, "{end}");
+    }
+}
+
+#[tokio::test]
 async fn an_end_that_a_lost_list_may_have_told_of_is_told_as_an_event_of_its_own() {
     for (pause_s, events) in [(0, 1), (3, 2)] {
         let rig = Rig::start(sim::Simulation::new(1)).await;
