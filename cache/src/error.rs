@@ -187,7 +187,10 @@ pub enum Error {
         source: io::Error,
     },
     /// As much is being written as the configured memory can hold.
-    #[error("the memory for objects being written is full: raise cache.memory")]
+    #[error(
+        "the memory for objects being written is full: raise cache.memory, or cache.size if \
+         refused_no_space grows"
+    )]
     NoMemory,
     /// The metadata of an object is longer than the store keeps.
     #[error("{bytes} bytes of metadata for {key} are more than the {bytes_max} that are kept")]

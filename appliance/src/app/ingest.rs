@@ -20,8 +20,8 @@ use weir_hal::{Board, DatagramBatch, LinkWatch, Monotonic, Multicast};
 
 use crate::{
     app::{
-        climbing::Climbing, lists::Lists, master::KeptMaster, plan::Plan, publisher::Moment,
-        receiving::Lineup, rendition::Rendition,
+        climbing::Climbing, keeping::Spare, lists::Lists, master::KeptMaster, plan::Plan,
+        publisher::Moment, receiving::Lineup, rendition::Rendition,
     },
     causes::with_causes,
     encryption::Vault,
@@ -36,6 +36,10 @@ const LINK_CHANGES_MAX: usize = 64;
 
 /// Interval between two reports of state and counters.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Segments that archives give up at most between two reports, of one rendition and its tracks for
+/// each: more than come in that time on any box.
+const GIVEN_UP_MAX: usize = 256;
 
 /// A channel to carry: its names, and what is new about its renditions.
 #[derive(Debug)]
@@ -82,6 +86,8 @@ pub struct Ingest<M: Multicast> {
     heartbeat: Option<(Arc<Heartbeat>, usize)>,
     /// The core to stay on; where it stays, once it runs.
     core: Option<u16>,
+    /// It was told since channels were taken over that the store has too little room.
+    is_told_of_room: bool,
 }
 
 impl<M: Multicast> Ingest<M> {
@@ -109,6 +115,7 @@ impl<M: Multicast> Ingest<M> {
             reported,
             heartbeat: None,
             core: None,
+            is_told_of_room: false,
         }
     }
 
@@ -141,6 +148,7 @@ impl<M: Multicast> Ingest<M> {
         let mut channels_before = std::mem::take(&mut self.channels);
         let mut faces = Vec::with_capacity(channels.len());
         let now = self.board.clock.monotonic();
+        self.is_told_of_room = false;
         for channel in channels {
             let first = self.renditions.len();
             let mut renditions = Vec::with_capacity(channel.renditions.len());
@@ -200,11 +208,37 @@ impl<M: Multicast> Ingest<M> {
         if is_due {
             self.reported = now;
             self.follow_links(now);
+            self.make_room();
             for rendition in &mut self.renditions {
                 rendition.report((now, wall), since_report, self.core);
             }
             for channel in &self.channels {
                 channel.report();
+            }
+        }
+    }
+
+    /// Has archives give up what is oldest while the store has less room on disk than is held:
+    /// before any segment of live output finds none. Where that is of another thread it is left to
+    /// it.
+    fn make_room(&mut self) {
+        for _ in 0..GIVEN_UP_MAX {
+            let spare = self.renditions.iter().enumerate();
+            let spare = spare.filter_map(|(place, it)| Some((it.lists().spare()?, place)));
+            let Some((spare, place)) = spare.min() else {
+                return;
+            };
+            let lists = self.renditions[place].lists_mut();
+            let oldest = self.live.oldest_spare().map(Spare::Archived);
+            if !lists.main().lacks_room() || oldest.is_some_and(|oldest| oldest < spare) {
+                return;
+            }
+            lists.give_up(spare);
+            if !std::mem::replace(&mut self.is_told_of_room, true) {
+                warn!(
+                    "the store has no room for all of `dvr`: what is oldest goes; raise cache.size \
+                     or lower `dvr`"
+                );
             }
         }
     }
@@ -239,7 +273,7 @@ impl<M: Multicast> Ingest<M> {
     /// Ends in order: the lists of all renditions go on in the next life.
     pub(super) fn end_in_order(&mut self) {
         for rendition in &mut self.renditions {
-            rendition.end_in_order();
+            rendition.lists_mut().end_in_order();
         }
     }
 

@@ -11,14 +11,15 @@
 //! when the promise is over, and the store may reuse the room.
 //!
 //! Refuses: to hold more than twice what the longest list had, and [`SPARE`]; or what the store
-//! has no room for. Then the one goes that is soonest over, or the oldest of the lists. Lists that
+//! has no room for. Then the one goes that is soonest over, or the oldest of the lists; while there
+//! is an archive, before it costs live output anything. Lists that
 //! a reload takes away have all that they held go at once: whoever configures it so means it.
 //! After a restart what had left the lists before is not held any more.
 
 use std::{collections::VecDeque, iter::repeat_with, time::Duration};
 
 use weir_cache::{Class, Error, Pin, Store};
-use weir_hal::Monotonic;
+use weir_hal::{Monotonic, Wall};
 
 use crate::{
     app::past::Past,
@@ -35,6 +36,15 @@ const SPARE: usize = 1_024;
 
 // What may be configured is what an archive holds.
 const _: () = assert!(Archive::SEGMENTS_MAX as u128 == Config::DVR_SEGMENTS_MAX);
+
+/// What is held for those alone who start over, in the order in which it is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// It has left an archive.
+    Unlisted,
+    /// It is the oldest of an archive, and ended then.
+    Archived(Wall),
+}
 
 /// The hold on one segment.
 #[derive(Debug)]
@@ -219,6 +229,30 @@ impl<P> Keeping<P> {
             return Some(pin);
         }
         while self.held.len() > self.len() || self.shorten() {
+            if let Some(Some(hold)) = self.held.pop_front() {
+                return Some(hold.pin);
+            }
+        }
+        None
+    }
+
+    /// What of it may go next, if the archive has more than is listed.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        let end = self.archive().and_then(Archive::spare_end)?;
+        Some(if self.retained.is_empty() {
+            Spare::Archived(end)
+        } else {
+            Spare::Unlisted
+        })
+    }
+
+    /// As [`Self::give_up`], but nothing that is listed.
+    pub(super) fn give_up_spare(&mut self) -> Option<P> {
+        self.spare()?;
+        if let Some((_, pin)) = self.retained.pop_front() {
+            return Some(pin);
+        }
+        while self.spare().is_some() && self.shorten() {
             if let Some(Some(hold)) = self.held.pop_front() {
                 return Some(hold.pin);
             }

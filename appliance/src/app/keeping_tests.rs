@@ -9,7 +9,10 @@ use std::{
 use proptest::prelude::*;
 use weir_hal::{Monotonic, Wall};
 
-use super::{keeping::Keeping, past::Past};
+use super::{
+    keeping::{Keeping, Spare},
+    past::Past,
+};
 use crate::segment::{self, Archive, Format, MediaPlaylist, Segment};
 
 const START: u64 = 1_700_000_000;
@@ -180,6 +183,30 @@ fn making_room_frees_a_segment_each_time_and_takes_it_off_its_lists_first() {
     assert_eq!(rig.keeping.give_up(), None, "the newest stays");
     let [listed, archived] = rig.lists();
     assert_eq!((listed.len(), archived.len()), (1, 1));
+}
+
+#[test]
+fn what_the_store_has_no_room_for_leaves_the_archive_and_never_the_live_list() {
+    let mut rig = Rig::new(5, Some(SIX * 10));
+    for index in 0..15 {
+        rig.list(SIX, index % 4 == 3);
+    }
+    let [listed, _] = rig.lists();
+    let mut spares = Vec::new();
+    while let Some(spare) = rig.keeping.spare() {
+        let given_up = rig.keeping.give_up_spare().expect("there is one");
+        let is_it = |segment: &Segment| segment.sequence == *given_up;
+        assert!(!rig.lists().iter().flatten().any(is_it), "{given_up}");
+        spares.push(spare);
+    }
+    assert!(spares.is_sorted(), "{spares:?}");
+    assert_eq!(spares.first(), Some(&Spare::Unlisted));
+    assert!(
+        matches!(spares.last(), Some(Spare::Archived(_))),
+        "{spares:?}"
+    );
+    assert_eq!(rig.keeping.give_up_spare(), None);
+    assert_eq!(rig.lists(), [listed.clone(), listed]);
 }
 
 #[test]

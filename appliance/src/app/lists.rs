@@ -13,6 +13,7 @@ use weir_hal::Monotonic;
 use crate::{
     app::{
         PublishCounters,
+        keeping::Spare,
         language::Language,
         master::{KeepError, KeptMaster},
         plan::Plan,
@@ -248,6 +249,23 @@ impl Lists {
         self.main.release(now);
         for side in &mut self.sides {
             side.publisher.release(now);
+        }
+    }
+
+    /// What of them may go next before live output has no room.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        let sides = self.sides.iter().map(|side| &side.publisher);
+        let all = [&self.main].into_iter().chain(sides);
+        all.filter_map(Publisher::spare).min()
+    }
+
+    /// Gives up a segment of each list that has `spare`, or what goes before.
+    pub(super) fn give_up(&mut self, spare: Spare) {
+        let sides = self.sides.iter_mut().map(|side| &mut side.publisher);
+        for publisher in [&mut self.main].into_iter().chain(sides) {
+            if publisher.spare().is_some_and(|it| it <= spare) {
+                publisher.give_up_spare();
+            }
         }
     }
 

@@ -23,10 +23,12 @@ pub(super) struct Note {
     pub(super) boot: Option<u64>,
     /// Where it ends in its stream.
     pub(super) stream_end: Option<StreamPosition>,
+    /// The number with which what players may start over in begins.
+    pub(super) past_begin: Option<u64>,
 }
 
 impl Note {
-    /// In seven numbers, each of eight bytes.
+    /// In eight numbers, each of eight bytes.
     pub(super) fn bytes(&self) -> Bytes {
         let listed = self.listed.map(Wall::as_nanos);
         let doubtful_until = self.doubtful_until.map_or(0, Wall::as_nanos);
@@ -34,7 +36,7 @@ impl Note {
         let end = end.map(|end| [end.pts.ticks(), end.time_base, end.coding]);
         let end = end.map_or([None; 3], |end| end.map(Some));
         let numbers = [listed, Some(doubtful_until), self.ended_in, self.boot];
-        let numbers = numbers.into_iter().chain(end);
+        let numbers = numbers.into_iter().chain(end).chain([self.past_begin]);
         let numbers = numbers.map(|it| it.unwrap_or(UNKNOWN));
         numbers.flat_map(u64::to_be_bytes).collect()
     }
@@ -55,6 +57,7 @@ impl Note {
             ended_in: number(2),
             boot: number(3),
             stream_end: stream_end(),
+            past_begin: number(7),
         }
     }
 }
@@ -83,6 +86,7 @@ mod tests {
                 time_base: 12,
                 coding: 13,
             }),
+            past_begin: Some(14),
         };
         for note in [nothing, all] {
             assert_eq!(Note::of(&numbers(&note)), note);
@@ -90,6 +94,7 @@ mod tests {
         // An earlier version wrote four numbers.
         let before = Note {
             stream_end: None,
+            past_begin: None,
             ..all
         };
         assert_eq!(Note::of(&numbers(&all)[..4]), before);

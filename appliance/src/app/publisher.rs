@@ -21,7 +21,7 @@ use crate::{
     app::{
         PublishCounters,
         description::Description,
-        keeping::Keeping,
+        keeping::{Keeping, Spare},
         master::{KeepError, KeptMaster},
         note::Note,
         plan::Plan,
@@ -281,14 +281,8 @@ impl Publisher {
 
     /// Ends in order: tells the next life that nothing is listed behind what players see now.
     pub(super) fn end_in_order(&mut self) {
-        let listed = self.listed.filter(|_| !self.playlist().is_empty());
-        if let Some(listed) = listed {
-            let note = Note {
-                ended_in: Some(self.store.opening()),
-                ..self.note(listed)
-            };
-            self.keep(&self.document(), note);
-        }
+        let opening = self.store.opening();
+        self.keep_again(|note| note.ended_in = Some(opening));
     }
 
     /// Lets go of segments whose time is over.
@@ -357,14 +351,37 @@ impl Publisher {
         }
     }
 
-    /// Gives up a segment: what is pinned and does not fit on the disk stays in memory, and would
-    /// keep every later segment out for ever.
+    /// Gives up a segment after a loss: what is pinned and does not fit on the disk stays in
+    /// memory, and would keep every later segment out for ever.
     fn make_room(&mut self) {
         let given_up = self.keeping.give_up();
         self.counters.segments_released_early += u64::from(given_up.is_some());
         self.publish_playlist();
         self.publish_archive();
         drop(given_up);
+        self.keep_again(|_| ());
+    }
+
+    /// Whether the store has less room on disk than is held.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.store.pinned_excess_bytes() > 0
+    }
+
+    /// What of it may go next before live output has no room.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        self.keeping.spare()
+    }
+
+    /// Gives that up.
+    pub(super) fn give_up_spare(&mut self) {
+        let is_listed = matches!(self.spare(), Some(Spare::Archived(_)));
+        let given_up = self.keeping.give_up_spare();
+        self.counters.segments_released_early += u64::from(given_up.is_some());
+        self.publish_archive();
+        drop(given_up);
+        if is_listed {
+            self.keep_again(|_| ());
+        }
     }
 
     /// Where its list is, relative to the Master Playlist.
@@ -406,6 +423,7 @@ impl Publisher {
             ended_in: None,
             boot: self.boot,
             stream_end: self.playlist().stream_end(),
+            past_begin: self.keeping.archive().map(|past| past.sequences().start),
         }
     }
 
@@ -418,6 +436,16 @@ impl Publisher {
 
     fn publish_archive(&self) {
         self.live.publish_archive(self.keeping.archive().cloned());
+    }
+
+    /// Stores the list that players see once more, if there is one, with a note that is `changed`.
+    fn keep_again(&mut self, changed: impl FnOnce(&mut Note)) {
+        let listed = self.listed.filter(|_| !self.playlist().is_empty());
+        if let Some(listed) = listed {
+            let mut note = self.note(listed);
+            changed(&mut note);
+            self.keep(&self.document(), note);
+        }
     }
 
     /// Stores the list that players see, with a `note` of what a restart wants to know.

@@ -135,11 +135,6 @@ impl<M: Multicast> Rendition<M> {
         self.segmenter.count_on(cut);
     }
 
-    /// Ends in order: the next life goes on from what players see now.
-    pub(super) fn end_in_order(&mut self) {
-        self.lists.end_in_order();
-    }
-
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -151,6 +146,11 @@ impl<M: Multicast> Rendition<M> {
     /// Its list and those out of it.
     pub(super) fn lists(&self) -> &Lists {
         &self.lists
+    }
+
+    /// Its list and those out of it, to be changed.
+    pub(super) fn lists_mut(&mut self) -> &mut Lists {
+        &mut self.lists
     }
 
     /// Takes the Target Duration of the other renditions of the channel for its own, as long as

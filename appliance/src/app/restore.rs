@@ -176,38 +176,28 @@ pub(super) async fn restore(
         playlist.ends_at(stream_end);
     }
     let since_end = playlist.end().map_or(Duration::MAX, |end| now.since(end));
-    let last = playlist.segments().last().map(Segment::duration);
     let listed_at = note.listed;
     let age = listed_at.map_or(since_end, |listed| age_of(listed, now));
-    let ended_in_order = note.ended_in.map(|opening| opening + 1) == Some(store.opening());
-    let is_same_boot = boot.is_some() && note.boot == boot;
-    let age_max = if ended_in_order || is_same_boot {
-        plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
-    } else {
-        last.unwrap_or_default()
-    };
-    let seen_max = if ended_in_order {
-        0
-    } else if is_same_boot {
-        1
-    } else {
-        let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
-        seen_max(&playlist, since_end.max(age), cell)
-    };
+    let end = End::of(&note, store.opening(), boot);
+    let age_max = end.age_max(&playlist, plan);
+    let seen_max = end.seen_max(&playlist, since_end.max(age), plan);
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
             channel,
             rendition, "the playlist begins anew: the target duration was raised"
         );
     }
-    let past = restore_past((store, vault), plan, (rendition, format), (&playlist, now)).await;
     let path = |segment: &Segment| segment_path_of(channel, rendition, (segment.sequence, format));
+    let paths = playlist.segments();
+    let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
+    let listed = pin_listed(store, paths).await;
+    while listed.as_ref().is_some_and(|it| it.len() < playlist.len()) && playlist.drop_first() {}
+    let on_air = (&playlist, note.past_begin);
+    let past = restore_past((store, vault), plan, (rendition, format), (on_air, now)).await;
     let has_keys = playlist
         .encrypted_segments()
         .all(|(segment, key)| has_key(vault, segment, key));
-    let paths = playlist.segments();
-    let paths = paths.map(|segment| (!segment.gap).then(|| path(segment)));
-    match pin_all(store, paths).await {
+    match listed {
         Some(listed) if has_keys && age < age_max => {
             info!(
                 channel,
@@ -237,10 +227,60 @@ fn age_of(listed: Wall, now: Wall) -> Duration {
     }
 }
 
+/// How the life ended that a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// In order: nothing is unknown.
+    InOrder,
+    /// The process was killed: what it listed in that very moment is unknown.
+    Killed,
+    /// With the power: what was listed since the disk was written last is unknown.
+    Unknown,
+}
+
+impl End {
+    /// Of a list with this `note`, found at this `opening` of its store.
+    fn of(note: &Note, opening: u64, boot: Option<u64>) -> Self {
+        if note.ended_in.map(|ended_in| ended_in + 1) == Some(opening) {
+            Self::InOrder
+        } else if boot.is_some() && note.boot == boot {
+            Self::Killed
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// For how long the list may not have grown that is gone on with.
+    fn age_max(self, playlist: &MediaPlaylist, plan: &Plan) -> Duration {
+        match self {
+            Self::InOrder | Self::Killed => {
+                plan.rules.target * u32::try_from(plan.window.min(GAPS_MAX)).unwrap_or(0)
+            }
+            Self::Unknown => {
+                let last = playlist.segments().last();
+                last.map(Segment::duration).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Segments that players may have seen behind the last of `playlist`, which has not grown for
+    /// `age`.
+    fn seen_max(self, playlist: &MediaPlaylist, age: Duration, plan: &Plan) -> u64 {
+        match self {
+            Self::InOrder => 0,
+            Self::Killed => 1,
+            Self::Unknown => {
+                let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
+                seen_max(playlist, age, cell)
+            }
+        }
+    }
+}
+
 /// Segments that players may have seen behind the last of `playlist`, which has not grown for
 /// `age`: as many as there were if each was as short as the shortest listed, media before gaps. On a
-/// grid of such a `cell` these are not many more than the cells that have passed, so that the numbers of another box
-/// stay within reach.
+/// grid of such a `cell` these are not many more than the cells that have passed, so that the
+/// numbers of another box stay within reach.
 fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> u64 {
     let shortest = |gap: bool| {
         let alike = playlist.segments().filter(|segment| segment.gap == gap);
@@ -259,12 +299,13 @@ fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> 
 }
 
 /// Puts together what players may start over in: what the blocks in the store tell of it, and
-/// `playlist`, which was on air last. Segments whose keys `vault` cannot give any more are gaps.
+/// `playlist`, which was on air last beside an archive that began with that number. Segments whose
+/// keys `vault` cannot give any more are gaps.
 async fn restore_past(
     (store, vault): (&Store, &Vault),
     plan: &Plan,
     (rendition, format): (&str, Format),
-    (playlist, now): (&MediaPlaylist, Wall),
+    ((playlist, begin), now): ((&MediaPlaylist, Option<u64>), Wall),
 ) -> Option<(Past, Pins)> {
     let depth = plan.dvr?;
     let first = *playlist.segments().next()?;
@@ -273,8 +314,10 @@ async fn restore_past(
     let mut blocks = read_blocks(store, &stem, (playlist, since)).await;
     // What the playlist tells is newer.
     blocks.segments.retain(|number, _| *number < first.sequence);
+    let listed_from = playlist.discontinuity_sequence();
+    blocks.discontinuities.insert(first.sequence, listed_from);
     let numbers_from = blocks.discontinuities.first_key_value();
-    let numbers_from = numbers_from.map_or(playlist.discontinuity_sequence(), |(_, it)| *it);
+    let numbers_from = numbers_from.map_or(listed_from, |(_, it)| *it);
     blocks.take(playlist);
     let path = |(segment, key): &(Segment, Option<KeyTag>)| {
         let path = || segment_path_of(&plan.channel, rendition, (segment.sequence, format));
@@ -299,7 +342,8 @@ async fn restore_past(
     blocks.lines.sort_by_key(|line| line.sequence);
     past.follow(&blocks.lines);
     past.drop_before(since);
-    past.drop_until(blocks.begin.min(first.sequence));
+    let begin = blocks.begin.max(begin.unwrap_or(0));
+    past.drop_until(begin.min(first.sequence));
     pins.drain(..pins.len() - past.archive().len());
     // A block may tell of segments behind those that were listed when power went: they are not
     // known, and it is to be stored again.
@@ -454,21 +498,30 @@ const _: () = assert!(LEAP_MAX < APART_MAX);
 /// of it was stored.
 const AHEAD_MAX: u64 = 16;
 
-/// Keeps all of these objects, or returns `None` if one is missing. A gap has none.
-async fn pin_all(
-    store: &Store,
-    paths: impl Iterator<Item = Option<String>>,
-) -> Option<VecDeque<Option<Pin>>> {
-    let mut pins = VecDeque::new();
+/// Keeps these objects, of the segments of a list; a gap has none. Those before the first that is
+/// there may have left the list behind its last version in the store, and are left out; `None` if
+/// another one is missing, or all are.
+async fn pin_listed(store: &Store, paths: impl Iterator<Item = Option<String>>) -> Option<Pins> {
+    let mut pins = Pins::new();
+    let (mut is_any_there, mut is_any_missing) = (false, false);
     for path in paths {
         let Some(path) = path else {
             pins.push_back(None);
             continue;
         };
-        let object = store.find(&key(&path)).await?;
-        pins.push_back(Some(object.pin()?));
+        let object = store.find(&key(&path)).await;
+        let pin = object.and_then(|object| object.pin());
+        if pin.is_some() {
+            is_any_there = true;
+            pins.push_back(pin);
+        } else if is_any_there {
+            return None;
+        } else {
+            is_any_missing = true;
+            pins.clear();
+        }
     }
-    Some(pins)
+    (is_any_there || !is_any_missing).then_some(pins)
 }
 
 /// A list as it was stored.

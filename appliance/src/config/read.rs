@@ -180,7 +180,7 @@ fn read_failover(mut section: Section<'_>, ledger: &mut Ledger) -> Failover {
 /// Warns when what live lists promise can alone outgrow the cache.
 ///
 /// A segment stays fetchable for as long after it has left a list as that is (RFC 8216 §6.2.2), and
-/// the longest list of a channel with `dvr` is that long.
+/// the longest list of a channel with `dvr` is that long. A quarter of the cache is left to others.
 fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledger) {
     let window_s = config.segment.target.as_secs() * config.segment.window as u64;
     let kept_s = config.channels.iter().map(|channel| {
@@ -189,6 +189,7 @@ fn compare_windows_with_cache(config: &Config, place: &Place, ledger: &mut Ledge
     });
     let seconds = kept_s.fold(0, u64::saturating_add);
     let bytes = seconds.saturating_mul(config.receive.bitrate_bps_max / 8);
+    let bytes = bytes / 3 * 4;
     let size = config.cache.size;
     if bytes > size.0 {
         ledger.warning(

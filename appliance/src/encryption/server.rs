@@ -105,7 +105,8 @@ struct Asking {
 struct Given {
     /// By number; at most [`Encryption::KEYS_MAX`].
     keys: BTreeMap<u64, (Fingerprint, SegmentKey)>,
-    /// Numbers before the present one whose keys are needed and not there yet; as many at most.
+    /// Numbers of segments listed since before whose keys are needed and not there yet; as many at
+    /// most.
     needed: BTreeSet<u64>,
     /// The number in use, and the last that may ever be.
     present: u64,
@@ -165,30 +166,27 @@ impl KeyServer {
     pub(super) fn follow(&self, former: &Self) {
         let (asking, former) = (&self.asking, &former.asking);
         if asking.url == former.url {
-            let keys = former.lock().keys.clone();
-            asking.lock().keys = keys;
+            asking.lock().follow(&former.lock());
+            asking.need.notify_one();
         }
     }
 
     /// The key `number`, if it was given; from now on it is in use.
     pub(super) fn key(&self, number: u64) -> Result<SegmentKey, NoKey> {
         let mut given = self.asking.lock();
-        let is_new = number > given.present;
-        given.present = given.present.max(number);
-        let key = given.keys.get(&number).map(|(_, key)| key.clone());
-        let answer = key.ok_or_else(|| {
-            // The present one is asked for anyway.
-            if number < given.present && given.needed.len() < Encryption::KEYS_MAX {
-                given.needed.insert(number);
-            }
-            let reason = given.failure.clone();
-            NoKey::NotGiven {
-                number,
-                reason: reason.unwrap_or_else(|| "it is being asked for".to_owned()),
-            }
-        });
+        let is_new = number != given.present;
+        let answer = given.use_key(number);
         drop(given);
         if is_new || answer.is_err() {
+            self.asking.need.notify_one();
+        }
+        answer
+    }
+
+    /// The key `number`, if it was given, of a segment that is listed since before.
+    pub(super) fn recall(&self, number: u64) -> Result<SegmentKey, NoKey> {
+        let answer = self.asking.lock().recall(number);
+        if answer.is_err() {
             self.asking.need.notify_one();
         }
         answer
@@ -311,6 +309,40 @@ impl Asking {
 }
 
 impl Given {
+    /// The key `number`, which is in use from now on.
+    ///
+    /// It may be below the one before: that was told by the clock, or of another target.
+    fn use_key(&mut self, number: u64) -> Result<SegmentKey, NoKey> {
+        self.present = number;
+        self.key(number)
+    }
+
+    /// The key `number`, which is asked for besides if it was not given.
+    fn recall(&mut self, number: u64) -> Result<SegmentKey, NoKey> {
+        let answer = self.key(number);
+        if answer.is_err() && self.needed.len() < Encryption::KEYS_MAX {
+            self.needed.insert(number);
+        }
+        answer
+    }
+
+    fn key(&self, number: u64) -> Result<SegmentKey, NoKey> {
+        let key = self.keys.get(&number).map(|(_, key)| key.clone());
+        key.ok_or_else(|| {
+            let reason = self.failure.clone();
+            NoKey::NotGiven {
+                number,
+                reason: reason.unwrap_or_else(|| "it is being asked for".to_owned()),
+            }
+        })
+    }
+
+    /// Takes over what `former` was given, and is still to be given.
+    fn follow(&mut self, former: &Self) {
+        self.keys.clone_from(&former.keys);
+        self.needed.clone_from(&former.needed);
+    }
+
     /// The number of the key to fetch next: the present one, those to come, then those of segments
     /// that are listed since before. After each failure another one has its turn.
     fn missing(&self) -> Option<u64> {
@@ -352,10 +384,7 @@ mod tests {
     use super::*;
 
     fn given(numbers: impl IntoIterator<Item = u64>) -> Given {
-        let key = |number: u64| {
-            let key = SegmentKey::new(&[7; KEY_BYTES]).expect("16 bytes");
-            (number, (key.fingerprint("ch"), key))
-        };
+        let key = |number: u64| (number, given_key());
         Given {
             keys: numbers.into_iter().map(key).collect(),
             needed: BTreeSet::from([3, 5]),
@@ -363,6 +392,11 @@ mod tests {
             last: u64::MAX,
             ..Given::default()
         }
+    }
+
+    fn given_key() -> (Fingerprint, SegmentKey) {
+        let key = SegmentKey::new(&[7; KEY_BYTES]).expect("16 bytes");
+        (key.fingerprint("ch"), key)
     }
 
     #[test]
@@ -387,6 +421,35 @@ mod tests {
             asked.extend(given.missing());
         }
         assert_eq!(asked, [12, 13, 5, 3, 12]);
+    }
+
+    #[test]
+    fn the_keys_ahead_are_those_of_the_numbers_in_use_whatever_the_clock_has_told() {
+        let mut given = given([]);
+        given.needed.clear();
+        assert!(given.recall(12).is_err());
+        assert_eq!(given.missing(), Some(10), "nothing new is in use");
+        let mut asked = Vec::new();
+        for number in [6, 7, 30] {
+            assert!(given.use_key(number).is_err());
+            asked.extend(given.missing());
+        }
+        assert_eq!(asked, [6, 7, 30]);
+        // What was recalled is ahead no more, and not forgotten.
+        for number in 30..=33 {
+            given.keys.insert(number, given_key());
+        }
+        assert_eq!(given.missing(), Some(12));
+    }
+
+    #[test]
+    fn what_is_awaited_still_is_after_a_reload() {
+        let former = given([10]);
+        let mut given = given([]);
+        given.needed.clear();
+        given.follow(&former);
+        assert_eq!(given.keys.len(), 1);
+        assert_eq!(given.needed, BTreeSet::from([3, 5]));
     }
 
     #[test]

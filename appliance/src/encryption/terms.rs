@@ -133,6 +133,16 @@ impl Terms {
         }
     }
 
+    /// The key of the segment `sequence` of `channel`, which is listed since before.
+    pub(super) fn recall(&self, channel: &str, sequence: u64) -> Result<SegmentKey, NoKey> {
+        let number = self.rotation.number(sequence);
+        match &self.keys {
+            Keys::Stock(stock) => Ok(stock.key(channel, number).1),
+            Keys::Server(server) => server.recall(number),
+            Keys::Absent => Err(NoKey::Absent),
+        }
+    }
+
     /// Takes over from `former` what need not be fetched again.
     pub(super) fn follow(&self, former: &Self) {
         if let (Some(server), Some(former)) = (self.server(), former.server()) {

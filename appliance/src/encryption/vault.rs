@@ -149,8 +149,8 @@ impl Vault {
         let Some(terms) = &*self.terms.load() else {
             return false;
         };
-        match terms.key(&self.channel, sequence) {
-            Ok((_, key)) => self.issue(&key) == fingerprint,
+        match terms.recall(&self.channel, sequence) {
+            Ok(key) => self.issue(&key) == fingerprint,
             Err(NoKey::NotGiven { .. }) => true,
             Err(NoKey::Absent) => false,
         }

@@ -11,6 +11,7 @@ mod served;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use weir_hal::Wall;
 
 pub use document::Document;
 pub use report::{Condition, Leg, Report, State};
@@ -46,6 +47,15 @@ impl Live {
     /// Replaces the list of channels.
     pub fn set(&self, channels: Vec<Arc<Channel>>) {
         self.channels.store(Arc::new(channels));
+    }
+
+    /// When the oldest segment ended that is kept for those alone who start over, of all channels.
+    pub fn oldest_spare(&self) -> Option<Wall> {
+        let channels = self.channels.load();
+        let lists = channels
+            .iter()
+            .flat_map(|channel| channel.renditions.iter().chain(&channel.tracks));
+        lists.filter_map(|list| list.archive()?.spare_end()).min()
     }
 }
 

@@ -134,7 +134,7 @@ pub enum State {
         /// One sentence, with the remedy.
         reason: String,
     },
-    /// Datagrams came once, but none for a second or more.
+    /// Datagrams came once, but none for three seconds or more.
     Silent,
     /// Datagrams come, and enough of them, but no transport packets are in them.
     NotTransportStream,

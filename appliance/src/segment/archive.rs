@@ -271,6 +271,12 @@ impl Archive {
         }
     }
 
+    /// When the oldest one ended, if there are more than those that stay.
+    pub fn spare_end(&self) -> Option<Wall> {
+        let oldest = self.segments().next().map(Segment::end);
+        oldest.filter(|_| self.len > self.len_min.max(1))
+    }
+
     /// The list of those segments that belong to a block; `None` when there is no media in it.
     /// [`crate::segment::MediaPlaylist::resume`] reads it back.
     pub fn block(&self, number: u64) -> Option<String> {

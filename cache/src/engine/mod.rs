@@ -115,6 +115,14 @@ use crate::{Class, Classes, Config, Error, Key};
 /// How long what was written may stay undurable.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How much of the store pinned objects may take before somebody should give some up: as long as it
+/// is no more, there is a region of which no more is pinned, and that is worth emptying.
+const PINNED_SHARE: (u64, u64) = (3, 4);
+
+/// Regions left out of that: the open ones of live segments and of what is carried out, the last
+/// free one, and the one that is opened next.
+const REGIONS_KEPT: u64 = 4;
+
 /// An engine and its threads; dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -303,6 +311,16 @@ impl Engine {
     /// Whether three quarters of the memory are taken.
     pub(crate) fn is_short_of_memory(&self) -> bool {
         !self.ledger.memory.has_room(0)
+    }
+
+    /// Bytes of pinned objects beyond [`PINNED_SHARE`] of the regions that can be had.
+    pub(crate) fn pinned_excess_bytes(&self) -> u64 {
+        let state = self.look();
+        let kept = state.regions.count(Use::Bad) as u64 + REGIONS_KEPT;
+        let regions = u64::from(self.geometry.regions).saturating_sub(kept);
+        let (part, all) = PINNED_SHARE;
+        let room = regions * self.geometry.region_bytes / all * part;
+        state.table.pinned_bytes().saturating_sub(room)
     }
 
     /// Counts a refusal and returns its error.

@@ -9,8 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use super::body::Body;
+use super::{body::Body, format::PAGE_BYTES};
 use crate::Key;
+
+/// Bytes of the header of most records, but for key and metadata.
+const HEADER_BYTES: u64 = 128;
 
 /// The objects of one store that are not on disk alone.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Table {
     flush_failed: u64,
     /// Complete objects that were given up because the device failed.
     losses: u64,
+    /// Bytes of all residents that are pinned.
+    pinned_bytes: u64,
 }
 
 /// Something to write.
@@ -59,6 +64,14 @@ struct Resident {
     body: Arc<Body>,
     pins: usize,
     place: Place,
+    /// What it takes on disk.
+    bytes: u64,
+}
+
+impl Resident {
+    const fn pinned_bytes(&self) -> u64 {
+        if self.pins > 0 { self.bytes } else { 0 }
+    }
 }
 
 /// Where a complete object is.
@@ -122,14 +135,19 @@ impl Table {
             body: Arc::clone(body),
             pins: 1,
             place,
+            bytes: disk_bytes(body),
         };
-        self.residents.insert(body.key.clone(), resident);
+        self.pinned_bytes += resident.bytes;
+        let replaced = self.residents.insert(body.key.clone(), resident);
+        self.pinned_bytes -= replaced.as_ref().map_or(0, Resident::pinned_bytes);
     }
 
     /// Adds a pin to a complete object that is here.
     pub(super) fn pin(&mut self, key: &Key) -> Option<Arc<Body>> {
         let resident = self.residents.get_mut(key)?;
+        let before = resident.pinned_bytes();
         resident.pins += 1;
+        self.pinned_bytes += resident.bytes - before;
         Some(Arc::clone(&resident.body))
     }
 
@@ -142,7 +160,8 @@ impl Table {
         if resident.pins > 0 {
             return false;
         }
-        let place = resident.place;
+        let (place, bytes) = (resident.place, resident.bytes);
+        self.pinned_bytes -= bytes;
         if place != Place::Queued {
             self.residents.remove(&body.key);
         }
@@ -158,7 +177,14 @@ impl Table {
 
     /// Forgets the complete object of `key`.
     pub(super) fn remove(&mut self, key: &Key) -> Option<Arc<Body>> {
-        self.residents.remove(key).map(|resident| resident.body)
+        let resident = self.residents.remove(key)?;
+        self.pinned_bytes -= resident.pinned_bytes();
+        Some(resident.body)
+    }
+
+    /// Bytes of all objects that are pinned.
+    pub(super) const fn pinned_bytes(&self) -> u64 {
+        self.pinned_bytes
     }
 
     /// Whether `body` is the complete object of its key here.
@@ -266,4 +292,15 @@ impl Table {
         let resident = self.residents.get_mut(&body.key);
         resident.filter(|resident| Arc::ptr_eq(&resident.body, body))
     }
+}
+
+/// About what a complete object takes on disk: each of its records whole pages.
+fn disk_bytes(body: &Body) -> u64 {
+    let parts = body.part_bytes();
+    let rest = body.bytes().unwrap_or(0);
+    let rest = rest.saturating_sub(parts.iter().copied().map(u64::from).sum::<u64>());
+    let head_bytes = HEADER_BYTES + (body.key.as_str().len() + body.metadata.len()) as u64;
+    let records = parts.iter().map(|bytes| HEADER_BYTES + u64::from(*bytes));
+    let records = records.chain([head_bytes + rest]);
+    records.map(|it| it.next_multiple_of(PAGE_BYTES)).sum()
 }

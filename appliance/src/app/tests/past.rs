@@ -9,6 +9,7 @@ use weir_hal::{Wall, sim};
 use super::rig::{Rig, config_with_dvr, config_with_past, past, restart, start_over};
 use crate::{
     app::{publisher::key, store_config},
+    config::ByteSize,
     segment::{MediaPlaylist, Segment},
     serve::{playlist_path, segment_path},
 };
@@ -176,6 +177,34 @@ async fn dates_are_in_order_where_a_block_outlived_the_list_that_was_stored_behi
     let in_order = |one: &Segment, next: &Segment| one.end() <= next.date_time + GRAIN;
     let broken = after.windows(2).find(|pair| !in_order(&pair[0], &pair[1]));
     assert!(broken.is_none(), "{broken:?}");
+}
+
+#[tokio::test]
+async fn an_archive_deeper_than_the_store_is_shorter_and_costs_live_output_nothing() {
+    let mut config = config_with_past();
+    config.cache.size = ByteSize(2 << 20);
+    let mut rig = Rig::start_with(sim::Simulation::new(1), config).await;
+    let mut oldest = 0;
+    for _ in 0..75 {
+        rig.play();
+        // What has no place on the disk is told by the counters.
+        rig.store.flush(Duration::from_secs(10));
+        let past = past(&rig);
+        assert!(past.iter().all(|segment| !segment.gap), "{past:?}");
+        assert!(
+            past[0].sequence >= oldest,
+            "{} after {oldest}",
+            past[0].sequence
+        );
+        oldest = past[0].sequence;
+    }
+    let report = rig.live.channels()[0].renditions[0].report();
+    assert_eq!(report.publish.segments_refused, 0, "{:?}", report.publish);
+    assert!(report.publish.segments_released_early > 0);
+    assert_eq!(rig.store.counters().refused_no_space, 0);
+    assert!(rig.sequences().len() >= 3);
+    let length: Duration = past(&rig).iter().map(Segment::duration).sum();
+    assert!((25..60).contains(&length.as_secs()), "{length:?}");
 }
 
 #[tokio::test]

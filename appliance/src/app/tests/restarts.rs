@@ -9,11 +9,12 @@ use super::rig::{Rig, cut_power, restart};
 use crate::{
     app::{
         plan::Plan,
-        publisher::{self, Publisher},
+        publisher::{Moment, Publisher, key},
         restore::{Waking, restore},
     },
     demux::PACKET_BYTES,
-    segment::{Cue, CueKind, EventId, Format, Markers, Output, Segment},
+    segment::{self, Cue, CueKind, EventId, Format, Markers, Output, Segment},
+    serve::segment_path,
 };
 
 #[tokio::test]
@@ -210,11 +211,10 @@ async fn publisher(rig: &Rig, plan: &Plan, now: Wall) -> Publisher {
     Publisher::new(store.clone(), vault, plan, face, restored)
 }
 
-/// Lists the segment that begins at `second`, behind what `cue` announces.
-fn list(publisher: &mut Publisher, second: u64, cue: Option<Cue>) {
-    let sequence = publisher.playlist().sequence_next();
+/// The next segment of `publisher`, which begins at `second`, and when it is listed.
+fn next(publisher: &Publisher, second: u64) -> (Segment, Moment) {
     let segment = Segment {
-        sequence,
+        sequence: publisher.playlist().sequence_next(),
         duration_90k: 90_000,
         target_duration_s: 1,
         bytes: 188,
@@ -224,10 +224,17 @@ fn list(publisher: &mut Publisher, second: u64, cue: Option<Cue>) {
         date_time: at(second),
         begin: None,
     };
-    let moment = publisher::Moment {
+    let moment = Moment {
         now: Monotonic::ZERO,
         received: segment.end(),
     };
+    (segment, moment)
+}
+
+/// Lists the segment that begins at `second`, behind what `cue` announces.
+fn list(publisher: &mut Publisher, second: u64, cue: Option<Cue>) {
+    let (segment, moment) = next(publisher, second);
+    let sequence = segment.sequence;
     let media = [
         Output::Begin { sequence },
         Output::Bytes(Bytes::from_static(&[0x47; PACKET_BYTES])),
@@ -235,6 +242,123 @@ fn list(publisher: &mut Publisher, second: u64, cue: Option<Cue>) {
     ];
     for output in cue.map(Output::Cue).into_iter().chain(media) {
         publisher.take(output, moment);
+    }
+}
+
+/// Has the store refuse the segment that begins at `second`.
+fn lose(rig: &Rig, publisher: &mut Publisher, second: u64) {
+    let hog = rig.hog();
+    let (segment, moment) = next(publisher, second);
+    let sequence = segment.sequence;
+    publisher.take(Output::Begin { sequence }, moment);
+    publisher.take(Output::Bytes(Bytes::from_static(&[0; 16 * 1024])), moment);
+    assert!(publisher.take_loss());
+    drop(hog);
+}
+
+/// What players see.
+fn seen(publisher: &Publisher) -> String {
+    let list = publisher.live().playlist().expect("a list");
+    String::from_utf8_lossy(&list.body).into_owned()
+}
+
+/// What players are given who start over at the beginning of `publisher`'s archive.
+fn whole_past(publisher: &Publisher) -> String {
+    let archive = publisher.live().archive().expect("an archive");
+    let begin = segment::Moment::At(Wall::from_nanos(0));
+    archive.excerpt(begin, None).expect("something").text
+}
+
+#[tokio::test]
+async fn what_was_given_up_for_room_does_not_come_back_with_a_restart() {
+    let rig = Rig::start(sim::Simulation::new(1)).await;
+    let plan = Plan::all(&rig.config).remove(0);
+    let mut before = publisher(&rig, &plan, at(0)).await;
+    for second in 0..4 {
+        list(&mut before, second, None);
+    }
+    let whole = seen(&before);
+    lose(&rig, &mut before, 4);
+    let less = seen(&before);
+    assert_ne!(less, whole);
+    drop(before);
+    let after = publisher(&rig, &plan, at(4)).await;
+    assert_eq!(seen(&after), less);
+}
+
+#[tokio::test]
+async fn what_players_start_over_in_does_not_grow_at_its_front_by_a_restart() {
+    let rig = Rig::start(sim::Simulation::new(1)).await;
+    let mut plan = Plan::all(&rig.config).remove(0);
+    plan.dvr = Some(Duration::from_mins(10));
+    let mut before = publisher(&rig, &plan, at(0)).await;
+    for second in 0..80 {
+        list(&mut before, second, None);
+    }
+    for _ in 0..3 {
+        before.give_up_spare();
+    }
+    let text = whole_past(&before);
+    assert!(text.contains("MEDIA-SEQUENCE:3\n"), "{text}");
+    drop(before);
+    let after = publisher(&rig, &plan, at(80)).await;
+    assert_eq!(whole_past(&after), text);
+}
+
+#[tokio::test]
+async fn a_list_goes_on_without_its_oldest_segments_and_not_with_a_hole() {
+    for (lost, left) in [(&[0, 1][..], Some(2)), (&[3], None), (&[0, 3], None)] {
+        let rig = Rig::start(sim::Simulation::new(1)).await;
+        let mut plan = Plan::all(&rig.config).remove(0);
+        plan.dvr = Some(Duration::from_mins(10));
+        let mut before = publisher(&rig, &plan, at(0)).await;
+        for second in 0..6 {
+            list(&mut before, second, None);
+        }
+        drop(before);
+        assert!(rig.store.flush(Duration::from_secs(10)));
+        for number in lost {
+            assert!(rig.store.evict(&key(&segment_path("ch", "r", *number))));
+        }
+        let mut after = publisher(&rig, &plan, at(6)).await;
+        let first = after.playlist().segments().next();
+        assert_eq!(first.map(|first| first.sequence), left, "{lost:?}");
+        list(&mut after, 6, None);
+        assert!(whole_past(&after).contains("MEDIA-SEQUENCE:0\n"));
+    }
+}
+
+#[tokio::test]
+async fn an_outage_that_fills_a_block_keeps_its_discontinuity_over_a_restart() {
+    // The block behind it is not stored with each segment.
+    for end in 131..136 {
+        let rig = Rig::start(sim::Simulation::new(1)).await;
+        let mut plan = Plan::all(&rig.config).remove(0);
+        plan.dvr = Some(Duration::from_mins(10));
+        let mut before = publisher(&rig, &plan, at(0)).await;
+        for second in 0..64 {
+            list(&mut before, second, None);
+        }
+        for second in 64..130 {
+            let (segment, moment) = next(&before, second);
+            let gap = Segment {
+                discontinuity: second == 64,
+                ..segment.as_gap()
+            };
+            before.take(Output::Gap(gap), moment);
+        }
+        for second in 130..end {
+            list(&mut before, second, None);
+        }
+        let listed = seen(&before);
+        assert!(listed.contains("DISCONTINUITY-SEQUENCE:1\n"), "{listed}");
+        drop(before);
+        let after = publisher(&rig, &plan, at(end)).await;
+        assert_eq!(seen(&after), listed);
+        let archive = after.live().archive().expect("an archive");
+        let begin = after.playlist().segments().next().expect("segments");
+        let excerpt = archive.excerpt(segment::Moment::At(begin.date_time), None);
+        assert_eq!(excerpt.expect("what is listed").text, listed, "{end}");
     }
 }
 

@@ -125,6 +125,48 @@ fn without_room_an_object_lives_in_memory_while_it_is_pinned() {
 }
 
 #[test]
+fn who_drops_what_is_pinned_in_excess_has_all_that_comes_on_disk() {
+    let store = store_of_regions(&sim::Disk::new(1), 8);
+    let mut pins = std::collections::VecDeque::new();
+    let mut len_max = 0;
+    for index in 0..100 {
+        pins.push_back(put(
+            &store,
+            &format!("/{index}"),
+            Class::Live,
+            &body(1, HALF),
+        ));
+        while store.pinned_excess_bytes() > 0 {
+            drop(pins.pop_front());
+        }
+        len_max = len_max.max(pins.len());
+        assert!(store.flush(PATIENCE), "all is on disk");
+    }
+    assert_eq!(store.counters().refused_no_space, 0);
+    // Four regions of 64 KiB, but for a quarter; each has a part of 20 KiB and a head of 12.
+    assert_eq!(len_max, 6);
+    // Two pins of one object count once, and what replaces it counts in its place.
+    let second = pins.iter().map(|pin| store.pin(pin.key()));
+    let second: Vec<_> = second.collect();
+    let replaced = put(&store, "/99", Class::Live, &body(2, HALF));
+    assert_eq!(store.pinned_excess_bytes(), 0);
+    drop((second, replaced, pins));
+    let all: Vec<_> = (0..11)
+        .map(|index| {
+            put(
+                &store,
+                &format!("/new/{index}"),
+                Class::Live,
+                &body(3, HALF),
+            )
+        })
+        .collect();
+    assert!(store.pinned_excess_bytes() > 0);
+    drop(all);
+    assert_eq!(store.pinned_excess_bytes(), 0);
+}
+
+#[test]
 fn what_is_longer_than_the_store_does_not_stay() {
     let store = store_of_regions(&sim::Disk::new(1), 8);
     let object = body(3, 600_000);
