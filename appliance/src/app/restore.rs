@@ -41,7 +41,7 @@ use crate::{
         publisher::key,
     },
     encryption::Vault,
-    segment::{Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment},
+    segment::{APART_MAX, Archive, Format, KeyTag, MediaPlaylist, Phase, RangeLine, Segment},
     serve::{playlist_path, segment_path_of},
 };
 
@@ -186,7 +186,8 @@ pub(super) async fn restore(
     } else {
         last.unwrap_or_default()
     };
-    let seen_max = seen_max(&playlist, since_end.max(age));
+    let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
+    let seen_max = seen_max(&playlist, since_end.max(age), cell);
     if playlist.outgrow(plan.rules.target.as_secs()) {
         info!(
             channel,
@@ -231,10 +232,10 @@ fn age_of(listed: Wall, now: Wall) -> Duration {
 }
 
 /// Segments that players may have seen behind the last of `playlist`, which has not grown for
-/// `age`: as many as there were if each was as short as the shortest listed, media before gaps. In
-/// a sound stream these are the cells that have passed, so that the numbers of another box stay
-/// within reach.
-fn seen_max(playlist: &MediaPlaylist, age: Duration) -> u64 {
+/// `age`: as many as there were if each was as short as the shortest listed, media before gaps. On a
+/// grid of such a `cell` these are not many more than the cells that have passed, so that the numbers of another box
+/// stay within reach.
+fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> u64 {
     let shortest = |gap: bool| {
         let alike = playlist.segments().filter(|segment| segment.gap == gap);
         alike.map(Segment::duration).min()
@@ -243,6 +244,11 @@ fn seen_max(playlist: &MediaPlaylist, age: Duration) -> u64 {
         .or_else(|| shortest(true))
         .unwrap_or_default();
     let seen_max = age.as_nanos() / shortest.max(SEGMENT_SHORTEST).as_nanos();
+    let on_grid = cell.map(|cell| {
+        let cells = age.as_nanos() / cell.max(SEGMENT_SHORTEST).as_nanos();
+        cells + u128::from(AHEAD_MAX)
+    });
+    let seen_max = on_grid.map_or(seen_max, |on_grid| seen_max.min(on_grid));
     u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX)
 }
 
@@ -435,6 +441,13 @@ const AGE_UNKNOWN: Duration = Duration::from_hours(1);
 /// Numbers left out at most: an hour of the shortest segments. Whoever saw more has forgotten.
 const LEAP_MAX: u64 = 7_200;
 
+/// What leaps comes back to the numbers of another box.
+const _: () = assert!(LEAP_MAX < APART_MAX);
+
+/// By how many numbers breaks may have brought a list ahead of the cells of the grid, while nothing
+/// of it was stored.
+const AHEAD_MAX: u64 = 16;
+
 /// Keeps all of these objects, or returns `None` if one is missing. A gap has none.
 async fn pin_all(
     store: &Store,
@@ -480,4 +493,32 @@ pub(super) async fn read(store: &Store, key: &Key) -> Option<Stored> {
         pin,
         numbers: numbers.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of a splice among segments of 6 s.
+    const SPLICED: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:8\n\
+        #EXT-X-MEDIA-SEQUENCE:100\n\
+        #EXTINF:6.00000,\nHD_100.ts\n\
+        #EXTINF:1.20000,\nHD_101.ts\n\
+        #EXTINF:4.80000,\nHD_102.ts\n\
+        #EXTINF:6.00000,\nHD_103.ts\n";
+
+    #[test]
+    fn a_short_segment_in_the_list_does_not_take_numbers_far_ahead_of_the_cells() {
+        let list = MediaPlaylist::resume(SPLICED, 6).expect("a list");
+        let after = |age_s, cell_s: Option<u64>| {
+            let cell = cell_s.map(Duration::from_secs);
+            seen_max(&list, Duration::from_secs(age_s), cell)
+        };
+        let grid = Some(6);
+        assert_eq!(after(0, grid), 0);
+        assert_eq!(after(12, grid), 10, "each may have been as short");
+        assert_eq!(after(3_600, grid), 600 + AHEAD_MAX);
+        assert_eq!(after(3_600, None), 3_000);
+        assert_eq!(after(u64::from(u32::MAX), grid), LEAP_MAX);
+    }
 }

@@ -66,12 +66,24 @@ pub struct Ladder {
 struct Rung {
     name: String,
     line: Option<Line>,
+    /// The number behind that of the last segment.
+    next: u64,
+}
+
+impl Rung {
+    const fn new(name: String) -> Self {
+        Self {
+            name,
+            line: None,
+            next: 0,
+        }
+    }
 }
 
 impl Ladder {
     /// A ladder of rungs with these names, in the order of the Master Playlist; none has listed.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
-        let rungs = names.into_iter().map(|name| Rung { name, line: None });
+        let rungs = names.into_iter().map(Rung::new);
         let rungs: Vec<_> = rungs.collect();
         Self {
             presence: Presence::new(rungs.len()),
@@ -94,7 +106,9 @@ impl Ladder {
             let Some(from) = self.rungs.iter().position(same) else {
                 continue;
             };
-            rung.line = self.rungs.get_mut(from).and_then(|known| known.line.take());
+            if let Some(known) = self.rungs.get_mut(from) {
+                std::mem::swap(rung, known);
+            }
             next.presence.adopt(to, &self.presence, from);
             next.monitor.adopt(to, &mut self.monitor, from);
         }
@@ -111,10 +125,15 @@ impl Ladder {
     ) {
         let target = Duration::from_secs(u64::from(segment.target_duration_s));
         self.presence.listed(rung, target, now);
+        // In place of numbers that are missing stand gaps.
+        let skips = self
+            .rungs
+            .get(rung)
+            .is_some_and(|it| it.next != segment.sequence);
         if let Some(begin) = segment.pts().filter(|_| line.has_video) {
             let boundary = Boundary {
                 begin,
-                is_start: segment.discontinuity,
+                is_start: segment.discontinuity || skips,
                 target_duration_s: segment.target_duration_s,
             };
             let compared = self.monitor.listed(rung, boundary, now, wall);
@@ -123,6 +142,7 @@ impl Ladder {
         }
         if let Some(rung) = self.rungs.get_mut(rung) {
             rung.line = Some(line);
+            rung.next = segment.sequence + 1;
         }
     }
 

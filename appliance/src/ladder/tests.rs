@@ -34,7 +34,11 @@ impl Bench {
             for (rung, late_ms) in listing.iter().filter(|_| self.seconds.is_multiple_of(6)) {
                 let name = self.ladder.rungs[*rung].name.clone();
                 let begin = Pts::from_ticks(self.seconds * 90_000 + late_ms * 90);
-                let told = (&segment(begin), line(&name, *rung));
+                let told = Segment {
+                    sequence: self.seconds / 6,
+                    ..segment(begin)
+                };
+                let told = (&told, line(&name, *rung));
                 self.ladder.listed(*rung, told, now, wall);
             }
             self.ladder.look(now, wall);
@@ -51,7 +55,7 @@ fn segment(begin: Pts) -> Segment {
     Segment {
         sequence: 0,
         duration_90k: 540_000,
-        target_duration_s: 6,
+        target_duration_s: 8,
         bytes: 1_000_000,
         discontinuity: false,
         independent: true,
@@ -108,6 +112,17 @@ fn a_drift_is_told_with_its_rendition_and_since_when() {
          check that the encoders share one clock and one key-frame interval"
     );
     assert!(report.counters.segments_unaligned >= 8);
+}
+
+#[test]
+fn a_rung_that_was_away_for_some_segments_does_not_drift() {
+    let mut bench = Bench::new(&["HD_5M", "SD_2M"]);
+    let both = [(0, 0), (1, 0)];
+    bench.run(60, &both);
+    bench.run(18, &both[..1]);
+    bench.run(60, &both);
+    assert_eq!(bench.ladder.report().alignment.as_str(), "aligned");
+    assert_eq!(bench.ladder.report().counters.segments_unaligned, 0);
 }
 
 #[test]

@@ -58,4 +58,5 @@ pub use master::{MasterPlaylist, SubtitleRendition, Variant, render_master};
 pub use past_ranges::{RangeEnd, RangeLine};
 pub use playlist::MediaPlaylist;
 pub use segmenter::Segmenter;
+pub use sequence::APART_MAX;
 pub use types::{Format, Markers, Output, Phase, Rules, Segment, StreamPosition};

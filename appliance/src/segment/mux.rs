@@ -19,41 +19,37 @@ const PAYLOAD_BYTES: usize = PACKET_BYTES - 4;
 const PACKETS_MAX: usize = (1 + PAT_SECTION_BYTES).div_ceil(PAYLOAD_BYTES)
     + (1 + PMT_SECTION_BYTES_MAX).div_ceil(PAYLOAD_BYTES);
 
+/// PAT and PMT in packets.
+type Packets = Vec<[u8; PACKET_BYTES], PACKETS_MAX>;
+
 /// PAT and PMT of the program, ready to be written any number of times.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    packets: Vec<[u8; PACKET_BYTES], PACKETS_MAX>,
-    /// `transport_stream_id`, `program_number` and `program_map_PID` of the present PAT.
-    association: Option<(u16, u16, Pid)>,
+    packets: Packets,
+    /// What takes their place when the counters have come round, for it is more packets or fewer.
+    next: Option<Box<Packets>>,
     /// They were not written since they changed.
     is_stale: bool,
-    pat_version: u8,
-    pat_counter: u8,
-    pmt_counter: u8,
+    /// Times they were written since the counters were zero, up to [`Tables::ROUND`].
+    written: usize,
 }
 
 impl Tables {
     /// Times they are written until their counters are what they were.
     pub(super) const ROUND: usize = 16;
 
-    /// Takes the tables of `program` in place of the present ones.
+    /// Takes the tables of `program` in place of the present ones: at once, or if they are another
+    /// number of packets, when the counters have come round. Otherwise they would never do so again.
     pub(super) fn set(&mut self, program: &Program) {
-        let association = (program.transport_stream_id, program.number, program.pmt_pid);
-        if self
-            .association
-            .is_some_and(|present| present != association)
-        {
-            self.pat_version = (self.pat_version + 1) % 32;
+        let mut packets = Packets::new();
+        packetise(&pat_section(program), Pid::PAT, &mut packets);
+        packetise(&program.pmt_section, program.pmt_pid, &mut packets);
+        if self.written == 0 || packets.len() == self.packets.len() {
+            (self.packets, self.next) = (packets, None);
+            self.is_stale = true;
+        } else {
+            self.next = Some(Box::new(packets));
         }
-        self.association = Some(association);
-        self.is_stale = true;
-        self.packets.clear();
-        packetise(
-            &pat_section(program, self.pat_version),
-            Pid::PAT,
-            &mut self.packets,
-        );
-        packetise(&program.pmt_section, program.pmt_pid, &mut self.packets);
     }
 
     /// True until the first program is known.
@@ -66,47 +62,50 @@ impl Tables {
         self.is_stale
     }
 
-    /// Bytes that PAT and PMT take.
+    /// Bytes that PAT and PMT take at most.
     pub(super) fn bytes(&self) -> usize {
-        self.packets.len() * PACKET_BYTES
+        let next = self.next.as_ref().map_or(0, |next| next.len());
+        self.packets.len().max(next) * PACKET_BYTES
     }
 
     /// Counts from zero: what comes is a discontinuity.
     pub(super) fn begin_anew(&mut self) {
-        self.pat_counter = 0;
-        self.pmt_counter = 0;
+        self.written = 0;
     }
 
-    /// Appends PAT and PMT to `output` until both counters are zero; not at all if that cannot be,
-    /// because the PMT has grown or shrunk since they were.
+    /// Appends PAT and PMT to `output` until all counters are zero.
     pub(super) fn write_to_round(&mut self, output: &mut BytesMut) {
-        let times = (Self::ROUND - usize::from(self.pat_counter)) % Self::ROUND;
-        let of_pmt = times * self.packets.len().saturating_sub(1);
-        if (usize::from(self.pmt_counter) + of_pmt).is_multiple_of(Self::ROUND) {
-            for _ in 0..times {
-                self.write(output);
-            }
+        while self.written > 0 {
+            self.write(output);
         }
     }
 
     /// Appends PAT and PMT to `output`.
     pub(super) fn write(&mut self, output: &mut BytesMut) {
+        if let Some(next) = self.next.take_if(|_| self.written == 0) {
+            self.packets = *next;
+        }
         self.is_stale = false;
-        for (index, packet) in self.packets.iter_mut().enumerate() {
-            let counter = if index == 0 {
-                &mut self.pat_counter
-            } else {
-                &mut self.pmt_counter
-            };
-            packet[3] = packet[3] & 0xF0 | *counter;
-            *counter = (*counter + 1) % 16;
+        let of_pmt = self.packets.len().saturating_sub(1);
+        let counters = (self.written * of_pmt..).map(|it| it % Self::ROUND);
+        let counters = std::iter::once(self.written).chain(counters);
+        for (packet, counter) in self.packets.iter_mut().zip(counters) {
+            packet[3] = packet[3] & 0xF0 | counter.to_le_bytes()[0];
             output.extend_from_slice(packet);
         }
+        self.written = (self.written + 1) % Self::ROUND;
     }
 }
 
-/// A PAT section that lists `program` alone.
-fn pat_section(program: &Program, version: u8) -> [u8; PAT_SECTION_BYTES] {
+/// A PAT section that lists `program` alone. Its version is made of what it says, so that it is the
+/// same on boxes that have seen more or less of the stream, and another when one number changes.
+fn pat_section(program: &Program) -> [u8; PAT_SECTION_BYTES] {
+    let said = [
+        program.transport_stream_id,
+        program.number,
+        program.pmt_pid.value(),
+    ];
+    let version = said.into_iter().fold(0, u16::wrapping_add).to_le_bytes()[0] % 32;
     let mut section = [0; PAT_SECTION_BYTES];
     section[1] = 0xB0; // section_syntax_indicator, reserved
     section[2] = 13; // section_length
@@ -193,17 +192,52 @@ mod tests {
     }
 
     #[test]
-    fn pat_version_goes_up_only_when_its_content_changes() {
-        let mut tables = Tables::default();
-        let mut version = |program: &Program| {
+    fn the_version_of_a_pat_is_that_of_what_it_says() {
+        let version = |program: &Program| {
+            let mut tables = Tables::default();
             tables.set(program);
             written(&mut tables)[0][10] >> 1 & 0x1F
         };
-        let mut program = fixture::program(0, 30);
-        assert_eq!(version(&program), 0);
-        program.version = 1;
-        assert_eq!(version(&program), 0);
-        program.transport_stream_id = 9;
-        assert_eq!(version(&program), 1);
+        let program = fixture::program(0, 30);
+        let newer = Program {
+            version: 1,
+            ..program.clone()
+        };
+        assert_eq!(version(&newer), version(&program));
+        let elsewhere = Program {
+            transport_stream_id: 9,
+            ..program.clone()
+        };
+        assert_ne!(version(&elsewhere), version(&program));
+        let other = Program {
+            number: 8,
+            ..program.clone()
+        };
+        assert_ne!(version(&other), version(&program));
+    }
+
+    #[test]
+    fn a_pmt_that_grows_waits_until_the_counters_have_come_round_and_they_do_ever_after() {
+        let mut tables = Tables::default();
+        let mut output = BytesMut::new();
+        tables.set(&fixture::program(0, 30));
+        tables.write(&mut output);
+        tables.set(&fixture::program(1, 300));
+        assert!(!tables.is_stale(), "it is not due yet");
+        tables.write(&mut output);
+        assert_eq!(output.len(), 4 * PACKET_BYTES);
+        tables.write_to_round(&mut output);
+        assert_eq!(output.len(), 2 * Tables::ROUND * PACKET_BYTES);
+        let grown = written(&mut tables);
+        assert_eq!(grown.len(), 3);
+        tables.write_to_round(&mut output);
+        let again = written(&mut tables);
+        assert_eq!(again, grown);
+        assert_eq!(again[0][3] & 0xF, 0);
+        let of_pmt = |packets: &[[u8; PACKET_BYTES]]| -> std::vec::Vec<u8> {
+            let packets = packets.iter().filter(|packet| packet[1] & 0x1F != 0);
+            packets.map(|packet| packet[3] & 0xF).collect()
+        };
+        assert_eq!(of_pmt(&again), [0, 1]);
     }
 }

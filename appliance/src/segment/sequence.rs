@@ -31,7 +31,7 @@ use crate::{
 const HOLD_90K: i64 = 3 * GRAIN_90K;
 
 /// Numbers that are farther from their cells stay so: the target or the wall clock was another.
-const APART_MAX: i64 = 1_000;
+pub const APART_MAX: u64 = 8_000;
 
 /// The next Media Sequence Number.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +144,7 @@ pub(super) fn line_after(
     }
     let next = pts + until_grid_line(pts + wraps, cell);
     let due = sequence.due(cell).map(|due| due - wraps);
-    let is_near = |due: &i64| due.abs_diff(pts) <= (APART_MAX * cell).unsigned_abs();
+    let is_near = |due: &i64| due.abs_diff(pts) <= APART_MAX * cell.unsigned_abs();
     match due.filter(is_near) {
         Some(due) if due <= pts + GRID_TOLERANCE_90K => next.min(pts + cell / 2),
         Some(due) if due <= pts + target.limit_90k() => due,
