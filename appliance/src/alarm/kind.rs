@@ -125,7 +125,8 @@ kinds! {
         causes: &[],
         probable_cause: "lossOfSignal",
         text: "the interface is down",
-        remedy: "check the cable and the port of the switch",
+        remedy: "check the cable and the port of the switch; where there is none of that name, \
+            plug it in or change `interface`",
     }
     /// Many packets of the last minute came damaged.
     NicErrors = "nic-errors" {
@@ -403,7 +404,7 @@ kinds! {
         is_latched: false,
         causes: &[Kind::OriginDown, Kind::DiskError, Kind::ServerErrors],
         probable_cause: "responseTimeExcessive",
-        text: "one in twenty answers of a minute took {} or so to begin",
+        text: "one in twenty answers of a minute took long to begin",
         remedy: "look at the times of the origins, the disk and the processor",
     }
     /// Most requests of the last five minutes were for what is not here.

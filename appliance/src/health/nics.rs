@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -68,7 +69,9 @@ impl NicMeter {
         }
         let is_gone = |name: &&str| !self.seen.contains_key(*name);
         let gone = needed.into_iter().filter(is_gone);
-        measures.extend(gone.map(|name| claim(Kind::NicDown, resource(name), true)));
+        let gone = gone.map(|name| claim(Kind::NicDown, resource(name), true));
+        let why: Arc<str> = "there is none of that name".into();
+        measures.extend(gone.map(|measure| measure.because(Some(Arc::clone(&why)))));
         measures
     }
 
