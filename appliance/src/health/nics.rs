@@ -2,9 +2,9 @@
 //!
 //! An interface is missed when a rendition is received on it, or when it was up since the process
 //! began: nobody plugs a cable into every port. Of another one that is down nobody knows whether
-//! it was up before. One that is gone, as a USB adapter may be, is down if a rendition is received on
-//! it; others come and go with what they are made for. A loopback tells nobody whether it is up, and
-//! is.
+//! it was up before. One that is gone, as a USB adapter may be, is down if a rendition is received
+//! on it, and said to be none; others come and go with what they are made for. A loopback tells
+//! nobody whether it is up, and is.
 //!
 //! Source: RFC 2863 §3.1.14 (ifOperStatus).
 
