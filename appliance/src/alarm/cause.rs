@@ -57,6 +57,8 @@ fn tie(effect: Kind, cause: Kind) -> Tie {
             | Kind::SyncLoss
             | Kind::ContinuityBurst
             | Kind::TablesMissing
+            | Kind::ContinuityError
+            | Kind::ClockMissing
     );
     Tie {
         ends_with_it: effect.definition().probable_cause == cause.definition().probable_cause,

@@ -222,7 +222,8 @@ impl Engine {
         let mut effects: BTreeMap<&Key, Effects> = BTreeMap::new();
         for (effect, root) in &roots {
             let severity = self.settings.rules.of(effect.0).severity;
-            effects.entry(root).or_default().add(severity);
+            let is_bad = self.entries.get(effect).is_some_and(Entry::is_bad);
+            effects.entry(root).or_default().add(severity, is_bad);
         }
         for (key, entry) in &mut self.entries {
             entry.effects = effects.remove(key).unwrap_or_default();

@@ -97,6 +97,8 @@ pub(super) struct Effects {
     pub(super) count: usize,
     /// The worst of theirs.
     pub(super) severity: Severity,
+    /// One of them is bad now.
+    pub(super) is_bad: bool,
 }
 
 impl Default for Effects {
@@ -104,14 +106,16 @@ impl Default for Effects {
         Self {
             count: 0,
             severity: Severity::Cleared,
+            is_bad: false,
         }
     }
 }
 
 impl Effects {
-    pub(super) fn add(&mut self, severity: Severity) {
+    pub(super) fn add(&mut self, severity: Severity, is_bad: bool) {
         self.count += 1;
         self.severity = self.severity.max(severity);
+        self.is_bad |= is_bad;
     }
 }
 
@@ -176,15 +180,27 @@ impl Entry {
     }
 
     /// It is over, and kept raised because it flaps.
-    pub(super) const fn is_damped(&self) -> bool {
+    const fn is_damped(&self) -> bool {
         self.flapping.is_flapping() && !self.phase.is_raised()
+    }
+
+    /// It is good, and kept raised because it flaps or has not been good for long enough.
+    pub(super) const fn is_over_for_now(&self) -> bool {
+        self.is_damped() || self.is_falling()
+    }
+
+    /// It is over, was told of, and is not cleared: it waits to be acknowledged.
+    pub(super) const fn is_over(&self) -> bool {
+        self.told.is_some() && !self.is_raised()
     }
 
     /// What an alarm of this kind says of it.
     pub(super) fn text(&self, kind: Kind) -> String {
         let text = kind.text(self.amount, self.detail.as_deref());
-        let is_over_for_now = self.is_damped() || self.is_falling();
-        let text = match (self.is_flapping(), is_over_for_now) {
+        let text = match (self.is_flapping(), self.is_over_for_now()) {
+            _ if self.is_over() => {
+                format!("over, and waits to be acknowledged; it was: {text}")
+            }
             (true, true) => format!("it comes and goes, and is over for now: {text}"),
             (true, false) => format!("it comes and goes: {text}"),
             (false, true) => {

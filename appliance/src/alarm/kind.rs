@@ -84,7 +84,9 @@ const fn claim(severity: super::Severity, raise_hold_s: u64, clear_hold_s: u64) 
 
 /// What takes packets of a stream away.
 const LOSS_CAUSES: &[Kind] = &[
+    Kind::NicDown,
     Kind::NicErrors,
+    Kind::FeedsLost,
     Kind::FeedsDamaged,
     Kind::IngestDown,
     Kind::ReceiveBufferDrop,
@@ -93,7 +95,9 @@ const LOSS_CAUSES: &[Kind] = &[
 
 /// What spoils a stream, and what is judged of it.
 const STREAM_CAUSES: &[Kind] = &[
+    Kind::NicDown,
     Kind::NicErrors,
+    Kind::FeedsLost,
     Kind::FeedsDamaged,
     Kind::IngestDown,
     Kind::ReceiveBufferDrop,
@@ -121,7 +125,8 @@ kinds! {
         causes: &[],
         probable_cause: "lossOfSignal",
         text: "the interface is down",
-        remedy: "check the cable and the port of the switch",
+        remedy: "check the cable and the port of the switch; where there is none of that name, \
+            plug it in or change `interface`",
     }
     /// Many packets of the last minute came damaged.
     NicErrors = "nic-errors" {
@@ -191,7 +196,12 @@ kinds! {
         unit: Unit::Count,
         rule: Rule::above(Critical, (Amount::ZERO, 0), (Amount::ZERO, 60)),
         is_latched: false,
-        causes: &[Kind::IngestDown, Kind::ReceiveBufferDrop],
+        causes: &[
+            Kind::NicDown,
+            Kind::FeedsLost,
+            Kind::IngestDown,
+            Kind::ReceiveBufferDrop,
+        ],
         probable_cause: "framingError",
         text: "losses of synchronisation within a second: {}",
         remedy: "check what is sent: something other than a transport stream is on the group",
@@ -212,7 +222,9 @@ kinds! {
         rule: claim(Critical, 2, 60),
         is_latched: false,
         causes: &[
+            Kind::NicDown,
             Kind::NicErrors,
+            Kind::FeedsLost,
             Kind::FeedsDamaged,
             Kind::IngestDown,
             Kind::ReceiveBufferDrop,
@@ -260,7 +272,9 @@ kinds! {
         rule: Rule::above(Critical, (seconds(2), 0), (seconds(1), 10)),
         is_latched: false,
         causes: &[
+            Kind::NicDown,
             Kind::NicErrors,
+            Kind::FeedsLost,
             Kind::FeedsDamaged,
             Kind::IngestDown,
             Kind::ReceiveBufferDrop,
@@ -390,7 +404,7 @@ kinds! {
         is_latched: false,
         causes: &[Kind::OriginDown, Kind::DiskError, Kind::ServerErrors],
         probable_cause: "responseTimeExcessive",
-        text: "one in twenty answers of a minute took {} or so to begin",
+        text: "one in twenty answers of a minute took long to begin",
         remedy: "look at the times of the origins, the disk and the processor",
     }
     /// Most requests of the last five minutes were for what is not here.

@@ -57,7 +57,8 @@ pub struct Alarm {
     pub affected: usize,
     /// It comes and goes, and is kept raised.
     pub is_flapping: bool,
-    /// It is over for now, and only kept raised for that.
+    /// It and its effects are good for now, and it is only kept raised: it flaps, or has not been
+    /// good for as long as it must.
     pub is_damped: bool,
     /// It is over, and waits to be acknowledged.
     pub is_over: bool,
@@ -182,8 +183,8 @@ impl Alarm {
             cause: told.cause,
             affected: entry.effects.count,
             is_flapping: told.is_flapping,
-            is_damped: entry.is_damped(),
-            is_over: !entry.is_raised(),
+            is_damped: entry.is_over_for_now() && !entry.effects.is_bad,
+            is_over: entry.is_over(),
             operation: shelved.or(told.operation.as_ref()).cloned(),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use weir_hal::{Board, Destination, Error, Multicast, MulticastSender};
+use weir_hal::{Board, Destination, Disk, Error, Multicast, MulticastSender};
 
 use crate::{
     app::AppError,
-    config::{Config, Syslog, SyslogTransport},
+    config::{self, Config, Syslog, SyslogTransport},
     fetch::tls::{TlsError, client_config},
     log::{
         self,
@@ -36,6 +36,19 @@ pub(super) fn forwarder<M: Multicast>(
         ring: Arc::clone(log::of_process()),
         network: Arc::clone(&board.network),
     }))
+}
+
+/// Whether it is known whom to believe where TLS is spoken. Blocks.
+///
+/// # Errors
+/// [`AppError::Syslog`] when it is not.
+pub(super) fn check(log: &config::Log, disk: &dyn Disk) -> Result<(), AppError> {
+    let syslog = log.syslog.as_ref();
+    let Some(syslog) = syslog.filter(|it| it.transport == SyslogTransport::Tls) else {
+        return Ok(());
+    };
+    let believed = client_config(disk, syslog.ca.as_deref());
+    believed.map(drop).map_err(AppError::Syslog)
 }
 
 fn route<M: Multicast>(syslog: &Syslog, board: &Board<M>) -> Result<Route, TlsError> {

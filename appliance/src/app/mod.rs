@@ -13,6 +13,7 @@ mod description;
 mod encryption_tests;
 mod error;
 mod faces;
+mod files;
 mod guarding;
 mod ingest;
 mod keeping;
@@ -58,6 +59,7 @@ use weir_hal::{Board, Listener, Multicast};
 
 pub use counters::PublishCounters;
 pub use error::AppError;
+pub use files::check_files;
 pub use ingest::{ChannelOrder, Ingest};
 pub use sealing::Vaults;
 

@@ -5,6 +5,9 @@
 //! be another by now: membership is taken anew, which nobody misses anything by. So it is when a
 //! link or an address is new, for the kernel asks for no group again when a cable comes back.
 //!
+//! What waits in the kernel is no silence: after a pause of this box it is taken first, and with it
+//! the count of what the kernel had no room for, which goes with the socket.
+//!
 //! Refuses: to know what comes by other ways (`leg`).
 
 use std::{net::SocketAddr, time::Duration};
@@ -133,10 +136,15 @@ impl<M: Multicast> Path<M> {
         now: Monotonic,
         each: impl FnMut(&mut receive::Counters, Content<'_>, Wall) -> bool,
     ) {
-        if now >= self.join_at {
+        if !self.is_joined() && now >= self.join_at {
             self.join(multicast, now);
         }
+        let before = self.received.counters().datagrams;
         self.received.drain(batch, now, each);
+        let is_heard = self.received.counters().datagrams != before;
+        if now >= self.join_at && !(is_heard && self.failure.is_none()) {
+            self.join(multicast, now);
+        }
     }
 
     /// Has its group joined anew soon, unless something comes before; `interface` is the one that

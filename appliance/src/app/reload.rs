@@ -1,18 +1,26 @@
 //! What changes while an appliance runs, when it is given another configuration; and what then
 //! does not change, said aloud.
 //!
+//! A file that it names and that cannot be used, of a secret say, is as bad as a mistake, for weir
+//! would not start by it: all goes on as before. Of one that goes bad just then, its user or token
+//! is none.
+//!
 //! Refuses: mistakes, of which there are none left (`config`).
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use weir_cache::Store;
-use weir_hal::{Board, Multicast};
+use weir_hal::{Board, Disk, Multicast};
 
 use crate::{
-    app::{Reload, Vaults, guarding::Guarding, orders, pulling::Pulling, receiving::Receiving},
-    config::{self, Config},
+    app::{
+        Reload, Vaults, check_files, guarding::Guarding, orders, pulling::Pulling,
+        receiving::Receiving,
+    },
+    causes::with_causes,
+    config::{self, Config, LoadError},
     serve::tls::Tls,
 };
 
@@ -37,12 +45,12 @@ pub(super) struct Running<M: Multicast> {
 impl<M: Multicast> Running<M> {
     /// Follows what was read, unless it was refused.
     pub(super) async fn reload(&mut self, read: Reload) {
-        let refused = match read {
+        let refused = match taken(read, &*self.board.disk) {
             Ok(next) => {
                 self.follow(next).await;
                 None
             }
-            Err(refused) => Some(Arc::new(refused.brief())),
+            Err(refused) => Some(Arc::new(refused)),
         };
         self.config_refused.store(refused);
     }
@@ -64,6 +72,17 @@ impl<M: Multicast> Running<M> {
         info!(channels = next.channels.len(), "reloaded");
         self.config = next;
     }
+}
+
+/// What was read, if all files that it names can be used; in brief why it is refused. Blocks.
+fn taken(read: Reload, disk: &dyn Disk) -> Result<Config, String> {
+    let next = read.map_err(|error| error.brief())?;
+    let checked = check_files(&next, disk).map_err(|error| with_causes(&error));
+    checked.map_err(|reason| {
+        error!("the configuration is not taken: weir goes on as before: {reason}");
+        LoadError::in_brief(&reason)
+    })?;
+    Ok(next)
 }
 
 /// Names what a reload cannot change while it runs.
@@ -115,4 +134,28 @@ fn is_alarm_fixed_part_changed(started: &config::Alarm, next: &config::Alarm) ->
         ..started.clone()
     };
     started != *next
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hal::sim::Simulation;
+
+    use super::*;
+
+    #[test]
+    fn what_names_a_file_that_cannot_be_used_is_refused_in_brief() {
+        let disk = Simulation::new(1).board().disk;
+        let taken = |user: &str| {
+            let text = format!("{user}[[origin]]\nname = \"o\"\nurls = [\"http://o\"]\n");
+            taken(Ok(Config::parse(&text).expect(user).config), &*disk)
+        };
+        assert!(taken("").is_ok());
+        let path = format!("/{}", "long".repeat(90));
+        let user = format!(
+            "[[management.user]]\nname = \"ann\"\nrole = \"viewer\"\nsecret = \"{path}\"\n"
+        );
+        let refused = taken(&user).expect_err("there is no such file");
+        assert!(refused.starts_with("cannot read /long"), "{refused}");
+        assert!(refused.len() <= LoadError::BRIEF_BYTES_MAX, "{refused}");
+    }
 }

@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use weir_hal::{Board, Disk, Multicast};
+use weir_hal::{Board, Multicast};
 
 use super::{CommandError, Terminal, certificates};
 use crate::{
-    access::Access,
-    app::AppError,
-    config::{Channel, Config, Encryption, LoadError, Parsed, Priority, Rendition, load},
-    encryption::check_stock,
-    snmp::check_secrets,
+    app::check_files,
+    config::{Channel, Config, LoadError, Parsed, Priority, Rendition, load},
 };
 
 pub(super) const ABOUT: &str = "Validate a configuration: name every mistake with its key and line";
@@ -35,8 +32,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`CommandError::Configuration`] when there is a mistake or no such file; for want of
-/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of keys, of
-/// tokens, or of the secrets of SNMP.
+/// certificates those of [`certificates::check`]; [`CommandError::App`] for want of another file
+/// that it names.
 pub fn execute<M: Multicast>(
     arguments: &Arguments,
     board: &Board<M>,
@@ -45,12 +42,7 @@ pub fn execute<M: Multicast>(
     let loaded = load(&*board.disk, &arguments.file);
     let Parsed { config, .. } = tell(loaded, terminal)?;
     let certificates = certificates::check(&config, board, terminal)?;
-    check_keys(&*board.disk, &config)?;
-    let access = Access::open(&config.management.tokens, &*board.disk);
-    access.map_err(AppError::Access)?;
-    if let Some(snmp) = &config.snmp {
-        check_secrets(snmp, &*board.disk).map_err(AppError::Snmp)?;
-    }
+    check_files(&config, &*board.disk)?;
     let file = arguments.file.display();
     terminal.print(&format!("{file} is good: {}", summary(&config)))?;
     if !config.channels.is_empty() {
@@ -61,18 +53,6 @@ pub fn execute<M: Multicast>(
     }
     if let Some(certificates) = certificates {
         terminal.print(&format!("\n{certificates}"))?;
-    }
-    Ok(())
-}
-
-/// Reads the keys on this box by which channels are encrypted.
-fn check_keys(disk: &dyn Disk, config: &Config) -> Result<(), CommandError> {
-    for channel in &config.channels {
-        let Some(Encryption { keys, .. }) = &channel.encryption else {
-            continue;
-        };
-        let checked = check_stock(&channel.id, keys, disk);
-        checked.map_err(AppError::Keys)?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The log: events with fields on standard error, and the latest of them in memory.
+//! The log: events with fields on standard error, and the latest of them in memory. Of one place in
+//! the code no more is written than is kept.
 //!
 //! Refuses: the environment. What is logged depends on the command line alone.
 
@@ -37,10 +38,11 @@ pub fn start_log(command: &Command, verbose: u8, clock: Arc<dyn Clock>, terminal
         .with_targets(OURS.map(|target| (target, level)))
         .with_target(COUNTED, LevelFilter::ERROR)
         .with_targets(TOLD.map(|target| (target, LevelFilter::OFF)));
+    let format = fmt::format().with_target(command.is_daemon());
     let lines = fmt::layer()
+        .event_format(log::Lines::new(format, Arc::clone(&clock)))
         .with_writer(io::stderr)
-        .with_ansi(terminal.has_error_color())
-        .with_target(command.is_daemon());
+        .with_ansi(terminal.has_error_color());
     let kept = log::Layer::new(Arc::clone(log::of_process()), clock);
     let log = tracing_subscriber::registry();
     let log = log.with(lines).with(kept).with(targets);

@@ -27,13 +27,15 @@ impl LoadError {
     /// Bytes of [`Self::brief`] at most: the text of an alarm has room for them.
     pub const BRIEF_BYTES_MAX: usize = 240;
 
+    /// As much of `reason` as there is room for.
+    pub fn in_brief(reason: &str) -> String {
+        shortened(reason, Self::BRIEF_BYTES_MAX)
+    }
+
     /// The first mistake and how many more there are, for where there is no room for all.
     pub fn brief(&self) -> String {
         match self {
-            Self::Read(error) => {
-                let error = with_causes(error);
-                shortened(&error, Self::BRIEF_BYTES_MAX)
-            }
+            Self::Read(error) => Self::in_brief(&with_causes(error)),
             Self::Refused { mistakes, .. } => {
                 let more = match mistakes.total().saturating_sub(1) {
                     0 => String::new(),

@@ -253,7 +253,11 @@ endpoints! {
     ],
     "/api/v1/events" => Events [Operation {
         others: &[("503", "There are as many streams as there may be.")],
-        ..get("What happens, as it happens: `snapshot`, `channel`, `alarm`.", EVENT_STREAM)
+        ..get(
+            "What happens, as it happens: `snapshot`, `channel`, `alarm`; `missed` where events \
+                are left out that are no longer kept.",
+            EVENT_STREAM,
+        )
     }],
     "/WEIR-MIB.txt" => Mib [get("The module of what SNMP tells.", TEXT)],
     "/api/v1/log" => Log [get("The latest events of the log.", JSON)],

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use weir_hal::Monotonic;
 
 use crate::{
-    alarm::{Amount, Kind, Measure, Reading, Resource, Rules},
+    alarm::{Amount, Kind, Measure, Reading, Resource, Rules, Unit},
     fetch::tiers::OriginReport,
     health::{
         CertificateEnd, ChannelSnapshot, RenditionSnapshot, Snapshot, feeds::Feeds, nics::NicMeter,
@@ -132,7 +132,7 @@ impl Meter {
         let [hits, misses] = self.hits.gained(now, hits_and_misses(snapshot));
         let is_warm = snapshot.uptime >= WARM;
         let hits = share(hits, if is_warm { hits + misses } else { 0 });
-        let latency = latency(answers, bounds_ms, slow);
+        let (latency, begun) = latency(answers, bounds_ms, slow);
         let of_node = |kind, is_full, reading| {
             let enough = if is_full {
                 reading
@@ -143,7 +143,7 @@ impl Meter {
         };
         [
             of_node(Kind::ServerErrors, is_full, share(errors, answers)),
-            of_node(Kind::AnswersSlow, is_full, latency),
+            of_node(Kind::AnswersSlow, is_full, latency).because(Some(begun.into())),
             of_node(Kind::HitRatioCritical, is_warm, hits),
             of_node(Kind::HitRatioLow, is_warm, hits),
         ]
@@ -172,16 +172,26 @@ fn hits_and_misses(snapshot: &Snapshot) -> [u64; 2] {
     })
 }
 
-/// The least bound that 95 of 100 answers kept; twice the last if they kept none.
-fn latency(answers: u64, bounds_ms: [u64; 6], over: [u64; 6]) -> Reading {
+/// The least bound that 95 of 100 answers kept, twice the last if they kept none; and what is known
+/// of how long the others took: what lies between two bounds is counted as one.
+fn latency(answers: u64, bounds_ms: [u64; 6], over: [u64; 6]) -> (Reading, String) {
     let kept = |over: u64| u128::from(over) * 20 <= u128::from(answers);
-    let mut bounds = bounds_ms.into_iter().zip(over);
-    let first = bounds.find(|(_, over)| kept(*over)).map(|it| it.0);
+    let first = over.into_iter().position(kept);
     let [.., last_ms] = bounds_ms;
-    Reading::Is {
-        amount: Amount::from_thousandths(first.unwrap_or(2 * last_ms)),
+    let shown = |ms| Unit::Second.show(Amount::from_thousandths(ms));
+    let (within_ms, begun) = match first.and_then(|first| bounds_ms.get(..=first)) {
+        Some([.., after, within]) => {
+            let between = format!("between {} and {}", shown(*after), shown(*within));
+            (*within, between)
+        }
+        Some(&[within]) => (within, format!("up to {}", shown(within))),
+        Some([]) | None => (2 * last_ms, format!("more than {}", shown(last_ms))),
+    };
+    let reading = Reading::Is {
+        amount: Amount::from_thousandths(within_ms),
         samples: answers,
-    }
+    };
+    (reading, begun)
 }
 
 fn resource_of(channel: &ChannelSnapshot, rendition: &RenditionSnapshot) -> Resource {

@@ -2,14 +2,15 @@
 //!
 //! An interface is missed when a rendition is received on it, or when it was up since the process
 //! began: nobody plugs a cable into every port. Of another one that is down nobody knows whether
-//! it was up before. One that is gone, as a USB adapter may be, is down if a rendition is received on
-//! it; others come and go with what they are made for. A loopback tells nobody whether it is up, and
-//! is.
+//! it was up before. One that is gone, as a USB adapter may be, is down if a rendition is received
+//! on it, and said to be none; others come and go with what they are made for. A loopback tells
+//! nobody whether it is up, and is.
 //!
 //! Source: RFC 2863 §3.1.14 (ifOperStatus).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -68,7 +69,9 @@ impl NicMeter {
         }
         let is_gone = |name: &&str| !self.seen.contains_key(*name);
         let gone = needed.into_iter().filter(is_gone);
-        measures.extend(gone.map(|name| claim(Kind::NicDown, resource(name), true)));
+        let gone = gone.map(|name| claim(Kind::NicDown, resource(name), true));
+        let why: Arc<str> = "there is none of that name".into();
+        measures.extend(gone.map(|measure| measure.because(Some(Arc::clone(&why)))));
         measures
     }
 

@@ -8,16 +8,13 @@ use std::{
 use tracing::callsite::Identifier;
 use weir_hal::Monotonic;
 
-use super::{Event, Limiter};
+use super::{Event, Limiter, PLACES_MAX};
 
 /// Events that are kept; the oldest goes.
 pub const EVENTS_MAX: usize = 1_000;
 
 /// Bytes that they take together, about.
 pub const BYTES_MAX: usize = 512 << 10;
-
-/// Places in the code whose events are limited; the program has fewer.
-const PLACES_MAX: usize = 1_024;
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -373,3 +373,27 @@ fn segment_names_the_programs_there_are() {
     );
     assert!(!out.join("media.m3u8").exists());
 }
+
+#[test]
+fn check_reads_the_secrets_of_users_and_names_the_one_that_cannot_be_used() {
+    let folder = folder();
+    let check = |secret: &str| {
+        let user = format!(
+            "[[management.user]]\nname = \"ann\"\nrole = \"viewer\"\nsecret = \"{secret}\"\n"
+        );
+        let path = file(&folder, "weir.toml", GOOD.to_owned() + &user);
+        weir(&["check", plain(&path)])
+    };
+    let open = file(&folder, "open", "no hash\n");
+    let mode = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(&open, mode).expect("it is ours");
+    for (secret, why) in [
+        ("/nonexistent/secret", "cannot read /nonexistent/secret"),
+        (plain(&open), "may be read by everybody"),
+    ] {
+        let output = check(secret);
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(secret) && told.contains(why), "{told}");
+    }
+}

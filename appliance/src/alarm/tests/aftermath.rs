@@ -110,3 +110,40 @@ fn loss_that_comes_and_goes_behind_a_common_one_is_an_effect_of_it() {
     let told = [(Event::Raised, DAMAGED), (Event::Cleared, DAMAGED)];
     assert_eq!(rig.told(), told);
 }
+
+#[test]
+fn what_a_link_that_was_out_for_a_moment_took_is_an_effect_of_it_and_what_goes_on_is_none() {
+    let losses = [
+        Kind::SyncLoss,
+        Kind::ContinuityError,
+        Kind::ClockMissing,
+        Kind::TablesMissing,
+        BURST,
+        Kind::SegmentStale,
+    ];
+    for cause in [Kind::NicDown, LOST] {
+        let look = |is_down, is_bad| {
+            let of = |kind| (kind, rendition(0), is_bad);
+            let all = losses.map(of).into_iter().chain([(cause, nic(), is_down)]);
+            all.flat_map(|one| readings([one])).collect::<Vec<_>>()
+        };
+        let mut rig = Rig::new();
+        rig.look(3, &look(true, false));
+        rig.look(8, &look(false, true));
+        rig.look(600, &look(false, false));
+        assert_eq!(
+            rig.told(),
+            [(Event::Raised, cause), (Event::Cleared, cause)]
+        );
+        // Loss that does not end with the link has a cause of its own.
+        let look = |is_down, is_bad| {
+            readings([
+                (cause, nic(), is_down),
+                (Kind::ContinuityError, rendition(0), is_bad),
+            ])
+        };
+        rig.look(3, &look(true, false));
+        rig.look(16, &look(false, true));
+        assert!(rig.told().contains(&(Event::Raised, Kind::ContinuityError)));
+    }
+}

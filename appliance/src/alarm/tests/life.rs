@@ -147,6 +147,8 @@ fn what_is_latched_stays_until_it_is_acknowledged() {
     assert_eq!(rig.told(), [(Event::Raised, kind)]);
     let alarm = rig.only();
     assert!(alarm.is_over);
+    let told = "over, and waits to be acknowledged; it was: the cache is in memory alone";
+    assert!(alarm.text.starts_with(told), "{}", alarm.text);
     rig.engine
         .order(alarm.id, &order(Verb::Acknowledge, None))
         .expect("it is there");
@@ -167,6 +169,23 @@ fn what_is_latched_and_acknowledged_is_cleared_when_it_is_over() {
     assert_eq!(rig.told(), [(Event::Raised, kind)]);
     rig.look(1, &[good(kind, store)]);
     assert_eq!(rig.told(), [(Event::Cleared, kind)]);
+}
+
+#[test]
+fn what_is_good_again_is_over_for_now_while_its_hold_goes_by_unless_an_effect_of_it_is_bad() {
+    let (down, stale) = (Kind::IngestDown, Kind::SegmentStale);
+    let look = |[first, second]: [bool; 2]| {
+        readings([(down, rendition(0), first), (stale, rendition(0), second)])
+    };
+    let mut rig = Rig::new();
+    rig.look(3, &look([true, true]));
+    assert!(!rig.only().is_damped);
+    rig.look(2, &look([false, true]));
+    assert!(!rig.only().is_damped);
+    rig.look(2, &look([false, false]));
+    let alarm = rig.only();
+    assert!(alarm.is_damped && !alarm.is_flapping);
+    assert!(alarm.text.starts_with("over for now"), "{}", alarm.text);
 }
 
 #[test]

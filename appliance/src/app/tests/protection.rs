@@ -1,9 +1,14 @@
 //! A rendition with two sources, of which one fails.
 
-use weir_hal::{InterfaceName, sim};
+use std::time::Duration;
+
+use weir_hal::{Destination, InterfaceName, Multicast as _, MulticastSender as _, sim};
 
 use super::{GROUP, Rig, rig};
-use crate::live::{Condition, Leg, Report, State};
+use crate::{
+    demux::PACKET_BYTES,
+    live::{Condition, Leg, Report, State},
+};
 
 const OTHER: &str = "239.255.0.2:5000";
 
@@ -115,6 +120,35 @@ async fn a_silent_group_is_joined_anew_and_goes_on_where_it_was() {
     let first = report(&rig).legs[0].clone();
     assert!(first.receive.datagrams > datagrams, "{first:?}");
     assert_eq!(first.condition, Condition::Good);
+}
+
+#[tokio::test]
+async fn what_waits_in_the_kernel_is_no_silence_and_what_it_had_no_room_for_is_counted() {
+    let mut rig = rig().await;
+    rig.play_to(&[GROUP, OTHER], 0..8);
+    let before = report(&rig).legs[0].receive;
+    let destination = Destination {
+        group: GROUP.parse().expect("an address"),
+        interface: None,
+        hops: 1,
+    };
+    let sender = rig.simulation.board().multicast.sender(&destination);
+    let mut sender = sender.expect("the wire has room");
+    // Nobody reads for longer than a group may be silent.
+    let simulation = rig.simulation.clone();
+    let dropped = || simulation.ether.counters().dropped_datagrams;
+    while dropped() < 100 {
+        let datagrams = rig::CLIP.chunks(7 * PACKET_BYTES);
+        for datagram in datagrams {
+            sender.send(datagram).expect("the wire has room");
+            simulation.clock.advance(Duration::from_millis(1));
+        }
+    }
+    simulation.clock.advance(Duration::from_secs(14));
+    rig.play_to(&[GROUP, OTHER], 0..4);
+    let after = report(&rig).legs[0].receive;
+    assert_eq!(after.renewals, before.renewals);
+    assert_eq!(after.kernel_dropped_datagrams, dropped());
 }
 
 #[tokio::test]

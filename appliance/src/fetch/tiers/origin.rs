@@ -81,7 +81,7 @@ pub struct EndpointReport {
 
 impl Origin {
     /// The origin that `config` describes. Reads its certificates from `disk`.
-    pub(super) fn new(config: &config::Origin, disk: &dyn Disk) -> Result<Self, OriginError> {
+    pub(crate) fn new(config: &config::Origin, disk: &dyn Disk) -> Result<Self, OriginError> {
         let members = members(config, disk).map_err(|source| OriginError {
             name: config.name.clone(),
             source,

@@ -415,10 +415,17 @@ fn a_file_with_mistakes_that_is_read_again_is_an_alarm_until_a_sound_one_is() {
             for part in ["cache2", "and 1 more"] {
                 assert!(text.contains(part), "{text}");
             }
-            fs::write(&file, sound).expect("the file is ours");
+            fs::write(&file, &sound).expect("the file is ours");
             appliance.daemon.process().signal("HUP");
             let after = appliance.await_calm();
             assert_eq!(after.agree(), Ok(()));
+            let user = "[[management.user]]\nname = \"ann\"\nrole = \"viewer\"\n\
+                        secret = \"/nonexistent/ann\"\n";
+            fs::write(&file, format!("{sound}{user}")).expect("the file is ours");
+            appliance.daemon.process().signal("HUP");
+            await_told(&appliance, &[("config-rejected", "node", "major")]);
+            let text = appliance.alarms()["active"][0]["text"].to_string();
+            assert!(text.contains("cannot read /nonexistent/ann"), "{text}");
         },
     );
 }

@@ -132,6 +132,35 @@ fn loss_that_stays_on_one_feed_is_an_alarm_of_its_own_when_the_others_are_whole(
 }
 
 #[test]
+fn a_cable_that_is_out_for_a_moment_is_one_alarm_with_all_that_was_lost_meanwhile() {
+    for down_s in [2, 3] {
+        let mut rig = Rig::after(WARM_S);
+        rig.run(60, |snapshot| lose(snapshot, &[], 0));
+        let last: Vec<live::Report> = (0..RENDITIONS)
+            .map(|it| rig.rendition(it).clone())
+            .collect();
+        rig.run(down_s, |snapshot| {
+            lose(snapshot, &[], 0);
+            snapshot.nics = vec![nic("eth1", OperationalStatus::Down)];
+            for (number, last) in last.iter().enumerate() {
+                starve(report_of(snapshot, number), last);
+            }
+        });
+        assert_eq!(rig.roots(), [Kind::NicDown], "{down_s}");
+        rig.run(1, |snapshot| {
+            lose(snapshot, &[0, 1, 2], FEW);
+            let report = report_of(snapshot, 0);
+            report.demux.pcr_missing += 1;
+            report.demux.ts_sync_loss += 1;
+            report.demux.pat_sections = 0;
+        });
+        rig.run(600, |snapshot| lose(snapshot, &[0, 1, 2], 0));
+        let told = rig.history();
+        assert_eq!(told, raised_and_cleared(Kind::NicDown), "{down_s}");
+    }
+}
+
+#[test]
 fn feeds_that_do_not_return_with_their_cable_are_told_of_in_seconds() {
     let mut rig = Rig::after(WARM_S);
     let last: Vec<live::Report> = (0..RENDITIONS)

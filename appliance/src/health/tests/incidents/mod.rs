@@ -255,16 +255,6 @@ fn origins_that_are_out_of_use_all_together_are_one_alarm_of_the_uplink() {
     assert_eq!(rig.history(), raised_and_cleared(Kind::UplinkDown));
 }
 
-#[test]
-fn an_interface_that_is_gone_is_down_where_it_is_needed() {
-    let mut rig = Rig::after(WARM_S);
-    rig.run(3, |snapshot| {
-        snapshot.nics = vec![nic("lo", OperationalStatus::Unknown)];
-        report_of(snapshot, 0).interface = Some("eth1".to_owned());
-    });
-    assert_eq!(rig.roots(), [Kind::NicDown]);
-}
-
 #[tokio::test]
 async fn a_cable_that_was_out_before_a_restart_is_still_out_behind_it() {
     use OperationalStatus::{Down, Up};
@@ -509,27 +499,6 @@ fn errors_are_told_from_one_in_a_hundred_on() {
         incident(300, 300, errors),
         raised_and_cleared(Kind::ServerErrors)
     );
-}
-
-#[test]
-fn answers_that_take_more_than_a_second_are_told_until_they_take_less_than_0_7() {
-    // Three of the 50 answers of a second.
-    let late = |milliseconds: u64, snapshot: &mut Snapshot| {
-        let cells = CounterCells::default();
-        cells.answered_in(Duration::from_millis(milliseconds));
-        let late = cells.read();
-        for _ in 0..3 {
-            snapshot.http = snapshot.http.plus(&late);
-        }
-    };
-    assert_eq!(incident(300, 1, |snapshot| late(1_000, snapshot)), []);
-    let mut rig = Rig::after(WARM_S);
-    rig.run(60, |snapshot| late(1_001, snapshot));
-    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
-    rig.run(600, |snapshot| late(701, snapshot));
-    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
-    rig.run(200, |snapshot| late(700, snapshot));
-    assert_eq!(rig.history(), raised_and_cleared(Kind::AnswersSlow));
 }
 
 #[test]

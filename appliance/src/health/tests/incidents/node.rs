@@ -64,3 +64,52 @@ fn an_origin_that_is_out_of_use_is_told_with_its_urls_and_what_was_wrong_with_ea
                 and 1 more";
     assert_eq!(rig.report.alarms[0].text, told);
 }
+
+#[test]
+fn an_interface_that_is_gone_is_down_where_it_is_needed() {
+    let mut rig = Rig::after(WARM_S);
+    rig.run(3, |snapshot| {
+        snapshot.nics = vec![nic("lo", OperationalStatus::Unknown)];
+        report_of(snapshot, 0).interface = Some("eth1".to_owned());
+    });
+    assert_eq!(rig.roots(), [Kind::NicDown]);
+    let text = &rig.report.alarms[0].text;
+    let told = "the interface is down: there is none of that name";
+    assert_eq!(text, told);
+    rig.run(1, |snapshot| {
+        snapshot.nics = vec![nic("eth1", OperationalStatus::Down)];
+    });
+    assert_eq!(rig.report.alarms[0].text, "the interface is down");
+}
+
+#[test]
+fn answers_that_take_more_than_a_second_are_told_until_they_take_less_than_0_7() {
+    // Three of the 50 answers of a second.
+    let late = |milliseconds: u64, snapshot: &mut Snapshot| {
+        let cells = CounterCells::default();
+        cells.answered_in(Duration::from_millis(milliseconds));
+        let late = cells.read();
+        for _ in 0..3 {
+            snapshot.http = snapshot.http.plus(&late);
+        }
+    };
+    assert_eq!(incident(300, 1, |snapshot| late(1_000, snapshot)), []);
+    let mut rig = Rig::after(WARM_S);
+    rig.run(60, |snapshot| late(1_001, snapshot));
+    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
+    let text = |rig: &Rig| rig.report.alarms[0].text.clone();
+    let told = "one in twenty answers of a minute took long to begin: between 1.0 s and 2.0 s";
+    assert_eq!(text(&rig), told);
+    rig.run(60, |snapshot| late(2_001, snapshot));
+    assert!(
+        text(&rig).ends_with(": between 2.0 s and 5.0 s"),
+        "{}",
+        text(&rig)
+    );
+    rig.run(60, |snapshot| late(60_000, snapshot));
+    assert!(text(&rig).ends_with(": more than 5.0 s"), "{}", text(&rig));
+    rig.run(600, |snapshot| late(701, snapshot));
+    assert_eq!(rig.roots(), [Kind::AnswersSlow]);
+    rig.run(200, |snapshot| late(700, snapshot));
+    assert_eq!(rig.history(), raised_and_cleared(Kind::AnswersSlow));
+}
