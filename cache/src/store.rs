@@ -159,8 +159,8 @@ impl Store {
         self.engine().is_short_of_memory()
     }
 
-    /// By how many bytes the pinned objects are more than the disk has room for, with a quarter of it
-    /// left for all others. Whoever can do without a pin drops as many; what is pinned beyond them
+    /// By how many bytes the pinned objects are more than the disk has room for, with a quarter of
+    /// it left for all others. Whoever can do without a pin drops as many; what is pinned beyond them
     /// stays in memory in the end, and keeps live segments out. Never blocks.
     pub fn pinned_excess_bytes(&self) -> u64 {
         self.engine().pinned_excess_bytes()

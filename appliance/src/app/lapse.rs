@@ -4,8 +4,8 @@
 //! Target Durations after it was updated last. Time is that of the monotonic clock: a wall clock
 //! that is set makes no gaps.
 //!
-//! While a segment is open it may take one and a half of the target, and, while datagrams come, of the
-//! Target Duration; then it ends with what it has. While none is open a gap is due for each
+//! While a segment is open it may take one and a half of the target, and, while datagrams come, of
+//! the Target Duration; then it ends with what it has. While none is open a gap is due for each
 //! cell, counted from the last so that numbers keep pace with time; at once for those that passed
 //! between two lives.
 

@@ -278,8 +278,8 @@ impl End {
 }
 
 /// Segments that players may have seen behind the last of `playlist`, which has not grown for
-/// `age`: as many as there were if each was as short as the shortest listed, media before gaps. On a
-/// grid of such a `cell` these are not many more than the cells that have passed, so that the
+/// `age`: as many as there were if each was as short as the shortest listed, media before gaps. On
+/// a grid of such a `cell` these are not many more than the cells that have passed, so that the
 /// numbers of another box stay within reach.
 fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> u64 {
     let shortest = |gap: bool| {

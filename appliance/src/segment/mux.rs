@@ -39,7 +39,7 @@ impl Tables {
     pub(super) const ROUND: usize = 16;
 
     /// Takes the tables of `program` in place of the present ones: at once, or if they are another
-    /// number of packets, when the counters have come round. Otherwise they would never do so again.
+    /// number of packets, when the counters have come round, or they would never do so again.
     pub(super) fn set(&mut self, program: &Program) {
         let mut packets = Packets::new();
         packetise(&pat_section(program), Pid::PAT, &mut packets);

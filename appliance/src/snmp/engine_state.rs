@@ -5,7 +5,8 @@
 //! hexadecimal and snmpEngineBoots. The file is written before the number in it is used.
 //!
 //! Source: RFC 3411 §5 (`SnmpEngineID`, format 5), RFC 3414 §2.2 (`snmpEngineBoots`).
-//! Refuses: to go on with an ID whose number of starts is lost or cannot be kept. It takes a new one.
+//! Refuses: to go on with an ID whose number of starts is lost or cannot be kept. It takes a new
+//! one.
 
 use std::{path::Path, sync::Arc};
 
