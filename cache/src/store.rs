@@ -160,8 +160,8 @@ impl Store {
     }
 
     /// By how many bytes the pinned objects are more than the disk has room for, with a quarter of
-    /// it left for all others. Whoever can do without a pin drops as many; what is pinned beyond them
-    /// stays in memory in the end, and keeps live segments out. Never blocks.
+    /// it left for all others. Whoever can do without a pin drops as many; what is pinned beyond
+    /// them stays in memory in the end, and keeps live segments out. Never blocks.
     pub fn pinned_excess_bytes(&self) -> u64 {
         self.engine().pinned_excess_bytes()
     }
