@@ -5,7 +5,8 @@
 //! A cause explains for a minute longer than it is raised: effects last longer, and some come
 //! later. What has the same probable cause ends with it: if that begins behind the cause, it is
 //! another loss. The signal is back and whole within seconds: what is still bad of it then has a
-//! cause of its own. A cause that is raised for it flaps alone explains what does so too.
+//! cause of its own. What is lost of a stream when a link or all feeds go begins with that; a stream
+//! that lives on meanwhile has its own troubles. A cause that is raised for it flaps alone explains what does so too.
 //!
 //! What has a shorter hold than its cause is raised before that: it waits to be told of while the
 //! cause is bad and its hold goes by.
@@ -27,8 +28,8 @@ pub(super) fn roots(entries: &BTreeMap<Key, Entry>, now: Monotonic) -> BTreeMap<
     let mut roots: BTreeMap<Key, Key> = BTreeMap::new();
     // In the order of kinds: causes are met before their effects.
     for (key, entry) in entries.iter().filter(|(_, entry)| entry.is_raised()) {
-        let is_bad = |_: &Key, by: &Entry| by.is_bad();
         let explains = |cause: &Key, by: &Entry| by.explains(entry, tie(key.0, cause.0), now);
+        let is_bad = |cause: &Key, by: &Entry| by.is_bad() && explains(cause, by);
         let bad = cause(entries, (key, entry), &is_bad);
         if let Some(cause) = bad.or_else(|| cause(entries, (key, entry), &explains)) {
             let root = roots.get(cause).unwrap_or(cause).clone();
@@ -60,7 +61,18 @@ fn tie(effect: Kind, cause: Kind) -> Tie {
             | Kind::ContinuityError
             | Kind::ClockMissing
     );
+    let is_of_stream = matches!(
+        effect,
+        Kind::SyncLoss
+            | Kind::ContinuityBurst
+            | Kind::TablesMissing
+            | Kind::ContinuityError
+            | Kind::ClockMissing
+            | Kind::BitrateVariance
+            | Kind::SegmentStale
+    );
     Tie {
+        begins_with_it: is_of_stream && matches!(cause, Kind::NicDown | Kind::FeedsLost),
         ends_with_it: effect.definition().probable_cause == cause.definition().probable_cause,
         heals_with_it: takes_signal && is_of_signal,
     }

@@ -42,7 +42,7 @@ pub struct Engine {
     pub(super) begun: Option<Monotonic>,
     pub(super) now: Moment,
     pub(super) sequence: u64,
-    /// The number of the latest change of an earlier life.
+    /// The number behind which this life began to count.
     pub(super) sequence_before: u64,
     pub(super) entries: BTreeMap<Key, Entry>,
     pub(super) shelves: BTreeMap<Key, Shelf>,
@@ -84,7 +84,8 @@ impl Engine {
         self.settings.rules = rules;
     }
 
-    /// The number of the latest change: as long as it is the same, nothing has changed.
+    /// The number of the latest change, or behind which the next is counted: as long as it is the
+    /// same, nothing has changed.
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
@@ -197,7 +198,7 @@ impl Engine {
         }
         let gone = self.entries.values_mut().filter(|it| !it.is_measured);
         // Much is not measured at the first looks.
-        let gone = gone.filter(|_| !is_inhibited);
+        let gone = gone.filter(|it| !is_inhibited || it.told.is_none());
         gone.for_each(|entry| entry.abandon(now));
     }
 

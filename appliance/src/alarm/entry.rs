@@ -65,6 +65,8 @@ pub(super) struct Entry {
 /// How closely an effect is tied to its cause.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tie {
+    /// If it begins [`RETURN`] behind the cause, or later, while that is bad, it is no effect of it.
+    pub(super) begins_with_it: bool,
     /// If it begins behind the cause, it is no effect of it.
     pub(super) ends_with_it: bool,
     /// If it is bad for [`RETURN`] behind the cause, it is none any more.
@@ -263,7 +265,8 @@ impl Entry {
     /// Whether `effect`, which is related to it and tied so, is taken for its effect.
     pub(super) fn explains(&self, effect: &Self, tie: Tie, now: Monotonic) -> bool {
         if self.is_bad() {
-            return true;
+            let is_later = effect.bad_since.since(self.bad_since) >= RETURN;
+            return !(tie.begins_with_it && is_later);
         }
         let is_left = self.bad_last.is_some_and(|last| {
             let alone_since = last.max(effect.run_since);

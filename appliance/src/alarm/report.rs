@@ -17,7 +17,7 @@ pub const EFFECTS_MAX: usize = 512;
 pub struct Report {
     /// The number of the latest change.
     pub sequence: u64,
-    /// The number of the latest change of an earlier life; 0 without one.
+    /// The number behind which this life began to count; 0 for the first.
     pub sequence_before: u64,
     /// What is raised, roots first, then the worst, then the oldest.
     pub alarms: Vec<Alarm>,

@@ -9,7 +9,7 @@ use crate::{
     access::{Access, Logins},
     app::{AppError, logging},
     config::{Config, Encryption},
-    encryption::check_stock,
+    encryption::check_keys,
     fetch::tiers::Origin,
     serve::signed_url::Gate,
     snmp::check_secrets,
@@ -29,7 +29,7 @@ pub fn check_files(config: &Config, disk: &dyn Disk) -> Result<(), AppError> {
     Logins::open(&config.management.users, disk)?;
     for channel in &config.channels {
         if let Some(Encryption { keys, .. }) = &channel.encryption {
-            check_stock(&channel.id, keys, disk)?;
+            check_keys(&channel.id, keys, disk)?;
         }
     }
     logging::check(&config.log, disk)?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     /// Each part of a configuration that names a file `/own`.
-    const PARTS: [&str; 7] = [
+    const PARTS: [&str; 8] = [
         "[[management.token]]\nname = \"noc\"\nrole = \"viewer\"\nsecret = \"/own\"\n\
          expires = \"2100-01-01T00:00:00Z\"\n",
         "[[management.user]]\nname = \"ann\"\nrole = \"viewer\"\nsecret = \"/own\"\n",
@@ -59,7 +59,15 @@ mod tests {
         "[[route]]\npath = \"/vod/\"\norigin = [\"o\"]\nsign_keys = \"/own\"\n",
         "[[channel]]\nid = \"c\"\n[channel.encryption]\nkeys = \"/own\"\n\
          [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://239.0.0.1:1\"]\n",
+        "[[channel]]\nid = \"c\"\n[channel.encryption]\nkeys = \"https://k/{key}\"\n\
+         ca = \"/own\"\n\
+         [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://239.0.0.1:1\"]\n",
     ];
+
+    /// Another, which may hold anything.
+    const TOKEN: &str = "[[channel]]\nid = \"c\"\n[channel.encryption]\n\
+         keys = \"https://k/{key}\"\ntoken = \"/own\"\n\
+         [[channel.rendition]]\nname = \"r\"\nsources = [\"udp://239.0.0.1:1\"]\n";
 
     #[test]
     fn a_file_that_is_not_there_or_holds_something_else_is_named_wherever_it_may_be_asked_for() {
@@ -71,6 +79,7 @@ mod tests {
             check_files(&config, &*disk)
         };
         assert!(check("").is_ok());
+        assert!(check(TOKEN).is_err());
         for contents in [None, Some("none")] {
             if let Some(contents) = contents {
                 let file = disk.open(Path::new("/own"), FileAccess::Create);

@@ -38,7 +38,7 @@ const LINK_CHANGES_MAX: usize = 64;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Segments that archives give up at most between two reports, of one rendition and its tracks for
-/// each: more than come in that time on any box.
+/// each; if more come, what is left goes at the next.
 const GIVEN_UP_MAX: usize = 256;
 
 /// A channel to carry: its names, and what is new about its renditions.

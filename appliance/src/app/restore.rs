@@ -41,7 +41,7 @@ use crate::{
         publisher::key,
     },
     encryption::Vault,
-    segment::{APART_MAX, Archive, Format, KeyTag, MediaPlaylist, Phase, RangeLine, Segment},
+    segment::{APART_MAX, Archive, Format, KeyTag, MediaPlaylist, RangeLine, Segment},
     serve::{playlist_path, segment_path_of},
 };
 
@@ -269,10 +269,7 @@ impl End {
         match self {
             Self::InOrder => 0,
             Self::Killed => 1,
-            Self::Unknown => {
-                let cell = (plan.rules.phase == Phase::Grid).then_some(plan.rules.target);
-                seen_max(playlist, age, cell)
-            }
+            Self::Unknown => seen_max(playlist, age, plan.rules.target),
         }
     }
 }
@@ -281,7 +278,7 @@ impl End {
 /// `age`: as many as there were if each was as short as the shortest listed, media before gaps. On
 /// a grid of such a `cell` these are not many more than the cells that have passed, so that the
 /// numbers of another box stay within reach.
-fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> u64 {
+fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Duration) -> u64 {
     let shortest = |gap: bool| {
         let alike = playlist.segments().filter(|segment| segment.gap == gap);
         alike.map(Segment::duration).min()
@@ -290,11 +287,8 @@ fn seen_max(playlist: &MediaPlaylist, age: Duration, cell: Option<Duration>) -> 
         .or_else(|| shortest(true))
         .unwrap_or_default();
     let seen_max = age.as_nanos() / shortest.max(SEGMENT_SHORTEST).as_nanos();
-    let on_grid = cell.map(|cell| {
-        let cells = age.as_nanos() / cell.max(SEGMENT_SHORTEST).as_nanos();
-        cells + u128::from(AHEAD_MAX)
-    });
-    let seen_max = on_grid.map_or(seen_max, |on_grid| seen_max.min(on_grid));
+    let cells = age.as_nanos() / cell.max(SEGMENT_SHORTEST).as_nanos();
+    let seen_max = seen_max.min(cells + u128::from(AHEAD_MAX));
     u64::try_from(seen_max).unwrap_or(u64::MAX).min(LEAP_MAX)
 }
 
@@ -570,15 +564,11 @@ mod tests {
     #[test]
     fn a_short_segment_in_the_list_does_not_take_numbers_far_ahead_of_the_cells() {
         let list = MediaPlaylist::resume(SPLICED, 6).expect("a list");
-        let after = |age_s, cell_s: Option<u64>| {
-            let cell = cell_s.map(Duration::from_secs);
-            seen_max(&list, Duration::from_secs(age_s), cell)
-        };
-        let grid = Some(6);
-        assert_eq!(after(0, grid), 0);
-        assert_eq!(after(12, grid), 10, "each may have been as short");
-        assert_eq!(after(3_600, grid), 600 + AHEAD_MAX);
-        assert_eq!(after(3_600, None), 3_000);
-        assert_eq!(after(u64::from(u32::MAX), grid), LEAP_MAX);
+        let cell = Duration::from_secs(6);
+        let after = |age_s| seen_max(&list, Duration::from_secs(age_s), cell);
+        assert_eq!(after(0), 0);
+        assert_eq!(after(12), 10, "each may have been as short");
+        assert_eq!(after(3_600), 600 + AHEAD_MAX);
+        assert_eq!(after(u64::from(u32::MAX)), LEAP_MAX);
     }
 }

@@ -29,5 +29,5 @@ pub use cipher::Cipher;
 pub use key::{Fingerprint, NoFingerprint, SegmentKey};
 pub use server::ServerError;
 pub use stock::StockError;
-pub use terms::{KeyError, Surroundings, check_stock};
+pub use terms::{KeyError, Surroundings, check_keys};
 pub use vault::{CounterCells, Counters, Issued, NoKey, Seal, Vault};

@@ -21,7 +21,9 @@ use hyper::{
     header::{AUTHORIZATION, HeaderValue, USER_AGENT},
 };
 use tokio::{sync::Notify, task::AbortHandle, time::timeout};
+use tokio_rustls::rustls::ClientConfig;
 use tracing::{info, warn};
+use weir_hal::Disk;
 
 use super::{CounterCells, Fingerprint, NoKey, SegmentKey, Surroundings, key::KEY_BYTES};
 use crate::{
@@ -126,13 +128,11 @@ impl KeyServer {
         counters: &Arc<CounterCells>,
         around: Surroundings<'_>,
     ) -> Result<Self, ServerError> {
-        let token = source.token.as_deref();
-        let token = token.map(|path| secret::read(around.disk, path, TOKEN_BYTES_MAX));
-        let token = token.transpose()?.as_deref().map(bearer).transpose()?;
+        let (token, tls) = credentials(source, around.disk)?;
         let settings = EndpointSettings {
             connections_max: 1,
             response_bytes_max: KEY_BYTES as u64,
-            tls: Some(client_config(around.disk, source.ca.as_deref())?),
+            tls: Some(tls),
             ..EndpointSettings::default()
         };
         let asking = Arc::new(Asking {
@@ -275,7 +275,7 @@ impl Asking {
         given.needed.remove(&number);
         given.failures = 0;
         if given.keys.len() == Encryption::KEYS_MAX {
-            given.keys.pop_first();
+            given.forget_farthest();
         }
         given.keys.insert(number, (fingerprint, key));
         if given.failure.take().is_some() {
@@ -314,7 +314,8 @@ impl Given {
     /// It may be below the one before: that was told by the clock, or of another target.
     fn use_key(&mut self, number: u64) -> Result<SegmentKey, NoKey> {
         self.present = number;
-        self.key(number)
+        // Another rendition may be ahead or behind, and its number be the present one next.
+        self.recall(number)
     }
 
     /// The key `number`, which is asked for besides if it was not given.
@@ -335,6 +336,17 @@ impl Given {
                 reason: reason.unwrap_or_else(|| "it is being asked for".to_owned()),
             }
         })
+    }
+
+    /// Forgets the key whose number is the farthest from the present one.
+    fn forget_farthest(&mut self) {
+        let [first, last] = [self.keys.first_key_value(), self.keys.last_key_value()]
+            .map(|it| it.map_or(0, |(number, _)| number.abs_diff(self.present)));
+        if last > first {
+            self.keys.pop_last();
+        } else {
+            self.keys.pop_first();
+        }
     }
 
     /// Takes over what `former` was given, and is still to be given.
@@ -365,6 +377,17 @@ async fn next(body: &mut Download) -> Result<Option<bytes::Bytes>, ExchangeError
         }
     }
     Ok(None)
+}
+
+/// What to ask `source` with. Blocks.
+pub(super) fn credentials(
+    source: &ServerSource,
+    disk: &dyn Disk,
+) -> Result<(Option<HeaderValue>, Arc<ClientConfig>), ServerError> {
+    let token = source.token.as_deref();
+    let token = token.map(|path| secret::read(disk, path, TOKEN_BYTES_MAX));
+    let token = token.transpose()?.as_deref().map(bearer).transpose()?;
+    Ok((token, client_config(disk, source.ca.as_deref())?))
 }
 
 /// The field that a file of a token stands for. Never shown.
@@ -440,6 +463,28 @@ mod tests {
             given.keys.insert(number, given_key());
         }
         assert_eq!(given.missing(), Some(12));
+    }
+
+    #[test]
+    fn renditions_apart_have_the_keys_of_all_their_numbers() {
+        let mut given = given([]);
+        given.needed.clear();
+        for number in [40, 7, 40] {
+            assert!(given.use_key(number).is_err());
+        }
+        for number in 40..=43 {
+            given.keys.insert(number, given_key());
+        }
+        assert_eq!(given.missing(), Some(7));
+    }
+
+    #[test]
+    fn the_key_farthest_from_the_present_one_is_forgotten_first() {
+        let mut given = given([2, 9, 12, 900]);
+        for left in [[2, 9, 12].as_slice(), &[9, 12], &[9]] {
+            given.forget_farthest();
+            assert!(given.keys.keys().eq(left), "{left:?}");
+        }
     }
 
     #[test]

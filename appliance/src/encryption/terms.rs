@@ -5,7 +5,9 @@ use std::{num::NonZeroU64, path::Path, sync::Arc, time::Duration};
 use weir_hal::{Disk, Wall};
 
 use super::{
-    CounterCells, NoKey, SegmentKey, ServerError, StockError, server::KeyServer, stock::Stock,
+    CounterCells, NoKey, SegmentKey, ServerError, StockError,
+    server::{KeyServer, credentials},
+    stock::Stock,
 };
 use crate::{
     config::{Encryption, KeySource, UrlTemplate},
@@ -35,14 +37,20 @@ pub enum KeyError {
     },
 }
 
-/// Whether the keys of `channel` can be read, if they lie on this box. Blocks.
+/// Whether the keys of `channel` can be read, or asked for. Blocks.
 ///
 /// # Errors
 /// [`KeyError`] when they cannot.
-pub fn check_stock(channel: &str, keys: &KeySource, disk: &dyn Disk) -> Result<(), KeyError> {
+pub fn check_keys(channel: &str, keys: &KeySource, disk: &dyn Disk) -> Result<(), KeyError> {
     match keys {
         KeySource::Path(path) => read_stock(channel, path, disk).map(drop),
-        KeySource::Server(_) => Ok(()),
+        KeySource::Server(source) => {
+            let credentials = credentials(source, disk);
+            credentials.map(drop).map_err(|source| KeyError::Server {
+                channel: channel.to_owned(),
+                source,
+            })
+        }
     }
 }
 

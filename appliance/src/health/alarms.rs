@@ -149,7 +149,8 @@ impl Alarms {
     /// Outside a tokio runtime.
     pub async fn keep(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut pace = WritePace::new();
-        let mut due = Instant::now() + pace.wait();
+        // The numbers that are given out from now on are reserved at once.
+        let mut due = Instant::now();
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {

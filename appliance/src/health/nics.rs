@@ -49,8 +49,8 @@ impl NicMeter {
         Self { seen }
     }
 
-    /// Three measures of each interface of `snapshot`, and of each that a rendition needs. If the
-    /// kernel tells of none at all, nobody knows.
+    /// Three measures of each interface of `snapshot`, and one of each that a rendition needs and
+    /// that is gone. If the kernel tells of none at all, nobody knows.
     pub(super) fn measures(&mut self, snapshot: &Snapshot) -> Vec<Measure> {
         let now = Monotonic::ZERO + snapshot.uptime;
         let renditions = snapshot.channels.iter().flat_map(|it| &it.renditions);

@@ -15,6 +15,10 @@ use weir_hal::Clock;
 
 use super::{Limiter, PLACES_MAX};
 
+/// What is written however often it is said: who gave orders, and the changes of alarms, which have
+/// bounds of their own.
+const UNBOUNDED: [&str; 2] = ["weir::audit", "weir::health::alarms"];
+
 /// Writes events as another format does, but for those of a place that has said too much; how many
 /// they were is written behind the next that is heard of it.
 #[derive(Debug)]
@@ -58,7 +62,10 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         // What is not written is an empty line without its end: nothing.
-        let Some(suppressed) = self.admit(event.metadata().callsite()) else {
+        let metadata = event.metadata();
+        let is_bounded = !UNBOUNDED.contains(&metadata.target());
+        let admitted = is_bounded.then(|| self.admit(metadata.callsite()));
+        let Some(suppressed) = admitted.unwrap_or(Some(0)) else {
             return Ok(());
         };
         self.format.format_event(context, writer.by_ref(), event)?;
@@ -106,6 +113,7 @@ mod tests {
             let shout = || info!("again");
             for _ in 0..302 {
                 shout();
+                info!(target: "weir::audit", "obeyed");
             }
             warn!("once");
             machine.clock.advance(Limiter::WINDOW);
@@ -116,6 +124,7 @@ mod tests {
         let count = |part: &str| text.lines().filter(|line| line.ends_with(part)).count();
         assert_eq!(count(": again"), 101, "{text}");
         assert_eq!(count(": once"), 1, "{text}");
+        assert_eq!(count(": obeyed"), 302, "{text}");
         assert!(
             text.ends_with("again\n    202 more from there were not written\n"),
             "{text}"

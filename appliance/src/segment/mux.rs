@@ -98,21 +98,16 @@ impl Tables {
 }
 
 /// A PAT section that lists `program` alone. Its version is made of what it says, so that it is the
-/// same on boxes that have seen more or less of the stream, and another when one number changes.
+/// same on boxes that have seen more or less of the stream, and mostly another when that changes.
 fn pat_section(program: &Program) -> [u8; PAT_SECTION_BYTES] {
-    let said = [
-        program.transport_stream_id,
-        program.number,
-        program.pmt_pid.value(),
-    ];
-    let version = said.into_iter().fold(0, u16::wrapping_add).to_le_bytes()[0] % 32;
     let mut section = [0; PAT_SECTION_BYTES];
     section[1] = 0xB0; // section_syntax_indicator, reserved
     section[2] = 13; // section_length
     section[3..5].copy_from_slice(&program.transport_stream_id.to_be_bytes());
-    section[5] = 0xC1 | version << 1; // reserved, version_number, current_next_indicator
     section[8..10].copy_from_slice(&program.number.to_be_bytes());
     section[10..12].copy_from_slice(&(0xE000 | program.pmt_pid.value()).to_be_bytes());
+    let version = crc_32(&section[..12]).to_be_bytes()[0] >> 3;
+    section[5] = 0xC1 | version << 1; // reserved, version_number, current_next_indicator
     let crc = crc_32(&section[..12]);
     section[12..].copy_from_slice(&crc.to_be_bytes());
     section
@@ -159,7 +154,7 @@ mod tests {
         tables.set(&fixture::program(0, 30));
         let pat = written(&mut tables)[0];
         let expected = [
-            0x47, 0x40, 0, 0x10, 0, 0, 0xB0, 13, 0, 1, 0xD1, 0, 0, 0, 7, 0xF0, 0,
+            0x47, 0x40, 0, 0x10, 0, 0, 0xB0, 13, 0, 1, 0xF7, 0, 0, 0, 7, 0xF0, 0,
         ];
         assert_eq!(pat[..17], expected);
         assert_eq!(crc_32(&pat[5..21]), 0);
@@ -209,6 +204,11 @@ mod tests {
             ..program.clone()
         };
         assert_ne!(version(&elsewhere), version(&program));
+        let moved = Program {
+            pmt_pid: Pid::from_bits(0x200),
+            ..program.clone()
+        };
+        assert_ne!(version(&moved), version(&program));
         let other = Program {
             number: 8,
             ..program.clone()

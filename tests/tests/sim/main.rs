@@ -171,7 +171,7 @@ fn a_box_that_was_killed_and_started_again_lists_what_the_other_lists() {
 }
 
 #[test]
-fn boxes_judge_a_pause_otherwise_only_when_a_picture_comes_between_their_looks_at_its_end() {
+fn boxes_judge_a_pause_otherwise_only_at_the_end_of_a_wait() {
     let runtime = runtime();
     let mut apart = Vec::new();
     for silence in 0..=150 {

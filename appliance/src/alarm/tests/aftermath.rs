@@ -147,3 +147,29 @@ fn what_a_link_that_was_out_for_a_moment_took_is_an_effect_of_it_and_what_goes_o
         assert!(rig.told().contains(&(Event::Raised, Kind::ContinuityError)));
     }
 }
+
+#[test]
+fn a_stream_that_lives_on_while_a_link_or_others_are_out_has_alarms_of_its_own() {
+    for cause in [Kind::NicDown, LOST] {
+        let look = |is_bad| {
+            readings([
+                (cause, nic(), true),
+                (Kind::SegmentStale, rendition(0), is_bad),
+                (Kind::ContinuityError, rendition(1), is_bad),
+            ])
+        };
+        let mut rig = Rig::new();
+        rig.look(600, &look(false));
+        assert_eq!(rig.told(), [(Event::Raised, cause)]);
+        rig.look(20, &look(true));
+        let told = rig.told();
+        assert!(
+            told.contains(&(Event::Raised, Kind::SegmentStale)),
+            "{told:?}"
+        );
+        assert!(
+            told.contains(&(Event::Raised, Kind::ContinuityError)),
+            "{told:?}"
+        );
+    }
+}
