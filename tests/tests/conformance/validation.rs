@@ -272,6 +272,6 @@ fn nothing_is_learnt_from_the_answer_to_a_request_with_no_store() -> Result {
         .iter()
         .map(|seen| conditions(seen).0.is_some())
         .collect();
-    assert_eq!(asked, [false, false, false, true]);
+    assert_eq!(asked[..4], [false, false, false, true]);
     Ok(())
 }
