@@ -29,6 +29,12 @@ impl Interfaces {
     /// each is as it is, and how many packets each has received that were not multicast.
     pub(super) fn take(&mut self, nics: &[Nic], uptime: Duration) -> (Vec<Duration>, Vec<u64>) {
         let before = &self.0;
+        // What it was like when it was read first it has been since before the start.
+        let uptime = if before.is_empty() {
+            Duration::ZERO
+        } else {
+            uptime
+        };
         let before = |nic: &Nic| before.iter().find(|it| it.name == nic.name);
         let now = nics
             .iter()
@@ -58,5 +64,23 @@ impl Interface {
             changed: same.map_or(uptime, |it| it.changed),
             unicast: counted.map_or(unicast, |it| it.unicast.max(unicast)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_from_the_start_came_before_it_and_what_comes_later_then() {
+        let nic = |name: &str| Nic {
+            name: name.to_owned(),
+            ..Nic::default()
+        };
+        let mut interfaces = Interfaces::default();
+        let at = Duration::from_millis;
+        assert_eq!(interfaces.take(&[nic("lo")], at(10)).0, [at(0)]);
+        let later = interfaces.take(&[nic("lo"), nic("eth0")], at(5_000)).0;
+        assert_eq!(later, [at(0), at(5_000)]);
     }
 }
