@@ -5,8 +5,9 @@
 //! A cause explains for a minute longer than it is raised: effects last longer, and some come
 //! later. What has the same probable cause ends with it: if that begins behind the cause, it is
 //! another loss. The signal is back and whole within seconds: what is still bad of it then has a
-//! cause of its own. What is lost of a stream when a link or all feeds go begins with that; a stream
-//! that lives on meanwhile has its own troubles. A cause that is raised for it flaps alone explains what does so too.
+//! cause of its own. What is lost of a stream when a link or all feeds go begins with that; a
+//! stream that lives on meanwhile has its own troubles. A cause that is raised for it flaps alone
+//! explains what does so too.
 //!
 //! What has a shorter hold than its cause is raised before that: it waits to be told of while the
 //! cause is bad and its hold goes by.

@@ -65,7 +65,8 @@ pub(super) struct Entry {
 /// How closely an effect is tied to its cause.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tie {
-    /// If it begins [`RETURN`] behind the cause, or later, while that is bad, it is no effect of it.
+    /// If it begins [`RETURN`] behind the cause, or later, while that is bad, it is no effect of
+    /// it.
     pub(super) begins_with_it: bool,
     /// If it begins behind the cause, it is no effect of it.
     pub(super) ends_with_it: bool,
